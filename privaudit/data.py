@@ -1,0 +1,312 @@
+"""Image folders and manifests become samples with ids that depend on nothing but their pixels.
+
+A sample's id is a hash of its decoded pixels *after* preprocessing, so the same picture has the same
+id in any folder, under any name and in any lossless format. Everything the audit stores for an image
+(noise, mask, latent, score) is keyed by that id.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from privaudit.errors import DataError
+
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm"})
+MANIFEST_SUFFIXES = frozenset({".csv", ".jsonl", ".ndjson", ".parquet"})
+
+OnImage = Callable[[int, int], None]
+"""Called with (images read, images in all) after each image."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One image of an audited set.
+
+    Attributes:
+        id: Hash of the preprocessed pixels, 32 hexadecimal digits.
+        path: Where the image was read from.
+        caption: Text that the model may be conditioned on, if the manifest has one.
+        group: Images of one group (a photographer, a video) never stand on both sides of a fold.
+        label: The manifest's own ``id``, kept so that its author recognises the image.
+    """
+
+    id: str
+    path: Path
+    caption: str | None = None
+    group: str | None = None
+    label: str | None = None
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """An image that could not be read, and why."""
+
+    path: Path
+    reason: str
+
+
+@dataclass(frozen=True)
+class SampleSet:
+    """The readable, distinct images of one folder or manifest.
+
+    Attributes:
+        samples: In the order of the folder (sorted by path) or of the manifest.
+        skipped: Files that could not be read.
+        duplicates: How many further copies of a picture in this set were dropped.
+    """
+
+    samples: tuple[Sample, ...]
+    skipped: tuple[Skipped, ...] = ()
+    duplicates: int = 0
+
+    def __len__(self) -> int:
+        """Return the number of samples."""
+        return len(self.samples)
+
+
+@dataclass(frozen=True)
+class AuditData:
+    """Members and non-members without a picture in common.
+
+    Attributes:
+        members: Images said to be in the training set.
+        nonmembers: Images said not to be.
+        shared: Pictures that were in both sets and were removed from both.
+    """
+
+    members: SampleSet
+    nonmembers: SampleSet
+    shared: tuple[Sample, ...] = field(default=())
+
+    @property
+    def samples(self) -> tuple[Sample, ...]:
+        """Members first, then non-members."""
+        return self.members.samples + self.nonmembers.samples
+
+    @property
+    def split_hash(self) -> str:
+        """Hash of which ids are members and which are not, whatever their order."""
+        digest = hashlib.sha256()
+        for name, part in (("member", self.members), ("nonmember", self.nonmembers)):
+            for sample_id in sorted(sample.id for sample in part.samples):
+                digest.update(f"{name} {sample_id}\n".encode())
+        return digest.hexdigest()[:32]
+
+
+def sample_id(pixels: NDArray[np.uint8]) -> str:
+    """Hash the preprocessed pixels of an image.
+
+    Args:
+        pixels: ``(height, width, 3)``, uint8.
+
+    Returns:
+        The first 32 hexadecimal digits of a SHA-256 over shape and pixels.
+    """
+    header = "x".join(map(str, pixels.shape)).encode()
+    return hashlib.sha256(header + b"\0" + np.ascontiguousarray(pixels).tobytes()).hexdigest()[:32]
+
+
+def read_pixels(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Decode an image the way training scripts of diffusion models do.
+
+    EXIF orientation is applied; 16-bit gray is scaled to 8; palette, CMYK and gray become RGB; alpha is
+    dropped, as ``Image.convert("RGB")`` does in the diffusers training scripts. The shorter side is
+    resized (Lanczos) and the centre is cropped; an image of the right size keeps its pixels.
+
+    Args:
+        path: An image file that Pillow reads.
+        size: Height and width of the result.
+
+    Returns:
+        ``(height, width, 3)``, uint8.
+
+    Raises:
+        DataError: The file cannot be decoded; the message says why.
+    """
+    try:
+        with Image.open(path) as opened:
+            image = _to_rgb(ImageOps.exif_transpose(opened))
+    except DataError:
+        raise
+    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+        reason = f"not a readable image: {type(error).__name__}: {error}"
+        raise DataError(reason.replace("\n", " ")) from error
+    return np.asarray(_resize_and_crop(image, size), dtype=np.uint8)
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I"):  # 16-bit gray; convert("RGB") would clip it to white
+        values = np.asarray(image).astype(np.int64)
+        if values.min() < 0 or values.max() > 65535:
+            raise DataError("not a readable image: expected 8 or 16 bits a channel, got 32; convert it first")
+        return Image.fromarray((values / 257.0).round().astype(np.uint8)).convert("RGB")
+    if image.mode == "F":
+        raise DataError("not a readable image: expected 8 or 16 bits a channel, got floats; convert it first")
+    return image.convert("RGB")
+
+
+def _resize_and_crop(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    height, width = size
+    if (image.height, image.width) == size:
+        return image
+    scale = max(height / image.height, width / image.width)
+    resized = (max(width, round(image.width * scale)), max(height, round(image.height * scale)))
+    if resized != image.size:
+        image = image.resize(resized, Image.Resampling.LANCZOS)
+    left, top = (image.width - width) // 2, (image.height - height) // 2
+    return image.crop((left, top, left + width, top + height))
+
+
+def read_set(
+    source: Path, size: tuple[int, int], *, strict: bool = False, on_image: OnImage | None = None
+) -> SampleSet:
+    """Read a folder (recursively) or a manifest into distinct samples.
+
+    A manifest is CSV, JSON lines or Parquet with a column ``path`` (relative to the manifest) and,
+    if wanted, ``caption``, ``id`` and ``group``.
+
+    Args:
+        source: A folder of images or a manifest file.
+        size: Height and width that the target expects.
+        strict: Raise on the first unreadable image instead of skipping it.
+        on_image: Progress callback.
+
+    Returns:
+        The set; unreadable files and dropped copies are counted in it.
+
+    Raises:
+        DataError: The path is missing, the manifest is malformed, nothing readable is left, or
+            (``strict``) an image cannot be read.
+    """
+    entries = _list_entries(source)
+    if not entries:
+        kinds = " ".join(sorted(IMAGE_SUFFIXES))
+        raise DataError(f"expected images in {source}, found none; it should hold files ending in {kinds}")
+    samples: dict[str, Sample] = {}
+    skipped: list[Skipped] = []
+    duplicates = 0
+    for position, entry in enumerate(entries, start=1):
+        try:
+            key = sample_id(read_pixels(entry.path, size))
+        except DataError as error:
+            if strict:
+                raise DataError(f"{entry.path}: {error}; leave out --strict to skip such files") from error
+            skipped.append(Skipped(entry.path, str(error)))
+        else:
+            duplicates += key in samples
+            samples.setdefault(key, Sample(key, entry.path, entry.caption, entry.group, entry.label))
+        if on_image is not None:
+            on_image(position, len(entries))
+    if not samples:
+        raise DataError(f"expected images in {source}, but none of its {len(entries)} files can be read; "
+                        f"the first: {skipped[0].path}: {skipped[0].reason}")
+    return SampleSet(tuple(samples.values()), tuple(skipped), duplicates)
+
+
+def separate(members: SampleSet, nonmembers: SampleSet) -> AuditData:
+    """Remove every picture that stands in both sets, from both.
+
+    A picture said to be both is evidence for neither.
+
+    Args:
+        members: Images said to be in the training set.
+        nonmembers: Images said not to be.
+
+    Returns:
+        Two sets without a picture in common.
+
+    Raises:
+        DataError: A set has nothing left.
+    """
+    shared_ids = {s.id for s in members.samples} & {s.id for s in nonmembers.samples}
+    shared = tuple(s for s in members.samples if s.id in shared_ids)
+    parts = []
+    for name, part in (("members", members), ("nonmembers", nonmembers)):
+        kept = tuple(s for s in part.samples if s.id not in shared_ids)
+        if not kept:
+            raise DataError(f"expected {name} that are not in the other set, but all {len(part)} of them are; "
+                            "pass two sets without common pictures")
+        parts.append(SampleSet(kept, part.skipped, part.duplicates))
+    return AuditData(parts[0], parts[1], shared)
+
+
+def load_images(samples: Sequence[Sample], size: tuple[int, int]) -> NDArray[np.float32]:
+    """Decode a batch into the range that autoencoders are trained on.
+
+    Args:
+        samples: Images to decode.
+        size: Height and width.
+
+    Returns:
+        ``(n, 3, height, width)``, float32, in [-1, 1].
+
+    Raises:
+        DataError: A file changed since it was listed.
+    """
+    pixels = [read_pixels(sample.path, size) for sample in samples]
+    for sample, values in zip(samples, pixels, strict=True):
+        if sample_id(values) != sample.id:
+            raise DataError(f"{sample.path} changed while it was being audited; run the same command again")
+    return np.stack(pixels).transpose(0, 3, 1, 2).astype(np.float32) / np.float32(127.5) - np.float32(1)
+
+
+@dataclass(frozen=True)
+class _Entry:
+    path: Path
+    caption: str | None = None
+    group: str | None = None
+    label: str | None = None
+
+
+def _list_entries(source: Path) -> list[_Entry]:
+    if source.is_dir():
+        return [_Entry(path) for path in _image_files(source)]
+    if not source.exists():
+        raise DataError(f"expected a folder of images or a manifest, but {source} does not exist")
+    if source.suffix.lower() in MANIFEST_SUFFIXES:
+        return _read_manifest(source)
+    kinds = " ".join(sorted(MANIFEST_SUFFIXES))
+    raise DataError(f"expected a folder of images or a manifest ({kinds}), got the file {source}")
+
+
+def _image_files(folder: Path) -> Iterable[Path]:
+    return sorted(
+        path for path in folder.rglob("*")
+        if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file() and not path.name.startswith(".")
+    )
+
+
+def _read_manifest(source: Path) -> list[_Entry]:
+    try:
+        if source.suffix.lower() == ".csv":
+            table = pd.read_csv(source, dtype=str, keep_default_na=False)
+        elif source.suffix.lower() == ".parquet":
+            table = pd.read_parquet(source)
+        else:
+            table = pd.read_json(source, lines=True, dtype=False, convert_dates=False)
+    except (ValueError, OSError) as error:
+        raise DataError(f"cannot read the manifest {source}: {error}") from error
+    if "path" not in table.columns:
+        found = ", ".join(map(str, table.columns)) or "none"
+        raise DataError(f"expected a column 'path' in the manifest {source}, found: {found}")
+    return [
+        _Entry(
+            path=source.parent / str(row["path"]),
+            caption=_text(row.get("caption")), group=_text(row.get("group")), label=_text(row.get("id")),
+        )
+        for row in table.to_dict(orient="records")
+    ]
+
+
+def _text(value: object) -> str | None:
+    if value is None or value == "" or (isinstance(value, float) and np.isnan(value)):
+        return None
+    return str(value)

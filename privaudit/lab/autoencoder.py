@@ -1,0 +1,78 @@
+"""Train the lab's autoencoder: a diffusers `AutoencoderKL`, on auxiliary images only."""
+
+from __future__ import annotations
+
+import torch
+from diffusers import AutoencoderKL
+from torch import Tensor
+
+from privaudit.lab.recipe import LabRecipe
+from privaudit.lab.stage import OnStep, Stage, run_stage
+
+
+def build_autoencoder(recipe: LabRecipe) -> AutoencoderKL:
+    """Make an untrained autoencoder that shortens each side to a quarter."""
+    width = recipe.autoencoder_width
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(recipe.seed * 2 + 1)
+        return AutoencoderKL(
+            down_block_types=["DownEncoderBlock2D"] * 3,
+            up_block_types=["UpDecoderBlock2D"] * 3,
+            block_out_channels=[width, 2 * width, 2 * width],
+            layers_per_block=1,
+            latent_channels=recipe.latent_channels,
+            sample_size=recipe.resolution,
+            norm_num_groups=8,
+        )
+
+
+def train_autoencoder(
+    images: Tensor, recipe: LabRecipe, stage: Stage, on_step: OnStep | None = None
+) -> AutoencoderKL:
+    """Train on squared error and KL, with the eight symmetries of the square as augmentation.
+
+    The loss is ||D(z) - x||^2 + kl_weight * KL(q(z|x) || N(0, I)), z ~ q(z|x), both summed over an image
+    and averaged over the batch; the learning rate falls linearly over the last half.
+
+    Args:
+        images: ``(n, 3, height, width)``, in [-1, 1]: the auxiliary set.
+        recipe: Widths, steps, rates.
+        stage: Where to keep the checkpoint.
+        on_step: Progress callback.
+
+    Returns:
+        The autoencoder in eval mode, with ``scaling_factor`` = 1 / std of the auxiliary latents.
+    """
+    model = build_autoencoder(recipe).train()
+    optimiser = torch.optim.AdamW(model.parameters(), lr=recipe.autoencoder_rate, weight_decay=1e-4)
+    half = recipe.autoencoder_steps / 2
+
+    def train_step(step: int) -> Tensor:
+        generator = stage.generator(step)
+        batch = _symmetry(images[stage.batch(step, recipe.autoencoder_batch, len(images))], generator)
+        rate = min(1.0, (step + 1) / max(1, recipe.warmup), max(0.02, (recipe.autoencoder_steps - step) / half))
+        for group in optimiser.param_groups:
+            group["lr"] = recipe.autoencoder_rate * rate
+        posterior = model.encode(batch).latent_dist
+        decoded = model.decode(posterior.sample(generator)).sample
+        error = (decoded - batch).square().flatten(1).sum(1).mean()
+        loss = error + recipe.kl_weight * posterior.kl().mean()
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 100.0)
+        optimiser.step()
+        return error.detach() / batch[0].numel()
+
+    run_stage(stage, {"model": model, "optimiser": optimiser}, recipe.autoencoder_steps, train_step, on_step)
+    model.eval().requires_grad_(False)
+    with torch.inference_mode():
+        latents = torch.cat([model.encode(part).latent_dist.mode() for part in images.split(64)])
+    model.register_to_config(scaling_factor=round(1.0 / float(latents.std()), 6))
+    return model
+
+
+def _symmetry(batch: Tensor, generator: torch.Generator) -> Tensor:
+    flip, mirror, turn = torch.randint(0, 2, (3,), generator=generator).bool().tolist()
+    batch = batch.flip(-2) if flip else batch
+    batch = batch.flip(-1) if mirror else batch
+    return batch.transpose(-2, -1) if turn else batch

@@ -1,0 +1,78 @@
+"""Everything that decides how much a lab target leaks, in one frozen dataclass."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from privaudit.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class LabRecipe:
+    """Parameters of a small latent diffusion target with known members.
+
+    Attributes:
+        seed: Of the split, the initial weights and every batch.
+        members: Images whose latents train the denoiser.
+        heldout: Images that train nothing; the rest of the folder trains the autoencoder.
+        resolution: Height and width of the images; a multiple of 4.
+        latent_channels: Channels of the latent; its side is a quarter of the image's.
+        autoencoder_width: Channels of the first stage of the autoencoder; a multiple of 8.
+        autoencoder_steps: Optimiser steps of the autoencoder.
+        autoencoder_batch: Images a step.
+        autoencoder_rate: Peak learning rate of AdamW.
+        kl_weight: Weight of the KL term beside the squared error (both summed per image).
+        denoiser_width: Channels of the first stage of the denoiser; a multiple of 32.
+        denoiser_layers: Residual blocks a stage.
+        denoiser_steps: Optimiser steps of the denoiser; the strongest lever on leakage.
+        denoiser_batch: Latents a step.
+        denoiser_rate: Learning rate of AdamW, after `warmup` steps.
+        warmup: Steps of linear warm-up, both stages.
+        ema_decay: Decay of the exponential moving average whose weights are saved; 0 saves the raw ones.
+        flip: Train the denoiser on members and their mirror images, which weakens memorisation.
+        prediction_type: What the denoiser predicts: ``epsilon`` or ``v_prediction``.
+    """
+
+    seed: int = 0
+    members: int = 1100
+    heldout: int = 1100
+    resolution: int = 32
+    latent_channels: int = 4
+    autoencoder_width: int = 32
+    autoencoder_steps: int = 3000
+    autoencoder_batch: int = 32
+    autoencoder_rate: float = 5e-4
+    kl_weight: float = 1e-4
+    denoiser_width: int = 64
+    denoiser_layers: int = 1
+    denoiser_steps: int = 5000
+    denoiser_batch: int = 64
+    denoiser_rate: float = 2e-4
+    warmup: int = 100
+    ema_decay: float = 0.999
+    flip: bool = False
+    prediction_type: str = "epsilon"
+
+    def __post_init__(self) -> None:
+        """Name every problem of the recipe at once.
+
+        Raises:
+            ConfigError: One or more parameters are outside what can be trained.
+        """
+        positive = {f.name for f in fields(self)} - {"seed", "warmup", "ema_decay", "flip", "prediction_type", "kl_weight"}
+        problems = [
+            f"expected {name} > 0, got {getattr(self, name)}" for name in sorted(positive) if getattr(self, name) <= 0
+        ]
+        for name, multiple in (("resolution", 4), ("autoencoder_width", 8), ("denoiser_width", 32)):
+            if getattr(self, name) % multiple:
+                problems.append(f"expected {name} to be a multiple of {multiple}, got {getattr(self, name)}")
+        if not 0 <= self.ema_decay < 1:
+            problems.append(f"expected 0 <= ema_decay < 1, got {self.ema_decay}")
+        if self.kl_weight < 0:
+            problems.append(f"expected kl_weight >= 0, got {self.kl_weight}")
+        if self.warmup < 0:
+            problems.append(f"expected warmup >= 0, got {self.warmup}")
+        if self.prediction_type not in ("epsilon", "v_prediction"):
+            problems.append(f"expected prediction_type epsilon or v_prediction, got {self.prediction_type}")
+        if problems:
+            raise ConfigError(problems)

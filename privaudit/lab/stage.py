@@ -1,0 +1,124 @@
+"""One training stage: seeded by step, checkpointed, resumed to the same weights."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from privaudit.errors import NonFiniteError
+
+OnStep = Callable[[str, int, int, float], None]
+"""Called with (stage, step, steps in all, loss) after each step."""
+
+CHECKPOINT_EVERY = 250
+
+
+class Stateful(Protocol):
+    """What a checkpoint is made of: a module, an optimiser, an average."""
+
+    def state_dict(self) -> Any:  # noqa: ANN401 - torch's own type
+        """Return the state."""
+
+    def load_state_dict(self, state_dict: Any) -> Any:  # noqa: ANN401
+        """Restore the state."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Where a stage keeps its checkpoint and its losses.
+
+    Attributes:
+        name: ``autoencoder`` or ``denoiser``.
+        folder: Holds ``<name>.pt`` and ``<name>-loss.csv`` (columns step, loss).
+        seed: Every batch depends on (seed, name, step) alone.
+    """
+
+    name: str
+    folder: Path
+    seed: int
+
+    def generator(self, step: int) -> torch.Generator:
+        """Random numbers of one step, the same whether or not training was interrupted."""
+        offset = {"autoencoder": 1, "denoiser": 2}[self.name]
+        return torch.Generator().manual_seed((self.seed * 2 + offset) * 10_000_000 + step)
+
+    def batch(self, step: int, size: int, count: int) -> Tensor:
+        """Indices of one step's batch: epochs of shuffled indices, cut into batches.
+
+        Args:
+            step: Number of the step, from 0.
+            size: Batch size.
+            count: Number of training images.
+
+        Returns:
+            ``(size,)``, int64.
+        """
+        positions = torch.arange(step * size, (step + 1) * size)
+        picked = torch.empty(size, dtype=torch.int64)
+        for epoch in (positions // count).unique().tolist():
+            order = torch.randperm(count, generator=self.generator(9_000_000 + epoch))
+            own = positions // count == epoch
+            picked[own] = order[positions[own] % count]
+        return picked
+
+
+def run_stage(
+    stage: Stage,
+    parts: Mapping[str, Stateful],
+    steps: int,
+    train_step: Callable[[int], Tensor],
+    on_step: OnStep | None = None,
+) -> None:
+    """Train up to ``steps`` steps, from the checkpoint if there is one.
+
+    Args:
+        stage: Names, folder and seed.
+        parts: What to save and restore: modules, optimiser, average.
+        steps: Steps in all, those of earlier runs included.
+        train_step: Does one step and returns its loss.
+        on_step: Progress callback.
+
+    Raises:
+        NonFiniteError: The loss is NaN or infinite; lower the learning rate.
+    """
+    stage.folder.mkdir(parents=True, exist_ok=True)
+    checkpoint, log = stage.folder / f"{stage.name}.pt", stage.folder / f"{stage.name}-loss.csv"
+    start, losses = 0, []
+    if checkpoint.exists():
+        saved = torch.load(checkpoint, weights_only=True)
+        start, losses = saved["step"], saved["losses"]
+        for name, part in parts.items():
+            part.load_state_dict(saved[name])
+    for step in range(start, steps):
+        loss = float(train_step(step))
+        if loss != loss or loss in (float("inf"), float("-inf")):
+            raise NonFiniteError(f"expected a finite loss, got {loss} at step {step} of the {stage.name}; "
+                                 "lower its learning rate")
+        losses.append(loss)
+        if on_step is not None:
+            on_step(stage.name, step + 1, steps, loss)
+        if (step + 1) % CHECKPOINT_EVERY == 0 or step + 1 == steps:
+            state = {name: part.state_dict() for name, part in parts.items()}
+            _replace(checkpoint, lambda path, state=state, done=step + 1: torch.save(
+                {**state, "step": done, "losses": losses}, path))
+            _replace(log, lambda path: _write_losses(path, losses))
+
+
+def _replace(path: Path, write: Callable[[Path], None]) -> None:
+    temporary = path.with_name(f".{path.name}.tmp")
+    write(temporary)
+    os.replace(temporary, path)
+
+
+def _write_losses(path: Path, losses: list[float]) -> None:
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("step", "loss"))
+        writer.writerows(enumerate(losses, start=1))

@@ -1,0 +1,145 @@
+"""`privaudit lab train`: a small latent diffusion target whose members are known."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import pandas as pd
+import torch
+from diffusers import AutoencoderKL, LDMPipeline, UNet2DModel
+
+import privaudit
+from privaudit.data import OnImage, Sample, load_images, read_set
+from privaudit.errors import ConfigError
+from privaudit.lab.autoencoder import train_autoencoder
+from privaudit.lab.denoiser import build_schedule, train_denoiser
+from privaudit.lab.recipe import LabRecipe
+from privaudit.lab.split import Split, split_samples
+from privaudit.lab.stage import OnStep, Stage
+
+RESUMABLE = frozenset({"denoiser_steps"})
+"""Parameters that a resumed training may change: more steps only continue."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What `train_target` wrote.
+
+    Attributes:
+        folder: A diffusers folder that `privaudit scan` takes.
+        members: Manifest of the members (columns path, id).
+        heldout: Manifest of the held-out images.
+        auxiliary: Manifest of the images that trained the autoencoder.
+    """
+
+    folder: Path
+    members: Path
+    heldout: Path
+    auxiliary: Path
+
+
+def train_target(
+    images: Path,
+    out: Path,
+    recipe: LabRecipe,
+    *,
+    half: bool = False,
+    snapshots: Collection[int] = (),
+    on_step: OnStep | None = None,
+    on_image: OnImage | None = None,
+) -> Trained:
+    """Train a target, or resume its training, and save it as a diffusers folder with its splits.
+
+    ``out`` gets ``model_index.json`` and the weights, ``members.csv``, ``heldout.csv``, ``auxiliary.csv``,
+    ``lab.json`` (recipe and versions) and ``training/`` (checkpoints, losses). The same call resumes after
+    an interruption and gives the same weights as an uninterrupted one on the same machine.
+
+    Args:
+        images: Folder (or manifest) with more images than members and held-out together.
+        out: Folder to write.
+        recipe: All parameters.
+        half: Save weights as float16.
+        snapshots: Denoiser steps whose averaged model is saved as ``out/snapshots/<step>/``.
+        on_step: Progress callback of both trainings.
+        on_image: Progress callback of reading the images.
+
+    Returns:
+        The folder and its manifests.
+
+    Raises:
+        ConfigError: ``out`` holds a training with other parameters.
+        DataError: There are too few images.
+    """
+    size = (recipe.resolution, recipe.resolution)
+    found = read_set(images, size, on_image=on_image)
+    split = split_samples(found.samples, recipe.members, recipe.heldout, recipe.seed)
+    _claim(out, recipe)
+    trained = _write_manifests(out, split)
+
+    def stage(name: str) -> Stage:
+        return Stage(name, out / "training", recipe.seed)
+
+    def pixels(samples: tuple[Sample, ...]) -> torch.Tensor:
+        return torch.from_numpy(load_images(samples, size))
+
+    autoencoder = train_autoencoder(pixels(split.auxiliary), recipe, stage("autoencoder"), on_step)
+
+    def save(folder: Path, denoiser: UNet2DModel) -> None:
+        _save(folder, autoencoder, denoiser, recipe, half=half)
+
+    denoiser = train_denoiser(
+        pixels(split.members), autoencoder, recipe, stage("denoiser"), on_step,
+        snapshots, lambda step, model: save(out / "snapshots" / str(step), model),
+    )
+    save(out, denoiser)
+    return trained
+
+
+def _claim(out: Path, recipe: LabRecipe) -> None:
+    record = out / "lab.json"
+    if record.exists():
+        earlier = json.loads(record.read_text())["recipe"]
+        wanted = asdict(recipe)
+        problems = [
+            f"{out} holds a training with {name} = {earlier.get(name)}, not {wanted[name]}"
+            for name in wanted
+            if name not in RESUMABLE and earlier.get(name) != wanted[name]
+        ]
+        if problems:
+            raise ConfigError([*problems, "pass the same parameters to resume it, or another --out"])
+    out.mkdir(parents=True, exist_ok=True)
+    versions = {"privaudit": privaudit.__version__, "torch": str(torch.__version__)}
+    record.write_text(json.dumps({"recipe": asdict(recipe), "versions": versions}, indent=2) + "\n")
+
+
+def _write_manifests(out: Path, split: Split) -> Trained:
+    paths = {}
+    for name, samples in asdict_shallow(split).items():
+        paths[name] = out / f"{name}.csv"
+        rows = [(str(sample.path.resolve()), sample.id) for sample in samples]
+        pd.DataFrame(rows, columns=["path", "id"]).to_csv(paths[name], index=False)
+    return Trained(out, paths["members"], paths["heldout"], paths["auxiliary"])
+
+
+def asdict_shallow(split: Split) -> dict[str, tuple[Sample, ...]]:
+    """The three sets by name."""
+    return {"members": split.members, "heldout": split.heldout, "auxiliary": split.auxiliary}
+
+
+def _save(folder: Path, autoencoder: AutoencoderKL, denoiser: UNet2DModel, recipe: LabRecipe, *, half: bool) -> None:
+    pipeline = LDMPipeline(vqvae=autoencoder, unet=denoiser, scheduler=build_schedule(recipe))
+    if half:
+        # through copies: .half() works in place, and the float32 autoencoder serves the next snapshot
+        pipeline = LDMPipeline(
+            vqvae=_half_copy(autoencoder), unet=_half_copy(denoiser), scheduler=build_schedule(recipe)
+        )
+    pipeline.save_pretrained(folder, safe_serialization=True)
+
+
+def _half_copy(model: torch.nn.Module) -> torch.nn.Module:
+    copy = type(model).from_config(model.config)  # type: ignore[attr-defined]
+    copy.load_state_dict(model.state_dict())
+    return copy.half()
