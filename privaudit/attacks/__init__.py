@@ -1,0 +1,12 @@
+"""Membership-inference attacks: one file each, found by being in this folder."""
+
+from importlib import import_module
+from pkgutil import iter_modules
+
+from privaudit.attacks.base import REGISTRY, Attack, Batch, masked_scores, score_batch
+from privaudit.attacks.spec import parse_attacks
+
+for _module in iter_modules(__path__):
+    import_module(f"{__name__}.{_module.name}")
+
+__all__ = ["REGISTRY", "Attack", "Batch", "masked_scores", "parse_attacks", "score_batch"]

@@ -1,0 +1,104 @@
+"""Masks and weights over latent dimensions, one per image, from its decoder influence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from privaudit.errors import ConfigError
+from privaudit.noise import generator_for
+
+MASKS = ("none", "random", "influence", "weighted")
+"""Every attack is scored under each of these, in this order."""
+
+
+def kept_count(size: int, drop: float) -> int:
+    """How many of ``size`` dimensions a hard mask keeps: the same for every image.
+
+    Args:
+        size: Dimensions of the latent.
+        drop: Share to drop.
+
+    Returns:
+        size - round(drop * size), at least 1.
+
+    Raises:
+        ConfigError: ``drop`` is not in [0, 1).
+    """
+    if not 0 <= drop < 1:
+        raise ConfigError([f"expected 0 <= drop < 1, got {drop}"])
+    return max(1, size - round(drop * size))
+
+
+def influence_mask(influence: Tensor, drop: float) -> Tensor:
+    """Keep the dimensions of most influence   (Rao, Qu, Moyer 2026, arXiv:2511.20592).
+
+    Args:
+        influence: ``(n, *latent)``.
+        drop: Share of dimensions to drop; the paper drops 0.4.
+
+    Returns:
+        ``(n, *latent)`` of 0 and 1, the same count of ones in every image; ties go to the lower index.
+    """
+    flat = influence.flatten(1)
+    order = flat.argsort(dim=1, descending=True, stable=True)
+    kept = order[:, : kept_count(flat.shape[1], drop)]
+    return torch.zeros_like(flat).scatter_(1, kept, 1.0).view_as(influence)
+
+
+def random_mask(influence: Tensor, sample_ids: Sequence[str], drop: float, seed: int) -> Tensor:
+    """Keep as many dimensions as `influence_mask` does, drawn at random for each image: the control.
+
+    Args:
+        influence: ``(n, *latent)``; only its shape is used.
+        sample_ids: One id an image.
+        drop: Share of dimensions to drop.
+        seed: Of the audit.
+
+    Returns:
+        ``(n, *latent)`` of 0 and 1.
+    """
+    flat = torch.zeros_like(influence).flatten(1)
+    kept = kept_count(flat.shape[1], drop)
+    for row, key in zip(flat, sample_ids, strict=True):
+        row[torch.randperm(len(row), generator=generator_for(seed, key, "mask"))[:kept].to(row.device)] = 1.0
+    return flat.view_as(influence)
+
+
+def influence_weights(influence: Tensor) -> Tensor:
+    """Weigh each dimension by its share of the image's influence: w_i = G_ii / sum_j G_jj.
+
+    Normalised per image, or images with a large total influence would score high whatever the error.
+
+    Args:
+        influence: ``(n, *latent)``, >= 0.
+
+    Returns:
+        ``(n, *latent)``, summing to 1 for each image; uniform where the influence is zero throughout.
+    """
+    flat = influence.flatten(1)
+    total = flat.sum(dim=1, keepdim=True)
+    shares = torch.where(total > 0, flat / total.clamp_min(torch.finfo(flat.dtype).tiny), 1.0 / flat.shape[1])
+    return shares.view_as(influence)
+
+
+def build_masks(influence: Tensor, sample_ids: Sequence[str], drop: float, seed: int) -> dict[str, Tensor]:
+    """All masks of a batch, by the names in `MASKS`.
+
+    Args:
+        influence: ``(n, *latent)``.
+        sample_ids: One id an image.
+        drop: Share of dimensions that the hard masks drop.
+        seed: Of the random mask.
+
+    Returns:
+        Name to ``(n, *latent)``.
+    """
+    return {
+        "none": torch.ones_like(influence),
+        "random": random_mask(influence, sample_ids, drop, seed),
+        "influence": influence_mask(influence, drop),
+        "weighted": influence_weights(influence),
+    }

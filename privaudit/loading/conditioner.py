@@ -1,0 +1,40 @@
+"""Captions to CLIP hidden states, as Stable Diffusion is conditioned."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class ClipConditioner:
+    """Tokenizer and text encoder of a Stable Diffusion folder.
+
+    Classifier-free guidance is off; the null condition is the empty caption.
+
+    Attributes:
+        tokenizer: A transformers CLIP tokenizer.
+        encoder: A transformers CLIP text model, in eval mode.
+        device: Where the encoder is.
+    """
+
+    tokenizer: Any
+    encoder: nn.Module
+    device: torch.device
+
+    def __call__(self, captions: Sequence[str | None]) -> Tensor:
+        """Embed captions, ``(n, tokens, width)``, float32; equal captions are embedded once."""
+        texts = [caption or "" for caption in captions]
+        distinct = sorted(set(texts))
+        tokens = self.tokenizer(
+            distinct, padding="max_length", max_length=self.tokenizer.model_max_length, truncation=True,
+            return_tensors="pt",
+        )
+        with torch.no_grad():
+            hidden: Tensor = self.encoder(tokens.input_ids.to(self.device))[0].float()
+        place = {text: row for row, text in enumerate(distinct)}
+        return hidden[torch.tensor([place[text] for text in texts], device=self.device)]

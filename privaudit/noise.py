@@ -1,0 +1,44 @@
+"""Random numbers that belong to an image, not to its place in a batch.
+
+Every draw is seeded by a hash of (seed, sample id, what it is for), on the CPU, so batch size, order,
+device and number of processes never change it, and no global generator is read or set.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+
+def generator_for(seed: int, sample_id: str, *purpose: object) -> torch.Generator:
+    """Make the generator of one image and one purpose.
+
+    Args:
+        seed: Of the audit.
+        sample_id: Content hash of the image.
+        purpose: What is drawn, for example ``("noise", level, draw)``.
+
+    Returns:
+        A fresh CPU generator.
+    """
+    key = "\0".join(map(str, (seed, sample_id, *purpose))).encode()
+    return torch.Generator().manual_seed(int.from_bytes(hashlib.sha256(key).digest()[:8], "little", signed=True))
+
+
+def normal_for(seed: int, sample_ids: Sequence[str], shape: Sequence[int], *purpose: object) -> Tensor:
+    """Draw standard normal values for each image of a batch.
+
+    Args:
+        seed: Of the audit.
+        sample_ids: One id an image.
+        shape: Shape of one image's draw.
+        purpose: What is drawn.
+
+    Returns:
+        ``(n, *shape)``, float32, on the CPU.
+    """
+    drawn = [torch.randn(tuple(shape), generator=generator_for(seed, key, *purpose)) for key in sample_ids]
+    return torch.stack(drawn) if drawn else torch.empty(0, *shape)
