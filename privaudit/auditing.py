@@ -1,0 +1,213 @@
+"""`run_audit`: the one place where the parts meet."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import time
+from dataclasses import replace
+from datetime import datetime, timezone
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+import privaudit
+from privaudit.assess import assess
+from privaudit.attacks import Attack, parse_attacks
+from privaudit.codec import encode
+from privaudit.data import AuditData, read_set, separate
+from privaudit.errors import ConfigError
+from privaudit.evaluation import parse_gates
+from privaudit.loading import load_target
+from privaudit.measure import Measured, OnProgress, measure
+from privaudit.options import AuditOptions
+from privaudit.result import SCHEMA_VERSION, AuditResult, DataReport, SkippedReport, TargetReport
+from privaudit.shards import write_text
+from privaudit.target import Target
+
+STAGES = ("latents", "influence", "scores")
+"""Folders of a run that hold its cache."""
+
+
+def run_audit(options: AuditOptions, on_progress: OnProgress | None = None) -> AuditResult:
+    """Audit a target: load, invert, measure the geometry, attack, evaluate, write the run folder.
+
+    The run folder gets ``run.json``, the shards of each stage, ``scores/scores.parquet``,
+    ``samples.parquet`` and ``report.json``. The same call again resumes from the shards; what a changed
+    option does not touch is reused.
+
+    Args:
+        options: What to audit and how.
+        on_progress: Called with (stage, done, total).
+
+    Returns:
+        The result, as written to ``report.json``.
+
+    Raises:
+        ConfigError: An option, attack or gate is wrong; all are named at once.
+        DataError: An image set cannot be used.
+        TargetError: The model cannot be loaded.
+        NonFiniteError: The model gives NaN or infinity; names the images.
+    """  # noqa: DOC502 - raised by the parts
+    progress = on_progress or (lambda stage, done, total: None)
+    attacks = _check(options)
+    started = time.perf_counter()
+    target = load_target(options.target, device=options.device, dtype=options.dtype)
+    loaded = time.perf_counter()
+    _check_levels(attacks, target)
+    data = _read(options, target, progress)
+    read = time.perf_counter()
+    _prepare(options)
+    write_text(options.out / "run.json", _run_record(options, target, data))
+    measured = measure(target, data.samples, attacks, options, progress)
+    begun = time.perf_counter()
+    progress("evaluation", 0, 1)
+    assessment = assess(measured, data, attacks, options)
+    progress("evaluation", 1, 1)
+    seconds = {
+        "loading": loaded - started, "images": read - loaded, **measured.seconds,
+        "evaluation": time.perf_counter() - begun,
+    }
+    result = AuditResult(
+        schema_version=SCHEMA_VERSION,
+        privaudit_version=privaudit.__version__,
+        created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        target=_describe_target(target),
+        data=_describe_data(data),
+        config=_describe_options(options),
+        hardware=_describe_hardware(target),
+        timing={stage: round(value, 3) for stage, value in seconds.items()},
+        attacks=assessment.attacks,
+        blind=assessment.blind,
+        checks=assessment.checks,
+        verdict=assessment.verdict,
+    )
+    _write_tables(options.out, data, measured, assessment.scores)
+    write_text(options.out / "report.json", result.to_json())
+    return result
+
+
+def audit(target: str | Path, members: str | Path, nonmembers: str | Path, out: str | Path, **choices: object) -> AuditResult:
+    """Audit a target from Python; the same as `privaudit scan`.
+
+    Args:
+        target: A diffusers folder or hub id.
+        members: Folder or manifest of images said to be in the training set.
+        nonmembers: Folder or manifest of images said not to be.
+        out: The run folder.
+        choices: Any other field of `AuditOptions`, such as ``attacks=("sima",)`` or ``drop=0.6``.
+
+    Returns:
+        The result (see `run_audit` for what raises).
+    """
+    options = AuditOptions(target=str(target), members=Path(members), nonmembers=Path(nonmembers), out=Path(out))
+    return run_audit(replace(options, **choices))  # type: ignore[arg-type]
+
+
+def _check(options: AuditOptions) -> tuple[Attack, ...]:
+    problems: list[str] = []
+    attacks: tuple[Attack, ...] = ()
+    try:
+        attacks = parse_attacks(options.attacks)
+    except ConfigError as error:
+        problems.extend(error.problems)
+    try:
+        parse_gates(options.fail_on)
+    except ConfigError as error:
+        problems.extend(error.problems)
+    if problems:
+        raise ConfigError(problems)
+    return attacks
+
+
+def _check_levels(attacks: tuple[Attack, ...], target: Target) -> None:
+    last = len(target.schedule.alphas_cumprod) - 1
+    problems = [
+        f"expected levels of {attack.name} from 0 to {last} for this target, got {max(attack.levels)}"
+        for attack in attacks if max(attack.levels) > last
+    ]
+    if problems:
+        raise ConfigError(problems)
+
+
+def _read(options: AuditOptions, target: Target, progress: OnProgress) -> AuditData:
+    parts = {}
+    for name, source in (("members", options.members), ("nonmembers", options.nonmembers)):
+
+        def on_image(done: int, total: int, name: str = name) -> None:
+            progress(name, done, total)
+
+        parts[name] = read_set(source, target.info.image_size, strict=options.strict, on_image=on_image)
+    return separate(parts["members"], parts["nonmembers"])
+
+
+def _prepare(options: AuditOptions) -> None:
+    if options.fresh:
+        for stage in STAGES:
+            shutil.rmtree(options.out / stage, ignore_errors=True)
+    try:
+        options.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError([f"expected a run folder that can be written, got {options.out}: {error}"]) from error
+
+
+def _run_record(options: AuditOptions, target: Target, data: AuditData) -> str:
+    import json
+
+    record = {
+        "privaudit_version": privaudit.__version__,
+        "config": _describe_options(options),
+        "target": encode(_describe_target(target)),
+        "split_hash": data.split_hash,
+        "hardware": _describe_hardware(target),
+    }
+    return json.dumps(record, indent=2) + "\n"
+
+
+def _describe_options(options: AuditOptions) -> dict[str, object]:
+    return dict(encode(options))
+
+
+def _describe_target(target: Target) -> TargetReport:
+    info = target.info
+    return TargetReport(info.id, info.hash, info.family, info.prediction_type, info.latent_shape)
+
+
+def _describe_data(data: AuditData) -> DataReport:
+    skipped = (*data.members.skipped, *data.nonmembers.skipped)
+    return DataReport(
+        members=len(data.members), nonmembers=len(data.nonmembers),
+        duplicates_removed=data.members.duplicates + data.nonmembers.duplicates + 2 * len(data.shared),
+        shared=len(data.shared), split_hash=data.split_hash,
+        skipped=tuple(SkippedReport(str(file.path), file.reason) for file in skipped),
+    )
+
+
+def _describe_hardware(target: Target) -> dict[str, object]:
+    from importlib.metadata import version
+
+    device = torch.cuda.get_device_name(target.device) if target.device.type == "cuda" else platform.processor()
+    packages = ("torch", "diffusers", "transformers", "numpy", "scikit-learn")
+    return {
+        "device": target.device.type, "name": device or platform.machine(), "cores": os.cpu_count() or 0,
+        "python": platform.python_version(), **{package: version(package) for package in packages},
+    }
+
+
+def _write_tables(out: Path, data: AuditData, measured: Measured, scores: pd.DataFrame) -> None:
+    samples = data.samples
+    table = pd.DataFrame({
+        "id": [s.id for s in samples], "path": [str(s.path) for s in samples],
+        "set": np.where(np.arange(len(samples)) < len(data.members), "member", "nonmember"),
+        "label": [s.label for s in samples], "group": [s.group for s in samples],
+        "caption": [s.caption for s in samples],
+        "distortion": measured.distortion, "residual": measured.residual,
+    })
+    (out / "scores").mkdir(parents=True, exist_ok=True)
+    for path, frame in ((out / "scores" / "scores.parquet", scores), (out / "samples.parquet", table)):
+        temporary = path.with_name(f".{path.name}.tmp")
+        frame.to_parquet(temporary, index=False)
+        os.replace(temporary, path)

@@ -1,0 +1,67 @@
+"""Options from files: flag > PRIVAUDIT_* > privaudit.toml > [tool.privaudit] of pyproject.toml."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from privaudit.errors import ConfigError
+
+ONLY_FLAGS = frozenset({"config", "json", "help"})
+
+
+def use_config_file(context: typer.Context, chosen: Path | None) -> Path | None:
+    """Make a file's values the defaults of the command, under its flags and environment variables.
+
+    Args:
+        context: Of the command.
+        chosen: ``--config``; without it the working directory is looked at.
+
+    Returns:
+        ``chosen``.
+
+    Raises:
+        ConfigError: The file is missing, is not TOML, or has keys that the command does not know.
+    """
+    source, values = _find(chosen)
+    options = {_flag(name): parameter.name for parameter in context.command.params for name in parameter.opts}
+    unknown = sorted(set(values) - (set(options) - ONLY_FLAGS))
+    # one file serves several commands: what another command knows is no mistake of this one
+    unknown = [key for key in unknown if key not in ("target", "members", "nonmembers")]
+    if unknown:
+        known = ", ".join(sorted(set(options) - ONLY_FLAGS))
+        raise ConfigError([f"expected options of privaudit in {source}, got {', '.join(unknown)}; known are {known}"])
+    context.default_map = {
+        **(context.default_map or {}), **{str(options[key]): value for key, value in values.items() if key in options}
+    }
+    return chosen
+
+
+def _flag(option: str) -> str:
+    return option.lstrip("-")
+
+
+def _find(chosen: Path | None) -> tuple[Path, dict[str, Any]]:
+    if chosen is not None:
+        if not chosen.is_file():
+            raise ConfigError([f"expected a TOML file at {chosen}, found none"])
+        return chosen, _section(chosen, _read(chosen))
+    own, project = Path("privaudit.toml"), Path("pyproject.toml")
+    merged = dict(_read(project).get("tool", {}).get("privaudit", {})) if project.is_file() else {}
+    if own.is_file():
+        merged |= _read(own)
+    return (own if own.is_file() else project), merged
+
+
+def _section(path: Path, values: dict[str, Any]) -> dict[str, Any]:
+    return dict(values.get("tool", {}).get("privaudit", {})) if path.name == "pyproject.toml" else values
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError([f"cannot read {path}: {error}"]) from error

@@ -1,0 +1,65 @@
+"""`privaudit lab`: targets whose members are known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from privaudit.cli.progress import StageProgress
+
+app = typer.Typer(help="Train small targets whose members are known.", no_args_is_help=True)
+
+
+@app.command()
+def train(
+    images: Annotated[Path, typer.Option(help="Folder (or manifest) with more images than members + held-out.")],
+    out: Annotated[Path, typer.Option(help="Folder to write; the same command again resumes.")],
+    members: Annotated[int, typer.Option(help="Images that train the denoiser.")] = 1100,
+    heldout: Annotated[int, typer.Option(help="Images that train nothing; the rest trains the autoencoder.")] = 1100,
+    resolution: Annotated[int, typer.Option(help="Side of the images in pixels.")] = 32,
+    latent_channels: Annotated[int, typer.Option(help="Channels of the latent.")] = 4,
+    autoencoder_width: Annotated[int, typer.Option(help="Channels of the autoencoder's first stage.")] = 32,
+    autoencoder_steps: Annotated[int, typer.Option(help="Steps of the autoencoder.")] = 3000,
+    denoiser_width: Annotated[int, typer.Option(help="Channels of the denoiser's first stage.")] = 64,
+    denoiser_layers: Annotated[int, typer.Option(help="Residual blocks a stage of the denoiser.")] = 1,
+    denoiser_steps: Annotated[int, typer.Option(help="Steps of the denoiser; more of them leak more.")] = 5000,
+    batch: Annotated[int, typer.Option(help="Latents a step of the denoiser.")] = 64,
+    rate: Annotated[float, typer.Option(help="Learning rate of the denoiser.")] = 2e-4,
+    ema_decay: Annotated[float, typer.Option(help="Decay of the averaged weights that are saved; 0 saves the raw.")] = 0.999,
+    flip: Annotated[bool, typer.Option("--flip", help="Train on mirror images too, which leaks less.")] = False,
+    prediction_type: Annotated[str, typer.Option(help="epsilon or v_prediction.")] = "epsilon",
+    snapshot: Annotated[list[int] | None, typer.Option(help="Also save the model after this step; repeatable.")] = None,
+    half: Annotated[bool, typer.Option("--half", help="Save weights as float16.")] = False,
+    seed: Annotated[int, typer.Option(help="Of the split, the weights and every batch.")] = 0,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress on standard error.")] = False,
+) -> None:
+    """Train an autoencoder on auxiliary images, then a denoiser on the members' latents."""
+    from privaudit.lab.recipe import LabRecipe
+    from privaudit.lab.train import train_target
+
+    recipe = LabRecipe(
+        seed=seed, members=members, heldout=heldout, resolution=resolution, latent_channels=latent_channels,
+        autoencoder_width=autoencoder_width, autoencoder_steps=autoencoder_steps, denoiser_width=denoiser_width,
+        denoiser_layers=denoiser_layers, denoiser_steps=denoiser_steps, denoiser_batch=batch, denoiser_rate=rate,
+        ema_decay=ema_decay, flip=flip, prediction_type=prediction_type,
+    )
+    with StageProgress(quiet=quiet) as progress:
+        trained = train_target(
+            images, out, recipe, half=half, snapshots=tuple(snapshot or ()),
+            on_step=lambda stage, step, total, loss: progress(stage, step, total, f"loss {loss:.4f}"),
+            on_image=lambda done, total: progress("images", done, total),
+        )
+    typer.echo(f"privaudit scan {trained.folder} --members {trained.members} --nonmembers {trained.heldout}")
+
+
+@app.command()
+def photographs(
+    out: Annotated[Path, typer.Option(help="Folder to write, one folder a photograph.")],
+) -> None:
+    """Unpack the shipped crops of free photographs: what the demo target was trained on."""
+    from privaudit.lab.photographs import unpack
+
+    written = unpack(lambda crop: out / crop.source / crop.name)
+    typer.echo(f"{written} images in {out}")

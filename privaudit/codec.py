@@ -1,0 +1,113 @@
+"""Frozen dataclasses to JSON and back, exactly.
+
+NaN becomes ``null`` (JSON has no NaN) and comes back as NaN wherever a float is expected. Types come
+from the annotations, so a result class is its own schema.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import types
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from privaudit.errors import ResultError
+
+T = TypeVar("T")
+
+
+def encode(value: Any) -> Any:  # noqa: ANN401 - any JSON-like value
+    """Turn dataclasses, mappings, tuples, paths and numbers into what `json.dump` takes.
+
+    Args:
+        value: Any nesting of them.
+
+    Returns:
+        Dictionaries, lists, strings, numbers, booleans and None.
+
+    Raises:
+        ResultError: A value has no exact form in JSON.
+    """
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {part.name: encode(getattr(value, part.name)) for part in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): encode(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [encode(item) for item in value]
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        if math.isnan(value):
+            return None
+        raise ResultError(f"expected finite numbers or NaN in a result, got {value}")
+    if value is None or isinstance(value, (str, bool, int, float)):
+        return value
+    raise ResultError(f"expected plain values in a result, got {type(value).__name__}: {value!r}")
+
+
+def decode(kind: type[T], value: Any, where: str = "report") -> T:  # noqa: ANN401
+    """Build a dataclass from what `encode` gave.
+
+    Args:
+        kind: The dataclass (or an annotation inside one).
+        value: From `json.load`.
+        where: For messages: the path of keys.
+
+    Returns:
+        An instance of ``kind``.
+
+    Raises:
+        ResultError: A key is missing or a value has another type; says where.
+    """
+    built: T = _decode(kind, value, where)
+    return built
+
+
+def _decode(kind: Any, value: Any, where: str) -> Any:  # noqa: ANN401, PLR0911
+    origin, arguments = get_origin(kind), get_args(kind)
+    if kind is Any:
+        return value
+    if origin in (Union, types.UnionType):
+        if value is None:
+            return None
+        (inner,) = [argument for argument in arguments if argument is not type(None)]
+        return _decode(inner, value, where)
+    if dataclasses.is_dataclass(kind):
+        return _decode_dataclass(kind, value, where)
+    if origin is tuple:
+        if not isinstance(value, list):
+            raise ResultError(f"expected a list at {where}, got {type(value).__name__}")
+        kinds = [arguments[0]] * len(value) if arguments[-1] is Ellipsis else list(arguments)
+        return tuple(_decode(inner, item, f"{where}[{i}]") for i, (inner, item) in enumerate(zip(kinds, value, strict=True)))
+    if origin is not None and issubclass(origin, Mapping):
+        if not isinstance(value, dict):
+            raise ResultError(f"expected an object at {where}, got {type(value).__name__}")
+        return {key: _decode(arguments[1], item, f"{where}.{key}") for key, item in value.items()}
+    if kind is float:
+        return math.nan if value is None else float(_checked(value, (int, float), where))
+    if kind is Path:
+        return Path(_checked(value, str, where))
+    base = type(arguments[0]) if origin is not None and arguments else kind  # Literal["a", "b"]
+    return _checked(value, base, where)
+
+
+def _decode_dataclass(kind: Any, value: Any, where: str) -> Any:  # noqa: ANN401
+    if not isinstance(value, dict):
+        raise ResultError(f"expected an object at {where}, got {type(value).__name__}")
+    hints = get_type_hints(kind)
+    known = {}
+    for part in dataclasses.fields(kind):
+        if part.name in value:
+            known[part.name] = _decode(hints[part.name], value[part.name], f"{where}.{part.name}")
+        elif part.default is dataclasses.MISSING and part.default_factory is dataclasses.MISSING:
+            raise ResultError(f"expected the key {part.name} at {where}, found {', '.join(map(str, value)) or 'none'}")
+    return kind(**known)
+
+
+def _checked(value: Any, kind: Any, where: str) -> Any:  # noqa: ANN401
+    wrong_bool = isinstance(value, bool) and kind is not bool
+    if not isinstance(value, kind) or wrong_bool:
+        raise ResultError(f"expected {getattr(kind, '__name__', kind)} at {where}, got {value!r}")
+    return value

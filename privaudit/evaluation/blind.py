@@ -1,0 +1,126 @@
+"""Blind baseline: how well members are told from non-members by a classifier that never sees the target.
+
+If pixel, colour and frequency statistics alone separate the two sets, an attack may measure the difference of
+the sets and not the training (Das, Zhang, Tramer 2024, arXiv:2406.16201).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from privaudit.errors import DataError, NonFiniteError
+
+PERCENTILES = (1, 5, 25, 50, 75, 95, 99)
+BANDS = 8
+"""Rings of equal width between frequency 0 and the corner of the spectrum, sqrt(1/2) cycles a pixel."""
+
+_BATCH_VALUES = 1 << 22
+_TINY = 1e-8  # about a thousandth of the power of an 8-bit rounding step
+
+
+def image_features(images: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Describe images by statistics that need no model.
+
+    For each channel: mean, standard deviation, seven percentiles, shares of pixels at either end of the range,
+    log energy of the differences along each axis; correlations between channels; mean and standard deviation of
+    saturation (largest minus smallest channel); log power of gray in eight rings of the spectrum.
+
+    Args:
+        images: ``(n, 3, height, width)``, in [-1, 1], at least 2 pixels along each side.
+
+    Returns:
+        ``(n, 52)``, finite.
+
+    Raises:
+        DataError: The shape is not ``(n, 3, height, width)``.
+        NonFiniteError: A pixel is NaN or infinite.
+    """
+    if images.ndim != 4 or images.shape[1] != 3 or min(images.shape[2:]) < 2:
+        raise DataError(f"expected images of shape (n, 3, height, width), got {images.shape}; load them as RGB")
+    step = max(1, _BATCH_VALUES // int(np.prod(images.shape[1:])))
+    parts = [_describe(images[start:start + step]) for start in range(0, max(1, len(images)), step)]
+    features = np.concatenate(parts)
+    if not np.isfinite(features).all():
+        bad = np.flatnonzero(~np.isfinite(features).all(axis=1))
+        raise NonFiniteError(f"expected finite pixels, got NaN or infinity in {bad.size} images, the first at position "
+                             f"{bad[0]}; leave these images out")
+    return features
+
+
+def blind_scores(
+    features: ArrayLike, is_member: ArrayLike, folds: ArrayLike, seed: int = 0
+) -> NDArray[np.float64]:
+    """Score each image by gradient-boosted trees trained on the other folds.
+
+    Trees find thresholds, interactions and changes of spread as well as shifts of the mean, and beat logistic
+    regression on six of six simulated differences (brightness, blur, contrast, noise, clipping, quantisation).
+    Both classes weigh the same and each fold is centred on its median, which uses none of its labels, so the
+    log odds of different folds can be ranked together.
+
+    Out-of-fold scores share training images, which widens the spread of their AUROC under the null beyond
+    what a bootstrap of the scores sees; `privaudit.evaluation.verdict.blind_check` allows for it.
+
+    Args:
+        features: ``(n, d)``, finite.
+        is_member: ``(n,)``.
+        folds: ``(n,)``, from `assign_folds`.
+        seed: Of the trees.
+
+    Returns:
+        ``(n,)``, higher = more like a member.
+
+    Raises:
+        DataError: Shapes differ, or a fold holds all members or all non-members.
+    """
+    from sklearn.ensemble import HistGradientBoostingClassifier  # slow to import
+
+    table = np.asarray(features, dtype=np.float64)
+    member = np.asarray(is_member, dtype=np.bool_)
+    labels = np.asarray(folds)
+    if table.ndim != 2 or not len(table) == member.size == labels.size:
+        raise DataError(f"expected a row of features an image, got {table.shape} for {member.size} labels and "
+                        f"{labels.size} folds; pass the same images to all three")
+    scores = np.zeros(member.size)
+    for fold in np.unique(labels):
+        own = labels == fold
+        if np.unique(member[~own]).size < 2:
+            raise DataError(f"expected members and non-members outside each fold, but fold {fold} holds all of one "
+                            "set; use assign_folds")
+        trees = HistGradientBoostingClassifier(
+            max_iter=60, max_depth=3, max_bins=63, class_weight="balanced", early_stopping=False, random_state=seed
+        )
+        odds = np.asarray(trees.fit(table[~own], member[~own]).decision_function(table[own]))
+        scores[own] = odds - np.median(odds)
+    return scores
+
+
+def _describe(images: NDArray[np.float32]) -> NDArray[np.float64]:
+    n = len(images)
+    x = images.astype(np.float64)
+    flat = x.reshape(n, 3, -1)
+    centred = flat - flat.mean(axis=2, keepdims=True)
+    std = np.sqrt((centred**2).mean(axis=2))
+    unit = centred / np.maximum(std, 1e-6)[..., None]
+    saturation = x.max(axis=1) - x.min(axis=1)
+    end = 1.0 - 1.0 / 255.0  # the outermost of 256 steps of 2 / 255
+    return np.concatenate([
+        flat.mean(axis=2), std,
+        np.percentile(flat, PERCENTILES, axis=2).transpose(1, 2, 0).reshape(n, -1),
+        (flat > end).mean(axis=2), (flat < -end).mean(axis=2),
+        np.log(_TINY + (np.diff(x, axis=2) ** 2).mean(axis=(2, 3))),
+        np.log(_TINY + (np.diff(x, axis=3) ** 2).mean(axis=(2, 3))),
+        np.stack([(unit[:, a] * unit[:, b]).mean(axis=1) for a, b in ((0, 1), (0, 2), (1, 2))], axis=1),
+        saturation.mean(axis=(1, 2))[:, None], saturation.std(axis=(1, 2))[:, None],
+        _band_energies(x.mean(axis=1)),
+    ], axis=1)
+
+
+def _band_energies(gray: NDArray[np.float64]) -> NDArray[np.float64]:
+    height, width = gray.shape[1:]
+    gray = gray - gray.mean(axis=(1, 2), keepdims=True)
+    power = (np.abs(np.fft.rfft2(gray)) ** 2).reshape(len(gray), -1) / (height * width)
+    radius = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None, :]).ravel()
+    band = np.minimum((radius / (np.sqrt(0.5) / BANDS)).astype(np.int64), BANDS - 1)
+    inside = (band[:, None] == np.arange(BANDS)).astype(np.float64)
+    return np.asarray(np.log(_TINY + power @ (inside / np.maximum(inside.sum(axis=0), 1))))

@@ -1,0 +1,133 @@
+"""What an evaluation reports: numbers with their uncertainty, and never a number that was not measured.
+
+A value that cannot be computed is NaN and ``reason`` says why. A ``reason`` beside a finite value is a
+warning about it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number with a two-sided interval.
+
+    Attributes:
+        value: The point estimate, or NaN.
+        lo: Lower end of the interval.
+        hi: Upper end of the interval.
+        reason: Why the value is NaN, or what to keep in mind about it.
+    """
+
+    value: float
+    lo: float
+    hi: float
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class RateEstimate:
+    """True-positive rate at the largest realised false-positive rate that does not exceed a target.
+
+    Attributes:
+        value: Share of members at or above the threshold; NaN if the target is below one non-member.
+        lo: Lower end of the interval.
+        hi: Upper end of the interval.
+        fpr_realised: ``k / n``, which ties or a small ``n`` can put well below the target.
+        k: Non-members at or above the threshold.
+        n: Non-members.
+        reason: Why the value is NaN, or a warning: fewer than ten false positives are expected.
+    """
+
+    value: float
+    lo: float
+    hi: float
+    fpr_realised: float
+    k: int
+    n: int
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A paired difference: both scores were compared on the same resampled images.
+
+    Attributes:
+        value: Score minus baseline.
+        lo: Lower end of the interval.
+        hi: Upper end of the interval.
+        p: Two-sided bootstrap p-value of no difference.
+        reason: Why the value is NaN, or what to keep in mind about it.
+    """
+
+    value: float
+    lo: float
+    hi: float
+    p: float
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class EpsilonBound:
+    """Empirical, average-case lower bound on the epsilon of differential privacy.
+
+    Attributes:
+        value: The bound, >= 0, or NaN.
+        confidence: With which the two error rates behind it hold jointly.
+        reason: Why the value is NaN.
+    """
+
+    value: float
+    confidence: float
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """What one score tells about membership.
+
+    Attributes:
+        auroc: Chance that a member scores above a non-member, ties counting one half.
+        tpr_at_fpr: Keyed by the target, written as ``"0.01"`` and ``"0.001"``.
+        advantage: Largest difference of true- and false-positive rate over all thresholds.
+        epsilon_lower: What the score refutes about differential privacy, on average over the images.
+    """
+
+    auroc: Estimate
+    tpr_at_fpr: Mapping[str, RateEstimate]
+    advantage: Estimate
+    epsilon_lower: EpsilonBound
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One score against a baseline, paired on the same images.
+
+    Attributes:
+        auroc_delta: Difference of the AUROC.
+        tpr_delta: Difference of the true-positive rate at 1 % false positives.
+    """
+
+    auroc_delta: Difference
+    tpr_delta: Difference
+
+
+@dataclass(frozen=True)
+class Stratum:
+    """The images whose covariate lies in one range.
+
+    Attributes:
+        lower: Lower edge, included.
+        upper: Upper edge, excluded except in the last stratum.
+        members: Members in it.
+        nonmembers: Non-members in it.
+        auroc: AUROC among them.
+    """
+
+    lower: float
+    upper: float
+    members: int
+    nonmembers: int
+    auroc: Estimate

@@ -1,0 +1,97 @@
+"""Gates: the conditions under which an audit fails, as users write them."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from privaudit.errors import ConfigError
+
+Metric = Literal["auroc", "tpr", "advantage", "epsilon"]
+
+ACCEPTED = "'auroc>0.6', 'tpr@1%fpr>0.05', 'tpr@0.1%fpr>0.02', 'advantage>0.2' or 'epsilon>1'"
+
+_PATTERN = re.compile(r"(?P<metric>[a-z]+)(@(?P<percent>[^%]*)%fpr)?>(?P<limit>.+)")
+
+
+@dataclass(frozen=True)
+class Gate:
+    """One condition.
+
+    Attributes:
+        text: As the user wrote it.
+        metric: What is measured.
+        fpr: Target false-positive rate of ``tpr``, None for every other metric.
+        limit: The audit fails if the metric is shown to be larger.
+    """
+
+    text: str
+    metric: Metric
+    fpr: float | None
+    limit: float
+
+
+def parse_gates(texts: Sequence[str]) -> tuple[Gate, ...]:
+    """Read gates; case and spaces do not matter.
+
+    Args:
+        texts: One gate each.
+
+    Returns:
+        The gates, in the same order.
+
+    Raises:
+        ConfigError: Some cannot be read; all of them are named.
+    """
+    gates = [_parse(text) for text in texts]
+    problems = [f"cannot read the gate {text!r}: {gate}; expected {ACCEPTED}"
+                for text, gate in zip(texts, gates, strict=True) if isinstance(gate, str)]
+    if problems:
+        raise ConfigError(problems)
+    return tuple(gate for gate in gates if isinstance(gate, Gate))
+
+
+def required_fprs(gates: Sequence[Gate], usual: Sequence[float] = (0.01, 0.001)) -> tuple[float, ...]:
+    """False-positive rates to evaluate so that every gate can be decided.
+
+    Args:
+        gates: From `parse_gates`.
+        usual: Rates that are evaluated in any case.
+
+    Returns:
+        The usual ones first, then what the gates add.
+    """
+    return tuple(dict.fromkeys([*usual, *(gate.fpr for gate in gates if gate.fpr is not None)]))
+
+
+def _parse(text: str) -> Gate | str:
+    """The gate, or what is wrong with it."""
+    match = _PATTERN.fullmatch(re.sub(r"\s+", "", text).lower())
+    if match is None:
+        return "it is not METRIC>NUMBER"
+    metric, percent = match["metric"], match["percent"]
+    if metric not in get_args(Metric):
+        return f"there is no metric {metric!r}"
+    if (metric == "tpr") != (percent is not None):
+        return "tpr, and only tpr, has a false-positive rate: tpr@1%fpr"
+    limit = _number(match["limit"])
+    largest = math.inf if metric == "epsilon" else 1.0
+    if not 0.0 <= limit < largest:
+        return f"the limit of {metric} must be a number in [0, {largest:g})"
+    if percent is None:
+        return Gate(text, metric, None, limit)  # type: ignore[arg-type]  # checked against Metric above
+    fpr = _number(percent)
+    if not 0.0 < fpr < 100.0:
+        return "the false-positive rate must be a number in (0, 100) %"
+    # Through the decimal text: 0.7 / 100 is 0.006999999999999999.
+    return Gate(text, "tpr", float(f"{fpr / 100.0:.12g}"), limit)
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan

@@ -1,0 +1,135 @@
+"""One-sided confidence limits from bootstrap replicates and from counts.
+
+A two-sided interval is a lower and an upper limit, each at half the error probability; a gate uses one limit at
+an error probability corrected for how much is tested. Measured by simulation in the tests.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Side = Literal["lower", "upper"]
+
+
+def percentile_limit(replicates: NDArray[np.float64], alpha: float, side: Side) -> float:
+    """Quantile of the replicates.
+
+    Args:
+        replicates: ``(replicates,)``.
+        alpha: Error probability.
+        side: Which limit.
+
+    Returns:
+        The limit, or NaN if there are too few replicates to see this far into the tail.
+    """
+    if alpha * (replicates.size + 1) < 1.0:
+        return float("nan")
+    return float(np.quantile(replicates, alpha if side == "lower" else 1.0 - alpha))
+
+
+def clopper_pearson(k: ArrayLike, n: int, alpha: float, side: Side) -> NDArray[np.float64]:
+    """Exact limit for a binomial rate (Clopper and Pearson 1934).
+
+    Args:
+        k: Successes, any shape.
+        n: Trials, at least 1.
+        alpha: Error probability of this one limit.
+        side: Which limit.
+
+    Returns:
+        Shaped like ``k``: the ``alpha`` quantile of Beta(k, n - k + 1), or 0 at k = 0, respectively the
+        ``1 - alpha`` quantile of Beta(k + 1, n - k), or 1 at k = n.
+    """
+    from scipy.special import betaincinv  # keeps ``import privaudit`` fast
+
+    hits = np.asarray(k, dtype=np.float64)
+    if side == "lower":
+        return np.where(hits > 0, betaincinv(np.maximum(hits, 1), n - np.maximum(hits, 1) + 1, alpha), 0.0)
+    return np.where(hits < n, betaincinv(np.minimum(hits, n - 1) + 1, n - np.minimum(hits, n - 1), 1 - alpha), 1.0)
+
+
+def auroc_limit(value: float, replicates: NDArray[np.float64], pairs: int, alpha: float, side: Side) -> float:
+    """Normal limit on the logit scale with the bootstrap's standard deviation s.
+
+    logit(A) -+ z s / (A (1 - A)). In simulations with 150 to 1000 images a set and AUROC from .5 to .99 a 95 %
+    interval covers 92 to 96 % this way; plain percentiles cover 90 to 96 % and their lower limit is exceeded
+    in up to 11 % instead of 5 %.
+
+    At A = 1 no replicate differs from the sample. Members and non-members can then be paired off into
+    ``pairs`` independent pairs, each ordered correctly, so that the lower limit is Clopper-Pearson for k of k
+    pairs, alpha^(1 / k). The same at A = 0 with the sides exchanged.
+
+    Args:
+        value: AUROC of the sample, A.
+        replicates: ``(replicates,)``.
+        pairs: Size of the smaller set.
+        alpha: Error probability.
+        side: Which limit.
+
+    Returns:
+        The limit, in [0, 1].
+    """
+    from scipy.special import expit, logit, ndtri
+
+    if value >= 1.0 or value <= 0.0:
+        return float(clopper_pearson(round(value) * pairs, pairs, alpha, side))
+    z = ndtri(alpha) if side == "lower" else -ndtri(alpha)
+    return float(expit(logit(value) + z * replicates.std() / (value * (1.0 - value))))
+
+
+def rate_limit(value: float, replicates: NDArray[np.float64], trials: int, alpha: float, side: Side) -> float:
+    """Percentile limit, widened to Clopper-Pearson where the sample is at the edge.
+
+    At a rate of 0 (or 1) all replicates may agree with the sample although the population does not.
+
+    Args:
+        value: Rate of the sample.
+        replicates: ``(replicates,)``.
+        trials: What the rate is a share of.
+        alpha: Error probability.
+        side: Which limit.
+
+    Returns:
+        The limit, or NaN if there are too few replicates.
+    """
+    limit = percentile_limit(replicates, alpha, side)
+    if value <= 0.0 and side == "upper":
+        return float(np.maximum(limit, float(clopper_pearson(0, trials, alpha, side))))
+    if value >= 1.0 and side == "lower":
+        return float(np.minimum(limit, float(clopper_pearson(trials, trials, alpha, side))))
+    return limit
+
+
+def advantage_limit(
+    value: float,
+    replicates: NDArray[np.float64],
+    excess: NDArray[np.float64],
+    pairs: int,
+    alpha: float,
+    side: Side,
+) -> float:
+    """Limit for a maximum of TPR - FPR, whose estimate is biased upwards.
+
+    Lower: with d = TPR - FPR as a function of the threshold, max d_hat - max d <= max(d_hat - d), and the
+    bootstrap's max(d* - d_hat) is distributed like that. Percentiles of max d* would claim an advantage under
+    the null in nearly every sample. Upper: the percentile, conservative because of the same bias.
+
+    Args:
+        value: Advantage of the sample.
+        replicates: ``(replicates,)``, max d*.
+        excess: ``(replicates,)``, max(d* - d_hat).
+        pairs: Size of the smaller set.
+        alpha: Error probability.
+        side: Which limit.
+
+    Returns:
+        The limit, in [0, 1], or NaN if there are too few replicates.
+    """
+    if side == "upper":
+        return rate_limit(value, replicates, pairs, alpha, side)
+    if value >= 1.0:  # no replicate differs; limits of the two rates at the separating threshold instead
+        return max(0.0, 1.0 - 2.0 * float(clopper_pearson(0, pairs, alpha / 2.0, "upper")))
+    return float(np.maximum(value - percentile_limit(excess, alpha, "upper"), 0.0))

@@ -1,0 +1,215 @@
+"""The empirical ROC curve, exact with ties and infinite scores.
+
+Higher score = more likely a member; member = the positive class; "score >= threshold" means member. Images
+with equal scores cannot be told apart by any threshold, so the curve has a point only at the end of each
+block of tied scores.
+
+scikit-learn's ``roc_curve`` and ``roc_auc_score`` are the reference in the tests. They are not called here
+because they refuse infinite scores, which an attack may well return.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from privaudit.errors import ConfigError, DataError, NonFiniteError
+
+
+@dataclass(frozen=True)
+class OperatingPoint:
+    """The point of the curve at the largest realised false-positive rate that does not exceed a target.
+
+    Attributes:
+        tpr: Share of members at or above the threshold; NaN without members.
+        fpr_realised: Share of non-members at or above the threshold; NaN without non-members.
+        threshold: +inf if even the highest block of tied scores exceeds the target: nobody is called a member.
+        k: Non-members at or above the threshold.
+        n: Non-members.
+    """
+
+    tpr: float
+    fpr_realised: float
+    threshold: float
+    k: int
+    n: int
+
+
+@dataclass(frozen=True)
+class RocCounts:
+    """Members and non-members at or above each distinct score.
+
+    Attributes:
+        thresholds: Distinct scores, descending.
+        tp: Members at or above each.
+        fp: Non-members at or above each.
+        members: Members in all.
+        nonmembers: Non-members in all.
+    """
+
+    thresholds: NDArray[np.float64]
+    tp: NDArray[np.int64]
+    fp: NDArray[np.int64]
+    members: int
+    nonmembers: int
+
+
+def checked(scores: ArrayLike, is_member: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Bring scores and labels into one form.
+
+    Args:
+        scores: One number an image; infinities are legal.
+        is_member: One truth value an image.
+
+    Returns:
+        Scores as float64 and labels as bool, both ``(n,)``.
+
+    Raises:
+        DataError: The two do not have the shape ``(n,)`` for the same n.
+        NonFiniteError: A score is NaN.
+    """
+    values = np.asarray(scores, dtype=np.float64)
+    member = np.asarray(is_member, dtype=np.bool_)
+    if values.ndim != 1 or values.shape != member.shape:
+        raise DataError(f"expected one score an image, got scores of shape {values.shape} for labels of shape "
+                        f"{member.shape}; pass two vectors of the same length")
+    if np.isnan(values).any():
+        bad = np.flatnonzero(np.isnan(values))
+        raise NonFiniteError(f"expected scores that are numbers, got NaN for {bad.size} of {values.size} images, "
+                             f"the first at position {bad[0]}; leave these images out or mend their scores")
+    return values, member
+
+
+def count(scores: ArrayLike, is_member: ArrayLike) -> RocCounts:
+    """Count members and non-members at or above each distinct score.
+
+    Args:
+        scores: ``(n,)``.
+        is_member: ``(n,)``.
+
+    Returns:
+        The counts behind the curve; either class may be empty.
+    """
+    values, member = checked(scores, is_member)
+    distinct, block = np.unique(values, return_inverse=True)
+    tp = np.bincount(block[member], minlength=distinct.size)[::-1].cumsum()
+    fp = np.bincount(block[~member], minlength=distinct.size)[::-1].cumsum()
+    return RocCounts(distinct[::-1], tp, fp, int(member.sum()), int((~member).sum()))
+
+
+def auroc(scores: ArrayLike, is_member: ArrayLike) -> float:
+    """Chance that a random member scores above a random non-member, ties counting one half.
+
+    This is the Mann-Whitney statistic by midranks, U / (m n), and the area under the curve by trapezoids.
+
+    Args:
+        scores: ``(n,)``.
+        is_member: ``(n,)``.
+
+    Returns:
+        The AUROC, or NaN if a class is empty.
+    """
+    counts = count(scores, is_member)
+    if counts.members == 0 or counts.nonmembers == 0:
+        return float("nan")
+    wins = np.diff(counts.fp, prepend=0) * (counts.tp + np.concatenate([[0], counts.tp[:-1]]))
+    return float(wins.sum() / (2 * counts.members * counts.nonmembers))
+
+
+def allowed_false_positives(fpr: float, nonmembers: int) -> int:
+    """Largest count of false positives whose rate does not exceed the target.
+
+    Args:
+        fpr: Target rate.
+        nonmembers: How many non-members there are.
+
+    Returns:
+        ``floor(fpr * nonmembers)``, safe against 0.29 * 100 = 28.999999999999996.
+
+    Raises:
+        ConfigError: The target is not in [0, 1].
+    """
+    if not 0.0 <= fpr <= 1.0:
+        raise ConfigError([f"expected a false-positive rate in [0, 1], got {fpr}; 1 % is written as 0.01"])
+    return int(np.floor(fpr * nonmembers + 1e-9))
+
+
+def tpr_at_fpr(scores: ArrayLike, is_member: ArrayLike, fpr: float) -> OperatingPoint:
+    """True-positive rate at the largest realised false-positive rate that does not exceed the target.
+
+    The point nearest to the target may lie above it and is not what is asked for.
+
+    Args:
+        scores: ``(n,)``.
+        is_member: ``(n,)``.
+        fpr: Target, in [0, 1].
+
+    Returns:
+        The operating point; its rates are NaN for an empty class.
+    """
+    counts = count(scores, is_member)
+    blocks = int(np.searchsorted(counts.fp, allowed_false_positives(fpr, counts.nonmembers), side="right"))
+    tp, k = (int(counts.tp[blocks - 1]), int(counts.fp[blocks - 1])) if blocks else (0, 0)
+    return OperatingPoint(
+        tpr=tp / counts.members if counts.members else float("nan"),
+        fpr_realised=k / counts.nonmembers if counts.nonmembers else float("nan"),
+        threshold=float(counts.thresholds[blocks - 1]) if blocks else float("inf"),
+        k=k, n=counts.nonmembers,
+    )
+
+
+def roc_points(scores: ArrayLike, is_member: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """All points of the curve, from (0, 0) to (1, 1).
+
+    Args:
+        scores: ``(n,)``.
+        is_member: ``(n,)``.
+
+    Returns:
+        False- and true-positive rates, ascending; one point for each distinct score after the first.
+
+    Raises:
+        DataError: A class is empty.
+    """
+    counts = count(scores, is_member)
+    if counts.members == 0 or counts.nonmembers == 0:
+        raise DataError(f"expected members and non-members, got {counts.members} and {counts.nonmembers}; "
+                        "a ROC curve needs both")
+    fpr = np.concatenate([[0.0], counts.fp / counts.nonmembers])
+    tpr = np.concatenate([[0.0], counts.tp / counts.members])
+    return fpr, tpr
+
+
+def advantage(scores: ArrayLike, is_member: ArrayLike) -> float:
+    """Largest TPR - FPR over all thresholds (Yeom et al. 2018, arXiv:1709.01604).
+
+    Args:
+        scores: ``(n,)``.
+        is_member: ``(n,)``.
+
+    Returns:
+        The advantage in [0, 1], or NaN if a class is empty.
+    """
+    counts = count(scores, is_member)
+    if counts.members == 0 or counts.nonmembers == 0:
+        return float("nan")
+    return max(0.0, float((counts.tp / counts.members - counts.fp / counts.nonmembers).max()))
+
+
+def consistent(auroc: float, tpr: float, fpr: float) -> bool:
+    """Whether an AUROC and an operating point can belong to one curve: AUROC >= TPR (1 - FPR).
+
+    The curve is monotone, so from the point rightwards it lies at TPR or above; published pairs exist that
+    violate this. NaN contradicts nothing.
+
+    Args:
+        auroc: Area under the curve.
+        tpr: True-positive rate of a point on it.
+        fpr: Realised false-positive rate of that point.
+
+    Returns:
+        False if no curve has both.
+    """
+    return not auroc < tpr * (1.0 - fpr) - 1e-12

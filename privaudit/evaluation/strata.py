@@ -1,0 +1,63 @@
+"""AUROC among images of similar covariate, such as the decoder's local distortion."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from privaudit.errors import DataError, NonFiniteError
+from privaudit.evaluation.bootstrap import stratified_bootstrap
+from privaudit.evaluation.estimate import Stratum
+from privaudit.evaluation.metrics import auroc_estimate, check_interval
+from privaudit.evaluation.roc import checked
+
+
+def by_quartile(
+    values: ArrayLike,
+    scores: ArrayLike,
+    is_member: ArrayLike,
+    replicates: int = 2000,
+    seed: int = 0,
+    confidence: float = 0.95,
+) -> tuple[Stratum, ...]:
+    """AUROC in each quartile of a covariate, with edges over members and non-members together.
+
+    Each set's share of a quartile is as it is: where the covariate itself differs between the sets, the counts
+    show it and the AUROC within the quartile does not.
+
+    Args:
+        values: ``(n,)``, finite.
+        scores: ``(n,)``, higher = member.
+        is_member: ``(n,)``.
+        replicates: Of the stratified bootstrap in each quartile.
+        seed: Of the bootstrap.
+        confidence: Of the intervals.
+
+    Returns:
+        Four strata, ascending; an empty class makes the AUROC NaN with a reason.
+
+    Raises:
+        DataError: There is not one value an image, or there are no images.
+        NonFiniteError: A value is NaN or infinite.
+    """
+    check_interval(confidence, replicates)
+    marks, member = checked(scores, is_member)
+    covariate = np.asarray(values, dtype=np.float64)
+    if covariate.shape != marks.shape or covariate.size == 0:
+        raise DataError(f"expected one value an image and at least one image, got {covariate.shape} values for "
+                        f"{marks.size} images; pass the covariate of the same images")
+    if not np.isfinite(covariate).all():
+        raise NonFiniteError(f"expected finite values, got {int((~np.isfinite(covariate)).sum())} that are not; "
+                             "leave these images out")
+    edges = np.quantile(covariate, [0.0, 0.25, 0.5, 0.75, 1.0])
+    quartile = np.searchsorted(edges[1:4], covariate, side="right")
+    strata = []
+    for i in range(4):
+        inside = quartile == i
+        sizes = int((inside & member).sum()), int((inside & ~member).sum())
+        drawn = None
+        if min(sizes) > 1:
+            drawn = stratified_bootstrap({"": marks[inside]}, member[inside], (), replicates, seed)
+        estimate = auroc_estimate(marks[inside], member[inside], drawn, "", confidence)
+        strata.append(Stratum(float(edges[i]), float(edges[i + 1]), *sizes, auroc=estimate))
+    return tuple(strata)

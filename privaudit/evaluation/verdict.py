@@ -1,0 +1,260 @@
+"""The verdict: what is printed and the exit code come from here and nowhere else.
+
+A gate fails only if a confidence limit is beyond it, corrected by Holm's method over everything that the
+verdict tests (all gates x attacks x masks), so that without any leakage an audit fails in at most 5 % of
+runs. The finding says in words how strong the evidence is, whether or not a gate was set.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from privaudit.errors import ConfigError
+from privaudit.evaluation.estimate import Metrics
+from privaudit.evaluation.gates import Gate
+from privaudit.evaluation.intervals import Side
+from privaudit.evaluation.metrics import Evaluation, bound
+
+Pair = tuple[str, str]
+"""Attack and mask."""
+
+TESTED_MASKS = ("none", "influence", "weighted")
+"""Masks that the verdict rests on. ``random`` is a control: it shows what dropping as many dimensions does."""
+
+TPR_LEVELS = {"high": 0.20, "medium": 0.05}
+"""Least lower limit of TPR at 1 % FPR. If half of all candidates are members, an image that is called a member
+is one with probability TPR / (TPR + .01): 95 % at .20 (nearly certain about single images), 83 % at .05."""
+
+AUROC_LEVELS = {"high": 0.85, "medium": 0.69}
+"""The same for the AUROC, where there are too few non-members for 1 % FPR: the AUROC of the equal-variance
+normal model that has these rates, Phi((z_.99 - z_(1 - TPR)) / sqrt 2)."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """A condition under which the metrics mean what they say.
+
+    Attributes:
+        name: What was checked.
+        status: ``fail`` makes the verdict inconclusive.
+        detail: What was found, in words.
+    """
+
+    name: str
+    status: Literal["ok", "warn", "fail"]
+    detail: str
+
+
+@dataclass(frozen=True)
+class GateOutcome:
+    """What became of one gate.
+
+    Attributes:
+        gate: As the user wrote it.
+        status: ``pass``, ``fail`` or ``inconclusive``.
+        detail: The limit that decided it, or why none could.
+    """
+
+    gate: str
+    status: Literal["pass", "fail", "inconclusive"]
+    detail: str
+
+
+@dataclass(frozen=True)
+class Finding:
+    """How strong the evidence of leakage is, whether or not a gate was set.
+
+    Attributes:
+        level: ``unclear`` if a check failed or nothing could be measured.
+        statement: In plain words.
+    """
+
+    level: Literal["none", "low", "medium", "high", "unclear"]
+    statement: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The outcome of an audit.
+
+    Attributes:
+        status: ``fail`` if a gate failed; else ``inconclusive`` if a gate or a check was; else ``pass``.
+        reasons: At least one.
+        gates: One outcome a gate.
+        finding: The evidence in words.
+    """
+
+    status: Literal["pass", "fail", "inconclusive"]
+    reasons: tuple[str, ...]
+    gates: tuple[GateOutcome, ...]
+    finding: Finding
+
+
+def decide(
+    evaluation: Evaluation,
+    tested: Mapping[Pair, str],
+    *,
+    gates: Sequence[Gate] = (),
+    checks: Sequence[Check] = (),
+    side: Side = "lower",
+) -> Verdict:
+    """Turn an evaluation into a verdict.
+
+    Args:
+        evaluation: Holds the scores.
+        tested: The name in ``evaluation`` of each (attack, mask); masks other than `TESTED_MASKS` are left out.
+        gates: From `parse_gates`.
+        checks: All that were made.
+        side: ``lower``: a gate fails if leakage beyond it is shown (Holm over all tests, joint error 5 % at a
+            confidence of 95 %). ``upper``: a gate fails unless leakage beyond it is ruled out, for each attack
+            and mask at the full error; passing takes all of them, so nothing needs correcting.
+
+    Returns:
+        The verdict.
+    """
+    pairs = {pair: name for pair, name in tested.items() if pair[1] in TESTED_MASKS}
+    failed = [f"check {check.name!r} failed: {check.detail}" for check in checks if check.status == "fail"]
+    limits = _limits(evaluation, pairs, gates, side)
+    outcomes = tuple(_judge(evaluation, pairs, gate, limits, side, failed) for gate in gates)
+    finding = _find(evaluation, pairs, failed)
+    reasons = [f"gate {o.gate!r}: {o.detail}" for o in outcomes if o.status == "fail"]
+    if not reasons:
+        reasons = failed + [f"gate {o.gate!r}: {o.detail}" for o in outcomes if o.status == "inconclusive"
+                            and not failed]
+        status: Literal["pass", "inconclusive"] = "inconclusive" if reasons else "pass"
+        if not gates:
+            reasons.append("no gate was set, so nothing could fail")
+        return Verdict(status, tuple(reasons or ["no gate failed"]), outcomes, finding)
+    return Verdict("fail", tuple(reasons), outcomes, finding)
+
+
+def exit_code(
+    verdict: Verdict, inconclusive: Literal["pass", "fail", "error"] = "error", exit_zero: bool = False
+) -> int:
+    """Exit code of the command line; 2 is for errors and never comes from a verdict.
+
+    Args:
+        verdict: From `decide`.
+        inconclusive: What an inconclusive verdict counts as: 0, 1 or 3.
+        exit_zero: Always 0.
+
+    Returns:
+        0 if the verdict is pass or no gate was asked for, 1 if a gate failed, else what ``inconclusive`` says.
+
+    Raises:
+        ConfigError: ``inconclusive`` is none of the three.
+    """
+    codes = {"pass": 0, "fail": 1, "error": 3}
+    if inconclusive not in codes:
+        raise ConfigError([f"expected --inconclusive to be one of {', '.join(codes)}, got {inconclusive!r}"])
+    if exit_zero or not verdict.gates:
+        return 0
+    return codes[inconclusive] if verdict.status == "inconclusive" else codes[verdict.status]
+
+
+_Limits = dict[tuple[Gate, Pair], float]
+
+
+def _limits(evaluation: Evaluation, pairs: Mapping[Pair, str], gates: Sequence[Gate], side: Side) -> _Limits:
+    # Lower limits step down as in Holm 1979: with m tests left, each is held to its limit at alpha / m; those
+    # beyond their gate are settled and leave, which relaxes the rest. This is Holm's method on the p-values
+    # whose inversion the limits are.
+    alpha = 1.0 - evaluation.confidence
+
+    def limit(test: tuple[Gate, Pair], error: float) -> float:
+        gate, pair = test
+        return bound(evaluation, pairs[pair], gate.metric, gate.fpr, error, side)
+
+    tests = list(dict.fromkeys((gate, pair) for gate in gates for pair in pairs))
+    measured = {test: limit(test, alpha) for test in tests}
+    if side == "upper":
+        return measured
+    left = [test for test, value in measured.items() if not np.isnan(value)]
+    settled = {test: value for test, value in measured.items() if np.isnan(value)}
+    while left:
+        now = {test: limit(test, alpha / len(left)) for test in left}
+        beyond = {test: value for test, value in now.items() if value > test[0].limit}
+        settled |= beyond or now
+        left = [test for test in left if test not in beyond] if beyond else []
+    return settled
+
+
+def _judge(
+    evaluation: Evaluation, pairs: Mapping[Pair, str], gate: Gate, limits: _Limits, side: Side, failed: Sequence[str]
+) -> GateOutcome:
+    if failed:
+        return GateOutcome(gate.text, "inconclusive", "; ".join(failed))
+    mine = {pair: limits[gate, pair] for pair in pairs}
+    known = {pair: value for pair, value in mine.items() if not np.isnan(value)}
+    if known:
+        pair = max(known, key=lambda candidate: known[candidate])
+        described = (f"{side} {evaluation.confidence:.0%} limit {known[pair]:.4g} of {'/'.join(pair)} "
+                     f"({len(limits)} tests)")
+        if known[pair] > gate.limit:
+            return GateOutcome(gate.text, "fail", f"{described} is above {gate.limit:g}")
+        if len(known) == len(mine):
+            return GateOutcome(gate.text, "pass", f"largest {described} is not above {gate.limit:g}")
+    return GateOutcome(gate.text, "inconclusive", _why_unmeasured(evaluation, pairs, gate, side))
+
+
+def _why_unmeasured(evaluation: Evaluation, pairs: Mapping[Pair, str], gate: Gate, side: Side) -> str:
+    if not pairs:
+        return "no attack was scored"
+    if gate.metric == "epsilon" and side == "upper":
+        return "an audit bounds epsilon from below only"
+    metrics = evaluation.metrics[next(iter(pairs.values()))]
+    if gate.metric == "tpr":
+        rate = metrics.tpr_at_fpr.get(f"{gate.fpr:g}")
+        if rate is None:
+            return f"the TPR at an FPR of {gate.fpr:g} was not evaluated"
+        if np.isnan(rate.lo):
+            return rate.reason or "it could not be measured"
+    elif gate.metric == "epsilon":
+        return metrics.epsilon_lower.reason or "it could not be measured"
+    elif np.isnan(metrics.auroc.lo):
+        return metrics.auroc.reason or "it could not be measured"
+    return "there are too few bootstrap replicates for so many tests; set more replicates or fewer gates"
+
+
+def _find(evaluation: Evaluation, pairs: Mapping[Pair, str], failed: Sequence[str]) -> Finding:
+    if failed:
+        return Finding("unclear", "Whether the model leaks cannot be told from these images: " + "; ".join(failed))
+    p_values = {pair: evaluation.p_above_chance[name] for pair, name in pairs.items()}
+    p_values = {pair: p for pair, p in p_values.items() if not np.isnan(p)}
+    if not p_values or evaluation.replicates is None:
+        return Finding("unclear", "Whether the model leaks cannot be told: no attack was scored on at least 2 members "
+                                  "and 2 non-members")
+    alpha = 1.0 - evaluation.confidence
+    # Some attack is significant by Holm's method exactly if the smallest p is at most alpha / m.
+    corrected = min(1.0, min(p_values.values()) * len(p_values))
+    if corrected > alpha:
+        upper = max(evaluation.metrics[pairs[pair]].auroc.hi for pair in p_values)
+        return Finding("none", f"No evidence of leakage: no attack ranks members above non-members beyond chance "
+                               f"(corrected p = {corrected:.2g}). That does not exclude leakage: AUROCs up to "
+                               f"{upper:.2f} agree with these images")
+    error = alpha / len(p_values)
+    rates = {pair: bound(evaluation, pairs[pair], "tpr", 0.01, error) for pair in p_values}
+    rates = {pair: rate for pair, rate in rates.items() if not np.isnan(rate)}
+    areas = {pair: bound(evaluation, pairs[pair], "auroc", None, error) for pair in p_values}
+    limits, levels = (rates, TPR_LEVELS) if rates else (areas, AUROC_LEVELS)
+    # Rates may all have a limit of 0; then the AUROC tells which attack is the best.
+    best = max(limits, key=lambda pair: (limits[pair], areas[pair]))
+    level: Literal["low", "medium", "high"] = "low"
+    if limits[best] >= levels["high"]:
+        level = "high"
+    elif limits[best] >= levels["medium"]:
+        level = "medium"
+    return Finding(level, f"Evidence of leakage ({level}): {'/'.join(best)} ranks members above non-members, "
+                          f"{_in_numbers(evaluation.metrics[pairs[best]])} (corrected p = {corrected:.2g})")
+
+
+def _in_numbers(metrics: Metrics) -> str:
+    area, rate = metrics.auroc, metrics.tpr_at_fpr.get("0.01")
+    text = f"AUROC {area.value:.3f} [{area.lo:.3f}, {area.hi:.3f}]"
+    if rate is None or np.isnan(rate.value):
+        return text
+    return f"{text}, TPR at 1 % FPR {rate.value:.3f} [{rate.lo:.3f}, {rate.hi:.3f}]"

@@ -1,0 +1,222 @@
+"""The stages that need the model: latents, decoder influence, attack scores, each cached in shards.
+
+Images are taken in runs of `SHARD` whatever the batch size, so a resumed run may use another one.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from privaudit.attacks import Attack, Batch, score_batch
+from privaudit.data import Sample, load_images
+from privaudit.evaluation.blind import image_features
+from privaudit.geometry import MASKS, build_masks, distortion_bound, exact_influence, stochastic_influence
+from privaudit.inversion import make_solver
+from privaudit.options import AuditOptions
+from privaudit.shards import read_shard, shard_key, write_shard
+from privaudit.target import Target, require_finite
+
+SHARD = 256
+"""Images a shard."""
+AUTO_BATCH = 64
+OnProgress = Callable[[str, int, int], None]
+"""Called with (stage, images done, images in all)."""
+Tensors = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the model said about every image, in the order of the samples.
+
+    Attributes:
+        scores: (attack, mask) to ``(n, levels)``, higher = more likely a member.
+        distortion: ``(n,)``, Hadamard's bound of log sqrt(det G).
+        residual: ``(n,)``, relative residual of the inversion; NaN where none was run.
+        tolerance: Residual at which an inversion counts as converged; NaN where none was run.
+        features: ``(n, d)``, for the blind baseline; of the images alone.
+        seconds: Time by stage.
+    """
+
+    scores: dict[tuple[str, str], NDArray[np.float64]]
+    distortion: NDArray[np.float64]
+    residual: NDArray[np.float64]
+    tolerance: float
+    features: NDArray[np.float64]
+    seconds: dict[str, float]
+
+
+def measure(
+    target: Target, samples: Sequence[Sample], attacks: Sequence[Attack], options: AuditOptions, on_progress: OnProgress
+) -> Measured:
+    """Run the stages over all images; what an earlier run left in ``options.out`` is not run again.
+
+    Args:
+        target: The audited model.
+        samples: All images.
+        attacks: With distinct names.
+        options: Of the audit.
+        on_progress: Called after each shard.
+
+    Returns:
+        Scores and what goes with them.
+    """
+    stages = _Stages(target, options, tuple(attacks))
+    seconds, parts = {}, {}
+    for name, stage in (("latents", stages.latents), ("influence", stages.influence), ("scores", stages.scores)):
+        started, done = time.perf_counter(), 0
+        on_progress(name, 0, len(samples))
+        parts[name] = []
+        for run in _runs(samples):
+            parts[name].append(_keep(name, stage(run)))
+            done += len(run)
+            on_progress(name, done, len(samples))
+        seconds[name] = time.perf_counter() - started
+    latents, influence, scores = ({key: torch.cat([p[key] for p in run]) for key in run[0]} for run in parts.values())
+    count = len(samples)
+    return Measured(
+        scores={(attack.name, mask): scores[f"{attack.name}/{mask}"].numpy() for attack in attacks for mask in MASKS},
+        distortion=influence["distortion"].numpy(),
+        residual=latents["residuals"].min(dim=1).values.double().numpy() if options.inverts else np.full(count, np.nan),
+        tolerance=stages.solver.tolerance if options.inverts else float("nan"),
+        features=latents["features"].double().numpy(),
+        seconds=seconds,
+    )
+
+
+def _runs(samples: Sequence[Sample]) -> Iterator[Sequence[Sample]]:
+    for start in range(0, len(samples), SHARD):
+        yield samples[start : start + SHARD]
+
+
+def _keep(stage: str, tensors: Tensors) -> Tensors:
+    """What is held for all images at once; the rest stays on disk, so memory does not grow with latents."""
+    if stage == "influence":
+        return {"distortion": distortion_bound(tensors["influence"])}
+    return {name: values for name, values in tensors.items() if name not in ("encoded", "inverted")}
+
+
+class _Stages:
+    """The three stages of one run of images; each reads the shard of the one before."""
+
+    def __init__(self, target: Target, options: AuditOptions, attacks: tuple[Attack, ...]) -> None:
+        self.target, self.options, self.attacks = target, options, attacks
+        self.solver = make_solver(options.solver)
+        self.size = options.batch_size or AUTO_BATCH
+
+    def latents(self, run: Sequence[Sample]) -> Tensors:
+        """E(x), if needed D^-1(x) and its residuals, and the features of the blind baseline."""
+
+        def compute(batch: Sequence[Sample]) -> Tensors:
+            pixels = load_images(batch, self.target.info.image_size)
+            images = torch.from_numpy(pixels).to(self.target.device)
+            found = {"features": torch.from_numpy(image_features(pixels))}
+            if self.options.inverts:
+                inversion = self.solver(self.target, images)
+                found |= {"encoded": inversion.encoded, "inverted": inversion.latents, "residuals": inversion.residuals}
+            else:
+                with torch.no_grad():
+                    found["encoded"] = self.target.encode(images)
+            require_finite(found["encoded"], "encoder output", _ids(batch))
+            return found
+
+        return self._cached("latents", run, self._latents_config(), compute)
+
+    def influence(self, run: Sequence[Sample]) -> Tensors:
+        """G_ii at the latents that the options choose."""
+        latents = self._latents_at(run, self.options.geometry_latents)
+        place = {sample.id: row for row, sample in enumerate(run)}
+
+        def compute(batch: Sequence[Sample]) -> Tensors:
+            points = latents[[place[sample.id] for sample in batch]].to(self.target.device)
+            if self.options.influence == "exact":
+                return {"influence": exact_influence(self.target.decode, points, _ids(batch))}
+            return {"influence": stochastic_influence(
+                self.target.decode, points, _ids(batch), probes=self.options.probes, seed=self.options.seed, smooth=True,
+            )}
+
+        return self._cached("influence", run, self._influence_config(), compute)
+
+    def scores(self, run: Sequence[Sample]) -> Tensors:
+        """Scores of every attack under every mask, one shard an attack; only missing ones are computed."""
+        latents, influence = self._latents_at(run, self.options.attack_latents), self.influence(run)["influence"]
+        paths = {attack: self._path(f"scores/{attack.name}", run, self._scores_config(attack)) for attack in self.attacks}
+        stored = {attack: read_shard(path) for attack, path in paths.items()}
+        missing = [attack for attack, tensors in stored.items() if tensors is None]
+        place = {sample.id: row for row, sample in enumerate(run)}
+
+        def compute(batch: Sequence[Sample]) -> Tensors:
+            rows, ids = [place[sample.id] for sample in batch], _ids(batch)
+            condition = self.target.condition([sample.caption for sample in batch])
+            found = Batch(self.target, latents[rows].to(self.target.device), ids, condition, self.options.seed)
+            masks = build_masks(influence[rows], ids, self.options.drop, self.options.seed)
+            return {f"{name}/{mask}": values for (name, mask), values in score_batch(missing, found, masks).items()}
+
+        computed = self._batched(run, compute) if missing else {}
+        for attack in missing:
+            own = {key: values for key, values in computed.items() if key.startswith(f"{attack.name}/")}
+            stored[attack] = own
+            write_shard(paths[attack], own)
+        return {key: values for tensors in stored.values() if tensors is not None for key, values in tensors.items()}
+
+    def _latents_at(self, run: Sequence[Sample], source: str) -> Tensor:
+        return self.latents(run)["encoded" if source == "encoder" else "inverted"]
+
+    def _latents_config(self) -> dict[str, object]:
+        solver = {"solver": self.options.solver, **asdict(self.solver)} if self.options.inverts else {}  # type: ignore[call-overload]
+        return {"target": self.target.info.hash, "dtype": self.options.dtype, **solver}
+
+    def _influence_config(self) -> dict[str, object]:
+        how = {"probes": self.options.probes, "seed": self.options.seed} if self.options.influence == "stochastic" else {}
+        return {
+            **self._latents_config(), "at": self.options.geometry_latents, "influence": self.options.influence, **how
+        }
+
+    def _scores_config(self, attack: Attack) -> dict[str, object]:
+        return {
+            **self._influence_config(), "attack": attack.name, **asdict(attack),  # type: ignore[call-overload]
+            "attack_at": self.options.attack_latents, "drop": self.options.drop, "noise_seed": self.options.seed,
+        }
+
+    def _path(self, stage: str, run: Sequence[Sample], config: dict[str, object]) -> Path:
+        keyed = [f"{sample.id} {sample.caption or ''}" for sample in run] if stage.startswith("scores") else _ids(run)
+        name, _, prefix = stage.partition("/")
+        key = shard_key(config, keyed)
+        return self.options.out / name / f"{prefix}-{key}.safetensors".lstrip("-")
+
+    def _cached(
+        self, stage: str, run: Sequence[Sample], config: dict[str, object], compute: Callable[[Sequence[Sample]], Tensors]
+    ) -> Tensors:
+        path = self._path(stage, run, config)
+        stored = read_shard(path)
+        if stored is None:
+            stored = {name: values.cpu() for name, values in self._batched(run, compute).items()}
+            write_shard(path, stored)
+        return stored
+
+    def _batched(self, run: Sequence[Sample], compute: Callable[[Sequence[Sample]], Tensors]) -> Tensors:
+        """Compute batch by batch; a batch that does not fit into the GPU's memory is halved, for good."""
+        parts: list[Tensors] = []
+        start = 0
+        while start < len(run):
+            try:
+                parts.append({key: value.cpu() for key, value in compute(run[start : start + self.size]).items()})
+            except torch.OutOfMemoryError:
+                if self.size == 1:
+                    raise
+                self.size //= 2
+                torch.cuda.empty_cache()
+            else:
+                start += self.size
+        return {key: torch.cat([part[key] for part in parts]) for key in parts[0]}
+
+
+def _ids(samples: Sequence[Sample]) -> list[str]:
+    return [sample.id for sample in samples]

@@ -1,0 +1,93 @@
+"""Every option of an audit, checked together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from privaudit.errors import ConfigError
+
+LatentSource = Literal["encoder", "inversion"]
+
+
+@dataclass(frozen=True)
+class AuditOptions:
+    """What to audit and how; the defaults are those of `privaudit scan`.
+
+    Attributes:
+        target: A diffusers folder or hub id.
+        members: Folder or manifest of images said to be in the training set.
+        nonmembers: Folder or manifest of images said not to be.
+        out: The run folder.
+        attacks: Specifications (see `privaudit.attacks.parse_attacks`); none means all.
+        drop: Share of latent dimensions that the hard masks drop.
+        geometry_latents: Where the decoder's influence is taken.
+        attack_latents: Where the attack's statistic is taken; the denoiser was trained at the encoder's.
+        solver: Inversion solver.
+        influence: ``stochastic`` or ``exact``.
+        probes: Random cotangents an image, averaged over latent neighbours, for ``stochastic``.
+        device: ``auto``, ``cuda`` or ``cpu``.
+        dtype: Of the denoiser: ``auto``, ``float32``, ``bfloat16`` or ``float16``.
+        batch_size: Images a pass; None chooses, and halves when a GPU runs out of memory.
+        seed: Of noise, probes, masks, folds and resampling.
+        folds: Of the cross-fitting.
+        replicates: Bootstrap resamples.
+        confidence: Of all intervals.
+        fail_on: Gates, such as ``tpr@1%fpr>0.05``.
+        strict: Stop at an unreadable image instead of skipping it.
+        fresh: Forget what an earlier run left in ``out``.
+    """
+
+    target: str
+    members: Path
+    nonmembers: Path
+    out: Path
+    attacks: tuple[str, ...] = ()
+    drop: float = 0.4
+    geometry_latents: LatentSource = "inversion"
+    attack_latents: LatentSource = "encoder"
+    solver: str = "forward-step"
+    influence: Literal["stochastic", "exact"] = "stochastic"
+    probes: int = 4
+    device: str = "auto"
+    dtype: str = "auto"
+    batch_size: int | None = None
+    seed: int = 0
+    folds: int = 5
+    replicates: int = 2000
+    confidence: float = 0.95
+    fail_on: tuple[str, ...] = ()
+    strict: bool = False
+    fresh: bool = False
+
+    def __post_init__(self) -> None:
+        """Name every problem at once.
+
+        Raises:
+            ConfigError: One or more options are wrong.
+        """
+        problems = []
+        if not 0 <= self.drop < 1:
+            problems.append(f"expected 0 <= drop < 1, got {self.drop}")
+        for name, allowed in (
+            ("geometry_latents", ("encoder", "inversion")),
+            ("attack_latents", ("encoder", "inversion")),
+            ("influence", ("stochastic", "exact")),
+        ):
+            if getattr(self, name) not in allowed:
+                problems.append(f"expected {name} to be one of {', '.join(allowed)}, got {getattr(self, name)}")
+        for name, least in (("probes", 1), ("folds", 2), ("replicates", 100)):
+            if getattr(self, name) < least:
+                problems.append(f"expected {name} >= {least}, got {getattr(self, name)}")
+        if self.batch_size is not None and self.batch_size < 1:
+            problems.append(f"expected a batch size >= 1 or auto, got {self.batch_size}")
+        if not 0.5 < self.confidence < 1:
+            problems.append(f"expected 0.5 < confidence < 1, got {self.confidence}")
+        if problems:
+            raise ConfigError(problems)
+
+    @property
+    def inverts(self) -> bool:
+        """Whether any stage needs the inverted latents."""
+        return "inversion" in (self.geometry_latents, self.attack_latents)

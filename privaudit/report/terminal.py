@@ -1,0 +1,174 @@
+"""The summary on the terminal: the finding first, the numbers below, files last."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+from rich.console import Console, Group
+from rich.markup import escape
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from privaudit.evaluation.estimate import Comparison, Difference, Estimate, RateEstimate, Stratum
+from privaudit.result import AttackReport, AuditResult
+
+COLOURS = {"none": "green", "low": "yellow", "medium": "dark_orange", "high": "red", "unclear": "magenta"}
+HEADLINES = {
+    "none": "NO LEAK FOUND",
+    "low": "LEAK FOUND: LOW",
+    "medium": "LEAK FOUND: MEDIUM",
+    "high": "LEAK FOUND: HIGH",
+    "unclear": "INCONCLUSIVE",
+}
+MARKS = {"ok": "[green]ok  [/]", "warn": "[yellow]warn[/]", "fail": "[red]fail[/]"}
+
+
+def print_report(result: AuditResult, folder: Path, console: Console | None = None) -> None:
+    """Print the summary of a result.
+
+    Args:
+        result: Of the audit.
+        folder: The run folder, named at the end.
+        console: Standard output by default.
+    """
+    out = console or Console(highlight=False)
+    out.print(_headline(result))
+    out.print(_attack_table(result))
+    out.print(_mask_table(result))
+    out.print(_quartile_table(result))
+    out.print(_checks(result))
+    out.print(_provenance(result, folder))
+
+
+def _headline(result: AuditResult) -> Panel:
+    finding, verdict = result.verdict.finding, result.verdict
+    colour = COLOURS[finding.level]
+    lines = [Text(HEADLINES[finding.level], style=f"bold {colour}"), Text(finding.statement)]
+    meaning = _meaning(result)
+    if meaning:
+        lines.append(Text(meaning))
+    for gate in verdict.gates:
+        lines.append(Text(f"gate {gate.gate}: {gate.status.upper()}. {gate.detail}"))
+    if not verdict.gates:
+        lines.append(Text("No gate was set (--fail-on), so the exit code is 0.", style="dim"))
+    return Panel(Group(*lines), title=f"privaudit: {escape(Path(result.target.id).name)}", border_style=colour)
+
+
+def _meaning(result: AuditResult) -> str:
+    """What the best attack does, in terms of images; chosen by the lower limit of its rate."""
+    rates = [
+        (report.masks[mask].tpr_at_fpr["0.01"], report.name, mask)
+        for report in result.attacks
+        for mask in ("none", "influence", "weighted")
+    ]
+    known = [entry for entry in rates if not math.isnan(entry[0].lo)]
+    if result.verdict.finding.level in ("none", "unclear") or not known:
+        return ""
+    rate, name, mask = max(known, key=lambda entry: entry[0].lo)
+    return (
+        f"In plain words: with 1 false alarm per 100 unseen images, {name} ({mask}) recognises about "
+        f"{100 * rate.value:.0f} of 100 training images (95 % interval {100 * rate.lo:.0f} to {100 * rate.hi:.0f}); "
+        f"guessing would recognise 1."
+    )
+
+
+def _attack_table(result: AuditResult) -> Table:
+    percent = f"{100 * float(result.config.get('confidence', 0.95)):g} %"
+    table = Table(
+        "attack", "mask", "AUROC", "TPR@1%FPR", "TPR@.1%FPR", "advantage", "epsilon >=",
+        title=f"Attacks, with {percent} intervals (chance: AUROC .5, TPR = FPR)", title_justify="left", box=None,
+        pad_edge=False,
+    )
+    for report in result.attacks:
+        for mask, metrics in report.masks.items():
+            first = mask == "none"
+            table.add_row(
+                f"{report.name} t={_levels(report)}" if first else "", mask, _interval(metrics.auroc),
+                _interval(metrics.tpr_at_fpr["0.01"]), _interval(metrics.tpr_at_fpr["0.001"]),
+                _number(metrics.advantage.value), _number(metrics.epsilon_lower.value),
+                style="dim" if mask == "random" else None,
+            )
+    return table
+
+
+def _levels(report: AttackReport) -> str:
+    return "/".join(str(level) for level in sorted(set(report.levels_by_fold)))
+
+
+def _mask_table(result: AuditResult) -> Table:
+    drop = float(result.config.get("drop", 0.4))
+    table = Table(
+        "attack", "mask", "AUROC gain", "p", "TPR@1%FPR gain", "p",
+        title=f"Gain of each mask over no mask, same images ({drop:.0%} dropped by random and influence)",
+        title_justify="left", box=None, pad_edge=False,
+    )
+    for report in result.attacks:
+        rows: list[tuple[str, Comparison]] = [
+            ("random", report.random_vs_none), ("influence", report.influence_vs_none),
+            ("weighted", report.weighted_vs_none),
+        ]
+        for mask, gain in rows:
+            table.add_row(
+                report.name if mask == "random" else "", mask, _difference(gain.auroc_delta), _p(gain.auroc_delta),
+                _difference(gain.tpr_delta), _p(gain.tpr_delta), style="dim" if mask == "random" else None,
+            )
+    return table
+
+
+def _quartile_table(result: AuditResult) -> Table:
+    table = Table(
+        "attack", "lowest", "second", "third", "highest",
+        title="AUROC without mask by quartile of the decoder's local distortion", title_justify="left", box=None,
+        pad_edge=False,
+    )
+    for report in result.attacks:
+        table.add_row(report.name, *(_stratum(stratum) for stratum in report.distortion_quartiles))
+    return table
+
+
+def _checks(result: AuditResult) -> Group:
+    lines = [Text.from_markup(f"{MARKS[c.status]} {escape(c.name)}: {escape(c.detail)}") for c in result.checks]
+    return Group(Text("Checks", style="italic"), *lines)
+
+
+def _provenance(result: AuditResult, folder: Path) -> Group:
+    data, target, config, hardware = result.data, result.target, result.config, result.hardware
+    seconds = ", ".join(f"{stage} {value:.0f} s" for stage, value in result.timing.items() if value >= 0.5)
+    lines = [
+        f"target  {target.family}, {target.prediction_type}, latents {'x'.join(map(str, target.latent_shape))}, "
+        f"hash {target.hash[:12]}",
+        f"images  {data.members} members, {data.nonmembers} non-members, {data.duplicates_removed} duplicates removed, "
+        f"{len(data.skipped)} skipped",
+        f"how     attack at the {config['attack_latents']} latents, geometry at the {config['geometry_latents']} "
+        f"latents ({config['influence']}), levels by cross-fitting, seed {config['seed']}",
+        f"on      {hardware['device']}, {hardware['cores']} cores, torch {hardware['torch']}; "
+        f"{sum(result.timing.values()):.0f} s: {seconds}",
+        f"files   {folder / 'report.json'}, {folder / 'scores' / 'scores.parquet'}",
+    ]
+    return Group(Text("What was run", style="italic"), *(Text(line) for line in lines))
+
+
+def _number(value: float) -> str:
+    return "n/a" if math.isnan(value) else f"{value:.3f}"
+
+
+def _interval(estimate: Estimate | RateEstimate) -> str:
+    if math.isnan(estimate.value):
+        return "n/a"
+    return f"{estimate.value:.3f} [{_number(estimate.lo)}, {_number(estimate.hi)}]"
+
+
+def _difference(difference: Difference) -> str:
+    if math.isnan(difference.value):
+        return "n/a"
+    return f"{difference.value:+.3f} [{difference.lo:+.3f}, {difference.hi:+.3f}]"
+
+
+def _p(difference: Difference) -> str:
+    return "n/a" if math.isnan(difference.p) else f"{difference.p:.3f}"
+
+
+def _stratum(stratum: Stratum) -> str:
+    return _interval(stratum.auroc)

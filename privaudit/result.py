@@ -1,0 +1,181 @@
+"""The saved result of an audit: everything a report shows, recomputable from the run folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from privaudit.codec import decode, encode
+from privaudit.errors import ResultError
+from privaudit.evaluation.estimate import Comparison, Estimate, Metrics, Stratum
+from privaudit.evaluation.verdict import Check, Verdict
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class TargetReport:
+    """The audited model (see `privaudit.target.TargetInfo`)."""
+
+    id: str
+    hash: str
+    family: str
+    prediction_type: str
+    latent_shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class SkippedReport:
+    """A file that could not be read."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class DataReport:
+    """The audited images.
+
+    Attributes:
+        members: Distinct members that were scored.
+        nonmembers: Distinct non-members that were scored.
+        duplicates_removed: Copies dropped: within a set, and both copies of a picture in both sets.
+        shared: Pictures that were in both sets.
+        skipped: Unreadable files.
+        split_hash: Hash of which ids are members.
+    """
+
+    members: int
+    nonmembers: int
+    duplicates_removed: int
+    shared: int
+    skipped: tuple[SkippedReport, ...]
+    split_hash: str
+
+
+@dataclass(frozen=True)
+class AttackReport:
+    """One attack under all masks.
+
+    Attributes:
+        name: Of the attack.
+        reference: Where it was published.
+        level: The noise level chosen by most folds.
+        levels_by_fold: What each fold's images were scored at.
+        search_space: The levels that were compared.
+        order: p of the norm.
+        parameters: All hyper-parameters.
+        passes: Denoiser passes an image, alone.
+        selected_on: How the level was chosen, in words.
+        latents: Where the statistic was taken: ``encoder`` or ``inversion``.
+        masks: Metrics by mask.
+        random_vs_none: The control: a random mask of the same size against no mask.
+        influence_vs_none: The hard mask against no mask, paired.
+        weighted_vs_none: The soft weights against no mask, paired.
+        distortion_quartiles: AUROC without mask by quartile of local distortion, lowest first.
+    """
+
+    name: str
+    reference: str
+    level: int
+    levels_by_fold: tuple[int, ...]
+    search_space: tuple[int, ...]
+    order: float
+    parameters: Mapping[str, Any]
+    passes: int
+    selected_on: str
+    latents: str
+    masks: Mapping[str, Metrics]
+    random_vs_none: Comparison
+    influence_vs_none: Comparison
+    weighted_vs_none: Comparison
+    distortion_quartiles: tuple[Stratum, ...]
+
+
+@dataclass(frozen=True)
+class BlindReport:
+    """A classifier that never sees the target, on the same images."""
+
+    auroc: Estimate
+    method: str
+
+
+@dataclass(frozen=True)
+class AuditResult:
+    """Everything a report shows; ``report.json`` is its exact JSON form.
+
+    Attributes:
+        schema_version: Of this class.
+        privaudit_version: That wrote it.
+        created: UTC, ISO 8601.
+        target: The audited model.
+        data: The audited images.
+        config: Every option of the audit.
+        hardware: Machine and versions.
+        timing: Seconds by stage.
+        attacks: One entry an attack.
+        blind: What the two sets differ in without any model.
+        checks: What could make the numbers untrustworthy.
+        verdict: Finding, gates, status.
+    """
+
+    schema_version: int
+    privaudit_version: str
+    created: str
+    target: TargetReport
+    data: DataReport
+    config: Mapping[str, Any]
+    hardware: Mapping[str, Any]
+    timing: Mapping[str, float]
+    attacks: tuple[AttackReport, ...]
+    blind: BlindReport
+    checks: tuple[Check, ...]
+    verdict: Verdict
+
+    def to_json(self) -> str:
+        """Return the canonical JSON text: NaN as null, keys in the order of the fields."""
+        return json.dumps(encode(self), indent=2, allow_nan=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> AuditResult:
+        """Read what `to_json` wrote.
+
+        Args:
+            text: JSON.
+
+        Returns:
+            The same result.
+
+        Raises:
+            ResultError: The text is no report of this schema version.
+        """
+        try:
+            values = json.loads(text)
+        except ValueError as error:
+            raise ResultError(f"expected a privaudit report in JSON: {error}") from error
+        found = values.get("schema_version") if isinstance(values, dict) else None
+        if found != SCHEMA_VERSION:
+            raise ResultError(f"expected schema_version {SCHEMA_VERSION}, got {found}; "
+                              "read it with the privaudit version that wrote it")
+        return decode(cls, values)
+
+    @classmethod
+    def load(cls, path: Path) -> AuditResult:
+        """Read ``report.json`` of a run folder, or a report file.
+
+        Args:
+            path: A run folder or a file.
+
+        Returns:
+            The result.
+
+        Raises:
+            ResultError: There is no report.
+        """
+        file = path / "report.json" if path.is_dir() else path
+        if not file.is_file():
+            raise ResultError(f"expected a report at {file}, found none; run privaudit scan first")
+        return cls.from_json(file.read_text(encoding="utf-8"))

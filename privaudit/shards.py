@@ -1,0 +1,52 @@
+"""Tensors of a run, in files that are whole or absent: the cache that makes a run resumable.
+
+A shard is named by a hash of everything that decided its content, so a changed configuration never
+meets an old file, and the same command again finds its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+
+def shard_key(config: Mapping[str, Any], sample_ids: Sequence[str]) -> str:
+    """Hash what decides a shard's content.
+
+    Args:
+        config: Plain values.
+        sample_ids: The images of the shard, in order.
+
+    Returns:
+        16 hexadecimal digits.
+    """
+    text = json.dumps([dict(config), list(sample_ids)], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def read_shard(path: Path) -> dict[str, Tensor] | None:
+    """Read a shard, or None where there is none."""
+    return load_file(path) if path.is_file() else None
+
+
+def write_shard(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Write a shard under a temporary name and rename it, so that an interrupted run leaves no half file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary)
+    os.replace(temporary, path)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file under a temporary name and rename it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, path)
