@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from privaudit.attacks import Attack
+from privaudit.codec import encode
 from privaudit.data import AuditData
 from privaudit.evaluation import (
     Check,
@@ -107,7 +108,7 @@ def assess(measured: Measured, data: AuditData, attacks: Sequence[Attack], optio
         return AttackReport(
             name=attack.name, reference=attack.reference, level=max(levels, key=levels.count), levels_by_fold=levels,
             search_space=attack.levels, order=attack.order,
-            parameters=asdict(attack),  # type: ignore[call-overload]
+            parameters=encode(attack),
             passes=attack.cost, selected_on=_selected_on(attack, options), latents=options.attack_latents,
             masks={mask: evaluation.metrics[f"{attack.name}/{mask}"] for mask in MASKS},
             random_vs_none=against_none("random"), influence_vs_none=against_none("influence"),

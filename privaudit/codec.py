@@ -11,7 +11,7 @@ import math
 import types
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from privaudit.errors import ResultError
 
@@ -76,6 +76,10 @@ def _decode(kind: Any, value: Any, where: str) -> Any:  # noqa: ANN401, PLR0911
         return _decode(inner, value, where)
     if dataclasses.is_dataclass(kind):
         return _decode_dataclass(kind, value, where)
+    if origin is Literal:
+        if value not in arguments:
+            raise ResultError(f"expected one of {', '.join(map(repr, arguments))} at {where}, got {value!r}")
+        return value
     if origin is tuple:
         if not isinstance(value, list):
             raise ResultError(f"expected a list at {where}, got {type(value).__name__}")
@@ -89,8 +93,7 @@ def _decode(kind: Any, value: Any, where: str) -> Any:  # noqa: ANN401, PLR0911
         return math.nan if value is None else float(_checked(value, (int, float), where))
     if kind is Path:
         return Path(_checked(value, str, where))
-    base = type(arguments[0]) if origin is not None and arguments else kind  # Literal["a", "b"]
-    return _checked(value, base, where)
+    return _checked(value, kind, where)
 
 
 def _decode_dataclass(kind: Any, value: Any, where: str) -> Any:  # noqa: ANN401

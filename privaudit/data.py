@@ -7,19 +7,24 @@ id in any folder, under any name and in any lossless format. Everything the audi
 
 from __future__ import annotations
 
+import csv
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+import json
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from privaudit.errors import DataError
 
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm"})
+IMAGE_SUFFIXES = frozenset({
+    ".png", ".jpg", ".jpeg", ".jfif", ".webp", ".avif", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm",
+})
 MANIFEST_SUFFIXES = frozenset({".csv", ".jsonl", ".ndjson", ".parquet"})
 
 OnImage = Callable[[int, int], None]
@@ -119,7 +124,8 @@ def read_pixels(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
 
     EXIF orientation is applied; 16-bit gray is scaled to 8; palette, CMYK and gray become RGB; alpha is
     dropped, as ``Image.convert("RGB")`` does in the diffusers training scripts. The shorter side is
-    resized (Lanczos) and the centre is cropped; an image of the right size keeps its pixels.
+    resized (Lanczos) and the centre is cropped; an image of the right size keeps its pixels. Of an
+    animation or a stack of pages, the first is read.
 
     Args:
         path: An image file that Pillow reads.
@@ -136,13 +142,14 @@ def read_pixels(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
             image = _to_rgb(ImageOps.exif_transpose(opened))
     except DataError:
         raise
-    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+    except Exception as error:  # Pillow's parsers raise what they stumble on: struct.error, KeyError, ...
         reason = f"not a readable image: {type(error).__name__}: {error}"
         raise DataError(reason.replace("\n", " ")) from error
     return np.asarray(_resize_and_crop(image, size), dtype=np.uint8)
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
+    image.info.pop("transparency", None)  # dropped anyway; Pillow warns about it for each palette image
     if image.mode.startswith("I"):  # 16-bit gray; convert("RGB") would clip it to white
         values = np.asarray(image).astype(np.int64)
         if values.min() < 0 or values.max() > 65535:
@@ -187,6 +194,8 @@ def read_set(
             (``strict``) an image cannot be read.
     """
     entries = _list_entries(source)
+    if not entries and source.is_file():
+        raise DataError(f"expected images in the manifest {source}, but it has no rows below its header")
     if not entries:
         kinds = " ".join(sorted(IMAGE_SUFFIXES))
         raise DataError(f"expected images in {source}, found none; it should hold files ending in {kinds}")
@@ -251,11 +260,15 @@ def load_images(samples: Sequence[Sample], size: tuple[int, int]) -> NDArray[np.
     Raises:
         DataError: A file changed since it was listed.
     """
-    pixels = [read_pixels(sample.path, size) for sample in samples]
+    pixels = np.empty((len(samples), *size, 3), np.uint8)
     for sample, values in zip(samples, pixels, strict=True):
+        try:
+            values[:] = read_pixels(sample.path, size)
+        except DataError as error:
+            raise DataError(f"{sample.path} changed while it was being audited: {error}") from error
         if sample_id(values) != sample.id:
             raise DataError(f"{sample.path} changed while it was being audited; run the same command again")
-    return np.stack(pixels).transpose(0, 3, 1, 2).astype(np.float32) / np.float32(127.5) - np.float32(1)
+    return pixels.transpose(0, 3, 1, 2).astype(np.float32) / np.float32(127.5) - np.float32(1)
 
 
 @dataclass(frozen=True)
@@ -280,33 +293,76 @@ def _list_entries(source: Path) -> list[_Entry]:
 def _image_files(folder: Path) -> Iterable[Path]:
     return sorted(
         path for path in folder.rglob("*")
-        if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file() and not path.name.startswith(".")
+        if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
     )
 
 
 def _read_manifest(source: Path) -> list[_Entry]:
+    read = {".csv": _read_csv, ".parquet": _read_parquet}.get(source.suffix.lower(), _read_json_lines)
     try:
-        if source.suffix.lower() == ".csv":
-            table = pd.read_csv(source, dtype=str, keep_default_na=False)
-        elif source.suffix.lower() == ".parquet":
-            table = pd.read_parquet(source)
-        else:
-            table = pd.read_json(source, lines=True, dtype=False, convert_dates=False)
-    except (ValueError, OSError) as error:
-        raise DataError(f"cannot read the manifest {source}: {error}") from error
-    if "path" not in table.columns:
-        found = ", ".join(map(str, table.columns)) or "none"
+        columns, rows = read(source)
+    except (ValueError, OSError, csv.Error) as error:
+        raise DataError(f"cannot read the manifest {source}: {' '.join(str(error).split())}") from error
+    if "path" not in columns:
+        found = ", ".join(columns) or "none"
         raise DataError(f"expected a column 'path' in the manifest {source}, found: {found}")
-    return [
-        _Entry(
-            path=source.parent / str(row["path"]),
-            caption=_text(row.get("caption")), group=_text(row.get("group")), label=_text(row.get("id")),
-        )
-        for row in table.to_dict(orient="records")
-    ]
+    entries = []
+    for number, row in enumerate(rows, start=1):
+        texts = {}
+        for column in ("path", "caption", "group", "id"):
+            value = row.get(column)
+            if isinstance(value, (list, dict, bytes)):
+                raise DataError(f"expected text in {column} of row {number} of the manifest {source}, "
+                                f"got {type(value).__name__}")
+            texts[column] = _text(value)
+        if texts["path"] is None:
+            raise DataError(f"expected a path in every row of the manifest {source}, but row {number} has none")
+        entries.append(_Entry(source.parent / texts["path"], texts["caption"], texts["group"], texts["id"]))
+    return entries
+
+
+_Table = tuple[Sequence[str], Iterable[Mapping[str, Any]]]
+"""Column names and rows. Not through pandas, whose missing values turn the other ids into floats."""
+
+
+def _read_csv(source: Path) -> _Table:
+    with source.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.DictReader(file, skipinitialspace=True, strict=True)
+        reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]
+        rows = []
+        for row in reader:
+            if any(row.pop(None, ())):  # type: ignore[call-overload] # DictReader's key for fields beyond the header
+                raise ValueError(f"line {reader.line_num} has more fields than the header; "
+                                 "put text that holds commas in quotes")
+            rows.append(row)
+        return list(reader.fieldnames), rows
+
+
+def _read_json_lines(source: Path) -> _Table:
+    rows = []
+    for number, line in enumerate(source.read_text(encoding="utf-8-sig").split("\n"), start=1):
+        if line.strip():
+            try:
+                row = json.loads(line)
+            except ValueError as error:
+                raise ValueError(f"line {number} is not JSON: {error}") from error
+            if not isinstance(row, dict):
+                raise ValueError(f"expected an object in line {number}, got {type(row).__name__}")
+            rows.append(row)
+    return list(dict.fromkeys(key for row in rows for key in row)), rows
+
+
+def _read_parquet(source: Path) -> _Table:
+    from pyarrow import parquet
+
+    table = parquet.read_table(source)
+    return list(table.column_names), table.to_pylist()
 
 
 def _text(value: object) -> str | None:
-    if value is None or value == "" or (isinstance(value, float) and np.isnan(value)):
+    if value is None or value == "" or (isinstance(value, float) and math.isnan(value)):
         return None
+    if isinstance(value, float) and value.is_integer():  # a whole number beside a missing one, as pandas stores it
+        return str(int(value))
     return str(value)

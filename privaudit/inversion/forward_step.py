@@ -16,7 +16,8 @@ from privaudit.target import Target
 class ForwardStep:
     """z_{k+1} = z_k - rho (E(D(z_k)) - E(x))   (Eq. 8, Hong et al. 2024, arXiv:2409.18442).
 
-    Converges for 0 < rho < 2 beta where T is beta-cocoercive (Theorem 1).
+    Converges for 0 < rho < 2 beta where T is beta-cocoercive (Theorem 1); an encoder that inverts its
+    decoder exactly would give beta = 1, and rho = 1 would then converge in one step.
     Differs from the published code: E is the posterior mean, not a sample; the best iterate is returned.
 
     Attributes:
@@ -25,9 +26,9 @@ class ForwardStep:
         tolerance: Relative residual at which an image counts as converged.
     """
 
-    rho: float = 0.5
-    evaluations: int = 10
-    tolerance: float = 0.01
+    rho: float = 1.0
+    evaluations: int = 5
+    tolerance: float = 0.02
 
     def __post_init__(self) -> None:
         """Check the parameters.

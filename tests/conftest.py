@@ -1,0 +1,40 @@
+"""Small models that the tests make themselves: nothing is downloaded."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+HERE = Path(__file__).parent
+
+
+def _import_by_path(name: str) -> None:
+    """Make tests/<name>.py importable as a module, whatever directory pytest runs in."""
+    spec = importlib.util.spec_from_file_location(name, HERE / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+
+
+for _name in ("models", "reference"):
+    _import_by_path(_name)
+
+
+@pytest.fixture(autouse=True)
+def _no_hub(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+
+
+@pytest.fixture(autouse=True)
+def _global_state_untouched():
+    """The library sets no global generator, dtype or gradient flag."""
+    before = (torch.random.get_rng_state().sum().item(), torch.get_default_dtype(), torch.is_grad_enabled())
+    yield
+    assert torch.get_default_dtype() == before[1]
+    assert torch.is_grad_enabled() == before[2]

@@ -1,0 +1,144 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from scipy.stats import mannwhitneyu
+
+from privaudit.errors import ConfigError
+from privaudit.evaluation import assign_folds, bound, compare, consistent, evaluate
+
+N = 200
+MEMBER = np.arange(2 * N) < N
+FOLDS = assign_folds([str(i) for i in range(2 * N)], MEMBER)
+
+
+def scores(seed: int = 0) -> dict:
+    noise = np.random.default_rng(seed).normal(size=2 * N)
+    return {"weak": noise + 0.5 * MEMBER, "strong": noise + 2 * MEMBER, "perfect": noise + 99 * MEMBER,
+            "constant": np.zeros(2 * N), "infinite": np.where(MEMBER, np.inf, -np.inf)}
+
+
+EVALUATION = evaluate(scores(), MEMBER, FOLDS, replicates=400)
+
+
+def test_values_intervals_and_counts() -> None:
+    metrics = EVALUATION.metrics["strong"]
+    assert metrics.auroc.lo < metrics.auroc.value < metrics.auroc.hi
+    assert metrics.auroc.reason is None
+    rate = metrics.tpr_at_fpr["0.01"]
+    assert (rate.k, rate.n, rate.fpr_realised) == (2, N, 0.01)
+    assert rate.lo <= rate.value <= rate.hi
+    assert "only 2 false positives are expected" in rate.reason
+    assert 0 < metrics.advantage.lo < metrics.advantage.value <= metrics.advantage.hi
+    assert metrics.epsilon_lower.value > 0.5
+    assert EVALUATION.p_above_chance["weak"] == pytest.approx(
+        mannwhitneyu(scores()["weak"][MEMBER], scores()["weak"][~MEMBER], alternative="greater").pvalue)
+    for each in EVALUATION.metrics.values():
+        assert consistent(each.auroc.value, each.tpr_at_fpr["0.01"].value, each.tpr_at_fpr["0.01"].fpr_realised)
+
+
+def test_a_rate_below_one_nonmember_is_not_reported() -> None:
+    rate = EVALUATION.metrics["strong"].tpr_at_fpr["0.001"]
+    assert np.isnan([rate.value, rate.lo, rate.hi, rate.fpr_realised]).all()
+    assert "expected at least 1000 non-members" in rate.reason
+
+
+def test_enough_nonmembers_come_without_a_warning() -> None:
+    metrics = evaluate(scores(), MEMBER, FOLDS, fprs=(0.05,), replicates=40).metrics["weak"]
+    assert metrics.tpr_at_fpr["0.05"].reason is None
+
+
+@pytest.mark.parametrize("name", ["perfect", "infinite"])
+def test_perfect_separation_still_has_an_interval(name: str) -> None:
+    metrics = EVALUATION.metrics[name]
+    assert (metrics.auroc.value, metrics.auroc.hi) == (1.0, 1.0)
+    assert metrics.auroc.lo == pytest.approx(0.025 ** (1 / N))
+    assert "separated completely" in metrics.auroc.reason
+    assert metrics.tpr_at_fpr["0.01"].lo < 1.0
+    assert metrics.advantage.lo < 1.0
+
+
+def test_constant_scores_say_so() -> None:
+    metrics = EVALUATION.metrics["constant"]
+    assert (metrics.auroc.value, metrics.auroc.lo, metrics.auroc.hi) == (0.5, 0.5, 0.5)
+    assert "all scores are equal" in metrics.auroc.reason
+    assert metrics.tpr_at_fpr["0.01"].hi > 0.0
+    assert metrics.epsilon_lower.value == 0.0
+    assert EVALUATION.p_above_chance["constant"] == 1.0
+
+
+def test_comparison_is_paired() -> None:
+    better = compare(EVALUATION, "strong", "weak")
+    assert better.auroc_delta.lo > 0.0
+    assert better.auroc_delta.p == pytest.approx(2 / 401)
+    worse = compare(EVALUATION, "weak", "strong")
+    assert worse.auroc_delta.value == -better.auroc_delta.value
+    assert worse.tpr_delta.hi == pytest.approx(-better.tpr_delta.lo)
+    itself = compare(EVALUATION, "weak", "weak")
+    assert (itself.auroc_delta.value, itself.auroc_delta.p) == (0.0, 1.0)
+    assert "no width" in itself.auroc_delta.reason
+    unpaired = np.hypot(*(np.ptp([EVALUATION.metrics[name].auroc.lo, EVALUATION.metrics[name].auroc.hi])
+                          for name in ("weak", "strong")))
+    assert better.auroc_delta.hi - better.auroc_delta.lo < 0.9 * unpaired
+
+
+def test_comparison_without_a_rate_has_a_reason() -> None:
+    other = evaluate(scores(), MEMBER, FOLDS, fprs=(0.05,), replicates=50)
+    assert "was not evaluated" in compare(other, "weak", "strong").tpr_delta.reason
+    few = np.r_[0:N, N:N + 50]
+    small = evaluate({k: v[few] for k, v in scores().items()}, MEMBER[few], FOLDS[few], replicates=50)
+    delta = compare(small, "weak", "strong").tpr_delta
+    assert np.isnan(delta.value)
+    assert "expected at least 100 non-members" in delta.reason
+
+
+@pytest.mark.parametrize(("members", "nonmembers"), [(1, 5), (1, 200), (5, 1), (0, 5), (5, 0)])
+def test_too_few_images_are_nan_with_a_reason(members: int, nonmembers: int) -> None:
+    n = members + nonmembers
+    result = evaluate({"a": np.arange(n), "b": np.arange(n)}, np.arange(n) < members, np.arange(n) % 2, replicates=50)
+    assert result.replicates is None
+    metrics = result.metrics["a"]
+    for estimate in (metrics.auroc, metrics.advantage, metrics.tpr_at_fpr["0.01"]):
+        assert np.isnan([estimate.lo, estimate.hi]).all()
+        assert estimate.reason
+    assert np.isnan(metrics.epsilon_lower.value)
+    assert metrics.epsilon_lower.reason
+    assert compare(result, "a", "b").tpr_delta.reason
+    for metric in ("auroc", "tpr", "advantage", "epsilon"):
+        assert np.isnan(bound(result, "a", metric, 0.01, 0.05))
+
+
+def test_limits_agree_with_intervals_and_widen_with_the_correction() -> None:
+    metrics = EVALUATION.metrics["strong"]
+    assert bound(EVALUATION, "strong", "auroc", None, 0.025) == metrics.auroc.lo
+    assert bound(EVALUATION, "strong", "auroc", None, 0.025, "upper") == metrics.auroc.hi
+    assert bound(EVALUATION, "strong", "tpr", 0.01, 0.025) == metrics.tpr_at_fpr["0.01"].lo
+    assert bound(EVALUATION, "strong", "tpr", 0.01, 0.025, "upper") == metrics.tpr_at_fpr["0.01"].hi
+    assert bound(EVALUATION, "strong", "advantage", None, 0.025) == metrics.advantage.lo
+    assert bound(EVALUATION, "strong", "epsilon", None, 0.05) == pytest.approx(metrics.epsilon_lower.value)
+    for metric in ("auroc", "tpr", "advantage", "epsilon"):
+        assert bound(EVALUATION, "strong", metric, 0.01, 0.003) <= bound(EVALUATION, "strong", metric, 0.01, 0.05)
+    assert np.isnan(bound(EVALUATION, "strong", "epsilon", None, 0.05, "upper"))
+    assert np.isnan(bound(EVALUATION, "strong", "tpr", 0.001, 0.05))
+    assert np.isnan(bound(EVALUATION, "strong", "tpr", 0.02, 0.05))
+    assert np.isnan(bound(EVALUATION, "strong", "tpr", 0.01, 0.0001))
+
+
+def test_the_same_again() -> None:
+    again = evaluate(scores(), MEMBER, FOLDS, replicates=400)
+    assert repr(again.metrics) == repr(EVALUATION.metrics)
+
+
+def test_impossible_intervals_are_refused() -> None:
+    with pytest.raises(ConfigError, match="at least 39 bootstrap replicates"):
+        evaluate(scores(), MEMBER, FOLDS, replicates=38)
+    with pytest.raises(ConfigError, match=r"confidence in \(0, 1\)"):
+        evaluate(scores(), MEMBER, FOLDS, confidence=95)
+
+
+def test_importing_is_cheap() -> None:
+    program = ("import sys, privaudit.evaluation; "
+               "print([name for name in ('torch', 'sklearn', 'scipy.stats', 'pandas') if name in sys.modules])")
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,41 @@
+import numpy as np
+import pytest
+
+from privaudit.errors import ConfigError, DataError, NonFiniteError
+from privaudit.evaluation import auroc, by_quartile
+
+N = 200
+MEMBER = np.arange(2 * N) < N
+
+
+def test_edges_are_over_both_sets_and_every_image_is_in_one() -> None:
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=2 * N) + MEMBER
+    scores = rng.normal(size=2 * N) + np.where(values > 0.5, 2, 0) * MEMBER
+    strata = by_quartile(values, scores, MEMBER, replicates=100)
+    edges = np.quantile(values, [0, 0.25, 0.5, 0.75, 1])
+    assert [s.lower for s in strata] == edges[:4].tolist()
+    assert [s.upper for s in strata] == edges[1:].tolist()
+    assert sum(s.members for s in strata) == sum(s.nonmembers for s in strata) == N
+    assert all(s.members + s.nonmembers == N // 2 for s in strata)
+    last = values >= edges[3]
+    assert strata[3].auroc.value == auroc(scores[last], MEMBER[last])
+    assert strata[3].auroc.lo > strata[0].auroc.hi
+
+
+def test_empty_strata_have_a_reason() -> None:
+    strata = by_quartile(np.where(MEMBER, 1.0, 0.0), np.arange(2.0 * N), MEMBER, replicates=50)
+    assert all(np.isnan(s.auroc.value) and s.auroc.reason for s in strata)
+    assert sum(s.members + s.nonmembers for s in strata) == 2 * N
+
+
+def test_bad_input() -> None:
+    scores = np.arange(2.0 * N)
+    with pytest.raises(DataError, match="one value an image"):
+        by_quartile(scores[1:], scores, MEMBER)
+    with pytest.raises(DataError, match="at least one image"):
+        by_quartile([], [], np.zeros(0, bool))
+    with pytest.raises(NonFiniteError, match="got 1 that are not"):
+        by_quartile(np.where(scores == 3, np.inf, scores), scores, MEMBER)
+    with pytest.raises(ConfigError, match="at least 39"):
+        by_quartile(scores, scores, MEMBER, replicates=3)

@@ -1,0 +1,151 @@
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+from privaudit.errors import ConfigError
+from privaudit.evaluation import Check, assign_folds, bound, decide, evaluate, exit_code, parse_gates
+from privaudit.evaluation.verdict import AUROC_LEVELS, TPR_LEVELS
+
+N = 300
+MEMBER = np.arange(2 * N) < N
+FOLDS = assign_folds([str(i) for i in range(2 * N)], MEMBER)
+BAD = Check("blind baseline", "fail", "the two sets differ")
+
+
+def run(shifts: dict, n: int = N, fprs: tuple = (0.01, 0.001), replicates: int = 1000, seed: int = 0) -> tuple:
+    """One attack a shift, keyed (attack, mask)."""
+    rng = np.random.default_rng(seed)
+    keep = np.r_[0:n, N:N + n]
+    names = {pair: "/".join(pair) for pair in shifts}
+    scores = {names[pair]: (rng.normal(size=2 * N) + shift * MEMBER)[keep] for pair, shift in shifts.items()}
+    return evaluate(scores, MEMBER[keep], FOLDS[keep], fprs=fprs, replicates=replicates), names
+
+
+LEAKY = run({("sima", "none"): 0.8, ("sima", "influence"): 2.0, ("sima", "random"): 5.0, ("pia", "none"): 0.0})
+CLEAN = run({("sima", "none"): 0.0, ("sima", "influence"): 0.0})
+
+
+def test_gates_fail_pass_and_say_why() -> None:
+    gates = parse_gates(["auroc>0.6", "auroc>0.99", "tpr@1%fpr>0.05", "epsilon>9", "advantage>.3"])
+    verdict = decide(*LEAKY, gates=gates)
+    assert [gate.status for gate in verdict.gates] == ["fail", "pass", "fail", "pass", "fail"]
+    assert verdict.status == "fail"
+    assert len(verdict.reasons) == 3
+    assert "sima/influence (15 tests) is above 0.6" in verdict.reasons[0]
+    assert exit_code(verdict) == 1
+    assert exit_code(verdict, exit_zero=True) == 0
+
+
+def test_the_random_mask_is_a_control() -> None:
+    verdict = decide(*LEAKY, gates=parse_gates(["auroc>0.95"]))
+    assert bound(LEAKY[0], "sima/random", "auroc", None, 0.01) > 0.95
+    assert verdict.status == "pass"
+    assert "random" not in verdict.finding.statement
+
+
+def test_limits_step_down_as_in_holm() -> None:
+    evaluation, names = LEAKY
+    gate = parse_gates(["auroc>0.6"])
+    single = bound(evaluation, "sima/none", "auroc", None, 0.05)
+    corrected = bound(evaluation, "sima/none", "auroc", None, 0.05 / 3)
+    stepped = bound(evaluation, "sima/none", "auroc", None, 0.05 / 2)
+    assert corrected < stepped < single
+    # A limit between the two: Bonferroni keeps sima/none, but sima/influence is settled first and leaves 2 tests.
+    between = parse_gates([f"auroc>{(corrected + stepped) / 2}"])
+    alone = {("sima", "none"): "sima/none", ("pia", "none"): "pia/none", ("pia", "weighted"): "pia/none"}
+    assert decide(evaluation, alone, gates=between).status == "pass"
+    assert decide(evaluation, names, gates=between).status == "fail"
+    assert decide(evaluation, names, gates=gate).status == "fail"
+
+
+def test_no_gate_is_a_pass() -> None:
+    verdict = decide(*LEAKY)
+    assert verdict.status == "pass"
+    assert verdict.reasons == ("no gate was set, so nothing could fail",)
+    assert verdict.finding.level == "medium"
+    assert exit_code(verdict) == 0
+
+
+def test_a_failed_check_makes_everything_inconclusive() -> None:
+    verdict = decide(*LEAKY, gates=parse_gates(["auroc>0.6"]), checks=[BAD, Check("x", "warn", "y")])
+    assert verdict.status == verdict.gates[0].status == "inconclusive"
+    assert verdict.reasons == ("check 'blind baseline' failed: the two sets differ",)
+    assert verdict.finding.level == "unclear"
+    assert [exit_code(verdict, how) for how in ("pass", "fail", "error")] == [0, 1, 3]
+    assert exit_code(verdict, exit_zero=True) == 0
+    ungated = decide(*LEAKY, checks=[BAD])
+    assert ungated.status == "inconclusive"
+    assert "no gate was set" in ungated.reasons[-1]
+    assert exit_code(ungated) == 0
+
+
+def test_a_gate_that_cannot_be_measured_is_inconclusive() -> None:
+    verdict = decide(*LEAKY, gates=parse_gates(["tpr@0.1%fpr>0.02", "tpr@3%fpr>0.02", "auroc>.99"]))
+    assert [gate.status for gate in verdict.gates] == ["inconclusive", "inconclusive", "pass"]
+    assert verdict.status == "inconclusive"
+    assert "expected at least 1000 non-members" in verdict.gates[0].detail
+    assert "was not evaluated" in verdict.gates[1].detail
+    assert exit_code(verdict) == 3
+    failed = decide(*LEAKY, gates=parse_gates(["tpr@0.1%fpr>0.02", "auroc>.6"]))
+    assert failed.status == "fail"
+
+
+def test_too_few_images_or_replicates_or_attacks() -> None:
+    gates = parse_gates(["auroc>.6", "epsilon>1", "advantage>.3"])
+    tiny = decide(*run({("sima", "none"): 0.0}, n=1), gates=gates)
+    assert [gate.status for gate in tiny.gates] == ["inconclusive"] * 3
+    assert all("expected at least 2 members" in gate.detail for gate in tiny.gates)
+    assert tiny.finding.level == "unclear"
+    nothing = decide(LEAKY[0], {("sima", "random"): "sima/random"}, gates=gates)
+    assert nothing.gates[0].detail == "no attack was scored"
+    assert nothing.finding.level == "unclear"
+    coarse = run({("a", "none"): 0.0, ("b", "none"): 0.0, ("c", "none"): 0.0}, replicates=39)
+    assert "too few bootstrap replicates" in decide(*coarse, gates=parse_gates(["tpr@1%fpr>.5"])).gates[0].detail
+
+
+def test_upper_limits_for_the_cautious() -> None:
+    gates = parse_gates(["auroc>0.6", "auroc>0.97", "epsilon>1"])
+    verdict = decide(*LEAKY, gates=gates, side="upper")
+    assert [gate.status for gate in verdict.gates] == ["fail", "pass", "inconclusive"]
+    assert "from below only" in verdict.gates[2].detail
+    assert decide(*CLEAN, gates=parse_gates(["auroc>0.51"]), side="upper").status == "fail"
+    assert decide(*CLEAN, gates=parse_gates(["auroc>0.51"])).status == "pass"
+
+
+def test_findings() -> None:
+    none = decide(*CLEAN).finding
+    assert none.level == "none"
+    assert "No evidence of leakage" in none.statement
+    assert "does not exclude" in none.statement
+    assert decide(*run({("sima", "none"): 0.5})).finding.level == "low"
+    assert decide(*run({("sima", "none"): 1.2})).finding.level == "medium"
+    assert decide(*run({("sima", "none"): 3.0})).finding.level == "high"
+    by_area = [decide(*run({("sima", "none"): shift}, n=90)).finding for shift in (0.6, 1.5, 3.0)]
+    assert [finding.level for finding in by_area] == ["low", "medium", "high"]
+    assert "FPR" not in by_area[0].statement
+    assert all("proof" not in finding.statement for finding in by_area)
+    assert "TPR at 1 % FPR" in decide(*LEAKY).finding.statement
+
+
+def test_area_levels_match_the_rate_levels() -> None:
+    for level, rate in TPR_LEVELS.items():
+        shift = norm.isf(0.01) - norm.isf(rate)
+        assert norm.cdf(shift / np.sqrt(2)) == pytest.approx(AUROC_LEVELS[level], abs=0.006)
+
+
+def test_an_unknown_option_is_refused() -> None:
+    with pytest.raises(ConfigError, match="pass, fail, error, got 'maybe'"):
+        exit_code(decide(*LEAKY), "maybe")  # type: ignore[arg-type]
+
+
+def test_without_leakage_few_audits_fail() -> None:
+    # Binomial(200, .05) exceeds 19 in .2 % of runs.
+    gates = parse_gates(["auroc>0.5", "tpr@5%fpr>0.05", "advantage>0", "epsilon>0"])
+    pairs = {("sima", "none"): 0.0, ("sima", "influence"): 0.0, ("pia", "none"): 0.0}
+    verdicts = []
+    for seed in range(200):
+        evaluation, names = run(pairs, n=100, fprs=(0.05,), replicates=300, seed=seed)
+        verdicts.append((decide(evaluation, names, gates=gates[:1]), decide(evaluation, names, gates=gates)))
+    assert sum(first.status == "fail" for first, _ in verdicts) <= 19
+    assert sum(every.status == "fail" for _, every in verdicts) <= 19
+    assert sum(first.finding.level != "none" for first, _ in verdicts) <= 19

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from models import LATENT, random_normal
+
+from privaudit.errors import ConfigError
+from privaudit.geometry import MASKS, build_masks, influence_mask, influence_weights, random_mask
+from privaudit.geometry.mask import kept_count
+
+IDS = ["a", "b", "c"]
+
+
+@given(size=st.integers(1, 500), drop=st.floats(0, 1, exclude_max=True))
+def test_kept_count_is_the_rest_of_what_is_dropped(size, drop):
+    assert 1 <= kept_count(size, drop) <= size
+    assert kept_count(size, drop) == max(1, size - round(drop * size))
+
+
+def test_the_papers_fraction():
+    assert kept_count(256, 0.4) == 154
+
+
+@settings(deadline=None)
+@given(drop=st.floats(0, 0.99), levels=st.integers(1, 5), seed=st.integers(0, 1000))
+def test_hard_masks_keep_the_same_count_whatever_the_ties(drop, levels, seed):
+    influence = torch.randint(0, levels, (3, *LATENT), generator=torch.Generator().manual_seed(seed)).float()
+    kept = kept_count(32, drop)
+    for mask in (influence_mask(influence, drop), random_mask(influence, IDS, drop, 0)):
+        assert set(mask.unique().tolist()) <= {0.0, 1.0}
+        assert mask.flatten(1).sum(1).tolist() == [kept] * 3
+
+
+def test_influence_mask_keeps_the_most_influential_and_ties_go_to_the_lower_index():
+    influence = torch.tensor([[[[3.0, 1.0, 3.0, 2.0, 2.0]]]])
+    assert influence_mask(influence, 0.4).flatten().tolist() == [1, 0, 1, 1, 0]
+    assert influence_mask(torch.ones(1, 1, 1, 5), 0.4).flatten().tolist() == [1, 1, 1, 0, 0]
+
+
+def test_random_mask_belongs_to_the_image():
+    influence = torch.ones(3, *LATENT)
+    whole = random_mask(influence, IDS, 0.4, seed=0)
+    assert torch.equal(random_mask(influence[:1], ["c"], 0.4, seed=0)[0], whole[2])
+    assert not torch.equal(whole[0], whole[1])
+    assert not torch.equal(random_mask(influence, IDS, 0.4, seed=1), whole)
+
+
+def test_weights_are_shares_of_each_image():
+    influence = random_normal(3, *LATENT).abs()
+    weights = influence_weights(influence)
+    torch.testing.assert_close(weights.flatten(1).sum(1), torch.ones(3))
+    torch.testing.assert_close(weights[0] / weights[0, 0, 0, 0], influence[0] / influence[0, 0, 0, 0])
+    torch.testing.assert_close(influence_weights(100 * influence), weights)
+    torch.testing.assert_close(influence_weights(torch.zeros(1, *LATENT)), torch.full((1, *LATENT), 1 / 32))
+
+
+def test_build_masks_has_every_mask_and_none_is_ones():
+    masks = build_masks(random_normal(3, *LATENT).abs(), IDS, 0.4, 0)
+    assert tuple(masks) == MASKS
+    assert torch.equal(masks["none"], torch.ones(3, *LATENT))
+
+
+@pytest.mark.parametrize("drop", [-0.1, 1.0, 2.0])
+def test_refuses_a_drop_that_leaves_nothing(drop):
+    with pytest.raises(ConfigError, match="0 <= drop < 1"):
+        influence_mask(torch.ones(1, *LATENT), drop)

@@ -1,0 +1,104 @@
+"""Targets with known answers: a linear decoder, a Gaussian denoiser, a small real autoencoder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from diffusers import AutoencoderKL
+from torch import Tensor
+
+from privaudit.target import Schedule, Target, TargetInfo
+
+LATENT = (2, 4, 4)
+IMAGE = (3, 8, 8)
+DIMENSIONS, PIXELS = 32, 192
+
+
+def random_normal(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float32) -> Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
+
+
+@dataclass(frozen=True)
+class LinearAutoencoder:
+    """D(z) = A z and E(x) = B x; with ``exact`` B is A's pseudo-inverse, else a damped one."""
+
+    matrix: Tensor
+    damping: float = 0.0
+
+    def decode(self, latents: Tensor) -> Tensor:
+        return (latents.flatten(1) @ self.matrix.T.to(latents.dtype)).view(-1, *IMAGE)
+
+    def encode(self, images: Tensor) -> Tensor:
+        inverse = torch.linalg.pinv(self.matrix.double()).to(images.dtype) * (1 - self.damping)
+        return (images.flatten(1) @ inverse.T).view(-1, *LATENT)
+
+
+@dataclass(frozen=True)
+class GaussianDenoiser:
+    """The exact noise prediction for data z_0 ~ N(0, variance): sigma z_t / (alpha^2 variance + sigma^2)."""
+
+    schedule: Schedule
+    variance: Tensor
+    passes: list[int] = field(default_factory=list)
+
+    def predict_noise(self, noisy: Tensor, level: int, condition: Tensor | None) -> Tensor:
+        self.passes.append(level)
+        alpha, sigma = self.schedule.alpha_sigma(level)
+        return sigma * noisy / (alpha**2 * self.variance + sigma**2)
+
+
+def linear_schedule(count: int = 1000) -> Schedule:
+    betas = torch.linspace(1e-4, 0.02, count, dtype=torch.float64)
+    return Schedule(tuple((1 - betas).cumprod(0).tolist()))
+
+
+def linear_target(damping: float = 0.0) -> Target:
+    schedule = linear_schedule()
+    matrix = random_normal(PIXELS, DIMENSIONS, seed=1) * torch.linspace(0.2, 2, DIMENSIONS)
+    variance = 0.5 + random_normal(*LATENT, seed=2).abs()
+    return Target(
+        TargetInfo("linear", "0" * 32, "unconditional", "epsilon", LATENT, IMAGE[1:]),
+        LinearAutoencoder(matrix, damping), GaussianDenoiser(schedule, variance), schedule, torch.device("cpu"),
+    )
+
+
+def small_autoencoder(seed: int = 0, channels: int = 2) -> AutoencoderKL:
+    """A real AutoencoderKL with attention in its middle block, 16x16 images to 8x8 latents."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = AutoencoderKL(
+            down_block_types=["DownEncoderBlock2D"] * 2, up_block_types=["UpDecoderBlock2D"] * 2,
+            block_out_channels=[8, 16], layers_per_block=1, latent_channels=channels, sample_size=16, norm_num_groups=4,
+        )
+    return model.eval().requires_grad_(False)
+
+
+def save_small_pipeline(folder, seed: int = 0):
+    """An untrained LDMPipeline of 16x16 images, saved as diffusers saves it."""
+    from diffusers import DDPMScheduler, LDMPipeline, UNet2DModel
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed + 1)
+        unet = UNet2DModel(
+            sample_size=8, in_channels=2, out_channels=2, block_out_channels=[8, 16], layers_per_block=1,
+            down_block_types=["DownBlock2D", "AttnDownBlock2D"], up_block_types=["AttnUpBlock2D", "UpBlock2D"],
+            attention_head_dim=4, norm_num_groups=4,
+        )
+    pipeline = LDMPipeline(vqvae=small_autoencoder(seed), unet=unet, scheduler=DDPMScheduler())
+    pipeline.save_pretrained(folder, safe_serialization=True)
+    return folder
+
+
+def write_images(folder, count: int, seed: int = 0, side: int = 16):
+    """Smooth random pictures as PNG files."""
+    import numpy as np
+    from PIL import Image
+
+    folder.mkdir(parents=True, exist_ok=True)
+    generator = np.random.default_rng(seed)
+    for index in range(count):
+        coarse = generator.integers(0, 256, (4, 4, 3), dtype=np.uint8)
+        picture = Image.fromarray(coarse).resize((side, side), Image.Resampling.BICUBIC)
+        picture.save(folder / f"{seed}-{index:03d}.png")
+    return folder
