@@ -7,7 +7,7 @@ import platform
 import shutil
 import time
 from dataclasses import replace
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -51,7 +51,7 @@ def run_audit(options: AuditOptions, on_progress: OnProgress | None = None) -> A
         DataError: An image set cannot be used.
         TargetError: The model cannot be loaded.
         NonFiniteError: The model gives NaN or infinity; names the images.
-    """  # noqa: DOC502 - raised by the parts
+    """
     progress = on_progress or (lambda stage, done, total: None)
     attacks = _check(options)
     started = time.perf_counter()
@@ -74,7 +74,7 @@ def run_audit(options: AuditOptions, on_progress: OnProgress | None = None) -> A
     result = AuditResult(
         schema_version=SCHEMA_VERSION,
         privaudit_version=privaudit.__version__,
-        created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
         target=_describe_target(target),
         data=_describe_data(data),
         config=_describe_options(options),

@@ -65,7 +65,7 @@ def decode(kind: type[T], value: Any, where: str = "report") -> T:  # noqa: ANN4
     return built
 
 
-def _decode(kind: Any, value: Any, where: str) -> Any:  # noqa: ANN401, PLR0911
+def _decode(kind: Any, value: Any, where: str) -> Any:  # noqa: ANN401
     origin, arguments = get_origin(kind), get_args(kind)
     if kind is Any:
         return value
@@ -84,7 +84,10 @@ def _decode(kind: Any, value: Any, where: str) -> Any:  # noqa: ANN401, PLR0911
         if not isinstance(value, list):
             raise ResultError(f"expected a list at {where}, got {type(value).__name__}")
         kinds = [arguments[0]] * len(value) if arguments[-1] is Ellipsis else list(arguments)
-        return tuple(_decode(inner, item, f"{where}[{i}]") for i, (inner, item) in enumerate(zip(kinds, value, strict=True)))
+        if len(kinds) != len(value):
+            raise ResultError(f"expected {len(kinds)} values at {where}, got {len(value)}")
+        pairs = zip(kinds, value, strict=True)
+        return tuple(_decode(inner, item, f"{where}[{i}]") for i, (inner, item) in enumerate(pairs))
     if origin is not None and issubclass(origin, Mapping):
         if not isinstance(value, dict):
             raise ResultError(f"expected an object at {where}, got {type(value).__name__}")
@@ -112,5 +115,5 @@ def _decode_dataclass(kind: Any, value: Any, where: str) -> Any:  # noqa: ANN401
 def _checked(value: Any, kind: Any, where: str) -> Any:  # noqa: ANN401
     wrong_bool = isinstance(value, bool) and kind is not bool
     if not isinstance(value, kind) or wrong_bool:
-        raise ResultError(f"expected {getattr(kind, '__name__', kind)} at {where}, got {value!r}")
+        raise ResultError(f"expected {getattr(kind, '__name__', 'a number')} at {where}, got {value!r}")
     return value

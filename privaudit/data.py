@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image
 
 from privaudit.errors import DataError
 
@@ -26,6 +26,13 @@ IMAGE_SUFFIXES = frozenset({
     ".png", ".jpg", ".jpeg", ".jfif", ".webp", ".avif", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm",
 })
 MANIFEST_SUFFIXES = frozenset({".csv", ".jsonl", ".ndjson", ".parquet"})
+
+UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What undoes each EXIF orientation."""
 
 OnImage = Callable[[int, int], None]
 """Called with (images read, images in all) after each image."""
@@ -139,13 +146,20 @@ def read_pixels(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
     """
     try:
         with Image.open(path) as opened:
-            image = _to_rgb(ImageOps.exif_transpose(opened))
+            image = _to_rgb(_upright(opened))
     except DataError:
         raise
     except Exception as error:  # Pillow's parsers raise what they stumble on: struct.error, KeyError, ...
         reason = f"not a readable image: {type(error).__name__}: {error}"
         raise DataError(reason.replace("\n", " ")) from error
     return np.asarray(_resize_and_crop(image, size), dtype=np.uint8)
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    # Not ImageOps.exif_transpose: it writes the tags back, which fails for photographs with one odd tag.
+    image.load()
+    turn = UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    return image if turn is None else image.transpose(turn)
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
@@ -332,7 +346,7 @@ def _read_csv(source: Path) -> _Table:
         reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]
         rows = []
         for row in reader:
-            if any(row.pop(None, ())):  # type: ignore[call-overload] # DictReader's key for fields beyond the header
+            if any(row.pop(None, ())):  # DictReader's key for fields beyond the header
                 raise ValueError(f"line {reader.line_num} has more fields than the header; "
                                  "put text that holds commas in quotes")
             rows.append(row)
@@ -356,7 +370,7 @@ def _read_json_lines(source: Path) -> _Table:
 def _read_parquet(source: Path) -> _Table:
     from pyarrow import parquet
 
-    table = parquet.read_table(source)
+    table = parquet.ParquetFile(source).read()
     return list(table.column_names), table.to_pylist()
 
 

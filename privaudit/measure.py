@@ -69,7 +69,8 @@ def measure(
         Scores and what goes with them.
     """
     stages = _Stages(target, options, tuple(attacks))
-    seconds, parts = {}, {}
+    seconds: dict[str, float] = {}
+    parts: dict[str, list[Tensors]] = {}
     for name, stage in (("latents", stages.latents), ("influence", stages.influence), ("scores", stages.scores)):
         started, done = time.perf_counter(), 0
         on_progress(name, 0, len(samples))
@@ -171,7 +172,7 @@ class _Stages:
 
     def _latents_config(self) -> dict[str, object]:
         solver = {"solver": self.options.solver, **asdict(self.solver)} if self.options.inverts else {}  # type: ignore[call-overload]
-        return {"target": self.target.info.hash, "dtype": self.options.dtype, **solver}
+        return {"autoencoder": self.target.info.autoencoder_hash, "dtype": self.options.dtype, **solver}
 
     def _influence_config(self) -> dict[str, object]:
         how = {"probes": self.options.probes, "seed": self.options.seed} if self.options.influence == "stochastic" else {}
@@ -181,7 +182,7 @@ class _Stages:
 
     def _scores_config(self, attack: Attack) -> dict[str, object]:
         return {
-            **self._influence_config(), "attack": attack.name, **asdict(attack),  # type: ignore[call-overload]
+            **self._influence_config(), "target": self.target.info.hash, "attack": attack.name, **asdict(attack),  # type: ignore[call-overload]
             "attack_at": self.options.attack_latents, "drop": self.options.drop, "noise_seed": self.options.seed,
         }
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -40,5 +41,7 @@ def normal_for(seed: int, sample_ids: Sequence[str], shape: Sequence[int], *purp
     Returns:
         ``(n, *shape)``, float32, on the CPU.
     """
-    drawn = [torch.randn(tuple(shape), generator=generator_for(seed, key, *purpose)) for key in sample_ids]
-    return torch.stack(drawn) if drawn else torch.empty(0, *shape)
+    # dtype and device are named, so that torch.set_default_dtype and set_default_device change no score
+    where: dict[str, Any] = {"dtype": torch.float32, "device": "cpu"}
+    drawn = [torch.randn(tuple(shape), generator=generator_for(seed, key, *purpose), **where) for key in sample_ids]
+    return torch.stack(drawn) if drawn else torch.empty(0, *shape, **where)

@@ -47,6 +47,7 @@ class TargetInfo:
     Attributes:
         id: The folder or hub id that was loaded.
         hash: SHA-256 over its configuration and weight files, 32 hexadecimal digits.
+        autoencoder_hash: The same over the autoencoder alone, on which latents and geometry depend.
         family: ``unconditional`` or ``text-to-image``.
         prediction_type: What the network predicts: ``epsilon``, ``v_prediction`` or ``sample``.
         latent_shape: Shape of one latent.
@@ -55,6 +56,7 @@ class TargetInfo:
 
     id: str
     hash: str
+    autoencoder_hash: str
     family: str
     prediction_type: str
     latent_shape: tuple[int, ...]

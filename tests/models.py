@@ -58,7 +58,7 @@ def linear_target(damping: float = 0.0) -> Target:
     matrix = random_normal(PIXELS, DIMENSIONS, seed=1) * torch.linspace(0.2, 2, DIMENSIONS)
     variance = 0.5 + random_normal(*LATENT, seed=2).abs()
     return Target(
-        TargetInfo("linear", "0" * 32, "unconditional", "epsilon", LATENT, IMAGE[1:]),
+        TargetInfo("linear", "0" * 32, "1" * 32, "unconditional", "epsilon", LATENT, IMAGE[1:]),
         LinearAutoencoder(matrix, damping), GaussianDenoiser(schedule, variance), schedule, torch.device("cpu"),
     )
 

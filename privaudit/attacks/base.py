@@ -56,7 +56,7 @@ class Batch:
         return drawn.to(self.latents.device)
 
     def noised(self, level: int, noise: Tensor) -> Tensor:
-        """alpha z_0 + sigma noise."""
+        """Return alpha z_0 + sigma noise."""
         alpha, sigma = self.target.alpha_sigma(level)
         return alpha * self.latents + sigma * noise
 
@@ -145,7 +145,7 @@ def score_batch(
 
     Raises:
         NonFiniteError: An error field is NaN or infinite; names attack, level and images.
-    """  # noqa: DOC502 - raised by require_finite
+    """
     scores: dict[tuple[str, str], Tensor] = {}
     with torch.no_grad():
         for attack in attacks:

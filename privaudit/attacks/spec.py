@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -44,7 +44,7 @@ def _parse(spec: str) -> Attack:
         raise ConfigError([f"expected an attack of {', '.join(sorted(REGISTRY))}, got {name}; see privaudit attacks"])
     kind = REGISTRY[name]
     # the registered classes are dataclasses whose annotations are exactly these three
-    readers = {"float": float, "int": int, "tuple[int, ...]": _integers}
+    readers: dict[str, Callable[[str], Any]] = {"float": float, "int": int, "tuple[int, ...]": _integers}
     types = {part.name: str(part.type) for part in fields(kind)}  # type: ignore[arg-type]
     values: dict[str, Any] = {}
     problems = []

@@ -51,9 +51,6 @@ def main() -> None:
     except PrivauditError as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(EXIT_ERROR)
-    except KeyboardInterrupt:
-        typer.echo("interrupted; the same command resumes where it stopped", err=True)
-        sys.exit(130)
     except Exception:  # a defect of ours: show it whole, but exit as an error and not as a failed gate
         traceback.print_exc()
         sys.exit(EXIT_ERROR)

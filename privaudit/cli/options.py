@@ -9,31 +9,74 @@ import typer
 
 from privaudit.cli.config import use_config_file
 
-Out = Annotated[Path | None, typer.Option(help="Run folder. The same command again resumes what is in it.")]
+Out = Annotated[
+    Path | None,
+    typer.Option(envvar="PRIVAUDIT_OUT", help="Run folder. The same command again resumes what is in it."),
+]
 Attacks = Annotated[
     list[str] | None,
-    typer.Option("--attack", help="Attack, repeatable: sima, or with parameters sima:order=2:levels=50,100. Default: all."),
+    typer.Option(
+        "--attack",
+        envvar="PRIVAUDIT_ATTACK",
+        help="Attack, repeatable: sima, or with parameters sima:order=2:levels=50,100. Default: all.",
+    ),
 ]
-Drop = Annotated[float, typer.Option(help="Share of latent dimensions that the hard masks drop.")]
-GeometryLatents = Annotated[str, typer.Option(help="Where the decoder's influence is taken: inversion or encoder.")]
-AttackLatents = Annotated[str, typer.Option(help="Where the attack's statistic is taken: encoder or inversion.")]
-Device = Annotated[str, typer.Option(help="auto, cuda or cpu.")]
-Dtype = Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16, of the denoiser.")]
-BatchSize = Annotated[str, typer.Option(help="Images a pass, or auto.")]
-Seed = Annotated[int, typer.Option(help="Of noise, probes, masks, folds and resampling.")]
+Drop = Annotated[
+    float, typer.Option(envvar="PRIVAUDIT_DROP", help="Share of latent dimensions that the hard masks drop.")
+]
+GeometryLatents = Annotated[
+    str,
+    typer.Option(
+        envvar="PRIVAUDIT_GEOMETRY_LATENTS", help="Where the decoder's influence is taken: inversion or encoder."
+    ),
+]
+AttackLatents = Annotated[
+    str,
+    typer.Option(
+        envvar="PRIVAUDIT_ATTACK_LATENTS", help="Where the attack's statistic is taken: encoder or inversion."
+    ),
+]
+Device = Annotated[str, typer.Option(envvar="PRIVAUDIT_DEVICE", help="auto, cuda or cpu.")]
+Dtype = Annotated[
+    str, typer.Option(envvar="PRIVAUDIT_DTYPE", help="auto, float32, bfloat16 or float16, of the denoiser.")
+]
+BatchSize = Annotated[str, typer.Option(envvar="PRIVAUDIT_BATCH_SIZE", help="Images a pass, or auto.")]
+Seed = Annotated[
+    int, typer.Option(envvar="PRIVAUDIT_SEED", help="Of noise, probes, masks, folds and resampling.")
+]
 FailOn = Annotated[
-    list[str] | None, typer.Option(help="Gate, repeatable: 'auroc>0.6', 'tpr@1%fpr>0.05', 'advantage>0.2', 'epsilon>1'.")
+    list[str] | None,
+    typer.Option(
+        envvar="PRIVAUDIT_FAIL_ON",
+        help="Gate, repeatable: 'auroc>0.6', 'tpr@1%fpr>0.05', 'advantage>0.2', 'epsilon>1'.",
+    ),
 ]
-Inconclusive = Annotated[str, typer.Option(help="What an inconclusive gate exits as: pass (0), fail (1) or error (3).")]
-ExitZero = Annotated[bool, typer.Option("--exit-zero", help="Exit 0 whatever the gates say; errors still exit 2.")]
-Strict = Annotated[bool, typer.Option("--strict", help="Stop at an unreadable image instead of skipping it.")]
+Inconclusive = Annotated[
+    str,
+    typer.Option(
+        envvar="PRIVAUDIT_INCONCLUSIVE", help="What an inconclusive gate exits as: pass (0), fail (1) or error (3)."
+    ),
+]
+ExitZero = Annotated[
+    bool,
+    typer.Option(
+        "--exit-zero", envvar="PRIVAUDIT_EXIT_ZERO", help="Exit 0 whatever the gates say; errors still exit 2."
+    ),
+]
+Strict = Annotated[
+    bool,
+    typer.Option("--strict", envvar="PRIVAUDIT_STRICT", help="Stop at an unreadable image instead of skipping it."),
+]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Forget what an earlier run left in the run folder.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print report.json to standard output, and nothing else there.")]
-Quiet = Annotated[bool, typer.Option("--quiet", help="No progress on standard error.")]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print report.json to standard output, and nothing else there.")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", envvar="PRIVAUDIT_QUIET", help="No progress on standard error.")]
 Config = Annotated[
     Path | None,
     typer.Option(
         help="TOML file with options; otherwise privaudit.toml or [tool.privaudit] in pyproject.toml is read.",
-        callback=use_config_file, is_eager=True,
+        callback=use_config_file,
+        is_eager=True,
     ),
 ]

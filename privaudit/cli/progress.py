@@ -33,9 +33,11 @@ class StageProgress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop drawing, whatever happened."""
+        """Stop drawing, whatever happened; all that shows progress here can be interrupted and resumed."""
         if self._live:
             self._bars.stop()
+        if kind is KeyboardInterrupt:
+            self._console.print("interrupted; the same command resumes where it stopped")
 
     def __call__(self, stage: str, done: int, total: int, note: str = "") -> None:
         """Show that ``done`` of ``total`` steps of a stage are done."""

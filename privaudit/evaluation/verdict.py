@@ -71,10 +71,14 @@ class Finding:
     Attributes:
         level: ``unclear`` if a check failed or nothing could be measured.
         statement: In plain words.
+        attack: The attack that the statement quotes; None unless leakage was found.
+        mask: Its mask.
     """
 
     level: Literal["none", "low", "medium", "high", "unclear"]
     statement: str
+    attack: str | None = None
+    mask: str | None = None
 
 
 @dataclass(frozen=True)
@@ -237,9 +241,11 @@ def _find(evaluation: Evaluation, pairs: Mapping[Pair, str], failed: Sequence[st
                                f"(corrected p = {corrected:.2g}). That does not exclude leakage: AUROCs up to "
                                f"{upper:.2f} agree with these images")
     error = alpha / len(p_values)
-    rates = {pair: bound(evaluation, pairs[pair], "tpr", 0.01, error) for pair in p_values}
+    # Quote only what is significant by itself: a large rate beside an insignificant AUROC is luck.
+    significant = [pair for pair, p in p_values.items() if p <= error]
+    rates = {pair: bound(evaluation, pairs[pair], "tpr", 0.01, error) for pair in significant}
     rates = {pair: rate for pair, rate in rates.items() if not np.isnan(rate)}
-    areas = {pair: bound(evaluation, pairs[pair], "auroc", None, error) for pair in p_values}
+    areas = {pair: bound(evaluation, pairs[pair], "auroc", None, error) for pair in significant}
     limits, levels = (rates, TPR_LEVELS) if rates else (areas, AUROC_LEVELS)
     # Rates may all have a limit of 0; then the AUROC tells which attack is the best.
     best = max(limits, key=lambda pair: (limits[pair], areas[pair]))

@@ -10,7 +10,7 @@ from privaudit.geometry.pullback import dense_jacobian
 
 
 def exact_distortion(decode: Decode, latents: Tensor) -> Tensor:
-    """log sqrt(det G) = sum_i log sigma_i(J_D)   (Rao, Qu, Moyer 2026, arXiv:2511.20592).
+    """Compute log sqrt(det G) = sum_i log sigma_i(J_D)   (Rao, Qu, Moyer 2026, arXiv:2511.20592).
 
     Args:
         decode: The decoder.
@@ -20,7 +20,8 @@ def exact_distortion(decode: Decode, latents: Tensor) -> Tensor:
         ``(n,)``, float64; -inf where J_D has not full column rank.
     """
     singular = torch.linalg.svdvals(dense_jacobian(decode, latents).double())
-    return singular.log().sum(dim=1)
+    distortion: Tensor = singular.log().sum(dim=1)
+    return distortion
 
 
 def distortion_bound(influence: Tensor) -> Tensor:

@@ -30,7 +30,7 @@ def exact_influence(decode: Decode, latents: Tensor, sample_ids: Sequence[str], 
 
     Raises:
         NonFiniteError: A derivative is NaN or infinite; names the sample ids.
-    """  # noqa: DOC502 - raised by require_finite
+    """
     squares = [part.flatten(2).square().sum(dim=2) for part in columns(decode, latents, chunk)]
     influence = torch.cat(squares).T.reshape(latents.shape)
     return require_finite(influence, "derivative of the decoder", sample_ids)
@@ -60,7 +60,7 @@ def stochastic_influence(
     Raises:
         ConfigError: ``probes`` is less than 1.
         NonFiniteError: A derivative is NaN or infinite; names the sample ids.
-    """  # noqa: DOC502 - raised by require_finite
+    """
     if probes < 1:
         raise ConfigError([f"expected probes >= 1, got {probes}"])
     generators = [generator_for(seed, key, "probe") for key in sample_ids]

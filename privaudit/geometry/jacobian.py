@@ -6,7 +6,7 @@ with one tangent (or cotangent) an image gives one Jacobian product an image.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -32,7 +32,7 @@ class _ContiguousGroupNorm(TorchFunctionMode):
 
 
 @contextmanager
-def forward_mode() -> Iterator[None]:
+def forward_mode() -> Generator[None]:
     """Run a decoder with the kernels that have forward-mode derivatives; all is restored on exit.
 
     Fused attention kernels have none, so the math kernel is taken; group norm gets contiguous inputs.
@@ -53,8 +53,8 @@ def pushforward(decode: Decode, latents: Tensor, tangents: Tensor) -> Tensor:
         ``(n, *image)``.
     """
     with torch.no_grad(), forward_mode():
-        _, product = torch.func.jvp(decode, (latents,), (tangents,))
-    return product.detach()  # type: ignore[no-any-return]
+        product: Tensor = torch.func.jvp(decode, (latents,), (tangents,))[1]
+    return product.detach()
 
 
 def pull_back(decode: Decode, latents: Tensor, cotangents: Callable[[torch.Size], Iterator[Tensor]]) -> Iterator[Tensor]:

@@ -45,11 +45,20 @@ class Inversion:
 
 
 class Solver(Protocol):
-    """A solver without state: hyper-parameters in, `Inversion` out."""
+    """A frozen dataclass of hyper-parameters: images in, `Inversion` out.
+
+    Attributes:
+        evaluations: Evaluations of E(D(z)) an image.
+        tolerance: Relative residual at which an image counts as converged.
+    """
 
     @property
     def evaluations(self) -> int:
         """Evaluations of E(D(z)) an image."""
+
+    @property
+    def tolerance(self) -> float:
+        """Relative residual at which an image counts as converged."""
 
     def __call__(self, target: Target, images: Tensor) -> Inversion:
         """Invert ``(n, 3, h, w)`` in [-1, 1]."""
@@ -124,4 +133,5 @@ def iterate(target: Target, images: Tensor, update: Update, evaluations: int, to
 
 
 def _norm(values: Tensor) -> Tensor:
-    return values.flatten(1).norm(dim=1)
+    norms: Tensor = torch.linalg.vector_norm(values.flatten(1), dim=1)
+    return norms

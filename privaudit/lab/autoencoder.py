@@ -55,10 +55,10 @@ def train_autoencoder(
             group["lr"] = recipe.autoencoder_rate * rate
         posterior = model.encode(batch).latent_dist
         decoded = model.decode(posterior.sample(generator)).sample
-        error = (decoded - batch).square().flatten(1).sum(1).mean()
+        error: Tensor = (decoded - batch).square().flatten(1).sum(1).mean()
         loss = error + recipe.kl_weight * posterior.kl().mean()
         optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 100.0)
         optimiser.step()
         return error.detach() / batch[0].numel()
@@ -66,7 +66,7 @@ def train_autoencoder(
     run_stage(stage, {"model": model, "optimiser": optimiser}, recipe.autoencoder_steps, train_step, on_step)
     model.eval().requires_grad_(False)
     with torch.inference_mode():
-        latents = torch.cat([model.encode(part).latent_dist.mode() for part in images.split(64)])
+        latents = torch.cat([model.encode(part).latent_dist.mode() for part in torch.split(images, 64)])
     model.register_to_config(scaling_factor=round(1.0 / float(latents.std()), 6))
     return model
 

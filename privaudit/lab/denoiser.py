@@ -69,7 +69,7 @@ def train_denoiser(
     average = EMAModel(model.parameters(), decay=recipe.ema_decay, use_ema_warmup=False)
     views = [images, images.flip(-1)] if recipe.flip else [images]
     with torch.inference_mode():
-        encoded = [[autoencoder.encode(part).latent_dist for part in view.split(64)] for view in views]
+        encoded = [[autoencoder.encode(part).latent_dist for part in torch.split(view, 64)] for view in views]
     means = torch.stack([torch.cat([part.mean for part in view]) for view in encoded]).clone()
     deviations = torch.stack([torch.cat([part.std for part in view]) for view in encoded]).clone()
     scale = float(autoencoder.config["scaling_factor"])
@@ -91,11 +91,11 @@ def train_denoiser(
         levels = torch.randint(0, len(schedule.alphas_cumprod), index.shape, generator=generator)
         wanted = noise if recipe.prediction_type == "epsilon" else schedule.get_velocity(latents, noise, levels)
         found = model(schedule.add_noise(latents, noise, levels), levels).sample
-        loss = (found - wanted).square().mean()
+        loss: Tensor = (found - wanted).square().mean()
         for group in optimiser.param_groups:
             group["lr"] = recipe.denoiser_rate * min(1.0, (step + 1) / max(1, recipe.warmup))
         optimiser.zero_grad(set_to_none=True)
-        loss.backward()
+        torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
         average.step(model.parameters())

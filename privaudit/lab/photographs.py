@@ -43,7 +43,8 @@ class Crop:
 def list_crops(folder: Path = FOLDER) -> tuple[Crop, ...]:
     """List the shipped crops, in the order in which they stand on the sheets."""
     table = pd.read_csv(folder / "crops.csv", dtype={"source": str, "id": str})
-    return tuple(Crop(str(r.source), int(r.row), int(r.column), str(r.id)) for r in table.itertuples())
+    columns = (table[name].tolist() for name in ("source", "row", "column", "id"))
+    return tuple(Crop(*values) for values in zip(*columns, strict=True))
 
 
 def pack_sheet(crops: NDArray[np.uint8]) -> NDArray[np.uint8]:

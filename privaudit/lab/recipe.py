@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 
 from privaudit.errors import ConfigError
@@ -15,7 +16,7 @@ class LabRecipe:
         seed: Of the split, the initial weights and every batch.
         members: Images whose latents train the denoiser.
         heldout: Images that train nothing; the rest of the folder trains the autoencoder.
-        resolution: Height and width of the images; a multiple of 4.
+        resolution: Height and width of the images; a multiple of 8, from 16.
         latent_channels: Channels of the latent; its side is a quarter of the image's.
         autoencoder_width: Channels of the first stage of the autoencoder; a multiple of 8.
         autoencoder_steps: Optimiser steps of the autoencoder.
@@ -59,16 +60,22 @@ class LabRecipe:
         Raises:
             ConfigError: One or more parameters are outside what can be trained.
         """
-        positive = {f.name for f in fields(self)} - {"seed", "warmup", "ema_decay", "flip", "prediction_type", "kl_weight"}
+        others = {"seed", "warmup", "ema_decay", "flip", "prediction_type", "kl_weight"}
+        positive = {part.name for part in fields(self)} - others
         problems = [
-            f"expected {name} > 0, got {getattr(self, name)}" for name in sorted(positive) if getattr(self, name) <= 0
+            f"expected {name} > 0, got {getattr(self, name)}" for name in sorted(positive)
+            if not 0 < getattr(self, name) < math.inf
         ]
-        for name, multiple in (("resolution", 4), ("autoencoder_width", 8), ("denoiser_width", 32)):
+        for name, multiple in (("resolution", 8), ("autoencoder_width", 8), ("denoiser_width", 32)):
             if getattr(self, name) % multiple:
                 problems.append(f"expected {name} to be a multiple of {multiple}, got {getattr(self, name)}")
+        if 0 < self.resolution < 16:
+            problems.append(f"expected resolution >= 16, got {self.resolution}")
         if not 0 <= self.ema_decay < 1:
             problems.append(f"expected 0 <= ema_decay < 1, got {self.ema_decay}")
-        if self.kl_weight < 0:
+        if not 0 <= self.seed < 2**32:
+            problems.append(f"expected 0 <= seed < 2**32, got {self.seed}")
+        if not 0 <= self.kl_weight < math.inf:
             problems.append(f"expected kl_weight >= 0, got {self.kl_weight}")
         if self.warmup < 0:
             problems.append(f"expected warmup >= 0, got {self.warmup}")

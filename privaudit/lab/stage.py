@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -62,7 +62,7 @@ class Stage:
         """
         positions = torch.arange(step * size, (step + 1) * size)
         picked = torch.empty(size, dtype=torch.int64)
-        for epoch in (positions // count).unique().tolist():
+        for epoch in range(int(positions[0]) // count, int(positions[-1]) // count + 1):
             order = torch.randperm(count, generator=self.generator(9_000_000 + epoch))
             own = positions // count == epoch
             picked[own] = order[positions[own] % count]
@@ -106,19 +106,20 @@ def run_stage(
             on_step(stage.name, step + 1, steps, loss)
         if (step + 1) % CHECKPOINT_EVERY == 0 or step + 1 == steps:
             state = {name: part.state_dict() for name, part in parts.items()}
-            _replace(checkpoint, lambda path, state=state, done=step + 1: torch.save(
-                {**state, "step": done, "losses": losses}, path))
-            _replace(log, lambda path: _write_losses(path, losses))
+            _save_checkpoint(checkpoint, {**state, "step": step + 1, "losses": losses})
+            _write_losses(log, losses)
 
 
-def _replace(path: Path, write: Callable[[Path], None]) -> None:
+def _save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
     temporary = path.with_name(f".{path.name}.tmp")
-    write(temporary)
+    torch.save(dict(state), temporary)
     os.replace(temporary, path)
 
 
-def _write_losses(path: Path, losses: list[float]) -> None:
-    with path.open("w", newline="") as file:
+def _write_losses(path: Path, losses: Sequence[float]) -> None:
+    temporary = path.with_name(f".{path.name}.tmp")
+    with temporary.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(("step", "loss"))
         writer.writerows(enumerate(losses, start=1))
+    os.replace(temporary, path)

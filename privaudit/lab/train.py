@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
@@ -70,13 +72,13 @@ def train_target(
         The folder and its manifests.
 
     Raises:
-        ConfigError: ``out`` holds a training with other parameters.
+        ConfigError: ``out`` holds a training with other parameters, more steps or other images.
         DataError: There are too few images.
     """
     size = (recipe.resolution, recipe.resolution)
     found = read_set(images, size, on_image=on_image)
     split = split_samples(found.samples, recipe.members, recipe.heldout, recipe.seed)
-    _claim(out, recipe)
+    _claim(out, recipe, split)
     trained = _write_manifests(out, split)
 
     def stage(name: str) -> Stage:
@@ -98,35 +100,43 @@ def train_target(
     return trained
 
 
-def _claim(out: Path, recipe: LabRecipe) -> None:
-    record = out / "lab.json"
+def _claim(out: Path, recipe: LabRecipe, split: Split) -> None:
+    record, images = out / "lab.json", _hash_split(split)
     if record.exists():
-        earlier = json.loads(record.read_text())["recipe"]
+        saved = json.loads(record.read_text())
+        earlier = saved["recipe"]
         wanted = asdict(recipe)
         problems = [
             f"{out} holds a training with {name} = {earlier.get(name)}, not {wanted[name]}"
             for name in wanted
             if name not in RESUMABLE and earlier.get(name) != wanted[name]
         ]
+        if recipe.denoiser_steps < earlier["denoiser_steps"]:
+            problems.append(f"{out} holds a training of {earlier['denoiser_steps']} denoiser_steps, "
+                            f"more than {recipe.denoiser_steps}")
+        if saved.get("images", images) != images:  # else the manifests would name images it was not trained on
+            problems.append(f"{out} holds a training on other images")
         if problems:
             raise ConfigError([*problems, "pass the same parameters to resume it, or another --out"])
     out.mkdir(parents=True, exist_ok=True)
     versions = {"privaudit": privaudit.__version__, "torch": str(torch.__version__)}
-    record.write_text(json.dumps({"recipe": asdict(recipe), "versions": versions}, indent=2) + "\n")
+    record.write_text(json.dumps({"recipe": asdict(recipe), "images": images, "versions": versions}, indent=2) + "\n")
+
+
+def _hash_split(split: Split) -> str:
+    parts = (split.members, split.heldout, split.auxiliary)
+    ids = [sorted(sample.id for sample in part) for part in parts]
+    return hashlib.sha256(json.dumps(ids).encode()).hexdigest()[:32]
 
 
 def _write_manifests(out: Path, split: Split) -> Trained:
     paths = {}
-    for name, samples in asdict_shallow(split).items():
+    for name in ("members", "heldout", "auxiliary"):
+        samples: tuple[Sample, ...] = getattr(split, name)
         paths[name] = out / f"{name}.csv"
         rows = [(str(sample.path.resolve()), sample.id) for sample in samples]
         pd.DataFrame(rows, columns=["path", "id"]).to_csv(paths[name], index=False)
     return Trained(out, paths["members"], paths["heldout"], paths["auxiliary"])
-
-
-def asdict_shallow(split: Split) -> dict[str, tuple[Sample, ...]]:
-    """The three sets by name."""
-    return {"members": split.members, "heldout": split.heldout, "auxiliary": split.auxiliary}
 
 
 def _save(folder: Path, autoencoder: AutoencoderKL, denoiser: UNet2DModel, recipe: LabRecipe, *, half: bool) -> None:
@@ -139,7 +149,7 @@ def _save(folder: Path, autoencoder: AutoencoderKL, denoiser: UNet2DModel, recip
     pipeline.save_pretrained(folder, safe_serialization=True)
 
 
-def _half_copy(model: torch.nn.Module) -> torch.nn.Module:
-    copy = type(model).from_config(model.config)  # type: ignore[attr-defined]
+def _half_copy(model: Any) -> Any:  # noqa: ANN401 - a diffusers model
+    copy = type(model).from_config(model.config)
     copy.load_state_dict(model.state_dict())
     return copy.half()

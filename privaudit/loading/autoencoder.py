@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class DiffusersAutoencoder:
         dtype: Of its weights.
     """
 
-    module: nn.Module
+    module: Any
     scale: Tensor
     shift: Tensor
     dtype: torch.dtype
@@ -42,7 +42,7 @@ class DiffusersAutoencoder:
         return decoded
 
 
-def wrap_autoencoder(module: nn.Module, device: torch.device, dtype: torch.dtype) -> DiffusersAutoencoder:
+def wrap_autoencoder(module: Any, device: torch.device, dtype: torch.dtype) -> DiffusersAutoencoder:  # noqa: ANN401 - a diffusers model
     """Freeze an autoencoder and read its scale and shift.
 
     Args:

@@ -30,9 +30,10 @@ class ClipConditioner:
         """Embed captions, ``(n, tokens, width)``, float32; equal captions are embedded once."""
         texts = [caption or "" for caption in captions]
         distinct = sorted(set(texts))
+        config: Any = self.encoder.config
+        length = min(self.tokenizer.model_max_length, config.max_position_embeddings)
         tokens = self.tokenizer(
-            distinct, padding="max_length", max_length=self.tokenizer.model_max_length, truncation=True,
-            return_tensors="pt",
+            distinct, padding="max_length", max_length=length, truncation=True, return_tensors="pt"
         )
         with torch.no_grad():
             hidden: Tensor = self.encoder(tokens.input_ids.to(self.device))[0].float()

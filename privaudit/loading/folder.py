@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import diffusers
 import torch
 import transformers
+from safetensors import SafetensorError
 
 from privaudit.errors import ConfigError, TargetError
 from privaudit.loading.autoencoder import DiffusersAutoencoder, wrap_autoencoder
@@ -23,7 +25,7 @@ AUTOENCODERS = ("AutoencoderKL", "VQModel")
 UNETS = ("UNet2DModel", "UNet2DConditionModel")
 TEXT_ENCODERS = ("CLIPTextModel",)
 TOKENIZERS = ("CLIPTokenizer", "CLIPTokenizerFast")
-HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -43,10 +45,13 @@ def resolve_device(name: str) -> torch.device:
         raise ConfigError([f"expected --device auto, cuda or cpu, got {name}"])
     available = torch.cuda.is_available()
     if name.startswith("cuda") and not available:
-        raise ConfigError(["expected a CUDA device, but torch finds none; pass --device cpu or install torch with CUDA"])
+        raise ConfigError(["expected a CUDA device, but torch finds none; pass --device cpu, or install CUDA's torch"])
     if name == "auto":
         name = "cuda" if available else "cpu"
-    return torch.device(name)
+    device = torch.device(name)
+    if device.index is not None and device.index >= torch.cuda.device_count():
+        raise ConfigError([f"expected a CUDA device below cuda:{torch.cuda.device_count()}, got {name}"])
+    return device
 
 
 def resolve_dtype(name: str) -> torch.dtype:
@@ -95,7 +100,7 @@ def load_target(source: str | Path, *, device: str = "auto", dtype: str = "auto"
     index = _read_json(folder / "model_index.json")
     vae_name = "vae" if "vae" in index else "vqvae"
     for component, allowed in ((vae_name, AUTOENCODERS), ("unet", UNETS)):
-        found = (index.get(component) or [None, None])[1]
+        found = _class_name(index, component)
         if found not in allowed:
             raise TargetError(
                 f"expected {component} of {folder} to be one of {', '.join(allowed)}, got {found}; "
@@ -105,12 +110,11 @@ def load_target(source: str | Path, *, device: str = "auto", dtype: str = "auto"
     schedule, prediction_type = _load_schedule(folder)
     unet = _load(folder, index, "unet", chosen_dtype).to(chosen_device).eval().requires_grad_(False)
     conditioner = _load_conditioner(folder, index, chosen_device)
-    if (index["unet"][1] == "UNet2DConditionModel") != (conditioner is not None):
-        raise TargetError(f"expected text_encoder and tokenizer in {folder} exactly if its U-Net is conditional; "
-                          "save the whole pipeline with save_pretrained")
+    _check_conditions(unet, conditioner, folder)
     latent_shape, image_size = _shapes(unet, autoencoder, folder)
     info = TargetInfo(
-        id=str(source), hash=hash_folder(folder), prediction_type=prediction_type,
+        id=str(source), hash=hash_folder(folder), autoencoder_hash=hash_folder(folder, [vae_name]),
+        prediction_type=prediction_type,
         family="unconditional" if conditioner is None else "text-to-image",
         latent_shape=latent_shape, image_size=image_size,
     )
@@ -118,20 +122,21 @@ def load_target(source: str | Path, *, device: str = "auto", dtype: str = "auto"
     return Target(info, autoencoder, denoiser, schedule, chosen_device, conditioner)
 
 
-def hash_folder(folder: Path) -> str:
+def hash_folder(folder: Path, components: Sequence[str] | None = None) -> str:
     """Hash the configuration and weight files of a pipeline, by relative name and content.
 
     Args:
         folder: The diffusers folder.
+        components: Folders to take; all that ``model_index.json`` names, and that file, by default.
 
     Returns:
         32 hexadecimal digits.
     """
     digest = hashlib.sha256()
-    index = _read_json(folder / "model_index.json")
-    components = [folder / name for name in sorted(index) if (folder / name).is_dir()]
-    files = [folder / "model_index.json", *(p for part in components for p in sorted(part.rglob("*")) if p.is_file())]
-    for path in files:
+    names = sorted(_read_json(folder / "model_index.json")) if components is None else components
+    parts = [folder / name for name in names if (folder / name).is_dir()]
+    files = [path for part in parts for path in sorted(part.rglob("*")) if path.is_file()]
+    for path in files if components is not None else [folder / "model_index.json", *files]:
         digest.update(f"{path.relative_to(folder).as_posix()}\0{path.stat().st_size}\0".encode())
         with path.open("rb") as file:
             while block := file.read(1 << 22):
@@ -153,7 +158,7 @@ def _find_folder(source: str) -> Path:
         return Path(snapshot_download(source, allow_patterns=patterns))
     except Exception as error:  # the hub client raises a dozen kinds; all mean that there is no folder
         raise TargetError(f"expected a folder or a hub id, but {source} is no folder and the hub answered: "
-                          f"{type(error).__name__}: {str(error).splitlines()[0]}") from error
+                          f"{_first_line(error)}") from error
 
 
 def _read_json(path: Path) -> dict[str, Any]:
@@ -161,9 +166,24 @@ def _read_json(path: Path) -> dict[str, Any]:
         raise TargetError(f"expected {path.name} in {path.parent}, found none; "
                           "pass a folder that save_pretrained of a diffusers pipeline wrote")
     try:
-        return dict(json.loads(path.read_text()))
+        values = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise TargetError(f"expected JSON in {path}: {error}") from error
+    if not isinstance(values, dict):
+        raise TargetError(f"expected a JSON object in {path}, got {type(values).__name__}")
+    return values
+
+
+def _class_name(index: dict[str, Any], component: str) -> str | None:
+    match index.get(component):
+        case [str(), str(name)]:
+            return name
+        case _:  # missing, or [null, null] for a component that the pipeline was saved without
+            return None
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {str(error).strip()}".splitlines()[0]
 
 
 def _load(
@@ -171,29 +191,43 @@ def _load(
 ) -> Any:  # noqa: ANN401 - a diffusers or transformers object
     library, name = index[component]
     module = {"diffusers": diffusers, "transformers": transformers}.get(library)
-    if module is None:
-        raise TargetError(f"expected {component} of {folder} to come from diffusers or transformers, got {library}; "
-                          "code inside a model folder is never run")
-    options: dict[str, Any] = {} if "Tokenizer" in name else {"use_safetensors": True, "torch_dtype": dtype}
-    if library == "transformers" and options:
-        options["dtype"] = options.pop("torch_dtype")
+    kind = getattr(module, name, None)
+    if kind is None:
+        raise TargetError(f"expected {component} of {folder} to be a class of diffusers or transformers, "
+                          f"got {library}.{name}; code inside a model folder is never run")
+    options: dict[str, Any] = {}
+    if "Tokenizer" not in name:
+        options = {"use_safetensors": True, "output_loading_info": True}
+        options["dtype" if library == "transformers" else "torch_dtype"] = dtype
     try:
-        return getattr(module, name).from_pretrained(folder, subfolder=component, local_files_only=True, **options)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise TargetError(f"cannot load {component} ({name}) of {folder}: {reason}; "
+        with torch.random.fork_rng(devices=[]):  # without accelerate, weights are drawn before they are read
+            loaded = kind.from_pretrained(folder, subfolder=component, local_files_only=True, **options)
+    except (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError, SafetensorError) as error:
+        raise TargetError(f"cannot load {component} ({name}) of {folder}: {_first_line(error)}; "
                           "only complete safetensors weights are read") from error
+    if not options:
+        return loaded
+    model, report = loaded
+    if report["missing_keys"]:  # both libraries would leave them random, and say so in a warning only
+        missing = sorted(report["missing_keys"])
+        raise TargetError(f"expected all weights of {component} in {folder}, but {len(missing)} are missing, "
+                          f"among them {missing[0]}; copy the folder again")
+    return model
 
 
 def _load_schedule(folder: Path) -> tuple[Schedule, str]:
     config = _read_json(folder / "scheduler" / "scheduler_config.json")
     name = str(config.get("_class_name"))
-    kind = getattr(diffusers, name, None)
-    if kind is None:
+    kind: Any = getattr(diffusers, name, None)
+    known = isinstance(kind, type) and issubclass(kind, diffusers.SchedulerMixin)
+    if not known:
         raise TargetError(f"expected a scheduler of diffusers in {folder}, got {name}")
-    scheduler = kind.from_config(config)
+    try:
+        scheduler = kind.from_config(config)
+    except (ValueError, TypeError, RuntimeError, ImportError) as error:
+        raise TargetError(f"cannot load the scheduler ({name}) of {folder}: {_first_line(error)}") from error
     powers = getattr(scheduler, "alphas_cumprod", None)
-    if powers is None:
+    if powers is None or len(powers) == 0:
         raise TargetError(f"expected a scheduler that gives alphas_cumprod in {folder}, got {name}; "
                           "flow-matching targets are not read yet")
     prediction_type = str(config.get("prediction_type", "epsilon"))
@@ -204,16 +238,43 @@ def _load_schedule(folder: Path) -> tuple[Schedule, str]:
 
 
 def _load_conditioner(folder: Path, index: dict[str, Any], device: torch.device) -> ClipConditioner | None:
-    if not index.get("text_encoder") or not index.get("tokenizer"):
+    found = {component: _class_name(index, component) for component in ("text_encoder", "tokenizer")}
+    if None in found.values():
         return None
     for component, allowed in (("text_encoder", TEXT_ENCODERS), ("tokenizer", TOKENIZERS)):
-        if index[component][1] not in allowed:
+        if found[component] not in allowed:
             raise TargetError(f"expected {component} of {folder} to be one of {', '.join(allowed)}, "
-                              f"got {index[component][1]}")
-    if index.get("text_encoder_2"):
+                              f"got {found[component]}")
+    if _class_name(index, "text_encoder_2"):
         raise TargetError(f"expected one text encoder in {folder}, found two; such pipelines are not read yet")
     encoder = _load(folder, index, "text_encoder").to(device).eval().requires_grad_(False)
-    return ClipConditioner(_load(folder, index, "tokenizer"), encoder, device)
+    if not any((folder / "tokenizer" / name).is_file() for name in ("tokenizer.json", "vocab.json")):
+        # transformers would make one without any words
+        raise TargetError(f"expected tokenizer.json or vocab.json in {folder / 'tokenizer'}, found neither")
+    tokenizer = _load(folder, index, "tokenizer")
+    if len(tokenizer) > encoder.config.vocab_size:
+        raise TargetError(f"expected at most {encoder.config.vocab_size} words, which the text encoder of {folder} "
+                          f"embeds, got a tokenizer of {len(tokenizer)}")
+    return ClipConditioner(tokenizer, encoder, device)
+
+
+def _check_conditions(unet: Any, conditioner: ClipConditioner | None, folder: Path) -> None:  # noqa: ANN401
+    conditional = isinstance(unet, diffusers.UNet2DConditionModel)
+    if conditional != (conditioner is not None):
+        raise TargetError(f"expected text_encoder and tokenizer in {folder} exactly if its U-Net is conditional; "
+                          "save the whole pipeline with save_pretrained")
+    for key in ("class_embed_type", "num_class_embeds", "addition_embed_type"):
+        if unet.config.get(key) is not None:
+            raise TargetError(f"expected a U-Net without conditions or conditioned on text in {folder}, "
+                              f"got {key} = {unet.config[key]}; class labels and the like are not read yet")
+    if conditioner is not None:
+        encoder: Any = conditioner.encoder.config
+        wanted = unet.config.get("encoder_hid_dim") or unet.config["cross_attention_dim"]
+        widths = {wanted} if isinstance(wanted, int) else set(wanted)
+        width = encoder.hidden_size
+        if widths != {width}:
+            raise TargetError(f"expected text embeddings of width {', '.join(map(str, sorted(widths)))} for the U-Net "
+                              f"of {folder}, but its text encoder gives {width}; save the whole pipeline again")
 
 
 def _shapes(unet: Any, autoencoder: DiffusersAutoencoder, folder: Path) -> tuple[tuple[int, ...], tuple[int, int]]:  # noqa: ANN401
@@ -223,7 +284,7 @@ def _shapes(unet: Any, autoencoder: DiffusersAutoencoder, folder: Path) -> tuple
     height, width = (side, side) if isinstance(side, int) else tuple(side)
     config: Any = autoencoder.module.config
     shrink = 2 ** (len(config["block_out_channels"]) - 1)
-    channels = int(config["latent_channels"])
+    channels = int(config.get("vq_embed_dim") or config["latent_channels"])
     if unet.config.in_channels != channels:
         raise TargetError(f"expected the U-Net of {folder} to take the autoencoder's {channels} latent channels, "
                           f"got {unet.config.in_channels}; inpainting and concatenated conditions are not read")

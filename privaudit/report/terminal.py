@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console, Group
 from rich.markup import escape
@@ -22,6 +23,7 @@ HEADLINES = {
     "high": "LEAK FOUND: HIGH",
     "unclear": "INCONCLUSIVE",
 }
+TABLE: dict[str, Any] = {"title_justify": "left", "box": None, "pad_edge": False, "padding": (0, 2, 0, 0)}
 MARKS = {"ok": "[green]ok  [/]", "warn": "[yellow]warn[/]", "fail": "[red]fail[/]"}
 
 
@@ -35,10 +37,15 @@ def print_report(result: AuditResult, folder: Path, console: Console | None = No
     """
     out = console or Console(highlight=False)
     out.print(_headline(result))
-    out.print(_attack_table(result))
+    out.print()
+    out.print(_attack_table(result, out.width))
+    out.print()
     out.print(_mask_table(result))
+    out.print()
     out.print(_quartile_table(result))
+    out.print()
     out.print(_checks(result))
+    out.print()
     out.print(_provenance(result, folder))
 
 
@@ -57,39 +64,39 @@ def _headline(result: AuditResult) -> Panel:
 
 
 def _meaning(result: AuditResult) -> str:
-    """What the best attack does, in terms of images; chosen by the lower limit of its rate."""
-    rates = [
-        (report.masks[mask].tpr_at_fpr["0.01"], report.name, mask)
-        for report in result.attacks
-        for mask in ("none", "influence", "weighted")
-    ]
-    known = [entry for entry in rates if not math.isnan(entry[0].lo)]
-    if result.verdict.finding.level in ("none", "unclear") or not known:
+    """What the attack that the finding quotes does, counted in images."""
+    finding = result.verdict.finding
+    quoted = {report.name: report for report in result.attacks}.get(finding.attack or "")
+    if quoted is None or finding.mask is None:
         return ""
-    rate, name, mask = max(known, key=lambda entry: entry[0].lo)
+    rate = quoted.masks[finding.mask].tpr_at_fpr["0.01"]
+    if math.isnan(rate.lo):
+        return ""
     return (
-        f"In plain words: with 1 false alarm per 100 unseen images, {name} ({mask}) recognises about "
-        f"{100 * rate.value:.0f} of 100 training images (95 % interval {100 * rate.lo:.0f} to {100 * rate.hi:.0f}); "
-        f"guessing would recognise 1."
+        f"In plain words: with 1 false alarm per 100 unseen images, it recognises {100 * rate.value:.1f} of 100 "
+        f"training images (95 % interval {100 * rate.lo:.1f} to {100 * rate.hi:.1f}); guessing would recognise 1."
     )
 
 
-def _attack_table(result: AuditResult) -> Table:
+WIDE = 104
+"""Columns from which the advantage and the bound on epsilon fit."""
+
+
+def _attack_table(result: AuditResult, width: int) -> Table:
     percent = f"{100 * float(result.config.get('confidence', 0.95)):g} %"
+    wide = ("advantage", "epsilon >=") if width >= WIDE else ()
     table = Table(
-        "attack", "mask", "AUROC", "TPR@1%FPR", "TPR@.1%FPR", "advantage", "epsilon >=",
-        title=f"Attacks, with {percent} intervals (chance: AUROC .5, TPR = FPR)", title_justify="left", box=None,
-        pad_edge=False,
+        "attack", "mask", "AUROC", "TPR@1%FPR", "TPR@.1%FPR", *wide,
+        title=f"Attacks, with {percent} intervals (chance: AUROC .5, TPR = FPR)", **TABLE,
     )
     for report in result.attacks:
-        for mask, metrics in report.masks.items():
-            first = mask == "none"
-            table.add_row(
-                f"{report.name} t={_levels(report)}" if first else "", mask, _interval(metrics.auroc),
-                _interval(metrics.tpr_at_fpr["0.01"]), _interval(metrics.tpr_at_fpr["0.001"]),
-                _number(metrics.advantage.value), _number(metrics.epsilon_lower.value),
-                style="dim" if mask == "random" else None,
-            )
+        labels = [report.name, f" level {_levels(report)}", f" order {report.order:g}"]
+        for row, (mask, metrics) in enumerate(report.masks.items()):
+            cells = [_interval(metrics.auroc), *(_interval(metrics.tpr_at_fpr[fpr]) for fpr in ("0.01", "0.001"))]
+            if wide:
+                cells += [_interval(metrics.advantage), _number(metrics.epsilon_lower.value)]
+            label = labels[row] if row < len(labels) else ""
+            table.add_row(label, mask, *cells, style="dim" if mask == "random" else None)
     return table
 
 
@@ -102,7 +109,7 @@ def _mask_table(result: AuditResult) -> Table:
     table = Table(
         "attack", "mask", "AUROC gain", "p", "TPR@1%FPR gain", "p",
         title=f"Gain of each mask over no mask, same images ({drop:.0%} dropped by random and influence)",
-        title_justify="left", box=None, pad_edge=False,
+        **TABLE,
     )
     for report in result.attacks:
         rows: list[tuple[str, Comparison]] = [
@@ -120,8 +127,7 @@ def _mask_table(result: AuditResult) -> Table:
 def _quartile_table(result: AuditResult) -> Table:
     table = Table(
         "attack", "lowest", "second", "third", "highest",
-        title="AUROC without mask by quartile of the decoder's local distortion", title_justify="left", box=None,
-        pad_edge=False,
+        title="AUROC without mask by quartile of the decoder's local distortion", **TABLE,
     )
     for report in result.attacks:
         table.add_row(report.name, *(_stratum(stratum) for stratum in report.distortion_quartiles))
@@ -150,20 +156,21 @@ def _provenance(result: AuditResult, folder: Path) -> Group:
     return Group(Text("What was run", style="italic"), *(Text(line) for line in lines))
 
 
-def _number(value: float) -> str:
-    return "n/a" if math.isnan(value) else f"{value:.3f}"
+def _number(value: float, sign: str = "") -> str:
+    """Three decimals, without the leading zero: a row has to fit into 80 columns."""
+    return "n/a" if math.isnan(value) else f"{value:{sign}.3f}".replace("0.", ".", 1)
 
 
 def _interval(estimate: Estimate | RateEstimate) -> str:
     if math.isnan(estimate.value):
         return "n/a"
-    return f"{estimate.value:.3f} [{_number(estimate.lo)}, {_number(estimate.hi)}]"
+    return f"{_number(estimate.value)} [{_number(estimate.lo)},{_number(estimate.hi)}]"
 
 
 def _difference(difference: Difference) -> str:
     if math.isnan(difference.value):
         return "n/a"
-    return f"{difference.value:+.3f} [{difference.lo:+.3f}, {difference.hi:+.3f}]"
+    return f"{_number(difference.value, '+')} [{_number(difference.lo, '+')},{_number(difference.hi, '+')}]"
 
 
 def _p(difference: Difference) -> str:

@@ -1,0 +1,194 @@
+"""The command line as a user meets it: arguments in, both streams and the exit code out."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+
+import pytest
+from models import save_small_pipeline, write_images
+
+from privaudit import __version__
+from privaudit.cli import main
+from privaudit.result import AuditResult
+
+
+@dataclass(frozen=True)
+class Done:
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def privaudit(capsys, monkeypatch, root):
+    """Run a command in the folder of the test's images, in this process: torch is loaded once."""
+    monkeypatch.chdir(root)
+    monkeypatch.setenv("COLUMNS", "100")
+
+    def run(*arguments: object) -> Done:
+        monkeypatch.setattr(sys, "argv", ["privaudit", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        captured = capsys.readouterr()
+        return Done(stopped.value.code or 0, captured.out, captured.err)
+
+    return run
+
+
+@pytest.fixture
+def scan(privaudit):
+    def run(*arguments: object) -> Done:
+        return privaudit("scan", "model", "--members", "members", "--nonmembers", "others", "--attack",
+                         "sima:levels=20", "--device", "cpu", *arguments)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cli")
+    save_small_pipeline(folder / "model")
+    write_images(folder / "members", 30, seed=1)
+    write_images(folder / "others", 30, seed=2)
+    return folder
+
+
+class TestScan:
+    def test_prints_the_finding_and_writes_the_report(self, root, scan):
+        done = scan()
+        assert done.returncode == 0, done.stderr
+        assert "NO LEAK FOUND" in done.stdout
+        assert "privaudit-runs/model/report.json" in done.stdout
+        assert "latents: 60 done" in done.stderr
+        assert "latents:" not in done.stdout
+        assert AuditResult.load(root / "privaudit-runs" / "model").data.members == 30
+
+    def test_json_is_alone_on_standard_output(self, root, scan):
+        done = scan("--json", "--out", "json-run")
+        report = json.loads(done.stdout)
+        assert report["schema_version"] == 1
+        assert done.stdout == (root / "json-run" / "report.json").read_text()
+
+    def test_quiet_has_no_progress(self, root, scan):
+        assert scan("--quiet").stderr == ""
+
+    @pytest.mark.parametrize(
+        ("gate", "extra", "code"),
+        [
+            ("auroc>0.99", (), 0), ("auroc>0.01", (), 1), ("auroc>0.01", ("--exit-zero",), 0),
+            ("tpr@0.1%fpr>0.5", (), 3), ("tpr@0.1%fpr>0.5", ("--inconclusive", "pass"), 0),
+            ("tpr@0.1%fpr>0.5", ("--inconclusive", "fail"), 1),
+        ],
+    )
+    def test_exit_codes(self, scan, gate, extra, code):
+        done = scan("--fail-on", gate, *extra)
+        assert done.returncode == code, done.stdout + done.stderr
+        assert f"gate {gate}" in done.stdout
+
+    def test_a_file_sets_options_a_variable_beats_it_and_a_flag_beats_both(self, root, scan, monkeypatch):
+        (root / "settings.toml").write_text("seed = 7\ndrop = 0.5\nfail-on = ['auroc>0.99']\n")
+        config = json.loads(scan("--json", "--config", "settings.toml").stdout)["config"]
+        assert (config["seed"], config["drop"], config["fail_on"]) == (7, 0.5, ["auroc>0.99"])
+        monkeypatch.setenv("PRIVAUDIT_SEED", "8")
+        monkeypatch.setenv("PRIVAUDIT_DROP", "0.6")
+        done = scan("--json", "--config", "settings.toml")
+        assert (json.loads(done.stdout)["config"]["seed"], json.loads(done.stdout)["config"]["drop"]) == (8, 0.6)
+        done = scan("--json", "--config", "settings.toml", "--seed", "9")
+        assert json.loads(done.stdout)["config"]["seed"] == 9
+
+    def test_privaudit_toml_beats_pyproject(self, root, tmp_path, scan, monkeypatch):
+        for name in ("model", "members", "others"):
+            (tmp_path / name).symlink_to(root / name)
+        (tmp_path / "pyproject.toml").write_text("[tool.privaudit]\nseed = 3\ndrop = 0.3\n")
+        (tmp_path / "privaudit.toml").write_text("seed = 4\n")
+        monkeypatch.chdir(tmp_path)
+        config = json.loads(scan("--json").stdout)["config"]
+        assert (config["seed"], config["drop"]) == (4, 0.3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("scan", "nowhere", "--members", "members", "--nonmembers", "others"), "error: expected a diffusers folder"),
+        (("scan", "model", "--members", "nowhere", "--nonmembers", "others"), "nowhere does not exist"),
+        (("scan", "model", "--members", "members", "--nonmembers", "members"), "not in the other set"),
+        (("scan", "model", "--members", "members", "--nonmembers", "others", "--attack", "x"), "expected an attack of"),
+        (("scan", "model", "--members", "members", "--nonmembers", "others", "--drop", "1"), "0 <= drop < 1"),
+        (("scan", "model", "--members", "members", "--nonmembers", "others", "--batch-size", "many"), "auto or a number"),
+        (("scan", "model", "--members", "members", "--nonmembers", "others", "--inconclusive", "x"), "pass, fail or error"),
+        (("scan", "model", "--members", "members", "--nonmembers", "others", "--fail-on", "x"), "'x'"),
+        (("scan", "model", "--members", "members", "--nonmembers", "others", "--device", "tpu"), "auto, cuda or cpu"),
+        (("scan", "model", "--members", "members", "--nonmembers", "others", "--config", "no.toml"), "found none"),
+        (("lab", "train", "--images", "members", "--out", "lab-out"), "lower --members and --heldout"),
+        (("lab", "train", "--images", "members", "--out", "lab-out", "--batch", "0"), "denoiser_batch > 0"),
+    ],
+)
+def test_errors_are_one_line_and_exit_2(privaudit, arguments, message):
+    done = privaudit(*arguments)
+    assert done.returncode == 2
+    errors = [line for line in done.stderr.splitlines() if line.startswith("error:")]
+    assert len(errors) == 1
+    assert message in errors[0]
+    assert "Traceback" not in done.stderr
+
+
+def test_unknown_keys_of_a_file_are_named(root, scan):
+    (root / "bad.toml").write_text("sede = 1\n")
+    done = scan("--config", "bad.toml")
+    assert done.returncode == 2
+    assert "got sede" in done.stderr
+
+
+def test_a_crash_exits_2_with_its_traceback(scan, monkeypatch):
+    def broken(*args, **kwargs):
+        raise RuntimeError("a defect of ours")
+
+    monkeypatch.setattr("privaudit.auditing.load_target", broken)
+    done = scan()
+    assert done.returncode == 2
+    assert "RuntimeError: a defect of ours" in done.stderr
+    assert "Traceback" in done.stderr
+
+
+def test_an_interrupted_scan_says_that_it_resumes(scan, monkeypatch):
+    def interrupted(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("privaudit.auditing.load_target", interrupted)
+    done = scan()
+    assert done.returncode == 130
+    assert "the same command resumes" in done.stderr
+
+
+def test_runs_as_a_module(root):
+    done = subprocess.run([sys.executable, "-m", "privaudit", "--version"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout[:10]) == (0, "privaudit ")
+
+
+def test_usage_errors_exit_2(privaudit):
+    assert privaudit("scan").returncode == 2
+    assert privaudit("nonsense").returncode == 2
+
+
+def test_version_and_attacks(privaudit):
+    assert privaudit("--version").stdout.strip() == f"privaudit {__version__}"
+    listed = privaudit("attacks").stdout
+    assert all(name in listed for name in ("sima", "loss", "pia", "arXiv:2509.25003"))
+
+
+def test_lab_train_then_scan(privaudit, tmp_path):
+    images = write_images(tmp_path / "images", 30, seed=3)
+    done = privaudit(
+        "lab", "train", "--images", images, "--out", tmp_path / "target", "--members", 10, "--heldout", 10,
+        "--resolution", 16, "--autoencoder-width", 8, "--denoiser-width", 32, "--autoencoder-steps", 3,
+        "--denoiser-steps", 3, "--batch", 4,
+    )
+    assert done.returncode == 0, done.stderr
+    command = done.stdout.split()
+    assert command[:2] == ["privaudit", "scan"]
+    scanned = privaudit(*command[1:], "--attack", "sima:levels=20", "--out", tmp_path / "run", "--device", "cpu")
+    assert scanned.returncode == 0, scanned.stderr
+    assert AuditResult.load(tmp_path / "run").data.members == 10

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import io
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from privaudit.evaluation import (
+    Check,
+    Comparison,
+    Difference,
+    EpsilonBound,
+    Estimate,
+    Finding,
+    GateOutcome,
+    Metrics,
+    RateEstimate,
+    Stratum,
+    Verdict,
+)
+from privaudit.report.terminal import print_report
+from privaudit.result import AttackReport, AuditResult, BlindReport, DataReport, TargetReport
+
+NAN = math.nan
+
+
+def a_result(finding: Finding | None = None, gates: tuple[GateOutcome, ...] = (), name: str = "model") -> AuditResult:
+    rate = RateEstimate(0.123, 0.1, 0.15, 0.009, 9, 1000)
+    metrics = Metrics(
+        Estimate(0.812, 0.79, 0.833), {"0.01": rate, "0.001": RateEstimate(NAN, NAN, NAN, NAN, 0, 100, "too few")},
+        Estimate(0.5, 0.4, 0.6), EpsilonBound(1.25, 0.95),
+    )
+    gain = Comparison(Difference(0.021, 0.01, 0.032, 0.001), Difference(NAN, NAN, NAN, NAN, "too few"))
+    quartiles = tuple(Stratum(q, q + 1, 25, 25, Estimate(0.6 + q / 10, 0.5, 0.9)) for q in range(4))
+    attack = AttackReport(
+        "sima", "Rao", 60, (60, 60, 80), (20, 60, 80), 4.0, {}, 3, "cross-fitting", "encoder",
+        {mask: metrics for mask in ("none", "random", "influence", "weighted")}, gain, gain, gain, quartiles,
+    )
+    finding = finding or Finding("medium", "Evidence of leakage (medium): sima/weighted", "sima", "weighted")
+    return AuditResult(
+        1, "0.1.0", "2026-01-01T00:00:00+00:00",
+        TargetReport(name, "a" * 32, "unconditional", "epsilon", (4, 8, 8)), DataReport(100, 100, 3, 1, (), "b" * 32),
+        {"confidence": 0.95, "drop": 0.4, "seed": 0, "attack_latents": "encoder", "geometry_latents": "inversion",
+         "influence": "stochastic"},
+        {"device": "cpu", "cores": 2, "torch": "2.13"}, {"scores": 12.0, "loading": 0.1}, (attack,),
+        BlindReport(Estimate(0.5, 0.4, 0.6), "trees"), (Check("duplicates", "warn", "1 [red]picture[/]"),),
+        Verdict("pass", ("no gate was set",), gates, finding),
+    )
+
+
+def printed(result: AuditResult, width: int = 80) -> str:
+    stream = io.StringIO()
+    print_report(result, Path("runs/demo"), Console(file=stream, width=width, highlight=False))
+    return stream.getvalue()
+
+
+def flat(text: str) -> str:
+    return " ".join(text.replace("│", " ").split())
+
+
+def test_says_what_was_found_and_how_sure_first():
+    text = printed(a_result())
+    assert "LEAK FOUND: MEDIUM" in text.splitlines()[1]
+    wanted = (
+        "with 1 false alarm per 100 unseen images, it recognises 12.3 of 100 training images "
+        "(95 % interval 10.0 to 15.0); guessing would recognise 1."
+    )
+    assert wanted in flat(text)
+    assert "No gate was set (--fail-on), so the exit code is 0." in flat(text)
+
+
+def test_every_number_has_its_interval_and_what_is_unknown_is_no_number():
+    text = printed(a_result())
+    assert ".812 [.790,.833]" in text
+    assert ".123 [.100,.150]" in text
+    assert "+.021 [+.010,+.032]" in text
+    assert "n/a" in text
+    assert "nan" not in text.lower()
+
+
+def test_levels_of_all_folds_are_named():
+    assert "level 60/80" in printed(a_result())
+
+
+@pytest.mark.parametrize("width", [80, 160])
+def test_fits_the_width(width):
+    lines = printed(a_result(), width).splitlines()
+    assert max(map(len, lines)) <= width
+    rows = [line for line in lines if line.startswith(("sima", " level"))]
+    assert all("]" in row for row in rows), "no interval is broken over two lines"
+
+
+def test_wide_terminals_show_epsilon():
+    assert "1.250" in printed(a_result(), 160)
+    assert "1.250" not in printed(a_result(), 80)
+
+
+@pytest.mark.parametrize(
+    ("level", "headline"),
+    [("none", "NO LEAK FOUND"), ("low", "LEAK FOUND: LOW"), ("high", "LEAK FOUND: HIGH"), ("unclear", "INCONCLUSIVE")],
+)
+def test_headlines(level, headline):
+    text = printed(a_result(Finding(level, "statement")))
+    assert headline in text
+    assert "In plain words" not in text, "nothing is claimed without a quoted attack"
+
+
+def test_gates_are_shown_with_their_reason():
+    text = printed(a_result(gates=(GateOutcome("auroc>0.6", "fail", "lower limit 0.79 is above 0.6"),)))
+    assert "gate auroc>0.6: FAIL. lower limit 0.79 is above 0.6" in flat(text)
+    assert "No gate was set" not in text
+
+
+def test_markup_in_names_is_harmless():
+    text = printed(replace(a_result(name="[bold]evil[/nope]"), config={**a_result().config}))
+    assert "[bold]evil[" in text or "nope]" in text
+    assert "1 [red]picture[/]" in text
