@@ -27,8 +27,9 @@ from privaudit.lab.demo_target import TARGET, unpack_demo_images
 def run(arguments: list[str]) -> tuple[float, dict[str, float]]:
     """Run a privaudit command; wall-clock seconds and the report's timing."""
     started = time.perf_counter()
-    done = subprocess.run([sys.executable, "-m", "privaudit", *arguments, "--json", "--quiet"], capture_output=True,
-                          text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "privaudit", *arguments, "--json", "--quiet"], capture_output=True, text=True, check=True
+    )
     return time.perf_counter() - started, json.loads(done.stdout)["timing"]
 
 
@@ -46,8 +47,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
-    lines = [f"torch {torch.__version__}, Python {platform.python_version()}, {platform.machine()}, "
-             f"{torch.get_num_threads()} threads"]
+    lines = [
+        f"torch {torch.__version__}, Python {platform.python_version()}, {platform.machine()}, "
+        f"{torch.get_num_threads()} threads"
+    ]
     with tempfile.TemporaryDirectory() as temporary:
         root = Path(temporary)
         whole, timing = run(["demo", "--out", str(root / "demo"), "--fresh"])
@@ -58,13 +61,25 @@ def main() -> None:
         images = unpack_demo_images(root / "images")
         stages: dict[float, float] = {1.0: timing["latents"] + timing["influence"] + timing["scores"]}
         for share in (0.25, 0.5):
-            sets = {name: subset(getattr(images, name), root / f"{name}{share}", share)
-                    for name in ("members", "nonmembers")}
-            _, timing = run(["scan", str(TARGET), "--members", str(sets["members"]), "--nonmembers",
-                             str(sets["nonmembers"]), "--out", str(root / f"run{share}")])
+            sets = {
+                name: subset(getattr(images, name), root / f"{name}{share}", share)
+                for name in ("members", "nonmembers")
+            }
+            _, timing = run([
+                "scan",
+                str(TARGET),
+                "--members",
+                str(sets["members"]),
+                "--nonmembers",
+                str(sets["nonmembers"]),
+                "--out",
+                str(root / f"run{share}"),
+            ])
             stages[share] = timing["latents"] + timing["influence"] + timing["scores"]
         for share, seconds in sorted(stages.items()):
-            lines.append(f"{share:4.0%} of the images: model stages take {seconds / stages[1.0]:.2f} of the whole's time")
+            lines.append(
+                f"{share:4.0%} of the images: model stages take {seconds / stages[1.0]:.2f} of the whole's time"
+            )
     print("\n".join(lines))
     if options.out:
         options.out.write_text("\n".join(lines) + "\n")

@@ -40,9 +40,11 @@ def main() -> None:
     exact = torch.cat([exact_influence(target.decode, part, ids[:8]) for part in latents.split(8)])
     distortion = torch.cat([exact_distortion(target.decode, part) for part in latents.split(8)])
     kept = influence_mask(exact, 0.4)
-    lines = [f"{len(samples)} held-out images of the demo, 40 % dropped (chance agreement 60 %)",
-             "| probes | smoothed | kept set agrees | rank correlation of influence | of the bound with log sqrt(det G) |",
-             "|---|---|---|---|---|"]
+    lines = [
+        f"{len(samples)} held-out images of the demo, 40 % dropped (chance agreement 60 %)",
+        "| probes | smoothed | kept set agrees | rank correlation of influence | of the bound with log sqrt(det G) |",
+        "|---|---|---|---|---|",
+    ]
 
     def row(label: str, smooth: str, influence: torch.Tensor) -> str:
         agrees = float((influence_mask(influence, 0.4) * kept).sum() / kept.sum())

@@ -25,7 +25,9 @@ def row(label: str, report: AttackReport) -> str:
     cells = []
     for mask in MASKS:
         area, rate = report.masks[mask].auroc, report.masks[mask].tpr_at_fpr["0.01"]
-        cells.append(f"{area.value:.3f} [{area.lo:.3f}, {area.hi:.3f}] / {rate.value:.3f} [{rate.lo:.3f}, {rate.hi:.3f}]")
+        cells.append(
+            f"{area.value:.3f} [{area.lo:.3f}, {area.hi:.3f}] / {rate.value:.3f} [{rate.lo:.3f}, {rate.hi:.3f}]"
+        )
     return f"| {label} | {report.level} | " + " | ".join(cells) + " |"
 
 
@@ -36,8 +38,9 @@ def main() -> None:
     parser.add_argument("--run", type=Path, default=Path("privaudit-runs/latent-choices"))
     options = parser.parse_args()
     images = unpack_demo_images(options.run / "images")
-    base = AuditOptions(target=str(TARGET), members=images.members, nonmembers=images.nonmembers, out=options.run,
-                        attacks=("sima",))
+    base = AuditOptions(
+        target=str(TARGET), members=images.members, nonmembers=images.nonmembers, out=options.run, attacks=("sima",)
+    )
     header = "| {} | level | none | random | influence | weighted |\n|---|---|---|---|---|---|"
     lines = [header.format("geometry at, attack at")]
     for attack in ("encoder", "inversion"):

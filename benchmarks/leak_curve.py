@@ -25,9 +25,11 @@ MASKS = ("none", "random", "influence", "weighted")
 
 def scan(target: Path, manifests: Path, out: Path) -> AuditResult:
     """Scan one snapshot, in a run folder that all snapshots share."""
-    return run_audit(AuditOptions(
-        target=str(target), members=manifests / "members.csv", nonmembers=manifests / "heldout.csv", out=out
-    ))
+    return run_audit(
+        AuditOptions(
+            target=str(target), members=manifests / "members.csv", nonmembers=manifests / "heldout.csv", out=out
+        )
+    )
 
 
 def rows(step: int, result: AuditResult) -> list[dict[str, object]]:
@@ -38,9 +40,16 @@ def rows(step: int, result: AuditResult) -> list[dict[str, object]]:
             metrics = attack.masks[mask]
             rate = metrics.tpr_at_fpr["0.01"]
             found.append({
-                "step": step, "attack": attack.name, "mask": mask, "level": attack.level,
-                "auroc": metrics.auroc.value, "auroc_lo": metrics.auroc.lo, "auroc_hi": metrics.auroc.hi,
-                "tpr": rate.value, "tpr_lo": rate.lo, "tpr_hi": rate.hi,
+                "step": step,
+                "attack": attack.name,
+                "mask": mask,
+                "level": attack.level,
+                "auroc": metrics.auroc.value,
+                "auroc_lo": metrics.auroc.lo,
+                "auroc_hi": metrics.auroc.hi,
+                "tpr": rate.value,
+                "tpr_lo": rate.lo,
+                "tpr_hi": rate.hi,
                 "blind_auroc": result.blind.auroc.value,
                 "quartiles": " ".join(f"{stratum.auroc.value:.3f}" for stratum in attack.distortion_quartiles),
             })
@@ -75,8 +84,10 @@ def main() -> None:
         table = pd.DataFrame(found)
         if options.csv:
             table.to_csv(options.csv, index=False, float_format="%.5f")
-    print(f"torch {torch.__version__}, Python {platform.python_version()}, {platform.machine()}, "
-          f"{torch.get_num_threads()} threads\n")
+    print(
+        f"torch {torch.__version__}, Python {platform.python_version()}, {platform.machine()}, "
+        f"{torch.get_num_threads()} threads\n"
+    )
     for attack in table["attack"].unique():
         print(markdown(table, attack), end="\n\n")
 

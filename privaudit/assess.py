@@ -94,8 +94,13 @@ def assess(measured: Measured, data: AuditData, attacks: Sequence[Attack], optio
     gates = parse_gates(options.fail_on)
     blind = blind_scores(measured.features, is_member, folds, seed=options.seed)
     evaluation = evaluate(
-        {**scores, BLIND: blind}, is_member, folds, fprs=required_fprs(gates), replicates=options.replicates,
-        confidence=options.confidence, seed=options.seed,
+        {**scores, BLIND: blind},
+        is_member,
+        folds,
+        fprs=required_fprs(gates),
+        replicates=options.replicates,
+        confidence=options.confidence,
+        seed=options.seed,
     )
 
     def report(attack: Attack) -> AttackReport:
@@ -106,15 +111,26 @@ def assess(measured: Measured, data: AuditData, attacks: Sequence[Attack], optio
 
         levels = tuple(int(level) for level in choice.chosen)
         return AttackReport(
-            name=attack.name, reference=attack.reference, level=max(levels, key=levels.count), levels_by_fold=levels,
-            search_space=attack.levels, order=attack.order,
+            name=attack.name,
+            reference=attack.reference,
+            level=max(levels, key=levels.count),
+            levels_by_fold=levels,
+            search_space=attack.levels,
+            order=attack.order,
             parameters=encode(attack),
-            passes=attack.cost, selected_on=_selected_on(attack, options), latents=options.attack_latents,
+            passes=attack.cost,
+            selected_on=_selected_on(attack, options),
+            latents=options.attack_latents,
             masks={mask: evaluation.metrics[f"{attack.name}/{mask}"] for mask in MASKS},
-            random_vs_none=against_none("random"), influence_vs_none=against_none("influence"),
+            random_vs_none=against_none("random"),
+            influence_vs_none=against_none("influence"),
             weighted_vs_none=against_none("weighted"),
             distortion_quartiles=by_quartile(
-                measured.distortion, scores[none], is_member, replicates=options.replicates, seed=options.seed,
+                measured.distortion,
+                scores[none],
+                is_member,
+                replicates=options.replicates,
+                seed=options.seed,
                 confidence=options.confidence,
             ),
         )
@@ -132,7 +148,7 @@ def assess(measured: Measured, data: AuditData, attacks: Sequence[Attack], optio
         attacks=tuple(report(attack) for attack in attacks),
         blind=BlindReport(
             auroc=evaluation.metrics[BLIND].auroc,
-            method="gradient-boosted trees on pixel, colour and frequency statistics, out of fold; never sees the target",
+            method="gradient-boosted trees on pixel, colour and frequency statistics, out of fold",
         ),
         checks=checks,
         verdict=decide(evaluation, tested, gates=gates, checks=checks),
@@ -143,9 +159,7 @@ def assess(measured: Measured, data: AuditData, attacks: Sequence[Attack], optio
 def _selected_on(attack: Attack, options: AuditOptions) -> str:
     if len(attack.levels) == 1:
         return "fixed beforehand"
-    return (
-        f"cross-fitting: for each of {options.folds} folds, the level of highest unmasked AUROC on the other folds"
-    )
+    return f"cross-fitting: for each of {options.folds} folds, the level of highest unmasked AUROC on the other folds"
 
 
 def _score_table(
@@ -168,8 +182,12 @@ def _score_table(
 def _duplicate_check(data: AuditData) -> Check:
     within = data.members.duplicates + data.nonmembers.duplicates
     if data.shared:
-        return Check("duplicates", "warn", f"{len(data.shared)} pictures were in both sets and were left out of both; "
-                                           f"{within} further copies within a set were dropped")
+        return Check(
+            "duplicates",
+            "warn",
+            f"{len(data.shared)} pictures were in both sets and were left out of both; "
+            f"{within} further copies within a set were dropped",
+        )
     return Check("duplicates", "ok", f"no picture is in both sets; {within} copies within a set were dropped")
 
 

@@ -68,7 +68,9 @@ def run_audit(options: AuditOptions, on_progress: OnProgress | None = None) -> A
     assessment = assess(measured, data, attacks, options)
     progress("evaluation", 1, 1)
     seconds = {
-        "loading": loaded - started, "images": read - loaded, **measured.seconds,
+        "loading": loaded - started,
+        "images": read - loaded,
+        **measured.seconds,
         "evaluation": time.perf_counter() - begun,
     }
     result = AuditResult(
@@ -90,7 +92,9 @@ def run_audit(options: AuditOptions, on_progress: OnProgress | None = None) -> A
     return result
 
 
-def audit(target: str | Path, members: str | Path, nonmembers: str | Path, out: str | Path, **choices: object) -> AuditResult:
+def audit(
+    target: str | Path, members: str | Path, nonmembers: str | Path, out: str | Path, **choices: object
+) -> AuditResult:
     """Audit a target from Python; the same as `privaudit scan`.
 
     Args:
@@ -127,7 +131,8 @@ def _check_levels(attacks: tuple[Attack, ...], target: Target) -> None:
     last = len(target.schedule.alphas_cumprod) - 1
     problems = [
         f"expected levels of {attack.name} from 0 to {last} for this target, got {max(attack.levels)}"
-        for attack in attacks if max(attack.levels) > last
+        for attack in attacks
+        if max(attack.levels) > last
     ]
     if problems:
         raise ConfigError(problems)
@@ -179,9 +184,11 @@ def _describe_target(target: Target) -> TargetReport:
 def _describe_data(data: AuditData) -> DataReport:
     skipped = (*data.members.skipped, *data.nonmembers.skipped)
     return DataReport(
-        members=len(data.members), nonmembers=len(data.nonmembers),
+        members=len(data.members),
+        nonmembers=len(data.nonmembers),
         duplicates_removed=data.members.duplicates + data.nonmembers.duplicates + 2 * len(data.shared),
-        shared=len(data.shared), split_hash=data.split_hash,
+        shared=len(data.shared),
+        split_hash=data.split_hash,
         skipped=tuple(SkippedReport(str(file.path), file.reason) for file in skipped),
     )
 
@@ -192,19 +199,25 @@ def _describe_hardware(target: Target) -> dict[str, object]:
     device = torch.cuda.get_device_name(target.device) if target.device.type == "cuda" else platform.processor()
     packages = ("torch", "diffusers", "transformers", "numpy", "scikit-learn")
     return {
-        "device": target.device.type, "name": device or platform.machine(), "cores": os.cpu_count() or 0,
-        "python": platform.python_version(), **{package: version(package) for package in packages},
+        "device": target.device.type,
+        "name": device or platform.machine(),
+        "cores": os.cpu_count() or 0,
+        "python": platform.python_version(),
+        **{package: version(package) for package in packages},
     }
 
 
 def _write_tables(out: Path, data: AuditData, measured: Measured, scores: pd.DataFrame) -> None:
     samples = data.samples
     table = pd.DataFrame({
-        "id": [s.id for s in samples], "path": [str(s.path) for s in samples],
+        "id": [s.id for s in samples],
+        "path": [str(s.path) for s in samples],
         "set": np.where(np.arange(len(samples)) < len(data.members), "member", "nonmember"),
-        "label": [s.label for s in samples], "group": [s.group for s in samples],
+        "label": [s.label for s in samples],
+        "group": [s.group for s in samples],
         "caption": [s.caption for s in samples],
-        "distortion": measured.distortion, "residual": measured.residual,
+        "distortion": measured.distortion,
+        "residual": measured.residual,
     })
     (out / "scores").mkdir(parents=True, exist_ok=True)
     for path, frame in ((out / "scores" / "scores.parquet", scores), (out / "samples.parquet", table)):

@@ -23,13 +23,28 @@ from PIL import ExifTags, Image
 from privaudit.errors import DataError
 
 IMAGE_SUFFIXES = frozenset({
-    ".png", ".jpg", ".jpeg", ".jfif", ".webp", ".avif", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm",
+    ".png",
+    ".jpg",
+    ".jpeg",
+    ".jfif",
+    ".webp",
+    ".avif",
+    ".bmp",
+    ".gif",
+    ".tif",
+    ".tiff",
+    ".ppm",
+    ".pgm",
 })
 MANIFEST_SUFFIXES = frozenset({".csv", ".jsonl", ".ndjson", ".parquet"})
 
 UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
 """What undoes each EXIF orientation."""
@@ -229,8 +244,10 @@ def read_set(
         if on_image is not None:
             on_image(position, len(entries))
     if not samples:
-        raise DataError(f"expected images in {source}, but none of its {len(entries)} files can be read; "
-                        f"the first: {skipped[0].path}: {skipped[0].reason}")
+        raise DataError(
+            f"expected images in {source}, but none of its {len(entries)} files can be read; "
+            f"the first: {skipped[0].path}: {skipped[0].reason}"
+        )
     return SampleSet(tuple(samples.values()), tuple(skipped), duplicates)
 
 
@@ -255,8 +272,10 @@ def separate(members: SampleSet, nonmembers: SampleSet) -> AuditData:
     for name, part in (("members", members), ("nonmembers", nonmembers)):
         kept = tuple(s for s in part.samples if s.id not in shared_ids)
         if not kept:
-            raise DataError(f"expected {name} that are not in the other set, but all {len(part)} of them are; "
-                            "pass two sets without common pictures")
+            raise DataError(
+                f"expected {name} that are not in the other set, but all {len(part)} of them are; "
+                "pass two sets without common pictures"
+            )
         parts.append(SampleSet(kept, part.skipped, part.duplicates))
     return AuditData(parts[0], parts[1], shared)
 
@@ -306,8 +325,10 @@ def _list_entries(source: Path) -> list[_Entry]:
 
 def _image_files(folder: Path) -> Iterable[Path]:
     return sorted(
-        path for path in folder.rglob("*")
-        if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in IMAGE_SUFFIXES
+        and path.is_file()
         and not any(part.startswith(".") for part in path.relative_to(folder).parts)
     )
 
@@ -327,8 +348,9 @@ def _read_manifest(source: Path) -> list[_Entry]:
         for column in ("path", "caption", "group", "id"):
             value = row.get(column)
             if isinstance(value, (list, dict, bytes)):
-                raise DataError(f"expected text in {column} of row {number} of the manifest {source}, "
-                                f"got {type(value).__name__}")
+                raise DataError(
+                    f"expected text in {column} of row {number} of the manifest {source}, got {type(value).__name__}"
+                )
             texts[column] = _text(value)
         if texts["path"] is None:
             raise DataError(f"expected a path in every row of the manifest {source}, but row {number} has none")
@@ -347,8 +369,9 @@ def _read_csv(source: Path) -> _Table:
         rows = []
         for row in reader:
             if any(row.pop(None, ())):  # DictReader's key for fields beyond the header
-                raise ValueError(f"line {reader.line_num} has more fields than the header; "
-                                 "put text that holds commas in quotes")
+                raise ValueError(
+                    f"line {reader.line_num} has more fields than the header; put text that holds commas in quotes"
+                )
             rows.append(row)
         return list(reader.fieldnames), rows
 

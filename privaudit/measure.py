@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from privaudit.attacks import Attack, Batch, score_batch
+from privaudit.batching import Batcher, OnBatch, Tensors, auto_batch_size
 from privaudit.data import Sample, load_images
 from privaudit.evaluation.blind import image_features
 from privaudit.geometry import MASKS, build_masks, distortion_bound, exact_influence, stochastic_influence
@@ -26,10 +28,8 @@ from privaudit.target import Target, require_finite
 
 SHARD = 256
 """Images a shard."""
-AUTO_BATCH = 64
 OnProgress = Callable[[str, int, int], None]
 """Called with (stage, images done, images in all)."""
-Tensors = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,8 @@ def measure(
         on_progress(name, 0, len(samples))
         parts[name] = []
         for run in _runs(samples):
-            parts[name].append(_keep(name, stage(run)))
+            part = stage(run, partial(_advance, on_progress, name, done, len(samples)))
+            parts[name].append(_keep(name, part))
             done += len(run)
             on_progress(name, done, len(samples))
         seconds[name] = time.perf_counter() - started
@@ -97,11 +98,21 @@ def _runs(samples: Sequence[Sample]) -> Iterator[Sequence[Sample]]:
         yield samples[start : start + SHARD]
 
 
+def _advance(on_progress: OnProgress, stage: str, before: int, total: int, done: int) -> None:
+    """Report progress inside a run; its end is reported once, by the loop over runs."""
+    if before + done < total:
+        on_progress(stage, before + done, total)
+
+
 def _keep(stage: str, tensors: Tensors) -> Tensors:
     """What is held for all images at once; the rest stays on disk, so memory does not grow with latents."""
     if stage == "influence":
         return {"distortion": distortion_bound(tensors["influence"])}
     return {name: values for name, values in tensors.items() if name not in ("encoded", "inverted")}
+
+
+def _silent(_: int) -> None:
+    """Report nothing."""
 
 
 class _Stages:
@@ -110,9 +121,9 @@ class _Stages:
     def __init__(self, target: Target, options: AuditOptions, attacks: tuple[Attack, ...]) -> None:
         self.target, self.options, self.attacks = target, options, attacks
         self.solver = make_solver(options.solver)
-        self.size = options.batch_size or AUTO_BATCH
+        self.batcher = Batcher(options.batch_size or auto_batch_size(target.info.image_size, target.device.type))
 
-    def latents(self, run: Sequence[Sample]) -> Tensors:
+    def latents(self, run: Sequence[Sample], on_batch: OnBatch = _silent) -> Tensors:
         """E(x), if needed D^-1(x) and its residuals, and the features of the blind baseline."""
 
         def compute(batch: Sequence[Sample]) -> Tensors:
@@ -128,9 +139,9 @@ class _Stages:
             require_finite(found["encoded"], "encoder output", _ids(batch))
             return found
 
-        return self._cached("latents", run, self._latents_config(), compute)
+        return self._cached("latents", run, self._latents_config(), compute, on_batch)
 
-    def influence(self, run: Sequence[Sample]) -> Tensors:
+    def influence(self, run: Sequence[Sample], on_batch: OnBatch = _silent) -> Tensors:
         """G_ii at the latents that the options choose."""
         latents = self._latents_at(run, self.options.geometry_latents)
         place = {sample.id: row for row, sample in enumerate(run)}
@@ -139,16 +150,25 @@ class _Stages:
             points = latents[[place[sample.id] for sample in batch]].to(self.target.device)
             if self.options.influence == "exact":
                 return {"influence": exact_influence(self.target.decode, points, _ids(batch))}
-            return {"influence": stochastic_influence(
-                self.target.decode, points, _ids(batch), probes=self.options.probes, seed=self.options.seed, smooth=True,
-            )}
+            return {
+                "influence": stochastic_influence(
+                    self.target.decode,
+                    points,
+                    _ids(batch),
+                    probes=self.options.probes,
+                    seed=self.options.seed,
+                    smooth=True,
+                )
+            }
 
-        return self._cached("influence", run, self._influence_config(), compute)
+        return self._cached("influence", run, self._influence_config(), compute, on_batch)
 
-    def scores(self, run: Sequence[Sample]) -> Tensors:
+    def scores(self, run: Sequence[Sample], on_batch: OnBatch = _silent) -> Tensors:
         """Scores of every attack under every mask, one shard an attack; only missing ones are computed."""
         latents, influence = self._latents_at(run, self.options.attack_latents), self.influence(run)["influence"]
-        paths = {attack: self._path(f"scores/{attack.name}", run, self._scores_config(attack)) for attack in self.attacks}
+        paths = {
+            attack: self._path(f"scores/{attack.name}", run, self._scores_config(attack)) for attack in self.attacks
+        }
         stored = {attack: read_shard(path) for attack, path in paths.items()}
         missing = [attack for attack, tensors in stored.items() if tensors is None]
         place = {sample.id: row for row, sample in enumerate(run)}
@@ -160,7 +180,7 @@ class _Stages:
             masks = build_masks(influence[rows], ids, self.options.drop, self.options.seed)
             return {f"{name}/{mask}": values for (name, mask), values in score_batch(missing, found, masks).items()}
 
-        computed = self._batched(run, compute) if missing else {}
+        computed = self.batcher.run(run, compute, on_batch) if missing else {}
         for attack in missing:
             own = {key: values for key, values in computed.items() if key.startswith(f"{attack.name}/")}
             stored[attack] = own
@@ -175,15 +195,25 @@ class _Stages:
         return {"autoencoder": self.target.info.autoencoder_hash, "dtype": self.options.dtype, **solver}
 
     def _influence_config(self) -> dict[str, object]:
-        how = {"probes": self.options.probes, "seed": self.options.seed} if self.options.influence == "stochastic" else {}
+        how = (
+            {"probes": self.options.probes, "seed": self.options.seed} if self.options.influence == "stochastic" else {}
+        )
         return {
-            **self._latents_config(), "at": self.options.geometry_latents, "influence": self.options.influence, **how
+            **self._latents_config(),
+            "at": self.options.geometry_latents,
+            "influence": self.options.influence,
+            **how,
         }
 
     def _scores_config(self, attack: Attack) -> dict[str, object]:
         return {
-            **self._influence_config(), "target": self.target.info.hash, "attack": attack.name, **asdict(attack),  # type: ignore[call-overload]
-            "attack_at": self.options.attack_latents, "drop": self.options.drop, "noise_seed": self.options.seed,
+            **self._influence_config(),
+            "target": self.target.info.hash,
+            "attack": attack.name,
+            **asdict(attack),  # type: ignore[call-overload]
+            "attack_at": self.options.attack_latents,
+            "drop": self.options.drop,
+            "noise_seed": self.options.seed,
         }
 
     def _path(self, stage: str, run: Sequence[Sample], config: dict[str, object]) -> Path:
@@ -193,30 +223,19 @@ class _Stages:
         return self.options.out / name / f"{prefix}-{key}.safetensors".lstrip("-")
 
     def _cached(
-        self, stage: str, run: Sequence[Sample], config: dict[str, object], compute: Callable[[Sequence[Sample]], Tensors]
+        self,
+        stage: str,
+        run: Sequence[Sample],
+        config: dict[str, object],
+        compute: Callable[[Sequence[Sample]], Tensors],
+        on_batch: OnBatch,
     ) -> Tensors:
         path = self._path(stage, run, config)
         stored = read_shard(path)
         if stored is None:
-            stored = {name: values.cpu() for name, values in self._batched(run, compute).items()}
+            stored = self.batcher.run(run, compute, on_batch)
             write_shard(path, stored)
         return stored
-
-    def _batched(self, run: Sequence[Sample], compute: Callable[[Sequence[Sample]], Tensors]) -> Tensors:
-        """Compute batch by batch; a batch that does not fit into the GPU's memory is halved, for good."""
-        parts: list[Tensors] = []
-        start = 0
-        while start < len(run):
-            try:
-                parts.append({key: value.cpu() for key, value in compute(run[start : start + self.size]).items()})
-            except torch.OutOfMemoryError:
-                if self.size == 1:
-                    raise
-                self.size //= 2
-                torch.cuda.empty_cache()
-            else:
-                start += self.size
-        return {key: torch.cat([part[key] for part in parts]) for key in parts[0]}
 
 
 def _ids(samples: Sequence[Sample]) -> list[str]:

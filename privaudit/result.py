@@ -158,8 +158,10 @@ class AuditResult:
             raise ResultError(f"expected a privaudit report in JSON: {error}") from error
         found = values.get("schema_version") if isinstance(values, dict) else None
         if found != SCHEMA_VERSION:
-            raise ResultError(f"expected schema_version {SCHEMA_VERSION}, got {found}; "
-                              "read it with the privaudit version that wrote it")
+            raise ResultError(
+                f"expected schema_version {SCHEMA_VERSION}, got {found}; "
+                "read it with the privaudit version that wrote it"
+            )
         return decode(cls, values)
 
     @classmethod

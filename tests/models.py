@@ -59,7 +59,10 @@ def linear_target(damping: float = 0.0) -> Target:
     variance = 0.5 + random_normal(*LATENT, seed=2).abs()
     return Target(
         TargetInfo("linear", "0" * 32, "1" * 32, "unconditional", "epsilon", LATENT, IMAGE[1:]),
-        LinearAutoencoder(matrix, damping), GaussianDenoiser(schedule, variance), schedule, torch.device("cpu"),
+        LinearAutoencoder(matrix, damping),
+        GaussianDenoiser(schedule, variance),
+        schedule,
+        torch.device("cpu"),
     )
 
 
@@ -68,8 +71,13 @@ def small_autoencoder(seed: int = 0, channels: int = 2) -> AutoencoderKL:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         model = AutoencoderKL(
-            down_block_types=["DownEncoderBlock2D"] * 2, up_block_types=["UpDecoderBlock2D"] * 2,
-            block_out_channels=[8, 16], layers_per_block=1, latent_channels=channels, sample_size=16, norm_num_groups=4,
+            down_block_types=["DownEncoderBlock2D"] * 2,
+            up_block_types=["UpDecoderBlock2D"] * 2,
+            block_out_channels=[8, 16],
+            layers_per_block=1,
+            latent_channels=channels,
+            sample_size=16,
+            norm_num_groups=4,
         )
     return model.eval().requires_grad_(False)
 
@@ -81,9 +89,15 @@ def save_small_pipeline(folder, seed: int = 0):
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed + 1)
         unet = UNet2DModel(
-            sample_size=8, in_channels=2, out_channels=2, block_out_channels=[8, 16], layers_per_block=1,
-            down_block_types=["DownBlock2D", "AttnDownBlock2D"], up_block_types=["AttnUpBlock2D", "UpBlock2D"],
-            attention_head_dim=4, norm_num_groups=4,
+            sample_size=8,
+            in_channels=2,
+            out_channels=2,
+            block_out_channels=[8, 16],
+            layers_per_block=1,
+            down_block_types=["DownBlock2D", "AttnDownBlock2D"],
+            up_block_types=["AttnUpBlock2D", "UpBlock2D"],
+            attention_head_dim=4,
+            norm_num_groups=4,
         )
     pipeline = LDMPipeline(vqvae=small_autoencoder(seed), unet=unet, scheduler=DDPMScheduler())
     pipeline.save_pretrained(folder, safe_serialization=True)

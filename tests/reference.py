@@ -17,12 +17,12 @@ def jacobian(decode, latent: Tensor) -> Tensor:
 
 def sima_error(target: Target, latent: Tensor, level: int, order: float, mask: Tensor) -> float:
     predicted = target.predict_noise(latent[None], level, None)[0]
-    return sum(
-        float(m) * abs(float(e)) ** order for e, m in zip(predicted.flatten(), mask.flatten(), strict=True)
-    )
+    return sum(float(m) * abs(float(e)) ** order for e, m in zip(predicted.flatten(), mask.flatten(), strict=True))
 
 
-def loss_error(target: Target, latent: Tensor, sample_id: str, seed: int, level: int, draws: int, mask: Tensor) -> float:
+def loss_error(
+    target: Target, latent: Tensor, sample_id: str, seed: int, level: int, draws: int, mask: Tensor
+) -> float:
     alpha, sigma = target.alpha_sigma(level)
     total = 0.0
     for draw in range(draws):

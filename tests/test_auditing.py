@@ -22,8 +22,12 @@ from privaudit.result import AuditResult
 def options(tmp_path_factory) -> AuditOptions:
     root = tmp_path_factory.mktemp("audit")
     return AuditOptions(
-        target=str(save_small_pipeline(root / "model")), members=write_images(root / "members", 40, seed=1),
-        nonmembers=write_images(root / "others", 30, seed=2), out=root / "run", device="cpu", replicates=200,
+        target=str(save_small_pipeline(root / "model")),
+        members=write_images(root / "members", 40, seed=1),
+        nonmembers=write_images(root / "others", 30, seed=2),
+        out=root / "run",
+        device="cpu",
+        replicates=200,
         attacks=("sima:levels=20,100", "loss:levels=50", "pia:levels=100"),
     )
 
@@ -51,15 +55,32 @@ class TestRunFolder:
     def test_keys_of_the_contract(self, options, result):
         report = json.loads((options.out / "report.json").read_text())
         assert {
-            "schema_version", "privaudit_version", "created", "target", "data", "config", "hardware", "timing",
-            "attacks", "checks", "verdict",
+            "schema_version",
+            "privaudit_version",
+            "created",
+            "target",
+            "data",
+            "config",
+            "hardware",
+            "timing",
+            "attacks",
+            "checks",
+            "verdict",
         } <= set(report)
         assert {"id", "hash", "family", "prediction_type", "latent_shape"} <= set(report["target"])
         assert {"members", "nonmembers", "duplicates_removed", "skipped", "split_hash"} <= set(report["data"])
         assert [attack["name"] for attack in report["attacks"]] == ["sima", "loss", "pia"]
         for attack in report["attacks"]:
-            assert {"name", "level", "order", "selected_on", "latents", "masks", "influence_vs_none",
-                    "weighted_vs_none"} <= set(attack)
+            assert {
+                "name",
+                "level",
+                "order",
+                "selected_on",
+                "latents",
+                "masks",
+                "influence_vs_none",
+                "weighted_vs_none",
+            } <= set(attack)
             assert set(attack["masks"]) == {"none", "random", "influence", "weighted"}
             for metrics in attack["masks"].values():
                 assert {"value", "lo", "hi"} <= set(metrics["auroc"])
@@ -118,7 +139,10 @@ class TestScores:
         for geometry in ("encoder", "inversion"):
             for attack in ("encoder", "inversion"):
                 chosen = replace(
-                    options, out=tmp_path / geometry / attack, geometry_latents=geometry, attack_latents=attack,
+                    options,
+                    out=tmp_path / geometry / attack,
+                    geometry_latents=geometry,
+                    attack_latents=attack,
                     attacks=("sima:levels=20",),
                 )
                 done = run_audit(chosen)
@@ -184,7 +208,7 @@ class TestResume:
         run_audit(replace(chosen, fresh=True))
         assert counts["encode"] > 0
 
-    def test_a_batch_that_does_not_fit_is_halved(self, options, tmp_path, monkeypatch):
+    def test_a_batch_that_does_not_fit_is_halved(self, options, result, tmp_path, monkeypatch):
         original, sizes = privaudit.target.Target.predict_noise, []
 
         def small_gpu(self, noisy, *args):
@@ -216,8 +240,18 @@ class TestErrors:
 
     def test_options_name_every_problem(self, options):
         with pytest.raises(ConfigError) as error:
-            replace(options, drop=1.0, probes=0, folds=1, replicates=1, batch_size=0, confidence=2, influence="no",
-                    geometry_latents="x", attack_latents="y")
+            replace(
+                options,
+                drop=1.0,
+                probes=0,
+                folds=1,
+                replicates=1,
+                batch_size=0,
+                confidence=2,
+                influence="no",
+                geometry_latents="x",
+                attack_latents="y",
+            )
         assert len(error.value.problems) == 9
 
     def test_a_run_folder_that_cannot_be_made(self, options, tmp_path):
@@ -228,8 +262,13 @@ class TestErrors:
 
 def test_python_api(options, result, tmp_path):
     found = privaudit.audit(
-        options.target, options.members, options.nonmembers, tmp_path / "run", attacks=("sima:levels=20,100",),
-        device="cpu", replicates=200,
+        options.target,
+        options.members,
+        options.nonmembers,
+        tmp_path / "run",
+        attacks=("sima:levels=20,100",),
+        device="cpu",
+        replicates=200,
     )
     assert found.attacks[0].masks["none"].auroc == result.attacks[0].masks["none"].auroc
 

@@ -11,9 +11,22 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "privaudit"
 ORDER = [
-    {"errors"}, {"codec", "data", "noise", "shards"}, {"target"}, {"loading"}, {"inversion"}, {"geometry"},
-    {"attacks"}, {"evaluation"}, {"options", "result"}, {"measure"}, {"assess"}, {"auditing"}, {"report"}, {"lab"},
-    {"cli"}, {"__main__"},
+    {"errors"},
+    {"codec", "data", "noise", "shards"},
+    {"batching", "target"},
+    {"loading"},
+    {"inversion"},
+    {"geometry"},
+    {"attacks"},
+    {"evaluation"},
+    {"options", "result"},
+    {"measure"},
+    {"assess"},
+    {"auditing"},
+    {"report"},
+    {"lab"},
+    {"cli"},
+    {"__main__"},
 ]
 RANK = {name: rank for rank, names in enumerate(ORDER) for name in names}
 
@@ -27,7 +40,9 @@ def imports(path: Path) -> set[str]:
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and node.module:
-            names = [f"{node.module}.{alias.name}" for alias in node.names] if node.module == "privaudit" else [node.module]
+            names = (
+                [f"{node.module}.{alias.name}" for alias in node.names] if node.module == "privaudit" else [node.module]
+            )
             found.update(names)
         elif isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)

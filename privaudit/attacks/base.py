@@ -130,9 +130,7 @@ def masked_scores(field_: Tensor, masks: Mapping[str, Tensor], order: float) -> 
     return {name: -(powers * mask.to(powers.device).double().flatten(1)).sum(dim=1) for name, mask in masks.items()}
 
 
-def score_batch(
-    attacks: Sequence[Attack], batch: Batch, masks: Mapping[str, Tensor]
-) -> dict[tuple[str, str], Tensor]:
+def score_batch(attacks: Sequence[Attack], batch: Batch, masks: Mapping[str, Tensor]) -> dict[tuple[str, str], Tensor]:
     """Score a batch with every attack under every mask, from one set of denoiser passes.
 
     Args:

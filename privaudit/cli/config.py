@@ -35,7 +35,8 @@ def use_config_file(context: typer.Context, chosen: Path | None) -> Path | None:
         known = ", ".join(sorted(set(options) - ONLY_FLAGS))
         raise ConfigError([f"expected options of privaudit in {source}, got {', '.join(unknown)}; known are {known}"])
     context.default_map = {
-        **(context.default_map or {}), **{str(options[key]): value for key, value in values.items() if key in options}
+        **(context.default_map or {}),
+        **{str(options[key]): value for key, value in values.items() if key in options},
     }
     return chosen
 

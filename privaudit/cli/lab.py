@@ -27,7 +27,9 @@ def train(
     denoiser_steps: Annotated[int, typer.Option(help="Steps of the denoiser; more of them leak more.")] = 5000,
     batch: Annotated[int, typer.Option(help="Latents a step of the denoiser.")] = 64,
     rate: Annotated[float, typer.Option(help="Learning rate of the denoiser.")] = 2e-4,
-    ema_decay: Annotated[float, typer.Option(help="Decay of the averaged weights that are saved; 0 saves the raw.")] = 0.999,
+    ema_decay: Annotated[
+        float, typer.Option(help="Decay of the averaged weights that are saved; 0 saves the raw.")
+    ] = 0.999,
     flip: Annotated[bool, typer.Option("--flip", help="Train on mirror images too, which leaks less.")] = False,
     prediction_type: Annotated[str, typer.Option(help="epsilon or v_prediction.")] = "epsilon",
     snapshot: Annotated[list[int] | None, typer.Option(help="Also save the model after this step; repeatable.")] = None,
@@ -40,14 +42,29 @@ def train(
     from privaudit.lab.train import train_target
 
     recipe = LabRecipe(
-        seed=seed, members=members, heldout=heldout, resolution=resolution, latent_channels=latent_channels,
-        autoencoder_width=autoencoder_width, autoencoder_steps=autoencoder_steps, denoiser_width=denoiser_width,
-        denoiser_layers=denoiser_layers, denoiser_steps=denoiser_steps, denoiser_batch=batch, denoiser_rate=rate,
-        ema_decay=ema_decay, flip=flip, prediction_type=prediction_type,
+        seed=seed,
+        members=members,
+        heldout=heldout,
+        resolution=resolution,
+        latent_channels=latent_channels,
+        autoencoder_width=autoencoder_width,
+        autoencoder_steps=autoencoder_steps,
+        denoiser_width=denoiser_width,
+        denoiser_layers=denoiser_layers,
+        denoiser_steps=denoiser_steps,
+        denoiser_batch=batch,
+        denoiser_rate=rate,
+        ema_decay=ema_decay,
+        flip=flip,
+        prediction_type=prediction_type,
     )
     with StageProgress(quiet=quiet) as progress:
         trained = train_target(
-            images, out, recipe, half=half, snapshots=tuple(snapshot or ()),
+            images,
+            out,
+            recipe,
+            half=half,
+            snapshots=tuple(snapshot or ()),
             on_step=lambda stage, step, total, loss: progress(stage, step, total, f"loss {loss:.4f}"),
             on_image=lambda done, total: progress("images", done, total),
         )

@@ -41,9 +41,7 @@ Dtype = Annotated[
     str, typer.Option(envvar="PRIVAUDIT_DTYPE", help="auto, float32, bfloat16 or float16, of the denoiser.")
 ]
 BatchSize = Annotated[str, typer.Option(envvar="PRIVAUDIT_BATCH_SIZE", help="Images a pass, or auto.")]
-Seed = Annotated[
-    int, typer.Option(envvar="PRIVAUDIT_SEED", help="Of noise, probes, masks, folds and resampling.")
-]
+Seed = Annotated[int, typer.Option(envvar="PRIVAUDIT_SEED", help="Of noise, probes, masks, folds and resampling.")]
 FailOn = Annotated[
     list[str] | None,
     typer.Option(
@@ -68,9 +66,7 @@ Strict = Annotated[
     typer.Option("--strict", envvar="PRIVAUDIT_STRICT", help="Stop at an unreadable image instead of skipping it."),
 ]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Forget what an earlier run left in the run folder.")]
-AsJson = Annotated[
-    bool, typer.Option("--json", help="Print report.json to standard output, and nothing else there.")
-]
+AsJson = Annotated[bool, typer.Option("--json", help="Print report.json to standard output, and nothing else there.")]
 Quiet = Annotated[bool, typer.Option("--quiet", envvar="PRIVAUDIT_QUIET", help="No progress on standard error.")]
 Config = Annotated[
     Path | None,

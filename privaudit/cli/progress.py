@@ -16,8 +16,11 @@ class StageProgress:
     def __init__(self, *, quiet: bool = False) -> None:
         self._console = Console(stderr=True, quiet=quiet)
         self._bars = Progress(
-            TextColumn("{task.description:<12}"), BarColumn(bar_width=32), MofNCompleteColumn(),
-            TimeRemainingColumn(elapsed_when_finished=True), TextColumn("{task.fields[note]}", style="dim"),
+            TextColumn("{task.description:<12}"),
+            BarColumn(bar_width=32),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(elapsed_when_finished=True),
+            TextColumn("{task.fields[note]}", style="dim"),
             console=self._console,
         )
         self._tasks: dict[str, TaskID] = {}

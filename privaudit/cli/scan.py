@@ -38,13 +38,26 @@ def scan(
     del config  # its callback has turned the file into defaults
     run_scan(
         {
-            "target": target, "members": members, "nonmembers": nonmembers,
+            "target": target,
+            "members": members,
+            "nonmembers": nonmembers,
             "out": out or Path("privaudit-runs") / Path(target).name,
-            "attacks": tuple(attack or ()), "drop": drop, "geometry_latents": geometry_latents,
-            "attack_latents": attack_latents, "device": device, "dtype": dtype, "batch_size": batch_size,
-            "seed": seed, "fail_on": tuple(fail_on or ()), "strict": strict, "fresh": fresh,
+            "attacks": tuple(attack or ()),
+            "drop": drop,
+            "geometry_latents": geometry_latents,
+            "attack_latents": attack_latents,
+            "device": device,
+            "dtype": dtype,
+            "batch_size": batch_size,
+            "seed": seed,
+            "fail_on": tuple(fail_on or ()),
+            "strict": strict,
+            "fresh": fresh,
         },
-        inconclusive=inconclusive, exit_zero=exit_zero, as_json=as_json, quiet=quiet,
+        inconclusive=inconclusive,
+        exit_zero=exit_zero,
+        as_json=as_json,
+        quiet=quiet,
     )
 
 

@@ -39,18 +39,18 @@ def image_features(images: NDArray[np.float32]) -> NDArray[np.float64]:
     if images.ndim != 4 or images.shape[1] != 3 or min(images.shape[2:]) < 2:
         raise DataError(f"expected images of shape (n, 3, height, width), got {images.shape}; load them as RGB")
     step = max(1, _BATCH_VALUES // int(np.prod(images.shape[1:])))
-    parts = [_describe(images[start:start + step]) for start in range(0, max(1, len(images)), step)]
+    parts = [_describe(images[start : start + step]) for start in range(0, max(1, len(images)), step)]
     features = np.concatenate(parts)
     if not np.isfinite(features).all():
         bad = np.flatnonzero(~np.isfinite(features).all(axis=1))
-        raise NonFiniteError(f"expected finite pixels, got NaN or infinity in {bad.size} images, the first at position "
-                             f"{bad[0]}; leave these images out")
+        raise NonFiniteError(
+            f"expected finite pixels, got NaN or infinity in {bad.size} images, the first at position "
+            f"{bad[0]}; leave these images out"
+        )
     return features
 
 
-def blind_scores(
-    features: ArrayLike, is_member: ArrayLike, folds: ArrayLike, seed: int = 0
-) -> NDArray[np.float64]:
+def blind_scores(features: ArrayLike, is_member: ArrayLike, folds: ArrayLike, seed: int = 0) -> NDArray[np.float64]:
     """Score each image by gradient-boosted trees trained on the other folds.
 
     Trees find thresholds, interactions and changes of spread as well as shifts of the mean, and beat logistic
@@ -79,14 +79,18 @@ def blind_scores(
     member = np.asarray(is_member, dtype=np.bool_)
     labels = np.asarray(folds)
     if table.ndim != 2 or not len(table) == member.size == labels.size:
-        raise DataError(f"expected a row of features an image, got {table.shape} for {member.size} labels and "
-                        f"{labels.size} folds; pass the same images to all three")
+        raise DataError(
+            f"expected a row of features an image, got {table.shape} for {member.size} labels and "
+            f"{labels.size} folds; pass the same images to all three"
+        )
     scores = np.zeros(member.size)
     for fold in np.unique(labels):
         own = labels == fold
         if np.unique(member[~own]).size < 2:
-            raise DataError(f"expected members and non-members outside each fold, but fold {fold} holds all of one "
-                            "set; use assign_folds")
+            raise DataError(
+                f"expected members and non-members outside each fold, but fold {fold} holds all of one "
+                "set; use assign_folds"
+            )
         trees = HistGradientBoostingClassifier(
             max_iter=60, max_depth=3, max_bins=63, early_stopping=False, random_state=seed
         )
@@ -104,16 +108,22 @@ def _describe(images: NDArray[np.float32]) -> NDArray[np.float64]:
     unit = centred / np.maximum(std, 1e-6)[..., None]
     saturation = x.max(axis=1) - x.min(axis=1)
     end = 1.0 - 1.0 / 255.0  # the outermost of 256 steps of 2 / 255
-    return np.concatenate([
-        flat.mean(axis=2), std,
-        np.percentile(flat, PERCENTILES, axis=2).transpose(1, 2, 0).reshape(n, 3 * len(PERCENTILES)),
-        (flat > end).mean(axis=2), (flat < -end).mean(axis=2),
-        np.log(_TINY + (np.diff(x, axis=2) ** 2).mean(axis=(2, 3))),
-        np.log(_TINY + (np.diff(x, axis=3) ** 2).mean(axis=(2, 3))),
-        np.stack([(unit[:, a] * unit[:, b]).mean(axis=1) for a, b in ((0, 1), (0, 2), (1, 2))], axis=1),
-        saturation.mean(axis=(1, 2))[:, None], saturation.std(axis=(1, 2))[:, None],
-        _band_energies(x.mean(axis=1)),
-    ], axis=1)
+    return np.concatenate(
+        [
+            flat.mean(axis=2),
+            std,
+            np.percentile(flat, PERCENTILES, axis=2).transpose(1, 2, 0).reshape(n, 3 * len(PERCENTILES)),
+            (flat > end).mean(axis=2),
+            (flat < -end).mean(axis=2),
+            np.log(_TINY + (np.diff(x, axis=2) ** 2).mean(axis=(2, 3))),
+            np.log(_TINY + (np.diff(x, axis=3) ** 2).mean(axis=(2, 3))),
+            np.stack([(unit[:, a] * unit[:, b]).mean(axis=1) for a, b in ((0, 1), (0, 2), (1, 2))], axis=1),
+            saturation.mean(axis=(1, 2))[:, None],
+            saturation.std(axis=(1, 2))[:, None],
+            _band_energies(x.mean(axis=1)),
+        ],
+        axis=1,
+    )
 
 
 def _band_energies(gray: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -85,8 +85,9 @@ def stratified_bootstrap(
     member = np.asarray(is_member, dtype=np.bool_)
     sizes = int(member.sum()), int((~member).sum())
     if 0 in sizes:
-        raise DataError(f"expected members and non-members to resample, got {sizes[0]} and {sizes[1]}; "
-                        "pass images of both sets")
+        raise DataError(
+            f"expected members and non-members to resample, got {sizes[0]} and {sizes[1]}; pass images of both sets"
+        )
     names = tuple(scores)
     rankings = [_rank(*checked(scores[name], member)) for name in names]
     curves = [_difference(np.ones((1, member.size)), ranking, sizes) for ranking in rankings]
@@ -123,9 +124,7 @@ def _rank(values: NDArray[np.float64], member: NDArray[np.bool_]) -> _Ranking:
     return _Ranking(order, None if is_end.all() else np.flatnonzero(is_end), member[order].astype(np.float64))
 
 
-def _cumulate(
-    weights: NDArray[np.float64], ranking: _Ranking
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _cumulate(weights: NDArray[np.float64], ranking: _Ranking) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Members and non-members at or above each distinct score, in every replicate."""
     drawn = weights[:, ranking.order]
     total = np.cumsum(drawn, axis=1)

@@ -42,10 +42,18 @@ def blind_check(evaluation: Evaluation, blind: str, attacks: Sequence[str]) -> C
     for attack in attacks:
         gain = compare(evaluation, attack, blind).auroc_delta
         if gain.value > 0.0 and gain.p <= alpha / len(attacks):
-            return Check(name, "warn", f"{seen}: the two sets differ; {attack} exceeds that by {gain.value:.3f} "
-                                       f"[{gain.lo:.3f}, {gain.hi:.3f}], so part of its success is not explained")
-    return Check(name, "fail", f"{seen}, and no attack does better: the two sets differ, whatever was trained on; take "
-                               "members and non-members from one source")
+            return Check(
+                name,
+                "warn",
+                f"{seen}: the two sets differ; {attack} exceeds that by {gain.value:.3f} "
+                f"[{gain.lo:.3f}, {gain.hi:.3f}], so part of its success is not explained",
+            )
+    return Check(
+        name,
+        "fail",
+        f"{seen}, and no attack does better: the two sets differ, whatever was trained on; take "
+        "members and non-members from one source",
+    )
 
 
 def sample_size_check(members: int, nonmembers: int, fprs: Sequence[float] = (0.01, 0.001)) -> Check:
@@ -68,7 +76,6 @@ def sample_size_check(members: int, nonmembers: int, fprs: Sequence[float] = (0.
         if expected < FEW_FALSE_POSITIVES - 1e-9:
             seen = f"rests on {expected:.3g} expected false positives" if expected >= 1 - 1e-9 else "is not reported"
             wanted = int(np.ceil(FEW_FALSE_POSITIVES / fpr - 1e-9)) if fpr else "infinitely many"
-            notes.append(f"TPR at {100 * fpr:g} % FPR {seen}, {wanted} non-members would give "
-                         f"{FEW_FALSE_POSITIVES}")
+            notes.append(f"TPR at {100 * fpr:g} % FPR {seen}, {wanted} non-members would give {FEW_FALSE_POSITIVES}")
     detail = f"{members} members and {nonmembers} non-members"
     return Check(name, "warn" if notes else "ok", "; ".join([detail, *notes]))

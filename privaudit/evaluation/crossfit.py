@@ -68,8 +68,10 @@ def assign_folds(
     if folds < 2:
         raise ConfigError([f"expected at least 2 folds, got {folds}; 5 is usual"])
     if not len(ids) == len(names) == member.size:
-        raise DataError(f"expected one id, label and group an image, got {len(ids)} ids, {member.size} labels and "
-                        f"{len(names)} groups; pass sequences of the same length")
+        raise DataError(
+            f"expected one id, label and group an image, got {len(ids)} ids, {member.size} labels and "
+            f"{len(names)} groups; pass sequences of the same length"
+        )
     keys = [f"image {i}" if name is None else f"group {name}" for i, name in zip(ids, names, strict=True)]
     unit_of = {key: position for position, key in enumerate(dict.fromkeys(keys))}
     unit = np.array([unit_of[key] for key in keys], dtype=np.int64)
@@ -86,14 +88,14 @@ def assign_folds(
     assigned = fold_of[unit]
     for name, part in (("members", member), ("non-members", ~member)):
         if np.unique(assigned[part]).size < 2:
-            raise DataError(f"expected at least 2 {name} that are not of one group, so that no fold holds all of "
-                            f"them, got {int(part.sum())} in {np.unique(unit[part]).size} groups; add images")
+            raise DataError(
+                f"expected at least 2 {name} that are not of one group, so that no fold holds all of "
+                f"them, got {int(part.sum())} in {np.unique(unit[part]).size} groups; add images"
+            )
     return assigned
 
 
-def cross_fit(
-    scores: ArrayLike, levels: Sequence[float], is_member: ArrayLike, folds: ArrayLike | None
-) -> CrossFitted:
+def cross_fit(scores: ArrayLike, levels: Sequence[float], is_member: ArrayLike, folds: ArrayLike | None) -> CrossFitted:
     """Score each fold at the level with the largest AUROC on the other folds.
 
     Args:
@@ -113,8 +115,10 @@ def cross_fit(
     member = np.asarray(is_member, dtype=np.bool_)
     space = tuple(float(level) for level in levels)
     if table.shape != (member.size, len(space)) or not space:
-        raise DataError(f"expected scores of shape (images, levels) = ({member.size}, {len(space)}) with at least "
-                        f"one level, got {table.shape}; pass a column a level")
+        raise DataError(
+            f"expected scores of shape (images, levels) = ({member.size}, {len(space)}) with at least "
+            f"one level, got {table.shape}; pass a column a level"
+        )
     labels = np.zeros(member.size, dtype=np.int64) if folds is None else np.asarray(folds)
     index = np.zeros(member.size, dtype=np.int64)
     if len(space) == 1:
@@ -123,8 +127,10 @@ def cross_fit(
     for fold in np.unique(labels):
         others = labels != fold
         if np.unique(member[others]).size < 2:
-            raise DataError(f"expected members and non-members outside each fold, but fold {fold} holds all of "
-                            "one set; use assign_folds, or a single level")
+            raise DataError(
+                f"expected members and non-members outside each fold, but fold {fold} holds all of "
+                "one set; use assign_folds, or a single level"
+            )
         best = int(np.argmax([auroc(column, member[others]) for column in table[others].T]))
         index[labels == fold] = best
         chosen.append(space[best])
@@ -150,8 +156,10 @@ def apply_choice(
     """
     table = _table(scores)
     if table.shape != (choice.index.size, len(choice.search_space)):
-        raise DataError(f"expected scores of shape ({choice.index.size}, {len(choice.search_space)}) as in the "
-                        f"choice, got {table.shape}; pass the same images and levels")
+        raise DataError(
+            f"expected scores of shape ({choice.index.size}, {len(choice.search_space)}) as in the "
+            f"choice, got {table.shape}; pass the same images and levels"
+        )
     labels = np.zeros(choice.index.size, dtype=np.int64) if folds is None else np.asarray(folds)
     return _read(table, choice.index, np.asarray(is_member, dtype=np.bool_), labels)
 
@@ -176,8 +184,10 @@ def _read(
 def _table(scores: ArrayLike) -> NDArray[np.float64]:
     table = np.asarray(scores, dtype=np.float64)
     if np.isnan(table).any():
-        raise NonFiniteError(f"expected scores that are numbers, got {int(np.isnan(table).sum())} NaN; leave these "
-                             "images out or mend their scores")
+        raise NonFiniteError(
+            f"expected scores that are numbers, got {int(np.isnan(table).sum())} NaN; leave these "
+            "images out or mend their scores"
+        )
     return table
 
 

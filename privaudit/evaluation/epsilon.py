@@ -84,23 +84,27 @@ def held_out_counts(scores: ArrayLike, is_member: ArrayLike, folds: ArrayLike, d
     values, member = checked(scores, is_member)
     labels = np.asarray(folds)
     if labels.shape != member.shape:
-        raise DataError(f"expected one fold an image, got shape {labels.shape} for {member.size} images; use "
-                        "assign_folds")
+        raise DataError(
+            f"expected one fold an image, got shape {labels.shape} for {member.size} images; use assign_folds"
+        )
     called = np.zeros((2, member.size), dtype=np.bool_)
     reason = None if member.size else "expected at least 2 members and 2 non-members, got no images"
     for fold in np.unique(labels):
         others = labels != fold
         curve = count(values[others], member[others])
         if min(curve.members, curve.nonmembers) < 2:
-            reason = (f"expected at least 2 members and 2 non-members outside each fold, got {curve.members} and "
-                      f"{curve.nonmembers}")
+            reason = (
+                f"expected at least 2 members and 2 non-members outside each fold, got {curve.members} and "
+                f"{curve.nonmembers}"
+            )
             break
         # Of thresholds with equally many false positives the lowest is best, of those with equally many true
         # positives the highest; everything else need not be compared.
         corner = np.append(np.diff(curve.fp) > 0, True)
         corner[1:] &= np.diff(curve.tp) > 0
-        bounds = _bounds(curve.tp[corner], curve.members, curve.fp[corner], curve.nonmembers,
-                         1.0 - SELECTION_CONFIDENCE, delta)
+        bounds = _bounds(
+            curve.tp[corner], curve.members, curve.fp[corner], curve.nonmembers, 1.0 - SELECTION_CONFIDENCE, delta
+        )
         for form, bound in enumerate(bounds):
             called[form, ~others] = values[~others] >= curve.thresholds[corner][int(np.argmax(bound))]
     hit, miss = (Outcomes(int((form & member).sum()), int((form & ~member).sum())) for form in called)

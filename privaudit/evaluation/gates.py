@@ -47,8 +47,11 @@ def parse_gates(texts: Sequence[str]) -> tuple[Gate, ...]:
         ConfigError: Some cannot be read; all of them are named.
     """
     gates = [_parse(text) for text in texts]
-    problems = [f"cannot read the gate {text!r}: {gate}; expected {ACCEPTED}"
-                for text, gate in zip(texts, gates, strict=True) if isinstance(gate, str)]
+    problems = [
+        f"cannot read the gate {text!r}: {gate}; expected {ACCEPTED}"
+        for text, gate in zip(texts, gates, strict=True)
+        if isinstance(gate, str)
+    ]
     if problems:
         raise ConfigError(problems)
     return tuple(gate for gate in gates if isinstance(gate, Gate))

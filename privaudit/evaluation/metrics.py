@@ -91,8 +91,13 @@ def evaluate(
             epsilon_lower=bound_from_counts(held_out[name], confidence),
         )
     return Evaluation(
-        metrics, {name: _p_above_chance(score, member) for name, score in values.items()}, held_out, drawn, *sizes,
-        folds=np.unique(np.asarray(folds)).size, confidence=confidence,
+        metrics,
+        {name: _p_above_chance(score, member) for name, score in values.items()},
+        held_out,
+        drawn,
+        *sizes,
+        folds=np.unique(np.asarray(folds)).size,
+        confidence=confidence,
     )
 
 
@@ -202,12 +207,18 @@ def check_interval(confidence: float, replicates: int) -> None:
         raise ConfigError([f"expected a confidence in (0, 1), got {confidence}; 0.95 is usual"])
     needed = int(np.ceil(2.0 / (1.0 - confidence) - 1e-6)) - 1
     if replicates < needed:
-        raise ConfigError([f"expected at least {needed} bootstrap replicates for a confidence of {confidence:g}, "
-                           f"got {replicates}; 2000 is usual"])
+        raise ConfigError([
+            f"expected at least {needed} bootstrap replicates for a confidence of {confidence:g}, "
+            f"got {replicates}; 2000 is usual"
+        ])
 
 
 def _rate(
-    scores: NDArray[np.float64], member: NDArray[np.bool_], drawn: Replicates | None, name: str, fpr: float,
+    scores: NDArray[np.float64],
+    member: NDArray[np.bool_],
+    drawn: Replicates | None,
+    name: str,
+    fpr: float,
     confidence: float,
 ) -> RateEstimate:
     nan, point = float("nan"), tpr_at_fpr(scores, member, fpr)
@@ -235,8 +246,10 @@ def _advantage(
     if drawn is None:
         return Estimate(value, float("nan"), float("nan"), _too_few(*sizes))
     i, alpha = drawn.names.index(name), (1.0 - confidence) / 2.0
-    low, high = (advantage_limit(value, drawn.advantage[i], drawn.excess[i], min(sizes), alpha, side)
-                 for side in ("lower", "upper"))
+    low, high = (
+        advantage_limit(value, drawn.advantage[i], drawn.excess[i], min(sizes), alpha, side)
+        for side in ("lower", "upper")
+    )
     return Estimate(value, low, high)
 
 

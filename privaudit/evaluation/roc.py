@@ -73,12 +73,16 @@ def checked(scores: ArrayLike, is_member: ArrayLike) -> tuple[NDArray[np.float64
     values = np.asarray(scores, dtype=np.float64)
     member = np.asarray(is_member, dtype=np.bool_)
     if values.ndim != 1 or values.shape != member.shape:
-        raise DataError(f"expected one score an image, got scores of shape {values.shape} for labels of shape "
-                        f"{member.shape}; pass two vectors of the same length")
+        raise DataError(
+            f"expected one score an image, got scores of shape {values.shape} for labels of shape "
+            f"{member.shape}; pass two vectors of the same length"
+        )
     if np.isnan(values).any():
         bad = np.flatnonzero(np.isnan(values))
-        raise NonFiniteError(f"expected scores that are numbers, got NaN for {bad.size} of {values.size} images, "
-                             f"the first at position {bad[0]}; leave these images out or mend their scores")
+        raise NonFiniteError(
+            f"expected scores that are numbers, got NaN for {bad.size} of {values.size} images, "
+            f"the first at position {bad[0]}; leave these images out or mend their scores"
+        )
     return values, member
 
 
@@ -156,7 +160,8 @@ def tpr_at_fpr(scores: ArrayLike, is_member: ArrayLike, fpr: float) -> Operating
         tpr=tp / counts.members if counts.members else float("nan"),
         fpr_realised=k / counts.nonmembers if counts.nonmembers else float("nan"),
         threshold=float(counts.thresholds[blocks - 1]) if blocks else float("inf"),
-        k=k, n=counts.nonmembers,
+        k=k,
+        n=counts.nonmembers,
     )
 
 
@@ -175,8 +180,9 @@ def roc_points(scores: ArrayLike, is_member: ArrayLike) -> tuple[NDArray[np.floa
     """
     counts = count(scores, is_member)
     if counts.members == 0 or counts.nonmembers == 0:
-        raise DataError(f"expected members and non-members, got {counts.members} and {counts.nonmembers}; "
-                        "a ROC curve needs both")
+        raise DataError(
+            f"expected members and non-members, got {counts.members} and {counts.nonmembers}; a ROC curve needs both"
+        )
     fpr = np.concatenate([[0.0], counts.fp / counts.nonmembers])
     tpr = np.concatenate([[0.0], counts.tp / counts.members])
     return fpr, tpr

@@ -44,11 +44,14 @@ def by_quartile(
     marks, member = checked(scores, is_member)
     covariate = np.asarray(values, dtype=np.float64)
     if covariate.shape != marks.shape or covariate.size == 0:
-        raise DataError(f"expected one value an image and at least one image, got {covariate.shape} values for "
-                        f"{marks.size} images; pass the covariate of the same images")
+        raise DataError(
+            f"expected one value an image and at least one image, got {covariate.shape} values for "
+            f"{marks.size} images; pass the covariate of the same images"
+        )
     if not np.isfinite(covariate).all():
-        raise NonFiniteError(f"expected finite values, got {int((~np.isfinite(covariate)).sum())} that are not; "
-                             "leave these images out")
+        raise NonFiniteError(
+            f"expected finite values, got {int((~np.isfinite(covariate)).sum())} that are not; leave these images out"
+        )
     edges = np.quantile(covariate, [0.0, 0.25, 0.5, 0.75, 1.0])
     quartile = np.searchsorted(edges[1:4], covariate, side="right")
     strata = []

@@ -127,8 +127,9 @@ def decide(
     finding = _find(evaluation, pairs, failed)
     reasons = [f"gate {o.gate!r}: {o.detail}" for o in outcomes if o.status == "fail"]
     if not reasons:
-        reasons = failed + [f"gate {o.gate!r}: {o.detail}" for o in outcomes if o.status == "inconclusive"
-                            and not failed]
+        reasons = failed + [
+            f"gate {o.gate!r}: {o.detail}" for o in outcomes if o.status == "inconclusive" and not failed
+        ]
         status: Literal["pass", "inconclusive"] = "inconclusive" if reasons else "pass"
         if not gates:
             reasons.append("no gate was set, so nothing could fail")
@@ -196,8 +197,9 @@ def _judge(
     known = {pair: value for pair, value in mine.items() if not np.isnan(value)}
     if known:
         pair = max(known, key=lambda candidate: known[candidate])
-        described = (f"{side} {evaluation.confidence:.0%} limit {known[pair]:.4g} of {'/'.join(pair)} "
-                     f"({len(limits)} tests)")
+        described = (
+            f"{side} {evaluation.confidence:.0%} limit {known[pair]:.4g} of {'/'.join(pair)} ({len(limits)} tests)"
+        )
         if known[pair] > gate.limit:
             return GateOutcome(gate.text, "fail", f"{described} is above {gate.limit:g}")
         if len(known) == len(mine):
@@ -230,16 +232,21 @@ def _find(evaluation: Evaluation, pairs: Mapping[Pair, str], failed: Sequence[st
     p_values = {pair: evaluation.p_above_chance[name] for pair, name in pairs.items()}
     p_values = {pair: p for pair, p in p_values.items() if not np.isnan(p)}
     if not p_values or evaluation.replicates is None:
-        return Finding("unclear", "Whether the model leaks cannot be told: no attack was scored on at least 2 members "
-                                  "and 2 non-members")
+        return Finding(
+            "unclear",
+            "Whether the model leaks cannot be told: no attack was scored on at least 2 members and 2 non-members",
+        )
     alpha = 1.0 - evaluation.confidence
     # Some attack is significant by Holm's method exactly if the smallest p is at most alpha / m.
     corrected = min(1.0, min(p_values.values()) * len(p_values))
     if corrected > alpha:
         upper = max(evaluation.metrics[pairs[pair]].auroc.hi for pair in p_values)
-        return Finding("none", f"No evidence of leakage: no attack ranks members above non-members beyond chance "
-                               f"(corrected p = {corrected:.2g}). That does not exclude leakage: AUROCs up to "
-                               f"{upper:.2f} agree with these images")
+        return Finding(
+            "none",
+            f"No evidence of leakage: no attack ranks members above non-members beyond chance "
+            f"(corrected p = {corrected:.2g}). That does not exclude leakage: AUROCs up to "
+            f"{upper:.2f} agree with these images",
+        )
     error = alpha / len(p_values)
     # Quote only what is significant by itself: a large rate beside an insignificant AUROC is luck.
     significant = [pair for pair, p in p_values.items() if p <= error]
@@ -254,8 +261,11 @@ def _find(evaluation: Evaluation, pairs: Mapping[Pair, str], failed: Sequence[st
         level = "high"
     elif limits[best] >= levels["medium"]:
         level = "medium"
-    return Finding(level, f"Evidence of leakage ({level}): {'/'.join(best)} ranks members above non-members, "
-                          f"{_in_numbers(evaluation.metrics[pairs[best]])} (corrected p = {corrected:.2g})")
+    return Finding(
+        level,
+        f"Evidence of leakage ({level}): {'/'.join(best)} ranks members above non-members, "
+        f"{_in_numbers(evaluation.metrics[pairs[best]])} (corrected p = {corrected:.2g})",
+    )
 
 
 def _in_numbers(metrics: Metrics) -> str:

@@ -93,7 +93,9 @@ def smooth_over_neighbours(influence: Tensor) -> Tensor:
     pools = {1: functional.avg_pool1d, 2: functional.avg_pool2d, 3: functional.avg_pool3d}
     pool = pools.get(influence.ndim - 2)
     if pool is None:
-        raise ConfigError([f"expected latents with one to three axes to smooth over, got shape {tuple(influence.shape)}"])
+        raise ConfigError([
+            f"expected latents with one to three axes to smooth over, got shape {tuple(influence.shape)}"
+        ])
     ones = pool(torch.ones_like(influence), 3, 1, 1)  # zero padding counts in the divisor: divide it out
     smoothed: Tensor = pool(influence, 3, 1, 1) / ones
     return smoothed

@@ -23,7 +23,10 @@ class _ContiguousGroupNorm(TorchFunctionMode):
     """Give group norm contiguous inputs: its forward derivative views them, which fails after attention."""
 
     def __torch_function__(
-        self, func: Callable[..., Any], types: Sequence[type], args: Sequence[Any] = (),
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: Sequence[Any] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:  # noqa: ANN401 - torch's own signature
         if func in (functional.group_norm, torch.group_norm):
@@ -57,7 +60,9 @@ def pushforward(decode: Decode, latents: Tensor, tangents: Tensor) -> Tensor:
     return product.detach()
 
 
-def pull_back(decode: Decode, latents: Tensor, cotangents: Callable[[torch.Size], Iterator[Tensor]]) -> Iterator[Tensor]:
+def pull_back(
+    decode: Decode, latents: Tensor, cotangents: Callable[[torch.Size], Iterator[Tensor]]
+) -> Iterator[Tensor]:
     """J^T v for several v by reverse-mode differentiation of one decoder pass.
 
     Args:

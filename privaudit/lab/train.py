@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection
+from copy import deepcopy
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from privaudit.lab.denoiser import build_schedule, train_denoiser
 from privaudit.lab.recipe import LabRecipe
 from privaudit.lab.split import Split, split_samples
 from privaudit.lab.stage import OnStep, Stage
+from privaudit.loading import hash_folder
 
 RESUMABLE = frozenset({"denoiser_steps"})
 """Parameters that a resumed training may change: more steps only continue."""
@@ -56,8 +58,8 @@ def train_target(
     """Train a target, or resume its training, and save it as a diffusers folder with its splits.
 
     ``out`` gets ``model_index.json`` and the weights, ``members.csv``, ``heldout.csv``, ``auxiliary.csv``,
-    ``lab.json`` (recipe and versions) and ``training/`` (checkpoints, losses). The same call resumes after
-    an interruption and gives the same weights as an uninterrupted one on the same machine.
+    ``lab.json`` (recipe, versions, hash of the target) and ``training/`` (checkpoints, losses). The same
+    call resumes after an interruption and gives the same weights as an uninterrupted one on the same machine.
 
     Args:
         images: Folder (or manifest) with more images than members and held-out together.
@@ -97,6 +99,9 @@ def train_target(
         snapshots, lambda step, model: save(out / "snapshots" / str(step), model),
     )
     save(out, denoiser)
+    record = out / "lab.json"
+    finished = {**json.loads(record.read_text()), "target_hash": hash_folder(out)}
+    record.write_text(json.dumps(finished, indent=2) + "\n")
     return trained
 
 
@@ -150,6 +155,6 @@ def _save(folder: Path, autoencoder: AutoencoderKL, denoiser: UNet2DModel, recip
 
 
 def _half_copy(model: Any) -> Any:  # noqa: ANN401 - a diffusers model
-    copy = type(model).from_config(model.config)
-    copy.load_state_dict(model.state_dict())
-    return copy.half()
+    # Not from_config: it gives arguments left at their default when the model was built, such as the trained
+    # scaling_factor, their default again.
+    return deepcopy(model).half()

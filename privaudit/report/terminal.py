@@ -86,8 +86,14 @@ def _attack_table(result: AuditResult, width: int) -> Table:
     percent = f"{100 * float(result.config.get('confidence', 0.95)):g} %"
     wide = ("advantage", "epsilon >=") if width >= WIDE else ()
     table = Table(
-        "attack", "mask", "AUROC", "TPR@1%FPR", "TPR@.1%FPR", *wide,
-        title=f"Attacks, with {percent} intervals (chance: AUROC .5, TPR = FPR)", **TABLE,
+        "attack",
+        "mask",
+        "AUROC",
+        "TPR@1%FPR",
+        "TPR@.1%FPR",
+        *wide,
+        title=f"Attacks, with {percent} intervals (chance: AUROC .5, TPR = FPR)",
+        **TABLE,
     )
     for report in result.attacks:
         labels = [report.name, f" level {_levels(report)}", f" order {report.order:g}"]
@@ -107,27 +113,43 @@ def _levels(report: AttackReport) -> str:
 def _mask_table(result: AuditResult) -> Table:
     drop = float(result.config.get("drop", 0.4))
     table = Table(
-        "attack", "mask", "AUROC gain", "p", "TPR@1%FPR gain", "p",
+        "attack",
+        "mask",
+        "AUROC gain",
+        "p",
+        "TPR@1%FPR gain",
+        "p",
         title=f"Gain of each mask over no mask, same images ({drop:.0%} dropped by random and influence)",
         **TABLE,
     )
     for report in result.attacks:
         rows: list[tuple[str, Comparison]] = [
-            ("random", report.random_vs_none), ("influence", report.influence_vs_none),
+            ("random", report.random_vs_none),
+            ("influence", report.influence_vs_none),
             ("weighted", report.weighted_vs_none),
         ]
         for mask, gain in rows:
             table.add_row(
-                report.name if mask == "random" else "", mask, _difference(gain.auroc_delta), _p(gain.auroc_delta),
-                _difference(gain.tpr_delta), _p(gain.tpr_delta), style="dim" if mask == "random" else None,
+                report.name if mask == "random" else "",
+                mask,
+                _difference(gain.auroc_delta),
+                _p(gain.auroc_delta),
+                _difference(gain.tpr_delta),
+                _p(gain.tpr_delta),
+                style="dim" if mask == "random" else None,
             )
     return table
 
 
 def _quartile_table(result: AuditResult) -> Table:
     table = Table(
-        "attack", "lowest", "second", "third", "highest",
-        title="AUROC without mask by quartile of the decoder's local distortion", **TABLE,
+        "attack",
+        "lowest",
+        "second",
+        "third",
+        "highest",
+        title="AUROC without mask by quartile of the decoder's local distortion",
+        **TABLE,
     )
     for report in result.attacks:
         table.add_row(report.name, *(_stratum(stratum) for stratum in report.distortion_quartiles))

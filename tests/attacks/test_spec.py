@@ -14,7 +14,8 @@ def test_none_means_all():
 
 def test_parameters():
     assert parse_attacks(["sima:order=2:levels=50,100", "loss:draws=5"]) == (
-        Sima(order=2.0, levels=(50, 100)), Loss(draws=5),
+        Sima(order=2.0, levels=(50, 100)),
+        Loss(draws=5),
     )
 
 

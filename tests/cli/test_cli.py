@@ -41,8 +41,19 @@ def privaudit(capsys, monkeypatch, root):
 @pytest.fixture
 def scan(privaudit):
     def run(*arguments: object) -> Done:
-        return privaudit("scan", "model", "--members", "members", "--nonmembers", "others", "--attack",
-                         "sima:levels=20", "--device", "cpu", *arguments)
+        return privaudit(
+            "scan",
+            "model",
+            "--members",
+            "members",
+            "--nonmembers",
+            "others",
+            "--attack",
+            "sima:levels=20",
+            "--device",
+            "cpu",
+            *arguments,
+        )
 
     return run
 
@@ -78,8 +89,11 @@ class TestScan:
     @pytest.mark.parametrize(
         ("gate", "extra", "code"),
         [
-            ("auroc>0.99", (), 0), ("auroc>0.01", (), 1), ("auroc>0.01", ("--exit-zero",), 0),
-            ("tpr@0.1%fpr>0.5", (), 3), ("tpr@0.1%fpr>0.5", ("--inconclusive", "pass"), 0),
+            ("auroc>0.99", (), 0),
+            ("auroc>0.01", (), 1),
+            ("auroc>0.01", ("--exit-zero",), 0),
+            ("tpr@0.1%fpr>0.5", (), 3),
+            ("tpr@0.1%fpr>0.5", ("--inconclusive", "pass"), 0),
             ("tpr@0.1%fpr>0.5", ("--inconclusive", "fail"), 1),
         ],
     )
@@ -117,8 +131,14 @@ class TestScan:
         (("scan", "model", "--members", "members", "--nonmembers", "members"), "not in the other set"),
         (("scan", "model", "--members", "members", "--nonmembers", "others", "--attack", "x"), "expected an attack of"),
         (("scan", "model", "--members", "members", "--nonmembers", "others", "--drop", "1"), "0 <= drop < 1"),
-        (("scan", "model", "--members", "members", "--nonmembers", "others", "--batch-size", "many"), "auto or a number"),
-        (("scan", "model", "--members", "members", "--nonmembers", "others", "--inconclusive", "x"), "pass, fail or error"),
+        (
+            ("scan", "model", "--members", "members", "--nonmembers", "others", "--batch-size", "many"),
+            "auto or a number",
+        ),
+        (
+            ("scan", "model", "--members", "members", "--nonmembers", "others", "--inconclusive", "x"),
+            "pass, fail or error",
+        ),
         (("scan", "model", "--members", "members", "--nonmembers", "others", "--fail-on", "x"), "'x'"),
         (("scan", "model", "--members", "members", "--nonmembers", "others", "--device", "tpu"), "auto, cuda or cpu"),
         (("scan", "model", "--members", "members", "--nonmembers", "others", "--config", "no.toml"), "found none"),
@@ -182,9 +202,28 @@ def test_version_and_attacks(privaudit):
 def test_lab_train_then_scan(privaudit, tmp_path):
     images = write_images(tmp_path / "images", 30, seed=3)
     done = privaudit(
-        "lab", "train", "--images", images, "--out", tmp_path / "target", "--members", 10, "--heldout", 10,
-        "--resolution", 16, "--autoencoder-width", 8, "--denoiser-width", 32, "--autoencoder-steps", 3,
-        "--denoiser-steps", 3, "--batch", 4,
+        "lab",
+        "train",
+        "--images",
+        images,
+        "--out",
+        tmp_path / "target",
+        "--members",
+        10,
+        "--heldout",
+        10,
+        "--resolution",
+        16,
+        "--autoencoder-width",
+        8,
+        "--denoiser-width",
+        32,
+        "--autoencoder-steps",
+        3,
+        "--denoiser-steps",
+        3,
+        "--batch",
+        4,
     )
     assert done.returncode == 0, done.stderr
     command = done.stdout.split()

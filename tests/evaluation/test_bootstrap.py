@@ -33,8 +33,13 @@ def literal(scores: dict, member: np.ndarray, replicates: int, seed: int) -> dic
                 for t in values
             )
             strict = [max(0, roc.allowed_false_positives(fpr, int((~y).sum())) - 1) / (~y).sum() for fpr in FPRS]
-            rows.append([auroc(x, y), *(tpr_at_fpr(x, y, fpr).tpr for fpr in FPRS),
-                         *(tpr_at_fpr(x, y, fpr).tpr for fpr in strict), advantage(x, y), excess])
+            rows.append([
+                auroc(x, y),
+                *(tpr_at_fpr(x, y, fpr).tpr for fpr in FPRS),
+                *(tpr_at_fpr(x, y, fpr).tpr for fpr in strict),
+                advantage(x, y),
+                excess,
+            ])
         result[name] = np.array(rows).T
     return result
 

@@ -9,8 +9,11 @@ FOLDS = assign_folds([str(i) for i in range(2 * N)], MEMBER)
 
 def check(blind: float, attack: float) -> str:
     rng = np.random.default_rng(0)
-    scores = {"blind": rng.normal(size=2 * N) + blind * MEMBER, "a": rng.normal(size=2 * N) + attack * MEMBER,
-              "b": rng.normal(size=2 * N)}
+    scores = {
+        "blind": rng.normal(size=2 * N) + blind * MEMBER,
+        "a": rng.normal(size=2 * N) + attack * MEMBER,
+        "b": rng.normal(size=2 * N),
+    }
     return blind_check(evaluate(scores, MEMBER, FOLDS, replicates=300), "blind", ["a", "b"]).status
 
 

@@ -39,8 +39,9 @@ def test_valid_for_randomised_response() -> None:
     # A bit kept with probability e / (1 + e) is exactly 1-private.
     rng = np.random.default_rng(2)
     keep = np.e / (1 + np.e)
-    values = [epsilon_lower(np.where(rng.random(2 * N) < keep, MEMBER, ~MEMBER), MEMBER, FOLDS).value
-              for _ in range(60)]
+    values = [
+        epsilon_lower(np.where(rng.random(2 * N) < keep, MEMBER, ~MEMBER), MEMBER, FOLDS).value for _ in range(60)
+    ]
     assert np.mean(np.array(values) > 1.0) <= 0.14
     assert np.median(values) > 0.5
 

@@ -4,23 +4,44 @@ from privaudit.errors import ConfigError
 from privaudit.evaluation import Gate, parse_gates, required_fprs
 
 
-@pytest.mark.parametrize(("text", "metric", "fpr", "limit"), [
-    ("auroc>0.6", "auroc", None, 0.6),
-    ("AUROC > .6", "auroc", None, 0.6),
-    ("tpr@1%fpr>0.05", "tpr", 0.01, 0.05),
-    ("tpr@0.1%fpr>0.02", "tpr", 0.001, 0.02),
-    ("tpr @ 0.7 % FPR > 0.02", "tpr", 0.007, 0.02),
-    ("epsilon>1", "epsilon", None, 1.0),
-    ("advantage>0.2", "advantage", None, 0.2),
-])
+@pytest.mark.parametrize(
+    ("text", "metric", "fpr", "limit"),
+    [
+        ("auroc>0.6", "auroc", None, 0.6),
+        ("AUROC > .6", "auroc", None, 0.6),
+        ("tpr@1%fpr>0.05", "tpr", 0.01, 0.05),
+        ("tpr@0.1%fpr>0.02", "tpr", 0.001, 0.02),
+        ("tpr @ 0.7 % FPR > 0.02", "tpr", 0.007, 0.02),
+        ("epsilon>1", "epsilon", None, 1.0),
+        ("advantage>0.2", "advantage", None, 0.2),
+    ],
+)
 def test_reads(text: str, metric: str, fpr: float | None, limit: float) -> None:
     assert parse_gates([text]) == (Gate(text, metric, fpr, limit),)
 
 
-@pytest.mark.parametrize("text", [
-    "", "auroc", "auroc<0.6", "auroc>=0.6", "auroc>high", "auroc>nan", "auroc>1", "auroc>-0.1", "auc>0.6", "tpr>0.1",
-    "auroc@1%fpr>0.6", "tpr@1fpr>0.1", "tpr@0%fpr>0.1", "tpr@100%fpr>0.1", "tpr@x%fpr>0.1", "epsilon>-1", "epsilon>inf",
-])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "auroc",
+        "auroc<0.6",
+        "auroc>=0.6",
+        "auroc>high",
+        "auroc>nan",
+        "auroc>1",
+        "auroc>-0.1",
+        "auc>0.6",
+        "tpr>0.1",
+        "auroc@1%fpr>0.6",
+        "tpr@1fpr>0.1",
+        "tpr@0%fpr>0.1",
+        "tpr@100%fpr>0.1",
+        "tpr@x%fpr>0.1",
+        "epsilon>-1",
+        "epsilon>inf",
+    ],
+)
 def test_refuses(text: str) -> None:
     with pytest.raises(ConfigError, match=r"cannot read the gate .* expected 'auroc>0\.6'"):
         parse_gates([text])

@@ -59,12 +59,16 @@ def test_intervals_cover() -> None:
         scores = rng.normal(size=2 * n) + shift * member
         drawn = stratified_bootstrap({"a": scores}, member, (target,), 300, seed)
         values = auroc(scores, member), tpr_at_fpr(scores, member, target).tpr, advantage(scores, member)
-        low = (auroc_limit(values[0], drawn.auroc[0], n, 0.025, "lower"),
-               rate_limit(values[1], drawn.tpr_strict[0, 0], n, 0.025, "lower"),
-               advantage_limit(values[2], drawn.advantage[0], drawn.excess[0], n, 0.025, "lower"))
-        high = (auroc_limit(values[0], drawn.auroc[0], n, 0.025, "upper"),
-                rate_limit(values[1], drawn.tpr[0, 0], n, 0.025, "upper"),
-                advantage_limit(values[2], drawn.advantage[0], drawn.excess[0], n, 0.025, "upper"))
+        low = (
+            auroc_limit(values[0], drawn.auroc[0], n, 0.025, "lower"),
+            rate_limit(values[1], drawn.tpr_strict[0, 0], n, 0.025, "lower"),
+            advantage_limit(values[2], drawn.advantage[0], drawn.excess[0], n, 0.025, "lower"),
+        )
+        high = (
+            auroc_limit(values[0], drawn.auroc[0], n, 0.025, "upper"),
+            rate_limit(values[1], drawn.tpr[0, 0], n, 0.025, "upper"),
+            advantage_limit(values[2], drawn.advantage[0], drawn.excess[0], n, 0.025, "upper"),
+        )
         covered += [lo <= t <= hi for lo, t, hi in zip(low, truth, high, strict=True)]
     assert 0.90 <= covered[0] / sims <= 0.99
     assert 0.90 <= covered[1] / sims <= 0.99

@@ -15,8 +15,13 @@ FOLDS = assign_folds([str(i) for i in range(2 * N)], MEMBER)
 
 def scores(seed: int = 0) -> dict:
     noise = np.random.default_rng(seed).normal(size=2 * N)
-    return {"weak": noise + 0.5 * MEMBER, "strong": noise + 2 * MEMBER, "perfect": noise + 99 * MEMBER,
-            "constant": np.zeros(2 * N), "infinite": np.where(MEMBER, np.inf, -np.inf)}
+    return {
+        "weak": noise + 0.5 * MEMBER,
+        "strong": noise + 2 * MEMBER,
+        "perfect": noise + 99 * MEMBER,
+        "constant": np.zeros(2 * N),
+        "infinite": np.where(MEMBER, np.inf, -np.inf),
+    }
 
 
 EVALUATION = evaluate(scores(), MEMBER, FOLDS, replicates=400)
@@ -33,7 +38,8 @@ def test_values_intervals_and_counts() -> None:
     assert 0 < metrics.advantage.lo < metrics.advantage.value <= metrics.advantage.hi
     assert metrics.epsilon_lower.value > 0.5
     assert EVALUATION.p_above_chance["weak"] == pytest.approx(
-        mannwhitneyu(scores()["weak"][MEMBER], scores()["weak"][~MEMBER], alternative="greater").pvalue)
+        mannwhitneyu(scores()["weak"][MEMBER], scores()["weak"][~MEMBER], alternative="greater").pvalue
+    )
     for each in EVALUATION.metrics.values():
         assert consistent(each.auroc.value, each.tpr_at_fpr["0.01"].value, each.tpr_at_fpr["0.01"].fpr_realised)
 
@@ -78,15 +84,16 @@ def test_comparison_is_paired() -> None:
     itself = compare(EVALUATION, "weak", "weak")
     assert (itself.auroc_delta.value, itself.auroc_delta.p) == (0.0, 1.0)
     assert "no width" in itself.auroc_delta.reason
-    unpaired = np.hypot(*(np.ptp([EVALUATION.metrics[name].auroc.lo, EVALUATION.metrics[name].auroc.hi])
-                          for name in ("weak", "strong")))
+    unpaired = np.hypot(
+        *(np.ptp([EVALUATION.metrics[name].auroc.lo, EVALUATION.metrics[name].auroc.hi]) for name in ("weak", "strong"))
+    )
     assert better.auroc_delta.hi - better.auroc_delta.lo < 0.9 * unpaired
 
 
 def test_comparison_without_a_rate_has_a_reason() -> None:
     other = evaluate(scores(), MEMBER, FOLDS, fprs=(0.05,), replicates=50)
     assert "was not evaluated" in compare(other, "weak", "strong").tpr_delta.reason
-    few = np.r_[0:N, N:N + 50]
+    few = np.r_[0:N, N : N + 50]
     small = evaluate({k: v[few] for k, v in scores().items()}, MEMBER[few], FOLDS[few], replicates=50)
     delta = compare(small, "weak", "strong").tpr_delta
     assert np.isnan(delta.value)
@@ -138,7 +145,9 @@ def test_impossible_intervals_are_refused() -> None:
 
 
 def test_importing_is_cheap() -> None:
-    program = ("import sys, privaudit.evaluation; "
-               "print([name for name in ('torch', 'sklearn', 'scipy.stats', 'pandas') if name in sys.modules])")
+    program = (
+        "import sys, privaudit.evaluation; "
+        "print([name for name in ('torch', 'sklearn', 'scipy.stats', 'pandas') if name in sys.modules])"
+    )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

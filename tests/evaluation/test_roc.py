@@ -9,7 +9,8 @@ from privaudit.evaluation import advantage, auroc, consistent, roc_points, tpr_a
 
 LEVELS = st.lists(
     st.tuples(st.sampled_from([-np.inf, -2.0, -0.5, 0.0, 0.5, 1.0, 3.0, np.inf]), st.booleans()),
-    min_size=2, max_size=40,
+    min_size=2,
+    max_size=40,
 ).filter(lambda rows: len({member for _, member in rows}) == 2)
 
 

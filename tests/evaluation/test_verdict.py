@@ -15,7 +15,7 @@ BAD = Check("blind baseline", "fail", "the two sets differ")
 def run(shifts: dict, n: int = N, fprs: tuple = (0.01, 0.001), replicates: int = 1000, seed: int = 0) -> tuple:
     """One attack a shift, keyed (attack, mask)."""
     rng = np.random.default_rng(seed)
-    keep = np.r_[0:n, N:N + n]
+    keep = np.r_[0:n, N : N + n]
     names = {pair: "/".join(pair) for pair in shifts}
     scores = {names[pair]: (rng.normal(size=2 * N) + shift * MEMBER)[keep] for pair, shift in shifts.items()}
     return evaluate(scores, MEMBER[keep], FOLDS[keep], fprs=fprs, replicates=replicates), names

@@ -19,7 +19,7 @@ from privaudit.geometry import (
     smooth_over_neighbours,
     stochastic_influence,
 )
-from privaudit.geometry.jacobian import forward_mode, pushforward
+from privaudit.geometry.jacobian import pushforward
 
 IDS = ["a", "b", "c"]
 
@@ -145,7 +145,11 @@ class TestSmoothing:
 
 def test_forward_mode_restores_the_kernels_when_the_model_raises():
     before = (torch.backends.cuda.flash_sdp_enabled(), torch.backends.cuda.mem_efficient_sdp_enabled())
-    with pytest.raises(RuntimeError, match="boom"), forward_mode():
+
+    def broken(_):
         assert not torch.backends.cuda.flash_sdp_enabled()
         raise RuntimeError("boom")
+
+    with pytest.raises(RuntimeError, match="boom"):
+        pushforward(broken, torch.ones(1, *LATENT), torch.ones(1, *LATENT))
     assert (torch.backends.cuda.flash_sdp_enabled(), torch.backends.cuda.mem_efficient_sdp_enabled()) == before

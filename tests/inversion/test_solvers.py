@@ -94,8 +94,15 @@ def test_a_diverging_image_returns_its_best_iterate():
     assert not found.converged.any()
 
 
-@pytest.mark.parametrize("make", [lambda: ForwardStep(rho=0.0), lambda: ForwardStep(evaluations=0),
-                                  lambda: Adam(rate=-1.0), lambda: Adam(evaluations=0)])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: ForwardStep(rho=0.0),
+        lambda: ForwardStep(evaluations=0),
+        lambda: Adam(rate=-1.0),
+        lambda: Adam(evaluations=0),
+    ],
+)
 def test_refuses_parameters_that_cannot_work(make):
     with pytest.raises(ConfigError, match="expected"):
         make()

@@ -30,23 +30,50 @@ NAN = math.nan
 def a_result(finding: Finding | None = None, gates: tuple[GateOutcome, ...] = (), name: str = "model") -> AuditResult:
     rate = RateEstimate(0.123, 0.1, 0.15, 0.009, 9, 1000)
     metrics = Metrics(
-        Estimate(0.812, 0.79, 0.833), {"0.01": rate, "0.001": RateEstimate(NAN, NAN, NAN, NAN, 0, 100, "too few")},
-        Estimate(0.5, 0.4, 0.6), EpsilonBound(1.25, 0.95),
+        Estimate(0.812, 0.79, 0.833),
+        {"0.01": rate, "0.001": RateEstimate(NAN, NAN, NAN, NAN, 0, 100, "too few")},
+        Estimate(0.5, 0.4, 0.6),
+        EpsilonBound(1.25, 0.95),
     )
     gain = Comparison(Difference(0.021, 0.01, 0.032, 0.001), Difference(NAN, NAN, NAN, NAN, "too few"))
     quartiles = tuple(Stratum(q, q + 1, 25, 25, Estimate(0.6 + q / 10, 0.5, 0.9)) for q in range(4))
     attack = AttackReport(
-        "sima", "Rao", 60, (60, 60, 80), (20, 60, 80), 4.0, {}, 3, "cross-fitting", "encoder",
-        {mask: metrics for mask in ("none", "random", "influence", "weighted")}, gain, gain, gain, quartiles,
+        "sima",
+        "Rao",
+        60,
+        (60, 60, 80),
+        (20, 60, 80),
+        4.0,
+        {},
+        3,
+        "cross-fitting",
+        "encoder",
+        {mask: metrics for mask in ("none", "random", "influence", "weighted")},
+        gain,
+        gain,
+        gain,
+        quartiles,
     )
     finding = finding or Finding("medium", "Evidence of leakage (medium): sima/weighted", "sima", "weighted")
     return AuditResult(
-        1, "0.1.0", "2026-01-01T00:00:00+00:00",
-        TargetReport(name, "a" * 32, "unconditional", "epsilon", (4, 8, 8)), DataReport(100, 100, 3, 1, (), "b" * 32),
-        {"confidence": 0.95, "drop": 0.4, "seed": 0, "attack_latents": "encoder", "geometry_latents": "inversion",
-         "influence": "stochastic"},
-        {"device": "cpu", "cores": 2, "torch": "2.13"}, {"scores": 12.0, "loading": 0.1}, (attack,),
-        BlindReport(Estimate(0.5, 0.4, 0.6), "trees"), (Check("duplicates", "warn", "1 [red]picture[/]"),),
+        1,
+        "0.1.0",
+        "2026-01-01T00:00:00+00:00",
+        TargetReport(name, "a" * 32, "unconditional", "epsilon", (4, 8, 8)),
+        DataReport(100, 100, 3, 1, (), "b" * 32),
+        {
+            "confidence": 0.95,
+            "drop": 0.4,
+            "seed": 0,
+            "attack_latents": "encoder",
+            "geometry_latents": "inversion",
+            "influence": "stochastic",
+        },
+        {"device": "cpu", "cores": 2, "torch": "2.13"},
+        {"scores": 12.0, "loading": 0.1},
+        (attack,),
+        BlindReport(Estimate(0.5, 0.4, 0.6), "trees"),
+        (Check("duplicates", "warn", "1 [red]picture[/]"),),
         Verdict("pass", ("no gate was set",), gates, finding),
     )
 
