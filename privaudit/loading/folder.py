@@ -200,8 +200,7 @@ def _load(
         options = {"use_safetensors": True, "output_loading_info": True}
         options["dtype" if library == "transformers" else "torch_dtype"] = dtype
     try:
-        with torch.random.fork_rng(devices=[]):  # without accelerate, weights are drawn before they are read
-            loaded = kind.from_pretrained(folder, subfolder=component, local_files_only=True, **options)
+        loaded = kind.from_pretrained(folder, subfolder=component, local_files_only=True, **options)
     except (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError, SafetensorError) as error:
         raise TargetError(f"cannot load {component} ({name}) of {folder}: {_first_line(error)}; "
                           "only complete safetensors weights are read") from error
