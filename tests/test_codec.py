@@ -40,13 +40,21 @@ FLOATS = st.floats(allow_nan=False, allow_infinity=False)
 INNERS = st.builds(Inner, FLOATS, st.integers(), st.none() | st.text())
 PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers() | FLOATS | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3), max_leaves=8,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
 )
 OUTERS = st.builds(
-    Outer, name=st.text(), flag=st.booleans(), status=st.sampled_from(["pass", "fail", 3]),
-    place=st.text("abc/.", min_size=1).map(Path), pair=st.tuples(st.integers(), FLOATS),
-    parts=st.lists(INNERS, max_size=3).map(tuple), named=st.dictionaries(st.text(), INNERS, max_size=3),
-    free=st.dictionaries(st.text(), PLAIN, max_size=3), inner=st.none() | INNERS, rate=FLOATS,
+    Outer,
+    name=st.text(),
+    flag=st.booleans(),
+    status=st.sampled_from(["pass", "fail", 3]),
+    place=st.text("abc/.", min_size=1).map(Path),
+    pair=st.tuples(st.integers(), FLOATS),
+    parts=st.lists(INNERS, max_size=3).map(tuple),
+    named=st.dictionaries(st.text(), INNERS, max_size=3),
+    free=st.dictionaries(st.text(), PLAIN, max_size=3),
+    inner=st.none() | INNERS,
+    rate=FLOATS,
     more=st.dictionaries(st.text(), st.lists(FLOATS, max_size=3).map(tuple), max_size=3),
 )
 
@@ -67,13 +75,23 @@ def test_round_trips_are_exact_through_text(value: Outer) -> None:
 def test_every_float_keeps_its_bits(value: float) -> None:
     found = decode(Inner, json.loads(json.dumps(encode(Inner(value, 1)), allow_nan=False))).value
     assert type(found) is float
-    assert math.isnan(found) if math.isnan(value) else (found, math.copysign(1, found)) == (
-        value, math.copysign(1, value))
+    assert (
+        math.isnan(found) if math.isnan(value) else (found, math.copysign(1, found)) == (value, math.copysign(1, value))
+    )
 
 
 def test_nan_is_null_and_comes_back_at_any_depth() -> None:
-    value = Outer("n", False, 3, Path(), (1, math.nan), (Inner(math.nan, 1),), {"k": Inner(math.nan, 2)}, {},
-                  more={"m": (1.0, math.nan)})
+    value = Outer(
+        "n",
+        False,
+        3,
+        Path(),
+        (1, math.nan),
+        (Inner(math.nan, 1),),
+        {"k": Inner(math.nan, 2)},
+        {},
+        more={"m": (1.0, math.nan)},
+    )
     plain = encode(value)
     assert plain["pair"] == [1, None]
     assert (plain["parts"][0]["value"], plain["rate"], plain["more"]) == (None, None, {"m": [1.0, None]})
@@ -123,8 +141,10 @@ def test_values_without_an_exact_form_are_refused(value: object) -> None:
         ({"pair": [1.5, 1.0]}, r"expected int at report.pair\[0\], got 1.5"),
         ({"pair": [1, "x"]}, r"expected a number at report.pair\[1\], got 'x'"),
         ({"pair": [1, True]}, r"expected a number at report.pair\[1\], got True"),
-        ({"parts": [{"value": 1.0, "level": 2}, {"value": 1.0}]},
-         r"expected the key level at report.parts\[1\], found value"),
+        (
+            {"parts": [{"value": 1.0, "level": 2}, {"value": 1.0}]},
+            r"expected the key level at report.parts\[1\], found value",
+        ),
         ({"parts": [{}]}, r"expected the key value at report.parts\[0\], found none"),
         ({"parts": [7]}, r"expected an object at report.parts\[0\], got int"),
         ({"named": [1]}, "expected an object at report.named, got list"),

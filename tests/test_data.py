@@ -64,8 +64,13 @@ def test_rgb_keeps_its_pixels(tmp_path: Path) -> None:
 def test_exif_orientation_turns_the_image_upright(tmp_path: Path, orientation: int, suffix: str) -> None:
     # What a viewer shows for each orientation, in numpy: the stored rows and columns are what the tag says.
     upright = {
-        1: lambda a: a, 2: lambda a: a[:, ::-1], 3: lambda a: a[::-1, ::-1], 4: lambda a: a[::-1],
-        5: lambda a: a.swapaxes(0, 1), 6: lambda a: np.rot90(a, -1), 7: lambda a: np.rot90(a, 2).swapaxes(0, 1),
+        1: lambda a: a,
+        2: lambda a: a[:, ::-1],
+        3: lambda a: a[::-1, ::-1],
+        4: lambda a: a[::-1],
+        5: lambda a: a.swapaxes(0, 1),
+        6: lambda a: np.rot90(a, -1),
+        7: lambda a: np.rot90(a, 2).swapaxes(0, 1),
         8: lambda a: np.rot90(a, 1),
     }[orientation]
     blocks = np.kron(np.arange(12, dtype=np.uint8).reshape(3, 4) * 20, np.ones((8, 8), np.uint8))
@@ -242,9 +247,7 @@ def test_small_images_are_enlarged(tmp_path: Path) -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(
-    size=st.tuples(st.integers(1, 40), st.integers(1, 40)), wanted=st.tuples(st.integers(1, 16), st.integers(1, 16))
-)
+@given(size=st.tuples(st.integers(1, 40), st.integers(1, 40)), wanted=st.tuples(st.integers(1, 16), st.integers(1, 16)))
 def test_any_size_becomes_the_wanted_one(
     tmp_path_factory: pytest.TempPathFactory, size: tuple[int, int], wanted: tuple[int, int]
 ) -> None:
@@ -257,8 +260,10 @@ def test_any_size_becomes_the_wanted_one(
 
 def test_ids_are_those_of_the_pixels_in_any_lossless_format(tmp_path: Path) -> None:
     paths = [
-        save(tmp_path / "one.png", picture()), save(tmp_path / "two.PNG", picture(), compress_level=0),
-        save(tmp_path / "other" / "three.webp", picture(), lossless=True), save(tmp_path / "four.bmp", picture()),
+        save(tmp_path / "one.png", picture()),
+        save(tmp_path / "two.PNG", picture(), compress_level=0),
+        save(tmp_path / "other" / "three.webp", picture(), lossless=True),
+        save(tmp_path / "four.bmp", picture()),
         save(tmp_path / "five.tif", picture()),
     ]
     ids = {sample_id(read_pixels(path, SIZE)) for path in paths}
@@ -433,9 +438,12 @@ def test_parquet_with_the_path_as_index(folder: Path) -> None:
 
 def test_nan_and_empty_cells_are_none(folder: Path) -> None:
     (folder / "set.jsonl").write_text('{"path": "a.png", "caption": NaN, "group": ""}\n\n{"path": "b.png"}\n')
-    pd.DataFrame({"path": ["a.png", "b.png"], "caption": [np.nan, None], "group": pd.array([None, 1], dtype="Int64")}
-                 ).to_parquet(folder / "set.parquet")
-    (folder / "set.csv").write_text('path,caption,group\na.png,,\nb.png\n')
+    pd.DataFrame({
+        "path": ["a.png", "b.png"],
+        "caption": [np.nan, None],
+        "group": pd.array([None, 1], dtype="Int64"),
+    }).to_parquet(folder / "set.parquet")
+    (folder / "set.csv").write_text("path,caption,group\na.png,,\nb.png\n")
     for name in ("set.jsonl", "set.parquet", "set.csv"):
         found = read_set(folder / name, SIZE)
         assert {(s.caption, s.label) for s in found.samples} == {(None, None)}
@@ -476,7 +484,8 @@ def test_a_file_named_twice_is_a_duplicate_and_a_missing_one_is_skipped(folder: 
     found = read_set(write_manifest(folder / "set.csv", rows), SIZE)
     assert (names(found), found.duplicates) == (["a.png"], 1)
     assert [(s.path.name, s.reason.split(":")[1].strip()) for s in found.skipped] == [
-        ("gone.png", "FileNotFoundError"), ("sub", "IsADirectoryError"),
+        ("gone.png", "FileNotFoundError"),
+        ("sub", "IsADirectoryError"),
     ]
 
 
@@ -486,8 +495,11 @@ def test_a_file_named_twice_is_a_duplicate_and_a_missing_one_is_skipped(folder: 
         ("a.csv", "file,caption\na.png,x\n", r"expected a column 'path' in the manifest .*, found: file, caption"),
         ("a.csv", "", "expected a column 'path' in the manifest .*, found: none"),
         ("a.csv", "path\n", "expected images in the manifest .*, but it has no rows below its header"),
-        ("a.csv", "path,caption\na.png,a cat, sitting\nb.png,a dog, running\n",
-         "cannot read the manifest .*: line 2 has more fields than the header; put text that holds commas in quotes"),
+        (
+            "a.csv",
+            "path,caption\na.png,a cat, sitting\nb.png,a dog, running\n",
+            "cannot read the manifest .*: line 2 has more fields than the header; put text that holds commas in quotes",
+        ),
         ("a.csv", 'path,caption\na.png,"cat\n', "cannot read the manifest .*: unexpected end of data"),
         ("a.csv", b"path,caption\na.png,caf\xe9\n", "cannot read the manifest .*'utf-8' codec"),
         ("a.csv", "path,caption\na.png,x\n,y\n", "expected a path in every row of the manifest .*, but row 2 has none"),
@@ -557,8 +569,10 @@ def test_split_hash_ignores_the_order_and_sees_the_sides() -> None:
     base = AuditData(samples_of("a", "b"), samples_of("c", "d")).split_hash
     assert AuditData(samples_of("b", "a"), samples_of("d", "c")).split_hash == base
     others = [
-        AuditData(samples_of("c", "d"), samples_of("a", "b")), AuditData(samples_of("a"), samples_of("c", "d")),
-        AuditData(samples_of("a", "b", "c"), samples_of("d")), AuditData(samples_of("a", "b"), samples_of("c", "e")),
+        AuditData(samples_of("c", "d"), samples_of("a", "b")),
+        AuditData(samples_of("a"), samples_of("c", "d")),
+        AuditData(samples_of("a", "b", "c"), samples_of("d")),
+        AuditData(samples_of("a", "b"), samples_of("c", "e")),
     ]
     assert len({base, *(data.split_hash for data in others)}) == 5
 

@@ -34,9 +34,17 @@ def test_an_image_has_its_noise_in_any_batch(
 
 def test_each_of_seed_id_and_purpose_changes_it() -> None:
     arguments = [
-        (0, "a", "noise", 50, 0), (1, "a", "noise", 50, 0), (0, "b", "noise", 50, 0), (0, "a", "probe", 50, 0),
-        (0, "a", "noise", 51, 0), (0, "a", "noise", 50, 1), (0, "a", "noise", 5, 0), (0, "a", "noise", "50"),
-        (0, "a"), (-1, "a"), (0, "an", "oise"),
+        (0, "a", "noise", 50, 0),
+        (1, "a", "noise", 50, 0),
+        (0, "b", "noise", 50, 0),
+        (0, "a", "probe", 50, 0),
+        (0, "a", "noise", 51, 0),
+        (0, "a", "noise", 50, 1),
+        (0, "a", "noise", 5, 0),
+        (0, "a", "noise", "50"),
+        (0, "a"),
+        (-1, "a"),
+        (0, "an", "oise"),
     ]
     drawn = [normal_for(seed, [key], SHAPE, *purpose) for seed, key, *purpose in arguments]
     distinct = {tuple(values.flatten().tolist()) for values in drawn}

@@ -26,9 +26,7 @@ def build_autoencoder(recipe: LabRecipe) -> AutoencoderKL:
         )
 
 
-def train_autoencoder(
-    images: Tensor, recipe: LabRecipe, stage: Stage, on_step: OnStep | None = None
-) -> AutoencoderKL:
+def train_autoencoder(images: Tensor, recipe: LabRecipe, stage: Stage, on_step: OnStep | None = None) -> AutoencoderKL:
     """Train on squared error and KL, with the eight symmetries of the square as augmentation.
 
     The loss is ||D(z) - x||^2 + kl_weight * KL(q(z|x) || N(0, I)), z ~ q(z|x), both summed over an image

@@ -33,7 +33,11 @@ def build_denoiser(recipe: LabRecipe) -> UNet2DModel:
 def build_schedule(recipe: LabRecipe) -> DDPMScheduler:
     """DDPM's linear schedule of 1000 levels (Ho et al. 2020, arXiv:2006.11239)."""
     return DDPMScheduler(
-        num_train_timesteps=1000, beta_start=1e-4, beta_end=0.02, beta_schedule="linear", clip_sample=False,
+        num_train_timesteps=1000,
+        beta_start=1e-4,
+        beta_end=0.02,
+        beta_schedule="linear",
+        clip_sample=False,
         prediction_type=recipe.prediction_type,
     )
 

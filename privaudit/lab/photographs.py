@@ -83,8 +83,10 @@ def unpack(place: Callable[[Crop], Path | None], folder: Path = FOLDER) -> int:
             pixels = cut_sheet(np.asarray(sheet.convert("RGB")), len(own))
         for crop, values in zip(own, pixels, strict=True):
             if sample_id(values) != crop.id:
-                raise DataError(f"the shipped crop {crop.name} does not decode to its recorded pixels; "
-                                "reinstall privaudit, and Pillow with WebP support")
+                raise DataError(
+                    f"the shipped crop {crop.name} does not decode to its recorded pixels; "
+                    "reinstall privaudit, and Pillow with WebP support"
+                )
             path = place(crop)
             if path is not None:
                 path.parent.mkdir(parents=True, exist_ok=True)

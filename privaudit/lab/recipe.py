@@ -63,7 +63,8 @@ class LabRecipe:
         others = {"seed", "warmup", "ema_decay", "flip", "prediction_type", "kl_weight"}
         positive = {part.name for part in fields(self)} - others
         problems = [
-            f"expected {name} > 0, got {getattr(self, name)}" for name in sorted(positive)
+            f"expected {name} > 0, got {getattr(self, name)}"
+            for name in sorted(positive)
             if not 0 < getattr(self, name) < math.inf
         ]
         for name, multiple in (("resolution", 8), ("autoencoder_width", 8), ("denoiser_width", 32)):

@@ -99,8 +99,9 @@ def run_stage(
     for step in range(start, steps):
         loss = float(train_step(step))
         if loss != loss or loss in (float("inf"), float("-inf")):
-            raise NonFiniteError(f"expected a finite loss, got {loss} at step {step} of the {stage.name}; "
-                                 "lower its learning rate")
+            raise NonFiniteError(
+                f"expected a finite loss, got {loss} at step {step} of the {stage.name}; lower its learning rate"
+            )
         losses.append(loss)
         if on_step is not None:
             on_step(stage.name, step + 1, steps, loss)

@@ -95,8 +95,13 @@ def train_target(
         _save(folder, autoencoder, denoiser, recipe, half=half)
 
     denoiser = train_denoiser(
-        pixels(split.members), autoencoder, recipe, stage("denoiser"), on_step,
-        snapshots, lambda step, model: save(out / "snapshots" / str(step), model),
+        pixels(split.members),
+        autoencoder,
+        recipe,
+        stage("denoiser"),
+        on_step,
+        snapshots,
+        lambda step, model: save(out / "snapshots" / str(step), model),
     )
     save(out, denoiser)
     record = out / "lab.json"
@@ -117,8 +122,10 @@ def _claim(out: Path, recipe: LabRecipe, split: Split) -> None:
             if name not in RESUMABLE and earlier.get(name) != wanted[name]
         ]
         if recipe.denoiser_steps < earlier["denoiser_steps"]:
-            problems.append(f"{out} holds a training of {earlier['denoiser_steps']} denoiser_steps, "
-                            f"more than {recipe.denoiser_steps}")
+            problems.append(
+                f"{out} holds a training of {earlier['denoiser_steps']} denoiser_steps, "
+                f"more than {recipe.denoiser_steps}"
+            )
         if saved.get("images", images) != images:  # else the manifests would name images it was not trained on
             problems.append(f"{out} holds a training on other images")
         if problems:

@@ -32,9 +32,7 @@ class ClipConditioner:
         distinct = sorted(set(texts))
         config: Any = self.encoder.config
         length = min(self.tokenizer.model_max_length, config.max_position_embeddings)
-        tokens = self.tokenizer(
-            distinct, padding="max_length", max_length=length, truncation=True, return_tensors="pt"
-        )
+        tokens = self.tokenizer(distinct, padding="max_length", max_length=length, truncation=True, return_tensors="pt")
         with torch.no_grad():
             hidden: Tensor = self.encoder(tokens.input_ids.to(self.device))[0].float()
         place = {text: row for row, text in enumerate(distinct)}

@@ -7,8 +7,17 @@ from PIL import Image
 from privaudit.lab.recipe import LabRecipe
 
 TINY = {
-    "members": 8, "heldout": 6, "resolution": 16, "latent_channels": 2, "autoencoder_width": 8, "autoencoder_steps": 4,
-    "autoencoder_batch": 5, "denoiser_width": 32, "denoiser_steps": 6, "denoiser_batch": 5, "warmup": 2,
+    "members": 8,
+    "heldout": 6,
+    "resolution": 16,
+    "latent_channels": 2,
+    "autoencoder_width": 8,
+    "autoencoder_steps": 4,
+    "autoencoder_batch": 5,
+    "denoiser_width": 32,
+    "denoiser_steps": 6,
+    "denoiser_batch": 5,
+    "warmup": 2,
     "ema_decay": 0.5,
 }
 

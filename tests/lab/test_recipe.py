@@ -14,14 +14,29 @@ def test_the_defaults_are_a_recipe() -> None:
 def test_every_problem_is_named_at_once() -> None:
     with pytest.raises(ConfigError) as caught:
         LabRecipe(
-            members=0, heldout=-1, resolution=20, autoencoder_width=12, denoiser_width=33, denoiser_rate=math.nan,
-            ema_decay=1.0, kl_weight=-1.0, warmup=-1, prediction_type="sample", seed=-1,
+            members=0,
+            heldout=-1,
+            resolution=20,
+            autoencoder_width=12,
+            denoiser_width=33,
+            denoiser_rate=math.nan,
+            ema_decay=1.0,
+            kl_weight=-1.0,
+            warmup=-1,
+            prediction_type="sample",
+            seed=-1,
         )
     assert set(caught.value.problems) == {
-        "expected members > 0, got 0", "expected heldout > 0, got -1", "expected denoiser_rate > 0, got nan",
-        "expected resolution to be a multiple of 8, got 20", "expected autoencoder_width to be a multiple of 8, got 12",
-        "expected denoiser_width to be a multiple of 32, got 33", "expected 0 <= ema_decay < 1, got 1.0",
-        "expected kl_weight >= 0, got -1.0", "expected warmup >= 0, got -1", "expected 0 <= seed < 2**32, got -1",
+        "expected members > 0, got 0",
+        "expected heldout > 0, got -1",
+        "expected denoiser_rate > 0, got nan",
+        "expected resolution to be a multiple of 8, got 20",
+        "expected autoencoder_width to be a multiple of 8, got 12",
+        "expected denoiser_width to be a multiple of 32, got 33",
+        "expected 0 <= ema_decay < 1, got 1.0",
+        "expected kl_weight >= 0, got -1.0",
+        "expected warmup >= 0, got -1",
+        "expected 0 <= seed < 2**32, got -1",
         "expected prediction_type epsilon or v_prediction, got sample",
     }
 

@@ -37,15 +37,20 @@ def test_sets_are_disjoint_complete_and_of_the_same_mix(sizes: dict, data: st.Da
 def test_shares_are_exact_where_they_can_be() -> None:
     split = split_samples(samples_of({"city": 60, "night": 30, "cat": 10}), 50, 30, 0)
     shares = [Counter(s.path.parent.name for s in part) for part in (split.members, split.heldout, split.auxiliary)]
-    assert shares == [{"city": 30, "night": 15, "cat": 5}, {"city": 18, "night": 9, "cat": 3},
-                      {"city": 12, "night": 6, "cat": 2}]
+    assert shares == [
+        {"city": 30, "night": 15, "cat": 5},
+        {"city": 18, "night": 9, "cat": 3},
+        {"city": 12, "night": 6, "cat": 2},
+    ]
 
 
 def test_the_seed_decides_and_the_place_of_the_folder_does_not() -> None:
     samples = samples_of({"city": 40, "night": 20})
     moved = [Sample(sample.id, "/elsewhere" / sample.path) for sample in samples]
-    ids = [{sample.id for sample in split_samples(given, 20, 20, seed).members}
-           for given, seed in ((samples, 0), (moved, 0), (samples, 1))]
+    ids = [
+        {sample.id for sample in split_samples(given, 20, 20, seed).members}
+        for given, seed in ((samples, 0), (moved, 0), (samples, 1))
+    ]
     assert ids[0] == ids[1]
     assert ids[0] != ids[2]
 

@@ -38,7 +38,8 @@ def copy(trained: Trained, tmp_path: Path) -> Path:
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
     return {
-        f"{part}.{name}": value for part in ("vqvae", "unet")
+        f"{part}.{name}": value
+        for part in ("vqvae", "unet")
         for name, value in load_file(folder / part / "diffusion_pytorch_model.safetensors").items()
     }
 
@@ -103,8 +104,9 @@ def test_training_is_seeded_and_leaves_the_global_generator_alone(
     assert {value.dtype for value in half.values()} == {torch.float16}
     assert equal({name: value.half() for name, value in full.items()}, half)
     assert {value.dtype for value in weights(again.folder / "snapshots" / "1").values()} == {torch.float16}
-    scales = {json.loads((out.folder / "vqvae" / "config.json").read_text())["scaling_factor"]
-              for out in (trained, again)}
+    scales = {
+        json.loads((out.folder / "vqvae" / "config.json").read_text())["scaling_factor"] for out in (trained, again)
+    }
     assert len(scales) == 1
     assert load_target(again.folder, device="cpu").decode(torch.zeros(1, 2, 4, 4)).dtype == torch.float32
     assert not equal(weights(train_target(images, tmp_path / "other", recipe(seed=1)).folder), full)
@@ -265,7 +267,9 @@ def test_flip_trains_on_mirror_images(recipe: Recipe, tmp_path: Path, monkeypatc
     monkeypatch.setattr(AutoencoderKL, "encode", watched)
     mirrored = parameters(train(recipe(flip=True), tmp_path / "flip", images_))
     assert [bool(torch.equal(part, view)) for part, view in zip(seen, (images_, images_.flip(-1)), strict=True)] == [
-        True, True]
+        True,
+        True,
+    ]
     seen.clear()
     plain = parameters(train(recipe(), tmp_path / "plain", images_))
     assert len(seen) == 1

@@ -24,14 +24,21 @@ from diffusers import (
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 SCHEDULERS = {
-    "ddpm": DDPMScheduler, "ddim": DDIMScheduler, "pndm": PNDMScheduler, "euler": EulerDiscreteScheduler,
+    "ddpm": DDPMScheduler,
+    "ddim": DDIMScheduler,
+    "pndm": PNDMScheduler,
+    "euler": EulerDiscreteScheduler,
 }
 
 
 def tiny_autoencoder(kind: type = AutoencoderKL, **changes: Any) -> torch.nn.Module:
     parameters = {
-        "down_block_types": ["DownEncoderBlock2D"] * 2, "up_block_types": ["UpDecoderBlock2D"] * 2,
-        "block_out_channels": [8, 8], "latent_channels": 4, "norm_num_groups": 4, "sample_size": 16,
+        "down_block_types": ["DownEncoderBlock2D"] * 2,
+        "up_block_types": ["UpDecoderBlock2D"] * 2,
+        "block_out_channels": [8, 8],
+        "latent_channels": 4,
+        "norm_num_groups": 4,
+        "sample_size": 16,
         "scaling_factor": 0.5,
     }
     if kind is VQModel:
@@ -41,19 +48,31 @@ def tiny_autoencoder(kind: type = AutoencoderKL, **changes: Any) -> torch.nn.Mod
 
 def tiny_unet(**changes: Any) -> UNet2DModel:
     parameters = {
-        "sample_size": 8, "in_channels": 4, "out_channels": 4, "block_out_channels": [8, 8], "layers_per_block": 1,
-        "down_block_types": ["DownBlock2D", "DownBlock2D"], "up_block_types": ["UpBlock2D", "UpBlock2D"],
-        "norm_num_groups": 4, "add_attention": False,
+        "sample_size": 8,
+        "in_channels": 4,
+        "out_channels": 4,
+        "block_out_channels": [8, 8],
+        "layers_per_block": 1,
+        "down_block_types": ["DownBlock2D", "DownBlock2D"],
+        "up_block_types": ["UpBlock2D", "UpBlock2D"],
+        "norm_num_groups": 4,
+        "add_attention": False,
     }
     return UNet2DModel(**(parameters | changes))
 
 
 def tiny_conditional_unet(**changes: Any) -> UNet2DConditionModel:
     parameters = {
-        "sample_size": 8, "in_channels": 4, "out_channels": 4, "block_out_channels": [8, 8], "layers_per_block": 1,
+        "sample_size": 8,
+        "in_channels": 4,
+        "out_channels": 4,
+        "block_out_channels": [8, 8],
+        "layers_per_block": 1,
         "down_block_types": ["DownBlock2D", "CrossAttnDownBlock2D"],
         "up_block_types": ["CrossAttnUpBlock2D", "UpBlock2D"],
-        "norm_num_groups": 4, "cross_attention_dim": 16, "attention_head_dim": 4,
+        "norm_num_groups": 4,
+        "cross_attention_dim": 16,
+        "attention_head_dim": 4,
     }
     return UNet2DConditionModel(**(parameters | changes))
 
@@ -69,22 +88,38 @@ def tiny_tokenizer(folder: Path) -> CLIPTokenizer:
 
 
 def tiny_text_encoder(vocabulary: int) -> CLIPTextModel:
-    return CLIPTextModel(CLIPTextConfig(
-        vocab_size=vocabulary, hidden_size=16, intermediate_size=32, num_hidden_layers=2, num_attention_heads=2,
-        max_position_embeddings=12, bos_token_id=vocabulary - 2, eos_token_id=vocabulary - 1,
-        pad_token_id=vocabulary - 1,
-    ))
+    return CLIPTextModel(
+        CLIPTextConfig(
+            vocab_size=vocabulary,
+            hidden_size=16,
+            intermediate_size=32,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            max_position_embeddings=12,
+            bos_token_id=vocabulary - 2,
+            eos_token_id=vocabulary - 1,
+            pad_token_id=vocabulary - 1,
+        )
+    )
 
 
 def save_ldm(
-    folder: Path, *, scheduler: str = "ddpm", kind: type = AutoencoderKL, half: bool = False,
-    autoencoder: dict | None = None, unet: dict | None = None, schedule: dict | None = None, seed: int = 0,
+    folder: Path,
+    *,
+    scheduler: str = "ddpm",
+    kind: type = AutoencoderKL,
+    half: bool = False,
+    autoencoder: dict | None = None,
+    unet: dict | None = None,
+    schedule: dict | None = None,
+    seed: int = 0,
 ) -> Path:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         channels = {"in_channels": 3, "out_channels": 3} if kind is VQModel else {}
         pipeline = LDMPipeline(
-            vqvae=tiny_autoencoder(kind, **(autoencoder or {})), unet=tiny_unet(**(channels | (unet or {}))),
+            vqvae=tiny_autoencoder(kind, **(autoencoder or {})),
+            unet=tiny_unet(**(channels | (unet or {}))),
             scheduler=SCHEDULERS[scheduler](**(schedule or {})),
         )
     if half:
@@ -98,10 +133,14 @@ def save_sd(folder: Path, scratch: Path, *, unet: dict | None = None, **schedule
         torch.manual_seed(0)
         tokenizer = tiny_tokenizer(scratch)
         pipeline = StableDiffusionPipeline(
-            vae=tiny_autoencoder(), text_encoder=tiny_text_encoder(len(tokenizer)), tokenizer=tokenizer,
+            vae=tiny_autoencoder(),
+            text_encoder=tiny_text_encoder(len(tokenizer)),
+            tokenizer=tokenizer,
             unet=tiny_conditional_unet(**(unet or {})),
             scheduler=DDIMScheduler(beta_schedule="scaled_linear", clip_sample=False, steps_offset=1, **schedule),
-            safety_checker=None, feature_extractor=None, requires_safety_checker=False,
+            safety_checker=None,
+            feature_extractor=None,
+            requires_safety_checker=False,
         )
     pipeline.save_pretrained(folder, safe_serialization=True)
     return folder

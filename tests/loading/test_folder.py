@@ -189,8 +189,9 @@ def test_noise_follows_from_what_the_network_predicts(make_ldm: Make, kind: str)
     # diffusers' own reading of each head: the clean latent that one step implies, then the noise beside it
     scheduler.config.clip_sample = False
     clean = scheduler.step(output, level, noisy).pred_original_sample
-    torch.testing.assert_close(target.predict_noise(noisy, level, None), (noisy - alpha * clean) / sigma,
-                               rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(
+        target.predict_noise(noisy, level, None), (noisy - alpha * clean) / sigma, rtol=1e-4, atol=1e-5
+    )
 
 
 def test_prediction_depends_on_the_level_and_not_on_the_batch(target: Target) -> None:
@@ -304,7 +305,8 @@ def test_sixteen_bits(make_ldm: Make, dtype: str, upcast: bool) -> None:
     images = normal(2, 3, 16, 16)
     latents = reference.encode(images)
     for found, wanted in (
-        (target.encode(images), latents), (target.decode(latents), reference.decode(latents)),
+        (target.encode(images), latents),
+        (target.decode(latents), reference.decode(latents)),
         (target.predict_noise(latents, 50, None), reference.predict_noise(latents, 50, None)),
     ):
         assert found.dtype == torch.float32
@@ -313,7 +315,10 @@ def test_sixteen_bits(make_ldm: Make, dtype: str, upcast: bool) -> None:
 
 def test_device_and_dtype_names(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [resolve_dtype(name) for name in ("auto", "float32", "bfloat16", "float16")] == [
-        torch.float32, torch.float32, torch.bfloat16, torch.float16,
+        torch.float32,
+        torch.float32,
+        torch.bfloat16,
+        torch.float16,
     ]
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
@@ -345,10 +350,13 @@ def test_cuda_agrees_with_the_cpu(sd_master: Path, conditional: Target) -> None:
     images = normal(2, 3, 16, 16)
     latents, condition = conditional.encode(images), conditional.condition(["cat", None])
     pairs = (
-        (target.encode(images), latents), (target.decode(latents), conditional.decode(latents)),
+        (target.encode(images), latents),
+        (target.decode(latents), conditional.decode(latents)),
         (target.condition(["cat", None]), condition),
-        (target.predict_noise(latents, 50, target.condition(["cat", None])),
-         conditional.predict_noise(latents, 50, condition)),
+        (
+            target.predict_noise(latents, 50, target.condition(["cat", None])),
+            conditional.predict_noise(latents, 50, condition),
+        ),
     )
     for found, wanted in pairs:
         assert found.device.type == "cuda"
@@ -377,8 +385,12 @@ def test_a_changed_weight_changes_the_hash(ldm: Path, part: str) -> None:
 
 @pytest.mark.parametrize(
     ("path", "changes"),
-    [("scheduler/scheduler_config.json", {"beta_end": 0.03}), ("vqvae/config.json", {"scaling_factor": 0.25}),
-     ("unet/config.json", {"note": 1}), ("model_index.json", {"note": 1})],
+    [
+        ("scheduler/scheduler_config.json", {"beta_end": 0.03}),
+        ("vqvae/config.json", {"scaling_factor": 0.25}),
+        ("unet/config.json", {"note": 1}),
+        ("model_index.json", {"note": 1}),
+    ],
 )
 def test_a_changed_configuration_changes_the_hash(ldm: Path, edit_json: Edit, path: str, changes: dict) -> None:
     before = hash_folder(ldm)
@@ -486,9 +498,7 @@ def test_broken_model_index(ldm: Path, content: str, message: str) -> None:
         ("vqvae", ["transformers", "VQModel"], r"got transformers\.VQModel; code inside"),
     ],
 )
-def test_components_that_are_not_read(
-    ldm: Path, edit_json: Edit, component: str, entry: object, message: str
-) -> None:
+def test_components_that_are_not_read(ldm: Path, edit_json: Edit, component: str, entry: object, message: str) -> None:
     (ldm / "my_code.py").write_text("raise SystemExit('code of the folder was run')")
     edit_json(ldm / "model_index.json", **{component: entry})
     with pytest.raises(TargetError, match=message):
@@ -639,8 +649,12 @@ def test_a_tokenizer_without_words(sd: Path) -> None:
 
 def test_a_tokenizer_with_more_words_than_the_encoder(sd: Path, make_sd: Make) -> None:
     weights = sd / "text_encoder" / "model.safetensors"
-    edit_weights(weights, lambda parts: parts.update({
-        name: value[:40].clone() for name, value in parts.items() if name.endswith("token_embedding.weight")}))
+    edit_weights(
+        weights,
+        lambda parts: parts.update({
+            name: value[:40].clone() for name, value in parts.items() if name.endswith("token_embedding.weight")
+        }),
+    )
     config = sd / "text_encoder" / "config.json"
     config.write_text(json.dumps(json.loads(config.read_text()) | {"vocab_size": 40}))
     with pytest.raises(TargetError, match="expected at most 40 words, which the text encoder of .* a tokenizer of"):

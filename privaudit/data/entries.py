@@ -1,0 +1,150 @@
+"""What images a folder or a manifest names, with their captions, groups and labels."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from privaudit.errors import DataError
+
+IMAGE_SUFFIXES = frozenset({
+    ".png",
+    ".jpg",
+    ".jpeg",
+    ".jfif",
+    ".webp",
+    ".avif",
+    ".bmp",
+    ".gif",
+    ".tif",
+    ".tiff",
+    ".ppm",
+    ".pgm",
+})
+MANIFEST_SUFFIXES = frozenset({".csv", ".jsonl", ".ndjson", ".parquet"})
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One image as its folder or manifest names it; not looked at yet.
+
+    Attributes:
+        path: Of the image.
+        caption: From the manifest.
+        group: From the manifest.
+        label: The manifest's ``id``.
+    """
+
+    path: Path
+    caption: str | None = None
+    group: str | None = None
+    label: str | None = None
+
+
+def list_entries(source: Path) -> list[Entry]:
+    """List the images of a folder (recursively, sorted by path) or the rows of a manifest.
+
+    Args:
+        source: A folder, or a CSV, JSON lines or Parquet file with a column ``path``.
+
+    Returns:
+        One entry an image; none of them has been opened.
+
+    Raises:
+        DataError: The path is missing or the manifest is malformed.
+    """
+    if source.is_dir():
+        return [Entry(path) for path in _image_files(source)]
+    if not source.exists():
+        raise DataError(f"expected a folder of images or a manifest, but {source} does not exist")
+    if source.suffix.lower() in MANIFEST_SUFFIXES:
+        return _read_manifest(source)
+    kinds = " ".join(sorted(MANIFEST_SUFFIXES))
+    raise DataError(f"expected a folder of images or a manifest ({kinds}), got the file {source}")
+
+
+def _image_files(folder: Path) -> Iterable[Path]:
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in IMAGE_SUFFIXES
+        and path.is_file()
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    )
+
+
+def _read_manifest(source: Path) -> list[Entry]:
+    read = {".csv": _read_csv, ".parquet": _read_parquet}.get(source.suffix.lower(), _read_json_lines)
+    try:
+        columns, rows = read(source)
+    except (ValueError, OSError, csv.Error) as error:
+        raise DataError(f"cannot read the manifest {source}: {' '.join(str(error).split())}") from error
+    if "path" not in columns:
+        found = ", ".join(columns) or "none"
+        raise DataError(f"expected a column 'path' in the manifest {source}, found: {found}")
+    entries = []
+    for number, row in enumerate(rows, start=1):
+        texts = {}
+        for column in ("path", "caption", "group", "id"):
+            value = row.get(column)
+            if isinstance(value, (list, dict, bytes)):
+                raise DataError(
+                    f"expected text in {column} of row {number} of the manifest {source}, got {type(value).__name__}"
+                )
+            texts[column] = _text(value)
+        if texts["path"] is None:
+            raise DataError(f"expected a path in every row of the manifest {source}, but row {number} has none")
+        entries.append(Entry(source.parent / texts["path"], texts["caption"], texts["group"], texts["id"]))
+    return entries
+
+
+_Table = tuple[Sequence[str], Iterable[Mapping[str, Any]]]
+"""Column names and rows. Not through pandas, whose missing values turn the other ids into floats."""
+
+
+def _read_csv(source: Path) -> _Table:
+    with source.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.DictReader(file, skipinitialspace=True, strict=True)
+        reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]
+        rows = []
+        for row in reader:
+            if any(row.pop(None, ())):  # DictReader's key for fields beyond the header
+                raise ValueError(
+                    f"line {reader.line_num} has more fields than the header; put text that holds commas in quotes"
+                )
+            rows.append(row)
+        return list(reader.fieldnames), rows
+
+
+def _read_json_lines(source: Path) -> _Table:
+    rows = []
+    for number, line in enumerate(source.read_text(encoding="utf-8-sig").split("\n"), start=1):
+        if line.strip():
+            try:
+                row = json.loads(line)
+            except ValueError as error:
+                raise ValueError(f"line {number} is not JSON: {error}") from error
+            if not isinstance(row, dict):
+                raise ValueError(f"expected an object in line {number}, got {type(row).__name__}")
+            rows.append(row)
+    return list(dict.fromkeys(key for row in rows for key in row)), rows
+
+
+def _read_parquet(source: Path) -> _Table:
+    from pyarrow import parquet
+
+    table = parquet.ParquetFile(source).read()
+    return list(table.column_names), table.to_pylist()
+
+
+def _text(value: object) -> str | None:
+    if value is None or value == "" or (isinstance(value, float) and math.isnan(value)):
+        return None
+    if isinstance(value, float) and value.is_integer():  # a whole number beside a missing one, as pandas stores it
+        return str(int(value))
+    return str(value)

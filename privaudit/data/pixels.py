@@ -1,0 +1,96 @@
+"""An image file becomes the pixels that a training script would have seen, and an id that is their hash."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ExifTags, Image
+
+from privaudit.errors import DataError
+
+UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What undoes each EXIF orientation."""
+
+
+def sample_id(pixels: NDArray[np.uint8]) -> str:
+    """Hash the preprocessed pixels of an image.
+
+    Args:
+        pixels: ``(height, width, 3)``, uint8.
+
+    Returns:
+        The first 32 hexadecimal digits of a SHA-256 over shape and pixels.
+    """
+    header = "x".join(map(str, pixels.shape)).encode()
+    return hashlib.sha256(header + b"\0" + np.ascontiguousarray(pixels).tobytes()).hexdigest()[:32]
+
+
+def read_pixels(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Decode an image the way training scripts of diffusion models do.
+
+    EXIF orientation is applied; 16-bit gray is scaled to 8; palette, CMYK and gray become RGB; alpha is
+    dropped, as ``Image.convert("RGB")`` does in the diffusers training scripts. The shorter side is
+    resized (Lanczos) and the centre is cropped; an image of the right size keeps its pixels. Of an
+    animation or a stack of pages, the first is read.
+
+    Args:
+        path: An image file that Pillow reads.
+        size: Height and width of the result.
+
+    Returns:
+        ``(height, width, 3)``, uint8.
+
+    Raises:
+        DataError: The file cannot be decoded; the message says why.
+    """
+    try:
+        with Image.open(path) as opened:
+            image = _to_rgb(_upright(opened))
+    except DataError:
+        raise
+    except Exception as error:  # Pillow's parsers raise what they stumble on: struct.error, KeyError, ...
+        reason = f"not a readable image: {type(error).__name__}: {error}"
+        raise DataError(reason.replace("\n", " ")) from error
+    return np.asarray(_resize_and_crop(image, size), dtype=np.uint8)
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    # Not ImageOps.exif_transpose: it writes the tags back, which fails for photographs with one odd tag.
+    image.load()
+    turn = UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    return image if turn is None else image.transpose(turn)
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    image.info.pop("transparency", None)  # dropped anyway; Pillow warns about it for each palette image
+    if image.mode.startswith("I"):  # 16-bit gray; convert("RGB") would clip it to white
+        values = np.asarray(image).astype(np.int64)
+        if values.min() < 0 or values.max() > 65535:
+            raise DataError("not a readable image: expected 8 or 16 bits a channel, got 32; convert it first")
+        return Image.fromarray((values / 257.0).round().astype(np.uint8)).convert("RGB")
+    if image.mode == "F":
+        raise DataError("not a readable image: expected 8 or 16 bits a channel, got floats; convert it first")
+    return image.convert("RGB")
+
+
+def _resize_and_crop(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    height, width = size
+    if (image.height, image.width) == size:
+        return image
+    scale = max(height / image.height, width / image.width)
+    resized = (max(width, round(image.width * scale)), max(height, round(image.height * scale)))
+    if resized != image.size:
+        image = image.resize(resized, Image.Resampling.LANCZOS)
+    left, top = (image.width - width) // 2, (image.height - height) // 2
+    return image.crop((left, top, left + width, top + height))
