@@ -128,6 +128,5 @@ class TestEndToEnd:
         assert report["data"]["members"] == report["data"]["nonmembers"] == 1100
         masks = report["attacks"][0]["masks"]
         assert 0.65 < masks["none"]["auroc"]["value"] < 0.92
-        assert report["attacks"][0]["influence_vs_none"]["auroc_delta"]["value"] > 0
         quartiles = [stratum["auroc"]["value"] for stratum in report["attacks"][0]["distortion_quartiles"]]
         assert quartiles[3] > quartiles[0], "the second paper's first finding"

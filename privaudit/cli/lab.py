@@ -24,7 +24,7 @@ def train(
     autoencoder_steps: Annotated[int, typer.Option(help="Steps of the autoencoder.")] = 3000,
     denoiser_width: Annotated[int, typer.Option(help="Channels of the denoiser's first stage.")] = 64,
     denoiser_layers: Annotated[int, typer.Option(help="Residual blocks a stage of the denoiser.")] = 1,
-    denoiser_steps: Annotated[int, typer.Option(help="Steps of the denoiser; more of them leak more.")] = 5000,
+    denoiser_steps: Annotated[int, typer.Option(help="Steps of the denoiser; more of them leak more.")] = 4500,
     batch: Annotated[int, typer.Option(help="Latents a step of the denoiser.")] = 64,
     rate: Annotated[float, typer.Option(help="Learning rate of the denoiser.")] = 2e-4,
     ema_decay: Annotated[

@@ -46,7 +46,7 @@ class LabRecipe:
     kl_weight: float = 1e-4
     denoiser_width: int = 64
     denoiser_layers: int = 1
-    denoiser_steps: int = 5000
+    denoiser_steps: int = 4500
     denoiser_batch: int = 64
     denoiser_rate: float = 2e-4
     warmup: int = 100
