@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import sys
@@ -23,14 +24,11 @@ def images(tmp_path_factory):
     return unpack_demo_images(tmp_path_factory.mktemp("demo"))
 
 
-def first(source: Path, folder: Path, start: int, stop: int) -> Path:
-    """A copy of some images, taken evenly over the photographs."""
+def draw(source: Path, folder: Path, start: int, stop: int) -> Path:
+    """A copy of some images in an order of their own: neighbours in a photograph would tell the sets apart."""
     folder.mkdir()
-    by_source: dict[str, list[Path]] = {}
-    for path in sorted(source.iterdir()):
-        by_source.setdefault(path.name.split("-")[0], []).append(path)
-    dealt = sorted((rank / len(paths), path) for paths in by_source.values() for rank, path in enumerate(paths))
-    for _, path in dealt[start:stop]:
+    shuffled = sorted(source.iterdir(), key=lambda path: hashlib.sha256(path.name.encode()).hexdigest())
+    for path in shuffled[start:stop]:
         shutil.copy(path, folder)
     return folder
 
@@ -75,8 +73,8 @@ class TestEndToEnd:
     LEVEL = "sima:levels=100"
 
     def test_a_target_that_leaks_is_found(self, images, tmp_path, capsys, monkeypatch):
-        members = first(images.members, tmp_path / "members", 0, 300)
-        others = first(images.nonmembers, tmp_path / "others", 0, 300)
+        members = draw(images.members, tmp_path / "members", 0, 300)
+        others = draw(images.nonmembers, tmp_path / "others", 0, 300)
         report = scan(
             capsys,
             monkeypatch,
@@ -99,8 +97,8 @@ class TestEndToEnd:
         assert (report["verdict"]["status"], report["exit_code"]) == ("fail", 1)
 
     def test_the_same_target_with_two_heldout_sets_is_not(self, images, tmp_path, capsys, monkeypatch):
-        one = first(images.nonmembers, tmp_path / "one", 0, 300)
-        two = first(images.nonmembers, tmp_path / "two", 300, 600)
+        one = draw(images.nonmembers, tmp_path / "one", 0, 300)
+        two = draw(images.nonmembers, tmp_path / "two", 300, 600)
         report = scan(
             capsys,
             monkeypatch,
