@@ -236,20 +236,24 @@ def _find(evaluation: Evaluation, pairs: Mapping[Pair, str], failed: Sequence[st
             "unclear",
             "Whether the model leaks cannot be told: no attack was scored on at least 2 members and 2 non-members",
         )
-    alpha = 1.0 - evaluation.confidence
-    # Some attack is significant by Holm's method exactly if the smallest p is at most alpha / m.
-    corrected = min(1.0, min(p_values.values()) * len(p_values))
-    if corrected > alpha:
+    # Two tests a pair, Bonferroni over all: the AUROC sees leakage that is spread over the images, the bound
+    # on epsilon (at thresholds fixed on other folds, so exact) leakage of a few images at low FPR.
+    alpha, tests = 1.0 - evaluation.confidence, 2 * len(p_values)
+    error = alpha / tests
+    significant = [
+        pair
+        for pair, p in p_values.items()
+        if p <= error or bound(evaluation, pairs[pair], "epsilon", None, error) > 0.0
+    ]
+    if not significant:
+        corrected = min(1.0, min(p_values.values()) * tests)
         upper = max(evaluation.metrics[pairs[pair]].auroc.hi for pair in p_values)
         return Finding(
             "none",
-            f"No evidence of leakage: no attack ranks members above non-members beyond chance "
-            f"(corrected p = {corrected:.2g}). That does not exclude leakage: AUROCs up to "
-            f"{upper:.2f} agree with these images",
+            "No evidence of leakage: no attack ranks members above non-members beyond "
+            f"chance (corrected p = {corrected:.2g}). That does not exclude leakage: "
+            f"AUROCs up to {upper:.2f} agree with these images",
         )
-    error = alpha / len(p_values)
-    # Quote only what is significant by itself: a large rate beside an insignificant AUROC is luck.
-    significant = [pair for pair, p in p_values.items() if p <= error]
     rates = {pair: bound(evaluation, pairs[pair], "tpr", 0.01, error) for pair in significant}
     rates = {pair: rate for pair, rate in rates.items() if not np.isnan(rate)}
     areas = {pair: bound(evaluation, pairs[pair], "auroc", None, error) for pair in significant}
@@ -261,10 +265,13 @@ def _find(evaluation: Evaluation, pairs: Mapping[Pair, str], failed: Sequence[st
         level = "high"
     elif limits[best] >= levels["medium"]:
         level = "medium"
+    corrected = min(1.0, p_values[best] * tests)
+    surety = f"corrected p = {corrected:.2g}" if corrected <= alpha else "at thresholds fixed on other images"
     return Finding(
         level,
         f"Evidence of leakage ({level}): {'/'.join(best)} ranks members above non-members, "
-        f"{_in_numbers(evaluation.metrics[pairs[best]])} (corrected p = {corrected:.2g})",
+        f"{_in_numbers(evaluation.metrics[pairs[best]])} ({surety})",
+        *best,
     )
 
 

@@ -52,10 +52,8 @@ def print_report(result: AuditResult, folder: Path, console: Console | None = No
 def _headline(result: AuditResult) -> Panel:
     finding, verdict = result.verdict.finding, result.verdict
     colour = COLOURS[finding.level]
-    lines = [Text(HEADLINES[finding.level], style=f"bold {colour}"), Text(finding.statement)]
-    meaning = _meaning(result)
-    if meaning:
-        lines.append(Text(meaning))
+    texts = [_meaning(result), finding.statement]
+    lines = [Text(HEADLINES[finding.level], style=f"bold {colour}"), *(Text(text) for text in texts if text)]
     for gate in verdict.gates:
         lines.append(Text(f"gate {gate.gate}: {gate.status.upper()}. {gate.detail}"))
     if not verdict.gates:
@@ -73,8 +71,8 @@ def _meaning(result: AuditResult) -> str:
     if math.isnan(rate.lo):
         return ""
     return (
-        f"In plain words: with 1 false alarm per 100 unseen images, it recognises {100 * rate.value:.1f} of 100 "
-        f"training images (95 % interval {100 * rate.lo:.1f} to {100 * rate.hi:.1f}); guessing would recognise 1."
+        f"An attacker who accuses 1 of 100 unseen images wrongly recognises {100 * rate.value:.1f} of 100 training "
+        f"images (95 % interval {100 * rate.lo:.1f} to {100 * rate.hi:.1f}); guessing would recognise 1."
     )
 
 

@@ -148,4 +148,27 @@ def test_without_leakage_few_audits_fail() -> None:
         verdicts.append((decide(evaluation, names, gates=gates[:1]), decide(evaluation, names, gates=gates)))
     assert sum(first.status == "fail" for first, _ in verdicts) <= 19
     assert sum(every.status == "fail" for _, every in verdicts) <= 19
+    assert sum(every.finding.level != "none" for _, every in verdicts) <= 19
     assert sum(first.finding.level != "none" for first, _ in verdicts) <= 19
+
+
+def test_a_few_images_that_leak_completely_are_found_without_any_auroc() -> None:
+    generator = np.random.default_rng(3)
+    member = np.arange(1000) < 500
+    scores = generator.normal(size=1000)
+    scores[:60] += 10
+    scores[60:500] -= 0.35
+    evaluation = evaluate({"sima": scores}, member, np.arange(1000) % 5, replicates=300)
+    assert evaluation.metrics["sima"].auroc.lo < 0.5 < evaluation.metrics["sima"].auroc.hi
+    finding = decide(evaluation, {("sima", "none"): "sima"}).finding
+    assert (finding.level, finding.attack, finding.mask) == ("medium", "sima", "none")
+    assert "at thresholds fixed on other images" in finding.statement
+
+
+def test_the_finding_quotes_a_score_that_is_significant_by_itself() -> None:
+    for seed in range(5):
+        evaluation, names = run({("a", "none"): 0.6, ("b", "none"): 0.05, ("c", "none"): 0.0}, seed=seed)
+        finding = decide(evaluation, names).finding
+        assert finding.attack is not None
+        assert evaluation.p_above_chance[names[finding.attack, "none"]] <= 0.05 / 6
+    assert decide(*CLEAN).finding.attack is None

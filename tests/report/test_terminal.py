@@ -92,7 +92,7 @@ def test_says_what_was_found_and_how_sure_first():
     text = printed(a_result())
     assert "LEAK FOUND: MEDIUM" in text.splitlines()[1]
     wanted = (
-        "with 1 false alarm per 100 unseen images, it recognises 12.3 of 100 training images "
+        "An attacker who accuses 1 of 100 unseen images wrongly recognises 12.3 of 100 training images "
         "(95 % interval 10.0 to 15.0); guessing would recognise 1."
     )
     assert wanted in flat(text)
@@ -132,7 +132,7 @@ def test_wide_terminals_show_epsilon():
 def test_headlines(level, headline):
     text = printed(a_result(Finding(level, "statement")))
     assert headline in text
-    assert "In plain words" not in text, "nothing is claimed without a quoted attack"
+    assert "An attacker" not in text, "nothing is claimed without a quoted attack"
 
 
 def test_gates_are_shown_with_their_reason():
