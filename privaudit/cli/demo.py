@@ -2,61 +2,35 @@
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
+from typing import Any, get_type_hints
 
 import typer
 
-from privaudit.cli import options
-from privaudit.cli.scan import run_scan
+from privaudit.cli.scan import scan
+
+FILLED_IN = ("target", "members", "nonmembers")
+"""What `demo` passes to `scan` itself; every other option of `scan` is an option of `demo`."""
 
 
-def demo(
-    out: options.Out = None,
-    attack: options.Attacks = None,
-    drop: options.Drop = 0.4,
-    geometry_latents: options.GeometryLatents = "inversion",
-    attack_latents: options.AttackLatents = "encoder",
-    device: options.Device = "auto",
-    dtype: options.Dtype = "auto",
-    batch_size: options.BatchSize = "auto",
-    seed: options.Seed = 0,
-    fail_on: options.FailOn = None,
-    inconclusive: options.Inconclusive = "error",
-    exit_zero: options.ExitZero = False,
-    strict: options.Strict = False,
-    fresh: options.Fresh = False,
-    as_json: options.AsJson = False,
-    quiet: options.Quiet = False,
-    config: options.Config = None,
-) -> None:
+def demo(**chosen: Any) -> None:  # noqa: ANN401 - scan's own types, see below
     """Scan the small model that ships with privaudit, whose members are known."""
-    del config  # its callback has turned the file into defaults
     from privaudit.lab.demo_target import TARGET, unpack_demo_images
 
-    out = out or Path("privaudit-runs/demo")
-    images = unpack_demo_images(out / "images")
-    if not quiet:
+    chosen["out"] = chosen["out"] or Path("privaudit-runs/demo")
+    images = unpack_demo_images(chosen["out"] / "images")
+    if not chosen["quiet"]:
         typer.echo(f"privaudit scan {TARGET} --members {images.members} --nonmembers {images.nonmembers}", err=True)
-    run_scan(
-        {
-            "target": str(TARGET),
-            "members": images.members,
-            "nonmembers": images.nonmembers,
-            "out": out,
-            "attacks": tuple(attack or ()),
-            "drop": drop,
-            "geometry_latents": geometry_latents,
-            "attack_latents": attack_latents,
-            "device": device,
-            "dtype": dtype,
-            "batch_size": batch_size,
-            "seed": seed,
-            "fail_on": tuple(fail_on or ()),
-            "strict": strict,
-            "fresh": fresh,
-        },
-        inconclusive=inconclusive,
-        exit_zero=exit_zero,
-        as_json=as_json,
-        quiet=quiet,
-    )
+    scan(target=str(TARGET), members=images.members, nonmembers=images.nonmembers, **chosen)
+
+
+def _take_options_of_scan() -> None:
+    own = inspect.signature(scan, eval_str=True)
+    kept = [parameter for name, parameter in own.parameters.items() if name not in FILLED_IN]
+    hints = get_type_hints(scan, include_extras=True)
+    demo.__signature__ = own.replace(parameters=kept)  # type: ignore[attr-defined]
+    demo.__annotations__ = {name: hint for name, hint in hints.items() if name not in FILLED_IN}
+
+
+_take_options_of_scan()

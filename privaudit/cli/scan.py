@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Literal, cast
 
 import typer
 
@@ -36,57 +36,36 @@ def scan(
 ) -> None:
     """Audit a model: can its members be told from images that it never saw?"""
     del config  # its callback has turned the file into defaults
-    run_scan(
-        {
-            "target": target,
-            "members": members,
-            "nonmembers": nonmembers,
-            "out": out or Path("privaudit-runs") / Path(target).name,
-            "attacks": tuple(attack or ()),
-            "drop": drop,
-            "geometry_latents": geometry_latents,
-            "attack_latents": attack_latents,
-            "device": device,
-            "dtype": dtype,
-            "batch_size": batch_size,
-            "seed": seed,
-            "fail_on": tuple(fail_on or ()),
-            "strict": strict,
-            "fresh": fresh,
-        },
-        inconclusive=inconclusive,
-        exit_zero=exit_zero,
-        as_json=as_json,
-        quiet=quiet,
-    )
-
-
-def run_scan(values: dict[str, Any], *, inconclusive: str, exit_zero: bool, as_json: bool, quiet: bool) -> None:
-    """Run the audit, print its report, and exit with the verdict's code.
-
-    Args:
-        values: Fields of `AuditOptions`, ``batch_size`` as text.
-        inconclusive: What an inconclusive gate exits as.
-        exit_zero: Exit 0 whatever the gates say.
-        as_json: Print the JSON report instead of the summary.
-        quiet: No progress.
-
-    Raises:
-        ConfigError: ``inconclusive`` or ``batch_size`` is not known.
-        typer.Exit: Always, with the code.
-    """
+    problems = []
     if inconclusive not in ("pass", "fail", "error"):
-        raise ConfigError([f"expected --inconclusive pass, fail or error, got {inconclusive}"])
-    size = str(values["batch_size"])
-    if size != "auto" and not size.isdigit():
-        raise ConfigError([f"expected --batch-size auto or a number, got {size}"])
+        problems.append(f"expected --inconclusive pass, fail or error, got {inconclusive}")
+    if batch_size != "auto" and not batch_size.isdigit():
+        problems.append(f"expected --batch-size auto or a number, got {batch_size}")
+    if problems:
+        raise ConfigError(problems)
 
     from privaudit.auditing import run_audit
     from privaudit.evaluation.verdict import exit_code
-    from privaudit.options import AuditOptions
+    from privaudit.options import AuditOptions, LatentSource
     from privaudit.report.terminal import print_report
 
-    chosen = AuditOptions(**{**values, "batch_size": None if size == "auto" else int(size)})
+    chosen = AuditOptions(
+        target=target,
+        members=members,
+        nonmembers=nonmembers,
+        out=out or Path("privaudit-runs") / Path(target).resolve().name,
+        attacks=tuple(attack or ()),
+        drop=drop,
+        geometry_latents=cast("LatentSource", geometry_latents),  # AuditOptions checks it
+        attack_latents=cast("LatentSource", attack_latents),
+        device=device,
+        dtype=dtype,
+        batch_size=None if batch_size == "auto" else int(batch_size),
+        seed=seed,
+        fail_on=tuple(fail_on or ()),
+        strict=strict,
+        fresh=fresh,
+    )
     with StageProgress(quiet=quiet) as progress:
         result = run_audit(chosen, progress)
     if as_json:

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 import pytest
 from models import save_small_pipeline, write_images
+from typer.main import get_command
 
 from privaudit import __version__
-from privaudit.cli import main
+from privaudit.cli import app, main
 from privaudit.result import AuditResult
 
 
@@ -231,3 +232,10 @@ def test_lab_train_then_scan(privaudit, tmp_path):
     scanned = privaudit(*command[1:], "--attack", "sima:levels=20", "--out", tmp_path / "run", "--device", "cpu")
     assert scanned.returncode == 0, scanned.stderr
     assert AuditResult.load(tmp_path / "run").data.members == 10
+
+
+def test_the_demo_takes_every_option_of_scan():
+    commands = get_command(app).commands
+    options = {name: {p.name for p in commands[name].params} for name in ("scan", "demo")}
+    assert options["scan"] - options["demo"] == {"target", "members", "nonmembers"}
+    assert options["demo"] < options["scan"]
