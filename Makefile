@@ -19,6 +19,7 @@ lint: .venv/installed-dev
 	$(PYTHON) -m venv .venv
 
 .venv/installed: pyproject.toml constraints.txt | .venv/bin/python
+	@echo "installing into .venv; torch is large, this takes a minute or more"
 	$(INSTALL) -e .
 	@touch $@
 

@@ -32,7 +32,7 @@ from privaudit.evaluation import (
 )
 from privaudit.evaluation.verdict import TESTED_MASKS
 from privaudit.geometry import MASKS
-from privaudit.measure import Measured
+from privaudit.measure import Measured, OnProgress
 from privaudit.options import AuditOptions
 from privaudit.result import AttackReport, BlindReport
 
@@ -60,7 +60,25 @@ class Assessment:
     scores: pd.DataFrame
 
 
-def assess(measured: Measured, data: AuditData, attacks: Sequence[Attack], options: AuditOptions) -> Assessment:
+def fold_images(data: AuditData, options: AuditOptions) -> NDArray[np.int64]:
+    """Deal the images into the folds of the cross-fitting, groups kept together; raises if there are too few."""
+    samples = data.samples
+    return assign_folds(
+        [s.id for s in samples],
+        np.arange(len(samples)) < len(data.members),
+        [s.group for s in samples],
+        folds=options.folds,
+        seed=options.seed,
+    )
+
+
+def assess(
+    measured: Measured,
+    data: AuditData,
+    attacks: Sequence[Attack],
+    options: AuditOptions,
+    on_progress: OnProgress = lambda stage, done, total: None,
+) -> Assessment:
     """Choose levels by cross-fitting, compute metrics and comparisons, judge.
 
     The level of an attack is chosen on its unmasked score and used for every mask, so a mask is compared
@@ -71,15 +89,16 @@ def assess(measured: Measured, data: AuditData, attacks: Sequence[Attack], optio
         data: The images, in the same order.
         attacks: In the order of the report.
         options: Of the audit.
+        on_progress: Called after the blind baseline, the bootstrap, and each attack's report.
 
     Returns:
         Everything that a result needs beside provenance.
     """
     samples = data.samples
     is_member = np.arange(len(samples)) < len(data.members)
-    folds = assign_folds(
-        [s.id for s in samples], is_member, [s.group for s in samples], folds=options.folds, seed=options.seed
-    )
+    folds = fold_images(data, options)
+    steps = 2 + len(attacks)
+    on_progress("evaluation", 0, steps)
     choices = {
         attack.name: cross_fit(measured.scores[attack.name, "none"], attack.levels, is_member, folds)
         for attack in attacks
@@ -93,6 +112,7 @@ def assess(measured: Measured, data: AuditData, attacks: Sequence[Attack], optio
     }
     gates = parse_gates(options.fail_on)
     blind = blind_scores(measured.features, is_member, folds, seed=options.seed)
+    on_progress("evaluation", 1, steps)
     evaluation = evaluate(
         {**scores, BLIND: blind},
         is_member,
@@ -102,6 +122,8 @@ def assess(measured: Measured, data: AuditData, attacks: Sequence[Attack], optio
         confidence=options.confidence,
         seed=options.seed,
     )
+
+    on_progress("evaluation", 2, steps)
 
     def report(attack: Attack) -> AttackReport:
         choice, none = choices[attack.name], f"{attack.name}/none"
@@ -143,9 +165,14 @@ def assess(measured: Measured, data: AuditData, attacks: Sequence[Attack], optio
         _duplicate_check(data),
         _skipped_check(data),
         _convergence_check(measured),
+        Check("non-finite values", "ok", "every score is a finite number; a run with another one stops and names it"),
     )
+    reports = []
+    for done, attack in enumerate(attacks, start=3):
+        reports.append(report(attack))
+        on_progress("evaluation", done, steps)
     return Assessment(
-        attacks=tuple(report(attack) for attack in attacks),
+        attacks=tuple(reports),
         blind=BlindReport(
             auroc=evaluation.metrics[BLIND].auroc,
             method="gradient-boosted trees on pixel, colour and frequency statistics, out of fold",
@@ -200,10 +227,10 @@ def _skipped_check(data: AuditData) -> Check:
 
 def _convergence_check(measured: Measured) -> Check:
     if np.isnan(measured.tolerance):
-        return Check("inversion", "ok", "not used: geometry and attack are taken at the encoder's latents")
+        return Check("convergence", "ok", "inversion not used: geometry and attack are taken at the encoder's latents")
     share = float((measured.residual <= measured.tolerance).mean())
     detail = (
         f"{share:.0%} of the images reached a relative residual of {measured.tolerance:g} "
         f"(median {float(np.median(measured.residual)):.2g})"
     )
-    return Check("inversion", "ok" if share >= LEAST_CONVERGED else "warn", detail)
+    return Check("convergence", "ok" if share >= LEAST_CONVERGED else "warn", detail)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import platform
-import shutil
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,12 +16,11 @@ import pandas as pd
 import torch
 
 import privaudit
-from privaudit.assess import assess
+from privaudit.assess import assess, fold_images
 from privaudit.attacks import Attack, parse_attacks
 from privaudit.codec import encode
 from privaudit.data import AuditData, read_set, separate
-from privaudit.errors import ConfigError
-from privaudit.evaluation import parse_gates
+from privaudit.errors import ConfigError, DataError
 from privaudit.loading import load_target
 from privaudit.measure import Measured, OnProgress, measure
 from privaudit.options import AuditOptions
@@ -30,6 +30,7 @@ from privaudit.target import Target
 
 STAGES = ("latents", "influence", "scores")
 """Folders of a run that hold its cache."""
+RESULTS = ("report.json", "samples.parquet", "scores/scores.parquet")
 
 
 def run_audit(options: AuditOptions, on_progress: OnProgress | None = None) -> AuditResult:
@@ -53,20 +54,20 @@ def run_audit(options: AuditOptions, on_progress: OnProgress | None = None) -> A
         NonFiniteError: The model gives NaN or infinity; names the images.
     """
     progress = on_progress or (lambda stage, done, total: None)
-    attacks = _check(options)
+    attacks = parse_attacks(options.attacks)
+    _check_paths(options)
+    _prepare(options)
     started = time.perf_counter()
     target = load_target(options.target, device=options.device, dtype=options.dtype)
     loaded = time.perf_counter()
     _check_levels(attacks, target)
     data = _read(options, target, progress)
+    fold_images(data, options)  # too few images or groups for cross-fitting: better now than after hours
     read = time.perf_counter()
-    _prepare(options)
     write_text(options.out / "run.json", _run_record(options, target, data))
     measured = measure(target, data.samples, attacks, options, progress)
     begun = time.perf_counter()
-    progress("evaluation", 0, 1)
-    assessment = assess(measured, data, attacks, options)
-    progress("evaluation", 1, 1)
+    assessment = assess(measured, data, attacks, options, progress)
     seconds = {
         "loading": loaded - started,
         "images": read - loaded,
@@ -111,20 +112,15 @@ def audit(
     return run_audit(replace(options, **choices))  # type: ignore[arg-type]
 
 
-def _check(options: AuditOptions) -> tuple[Attack, ...]:
-    problems: list[str] = []
-    attacks: tuple[Attack, ...] = ()
-    try:
-        attacks = parse_attacks(options.attacks)
-    except ConfigError as error:
-        problems.extend(error.problems)
-    try:
-        parse_gates(options.fail_on)
-    except ConfigError as error:
-        problems.extend(error.problems)
+def _check_paths(options: AuditOptions) -> None:
+    """Before a model of gigabytes is loaded."""
+    problems = [
+        f"expected {name} at {source}, but it does not exist"
+        for name, source in (("members", options.members), ("nonmembers", options.nonmembers))
+        if not source.exists()
+    ]
     if problems:
-        raise ConfigError(problems)
-    return attacks
+        raise DataError("; ".join(problems))
 
 
 def _check_levels(attacks: tuple[Attack, ...], target: Target) -> None:
@@ -150,21 +146,24 @@ def _read(options: AuditOptions, target: Target, progress: OnProgress) -> AuditD
 
 
 def _prepare(options: AuditOptions) -> None:
-    if options.fresh:
-        for stage in STAGES:
-            shutil.rmtree(options.out / stage, ignore_errors=True)
+    """Make the run folder, without the results of an earlier run: a failed one must not leave its report behind."""
     try:
         options.out.mkdir(parents=True, exist_ok=True)
+        for name in RESULTS:
+            (options.out / name).unlink(missing_ok=True)
+        if options.fresh:  # only what a run has written: the folder may hold files of the user's
+            for stage in STAGES:
+                for shard in (options.out / stage).glob("*.safetensors"):
+                    shard.unlink()
     except OSError as error:
         raise ConfigError([f"expected a run folder that can be written, got {options.out}: {error}"]) from error
 
 
 def _run_record(options: AuditOptions, target: Target, data: AuditData) -> str:
-    import json
-
     record = {
         "privaudit_version": privaudit.__version__,
         "config": _describe_options(options),
+        "config_hash": hashlib.sha256(json.dumps(_describe_options(options), sort_keys=True).encode()).hexdigest()[:16],
         "target": encode(_describe_target(target)),
         "split_hash": data.split_hash,
         "hardware": _describe_hardware(target),

@@ -149,7 +149,7 @@ class _Stages:
         def compute(batch: Sequence[Sample]) -> Tensors:
             points = latents[[place[sample.id] for sample in batch]].to(self.target.device)
             if self.options.influence == "exact":
-                return {"influence": exact_influence(self.target.decode, points, _ids(batch))}
+                return {"influence": exact_influence(self.target.decode, points, _ids(batch), chunk=self.batcher.size)}
             return {
                 "influence": stochastic_influence(
                     self.target.decode,

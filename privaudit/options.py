@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+from privaudit.attacks import parse_attacks
 from privaudit.errors import ConfigError
+from privaudit.evaluation import parse_gates
+from privaudit.inversion import make_solver
 
 LatentSource = Literal["encoder", "inversion"]
 
@@ -84,6 +88,25 @@ class AuditOptions:
             problems.append(f"expected a batch size >= 1 or auto, got {self.batch_size}")
         if not 0.5 < self.confidence < 1:
             problems.append(f"expected 0.5 < confidence < 1, got {self.confidence}")
+        elif self.replicates * (1 - self.confidence) < 2:
+            needed = round(2 / (1 - self.confidence))
+            problems.append(f"expected at least {needed} replicates for this confidence, got {self.replicates}")
+        if not 0 <= self.seed < 2**32:
+            problems.append(f"expected 0 <= seed < 2^32, got {self.seed}")
+        parsers: tuple[tuple[str, Callable[[Any], object]], ...] = (
+            ("attacks", parse_attacks),
+            ("fail_on", parse_gates),
+            ("solver", make_solver),
+        )
+        for name, parse in parsers:
+            value = getattr(self, name)
+            if isinstance(value, str) and name != "solver":
+                problems.append(f"expected a tuple of texts for {name}, got the text {value!r}")
+                continue
+            try:
+                parse(value)
+            except ConfigError as error:
+                problems.extend(error.problems)
         if problems:
             raise ConfigError(problems)
 

@@ -13,8 +13,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+
+import privaudit
+
+FORMAT = 1
+"""Raised whenever the code that fills a shard changes what it holds; a new version of the package does it too."""
 
 
 def shard_key(config: Mapping[str, Any], sample_ids: Sequence[str]) -> str:
@@ -27,13 +33,17 @@ def shard_key(config: Mapping[str, Any], sample_ids: Sequence[str]) -> str:
     Returns:
         16 hexadecimal digits.
     """
-    text = json.dumps([dict(config), list(sample_ids)], sort_keys=True, default=str)
+    code = {"privaudit": privaudit.__version__, "format": FORMAT}
+    text = json.dumps([code, dict(config), list(sample_ids)], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def read_shard(path: Path) -> dict[str, Tensor] | None:
-    """Read a shard, or None where there is none."""
-    return load_file(path) if path.is_file() else None
+    """Read a shard, or None where there is none that can be read: a damaged one is computed again."""
+    try:
+        return load_file(path) if path.is_file() else None
+    except SafetensorError:
+        return None
 
 
 def write_shard(path: Path, tensors: Mapping[str, Tensor]) -> None:

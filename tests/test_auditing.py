@@ -251,8 +251,11 @@ class TestErrors:
                 influence="no",
                 geometry_latents="x",
                 attack_latents="y",
+                seed=-1,
+                solver="newton",
+                attacks="sima",
             )
-        assert len(error.value.problems) == 9
+        assert len(error.value.problems) == 12
 
     def test_a_run_folder_that_cannot_be_made(self, options, tmp_path):
         (tmp_path / "file").write_text("")

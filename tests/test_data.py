@@ -614,3 +614,12 @@ def test_a_file_that_went_away_is_named(folder: Path, spoil: Callable[[Path], ob
     spoil(folder / "b.png")
     with pytest.raises(DataError, match=r"b\.png changed while it was being audited: not a readable image"):
         load_images(samples, SIZE)
+
+
+def test_linked_folders_are_read_and_loops_end(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    Image.new("RGB", (16, 16), (1, 2, 3)).save(tmp_path / "real" / "a.png")
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "linked").symlink_to(tmp_path / "real")
+    (tmp_path / "set" / "loop").symlink_to(tmp_path / "set")
+    assert [sample.path.name for sample in read_set(tmp_path / "set", (16, 16)).samples] == ["a.png"]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from PIL import Image
 
 from privaudit.cli import main
 from privaudit.data import read_set
@@ -67,6 +68,15 @@ class TestShippedFiles:
         before = path.stat().st_mtime_ns
         unpack_demo_images(images.members.parent)
         assert path.stat().st_mtime_ns == before
+
+    def test_images_of_another_version_are_replaced(self, images, tmp_path):
+        folder = tmp_path / "images"
+        unpack_demo_images(folder)
+        (folder / ".complete").write_text("another split")
+        next((folder / "members").iterdir()).unlink()
+        Image.new("RGB", (32, 32)).save(folder / "members" / "stranger.png")
+        found = unpack_demo_images(folder)
+        assert {path.name for path in found.members.iterdir()} == {path.name for path in images.members.iterdir()}
 
 
 class TestEndToEnd:

@@ -39,7 +39,9 @@ def part_of(module: str) -> str | None:
 def imports(path: Path) -> set[str]:
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.module:
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} has a relative import, which this test does not follow"
+            assert node.module
             names = (
                 [f"{node.module}.{alias.name}" for alias in node.names] if node.module == "privaudit" else [node.module]
             )

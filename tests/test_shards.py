@@ -6,6 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+import privaudit
 from privaudit import shards
 from privaudit.shards import read_shard, shard_key, write_shard, write_text
 
@@ -73,9 +74,21 @@ def test_an_interrupted_write_leaves_the_old_file_whole(tmp_path: Path, monkeypa
     assert (tmp_path / "a.txt").read_text() == "old"
 
 
-def test_keys_are_short_names_that_never_change() -> None:
-    # A changed hash would orphan every cache, so it is pinned
-    assert shard_key({"solver": "forward", "steps": 10}, ["a", "b"]) == "21727d9e65c8a509"
+def test_keys_are_short_and_change_with_the_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    keys = {shard_key({"solver": "forward", "steps": 10}, ["a", "b"])}
+    monkeypatch.setattr(privaudit, "__version__", "99.0")
+    keys.add(shard_key({"solver": "forward", "steps": 10}, ["a", "b"]))
+    monkeypatch.setattr(shards, "FORMAT", 99)
+    keys.add(shard_key({"solver": "forward", "steps": 10}, ["a", "b"]))
+    assert len(keys) == 3
+    assert {len(key) for key in keys} == {16}
+
+
+def test_a_damaged_shard_counts_as_missing(tmp_path: Path) -> None:
+    path = tmp_path / "a.safetensors"
+    write_shard(path, {"values": torch.ones(100)})
+    path.write_bytes(path.read_bytes()[:-10])
+    assert read_shard(path) is None
 
 
 @given(first=st.tuples(PLAIN, IDS), second=st.tuples(PLAIN, IDS))

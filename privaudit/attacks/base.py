@@ -87,8 +87,8 @@ class Attack(ABC):
             problems.append(f"expected one or more distinct levels for {self.name}, got {self.levels}")
         if any(level < 0 for level in self.levels):
             problems.append(f"expected levels >= 0 for {self.name}, got {self.levels}")
-        if not self.order > 0:
-            problems.append(f"expected order > 0 for {self.name}, got {self.order}")
+        if not 0 < self.order < float("inf"):
+            problems.append(f"expected a finite order > 0 for {self.name}, got {self.order}")
         if problems:
             raise ConfigError(problems)
 

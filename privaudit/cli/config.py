@@ -10,6 +10,7 @@ import typer
 
 from privaudit.errors import ConfigError
 
+LISTS = frozenset({"attack", "fail-on"})
 ONLY_FLAGS = frozenset({"config", "json", "help"})
 
 
@@ -27,6 +28,7 @@ def use_config_file(context: typer.Context, chosen: Path | None) -> Path | None:
         ConfigError: The file is missing, is not TOML, or has keys that the command does not know.
     """
     source, values = _find(chosen)
+    values = {key.replace("_", "-"): value for key, value in values.items()}
     options = {_flag(name): parameter.name for parameter in context.command.params for name in parameter.opts}
     unknown = sorted(set(values) - (set(options) - ONLY_FLAGS))
     # one file serves several commands: what another command knows is no mistake of this one
@@ -36,7 +38,11 @@ def use_config_file(context: typer.Context, chosen: Path | None) -> Path | None:
         raise ConfigError([f"expected options of privaudit in {source}, got {', '.join(unknown)}; known are {known}"])
     context.default_map = {
         **(context.default_map or {}),
-        **{str(options[key]): value for key, value in values.items() if key in options},
+        **{
+            str(options[key]): [value] if key in LISTS and isinstance(value, str) else value
+            for key, value in values.items()
+            if key in options
+        },
     }
     return chosen
 

@@ -48,7 +48,7 @@ def main() -> None:
     """Run the command line and exit: 2 for every error, with one line for those that a user can act on."""
     try:
         app()
-    except PrivauditError as error:
+    except (PrivauditError, OSError) as error:  # a disk that is full, a folder that cannot be written
         typer.echo(f"error: {error}", err=True)
         sys.exit(EXIT_ERROR)
     except Exception:  # a defect of ours: show it whole, but exit as an error and not as a failed gate

@@ -40,7 +40,7 @@ class StageProgress:
         if self._live:
             self._bars.stop()
         if kind is KeyboardInterrupt:
-            self._console.print("interrupted; the same command resumes where it stopped")
+            self._console.print("interrupted; the same command (without --fresh) resumes where it stopped")
 
     def __call__(self, stage: str, done: int, total: int, note: str = "") -> None:
         """Show that ``done`` of ``total`` steps of a stage are done."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from typing import Annotated, Literal, cast
 
@@ -41,36 +43,43 @@ def scan(
         problems.append(f"expected --inconclusive pass, fail or error, got {inconclusive}")
     if batch_size != "auto" and not batch_size.isdigit():
         problems.append(f"expected --batch-size auto or a number, got {batch_size}")
-    if problems:
-        raise ConfigError(problems)
 
     from privaudit.auditing import run_audit
     from privaudit.evaluation.verdict import exit_code
     from privaudit.options import AuditOptions, LatentSource
     from privaudit.report.terminal import print_report
 
-    chosen = AuditOptions(
-        target=target,
-        members=members,
-        nonmembers=nonmembers,
-        out=out or Path("privaudit-runs") / Path(target).resolve().name,
-        attacks=tuple(attack or ()),
-        drop=drop,
-        geometry_latents=cast("LatentSource", geometry_latents),  # AuditOptions checks it
-        attack_latents=cast("LatentSource", attack_latents),
-        device=device,
-        dtype=dtype,
-        batch_size=None if batch_size == "auto" else int(batch_size),
-        seed=seed,
-        fail_on=tuple(fail_on or ()),
-        strict=strict,
-        fresh=fresh,
-    )
+    try:
+        chosen = AuditOptions(
+            target=target,
+            members=members,
+            nonmembers=nonmembers,
+            out=out or Path("privaudit-runs") / Path(target).resolve().name,
+            attacks=tuple(attack or ()),
+            drop=drop,
+            geometry_latents=cast("LatentSource", geometry_latents),  # AuditOptions checks it
+            attack_latents=cast("LatentSource", attack_latents),
+            device=device,
+            dtype=dtype,
+            batch_size=int(batch_size) if batch_size.isdigit() else None,
+            seed=seed,
+            fail_on=tuple(fail_on or ()),
+            strict=strict,
+            fresh=fresh,
+        )
+    except ConfigError as error:
+        raise ConfigError([*problems, *error.problems]) from error
+    if problems:
+        raise ConfigError(problems)
     with StageProgress(quiet=quiet) as progress:
         result = run_audit(chosen, progress)
-    if as_json:
-        typer.echo(result.to_json(), nl=False)
-    else:
-        print_report(result, chosen.out)
+    try:
+        if as_json:
+            sys.stdout.write(result.to_json())
+        else:
+            print_report(result, chosen.out)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader has seen enough; the files are written, and the verdict stands
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     counted_as = cast("Literal['pass', 'fail', 'error']", inconclusive)  # checked above
     raise typer.Exit(exit_code(result.verdict, inconclusive=counted_as, exit_zero=exit_zero))

@@ -153,7 +153,7 @@ def separate(members: SampleSet, nonmembers: SampleSet) -> AuditData:
         nonmembers: Images said not to be.
 
     Returns:
-        Two sets without a picture in common.
+        Two sets without a picture in common, each sorted by id.
 
     Raises:
         DataError: A set has nothing left.
@@ -162,7 +162,8 @@ def separate(members: SampleSet, nonmembers: SampleSet) -> AuditData:
     shared = tuple(s for s in members.samples if s.id in shared_ids)
     parts = []
     for name, part in (("members", members), ("nonmembers", nonmembers)):
-        kept = tuple(s for s in part.samples if s.id not in shared_ids)
+        # by id, so that neither file names nor the order of a manifest decide anything that follows
+        kept = tuple(sorted((s for s in part.samples if s.id not in shared_ids), key=lambda s: s.id))
         if not kept:
             raise DataError(
                 f"expected {name} that are not in the other set, but all {len(part)} of them are; "

@@ -197,8 +197,9 @@ def _judge(
     known = {pair: value for pair, value in mine.items() if not np.isnan(value)}
     if known:
         pair = max(known, key=lambda candidate: known[candidate])
+        corrected = f", corrected for {len(limits)} tests" if side == "lower" else ""
         described = (
-            f"{side} {evaluation.confidence:.0%} limit {known[pair]:.4g} of {'/'.join(pair)} ({len(limits)} tests)"
+            f"{side} limit {known[pair]:.4g} of {'/'.join(pair)} ({evaluation.confidence:.0%} confidence{corrected})"
         )
         if known[pair] > gate.limit:
             return GateOutcome(gate.text, "fail", f"{described} is above {gate.limit:g}")
@@ -266,12 +267,26 @@ def _find(evaluation: Evaluation, pairs: Mapping[Pair, str], failed: Sequence[st
     elif limits[best] >= levels["medium"]:
         level = "medium"
     corrected = min(1.0, p_values[best] * tests)
-    surety = f"corrected p = {corrected:.2g}" if corrected <= alpha else "at thresholds fixed on other images"
+    if corrected <= alpha:
+        shown = f"it ranks members above non-members (corrected p = {corrected:.2g})"
+    else:
+        shown = "it tells some members or non-members for certain, though it does not rank them above chance overall"
     return Finding(
         level,
-        f"Evidence of leakage ({level}): {'/'.join(best)} ranks members above non-members, "
-        f"{_in_numbers(evaluation.metrics[pairs[best]])} ({surety})",
+        f"{_in_images(evaluation, pairs[best], rates.get(best), len(p_values))}Evidence of leakage ({level}) by "
+        f"{'/'.join(best)}: {shown}; {_in_numbers(evaluation.metrics[pairs[best]])}",
         *best,
+    )
+
+
+def _in_images(evaluation: Evaluation, name: str, limit: float | None, compared: int) -> str:
+    """What the rate means, counted in images; nothing where it is not shown to be better than guessing."""
+    rate = evaluation.metrics[name].tpr_at_fpr.get("0.01")
+    if rate is None or limit is None or limit <= 0.01:
+        return ""
+    return (
+        f"An attacker who accuses 1 of 100 unseen images wrongly recognises {100 * rate.value:.1f} of 100 training "
+        f"images (at least {100 * limit:.1f}, corrected for {compared} scores compared); guessing would recognise 1. "
     )
 
 

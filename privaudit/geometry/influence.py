@@ -67,7 +67,10 @@ def stochastic_influence(
 
     def cotangents(shape: torch.Size) -> Iterator[Tensor]:
         for _ in range(probes):
-            yield torch.stack([torch.randn(shape[1:], generator=generator) for generator in generators])
+            yield torch.stack([
+                torch.randn(shape[1:], generator=generator, dtype=torch.float32, device="cpu")
+                for generator in generators
+            ])
 
     total = torch.zeros_like(latents)
     for product in pull_back(decode, latents, cotangents):

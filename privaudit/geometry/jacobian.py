@@ -16,6 +16,8 @@ from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.overrides import TorchFunctionMode
 
+from privaudit.errors import TargetError
+
 Decode = Callable[[Tensor], Tensor]
 
 
@@ -54,9 +56,18 @@ def pushforward(decode: Decode, latents: Tensor, tangents: Tensor) -> Tensor:
 
     Returns:
         ``(n, *image)``.
+
+    Raises:
+        TargetError: The decoder has no forward-mode derivative; that of a `VQModel` has none.
     """
-    with torch.no_grad(), forward_mode():
-        product: Tensor = torch.func.jvp(decode, (latents,), (tangents,))[1]
+    try:
+        with torch.no_grad(), forward_mode():
+            product: Tensor = torch.func.jvp(decode, (latents,), (tangents,))[1]
+    except NotImplementedError as error:
+        raise TargetError(
+            "expected a decoder with forward-mode derivatives, but torch has none for one of its operations; "
+            "take the stochastic influence, which needs reverse mode only"
+        ) from error
     return product.detach()
 
 

@@ -63,7 +63,8 @@ def random_mask(influence: Tensor, sample_ids: Sequence[str], drop: float, seed:
     flat = torch.zeros_like(influence).flatten(1)
     kept = kept_count(flat.shape[1], drop)
     for row, key in zip(flat, sample_ids, strict=True):
-        row[torch.randperm(len(row), generator=generator_for(seed, key, "mask"))[:kept].to(row.device)] = 1.0
+        order = torch.randperm(len(row), generator=generator_for(seed, key, "mask"), device="cpu")
+        row[order[:kept].to(row.device)] = 1.0
     return flat.view_as(influence)
 
 

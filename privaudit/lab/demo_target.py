@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,7 +43,16 @@ def unpack_demo_images(folder: Path) -> DemoImages:
         return None if parent is None else parent / crop.name
 
     complete = folder / ".complete"
-    if not complete.is_file():
+    wanted = hashlib.sha256(SPLIT.read_bytes()).hexdigest()
+    count = int(table["set"].isin(places).sum())
+    if not complete.is_file() or complete.read_text() != wanted or _count_images(found) != count:
+        for parent in places.values():  # of an earlier version, or incomplete
+            for path in parent.glob("*.png"):
+                path.unlink()
         unpack(place)
-        complete.touch()
+        complete.write_text(wanted)
     return found
+
+
+def _count_images(images: DemoImages) -> int:
+    return sum(1 for parent in (images.members, images.nonmembers) for _ in parent.glob("*.png"))

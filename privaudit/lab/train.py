@@ -81,6 +81,7 @@ def train_target(
     found = read_set(images, size, on_image=on_image)
     split = split_samples(found.samples, recipe.members, recipe.heldout, recipe.seed)
     _claim(out, recipe, split)
+    _check_snapshots(out, recipe, snapshots)
     trained = _write_manifests(out, split)
 
     def stage(name: str) -> Stage:
@@ -133,6 +134,19 @@ def _claim(out: Path, recipe: LabRecipe, split: Split) -> None:
     out.mkdir(parents=True, exist_ok=True)
     versions = {"privaudit": privaudit.__version__, "torch": str(torch.__version__)}
     record.write_text(json.dumps({"recipe": asdict(recipe), "images": images, "versions": versions}, indent=2) + "\n")
+
+
+def _check_snapshots(out: Path, recipe: LabRecipe, snapshots: Collection[int]) -> None:
+    losses = out / "training" / "denoiser-loss.csv"
+    trained = len(pd.read_csv(losses)) if losses.is_file() else 0
+    problems = []
+    for step in sorted(snapshots):
+        if not 0 < step <= recipe.denoiser_steps:
+            problems.append(f"expected snapshots from 1 to {recipe.denoiser_steps} denoiser steps, got {step}")
+        elif step <= trained and not (out / "snapshots" / str(step)).is_dir():
+            problems.append(f"expected snapshots after step {trained}, where the training in {out} stands, got {step}")
+    if problems:
+        raise ConfigError(problems)
 
 
 def _hash_split(split: Split) -> str:

@@ -103,9 +103,12 @@ def load_component(folder: Path, index: dict[str, Any], component: str, dtype: t
     options: dict[str, Any] = {}
     if "Tokenizer" not in name:
         options = {"use_safetensors": True, "output_loading_info": True}
-        options["dtype" if library == "transformers" else "torch_dtype"] = dtype
+        if library == "transformers":
+            options["dtype"] = dtype
+        else:  # low_cpu_mem_usage needs accelerate, and diffusers warns at length where it is missing
+            options |= {"torch_dtype": dtype, "low_cpu_mem_usage": False}
     try:
-        with no_progress_bars():
+        with no_progress_bars(), torch.random.fork_rng(devices=[]):  # weights are initialised before they are read
             loaded = kind.from_pretrained(folder, subfolder=component, local_files_only=True, **options)
     except (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError, SafetensorError) as error:
         raise TargetError(

@@ -27,6 +27,9 @@ from privaudit.target import Target, TargetInfo
 
 AUTOENCODERS = ("AutoencoderKL", "VQModel")
 UNETS = ("UNet2DModel", "UNet2DConditionModel")
+COMPONENTS = ("vae", "vqvae", "unet", "scheduler", "text_encoder", "tokenizer")
+"""What is downloaded of a hub repository; checkpoints in one file and safety checkers are not read."""
+VARIANTS = ("*.fp16.*", "*.bf16.*", "*.non_ema.*")
 HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 
 
@@ -113,8 +116,10 @@ def _find_folder(source: str) -> Path:
     from huggingface_hub import snapshot_download
 
     try:
-        patterns = ["*.json", "*.txt", "*.model", "*.safetensors"]
-        return Path(snapshot_download(source, allow_patterns=patterns))
+        wanted = [f"{component}/*.{kind}" for component in COMPONENTS for kind in ("json", "txt", "safetensors")]
+        return Path(
+            snapshot_download(source, allow_patterns=["model_index.json", *wanted], ignore_patterns=list(VARIANTS))
+        )
     except Exception as error:  # the hub client raises a dozen kinds; all mean that there is no folder
         raise TargetError(
             f"expected a folder or a hub id, but {source} is no folder and the hub answered: {first_line(error)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,13 @@ TABLE: dict[str, Any] = {"title_justify": "left", "box": None, "pad_edge": False
 MARKS = {"ok": "[green]ok  [/]", "warn": "[yellow]warn[/]", "fail": "[red]fail[/]"}
 
 
+class _Piped(Console):
+    """A console that lets a closed pipe through; rich would exit with the code of a failed gate."""
+
+    def on_broken_pipe(self) -> None:
+        raise
+
+
 def print_report(result: AuditResult, folder: Path, console: Console | None = None) -> None:
     """Print the summary of a result.
 
@@ -35,7 +43,7 @@ def print_report(result: AuditResult, folder: Path, console: Console | None = No
         folder: The run folder, named at the end.
         console: Standard output by default.
     """
-    out = console or Console(highlight=False)
+    out = console or _Piped(highlight=False)
     out.print(_headline(result))
     out.print()
     out.print(_attack_table(result, out.width))
@@ -52,28 +60,12 @@ def print_report(result: AuditResult, folder: Path, console: Console | None = No
 def _headline(result: AuditResult) -> Panel:
     finding, verdict = result.verdict.finding, result.verdict
     colour = COLOURS[finding.level]
-    texts = [_meaning(result), finding.statement]
-    lines = [Text(HEADLINES[finding.level], style=f"bold {colour}"), *(Text(text) for text in texts if text)]
+    lines = [Text(HEADLINES[finding.level], style=f"bold {colour}"), Text(finding.statement)]
     for gate in verdict.gates:
         lines.append(Text(f"gate {gate.gate}: {gate.status.upper()}. {gate.detail}"))
     if not verdict.gates:
         lines.append(Text("No gate was set (--fail-on), so the exit code is 0.", style="dim"))
     return Panel(Group(*lines), title=f"privaudit: {escape(Path(result.target.id).name)}", border_style=colour)
-
-
-def _meaning(result: AuditResult) -> str:
-    """What the attack that the finding quotes does, counted in images."""
-    finding = result.verdict.finding
-    quoted = {report.name: report for report in result.attacks}.get(finding.attack or "")
-    if quoted is None or finding.mask is None:
-        return ""
-    rate = quoted.masks[finding.mask].tpr_at_fpr["0.01"]
-    if math.isnan(rate.lo):
-        return ""
-    return (
-        f"An attacker who accuses 1 of 100 unseen images wrongly recognises {100 * rate.value:.1f} of 100 training "
-        f"images (95 % interval {100 * rate.lo:.1f} to {100 * rate.hi:.1f}); guessing would recognise 1."
-    )
 
 
 WIDE = 104
@@ -146,7 +138,7 @@ def _quartile_table(result: AuditResult) -> Table:
         "second",
         "third",
         "highest",
-        title="AUROC without mask by quartile of the decoder's local distortion",
+        title="AUROC without mask by quartile of local distortion (its upper bound 1/2 sum log G_ii)",
         **TABLE,
     )
     for report in result.attacks:
@@ -178,7 +170,7 @@ def _provenance(result: AuditResult, folder: Path) -> Group:
 
 def _number(value: float, sign: str = "") -> str:
     """Three decimals, without the leading zero: a row has to fit into 80 columns."""
-    return "n/a" if math.isnan(value) else f"{value:{sign}.3f}".replace("0.", ".", 1)
+    return "n/a" if math.isnan(value) else re.sub(r"^([+-]?)0\.", r"\1.", f"{value:{sign}.3f}")
 
 
 def _interval(estimate: Estimate | RateEstimate) -> str:

@@ -128,7 +128,7 @@ class TestScan:
     ("arguments", "message"),
     [
         (("scan", "nowhere", "--members", "members", "--nonmembers", "others"), "error: expected a diffusers folder"),
-        (("scan", "model", "--members", "nowhere", "--nonmembers", "others"), "nowhere does not exist"),
+        (("scan", "model", "--members", "nowhere", "--nonmembers", "others"), "at nowhere, but it does not exist"),
         (("scan", "model", "--members", "members", "--nonmembers", "members"), "not in the other set"),
         (("scan", "model", "--members", "members", "--nonmembers", "others", "--attack", "x"), "expected an attack of"),
         (("scan", "model", "--members", "members", "--nonmembers", "others", "--drop", "1"), "0 <= drop < 1"),
@@ -181,7 +181,7 @@ def test_an_interrupted_scan_says_that_it_resumes(scan, monkeypatch):
     monkeypatch.setattr("privaudit.auditing.load_target", interrupted)
     done = scan()
     assert done.returncode == 130
-    assert "the same command resumes" in done.stderr
+    assert "resumes where it stopped" in done.stderr
 
 
 def test_runs_as_a_module(root):
@@ -239,3 +239,53 @@ def test_the_demo_takes_every_option_of_scan():
     options = {name: {p.name for p in commands[name].params} for name in ("scan", "demo")}
     assert options["scan"] - options["demo"] == {"target", "members", "nonmembers"}
     assert options["demo"] < options["scan"]
+
+
+@pytest.mark.parametrize("extra", [(), ("--json",)])
+def test_a_reader_that_closes_the_pipe_does_not_change_the_exit_code(root, extra):
+    scan = [sys.executable, "-m", "privaudit", "scan", "model", "--members", "members", "--nonmembers", "others"]
+    command = [*scan, "--attack", "sima:levels=20", "--device", "cpu", "--quiet", *extra]
+    running = subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    running.stdout.close()
+    assert running.stderr.read() == b""
+    assert running.wait() == 0
+
+
+def test_several_problems_are_named_at_once(scan):
+    done = scan("--drop", "1", "--seed", "-1", "--fail-on", "x", "--batch-size", "many", "--inconclusive", "x")
+    line = next(line for line in done.stderr.splitlines() if line.startswith("error:"))
+    for part in ("0 <= drop < 1", "0 <= seed", "'x'", "auto or a number", "pass, fail or error"):
+        assert part in line
+
+
+def test_a_failed_run_leaves_no_report_behind(root, scan):
+    scan("--out", "again")
+    assert (root / "again" / "report.json").is_file()
+    (root / "broken").mkdir(exist_ok=True)
+    (root / "broken" / "x.png").write_bytes(b"no image")
+    assert scan("--out", "again", "--nonmembers", "broken").returncode == 2
+    assert not (root / "again" / "report.json").exists()
+    assert not (root / "again" / "scores" / "scores.parquet").exists()
+
+
+def test_fresh_deletes_nothing_of_the_users(root, scan):
+    for stage in ("scores", "latents", "influence"):
+        (root / "user" / stage).mkdir(parents=True)
+        (root / "user" / stage / "mine.txt").write_text("mine")
+    assert scan("--out", "user").returncode == 0
+    assert scan("--out", "user", "--fresh").returncode == 0
+    assert all((root / "user" / stage / "mine.txt").is_file() for stage in ("scores", "latents", "influence"))
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(root, privaudit):
+    (root / "file").write_text("")
+    done = privaudit("demo", "--out", "file/run")
+    assert done.returncode == 2
+    assert done.stderr.startswith("error:")
+    assert "file" in done.stderr
+
+
+def test_a_single_attack_in_a_file_needs_no_list(root, scan):
+    (root / "one.toml").write_text("attack = 'loss:levels=50'\nbatch_size = '8'\n")
+    report = json.loads(scan("--json", "--config", "one.toml").stdout)
+    assert report["config"]["batch_size"] == 8

@@ -31,7 +31,7 @@ def test_gates_fail_pass_and_say_why() -> None:
     assert [gate.status for gate in verdict.gates] == ["fail", "pass", "fail", "pass", "fail"]
     assert verdict.status == "fail"
     assert len(verdict.reasons) == 3
-    assert "sima/influence (15 tests) is above 0.6" in verdict.reasons[0]
+    assert "sima/influence (95% confidence, corrected for 15 tests) is above 0.6" in verdict.reasons[0]
     assert exit_code(verdict) == 1
     assert exit_code(verdict, exit_zero=True) == 0
 
@@ -124,6 +124,7 @@ def test_findings() -> None:
     assert [finding.level for finding in by_area] == ["low", "medium", "high"]
     assert "FPR" not in by_area[0].statement
     assert all("proof" not in finding.statement for finding in by_area)
+    assert all("An attacker" not in finding.statement for finding in (none, *by_area))
     assert "TPR at 1 % FPR" in decide(*LEAKY).finding.statement
 
 
@@ -162,7 +163,10 @@ def test_a_few_images_that_leak_completely_are_found_without_any_auroc() -> None
     assert evaluation.metrics["sima"].auroc.lo < 0.5 < evaluation.metrics["sima"].auroc.hi
     finding = decide(evaluation, {("sima", "none"): "sima"}).finding
     assert (finding.level, finding.attack, finding.mask) == ("medium", "sima", "none")
-    assert "at thresholds fixed on other images" in finding.statement
+    assert "does not rank them above chance overall" in finding.statement
+    assert "ranks members above" not in finding.statement
+    rate = evaluation.metrics["sima"].tpr_at_fpr["0.01"].value
+    assert f"recognises {100 * rate:.1f} of 100 training images (at least " in finding.statement
 
 
 def test_the_finding_quotes_a_score_that_is_significant_by_itself() -> None:

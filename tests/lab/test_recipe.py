@@ -1,14 +1,20 @@
+import json
 import math
 from typing import Any
 
 import pytest
 
 from privaudit.errors import ConfigError
+from privaudit.lab.demo_target import FOLDER
 from privaudit.lab.recipe import LabRecipe
 
 
 def test_the_defaults_are_a_recipe() -> None:
-    assert LabRecipe() == LabRecipe(seed=0, members=1100, denoiser_steps=5000)
+    assert LabRecipe().denoiser_steps > 0
+
+
+def test_the_defaults_are_the_recipe_of_the_demo_target() -> None:
+    assert LabRecipe(**json.loads((FOLDER / "lab.json").read_text())["recipe"]) == LabRecipe()
 
 
 def test_every_problem_is_named_at_once() -> None:

@@ -184,6 +184,12 @@ def test_moved_images_are_the_same(copy: Path, images: Path, recipe: Recipe, tmp
     assert all(sample.path.is_relative_to(moved.resolve()) for sample in read_set(found.members, SIZE).samples)
 
 
+def test_snapshots_that_cannot_be_taken_are_refused(copy: Path, images: Path, recipe: Recipe) -> None:
+    with pytest.raises(ConfigError) as caught:
+        train_target(images, copy, recipe(), snapshots=(1, 2, 99))
+    assert [problem.split(", got ")[-1] for problem in caught.value.problems] == ["1", "99"]
+
+
 def test_too_few_images(images: Path, recipe: Recipe, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="expected more than 20 members .* 4 held-out images"):
         train_target(images, tmp_path / "out", recipe(members=20, heldout=4))

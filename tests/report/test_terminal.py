@@ -21,7 +21,7 @@ from privaudit.evaluation import (
     Stratum,
     Verdict,
 )
-from privaudit.report.terminal import print_report
+from privaudit.report.terminal import _number, print_report
 from privaudit.result import AttackReport, AuditResult, BlindReport, DataReport, TargetReport
 
 NAN = math.nan
@@ -91,11 +91,7 @@ def flat(text: str) -> str:
 def test_says_what_was_found_and_how_sure_first():
     text = printed(a_result())
     assert "LEAK FOUND: MEDIUM" in text.splitlines()[1]
-    wanted = (
-        "An attacker who accuses 1 of 100 unseen images wrongly recognises 12.3 of 100 training images "
-        "(95 % interval 10.0 to 15.0); guessing would recognise 1."
-    )
-    assert wanted in flat(text)
+    assert "Evidence of leakage (medium): sima/weighted" in flat(text)
     assert "No gate was set (--fail-on), so the exit code is 0." in flat(text)
 
 
@@ -132,7 +128,6 @@ def test_wide_terminals_show_epsilon():
 def test_headlines(level, headline):
     text = printed(a_result(Finding(level, "statement")))
     assert headline in text
-    assert "An attacker" not in text, "nothing is claimed without a quoted attack"
 
 
 def test_gates_are_shown_with_their_reason():
@@ -143,5 +138,13 @@ def test_gates_are_shown_with_their_reason():
 
 def test_markup_in_names_is_harmless():
     text = printed(replace(a_result(name="[bold]evil[/nope]"), config={**a_result().config}))
-    assert "[bold]evil[" in text or "nope]" in text
+    assert "nope]" in text, "the name is what the folder is called, to the letter"
     assert "1 [red]picture[/]" in text
+
+
+@pytest.mark.parametrize(
+    ("value", "sign", "wanted"),
+    [(0.5, "", ".500"), (10.05, "", "10.050"), (20.5, "", "20.500"), (-0.012, "+", "-.012"), (0.0, "+", "+.000")],
+)
+def test_only_a_leading_zero_is_left_out(value, sign, wanted):
+    assert _number(value, sign) == wanted

@@ -1,0 +1,78 @@
+"""Whole audits of the pipelines that `load_target` reads: text-to-image with captions, vector-quantised."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from diffusers import VQModel
+from models import write_images
+
+from privaudit.auditing import run_audit
+from privaudit.errors import DataError, TargetError
+from privaudit.options import AuditOptions
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("images")
+    for name, seed in (("members", 1), ("others", 2)):
+        write_images(root / name, 24, seed=seed)
+        rows = [
+            {"path": f"{name}/{path.name}", "caption": "cat" if place % 2 else "dog", "group": f"{name}{place // 3}"}
+            for place, path in enumerate(sorted((root / name).iterdir()))
+        ]
+        (root / f"{name}.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
+    return root
+
+
+def options(target: Path, images: Path, out: Path, **changes: object) -> AuditOptions:
+    return AuditOptions(
+        target=str(target),
+        members=images / "members.jsonl",
+        nonmembers=images / "others.jsonl",
+        out=out,
+        attacks=("sima:levels=20", "loss:levels=50", "pia:levels=100"),
+        device="cpu",
+        replicates=200,
+        **changes,
+    )
+
+
+def scores(run: Path) -> pd.Series:
+    return pd.read_parquet(run / "scores" / "scores.parquet").set_index(["attack", "mask", "id"])["score"].sort_index()
+
+
+def test_a_text_to_image_target_with_captions(sd_master: Path, images: Path, tmp_path: Path) -> None:
+    given = options(sd_master, images, tmp_path / "given")
+    assert run_audit(given).target.family == "text-to-image"
+    run_audit(replace(given, out=tmp_path / "small", batch_size=5))
+    np.testing.assert_allclose(scores(tmp_path / "given"), scores(tmp_path / "small"), rtol=2e-3)
+    bare = replace(given, out=tmp_path / "bare", members=images / "members", nonmembers=images / "others")
+    run_audit(bare)
+    for attack in ("sima", "loss", "pia"):
+        here, there = scores(tmp_path / "given")[attack, "none"], scores(tmp_path / "bare")[attack, "none"]
+        assert not np.allclose(here, there, rtol=1e-4), "the captions are used"
+    table = pd.read_parquet(tmp_path / "given" / "samples.parquet")
+    assert set(table["caption"]) == {"cat", "dog"}
+    assert table["group"].nunique() == 16
+
+
+def test_too_few_groups_are_found_before_the_model_runs(sd_master: Path, images: Path, tmp_path: Path) -> None:
+    rows = [json.loads(line) | {"group": "all"} for line in (images / "members.jsonl").read_text().splitlines()]
+    manifest = images / "one-group.jsonl"
+    manifest.write_text("\n".join(map(json.dumps, rows)))
+    with pytest.raises(DataError, match="expected"):
+        run_audit(replace(options(sd_master, images, tmp_path / "run"), members=manifest))
+    assert not (tmp_path / "run" / "latents").exists()
+
+
+def test_a_vector_quantised_target(make_ldm: Callable[..., Path], images: Path, tmp_path: Path) -> None:
+    target = make_ldm(kind=VQModel)
+    result = run_audit(options(target, images, tmp_path / "run"))
+    assert all(np.isfinite(attack.masks["weighted"].auroc.value) for attack in result.attacks)
+    with pytest.raises(TargetError, match="take the stochastic influence"):
+        run_audit(options(target, images, tmp_path / "exact", influence="exact"))
