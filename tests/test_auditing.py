@@ -132,7 +132,7 @@ class TestScores:
         run_audit(replace(options, out=tmp_path / "run", seed=1))
         here, there = by_image(options.out), by_image(tmp_path / "run")
         assert not np.allclose(here["loss", "none"], there["loss", "none"], rtol=1e-3)
-        np.testing.assert_allclose(here["pia", "none"], there["pia", "none"], rtol=1e-5)
+        np.testing.assert_allclose(here["pia", "none"], there["pia", "none"], rtol=1e-4)
 
     def test_all_choices_of_latents_run_and_are_recorded(self, options, tmp_path):
         found = {}
@@ -199,7 +199,7 @@ class TestResume:
         counts = self.count_passes(monkeypatch)
         run_audit(chosen)
         assert counts["encode"] == 0
-        np.testing.assert_allclose(by_image(chosen.out), by_image(options.out), rtol=1e-6)
+        np.testing.assert_allclose(by_image(chosen.out), by_image(options.out), rtol=1e-5)
 
     def test_fresh_forgets(self, options, tmp_path, monkeypatch):
         chosen = replace(options, out=tmp_path / "run", attacks=("sima:levels=20",))

@@ -88,7 +88,7 @@ class TestLinearDecoder:
         decode = lambda z: (z.flatten(1) * scales).view(-1, *LATENT)  # noqa: E731
         latents = random_normal(2, *LATENT)
         influence = exact_influence(decode, latents, ["a", "b"])
-        torch.testing.assert_close(distortion_bound(influence), exact_distortion(decode, latents), rtol=1e-6, atol=1e-6)
+        torch.testing.assert_close(distortion_bound(influence), exact_distortion(decode, latents), rtol=1e-5, atol=1e-4)
 
 
 class TestStochastic:

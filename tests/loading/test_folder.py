@@ -142,9 +142,9 @@ def test_latents_are_in_the_denoisers_units(make_ldm: Make, config: dict, shift:
     target, images = load(folder), normal(2, 3, 16, 16)
     shift, scale = (torch.tensor(v).view(-1, 1, 1) if isinstance(v, list) else v for v in (shift, scale))
     latents = target.encode(images)
-    torch.testing.assert_close(latents, (raw_mean(folder, images) - shift) * scale, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(latents, (raw_mean(folder, images) - shift) * scale, rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(
-        target.decode(latents), raw_decoded(folder, latents / scale + shift), rtol=1e-5, atol=1e-6
+        target.decode(latents), raw_decoded(folder, latents / scale + shift), rtol=1e-4, atol=1e-5
     )
 
 
@@ -155,7 +155,7 @@ def test_encoding_is_deterministic_and_alone_or_in_a_batch(target: Target) -> No
     torch.manual_seed(1)
     assert torch.equal(first, target.encode(images))
     alone = torch.cat([target.encode(image[None]) for image in images])
-    torch.testing.assert_close(first, alone, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(first, alone, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("changes", [{}, {"vq_embed_dim": 4}])
@@ -232,7 +232,7 @@ def test_captions_change_the_prediction_and_none_is_the_empty_caption(conditiona
     assert torch.equal(condition[1], condition[2])
     noisy = normal(1, 4, 8, 8).repeat(4, 1, 1, 1)
     noise = conditional.predict_noise(noisy, 100, condition)
-    torch.testing.assert_close(noise[1], noise[2], rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(noise[1], noise[2], rtol=1e-4, atol=1e-5)
     for one, other in ((0, 1), (0, 3), (1, 3)):
         assert float((noise[one] - noise[other]).abs().max()) > 1e-4
 
