@@ -13,6 +13,7 @@ test: .venv/installed-test
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
 .venv/bin/python:
