@@ -289,3 +289,15 @@ def test_a_single_attack_in_a_file_needs_no_list(root, scan):
     (root / "one.toml").write_text("attack = 'loss:levels=50'\nbatch_size = '8'\n")
     report = json.loads(scan("--json", "--config", "one.toml").stdout)
     assert report["config"]["batch_size"] == 8
+
+
+def test_an_unreadable_file_is_reported_and_with_strict_an_error(root, scan):
+    write_images(root / "partly", 25, seed=5)
+    (root / "partly" / "broken.png").write_bytes(b"no image")
+    done = scan("--members", "partly", "--json", "--out", "partly-run")
+    report = json.loads(done.stdout)
+    assert [skipped["path"] for skipped in report["data"]["skipped"]] == ["partly/broken.png"]
+    assert {check["name"]: check["status"] for check in report["checks"]}["unreadable files"] == "warn"
+    strict = scan("--members", "partly", "--strict", "--out", "partly-run")
+    assert strict.returncode == 2
+    assert "partly/broken.png" in strict.stderr
