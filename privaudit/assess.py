@@ -141,7 +141,7 @@ def assess(
             order=attack.order,
             parameters=encode(attack),
             passes=attack.cost,
-            selected_on=_selected_on(attack, options),
+            selected_on=_selected_on(attack, len(choice.chosen)),
             latents=options.attack_latents,
             masks={mask: evaluation.metrics[f"{attack.name}/{mask}"] for mask in MASKS},
             random_vs_none=against_none("random"),
@@ -183,10 +183,10 @@ def assess(
     )
 
 
-def _selected_on(attack: Attack, options: AuditOptions) -> str:
+def _selected_on(attack: Attack, folds: int) -> str:
     if len(attack.levels) == 1:
         return "fixed beforehand"
-    return f"cross-fitting: for each of {options.folds} folds, the level of highest unmasked AUROC on the other folds"
+    return f"cross-fitting: for each of {folds} folds, the level of highest unmasked AUROC on the other folds"
 
 
 def _score_table(

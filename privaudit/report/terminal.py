@@ -160,12 +160,17 @@ def _provenance(result: AuditResult, folder: Path) -> Group:
         f"images  {data.members} members, {data.nonmembers} non-members, {data.duplicates_removed} duplicates removed, "
         f"{len(data.skipped)} skipped",
         f"how     attack at the {config['attack_latents']} latents, geometry at the {config['geometry_latents']} "
-        f"latents ({config['influence']}), levels by cross-fitting, seed {config['seed']}",
+        f"latents ({config['influence']}), levels {_how_levels(result)}, seed {config['seed']}",
         f"on      {hardware['device']}, {hardware['cores']} cores, torch {hardware['torch']}; "
         f"{sum(result.timing.values()):.0f} s: {seconds}",
         f"files   {folder / 'report.json'}, {folder / 'scores' / 'scores.parquet'}",
     ]
     return Group(Text("What was run", style="italic"), *(Text(line) for line in lines))
+
+
+def _how_levels(result: AuditResult) -> str:
+    fixed = [len(report.search_space) == 1 for report in result.attacks]
+    return "fixed beforehand" if all(fixed) else "by cross-fitting" + (" where there are several" if any(fixed) else "")
 
 
 def _number(value: float, sign: str = "") -> str:

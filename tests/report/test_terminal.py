@@ -148,3 +148,12 @@ def test_markup_in_names_is_harmless():
 )
 def test_only_a_leading_zero_is_left_out(value, sign, wanted):
     assert _number(value, sign) == wanted
+
+
+def test_says_how_the_levels_were_chosen():
+    result = a_result()
+    assert "levels by cross-fitting, seed" in flat(printed(result))
+    fixed = replace(result.attacks[0], search_space=(60,))
+    assert "levels fixed beforehand" in flat(printed(replace(result, attacks=(fixed,))))
+    both = printed(replace(result, attacks=(fixed, result.attacks[0])))
+    assert "by cross-fitting where there are several" in flat(both)
