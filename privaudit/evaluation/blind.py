@@ -53,13 +53,12 @@ def image_features(images: NDArray[np.float32]) -> NDArray[np.float64]:
 def blind_scores(features: ArrayLike, is_member: ArrayLike, folds: ArrayLike, seed: int = 0) -> NDArray[np.float64]:
     """Score each image by gradient-boosted trees trained on the other folds.
 
-    Trees find thresholds, interactions and changes of spread as well as shifts of the mean, and beat logistic
-    regression on six of six simulated differences (brightness, blur, contrast, noise, clipping, quantisation).
-    Each fold's log odds are centred on their median, which uses none of its labels, so that different folds can
-    be ranked together.
+    Trees find thresholds, interactions and changes of spread as well as shifts of the mean, which a linear
+    classifier would see alone. Each fold's log odds are centred on their median, which uses none of its labels,
+    so that different folds can be ranked together.
 
     Out-of-fold scores share training images, which widens the spread of their AUROC under the null beyond
-    what a bootstrap of the scores sees; `privaudit.evaluation.verdict.blind_check` allows for it.
+    what a bootstrap of the scores sees; `privaudit.evaluation.checks.blind_check` allows for it.
 
     Args:
         features: ``(n, d)``, finite.
