@@ -16,7 +16,8 @@ def blind_check(evaluation: Evaluation, blind: str, attacks: Sequence[str]) -> C
     It does if its AUROC interval lies above .5. Out-of-fold scores of K folds share their training images, and
     under the null their AUROC spreads wider than that of independent scores, which a bootstrap of the scores does
     not see. So the bootstrap's standard deviation is multiplied by sqrt(1 + K / (K - 1)), 1.5 for five folds
-    (Nadeau and Bengio 2003, "Inference for the generalization error"): the interval of this check is wider than the reported one.
+    (Nadeau and Bengio 2003, "Inference for the generalization error"): the interval of this check is wider than
+    the reported one.
 
     Args:
         evaluation: Holds the blind score and the attacks' scores.
