@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -17,6 +18,19 @@ PIXELS = {"cpu": 2**18, "cuda": 2**22}
 Tensors = dict[str, Tensor]
 OnBatch = Callable[[int], None]
 """Called with the number of images that are done, after each batch."""
+S = TypeVar("S")
+T = TypeVar("T")
+S_co = TypeVar("S_co", covariant=True)
+
+
+class Sliceable(Protocol[S_co]):
+    """A sequence, or a tensor."""
+
+    def __len__(self) -> int:
+        """Return the number of items."""
+
+    def __getitem__(self, key: slice, /) -> S_co:
+        """Return some of them, as the same type."""
 
 
 def auto_batch_size(image_size: tuple[int, int], device: str) -> int:
@@ -35,6 +49,36 @@ class Batcher:
 
     size: int
 
+    def parts(self, items: Sliceable[S], compute: Callable[[S], T], on_batch: OnBatch | None = None) -> list[T]:
+        """Compute all batches.
+
+        Args:
+            items: One or more; slices of them are the batches.
+            compute: Takes a batch.
+            on_batch: Progress.
+
+        Returns:
+            What it gave for each batch, in order.
+
+        Raises:
+            OutOfMemoryError: A single item does not fit.
+        """
+        found: list[T] = []
+        start = 0
+        while start < len(items):
+            try:
+                found.append(compute(items[start : start + self.size]))
+            except RuntimeError as error:
+                if self.size == 1 or not _is_out_of_memory(error):
+                    raise
+                self.size //= 2
+                torch.cuda.empty_cache()
+            else:
+                start += self.size
+                if on_batch is not None:
+                    on_batch(min(start, len(items)))
+        return found
+
     def run(
         self, samples: Sequence[Sample], compute: Callable[[Sequence[Sample]], Tensors], on_batch: OnBatch
     ) -> Tensors:
@@ -51,18 +95,15 @@ class Batcher:
         Raises:
             OutOfMemoryError: A single image does not fit.
         """
-        parts: list[Tensors] = []
-        start = 0
-        while start < len(samples):
-            try:
-                found = compute(samples[start : start + self.size])
-            except torch.OutOfMemoryError:
-                if self.size == 1:
-                    raise
-                self.size //= 2
-                torch.cuda.empty_cache()
-            else:
-                parts.append({key: value.cpu() for key, value in found.items()})
-                start += self.size
-                on_batch(min(start, len(samples)))
+
+        def on_cpu(batch: Sequence[Sample]) -> Tensors:
+            return {key: value.cpu() for key, value in compute(batch).items()}
+
+        parts = self.parts(samples, on_cpu, on_batch)
         return {key: torch.cat([part[key] for part in parts]) for key in parts[0]}
+
+
+def _is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether a device has run out of memory, or the CPU's allocator, which has no exception of its own."""
+    text = str(error)
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in text or "not enough memory" in text

@@ -21,7 +21,7 @@ from privaudit.batching import Batcher, OnBatch, Tensors, auto_batch_size
 from privaudit.data import Sample, load_images
 from privaudit.evaluation.blind import image_features
 from privaudit.geometry import MASKS, build_masks, distortion_bound, exact_influence, stochastic_influence
-from privaudit.inversion import make_solver
+from privaudit.inversion import invert, make_solver
 from privaudit.options import AuditOptions
 from privaudit.shards import read_shard, shard_key, write_shard
 from privaudit.target import Target, require_finite
@@ -86,7 +86,7 @@ def measure(
     return Measured(
         scores={(attack.name, mask): scores[f"{attack.name}/{mask}"].numpy() for attack in attacks for mask in MASKS},
         distortion=influence["distortion"].numpy(),
-        residual=latents["residuals"].min(dim=1).values.double().numpy() if options.inverts else np.full(count, np.nan),
+        residual=latents["residual"].double().numpy() if options.inverts else np.full(count, np.nan),
         tolerance=stages.solver.tolerance if options.inverts else float("nan"),
         features=latents["features"].double().numpy(),
         seconds=seconds,
@@ -131,8 +131,8 @@ class _Stages:
             images = torch.from_numpy(pixels).to(self.target.device)
             found = {"features": torch.from_numpy(image_features(pixels))}
             if self.options.inverts:
-                inversion = self.solver(self.target, images)
-                found |= {"encoded": inversion.encoded, "inverted": inversion.latents, "residuals": inversion.residuals}
+                inversion = invert(self.target, images, self.solver, sample_ids=_ids(batch))
+                found |= {"encoded": inversion.encoded, "inverted": inversion.latents, "residual": inversion.residual}
             else:
                 with torch.no_grad():
                     found["encoded"] = self.target.encode(images)
@@ -191,7 +191,7 @@ class _Stages:
         return self.latents(run)["encoded" if source == "encoder" else "inverted"]
 
     def _latents_config(self) -> dict[str, object]:
-        solver = {"solver": self.options.solver, **asdict(self.solver)} if self.options.inverts else {}  # type: ignore[call-overload]
+        solver = {"solver": self.solver.name, **asdict(self.solver)} if self.options.inverts else {}
         return {"autoencoder": self.target.info.autoencoder_hash, "dtype": self.options.dtype, **solver}
 
     def _influence_config(self) -> dict[str, object]:

@@ -28,7 +28,7 @@ class AuditOptions:
         drop: Share of latent dimensions that the hard masks drop.
         geometry_latents: Where the decoder's influence is taken.
         attack_latents: Where the attack's statistic is taken; the denoiser was trained at the encoder's.
-        solver: Inversion solver.
+        solver: Inversion solver, with parameters if wanted (see `privaudit.inversion.make_solver`).
         influence: ``stochastic`` or ``exact``.
         probes: Random cotangents an image, averaged over latent neighbours, for ``stochastic``.
         device: ``auto``, ``cuda`` or ``cpu``.
@@ -51,7 +51,7 @@ class AuditOptions:
     drop: float = 0.4
     geometry_latents: LatentSource = "inversion"
     attack_latents: LatentSource = "encoder"
-    solver: str = "forward-step"
+    solver: str = "anderson:evaluations=5"
     influence: Literal["stochastic", "exact"] = "stochastic"
     probes: int = 4
     device: str = "auto"

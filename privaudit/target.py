@@ -19,6 +19,10 @@ from privaudit.errors import ConfigError, NonFiniteError
 class Autoencoder(Protocol):
     """Encoder and decoder in the denoiser's scaled latent units."""
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of its weights; what goes in and comes out is float32."""
+
     def encode(self, images: Tensor) -> Tensor:
         """Map ``(n, 3, h, w)`` in [-1, 1] to scaled latents (the posterior mean)."""
 
@@ -111,6 +115,11 @@ class Target:
     schedule: Schedule
     device: torch.device
     conditioner: Conditioner | None = None
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the autoencoder's weights."""
+        return self.autoencoder.dtype
 
     def encode(self, images: Tensor) -> Tensor:
         """Encode ``(n, 3, h, w)`` in [-1, 1] to ``(n, *latent)``, float32 (posterior mean, scaled)."""

@@ -25,6 +25,7 @@ class LinearAutoencoder:
 
     matrix: Tensor
     damping: float = 0.0
+    dtype: torch.dtype = torch.float32
 
     def decode(self, latents: Tensor) -> Tensor:
         return (latents.flatten(1) @ self.matrix.T.to(latents.dtype)).view(-1, *IMAGE)

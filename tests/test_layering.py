@@ -12,9 +12,9 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "privaudit"
 ORDER = [
     {"errors"},
-    {"codec", "data", "noise", "shards"},
+    {"codec", "data", "noise", "shards", "spec"},
     {"batching", "target"},
-    {"loading"},
+    {"ddim", "loading"},
     {"inversion"},
     {"geometry"},
     {"attacks"},

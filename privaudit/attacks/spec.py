@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import fields
-from typing import Any
+from collections.abc import Sequence
 
 from privaudit.attacks.base import REGISTRY, Attack
 from privaudit.errors import ConfigError
+from privaudit.spec import build
 
 
 def parse_attacks(specs: Sequence[str]) -> tuple[Attack, ...]:
@@ -26,7 +25,7 @@ def parse_attacks(specs: Sequence[str]) -> tuple[Attack, ...]:
     problems: list[str] = []
     for spec in specs or sorted(REGISTRY):
         try:
-            attack = _parse(spec)
+            attack: Attack = build(spec, REGISTRY, "an attack", "privaudit attacks")
         except ConfigError as error:
             problems.extend(error.problems)
             continue
@@ -36,31 +35,3 @@ def parse_attacks(specs: Sequence[str]) -> tuple[Attack, ...]:
     if problems:
         raise ConfigError(problems)
     return tuple(found)
-
-
-def _parse(spec: str) -> Attack:
-    name, *assignments = spec.split(":")
-    if name not in REGISTRY:
-        raise ConfigError([f"expected an attack of {', '.join(sorted(REGISTRY))}, got {name}; see privaudit attacks"])
-    kind = REGISTRY[name]
-    # the registered classes are dataclasses whose annotations are exactly these three
-    readers: dict[str, Callable[[str], Any]] = {"float": float, "int": int, "tuple[int, ...]": _integers}
-    types = {part.name: str(part.type) for part in fields(kind)}  # type: ignore[arg-type]
-    values: dict[str, Any] = {}
-    problems = []
-    for assignment in assignments:
-        key, _, text = assignment.partition("=")
-        if key not in types:
-            problems.append(f"expected a parameter of {name} ({', '.join(types)}), got {key!r} in {spec}")
-            continue
-        try:
-            values[key] = readers[types[key]](text)
-        except ValueError:
-            problems.append(f"expected {key}=<{types[key]}> in {spec}, got {text!r}")
-    if problems:
-        raise ConfigError(problems)
-    return kind(**values)
-
-
-def _integers(text: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in text.split(","))

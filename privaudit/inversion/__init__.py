@@ -1,6 +1,28 @@
-"""Gradient-free decoder inversion: one solver a file, one result type."""
+"""Decoder inversion: given images x, latents z with D(z) = x. One solver a file, one result type."""
 
-from privaudit.inversion import adam, forward_step  # noqa: F401 - importing registers them
-from privaudit.inversion.base import SOLVERS, Inversion, Solver, make_solver
+from privaudit.inversion import (  # noqa: F401 - importing registers them
+    adam,
+    anderson,
+    encoder,
+    forward_step,
+    gradient,
+    krasnoselskii_mann,
+    pixel_mixing,
+)
+from privaudit.inversion.invert import invert
+from privaudit.inversion.result import OUTCOMES, Inversion, nmse_db
+from privaudit.inversion.solver import SOLVERS, Evaluation, Invertible, Memory, Solver, make_solver, register
 
-__all__ = ["SOLVERS", "Inversion", "Solver", "make_solver"]
+__all__ = [
+    "OUTCOMES",
+    "SOLVERS",
+    "Evaluation",
+    "Inversion",
+    "Invertible",
+    "Memory",
+    "Solver",
+    "invert",
+    "make_solver",
+    "nmse_db",
+    "register",
+]

@@ -1,80 +1,92 @@
-"""Adam on the fixed-point residual, as the paper runs it in practice."""
+"""Adam on the fixed-point residual, as the paper runs it in practice, and the schedule that it runs with."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from privaudit.errors import ConfigError
-from privaudit.inversion.base import Inversion, iterate, register
-from privaudit.target import Target
+from privaudit.inversion.solver import Evaluation, Memory, Solver, positive, register
 
 
-@register("adam")
+@register
 @dataclass(frozen=True)
-class Adam:
+class Adam(Solver):
     """Adam (Kingma & Ba 2015) fed with T(z) as if it were a gradient   (Hong et al. 2024, arXiv:2409.18442).
 
-    The learning rate follows a cosine with a linear warm-up over the first tenth, and is held after
-    eight tenths. Differs from the published code: E is the posterior mean, not a sample; the best
-    iterate is returned.
+    Differs from the published code: E is the posterior mean, not a sample; the best iterate is returned.
 
     Attributes:
         rate: Peak learning rate.
-        evaluations: Evaluations of E(D(z)); the schedule is stretched over at most 100 of them.
-        beta1: Decay of the mean.
-        beta2: Decay of the mean square.
         epsilon: 1e-8; the paper takes 1e-4 in 16 bit.
-        tolerance: Relative residual at which an image counts as converged.
+        evaluations: Most evaluations of E(D(z)) an image; the schedule is stretched over at most 100 of them.
+        tolerance: Relative residual at which an image has converged and stops.
     """
 
+    name: ClassVar[str] = "adam"
+    reference: ClassVar[str] = "Hong et al. 2024, arXiv:2409.18442, section 4"
+    summary: ClassVar[str] = "the paper's practical choice, scheduled"
     rate: float = 0.01
-    evaluations: int = 50
-    beta1: float = 0.9
-    beta2: float = 0.999
     epsilon: float = 1e-8
-    tolerance: float = 0.02
+    evaluations: int = 100
+    tolerance: float = 0.01
 
-    def __post_init__(self) -> None:
-        """Check the parameters.
+    def problems(self) -> list[str]:
+        """Say what is wrong with the parameters."""
+        return positive(self, "rate", "epsilon")
 
-        Raises:
-            ConfigError: A parameter is out of range.
-        """
-        if self.rate <= 0 or self.evaluations < 1:
-            raise ConfigError([f"expected rate > 0 and evaluations >= 1, got {self.rate} and {self.evaluations}"])
+    def step(self, iteration: int, at: Evaluation, memory: Memory) -> tuple[Tensor, Memory]:
+        """One Adam step along T(z)."""
+        rate = scheduled_rate(self.rate, iteration, self.evaluations)
+        return adam_step(at.points, at.slopes, memory, iteration, rate, self.epsilon)
 
-    def rate_at(self, step: int) -> float:
-        """Learning rate of a step, from 0."""
-        length = min(self.evaluations, 100)
-        position = min(step, math.floor(0.8 * length))
-        warmup = max(1, math.ceil(0.1 * length))
-        if position < warmup:
-            return self.rate * (position + 1) / warmup
-        return self.rate * 0.5 * (1 + math.cos(math.pi * (position - warmup) / max(1, length - warmup)))
 
-    def __call__(self, target: Target, images: Tensor) -> Inversion:
-        """Invert a batch.
+BETAS = (0.9, 0.999)
+"""Decay of Adam's mean and mean square; the paper's."""
 
-        Args:
-            target: Gives E and D.
-            images: ``(n, 3, h, w)`` in [-1, 1].
 
-        Returns:
-            Latents ``(n, *latent)`` with their residuals.
-        """
-        moments: list[Tensor] = []
+def adam_step(
+    points: Tensor, slopes: Tensor, memory: Memory, iteration: int, rate: float, epsilon: float
+) -> tuple[Tensor, Memory]:
+    """Take a step of Adam with bias correction, image by image.
 
-        def update(step: int, latents: Tensor, gap: Tensor) -> Tensor:
-            if not moments:
-                moments.extend((torch.zeros_like(gap), torch.zeros_like(gap)))
-            moments[0] = self.beta1 * moments[0] + (1 - self.beta1) * gap
-            moments[1] = self.beta2 * moments[1] + (1 - self.beta2) * gap.square()
-            mean = moments[0] / (1 - self.beta1 ** (step + 1))
-            square = moments[1] / (1 - self.beta2 ** (step + 1))
-            return latents - self.rate_at(step) * mean / (square.sqrt() + self.epsilon)
+    Args:
+        points: ``(a, *latent)``.
+        slopes: What Adam takes for the gradient, same shape.
+        memory: ``mean`` and ``square`` of the step before, or nothing.
+        iteration: From 0.
+        rate: Learning rate of this step.
+        epsilon: Added to the root of the mean square.
 
-        return iterate(target, images, update, self.evaluations, self.tolerance)
+    Returns:
+        The next points and the next memory.
+    """
+    mean = BETAS[0] * memory.get("mean", torch.zeros_like(points)) + (1 - BETAS[0]) * slopes
+    square = BETAS[1] * memory.get("square", torch.zeros_like(points)) + (1 - BETAS[1]) * slopes.square()
+    direction = mean / (1 - BETAS[0] ** (iteration + 1))
+    spread = (square / (1 - BETAS[1] ** (iteration + 1))).sqrt()
+    return points - rate * direction / (spread + epsilon), {"mean": mean, "square": square}
+
+
+def scheduled_rate(peak: float, iteration: int, iterations: int) -> float:
+    """Cosine with a linear warm-up over the first tenth, held after eight tenths of at most 100 iterations.
+
+    (Hong et al. 2024, arXiv:2409.18442.)
+
+    Args:
+        peak: Highest learning rate.
+        iteration: From 0.
+        iterations: Of the whole run.
+
+    Returns:
+        The learning rate.
+    """
+    length = min(iterations, 100)
+    position = min(iteration, math.floor(0.8 * length))
+    warmup = max(1, math.ceil(0.1 * length))
+    if position < warmup:
+        return peak * (position + 1) / warmup
+    return peak * 0.5 * (1 + math.cos(math.pi * (position - warmup) / max(1, length - warmup)))

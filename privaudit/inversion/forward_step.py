@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor
 
-from privaudit.errors import ConfigError
-from privaudit.inversion.base import Inversion, iterate, register
-from privaudit.target import Target
+from privaudit.inversion.solver import Evaluation, Memory, Solver, positive, register
 
 
-@register("forward-step")
+@register
 @dataclass(frozen=True)
-class ForwardStep:
+class ForwardStep(Solver):
     """z_{k+1} = z_k - rho (E(D(z_k)) - E(x))   (Eq. 8, Hong et al. 2024, arXiv:2409.18442).
 
     Converges for 0 < rho < 2 beta where T is beta-cocoercive (Theorem 1); an encoder that inverts its
@@ -22,35 +21,21 @@ class ForwardStep:
 
     Attributes:
         rho: Step size.
-        evaluations: Evaluations of E(D(z)).
-        tolerance: Relative residual at which an image counts as converged.
+        evaluations: Most evaluations of E(D(z)) an image.
+        tolerance: Relative residual at which an image has converged and stops.
     """
 
+    name: ClassVar[str] = "forward-step"
+    reference: ClassVar[str] = "Hong et al. 2024, arXiv:2409.18442, Theorem 1"
+    summary: ClassVar[str] = "fixed-point iteration, no momentum"
     rho: float = 1.0
-    evaluations: int = 5
-    tolerance: float = 0.02
+    evaluations: int = 20
+    tolerance: float = 0.01
 
-    def __post_init__(self) -> None:
-        """Check the parameters.
+    def problems(self) -> list[str]:
+        """Say what is wrong with the parameters."""
+        return positive(self, "rho")
 
-        Raises:
-            ConfigError: A parameter is not positive.
-        """
-        if self.rho <= 0 or self.evaluations < 1:
-            raise ConfigError([f"expected rho > 0 and evaluations >= 1, got {self.rho} and {self.evaluations}"])
-
-    def __call__(self, target: Target, images: Tensor) -> Inversion:
-        """Invert a batch.
-
-        Args:
-            target: Gives E and D.
-            images: ``(n, 3, h, w)`` in [-1, 1].
-
-        Returns:
-            Latents ``(n, *latent)`` with their residuals.
-        """
-
-        def update(_: int, latents: Tensor, gap: Tensor) -> Tensor:
-            return latents - self.rho * gap
-
-        return iterate(target, images, update, self.evaluations, self.tolerance)
+    def step(self, iteration: int, at: Evaluation, memory: Memory) -> tuple[Tensor, Memory]:
+        """One forward step; nothing to remember."""
+        return at.points - self.rho * at.slopes, memory

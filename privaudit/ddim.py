@@ -1,0 +1,112 @@
+"""Deterministic diffusion: DDIM sampling, and its inversion from a latent back to the noise it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from privaudit.errors import ConfigError
+from privaudit.target import Target
+
+CLEAN = -1
+"""The level below 0 in a path: no noise at all (alpha 1, sigma 0)."""
+
+
+def ddim_levels(target: Target, steps: int) -> tuple[int, ...]:
+    """Levels of a path from noise to the clean latent, evenly spaced from the noisiest one to 0, then `CLEAN`.
+
+    Args:
+        target: Gives the number of levels.
+        steps: Denoiser passes, 1 or more.
+
+    Returns:
+        ``steps`` + 1 levels, decreasing.
+
+    Raises:
+        ConfigError: There are not as many levels.
+    """
+    count = len(target.schedule.alphas_cumprod)
+    if not 1 <= steps <= count:
+        raise ConfigError([f"expected 1 to {count} DDIM steps for this target, got {steps}"])
+    spaced = (
+        torch.linspace(count - 1, 0, steps, dtype=torch.float64).round().int().tolist() if steps > 1 else [count - 1]
+    )
+    return (*spaced, CLEAN)
+
+
+def ddim_step(target: Target, latents: Tensor, start: int, stop: int, condition: Tensor | None = None) -> Tensor:
+    """Move latents from one noise level to another along the model's own prediction, without fresh noise.
+
+    z_b = alpha_b (z_a - sigma_a e) / alpha_a + sigma_b e,  e = eps_hat(z_a, a, c)
+    (Eq. 12 with sigma = 0, Song, Meng, Ermon 2021, arXiv:2010.02502.) Towards noise this is DDIM inversion, which
+    takes e at a for the e at b that would invert a sampling step exactly. At `CLEAN` the model is asked at level 0.
+
+    Args:
+        target: Gives the denoiser and its schedule.
+        latents: z_a, ``(n, *latent)``.
+        start: Level a, or `CLEAN`.
+        stop: Level b, or `CLEAN`.
+        condition: What `Target.condition` gave for the captions.
+
+    Returns:
+        z_b, ``(n, *latent)``.
+    """
+    noise = target.predict_noise(latents, max(start, 0), condition)
+    (alpha, sigma), (alpha_stop, sigma_stop) = (_scales(target, level) for level in (start, stop))
+    clean = (latents - sigma * noise) / alpha
+    return alpha_stop * clean + sigma_stop * noise
+
+
+def ddim_follow(target: Target, latents: Tensor, levels: Sequence[int], condition: Tensor | None = None) -> Tensor:
+    """Follow a path of levels, one denoiser pass each.
+
+    Args:
+        target: Gives the denoiser and its schedule.
+        latents: At the first level, ``(n, *latent)``.
+        levels: The path, in either direction.
+        condition: What `Target.condition` gave for the captions.
+
+    Returns:
+        Latents at the last level.
+    """
+    with torch.no_grad():
+        for start, stop in pairwise(levels):
+            latents = ddim_step(target, latents, start, stop, condition)
+    return latents
+
+
+def ddim_sample(target: Target, noise: Tensor, steps: int = 50, condition: Tensor | None = None) -> Tensor:
+    """Generate latents from noise; the images are ``target.decode`` of them.
+
+    Args:
+        target: The model.
+        noise: Standard normal, ``(n, *latent)``.
+        steps: Denoiser passes.
+        condition: What `Target.condition` gave for the captions.
+
+    Returns:
+        Clean latents, ``(n, *latent)``.
+    """
+    return ddim_follow(target, noise.to(target.device), ddim_levels(target, steps), condition)
+
+
+def ddim_invert(target: Target, latents: Tensor, steps: int = 50, condition: Tensor | None = None) -> Tensor:
+    """Find the noise from which `ddim_sample` would generate given latents.
+
+    Args:
+        target: The model.
+        latents: Clean, ``(n, *latent)``.
+        steps: Denoiser passes.
+        condition: What `Target.condition` gave for the captions.
+
+    Returns:
+        The noise, ``(n, *latent)``, up to the error of DDIM inversion (see `ddim_step`).
+    """
+    return ddim_follow(target, latents.to(target.device), ddim_levels(target, steps)[::-1], condition)
+
+
+def _scales(target: Target, level: int) -> tuple[float, float]:
+    return (1.0, 0.0) if level == CLEAN else target.alpha_sigma(level)

@@ -1,0 +1,101 @@
+"""Anderson acceleration of the forward step, safeguarded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from privaudit.inversion.mixing import combine, lengths, mixing_coefficients, per_image, remember
+from privaudit.inversion.solver import Evaluation, Memory, Solver, positive, register
+
+
+@register
+@dataclass(frozen=True)
+class Anderson(Solver):
+    """Anderson acceleration (type II) of z <- z - rho T(z), each image by itself   (Anderson 1965; Walker & Ni 2011).
+
+    With differences dz_j, dT_j of the last ``memory`` + 1 iterates:
+    gamma = argmin ||T(z_k) - sum_j gamma_j dT_j||,   z_{k+1} = z_k - sum_j gamma_j dz_j - rho (T(z_k) - sum_j gamma_j dT_j).
+    For a linear T this is GMRES. Not in Hong et al. 2024, whose fixed point it finds faster. Safeguards, ours:
+    the least-squares problem is solved in float64 on the scaled, regularised Gram matrix; an image whose
+    residual grew beyond its best by ``growth`` goes back to its best iterate, forgets its differences and takes a
+    plain step, half as long after each failure in a row.
+
+    Attributes:
+        memory: Differences to remember.
+        rho: Damping: step along the mixed residual.
+        regularisation: Of the Gram matrix, relative to its unit diagonal.
+        growth: Residual over the least one so far from which an image restarts.
+        evaluations: Most evaluations of E(D(z)) an image.
+        tolerance: Relative residual at which an image has converged and stops.
+    """
+
+    name: ClassVar[str] = "anderson"
+    reference: ClassVar[str] = "Anderson 1965; Walker & Ni 2011, doi:10.1137/10078356X"
+    summary: ClassVar[str] = "fixed-point iteration, extrapolated from its own history"
+    recovers: ClassVar[bool] = True
+    memory: int = 5
+    rho: float = 1.0
+    regularisation: float = 1e-8
+    growth: float = 1.5
+    evaluations: int = 20
+    tolerance: float = 0.01
+
+    def problems(self) -> list[str]:
+        """Say what is wrong with the parameters."""
+        found = positive(self, "memory", "rho", "regularisation")
+        if self.growth < 1:
+            found.append(f"expected growth >= 1 for {self.name}, got {self.growth}")
+        return found
+
+    def step(self, iteration: int, at: Evaluation, memory: Memory) -> tuple[Tensor, Memory]:
+        """Mix, or go back to the best iterate and take a plain step."""
+        return safeguarded_step(self, at, at.slopes, memory)
+
+
+def safeguarded_step(solver: Anderson, at: Evaluation, residuals: Tensor, memory: Memory) -> tuple[Tensor, Memory]:
+    """One step of Anderson acceleration whose coefficients minimise ``residuals``.
+
+    Args:
+        solver: Gives memory, rho, regularisation and growth.
+        at: The current evaluation.
+        residuals: What to minimise, ``(a, *shape)``: T(z), or the error in pixels.
+        memory: Of the step before: ``last`` and ``best`` iterate, differences ``d``, ``damping``.
+
+    Returns:
+        The next iterates and the next memory.
+    """
+    now = {"points": at.points, "gaps": at.slopes, "residuals": residuals}
+    size = lengths(residuals)
+    if not memory:
+        start = {f"{place} {name}": part for name, part in now.items() for place in ("last", "best")}
+        return at.points - solver.rho * at.slopes, {**start, "damping": torch.ones_like(size)}
+    least = lengths(memory["best residuals"])
+    # written so that NaN fails too
+    failed, better = ~(size <= solver.growth * least), size < least
+    damping = torch.where(failed, memory["damping"] / 2, (2 * memory["damping"]).clamp(max=1))
+    best = {name: _where(better, part, memory[f"best {name}"]) for name, part in now.items()}
+    differences = {}
+    for name, part in now.items():
+        kept = remember(memory.get(f"d {name}"), part - memory[f"last {name}"], solver.memory)
+        differences[name] = _where(failed, torch.zeros_like(kept), kept)
+    gamma = mixing_coefficients(differences["residuals"], residuals, solver.regularisation)
+    points = at.points - combine(gamma, differences["points"])
+    gaps = at.slopes - combine(gamma, differences["gaps"])
+    # after a failure the iteration goes on from the best iterate, and so does the next difference
+    last = {name: _where(failed, best[name], part) for name, part in now.items()}
+    points, gaps = _where(failed, best["points"], points), _where(failed, best["gaps"], gaps)
+    rho = solver.rho * torch.where(failed, damping, torch.ones_like(damping))
+    remembered = {
+        f"{place} {name}": part
+        for place, parts in (("last", last), ("best", best), ("d", differences))
+        for name, part in parts.items()
+    }
+    return points - per_image(rho, gaps) * gaps, {**remembered, "damping": damping}
+
+
+def _where(flags: Tensor, new: Tensor, old: Tensor) -> Tensor:
+    return torch.where(per_image(flags, new), new, old)

@@ -1,0 +1,72 @@
+"""`invert`: images in, latents and diagnostics out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from torch import Tensor
+
+from privaudit.errors import ConfigError, DataError
+from privaudit.inversion.cocoercivity import cocoercivity
+from privaudit.inversion.fixed_point import solve
+from privaudit.inversion.problem import Problem
+from privaudit.inversion.result import Inversion, nmse_db
+from privaudit.inversion.solver import Invertible, Solver, make_solver
+from privaudit.target import require_finite
+
+DEFAULT = "anderson"
+"""The default solver."""
+
+
+def invert(
+    autoencoder: Invertible,
+    images: Tensor,
+    solver: str | Solver = DEFAULT,
+    *,
+    sample_ids: Sequence[str] | None = None,
+    truth: Tensor | None = None,
+    with_cocoercivity: bool = False,
+) -> Inversion:
+    """Find latents z with D(z) = x.
+
+    Images may be pictures, videos or audio: the first axis counts them, the others are the autoencoder's.
+    Latents and steps are float32 whatever the autoencoder's type. A batch that does not fit into memory is split.
+
+    Args:
+        autoencoder: A `Target`, or an autoencoder from `privaudit.loading`.
+        images: ``(n, *image)``, in the autoencoder's range ([-1, 1] for pictures).
+        solver: A specification (see `make_solver`) or a solver.
+        sample_ids: One id an image, for messages; their numbers by default.
+        truth: ``(n, *latent)``: the latents that the images were decoded from, if they are known.
+        with_cocoercivity: Also check the assumption of the convergence theorems, for 600 further evaluations.
+
+    Returns:
+        The best iterate of each image, its residual history and how it ended.
+
+    Raises:
+        ConfigError: The solver or a parameter of it cannot work.
+        DataError: No images, or a wrong number of ids or true latents.
+        NonFiniteError: An image or its encoding is NaN or infinite; names the ids.
+        TargetError: The autoencoder does not round-trip its shapes.
+    """
+    chosen = make_solver(solver) if isinstance(solver, str) else solver
+    if with_cocoercivity and chosen.by_gradient:
+        raise ConfigError([f"expected a solver by E(D(z)) for the cocoercivity, got {chosen.name}"])
+    if images.ndim < 2 or not len(images):
+        raise DataError(f"expected one or more images to invert, (n, *image), got shape {tuple(images.shape)}")
+    ids = [str(number) for number in range(len(images))] if sample_ids is None else list(sample_ids)
+    if len(ids) != len(images):
+        raise DataError(f"expected one sample id for each of {len(images)} images, got {len(ids)}")
+    problem = Problem(autoencoder, require_finite(images, "image", ids), ids)
+    if truth is not None and truth.shape != problem.encoded.shape:
+        raise DataError(
+            f"expected true latents of shape {tuple(problem.encoded.shape)}, like the encoder's, "
+            f"got {tuple(truth.shape)}; pass one for each image, in the same order"
+        )
+    found = solve(problem, chosen)
+    if truth is not None:
+        found = replace(found, nmse=nmse_db(found.latents, truth))
+    if with_cocoercivity:
+        found = replace(found, cocoercivity=cocoercivity(problem, chosen))
+    return found

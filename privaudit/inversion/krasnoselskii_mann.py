@@ -1,0 +1,60 @@
+"""Inertial Krasnoselskii-Mann inversion: the forward step with momentum."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from torch import Tensor
+
+from privaudit.inversion.solver import Evaluation, Memory, Solver, positive, register
+
+
+@register
+@dataclass(frozen=True)
+class KrasnoselskiiMann(Solver):
+    """y_k = z_k + alpha (z_k - z_{k-1});  z_{k+1} = y_k - 2 lambda beta T(y_k).
+
+    (Eq. 10 and 11, Hong et al. 2024, arXiv:2409.18442; after Maulen et al. 2024.) Theorem 2: where T is
+    beta-cocoercive, z and y converge to the same limit points if
+    lambda (1 - alpha + 2 alpha^2) < (1 - alpha)^2   (13). Parameters outside (13) are refused unless ``force``.
+    Differs from the published code, which has no such solver: nothing of the paper.
+
+    Attributes:
+        alpha: Inertia, between 0 and 1.
+        lam: lambda, the relaxation.
+        beta: Assumed cocoercivity; 2 lambda beta is the step.
+        force: Run even where Theorem 2 promises nothing.
+        evaluations: Most evaluations of E(D(z)) an image.
+        tolerance: Relative residual at which an image has converged and stops.
+    """
+
+    name: ClassVar[str] = "krasnoselskii-mann"
+    reference: ClassVar[str] = "Hong et al. 2024, arXiv:2409.18442, Theorem 2"
+    summary: ClassVar[str] = "fixed-point iteration with momentum"
+    alpha: float = 0.3
+    lam: float = 0.55
+    beta: float = 0.9
+    force: bool = False
+    evaluations: int = 20
+    tolerance: float = 0.01
+
+    def problems(self) -> list[str]:
+        """Say what is wrong with the parameters."""
+        found = positive(self, "lam", "beta")
+        if not 0 < self.alpha < 1:
+            found.append(f"expected 0 < alpha < 1 for {self.name}, got {self.alpha}")
+        limit = (1 - self.alpha) ** 2 / (1 - self.alpha + 2 * self.alpha**2)
+        if not found and self.lam >= limit and not self.force:
+            found.append(
+                f"expected lam < {limit:.4g} for alpha = {self.alpha:g}, the condition (13) of Theorem 2, "
+                f"lam (1 - alpha + 2 alpha^2) < (1 - alpha)^2, got lam = {self.lam:g}; convergence is proven only "
+                f"inside it: lower lam or alpha, or add force=true to run without a guarantee"
+            )
+        return found
+
+    def step(self, iteration: int, at: Evaluation, memory: Memory) -> tuple[Tensor, Memory]:
+        """From T(y_k) to y_{k+1}; remembers z_k, which is not evaluated itself."""
+        current = memory.get("current", at.points)  # z_k; y_0 = z_0
+        following = at.points - 2 * self.lam * self.beta * at.slopes
+        return following + self.alpha * (following - current), {"current": following}

@@ -1,0 +1,91 @@
+"""A batch of images to invert, and what an evaluation of E and D at some latents gives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from privaudit.batching import Batcher
+from privaudit.errors import TargetError
+from privaudit.inversion.mixing import lengths
+from privaudit.inversion.solver import Evaluation, Invertible
+from privaudit.target import require_finite
+
+TINY = float(torch.finfo(torch.float32).tiny)
+
+
+class Problem:
+    """A batch of images to invert: E(x) once, then E and D at any iterates, in parts that fit into memory."""
+
+    def __init__(self, autoencoder: Invertible, images: Tensor, sample_ids: Sequence[str]) -> None:
+        """Encode the images.
+
+        Args:
+            autoencoder: Gives E and D.
+            images: ``(n, *image)``, n >= 1, finite.
+            sample_ids: One id an image, for messages.
+
+        Raises:
+            NonFiniteError: E(x) is NaN or infinite.
+        """
+        self.autoencoder, self.sample_ids = autoencoder, sample_ids
+        self.batcher = Batcher(len(images))
+        with torch.no_grad():
+            encoded = torch.cat(self.batcher.parts(images, autoencoder.encode))
+        self.encoded = require_finite(encoded, "encoder output", sample_ids).float()
+        self.images = images.to(encoded.device)
+        self.latent_scale = lengths(self.encoded).clamp_min(TINY)
+        self.image_scale = lengths(self.images.float()).clamp_min(TINY)
+
+    def __len__(self) -> int:
+        """Return the number of images."""
+        return len(self.images)
+
+    def evaluate(self, points: Tensor, rows: Tensor, *, by_gradient: bool = False) -> Evaluation:
+        """Apply D and then E, or D and its gradient.
+
+        Args:
+            points: ``(a, *latent)``.
+            rows: ``(a,)``, int64: which images the points belong to.
+            by_gradient: Give the gradient of ||D(z) - x||^2 instead of T(z), by backpropagation.
+
+        Returns:
+            The error in pixels, and T or the gradient, at the points.
+
+        Raises:
+            TargetError: The decoder's image or its latent has another shape than the one that went in.
+        """
+        compute = self._by_gradient if by_gradient else self._by_encoder
+        parts = torch.arange(len(points), device=points.device)
+        found = self.batcher.parts(parts, lambda part: compute(points[part], rows[part]))
+        return Evaluation(*(torch.cat([getattr(p, n) for p in found]) for n in ("points", "misfits", "slopes")))
+
+    def _by_encoder(self, points: Tensor, rows: Tensor) -> Evaluation:
+        with torch.no_grad():
+            decoded = self.autoencoder.decode(points)
+            self._check("decoded image", decoded.shape[1:], self.images.shape[1:])
+            encoded = self.autoencoder.encode(decoded)
+            self._check("latent of a decoded image", encoded.shape[1:], points.shape[1:])
+        return Evaluation(points, decoded.float() - self.images[rows], encoded.float() - self.encoded[rows])
+
+    def _by_gradient(self, points: Tensor, rows: Tensor) -> Evaluation:
+        with torch.enable_grad():
+            leaf = points.detach().clone().requires_grad_(True)
+            decoded = self.autoencoder.decode(leaf)
+            self._check("decoded image", decoded.shape[1:], self.images.shape[1:])
+            misfits = decoded.float() - self.images[rows]
+            (slopes,) = torch.autograd.grad(misfits.square().sum(), leaf)
+        return Evaluation(points, misfits.detach(), slopes)
+
+    def _check(self, what: str, found: Sequence[int], expected: Sequence[int]) -> None:
+        if tuple(found) != tuple(expected):
+            raise TargetError(
+                f"expected a {what} of shape {_shape(expected)}, got {_shape(found)}: the autoencoder does not "
+                f"round-trip its shape; resize the images to a multiple of its downsampling factor"
+            )
+
+
+def _shape(sizes: Sequence[int]) -> str:
+    return "x".join(map(str, sizes))

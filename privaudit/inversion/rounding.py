@@ -1,0 +1,32 @@
+"""How small a residual 16-bit arithmetic can show."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from privaudit.inversion.mixing import lengths
+from privaudit.inversion.problem import Problem
+
+
+def rounding_floor(problem: Problem, latents: Tensor, rows: Tensor) -> Tensor:
+    """Estimate the residual that rounding alone causes: ||E(D(z + d)) - E(D(z))|| / ||E(x)||, |d_i| = u |z_i|.
+
+    u is the unit of rounding of the autoencoder's type, and the signs of d alternate, so the latents move by about
+    what storing them in that type moves them. Ours; two evaluations of E(D(z)).
+
+    Args:
+        problem: The images.
+        latents: ``(a, *latent)``, where the iteration stalled.
+        rows: ``(a,)``: which images.
+
+    Returns:
+        ``(a,)``, float32.
+    """
+    if not len(rows):
+        return latents.new_empty(0)
+    unit = float(torch.finfo(problem.autoencoder.dtype).eps)
+    signs = 1.0 - 2.0 * (torch.arange(latents[0].numel(), device=latents.device) % 2)
+    moved = latents * (1 + unit * signs.view(latents.shape[1:]))
+    change = problem.evaluate(moved, rows).slopes - problem.evaluate(latents, rows).slopes
+    return lengths(change) / problem.latent_scale[rows]

@@ -1,0 +1,151 @@
+"""What an inversion solver is, and the list of them.
+
+Given images x, find latents z with D(z) = x, without backpropagation: solve T(z) = E(D(z)) - E(x) = 0
+from z = E(x) (Hong et al. 2024, arXiv:2409.18442). A solver is one step of an iteration; the loop around it
+(`privaudit.inversion.fixed_point`) evaluates E and D, stops each image by itself and keeps its best iterate.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC
+from dataclasses import dataclass, fields
+from typing import ClassVar, Literal, Protocol, TypeVar
+
+import torch
+from torch import Tensor
+
+from privaudit.errors import ConfigError
+from privaudit.spec import build
+
+
+class Invertible(Protocol):
+    """Encoder and decoder: a `Target`, or an autoencoder alone. Latents and images have any number of axes."""
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the computation; inputs and outputs are float32."""
+
+    def encode(self, images: Tensor) -> Tensor:
+        """E, ``(n, *image)`` to ``(n, *latent)``."""
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """D, ``(n, *latent)`` to ``(n, *image)``."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """E and D at the current iterates of the images that have not stopped.
+
+    Attributes:
+        points: z, ``(a, *latent)``.
+        misfits: D(z) - x, ``(a, *image)``.
+        slopes: T(z) = E(D(z)) - E(x), ``(a, *latent)``; for a solver by gradient, that of ||D(z) - x||^2 instead.
+    """
+
+    points: Tensor
+    misfits: Tensor
+    slopes: Tensor
+
+    def __getitem__(self, kept: Tensor) -> Evaluation:
+        """Return that of some images, by flags or indices ``(a,)``."""
+        return Evaluation(self.points[kept], self.misfits[kept], self.slopes[kept])
+
+
+Memory = dict[str, Tensor]
+"""What a solver remembers between steps; the first axis of every tensor is the images that have not stopped."""
+
+
+@dataclass(frozen=True)
+class Solver(ABC):
+    """Base of all solvers: frozen dataclasses of hyper-parameters, without state.
+
+    Attributes:
+        name: On the command line.
+        reference: Where it was published.
+        summary: What it does, in one line.
+        judge: Whether the best iterate is the one of least ``latent`` or least ``pixel`` residual.
+        by_gradient: Whether steps use the gradient of the decoder instead of the encoder.
+        recovers: Whether a step goes back by itself when a residual has grown or is not finite.
+        evaluations: Most evaluations of E(D(z)) an image.
+        tolerance: Relative residual at which an image has converged and stops.
+    """
+
+    name: ClassVar[str]
+    reference: ClassVar[str]
+    summary: ClassVar[str]
+    judge: ClassVar[Literal["latent", "pixel"]] = "latent"
+    by_gradient: ClassVar[bool] = False
+    recovers: ClassVar[bool] = False
+    evaluations: int
+    tolerance: float
+
+    def __post_init__(self) -> None:
+        """Check the parameters.
+
+        Raises:
+            ConfigError: One or more are wrong; all are named.
+        """
+        problems = [
+            f"expected a finite number for {part.name} of {self.name}, got {value}"
+            for part in fields(self)
+            if isinstance(value := getattr(self, part.name), float) and not math.isfinite(value)
+        ]
+        if self.evaluations < 1:
+            problems.append(f"expected evaluations >= 1 for {self.name}, got {self.evaluations}")
+        if self.tolerance < 0:
+            problems.append(f"expected tolerance >= 0 for {self.name}, got {self.tolerance}")
+        problems.extend(self.problems())
+        if problems:
+            raise ConfigError(problems)
+
+    def problems(self) -> list[str]:
+        """Say what is wrong with the solver's own parameters."""
+        return []
+
+    def step(self, iteration: int, at: Evaluation, memory: Memory) -> tuple[Tensor, Memory]:
+        """Make the next iterates.
+
+        Args:
+            iteration: From 0.
+            at: E and D at the current iterates.
+            memory: What the step before returned; empty at first.
+
+        Returns:
+            The next iterates ``(a, *latent)`` and what to remember.
+        """
+        raise NotImplementedError(f"{self.name} takes no steps")
+
+
+Kind = TypeVar("Kind", bound=type[Solver])
+SOLVERS: dict[str, type[Solver]] = {}
+
+
+def register(kind: Kind) -> Kind:
+    """Add a solver to `SOLVERS` under its ``name``; its file is imported by `privaudit.inversion`."""
+    SOLVERS[kind.name] = kind
+    return kind
+
+
+def make_solver(spec: str) -> Solver:
+    """Return the solver that a specification names.
+
+    Args:
+        spec: A key of `SOLVERS`, with parameters if wanted: ``anderson:memory=8:tolerance=0.001``.
+
+    Returns:
+        The solver.
+
+    Raises:
+        ConfigError: There is no such solver or parameter, or a value that cannot work.
+    """
+    return build(spec, SOLVERS, "an inversion solver", "privaudit invert --help")
+
+
+def positive(solver: Solver, *names: str) -> list[str]:
+    """Say which of the named parameters are not above zero."""
+    return [
+        f"expected {name} > 0 for {solver.name}, got {getattr(solver, name)}"
+        for name in names
+        if not getattr(solver, name) > 0
+    ]
