@@ -61,7 +61,7 @@ class Batcher:
             What it gave for each batch, in order.
 
         Raises:
-            OutOfMemoryError: A single item does not fit.
+            RuntimeError: A single item does not fit, or the computation fails in another way.
         """
         found: list[T] = []
         start = 0

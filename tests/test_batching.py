@@ -53,3 +53,69 @@ def test_one_image_that_does_not_fit_is_an_error():
 )
 def test_automatic_batches_shrink_with_the_image(size, device, wanted):
     assert auto_batch_size(size, device) == wanted
+
+
+@pytest.mark.parametrize("size", [1, 4, 10, 64])
+def test_parts_of_a_tensor_stay_tensors(size):
+    done: list[int] = []
+    values = torch.arange(20.0).view(10, 2)
+    found = Batcher(size).parts(values, lambda batch: (batch, len(batch)), done.append)
+    assert [count for _, count in found] == [len(part) for part in values.split(size)]
+    assert torch.equal(torch.cat([batch for batch, _ in found]), values)
+    # nothing is copied, so nothing has moved
+    assert found[0][0].data_ptr() == values.data_ptr()
+    assert done == [min(end, 10) for end in range(size, 10 + size, size)]
+
+
+def test_parts_of_any_sequence_without_progress():
+    assert Batcher(4).parts("abcdefghij", str.upper) == ["ABCD", "EFGH", "IJ"]
+    assert Batcher(4).parts([], len) == []
+
+
+OUT_OF_MEMORY = [
+    torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+    RuntimeError("[enforce fail at alloc_cpu.cpp:117] err == 0. DefaultCPUAllocator: can't allocate memory: you tried"),
+    RuntimeError("[enforce fail at alloc_cpu.cpp:80] data. DefaultCPUAllocator: not enough memory: you tried to"),
+]
+
+
+@pytest.mark.parametrize("error", OUT_OF_MEMORY, ids=["cuda", "linux", "windows"])
+def test_what_every_allocator_says_halves_the_batch(error):
+    def small_memory(batch: torch.Tensor) -> int:
+        if len(batch) > 3:
+            raise error
+        return len(batch)
+
+    batcher = Batcher(8)
+    done: list[int] = []
+    assert batcher.parts(torch.zeros(5), small_memory, done.append) == [2, 2, 1]
+    assert (batcher.size, done) == (2, [2, 4, 5])
+
+
+@pytest.mark.parametrize("error", OUT_OF_MEMORY, ids=["cuda", "linux", "windows"])
+def test_one_item_that_does_not_fit_is_an_error(error):
+    def no_memory(batch: torch.Tensor) -> None:
+        raise error
+
+    with pytest.raises(RuntimeError) as caught:
+        Batcher(4).parts(torch.zeros(5), no_memory)
+    assert caught.value is error
+
+
+def test_the_cpu_allocators_own_failure_halves_the_batch():
+    def huge(batch: torch.Tensor) -> int:
+        return len(batch) if len(batch) == 1 else torch.empty(2**60).numel()
+
+    batcher = Batcher(2)
+    assert batcher.parts(torch.zeros(3), huge) == [1, 1, 1]
+    assert batcher.size == 1
+
+
+def test_other_errors_pass():
+    def wrong(batch: torch.Tensor) -> None:
+        raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+
+    batcher = Batcher(8)
+    with pytest.raises(RuntimeError, match="mat1 and mat2"):
+        batcher.parts(torch.zeros(5), wrong)
+    assert batcher.size == 8

@@ -1,20 +1,38 @@
-"""Train the lab's autoencoder: a diffusers `AutoencoderKL`, on auxiliary images only."""
+"""Train the lab's autoencoder: a diffusers `AutoencoderKL` or `VQModel`, on auxiliary images only."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
-from diffusers import AutoencoderKL
+from diffusers import AutoencoderKL, VQModel
 from torch import Tensor
 
 from privaudit.lab.recipe import LabRecipe
-from privaudit.lab.stage import OnStep, Stage, run_stage
+from privaudit.lab.stage import OnStep, Stage, Stateful, run_stage
+from privaudit.lab.vq import Codebook, build_vq
 
 
-def build_autoencoder(recipe: LabRecipe) -> AutoencoderKL:
+@dataclass(frozen=True)
+class Posterior:
+    """What the encoder says about images, in the autoencoder's own units.
+
+    Attributes:
+        mean: ``(n, channels, h, w)``; of a VQ model the latents before quantisation.
+        deviation: Same shape; zero for a VQ model.
+    """
+
+    mean: Tensor
+    deviation: Tensor
+
+
+def build_autoencoder(recipe: LabRecipe) -> AutoencoderKL | VQModel:
     """Make an untrained autoencoder that shortens each side to a quarter."""
     width = recipe.autoencoder_width
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed * 2 + 1)
+        if recipe.autoencoder == "vq":
+            return build_vq(recipe)
         return AutoencoderKL(
             down_block_types=["DownEncoderBlock2D"] * 3,
             up_block_types=["UpDecoderBlock2D"] * 3,
@@ -26,11 +44,14 @@ def build_autoencoder(recipe: LabRecipe) -> AutoencoderKL:
         )
 
 
-def train_autoencoder(images: Tensor, recipe: LabRecipe, stage: Stage, on_step: OnStep | None = None) -> AutoencoderKL:
-    """Train on squared error and KL, with the eight symmetries of the square as augmentation.
+def train_autoencoder(
+    images: Tensor, recipe: LabRecipe, stage: Stage, on_step: OnStep | None = None
+) -> AutoencoderKL | VQModel:
+    """Train on squared error and KL or codebook loss, with the eight symmetries of the square as augmentation.
 
-    The loss is ||D(z) - x||^2 + kl_weight * KL(q(z|x) || N(0, I)), z ~ q(z|x), both summed over an image
-    and averaged over the batch; the learning rate falls linearly over the last half.
+    The loss is ||D(z) - x||^2 + kl_weight * KL(q(z|x) || N(0, I)), z ~ q(z|x), or ||D(e) - x||^2 + codebook
+    loss, e the codes nearest to the encoder's output (`Codebook.quantise`), all summed over an image and averaged
+    over the batch; the learning rate falls linearly over the last half.
 
     Args:
         images: ``(n, 3, height, width)``, in [-1, 1]: the auxiliary set.
@@ -44,6 +65,7 @@ def train_autoencoder(images: Tensor, recipe: LabRecipe, stage: Stage, on_step: 
     model = build_autoencoder(recipe).train()
     optimiser = torch.optim.AdamW(model.parameters(), lr=recipe.autoencoder_rate, weight_decay=1e-4)
     half = recipe.autoencoder_steps / 2
+    codebook = Codebook(model) if recipe.autoencoder == "vq" else None
 
     def train_step(step: int) -> Tensor:
         generator = stage.generator(step)
@@ -51,22 +73,54 @@ def train_autoencoder(images: Tensor, recipe: LabRecipe, stage: Stage, on_step: 
         rate = min(1.0, (step + 1) / max(1, recipe.warmup), max(0.02, (recipe.autoencoder_steps - step) / half))
         for group in optimiser.param_groups:
             group["lr"] = recipe.autoencoder_rate * rate
-        posterior = model.encode(batch).latent_dist
-        decoded = model.decode(posterior.sample(generator)).sample
-        error: Tensor = (decoded - batch).square().flatten(1).sum(1).mean()
-        loss = error + recipe.kl_weight * posterior.kl().mean()
+        if codebook is None:
+            posterior = model.encode(batch).latent_dist
+            error = _squared_error(model.decode(posterior.sample(generator)).sample, batch)
+            loss = error + recipe.kl_weight * posterior.kl().mean()
+        else:
+            quantised = codebook.quantise(model.encode(batch).latents, step, generator)
+            error = _squared_error(model.decode(quantised.latents, force_not_quantize=True).sample, batch)
+            loss = error + quantised.loss
         optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 100.0)
         optimiser.step()
         return error.detach() / batch[0].numel()
 
-    run_stage(stage, {"model": model, "optimiser": optimiser}, recipe.autoencoder_steps, train_step, on_step)
+    parts: dict[str, Stateful] = {"model": model, "optimiser": optimiser}
+    run_stage(
+        stage,
+        parts if codebook is None else parts | {"codebook": codebook},
+        recipe.autoencoder_steps,
+        train_step,
+        on_step,
+    )
     model.eval().requires_grad_(False)
-    with torch.inference_mode():
-        latents = torch.cat([model.encode(part).latent_dist.mode() for part in torch.split(images, 64)])
-    model.register_to_config(scaling_factor=round(1.0 / float(latents.std()), 6))
+    model.register_to_config(scaling_factor=round(1.0 / float(encode_posterior(model, images).mean.std()), 6))
     return model
+
+
+def encode_posterior(autoencoder: AutoencoderKL | VQModel, images: Tensor) -> Posterior:
+    """Encode images, 64 at a time, without gradients.
+
+    Args:
+        autoencoder: In eval mode.
+        images: ``(n, 3, height, width)``, in [-1, 1].
+
+    Returns:
+        Mean and deviation, unscaled.
+    """
+    with torch.inference_mode():
+        encoded = [autoencoder.encode(part) for part in torch.split(images, 64)]
+        if isinstance(autoencoder, VQModel):
+            mean = torch.cat([part.latents for part in encoded])
+            return Posterior(mean, torch.zeros_like(mean))
+        found = [part.latent_dist for part in encoded]
+        return Posterior(torch.cat([part.mean for part in found]), torch.cat([part.std for part in found]))
+
+
+def _squared_error(decoded: Tensor, batch: Tensor) -> Tensor:
+    return (decoded - batch).square().flatten(1).sum(1).mean()
 
 
 def _symmetry(batch: Tensor, generator: torch.Generator) -> Tensor:

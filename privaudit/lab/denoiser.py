@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 
 import torch
-from diffusers import AutoencoderKL, DDPMScheduler, UNet2DModel
+from diffusers import AutoencoderKL, DDPMScheduler, UNet2DModel, VQModel
 from diffusers.training_utils import EMAModel
 from torch import Tensor
 
+from privaudit.lab.autoencoder import encode_posterior
 from privaudit.lab.recipe import LabRecipe
 from privaudit.lab.stage import OnStep, Stage, run_stage
 
@@ -44,7 +45,7 @@ def build_schedule(recipe: LabRecipe) -> DDPMScheduler:
 
 def train_denoiser(
     images: Tensor,
-    autoencoder: AutoencoderKL,
+    autoencoder: AutoencoderKL | VQModel,
     recipe: LabRecipe,
     stage: Stage,
     on_step: OnStep | None = None,
@@ -53,8 +54,8 @@ def train_denoiser(
 ) -> UNet2DModel:
     """Train on the mean squared error of the noise (or of v) at uniform levels.
 
-    Latents are posterior samples, as in latent diffusion (Rombach et al. 2022), scaled by the
-    autoencoder's ``scaling_factor``.
+    Latents are posterior samples, as in latent diffusion (Rombach et al. 2022), or those of a VQ model before
+    quantisation, scaled by the autoencoder's ``scaling_factor``.
 
     Args:
         images: ``(n, 3, height, width)``, in [-1, 1]: the members.
@@ -72,10 +73,9 @@ def train_denoiser(
     optimiser = torch.optim.AdamW(model.parameters(), lr=recipe.denoiser_rate, weight_decay=0.0)
     average = EMAModel(model.parameters(), decay=recipe.ema_decay, use_ema_warmup=False)
     views = [images, images.flip(-1)] if recipe.flip else [images]
-    with torch.inference_mode():
-        encoded = [[autoencoder.encode(part).latent_dist for part in torch.split(view, 64)] for view in views]
-    means = torch.stack([torch.cat([part.mean for part in view]) for view in encoded]).clone()
-    deviations = torch.stack([torch.cat([part.std for part in view]) for view in encoded]).clone()
+    encoded = [encode_posterior(autoencoder, view) for view in views]
+    means = torch.stack([view.mean for view in encoded]).clone()
+    deviations = torch.stack([view.deviation for view in encoded]).clone()
     scale = float(autoencoder.config["scaling_factor"])
 
     def averaged() -> UNet2DModel:

@@ -18,11 +18,13 @@ class LabRecipe:
         heldout: Images that train nothing; the rest of the folder trains the autoencoder.
         resolution: Height and width of the images; a multiple of 8, from 16.
         latent_channels: Channels of the latent; its side is a quarter of the image's.
+        autoencoder: ``kl`` (an `AutoencoderKL`) or ``vq`` (a `VQModel`).
+        codes: Size of the codebook, from 2; used by ``vq`` alone.
         autoencoder_width: Channels of the first stage of the autoencoder; a multiple of 8.
         autoencoder_steps: Optimiser steps of the autoencoder.
         autoencoder_batch: Images a step.
         autoencoder_rate: Peak learning rate of AdamW.
-        kl_weight: Weight of the KL term beside the squared error (both summed per image).
+        kl_weight: Weight of the KL term beside the squared error (both summed per image); used by ``kl`` alone.
         denoiser_width: Channels of the first stage of the denoiser; a multiple of 32.
         denoiser_layers: Residual blocks a stage.
         denoiser_steps: Optimiser steps of the denoiser; the strongest lever on leakage.
@@ -39,6 +41,8 @@ class LabRecipe:
     heldout: int = 1100
     resolution: int = 32
     latent_channels: int = 4
+    autoencoder: str = "kl"
+    codes: int = 512
     autoencoder_width: int = 32
     autoencoder_steps: int = 3000
     autoencoder_batch: int = 32
@@ -60,7 +64,7 @@ class LabRecipe:
         Raises:
             ConfigError: One or more parameters are outside what can be trained.
         """
-        others = {"seed", "warmup", "ema_decay", "flip", "prediction_type", "kl_weight"}
+        others = {"seed", "autoencoder", "codes", "warmup", "ema_decay", "flip", "prediction_type", "kl_weight"}
         positive = {part.name for part in fields(self)} - others
         problems = [
             f"expected {name} > 0, got {getattr(self, name)}"
@@ -80,6 +84,10 @@ class LabRecipe:
             problems.append(f"expected kl_weight >= 0, got {self.kl_weight}")
         if self.warmup < 0:
             problems.append(f"expected warmup >= 0, got {self.warmup}")
+        if self.autoencoder not in ("kl", "vq"):
+            problems.append(f"expected autoencoder kl or vq, got {self.autoencoder}")
+        if self.codes < 2:
+            problems.append(f"expected codes >= 2, got {self.codes}")
         if self.prediction_type not in ("epsilon", "v_prediction"):
             problems.append(f"expected prediction_type epsilon or v_prediction, got {self.prediction_type}")
         if problems:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 import torch
-from diffusers import AutoencoderKL, LDMPipeline, UNet2DModel
+from diffusers import AutoencoderKL, LDMPipeline, UNet2DModel, VQModel
 
 import privaudit
 from privaudit.data import OnImage, Sample, load_images, read_set
@@ -115,12 +115,12 @@ def _claim(out: Path, recipe: LabRecipe, split: Split) -> None:
     record, images = out / "lab.json", _hash_split(split)
     if record.exists():
         saved = json.loads(record.read_text())
-        earlier = saved["recipe"]
         wanted = asdict(recipe)
+        earlier = asdict(LabRecipe()) | saved["recipe"]  # a parameter that is younger than the folder had its default
         problems = [
-            f"{out} holds a training with {name} = {earlier.get(name)}, not {wanted[name]}"
+            f"{out} holds a training with {name} = {earlier[name]}, not {wanted[name]}"
             for name in wanted
-            if name not in RESUMABLE and earlier.get(name) != wanted[name]
+            if name not in RESUMABLE and earlier[name] != wanted[name]
         ]
         if recipe.denoiser_steps < earlier["denoiser_steps"]:
             problems.append(
@@ -165,7 +165,9 @@ def _write_manifests(out: Path, split: Split) -> Trained:
     return Trained(out, paths["members"], paths["heldout"], paths["auxiliary"])
 
 
-def _save(folder: Path, autoencoder: AutoencoderKL, denoiser: UNet2DModel, recipe: LabRecipe, *, half: bool) -> None:
+def _save(
+    folder: Path, autoencoder: AutoencoderKL | VQModel, denoiser: UNet2DModel, recipe: LabRecipe, *, half: bool
+) -> None:
     pipeline = LDMPipeline(vqvae=autoencoder, unet=denoiser, scheduler=build_schedule(recipe))
     if half:
         # through copies: .half() works in place, and the float32 autoencoder serves the next snapshot

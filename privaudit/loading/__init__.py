@@ -1,5 +1,6 @@
-"""Foreign models become one `privaudit.target.Target` here, and nowhere else."""
+"""Foreign models become one `privaudit.target.Target` or autoencoder here, and nowhere else."""
 
 from privaudit.loading.folder import hash_folder, load_target
+from privaudit.loading.standalone import load_autoencoder
 
-__all__ = ["hash_folder", "load_target"]
+__all__ = ["hash_folder", "load_autoencoder", "load_target"]

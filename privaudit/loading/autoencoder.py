@@ -1,4 +1,4 @@
-"""A diffusers autoencoder in the denoiser's scaled units."""
+"""A diffusers autoencoder in the denoiser's scaled units, for images, videos and audio."""
 
 from __future__ import annotations
 
@@ -8,65 +8,161 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from privaudit.errors import DataError, TargetError
+from privaudit.loading.units import LatentUnits, read_units
+
+IMAGES = ("n", "channels", "height", "width")
+VIDEOS = ("n", "channels", "frames", "height", "width")
+FRAMES = ("n", "frames", "channels", "height", "width")
+AUDIO = ("n", "channels", "length")
+LAYOUTS = {
+    "AutoencoderKL": IMAGES,
+    "VQModel": IMAGES,
+    "AutoencoderTiny": IMAGES,
+    "AutoencoderDC": IMAGES,
+    "AutoencoderKLTemporalDecoder": FRAMES,
+    "AutoencoderKLCogVideoX": VIDEOS,
+    "AutoencoderKLHunyuanVideo": VIDEOS,
+    "AutoencoderKLLTXVideo": VIDEOS,
+    "AutoencoderKLWan": VIDEOS,
+    "AutoencoderOobleck": AUDIO,
+}
+"""Axes of what each kind encodes; its latents have the same axes."""
+AUTOENCODERS = tuple(LAYOUTS)
+"""Classes of diffusers that `wrap_autoencoder` takes."""
+
 
 @dataclass(frozen=True)
 class DiffusersAutoencoder:
-    """`AutoencoderKL` or `VQModel`, with the scale and shift of its configuration.
-
-    scaled = (raw - shift) * scale, where scale and shift come from ``scaling_factor`` and
-    ``shift_factor``, or per channel from ``latents_std`` and ``latents_mean``.
+    """An autoencoder of diffusers, with the scale and shift of its configuration.
 
     Attributes:
         module: The diffusers module, in eval mode, on its device.
-        scale: Scalar, or ``(channels, 1, 1)``.
-        shift: Scalar, or ``(channels, 1, 1)``.
-        dtype: Of its weights.
+        units: Scale and shift of its latents.
+        layout: Names of the axes of what it encodes.
+        channels: Of what it encodes.
+        dtype: Of its weights; what goes in and comes out is float32.
     """
 
     module: Any
-    scale: Tensor
-    shift: Tensor
+    units: LatentUnits
+    layout: tuple[str, ...]
+    channels: int
     dtype: torch.dtype
 
     def encode(self, images: Tensor) -> Tensor:
-        """Encode to scaled latents: the posterior mean, or a VQ model's latent before quantisation."""
-        encoded: Any = self.module.encode(images.to(self.dtype))
-        raw = encoded.latent_dist.mode() if hasattr(encoded, "latent_dist") else encoded.latents
-        scaled: Tensor = (raw.float() - self.shift) * self.scale
-        return scaled
+        """Encode to scaled latents: the posterior mean, or a VQ model's latent before quantisation.
+
+        Args:
+            images: Shaped as `layout` says, in [-1, 1]; videos and audio too.
+
+        Returns:
+            The latents, float32, with the axes of the images.
+
+        Raises:
+            DataError: The images have other axes or another number of channels.
+        """
+        self._check(images)
+        return self.units.scaled(self._encode_raw(images.to(self.dtype)))
 
     def decode(self, latents: Tensor) -> Tensor:
-        """Decode scaled latents; a VQ model quantises, and its derivative is the straight-through one."""
-        raw = latents.float() / self.scale + self.shift
-        decoded: Tensor = self.module.decode(raw.to(self.dtype)).sample.float()
+        """Decode scaled latents, not clamped by us; `AutoencoderKLWan` itself clamps to [-1, 1]."""
+        decoded: Tensor = self.module.decode(self.units.raw(latents).to(self.dtype)).sample.float()
         return decoded
+
+    def _encode_raw(self, images: Tensor) -> Tensor:
+        encoded: Any = self.module.encode(images)
+        if hasattr(encoded, "latent_dist"):
+            mean: Tensor = encoded.latent_dist.mode()
+            return mean
+        latents: Tensor = encoded.latents if hasattr(encoded, "latents") else encoded.latent
+        return latents
+
+    def _check(self, images: Tensor) -> None:
+        axis = self.layout.index("channels")
+        if images.ndim != len(self.layout) or images.shape[axis] != self.channels:
+            wanted = ", ".join(str(self.channels) if name == "channels" else name for name in self.layout)
+            raise DataError(
+                f"expected data of shape ({wanted}) for {type(self.module).__name__}, got {tuple(images.shape)}; "
+                "convert the data, or pass an autoencoder that was trained on such data"
+            )
+
+
+@dataclass(frozen=True)
+class QuantisingAutoencoder(DiffusersAutoencoder):
+    """`VQModel`, whose codes are compared in float32 even if its layers run in 16 bits (`torch.cdist` cannot)."""
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Quantise and decode scaled latents; the derivative of the quantisation is the straight-through one."""
+        quantised = self.module.quantize(self.units.raw(latents))[0].to(self.dtype)
+        spatial = quantised if self.module.config["norm_type"] == "spatial" else None
+        decoded: Tensor = self.module.decoder(self.module.post_quant_conv(quantised), spatial).float()
+        return decoded
+
+
+@dataclass(frozen=True)
+class FramesAutoencoder(DiffusersAutoencoder):
+    """`AutoencoderKLTemporalDecoder`, which encodes each frame alone and decodes the frames of a video together."""
+
+    def encode(self, images: Tensor) -> Tensor:
+        """Encode ``(n, frames, 3, h, w)`` in [-1, 1] to ``(n, frames, c, h', w')``; raises as the base does."""
+        self._check(images)
+        frames = self._encode_raw(images.flatten(0, 1).to(self.dtype))
+        return self.units.scaled(frames).view(*images.shape[:2], *frames.shape[1:])
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Decode ``(n, frames, c, h', w')`` to ``(n, frames, 3, h, w)``, not clamped."""
+        raw = self.units.raw(latents.flatten(0, 1)).to(self.dtype)
+        decoded: Tensor = self.module.decode(raw, num_frames=latents.shape[1]).sample.float()
+        return decoded.view(*latents.shape[:2], *decoded.shape[1:])
+
+
+WRAPPERS: dict[str, type[DiffusersAutoencoder]] = {
+    "VQModel": QuantisingAutoencoder,
+    "AutoencoderKLTemporalDecoder": FramesAutoencoder,
+}
 
 
 def wrap_autoencoder(module: Any, device: torch.device, dtype: torch.dtype) -> DiffusersAutoencoder:  # noqa: ANN401 - a diffusers model
     """Freeze an autoencoder and read its scale and shift.
 
     Args:
-        module: A diffusers `AutoencoderKL` or `VQModel`.
+        module: Of a class in `AUTOENCODERS`, loaded as float32.
         device: Where to run it.
         dtype: Of the run; ignored where the configuration asks for float32 (``force_upcast``).
 
     Returns:
-        The autoencoder in eval mode, tiling and slicing off.
+        The autoencoder in eval mode, tiling and slicing off; `AutoencoderKLHunyuanVideo` still blends tiles of 16
+        frames, as diffusers runs it.
+
+    Raises:
+        TargetError: It is of another class, or its decoder depends on more than the latent.
     """
-    config: Any = module.config
+    name, config = type(module).__name__, module.config
+    if name not in LAYOUTS:
+        raise TargetError(f"expected an autoencoder of a class among {', '.join(AUTOENCODERS)}, got {name}")
+    if config.get("timestep_conditioning") or any(config.get("decoder_inject_noise") or ()):
+        raise TargetError(
+            f"expected a decoder that is a function of the latent, got {name} with timestep_conditioning "
+            "or decoder_inject_noise; such decoders are not read yet"
+        )
     dtype = torch.float32 if config.get("force_upcast", False) else dtype
     for switch in ("disable_tiling", "disable_slicing"):
         if hasattr(module, switch):
             getattr(module, switch)()
     module = module.to(device).eval().requires_grad_(False)
-    module = module if dtype == torch.float32 else module.to(dtype)  # loaded as float32
-    mean, deviation = config.get("latents_mean"), config.get("latents_std")
-    factor = config.get("scaling_factor")
-    scale = torch.tensor(1.0 if factor is None else float(factor))
-    if deviation is not None:
-        scale = scale / torch.tensor(deviation, dtype=torch.float32).view(-1, 1, 1)
-    if mean is not None:
-        shift = torch.tensor(mean, dtype=torch.float32).view(-1, 1, 1)
-    else:
-        shift = torch.tensor(float(config.get("shift_factor") or 0.0))
-    return DiffusersAutoencoder(module, scale.to(device), shift.to(device), dtype)
+    units = read_units(module, device)
+    if dtype != torch.float32:
+        for part, child in module.named_children():
+            if part != "quantize":
+                child.to(dtype)
+    return WRAPPERS.get(name, DiffusersAutoencoder)(module, units, LAYOUTS[name], _input_channels(name, config), dtype)
+
+
+def _input_channels(name: str, config: Any) -> int:  # noqa: ANN401 - a diffusers configuration
+    if name == "AutoencoderOobleck":
+        return int(config["audio_channels"])
+    channels = int(config["in_channels"])
+    if name == "AutoencoderKLWan" and config.get("patch_size"):
+        return channels // int(config["patch_size"]) ** 2  # counted after its patches have become channels
+    return channels

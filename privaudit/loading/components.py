@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -70,6 +70,26 @@ def class_name(index: dict[str, Any], component: str) -> str | None:
             return name
         case _:  # missing, or [null, null] for a component that the pipeline was saved without
             return None
+
+
+def check_class(folder: Path, index: dict[str, Any], component: str, allowed: Sequence[str]) -> None:
+    """Check the class of a component before it is loaded.
+
+    Args:
+        folder: Of the pipeline.
+        index: Its ``model_index.json``.
+        component: Name of the component.
+        allowed: Names of the classes that are read.
+
+    Raises:
+        TargetError: It is of another class, or missing.
+    """
+    found = class_name(index, component)
+    if found not in allowed:
+        raise TargetError(
+            f"expected {component} of {folder} to be one of {', '.join(allowed)}, got {found}; "
+            "pass a folder that holds such a model"
+        )
 
 
 def first_line(error: Exception) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,7 @@ import diffusers
 from privaudit.errors import TargetError
 from privaudit.loading.autoencoder import DiffusersAutoencoder, wrap_autoencoder
 from privaudit.loading.components import (
-    class_name,
-    first_line,
+    check_class,
     load_component,
     load_conditioner,
     load_schedule,
@@ -23,14 +21,15 @@ from privaudit.loading.components import (
 from privaudit.loading.conditioner import ClipConditioner
 from privaudit.loading.denoiser import DiffusersUNet
 from privaudit.loading.device import resolve_device, resolve_dtype
+from privaudit.loading.source import find_folder
+from privaudit.loading.standalone import autoencoder_name
 from privaudit.target import Target, TargetInfo
 
-AUTOENCODERS = ("AutoencoderKL", "VQModel")
+TARGET_AUTOENCODERS = ("AutoencoderKL", "VQModel")
+"""Of targets; `load_autoencoder` reads more."""
 UNETS = ("UNet2DModel", "UNet2DConditionModel")
 COMPONENTS = ("vae", "vqvae", "unet", "scheduler", "text_encoder", "tokenizer")
 """What is downloaded of a hub repository; checkpoints in one file and safety checkers are not read."""
-VARIANTS = ("*.fp16.*", "*.bf16.*", "*.non_ema.*")
-HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 
 
 def load_target(source: str | Path, *, device: str = "auto", dtype: str = "auto") -> Target:
@@ -54,16 +53,11 @@ def load_target(source: str | Path, *, device: str = "auto", dtype: str = "auto"
         ConfigError: Device or dtype cannot be had.
     """
     chosen_device, chosen_dtype = resolve_device(device), resolve_dtype(dtype)
-    folder = _find_folder(str(source))
+    folder = find_folder(str(source), COMPONENTS)
     index = read_json(folder / "model_index.json")
-    vae_name = "vae" if "vae" in index else "vqvae"
-    for component, allowed in ((vae_name, AUTOENCODERS), ("unet", UNETS)):
-        found = class_name(index, component)
-        if found not in allowed:
-            raise TargetError(
-                f"expected {component} of {folder} to be one of {', '.join(allowed)}, got {found}; "
-                f"privaudit reads latent diffusion pipelines such as LDMPipeline and StableDiffusionPipeline"
-            )
+    vae_name = autoencoder_name(index)
+    for component, allowed in ((vae_name, TARGET_AUTOENCODERS), ("unet", UNETS)):
+        check_class(folder, index, component, allowed)
     autoencoder = wrap_autoencoder(load_component(folder, index, vae_name), chosen_device, chosen_dtype)
     schedule, prediction_type = load_schedule(folder)
     unet = load_component(folder, index, "unet", chosen_dtype).to(chosen_device).eval().requires_grad_(False)
@@ -103,27 +97,6 @@ def hash_folder(folder: Path, components: Sequence[str] | None = None) -> str:
             while block := file.read(1 << 22):
                 digest.update(block)
     return digest.hexdigest()[:32]
-
-
-def _find_folder(source: str) -> Path:
-    folder = Path(source).expanduser()
-    if folder.is_dir():
-        return folder
-    if folder.exists() or not HUB_ID.fullmatch(source):
-        raise TargetError(
-            f"expected a diffusers folder or a hub id (org/name), but {source} is neither; check the path"
-        )
-    from huggingface_hub import snapshot_download
-
-    try:
-        wanted = [f"{component}/*.{kind}" for component in COMPONENTS for kind in ("json", "txt", "safetensors")]
-        return Path(
-            snapshot_download(source, allow_patterns=["model_index.json", *wanted], ignore_patterns=list(VARIANTS))
-        )
-    except Exception as error:  # the hub client raises a dozen kinds; all mean that there is no folder
-        raise TargetError(
-            f"expected a folder or a hub id, but {source} is no folder and the hub answered: {first_line(error)}"
-        ) from error
 
 
 def _check_conditions(unet: Any, conditioner: ClipConditioner | None, folder: Path) -> None:  # noqa: ANN401

@@ -1,0 +1,59 @@
+"""An autoencoder without its denoiser: all that inversion and geometry need."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from privaudit.errors import TargetError
+from privaudit.loading.autoencoder import AUTOENCODERS, DiffusersAutoencoder, wrap_autoencoder
+from privaudit.loading.components import check_class, load_component, read_json
+from privaudit.loading.device import resolve_device, resolve_dtype
+from privaudit.loading.source import find_folder
+
+NAMES = ("vae", "vqvae")
+"""What pipelines call their autoencoder."""
+FILES = ("model_index.json", "config.json", "diffusion_pytorch_model*.json", "diffusion_pytorch_model*.safetensors")
+
+
+def load_autoencoder(source: str | Path, *, device: str = "auto", dtype: str = "auto") -> DiffusersAutoencoder:
+    """Load an autoencoder of a class in `AUTOENCODERS`, from a pipeline or on its own.
+
+    Of a pipeline (a folder with ``model_index.json``) the component ``vae`` or ``vqvae`` is read and nothing else; any
+    other folder is one that ``save_pretrained`` of the autoencoder wrote. Only safetensors weights, no code from the
+    folder. A hub id is downloaded by huggingface_hub; a folder never touches the network.
+
+    Args:
+        source: A folder, or a hub id such as ``org/name``.
+        device: ``auto``, ``cuda`` or ``cpu``.
+        dtype: ``auto`` (float32), ``float32``, ``bfloat16`` or ``float16``.
+
+    Returns:
+        The autoencoder, in eval mode, frozen; encodes and decodes float32 in the denoiser's scaled units.
+
+    Raises:
+        TargetError: The folder is missing or holds no autoencoder that privaudit reads.
+        ConfigError: Device or dtype cannot be had.
+    """
+    chosen_device, chosen_dtype = resolve_device(device), resolve_dtype(dtype)
+    folder = find_folder(str(source), NAMES, FILES)
+    if (folder / "model_index.json").is_file():
+        index = read_json(folder / "model_index.json")
+        component = autoencoder_name(index)
+    elif (folder / "config.json").is_file():  # read as a component of the folder around it
+        kind = str(read_json(folder / "config.json").get("_class_name"))
+        folder = folder.resolve()
+        folder, component = folder.parent, folder.name
+        index = {component: ["diffusers", kind]}
+    else:
+        raise TargetError(
+            f"expected model_index.json (of a pipeline) or config.json (of an autoencoder) in {folder}, found neither; "
+            "pass a folder that save_pretrained of diffusers wrote"
+        )
+    check_class(folder, index, component, AUTOENCODERS)
+    return wrap_autoencoder(load_component(folder, index, component), chosen_device, chosen_dtype)
+
+
+def autoencoder_name(index: dict[str, Any]) -> str:
+    """Name the autoencoder among the components of ``model_index.json``: ``vae`` or ``vqvae``."""
+    return NAMES[0] if NAMES[0] in index else NAMES[1]

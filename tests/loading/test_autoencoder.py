@@ -1,0 +1,400 @@
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import huggingface_hub
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from privaudit.errors import ConfigError, DataError, TargetError
+from privaudit.loading import load_autoencoder, load_target
+from privaudit.loading.autoencoder import AUTOENCODERS, DiffusersAutoencoder, wrap_autoencoder
+
+Make = Callable[..., Path]
+Edit = Callable[..., None]
+WEIGHTS = "diffusion_pytorch_model.safetensors"
+MEAN, STD = [0.1, -0.2, 0.3, 0.0], [0.5, 1.0, 2.0, 4.0]
+STAGES = {
+    "down_block_types": ["DownEncoderBlock2D"] * 2,
+    "up_block_types": ["UpDecoderBlock2D"] * 2,
+    "block_out_channels": [8, 8],
+    "norm_num_groups": 4,
+}
+CONFIGS: dict[str, dict[str, Any]] = {
+    "AutoencoderKL": STAGES | {"latents_mean": MEAN, "latents_std": STD},
+    "VQModel": STAGES | {"num_vq_embeddings": 16},
+    "AutoencoderTiny": {
+        "encoder_block_out_channels": [8, 8],
+        "decoder_block_out_channels": [8, 8],
+        "num_encoder_blocks": [1, 1],
+        "num_decoder_blocks": [1, 1],
+    },
+    "AutoencoderDC": {
+        "latent_channels": 4,
+        "encoder_block_out_channels": [8, 8],
+        "decoder_block_out_channels": [8, 8],
+        "encoder_layers_per_block": [1, 1],
+        "decoder_layers_per_block": [1, 1],
+        "encoder_qkv_multiscales": [[], []],
+        "decoder_qkv_multiscales": [[], []],
+        "scaling_factor": 0.4,
+    },
+    "AutoencoderKLTemporalDecoder": {
+        "down_block_types": ["DownEncoderBlock2D"] * 2,
+        "block_out_channels": [32, 32],
+        "layers_per_block": 1,
+        "force_upcast": False,
+    },
+    "AutoencoderKLCogVideoX": {
+        "down_block_types": ["CogVideoXDownBlock3D"] * 2,
+        "up_block_types": ["CogVideoXUpBlock3D"] * 2,
+        "block_out_channels": [8, 8],
+        "latent_channels": 4,
+        "layers_per_block": 1,
+        "norm_num_groups": 4,
+        "temporal_compression_ratio": 2,
+    },
+    "AutoencoderKLHunyuanVideo": {
+        "down_block_types": ["HunyuanVideoDownBlock3D"] * 2,
+        "up_block_types": ["HunyuanVideoUpBlock3D"] * 2,
+        "block_out_channels": [8, 8],
+        "latent_channels": 4,
+        "layers_per_block": 1,
+        "norm_num_groups": 4,
+        "spatial_compression_ratio": 2,
+        "temporal_compression_ratio": 4,
+    },
+    "AutoencoderKLLTXVideo": {
+        "latent_channels": 4,
+        "block_out_channels": [8, 8],
+        "down_block_types": ["LTXVideoDownBlock3D"] * 2,
+        "decoder_block_out_channels": [8, 8],
+        "layers_per_block": [1, 1, 1],
+        "decoder_layers_per_block": [1, 1, 1],
+        "spatio_temporal_scaling": [True, False],
+        "decoder_spatio_temporal_scaling": [True, False],
+        "decoder_inject_noise": [False, False, False],
+        "downsample_type": ["conv", "conv"],
+        "upsample_residual": [False, False],
+        "upsample_factor": [1, 1],
+        "patch_size": 2,
+        "scaling_factor": 0.7,
+    },
+    "AutoencoderKLWan": {
+        "base_dim": 4,
+        "z_dim": 4,
+        "dim_mult": [1, 1],
+        "num_res_blocks": 1,
+        "temperal_downsample": [True],
+        "latents_mean": MEAN,
+        "latents_std": STD,
+    },
+    "AutoencoderOobleck": {
+        "encoder_hidden_size": 8,
+        "downsampling_ratios": [2, 4],
+        "channel_multiples": [1, 2],
+        "decoder_channels": 8,
+        "decoder_input_channels": 4,
+    },
+}
+SHAPES = {  # of one item, and of its latent
+    "AutoencoderKL": ((3, 16, 16), (4, 8, 8)),
+    "VQModel": ((3, 16, 16), (3, 8, 8)),
+    "AutoencoderTiny": ((3, 16, 16), (4, 8, 8)),
+    "AutoencoderDC": ((3, 16, 16), (4, 8, 8)),
+    "AutoencoderKLTemporalDecoder": ((3, 3, 16, 16), (3, 4, 8, 8)),
+    "AutoencoderKLCogVideoX": ((3, 9, 16, 16), (4, 5, 8, 8)),
+    "AutoencoderKLHunyuanVideo": ((3, 5, 16, 16), (4, 3, 8, 8)),
+    "AutoencoderKLLTXVideo": ((3, 5, 16, 16), (4, 3, 4, 4)),
+    "AutoencoderKLWan": ((3, 5, 16, 16), (4, 3, 8, 8)),
+    "AutoencoderOobleck": ((2, 64), (4, 8)),
+}
+CHANNELS = {"AutoencoderKLTemporalDecoder": 2}
+"""The axis of the channels, where it is not the first after the items."""
+
+
+def make(kind: str, **changes: Any) -> Any:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return getattr(diffusers, kind)(**(CONFIGS[kind] | changes)).eval()
+
+
+def normal(*shape: int) -> torch.Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(0)).clamp(-1, 1)
+
+
+def load(folder: Path | str, dtype: str = "float32") -> DiffusersAutoencoder:
+    return load_autoencoder(folder, device="cpu", dtype=dtype)
+
+
+@pytest.fixture(scope="session")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """One saved autoencoder of each kind."""
+    base = tmp_path_factory.mktemp("autoencoders")
+    for kind in CONFIGS:
+        model = make(kind)
+        if kind == "AutoencoderKLLTXVideo":
+            model.latents_mean[:], model.latents_std[:] = torch.tensor(MEAN), torch.tensor(STD)
+        model.save_pretrained(base / kind)
+    return {kind: base / kind for kind in CONFIGS}
+
+
+@pytest.fixture
+def kl(folders: dict[str, Path], tmp_path: Path) -> Path:
+    """A private copy."""
+    return Path(shutil.copytree(folders["AutoencoderKL"], tmp_path / "kl"))
+
+
+# ------------------------------------------------------------------------------- contract of every kind
+
+
+def test_every_kind_is_tested() -> None:
+    assert tuple(CONFIGS) == tuple(SHAPES) == AUTOENCODERS
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("kind", AUTOENCODERS)
+@torch.no_grad()
+def test_shapes_and_types(folders: dict[str, Path], kind: str, dtype: str) -> None:
+    data, latent = SHAPES[kind]
+    autoencoder = load(folders[kind], dtype)
+    assert autoencoder.dtype in (torch.float32, getattr(torch, dtype))
+    assert autoencoder.dtype == next(autoencoder.module.encoder.parameters()).dtype
+    latents = autoencoder.encode(normal(2, *data))
+    decoded = autoencoder.decode(latents)
+    assert (latents.shape, latents.dtype) == ((2, *latent), torch.float32)
+    assert (decoded.shape, decoded.dtype) == ((2, *data), torch.float32)
+    reference = load(folders[kind]).decode(latents)
+    # bfloat16 has 8 bits, and a code may change
+    assert float((decoded - reference).norm() / reference.norm()) < (0.3 if kind == "VQModel" else 0.1)
+    assert torch.equal(decoded, reference) == (autoencoder.dtype == torch.float32)
+
+
+@pytest.mark.parametrize("kind", AUTOENCODERS)
+@torch.no_grad()
+def test_an_item_is_the_same_alone_and_in_a_batch(folders: dict[str, Path], kind: str) -> None:
+    autoencoder, data = load(folders[kind]), normal(3, *SHAPES[kind][0])
+    latents = autoencoder.encode(data)
+    alone = torch.cat([autoencoder.encode(item[None]) for item in data])
+    torch.testing.assert_close(latents, alone, rtol=1e-4, atol=1e-5)
+    decoded = torch.cat([autoencoder.decode(latent[None]) for latent in latents])
+    torch.testing.assert_close(autoencoder.decode(latents), decoded, rtol=1e-4, atol=1e-5)
+    assert torch.equal(autoencoder.decode(latents), autoencoder.decode(latents))
+
+
+@pytest.mark.parametrize("kind", AUTOENCODERS)
+def test_derivatives_pass_through_and_weights_are_frozen(folders: dict[str, Path], kind: str) -> None:
+    autoencoder = load(folders[kind])
+    assert not any(part.training for part in autoencoder.module.modules())
+    assert not any(parameter.requires_grad for parameter in autoencoder.module.parameters())
+    latents = normal(1, *SHAPES[kind][1]).requires_grad_()
+    autoencoder.decode(latents).square().sum().backward()
+    assert bool((latents.grad != 0).any())
+
+
+@pytest.mark.parametrize("kind", AUTOENCODERS)
+def test_other_channels_and_axes_are_refused(folders: dict[str, Path], kind: str) -> None:
+    autoencoder, shape = load(folders[kind]), [2, *SHAPES[kind][0]]
+    axis = CHANNELS.get(kind, 1)
+    other = list(shape)
+    other[axis] = 5
+    for wrong in (other, shape[1:], [*shape, 4]):
+        with pytest.raises(
+            DataError, match=rf"expected data of shape \(n, .*\b{shape[axis]}\b.* for {kind}, got "
+        ) as e:
+            autoencoder.encode(torch.zeros(wrong))
+        assert str(tuple(wrong)) in str(e.value)
+        assert str(e.value).endswith("convert the data, or pass an autoencoder that was trained on such data")
+
+
+# ------------------------------------------------------------------------------- units
+
+
+@pytest.mark.parametrize(
+    ("kind", "scale", "shift"),
+    [
+        ("AutoencoderKL", [0.18215 / s for s in STD], MEAN),
+        ("VQModel", [0.18215], [0.0]),
+        ("AutoencoderTiny", [1.0], [0.0]),
+        ("AutoencoderDC", [0.4], [0.0]),
+        ("AutoencoderKLCogVideoX", [1.15258426], [0.0]),
+        ("AutoencoderKLHunyuanVideo", [0.476986], [0.0]),
+        ("AutoencoderKLLTXVideo", [0.7 / s for s in STD], MEAN),  # std and mean are among its weights
+        ("AutoencoderKLWan", [1.0 / s for s in STD], MEAN),
+        ("AutoencoderOobleck", [1.0], [0.0]),
+    ],
+)
+@torch.no_grad()
+def test_latents_are_in_the_denoisers_units(
+    folders: dict[str, Path], kind: str, scale: list[float], shift: list[float]
+) -> None:
+    data, latent = SHAPES[kind]
+    wide = (-1, *[1] * (len(latent) - 1))
+    scales, shifts = torch.tensor(scale).view(wide), torch.tensor(shift).view(wide)
+    autoencoder, module = load(folders[kind]), getattr(diffusers, kind).from_pretrained(folders[kind]).eval()
+    images, encoded = normal(2, *data), module.encode(normal(2, *data))
+    raw = encoded.latent_dist.mean if hasattr(encoded, "latent_dist") else encoded[0]
+    torch.testing.assert_close(autoencoder.encode(images), (raw - shifts) * scales, rtol=1e-4, atol=1e-5)
+    latents = normal(2, *latent)
+    wanted = module.decode(latents / scales + shifts).sample
+    torch.testing.assert_close(autoencoder.decode(latents), wanted, rtol=1e-4, atol=1e-5)
+
+
+@torch.no_grad()
+def test_frames_are_encoded_alone_and_decoded_together(folders: dict[str, Path]) -> None:
+    folder = folders["AutoencoderKLTemporalDecoder"]
+    autoencoder, module = load(folder), diffusers.AutoencoderKLTemporalDecoder.from_pretrained(folder).eval()
+    videos = normal(2, 3, 3, 16, 16)
+    latents = autoencoder.encode(videos)
+    for video, found in zip(videos, latents, strict=True):
+        raw = torch.cat([module.encode(frame[None]).latent_dist.mean for frame in video])
+        torch.testing.assert_close(found, raw * 0.18215, rtol=1e-4, atol=1e-5)
+        wanted = module.decode(raw, num_frames=3).sample
+        torch.testing.assert_close(autoencoder.decode(found[None])[0], wanted, rtol=1e-4, atol=1e-5)
+    # frames depend on each other
+    assert not torch.allclose(autoencoder.decode(latents)[:, :1], autoencoder.decode(latents[:, :1]), atol=1e-4)
+
+
+@torch.no_grad()
+def test_channels_of_patches_are_not_channels_of_videos(tmp_path: Path) -> None:
+    make("AutoencoderKLWan", in_channels=12, out_channels=12, patch_size=2).save_pretrained(tmp_path)
+    autoencoder = load(tmp_path)
+    latents = autoencoder.encode(normal(1, 3, 5, 16, 16))
+    assert latents.shape == (1, 4, 3, 4, 4)
+    assert autoencoder.decode(latents).shape == (1, 3, 5, 16, 16)
+
+
+# ------------------------------------------------------------------------------- precision
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+@torch.no_grad()
+def test_codes_are_compared_in_float32(folders: dict[str, Path], dtype: str) -> None:
+    autoencoder, module = load(folders["VQModel"], dtype), load(folders["VQModel"]).module
+    assert autoencoder.dtype == getattr(torch, dtype)
+    codes = module.quantize.embedding.weight
+    assert torch.equal(autoencoder.module.quantize.embedding.weight, codes)
+    latents = codes[:16].T.reshape(1, 3, 4, 4) * 0.18215
+    wanted = module.decode(latents / 0.18215, force_not_quantize=True).sample
+    torch.testing.assert_close(autoencoder.decode(latents), wanted, rtol=0.1, atol=0.1)
+
+
+@torch.no_grad()
+def test_spatial_normalisation_sees_the_codes(tmp_path: Path) -> None:
+    make("VQModel", norm_type="spatial", block_out_channels=[32, 32]).save_pretrained(tmp_path)
+    module, latents = diffusers.VQModel.from_pretrained(tmp_path).eval(), normal(2, 3, 8, 8)
+    torch.testing.assert_close(load(tmp_path).decode(latents), module.decode(latents / 0.18215).sample)
+
+
+@pytest.mark.parametrize("upcast", [True, False])
+def test_an_autoencoder_that_asks_for_float32_runs_in_it(kl: Path, edit_json: Edit, upcast: bool) -> None:
+    edit_json(kl / "config.json", force_upcast=upcast)
+    autoencoder = load(kl, "bfloat16")
+    wanted = torch.float32 if upcast else torch.bfloat16
+    assert autoencoder.dtype == wanted
+    assert {parameter.dtype for parameter in autoencoder.module.parameters()} == {wanted}
+
+
+def test_device_and_dtype_are_checked(kl: Path) -> None:
+    with pytest.raises(ConfigError, match="expected --dtype auto, float32, bfloat16, float16, got int8"):
+        load_autoencoder(kl, dtype="int8")
+    with pytest.raises(ConfigError, match="expected --device auto, cuda or cpu, got tpu"):
+        load_autoencoder(kl, device="tpu")
+    assert load_autoencoder(kl, device="cpu").dtype == torch.float32
+
+
+# ------------------------------------------------------------------------------- where it is read from
+
+
+@torch.no_grad()
+def test_a_pipelines_autoencoder_is_read_without_the_rest(ldm: Path, sd: Path) -> None:
+    for folder, part in ((ldm, "vqvae"), (sd, "vae")):
+        images = normal(2, 3, 16, 16)
+        wanted = load_target(folder, device="cpu").encode(images)
+        for other in folder.iterdir():
+            if other.is_dir() and other.name != part:
+                shutil.rmtree(other)
+        assert torch.equal(load(folder).encode(images), wanted)
+        assert torch.equal(load(folder / part).encode(images), wanted)
+
+
+def test_a_relative_folder(kl: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for place, source in ((kl, "."), (kl.parent, "kl"), (kl.parent, "kl/")):
+        monkeypatch.chdir(place)
+        assert type(load(source).module).__name__ == "AutoencoderKL"
+
+
+def test_a_hub_id_is_downloaded_without_the_denoiser(kl: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def download(name: str, allow_patterns: list[str], ignore_patterns: list[str]) -> str:
+        asked.extend([name, *allow_patterns])
+        return str(kl)
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
+    assert load("org/model").channels == 3
+    assert asked[0] == "org/model"
+    assert {"vae/*.safetensors", "config.json"} < set(asked)
+    assert not any(pattern.startswith(("unet", "*")) or pattern.endswith((".py", ".bin", "*")) for pattern in asked)
+
+
+# ------------------------------------------------------------------------------- what is refused
+
+
+def test_no_folder_and_an_empty_one(tmp_path: Path) -> None:
+    with pytest.raises(TargetError, match=r"expected a diffusers folder or a hub id \(org/name\), but .* is neither"):
+        load(tmp_path / "none")
+    with pytest.raises(TargetError, match=r"expected model_index\.json .* or config\.json .* found neither; pass a"):
+        load(tmp_path)
+
+
+def test_other_models_are_refused(ldm: Path, kl: Path, edit_json: Edit) -> None:
+    with pytest.raises(TargetError, match=r"expected unet of .* to be one of AutoencoderKL, .* got UNet2DModel; pass"):
+        load(ldm / "unet")
+    edit_json(ldm / "model_index.json", vqvae=["diffusers", "UNet2DModel"])
+    with pytest.raises(TargetError, match=r"expected vqvae of .* got UNet2DModel"):
+        load(ldm)
+    edit_json(ldm / "model_index.json", vqvae=[None, None])
+    with pytest.raises(TargetError, match=r"expected vqvae of .* got None"):
+        load(ldm)
+    for name in ("AutoencoderKLMochi", "NoSuchModel", None):
+        edit_json(kl / "config.json", _class_name=name)
+        with pytest.raises(TargetError, match=f"expected kl of .* got {name}"):
+            load(kl)
+
+
+def test_modules_of_other_classes_are_not_wrapped(ldm: Path) -> None:
+    network = diffusers.UNet2DModel.from_pretrained(ldm, subfolder="unet")
+    with pytest.raises(TargetError, match="expected an autoencoder of a class among AutoencoderKL, .* got UNet2DModel"):
+        wrap_autoencoder(network, torch.device("cpu"), torch.float32)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"timestep_conditioning": True}, {"decoder_inject_noise": [True, False, False]}], ids=str
+)
+def test_decoders_that_take_more_than_the_latent_are_refused(changes: dict[str, Any]) -> None:
+    module = make("AutoencoderKLLTXVideo", **changes)
+    with pytest.raises(TargetError, match="expected a decoder that is a function of the latent, got AutoencoderKLLTX"):
+        wrap_autoencoder(module, torch.device("cpu"), torch.float32)
+
+
+def test_weights_must_be_complete_and_safe(kl: Path) -> None:
+    weights = load_file(kl / WEIGHTS)
+    removed = weights.pop("encoder.conv_in.weight")
+    save_file(weights, kl / WEIGHTS, {"format": "pt"})
+    with pytest.raises(TargetError, match=r"expected all weights of kl .* 1 are missing, among them encoder\.conv_in"):
+        load(kl)
+    torch.save(weights | {"encoder.conv_in.weight": removed}, kl / "diffusion_pytorch_model.bin")
+    (kl / WEIGHTS).unlink()
+    with pytest.raises(TargetError, match=r"cannot load kl \(AutoencoderKL\) .*only complete safetensors weights"):
+        load(kl)
+
+
+def test_a_configuration_that_is_no_json(kl: Path) -> None:
+    (kl / "config.json").write_text(json.dumps([1]))
+    with pytest.raises(TargetError, match="expected a JSON object in "):
+        load(kl)
