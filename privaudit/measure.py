@@ -131,7 +131,7 @@ class _Stages:
             images = torch.from_numpy(pixels).to(self.target.device)
             found = {"features": torch.from_numpy(image_features(pixels))}
             if self.options.inverts:
-                inversion = invert(self.target, images, self.solver, sample_ids=_ids(batch))
+                inversion = invert(self.target, images, self.solver, clip=True, sample_ids=_ids(batch))
                 found |= {"encoded": inversion.encoded, "inverted": inversion.latents, "residual": inversion.residual}
             else:
                 with torch.no_grad():

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from privaudit.attacks import parse_attacks
 from privaudit.errors import ConfigError
 from privaudit.evaluation import parse_gates
-from privaudit.inversion import make_solver
+from privaudit.inversion import DEFAULT, make_solver
 
 LatentSource = Literal["encoder", "inversion"]
 
@@ -51,7 +51,7 @@ class AuditOptions:
     drop: float = 0.4
     geometry_latents: LatentSource = "inversion"
     attack_latents: LatentSource = "encoder"
-    solver: str = "anderson:evaluations=5"
+    solver: str = DEFAULT
     influence: Literal["stochastic", "exact"] = "stochastic"
     probes: int = 4
     device: str = "auto"

@@ -30,9 +30,8 @@ def use_config_file(context: typer.Context, chosen: Path | None) -> Path | None:
     source, values = _find(chosen)
     values = {key.replace("_", "-"): value for key, value in values.items()}
     options = {_flag(name): parameter.name for parameter in context.command.params for name in parameter.opts}
-    unknown = sorted(set(values) - (set(options) - ONLY_FLAGS))
     # one file serves several commands: what another command knows is no mistake of this one
-    unknown = [key for key in unknown if key not in ("target", "members", "nonmembers")]
+    unknown = sorted(set(values) - _known_to_any(context) - {"target", "images", "members", "nonmembers"})
     if unknown:
         known = ", ".join(sorted(set(options) - ONLY_FLAGS))
         raise ConfigError([f"expected options of privaudit in {source}, got {', '.join(unknown)}; known are {known}"])
@@ -45,6 +44,12 @@ def use_config_file(context: typer.Context, chosen: Path | None) -> Path | None:
         },
     }
     return chosen
+
+
+def _known_to_any(context: typer.Context) -> set[str]:
+    root: Any = context.find_root().command
+    commands = [context.command, *getattr(root, "commands", {}).values()]
+    return {_flag(name) for command in commands for part in command.params for name in part.opts} - ONLY_FLAGS
 
 
 def _flag(option: str) -> str:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from privaudit import __version__
-from privaudit.cli import attacks, demo, lab, scan
+from privaudit.cli import attacks, demo, invert, lab, origin, scan
 from privaudit.errors import PrivauditError
 
 EXIT_ERROR = 2
@@ -26,6 +26,9 @@ app = typer.Typer(
 app.command("scan")(scan.scan)
 app.command("demo")(demo.demo)
 app.command("attacks")(attacks.attacks)
+app.command("invert")(invert.invert)
+app.command("origin")(origin.origin)
+app.command("solvers")(invert.solvers)
 app.add_typer(lab.app, name="lab")
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from privaudit.cli.config import use_config_file
+from privaudit.errors import ConfigError
 
 Out = Annotated[
     Path | None,
@@ -41,6 +42,14 @@ Dtype = Annotated[
     str, typer.Option(envvar="PRIVAUDIT_DTYPE", help="auto, float32, bfloat16 or float16, of the denoiser.")
 ]
 BatchSize = Annotated[str, typer.Option(envvar="PRIVAUDIT_BATCH_SIZE", help="Images a pass, or auto.")]
+Solver = Annotated[
+    str | None,
+    typer.Option(
+        envvar="PRIVAUDIT_SOLVER",
+        help="Inversion solver, with parameters if wanted: anderson:evaluations=10:tolerance=0.001. "
+        "privaudit solvers lists them.",
+    ),
+]
 Seed = Annotated[int, typer.Option(envvar="PRIVAUDIT_SEED", help="Of noise, probes, masks, folds and resampling.")]
 FailOn = Annotated[
     list[str] | None,
@@ -76,3 +85,20 @@ Config = Annotated[
         is_eager=True,
     ),
 ]
+
+
+def batch_size(text: str) -> int | None:
+    """Read ``--batch-size``.
+
+    Args:
+        text: ``auto`` or a number.
+
+    Returns:
+        The number; None for ``auto``.
+
+    Raises:
+        ConfigError: It is neither.
+    """
+    if text != "auto" and not text.isdigit():
+        raise ConfigError([f"expected --batch-size auto or a number, got {text}"])
+    return int(text) if text.isdigit() else None

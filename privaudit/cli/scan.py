@@ -41,8 +41,11 @@ def scan(
     problems = []
     if inconclusive not in ("pass", "fail", "error"):
         problems.append(f"expected --inconclusive pass, fail or error, got {inconclusive}")
-    if batch_size != "auto" and not batch_size.isdigit():
-        problems.append(f"expected --batch-size auto or a number, got {batch_size}")
+    try:
+        images_a_pass = options.batch_size(batch_size)
+    except ConfigError as error:
+        images_a_pass = None
+        problems.extend(error.problems)
 
     from privaudit.auditing import run_audit
     from privaudit.evaluation.verdict import exit_code
@@ -61,7 +64,7 @@ def scan(
             attack_latents=cast("LatentSource", attack_latents),
             device=device,
             dtype=dtype,
-            batch_size=int(batch_size) if batch_size.isdigit() else None,
+            batch_size=images_a_pass,
             seed=seed,
             fail_on=tuple(fail_on or ()),
             strict=strict,

@@ -9,11 +9,12 @@ from privaudit.inversion import (  # noqa: F401 - importing registers them
     krasnoselskii_mann,
     pixel_mixing,
 )
-from privaudit.inversion.invert import invert
+from privaudit.inversion.invert import DEFAULT, invert
 from privaudit.inversion.result import OUTCOMES, Inversion, nmse_db
 from privaudit.inversion.solver import SOLVERS, Evaluation, Invertible, Memory, Solver, make_solver, register
 
 __all__ = [
+    "DEFAULT",
     "OUTCOMES",
     "SOLVERS",
     "Evaluation",

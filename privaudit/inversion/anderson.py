@@ -17,8 +17,8 @@ from privaudit.inversion.solver import Evaluation, Memory, Solver, positive, reg
 class Anderson(Solver):
     """Anderson acceleration (type II) of z <- z - rho T(z), each image by itself   (Anderson 1965; Walker & Ni 2011).
 
-    With differences dz_j, dT_j of the last ``memory`` + 1 iterates:
-    gamma = argmin ||T(z_k) - sum_j gamma_j dT_j||,   z_{k+1} = z_k - sum_j gamma_j dz_j - rho (T(z_k) - sum_j gamma_j dT_j).
+    With differences dz_j, dT_j of the last ``memory`` + 1 iterates, gamma = argmin ||T(z_k) - sum_j gamma_j dT_j||
+    and   z_{k+1} = z_k - sum_j gamma_j dz_j - rho (T(z_k) - sum_j gamma_j dT_j).
     For a linear T this is GMRES. Not in Hong et al. 2024, whose fixed point it finds faster. Safeguards, ours:
     the least-squares problem is solved in float64 on the scaled, regularised Gram matrix; an image whose
     residual grew beyond its best by ``growth`` goes back to its best iterate, forgets its differences and takes a

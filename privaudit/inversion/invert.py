@@ -24,6 +24,7 @@ def invert(
     images: Tensor,
     solver: str | Solver = DEFAULT,
     *,
+    clip: bool = False,
     sample_ids: Sequence[str] | None = None,
     truth: Tensor | None = None,
     with_cocoercivity: bool = False,
@@ -37,6 +38,8 @@ def invert(
         autoencoder: A `Target`, or an autoencoder from `privaudit.loading`.
         images: ``(n, *image)``, in the autoencoder's range ([-1, 1] for pictures).
         solver: A specification (see `make_solver`) or a solver.
+        clip: The images come from files, which hold nothing outside [-1, 1]: clip what D gives before it is
+            compared or encoded again. Without it, an image with saturated pixels has no exact inverse.
         sample_ids: One id an image, for messages; their numbers by default.
         truth: ``(n, *latent)``: the latents that the images were decoded from, if they are known.
         with_cocoercivity: Also check the assumption of the convergence theorems, for 600 further evaluations.
@@ -58,7 +61,7 @@ def invert(
     ids = [str(number) for number in range(len(images))] if sample_ids is None else list(sample_ids)
     if len(ids) != len(images):
         raise DataError(f"expected one sample id for each of {len(images)} images, got {len(ids)}")
-    problem = Problem(autoencoder, require_finite(images, "image", ids), ids)
+    problem = Problem(autoencoder, require_finite(images, "image", ids), ids, clip=clip)
     if truth is not None and truth.shape != problem.encoded.shape:
         raise DataError(
             f"expected true latents of shape {tuple(problem.encoded.shape)}, like the encoder's, "

@@ -19,18 +19,21 @@ TINY = float(torch.finfo(torch.float32).tiny)
 class Problem:
     """A batch of images to invert: E(x) once, then E and D at any iterates, in parts that fit into memory."""
 
-    def __init__(self, autoencoder: Invertible, images: Tensor, sample_ids: Sequence[str]) -> None:
+    def __init__(
+        self, autoencoder: Invertible, images: Tensor, sample_ids: Sequence[str], *, clip: bool = False
+    ) -> None:
         """Encode the images.
 
         Args:
             autoencoder: Gives E and D.
             images: ``(n, *image)``, n >= 1, finite.
             sample_ids: One id an image, for messages.
+            clip: Clip what D gives to [-1, 1], as writing it to an image file does.
 
         Raises:
             NonFiniteError: E(x) is NaN or infinite.
         """
-        self.autoencoder, self.sample_ids = autoencoder, sample_ids
+        self.autoencoder, self.clip = autoencoder, clip
         self.batcher = Batcher(len(images))
         with torch.no_grad():
             encoded = torch.cat(self.batcher.parts(images, autoencoder.encode))
@@ -64,8 +67,7 @@ class Problem:
 
     def _by_encoder(self, points: Tensor, rows: Tensor) -> Evaluation:
         with torch.no_grad():
-            decoded = self.autoencoder.decode(points)
-            self._check("decoded image", decoded.shape[1:], self.images.shape[1:])
+            decoded = self._decode(points)
             encoded = self.autoencoder.encode(decoded)
             self._check("latent of a decoded image", encoded.shape[1:], points.shape[1:])
         return Evaluation(points, decoded.float() - self.images[rows], encoded.float() - self.encoded[rows])
@@ -73,11 +75,15 @@ class Problem:
     def _by_gradient(self, points: Tensor, rows: Tensor) -> Evaluation:
         with torch.enable_grad():
             leaf = points.detach().clone().requires_grad_(True)
-            decoded = self.autoencoder.decode(leaf)
-            self._check("decoded image", decoded.shape[1:], self.images.shape[1:])
+            decoded = self._decode(leaf)
             misfits = decoded.float() - self.images[rows]
             (slopes,) = torch.autograd.grad(misfits.square().sum(), leaf)
         return Evaluation(points, misfits.detach(), slopes)
+
+    def _decode(self, points: Tensor) -> Tensor:
+        decoded = self.autoencoder.decode(points)
+        self._check("decoded image", decoded.shape[1:], self.images.shape[1:])
+        return decoded.clamp(-1, 1) if self.clip else decoded
 
     def _check(self, what: str, found: Sequence[int], expected: Sequence[int]) -> None:
         if tuple(found) != tuple(expected):

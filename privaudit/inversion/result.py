@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 OUTCOMES = ("converged", "budget spent", "stalled", "at rounding floor", "diverged")
 """How the inversion of an image can end; all but the first return the best iterate that was met."""
@@ -85,6 +87,35 @@ class Inversion:
         flags = torch.stack([self.converged, self.diverged, self.at_floor, self.stalled]).T.tolist()
         names = ("converged", "diverged", "at rounding floor", "stalled")
         return tuple(next((n for n, f in zip(names, row, strict=True) if f), "budget spent") for row in flags)
+
+    @staticmethod
+    def join(parts: Sequence[Inversion]) -> Inversion:
+        """Join the inversions of several batches by one solver; histories are filled up with NaN.
+
+        Args:
+            parts: One or more.
+
+        Returns:
+            One inversion of all images, in order.
+        """
+        width = max(part.residuals.shape[1] for part in parts)
+
+        def joined(name: str) -> Tensor | None:
+            values = [getattr(part, name) for part in parts]
+            if any(value is None for value in values):
+                return None
+            if name in ("residuals", "pixel_residuals"):
+                values = [functional.pad(value, (0, width - value.shape[1]), value=torch.nan) for value in values]
+            return torch.cat(values)
+
+        names = [part.name for part in fields(Inversion) if part.name != "tolerance"]
+        return Inversion(tolerance=parts[0].tolerance, **{name: joined(name) for name in names})  # type: ignore[arg-type]
+
+    def to(self, device: torch.device | str) -> Inversion:
+        """Return it with its tensors on a device."""
+        found = {part.name: getattr(self, part.name) for part in fields(self)}
+        moved = {name: value.to(device) for name, value in found.items() if isinstance(value, Tensor)}
+        return replace(self, **moved)  # type: ignore[arg-type]
 
     def _at_best(self, history: Tensor) -> Tensor:
         return history.gather(1, self.best[:, None])[:, 0].nan_to_num(nan=torch.inf)

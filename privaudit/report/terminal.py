@@ -88,9 +88,12 @@ def _attack_table(result: AuditResult, width: int) -> Table:
     for report in result.attacks:
         labels = [report.name, f" level {_levels(report)}", f" order {report.order:g}"]
         for row, (mask, metrics) in enumerate(report.masks.items()):
-            cells = [_interval(metrics.auroc), *(_interval(metrics.tpr_at_fpr[fpr]) for fpr in ("0.01", "0.001"))]
+            cells = [
+                interval_text(metrics.auroc),
+                *(interval_text(metrics.tpr_at_fpr[fpr]) for fpr in ("0.01", "0.001")),
+            ]
             if wide:
-                cells += [_interval(metrics.advantage), _number(metrics.epsilon_lower.value)]
+                cells += [interval_text(metrics.advantage), _number(metrics.epsilon_lower.value)]
             label = labels[row] if row < len(labels) else ""
             table.add_row(label, mask, *cells, style="dim" if mask == "random" else None)
     return table
@@ -178,7 +181,8 @@ def _number(value: float, sign: str = "") -> str:
     return "n/a" if math.isnan(value) else re.sub(r"^([+-]?)0\.", r"\1.", f"{value:{sign}.3f}")
 
 
-def _interval(estimate: Estimate | RateEstimate) -> str:
+def interval_text(estimate: Estimate | RateEstimate) -> str:
+    """Write a value with its interval: ``.843 [.826,.860]``; n/a where it could not be measured."""
     if math.isnan(estimate.value):
         return "n/a"
     return f"{_number(estimate.value)} [{_number(estimate.lo)},{_number(estimate.hi)}]"
@@ -195,4 +199,4 @@ def _p(difference: Difference) -> str:
 
 
 def _stratum(stratum: Stratum) -> str:
-    return _interval(stratum.auroc)
+    return interval_text(stratum.auroc)
