@@ -43,7 +43,7 @@ def invert(
     """
     del config  # its callback has turned the file into defaults
     from privaudit.inversion import DEFAULT
-    from privaudit.inverting import InvertOptions, describe_solver, run_inversion
+    from privaudit.inverting import InvertOptions, run_inversion
     from privaudit.report.inversion import print_inversion
     from privaudit.report.residual_plot import plot_residuals
 
@@ -62,7 +62,7 @@ def invert(
     with StageProgress(quiet=quiet) as progress:
         found = run_inversion(chosen, progress)
     plot = chosen.out / "residuals.png"
-    plot_residuals(found.inversion, f"{len(found.images)} images, {describe_solver(found.solver)}", plot)
+    plot_residuals(found.inversion, f"{len(found.images)} images, solver {found.solver.name}", plot)
     print_inversion(found, [chosen.out / "latents.safetensors", chosen.out / "inversion.csv", plot])
 
 

@@ -114,6 +114,6 @@ class History:
             floor=torch.full_like(self.least, torch.nan),
         )
         if self.problem.autoencoder.dtype in (torch.float16, torch.bfloat16):
-            rows = everyone[found.stalled]
+            rows = everyone[~found.converged & ~found.diverged]
             found.floor[rows] = rounding_floor(self.problem, found.latents[rows], rows)
         return found

@@ -14,8 +14,6 @@ OUTCOMES = ("converged", "budget spent", "stalled", "at rounding floor", "diverg
 
 PROGRESS = 0.01
 """An image whose least residual fell by less than this share in the last third of its evaluations has stalled."""
-FLOOR_FACTOR = 4.0
-"""A stalled residual within this factor of the rounding floor is explained by it."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +30,8 @@ class Inversion:
         evaluations: ``(n,)``, int64: evaluations of E(D(z)) (for the gradient baseline, of D and its gradient).
         tolerance: The relative residual at which an image counts as converged.
         diverged: ``(n,)``, bool: the residual grew tenfold, or became NaN or infinite.
-        floor: ``(n,)``: estimated effect of rounding on the residual, in a 16-bit run that did not converge;
-            else NaN.
+        floor: ``(n,)``: estimated effect of rounding on the residual, for images of a 16-bit run that did not
+            converge; else NaN.
         nmse: ``(n,)``, in dB, against the true latents; None where they are not known.
         cocoercivity: ``(n,)`` (see `privaudit.inversion.cocoercivity`); None where it was not asked for.
     """
@@ -78,8 +76,8 @@ class Inversion:
 
     @property
     def at_floor(self) -> Tensor:
-        """``(n,)``, bool: stalled where 16-bit rounding explains it."""
-        return self.stalled & (self.residual <= FLOOR_FACTOR * self.floor)
+        """``(n,)``, bool: not converged, and the residual is no larger than what 16-bit rounding causes."""
+        return ~self.converged & ~self.diverged & (self.residual <= self.floor)
 
     @property
     def outcomes(self) -> tuple[str, ...]:

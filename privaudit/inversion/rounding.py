@@ -17,7 +17,7 @@ def rounding_floor(problem: Problem, latents: Tensor, rows: Tensor) -> Tensor:
 
     Args:
         problem: The images.
-        latents: ``(a, *latent)``, where the iteration stalled.
+        latents: ``(a, *latent)``, where the iteration ended.
         rows: ``(a,)``: which images.
 
     Returns:
