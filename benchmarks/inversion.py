@@ -329,7 +329,7 @@ def main() -> None:
         "Batches": [batching(demo)],
         "16 bit": sixteen_bits(demo),
         "Every target": by_target(materials),
-        "Cocoercivity": assumption(materials, min(16, options.images)),
+        "Cocoercivity": assumption(materials, min(8, options.images)),
     }
     where = f"torch {torch.__version__}, Python {platform.python_version()}, {device} of {os.cpu_count()} cores"
     lines = [f"{options.images} own generations and as many held-out images a target; {where}."]

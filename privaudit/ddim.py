@@ -18,6 +18,8 @@ CLEAN = -1
 def ddim_levels(target: Target, steps: int) -> tuple[int, ...]:
     """Levels of a path from noise to the clean latent, evenly spaced from the noisiest one to 0, then `CLEAN`.
 
+    A level without any signal (a schedule of zero terminal SNR) is left out: no step can start from it.
+
     Args:
         target: Gives the number of levels.
         steps: Denoiser passes, 1 or more.
@@ -28,7 +30,7 @@ def ddim_levels(target: Target, steps: int) -> tuple[int, ...]:
     Raises:
         ConfigError: There are not as many levels.
     """
-    count = len(target.schedule.alphas_cumprod)
+    count = sum(power > 0 for power in target.schedule.alphas_cumprod)
     if not 1 <= steps <= count:
         raise ConfigError([f"expected 1 to {count} DDIM steps for this target, got {steps}"])
     spaced = (

@@ -17,6 +17,7 @@ from privaudit.batching import Batcher, auto_batch_size
 from privaudit.data import Sample, SampleSet, load_images, read_set
 from privaudit.errors import ConfigError, DataError
 from privaudit.inversion import DEFAULT, Inversion, Solver, invert, make_solver
+from privaudit.inversion.cocoercivity import not_along_t
 from privaudit.loading import load_target
 from privaudit.shards import write_shard, write_text
 from privaudit.target import Target, TargetInfo
@@ -66,8 +67,8 @@ class InvertOptions:
         except ConfigError as error:
             problems.extend(error.problems)
         else:
-            if self.cocoercivity and solver.by_gradient:
-                problems.append(f"expected a solver by E(D(z)) for the cocoercivity, got {solver.name}")
+            if self.cocoercivity:
+                problems.extend(not_along_t(solver))
         if self.batch_size is not None and self.batch_size < 1:
             problems.append(f"expected a batch size >= 1 or auto, got {self.batch_size}")
         if problems:

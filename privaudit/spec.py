@@ -39,13 +39,19 @@ def build(spec: str, registry: Mapping[str, type[T]], what: str, hint: str = "")
         if key not in types:
             problems.append(f"expected a parameter of {name} ({', '.join(types)}), got {key!r} in {spec}")
             continue
+        if key in values:
+            problems.append(f"expected {key} once in {spec}, got it twice")
         try:
             values[key] = READERS[types[key]](text)
         except ValueError:
             problems.append(f"expected {key}=<{types[key]}> in {spec}, got {text!r}")
+    try:
+        made = kind(**values)
+    except ConfigError as error:  # the dataclass checks its own values
+        problems.extend(error.problems)
     if problems:
         raise ConfigError(problems)
-    return kind(**values)
+    return made
 
 
 def _integers(text: str) -> tuple[int, ...]:

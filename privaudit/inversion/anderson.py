@@ -11,6 +11,9 @@ from torch import Tensor
 from privaudit.inversion.mixing import combine, lengths, mixing_coefficients, per_image, remember
 from privaudit.inversion.solver import Evaluation, Memory, Solver, positive, register
 
+SMALLEST = 1e-14
+"""Regularisation below which the Gram matrix may be singular in float64."""
+
 
 @register
 @dataclass(frozen=True)
@@ -46,7 +49,9 @@ class Anderson(Solver):
 
     def problems(self) -> list[str]:
         """Say what is wrong with the parameters."""
-        found = positive(self, "memory", "rho", "regularisation")
+        found = positive(self, "memory", "rho")
+        if self.regularisation < SMALLEST:
+            found.append(f"expected regularisation >= {SMALLEST:g} for {self.name}, got {self.regularisation}")
         if self.growth < 1:
             found.append(f"expected growth >= 1 for {self.name}, got {self.growth}")
         return found
@@ -75,8 +80,11 @@ def safeguarded_step(solver: Anderson, at: Evaluation, residuals: Tensor, memory
         return at.points - solver.rho * at.slopes, {**start, "damping": torch.ones_like(size)}
     least = lengths(memory["best residuals"])
     # written so that NaN fails too
-    failed, better = ~(size <= solver.growth * least), size < least
-    damping = torch.where(failed, memory["damping"] / 2, (2 * memory["damping"]).clamp(max=1))
+    failed = ~((size <= solver.growth * least) & torch.isfinite(lengths(at.slopes)))
+    better = (size < least) & ~failed
+    # restored by progress only: a step that is neither could otherwise lead back to the same two points for ever
+    restored = torch.where(better, (2 * memory["damping"]).clamp(max=1), memory["damping"])
+    damping = torch.where(failed, memory["damping"] / 2, restored)
     best = {name: _where(better, part, memory[f"best {name}"]) for name, part in now.items()}
     differences = {}
     for name, part in now.items():

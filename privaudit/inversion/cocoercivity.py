@@ -7,6 +7,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from privaudit.errors import ConfigError
 from privaudit.inversion.mixing import lengths
 from privaudit.inversion.problem import Problem
 from privaudit.inversion.solver import Solver
@@ -15,12 +16,19 @@ LIMIT = 300
 """The iterate that stands for the limit z^inf: the paper's z^300."""
 
 
+def not_along_t(solver: Solver) -> list[str]:
+    """Say why there is no cocoercivity along a solver's path; nothing if there is."""
+    if solver.by_gradient or type(solver).step is Solver.step:
+        return [f"expected a solver that steps along T(z) for the cocoercivity, got {solver.name}; try forward-step"]
+    return []
+
+
 def cocoercivity(problem: Problem, solver: Solver) -> Tensor:
     """Least ratio min_k <EDz' - EDz_k, z' - z_k> / ||EDz' - EDz_k||^2 over a solver's iterates, z' = z_300.
 
     (Section 4, Hong et al. 2024, arXiv:2409.18442.) A positive value is what Theorems 1 and 2 assume along the
     path: with it as beta, forward steps of 0 < rho < 2 beta converge. The iterates are computed twice, so memory
-    does not grow with their number: 600 evaluations of E(D(z)).
+    does not grow with their number: 602 evaluations of E(D(z)).
     Differs from the paper: nothing is sampled; every image runs all steps, whatever its residual. Iterates that
     equal z' to rounding (a ten-thousandth of the first distance) are left out, and so is everything after
     a value that is not finite.
@@ -31,8 +39,13 @@ def cocoercivity(problem: Problem, solver: Solver) -> Tensor:
 
     Returns:
         ``(n,)``, float32; NaN where z_300 is not finite or no iterate differs from it.
+
+    Raises:
+        ConfigError: The solver takes no steps along T.
     """
-    solver = replace(solver, evaluations=LIMIT + 1)  # schedules, if any, are stretched over the whole path
+    if found := not_along_t(solver):
+        raise ConfigError(found)
+    solver = replace(solver, evaluations=LIMIT + 1)
     rows = torch.arange(len(problem), device=problem.encoded.device)
 
     def path(ratios_to: tuple[Tensor, Tensor] | None) -> tuple[Tensor, Tensor, Tensor]:

@@ -12,7 +12,7 @@ from privaudit.inversion.rounding import rounding_floor
 from privaudit.inversion.solver import Evaluation, Solver
 
 DIVERGED = 10.0
-"""An image is given up when what judges it has grown by this factor over its first value."""
+"""An image is given up when what judges it has grown by this factor over its first value, and above 1."""
 
 
 def solve(problem: Problem, solver: Solver) -> Inversion:
@@ -89,11 +89,14 @@ class History:
         self.least[improved], self.best[improved] = judged[better], iteration
         self.latents[improved] = at.points[better]
         self.evaluations[rows] += 1
-        if iteration == 0 or not self.solver.recovers:
-            grown = ~(judged <= DIVERGED * self.judged[0][rows]) | ~torch.isfinite(judged)
-            self.diverged[rows[grown]] = True
-            return converged | grown
-        return converged
+        if iteration > 0 and self.solver.recovers:
+            return converged
+        # above 1 too: steps of a fixed length, as Adam's, first lead away from a start that is nearly exact
+        limit = (DIVERGED * self.judged[0][rows]).clamp_min(1.0)
+        fine = (judged <= limit) & torch.isfinite(lengths(at.slopes))
+        lost = ~fine & ~converged
+        self.diverged[rows[lost]] = True
+        return converged | lost
 
     def result(self) -> Inversion:
         """Join the columns; add what only the returned iterates need."""

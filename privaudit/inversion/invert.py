@@ -8,7 +8,7 @@ from dataclasses import replace
 from torch import Tensor
 
 from privaudit.errors import ConfigError, DataError
-from privaudit.inversion.cocoercivity import cocoercivity
+from privaudit.inversion.cocoercivity import cocoercivity, not_along_t
 from privaudit.inversion.fixed_point import solve
 from privaudit.inversion.problem import Problem
 from privaudit.inversion.result import Inversion, nmse_db
@@ -42,7 +42,7 @@ def invert(
             compared or encoded again. Without it, an image with saturated pixels has no exact inverse.
         sample_ids: One id an image, for messages; their numbers by default.
         truth: ``(n, *latent)``: the latents that the images were decoded from, if they are known.
-        with_cocoercivity: Also check the assumption of the convergence theorems, for 600 further evaluations.
+        with_cocoercivity: Also check the assumption of the convergence theorems, for about 600 further evaluations.
 
     Returns:
         The best iterate of each image, its residual history and how it ended.
@@ -54,8 +54,8 @@ def invert(
         TargetError: The autoencoder does not round-trip its shapes.
     """
     chosen = make_solver(solver) if isinstance(solver, str) else solver
-    if with_cocoercivity and chosen.by_gradient:
-        raise ConfigError([f"expected a solver by E(D(z)) for the cocoercivity, got {chosen.name}"])
+    if with_cocoercivity and (found_wrong := not_along_t(chosen)):
+        raise ConfigError(found_wrong)
     if images.ndim < 2 or not len(images):
         raise DataError(f"expected one or more images to invert, (n, *image), got shape {tuple(images.shape)}")
     ids = [str(number) for number in range(len(images))] if sample_ids is None else list(sample_ids)
@@ -69,7 +69,7 @@ def invert(
         )
     found = solve(problem, chosen)
     if truth is not None:
-        found = replace(found, nmse=nmse_db(found.latents, truth))
+        found = replace(found, nmse=nmse_db(found.latents, truth.detach()))
     if with_cocoercivity:
         found = replace(found, cocoercivity=cocoercivity(problem, chosen))
     return found

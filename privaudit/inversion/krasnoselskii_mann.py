@@ -44,8 +44,10 @@ class KrasnoselskiiMann(Solver):
         found = positive(self, "lam", "beta")
         if not 0 < self.alpha < 1:
             found.append(f"expected 0 < alpha < 1 for {self.name}, got {self.alpha}")
+        if found or self.force:
+            return found
         limit = (1 - self.alpha) ** 2 / (1 - self.alpha + 2 * self.alpha**2)
-        if not found and self.lam >= limit and not self.force:
+        if self.lam >= limit:
             found.append(
                 f"expected lam < {limit:.4g} for alpha = {self.alpha:g}, the condition (13) of Theorem 2, "
                 f"lam (1 - alpha + 2 alpha^2) < (1 - alpha)^2, got lam = {self.lam:g}; convergence is proven only "

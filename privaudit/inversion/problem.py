@@ -13,7 +13,8 @@ from privaudit.inversion.mixing import lengths
 from privaudit.inversion.solver import Evaluation, Invertible
 from privaudit.target import require_finite
 
-TINY = float(torch.finfo(torch.float32).tiny)
+SILENT = 1e-6
+"""Root mean square below which an image or a latent counts as zero, to which nothing can be relative."""
 
 
 class Problem:
@@ -35,12 +36,12 @@ class Problem:
         """
         self.autoencoder, self.clip = autoencoder, clip
         self.batcher = Batcher(len(images))
+        images = images.float()
         with torch.no_grad():
             encoded = torch.cat(self.batcher.parts(images, autoencoder.encode))
         self.encoded = require_finite(encoded, "encoder output", sample_ids).float()
-        self.images = images.to(encoded.device)
-        self.latent_scale = lengths(self.encoded).clamp_min(TINY)
-        self.image_scale = lengths(self.images.float()).clamp_min(TINY)
+        self.images = images.detach().to(encoded.device)
+        self.latent_scale, self.image_scale = _scale(self.encoded), _scale(self.images)
 
     def __len__(self) -> int:
         """Return the number of images."""
@@ -73,7 +74,7 @@ class Problem:
         return Evaluation(points, decoded.float() - self.images[rows], encoded.float() - self.encoded[rows])
 
     def _by_gradient(self, points: Tensor, rows: Tensor) -> Evaluation:
-        with torch.enable_grad():
+        with torch.inference_mode(False), torch.enable_grad():
             leaf = points.detach().clone().requires_grad_(True)
             decoded = self._decode(leaf)
             misfits = decoded.float() - self.images[rows]
@@ -91,6 +92,10 @@ class Problem:
                 f"expected a {what} of shape {_shape(expected)}, got {_shape(found)}: the autoencoder does not "
                 f"round-trip its shape; resize the images to a multiple of its downsampling factor"
             )
+
+
+def _scale(values: Tensor) -> Tensor:
+    return lengths(values).clamp_min(SILENT * values[0].numel() ** 0.5)
 
 
 def _shape(sizes: Sequence[int]) -> str:

@@ -29,7 +29,7 @@ class Inversion:
         best: ``(n,)``, int64: column of the returned iterate.
         evaluations: ``(n,)``, int64: evaluations of E(D(z)) (for the gradient baseline, of D and its gradient).
         tolerance: The relative residual at which an image counts as converged.
-        diverged: ``(n,)``, bool: the residual grew tenfold, or became NaN or infinite.
+        diverged: ``(n,)``, bool: the residual grew tenfold and above 1, or became NaN or infinite.
         floor: ``(n,)``: estimated effect of rounding on the residual, for images of a 16-bit run that did not
             converge; else NaN.
         nmse: ``(n,)``, in dB, against the true latents; None where they are not known.
@@ -65,10 +65,14 @@ class Inversion:
 
     @property
     def stalled(self) -> Tensor:
-        """``(n,)``, bool: neither converged nor diverged, and no progress in the last third of the evaluations."""
+        """``(n,)``, bool: neither converged nor diverged, and no progress in the last third of the evaluations.
+
+        Where residuals are not evaluated (the gradient baseline), progress is that of the error in pixels.
+        """
         steps = torch.arange(self.residuals.shape[1], device=self.residuals.device)
         early = steps < torch.ceil(self.evaluations * 2 / 3)[:, None]
-        values = self.residuals.nan_to_num(nan=torch.inf)
+        history = self.pixel_residuals if bool(self.residuals[:, 0].isnan().all()) else self.residuals
+        values = history.nan_to_num(nan=torch.inf, posinf=torch.inf)
         before = values.masked_fill(~early, torch.inf).amin(dim=1)
         least = values.amin(dim=1)
         stuck = (least > (1 - PROGRESS) * before) & (self.evaluations >= 6)
@@ -116,7 +120,7 @@ class Inversion:
         return replace(self, **moved)  # type: ignore[arg-type]
 
     def _at_best(self, history: Tensor) -> Tensor:
-        return history.gather(1, self.best[:, None])[:, 0].nan_to_num(nan=torch.inf)
+        return history.gather(1, self.best[:, None])[:, 0].nan_to_num(nan=torch.inf, posinf=torch.inf)
 
 
 def nmse_db(latents: Tensor, truth: Tensor) -> Tensor:
@@ -129,7 +133,7 @@ def nmse_db(latents: Tensor, truth: Tensor) -> Tensor:
         truth: ``(n, *latent)``, the latents that the images were decoded from.
 
     Returns:
-        ``(n,)``, float64, in dB; -20 is a relative error of a tenth.
+        ``(n,)``, float64, in dB; -20 is a relative error of a tenth. NaN or infinite for a truth of zero.
     """
     error = (latents.double() - truth.to(latents.device).double()).square().flatten(1).sum(dim=1)
     return 10 * torch.log10(error / truth.to(latents.device).double().square().flatten(1).sum(dim=1))
