@@ -231,6 +231,8 @@ def _convergence_check(measured: Measured) -> Check:
     share = float((measured.residual <= measured.tolerance).mean())
     detail = (
         f"{share:.0%} of the images reached a relative residual of {measured.tolerance:g} "
-        f"(median {float(np.median(measured.residual)):.2g})"
+        f"(median {float(np.median(measured.residual)):.2g}, {measured.evaluations.mean():.1f} evaluations an image)"
     )
-    return Check("convergence", "ok" if share >= LEAST_CONVERGED else "warn", detail)
+    if lost := int(measured.diverged.sum()):
+        detail += f"; {lost} diverged and kept their best iterate"
+    return Check("convergence", "ok" if share >= LEAST_CONVERGED and not lost else "warn", detail)

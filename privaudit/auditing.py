@@ -217,6 +217,8 @@ def _write_tables(out: Path, data: AuditData, measured: Measured, scores: pd.Dat
         "caption": [s.caption for s in samples],
         "distortion": measured.distortion,
         "residual": measured.residual,
+        "evaluations": measured.evaluations,
+        "diverged": measured.diverged,
     })
     (out / "scores").mkdir(parents=True, exist_ok=True)
     for path, frame in ((out / "scores" / "scores.parquet", scores), (out / "samples.parquet", table)):

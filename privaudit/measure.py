@@ -40,6 +40,8 @@ class Measured:
         scores: (attack, mask) to ``(n, levels)``, higher = more likely a member.
         distortion: ``(n,)``, Hadamard's bound of log sqrt(det G).
         residual: ``(n,)``, relative residual of the inversion; NaN where none was run.
+        evaluations: ``(n,)``, evaluations of E(D(z)) that the inversion took; 0 where none was run.
+        diverged: ``(n,)``, bool, whether the inversion diverged and kept its best iterate.
         tolerance: Residual at which an inversion counts as converged; NaN where none was run.
         features: ``(n, d)``, for the blind baseline; of the images alone.
         seconds: Time by stage.
@@ -48,6 +50,8 @@ class Measured:
     scores: dict[tuple[str, str], NDArray[np.float64]]
     distortion: NDArray[np.float64]
     residual: NDArray[np.float64]
+    evaluations: NDArray[np.int64]
+    diverged: NDArray[np.bool_]
     tolerance: float
     features: NDArray[np.float64]
     seconds: dict[str, float]
@@ -87,6 +91,8 @@ def measure(
         scores={(attack.name, mask): scores[f"{attack.name}/{mask}"].numpy() for attack in attacks for mask in MASKS},
         distortion=influence["distortion"].numpy(),
         residual=latents["residual"].double().numpy() if options.inverts else np.full(count, np.nan),
+        evaluations=latents["evaluations"].numpy() if options.inverts else np.zeros(count, np.int64),
+        diverged=latents["diverged"].numpy() if options.inverts else np.zeros(count, np.bool_),
         tolerance=stages.solver.tolerance if options.inverts else float("nan"),
         features=latents["features"].double().numpy(),
         seconds=seconds,
@@ -133,10 +139,10 @@ class _Stages:
             if self.options.inverts:
                 inversion = invert(self.target, images, self.solver, clip=True, sample_ids=_ids(batch))
                 found |= {"encoded": inversion.encoded, "inverted": inversion.latents, "residual": inversion.residual}
+                found |= {"evaluations": inversion.evaluations, "diverged": inversion.diverged}
             else:
                 with torch.no_grad():
-                    found["encoded"] = self.target.encode(images)
-            require_finite(found["encoded"], "encoder output", _ids(batch))
+                    found["encoded"] = require_finite(self.target.encode(images), "encoder output", _ids(batch))
             return found
 
         return self._cached("latents", run, self._latents_config(), compute, on_batch)

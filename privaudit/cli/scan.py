@@ -23,6 +23,7 @@ def scan(
     drop: options.Drop = 0.4,
     geometry_latents: options.GeometryLatents = "inversion",
     attack_latents: options.AttackLatents = "encoder",
+    solver: options.Solver = None,
     device: options.Device = "auto",
     dtype: options.Dtype = "auto",
     batch_size: options.BatchSize = "auto",
@@ -49,6 +50,7 @@ def scan(
 
     from privaudit.auditing import run_audit
     from privaudit.evaluation.verdict import exit_code
+    from privaudit.inversion import DEFAULT
     from privaudit.options import AuditOptions, LatentSource
     from privaudit.report.terminal import print_report
 
@@ -62,6 +64,7 @@ def scan(
             drop=drop,
             geometry_latents=cast("LatentSource", geometry_latents),  # AuditOptions checks it
             attack_latents=cast("LatentSource", attack_latents),
+            solver=solver or DEFAULT,
             device=device,
             dtype=dtype,
             batch_size=images_a_pass,
