@@ -140,7 +140,7 @@ def combine(parts: Sequence[Array], member: NDArray[np.bool_], folds: NDArray[np
 def describe(
     scores: Mapping[str, Array], member: NDArray[np.bool_], folds: NDArray[np.int64]
 ) -> list[tuple[str, str, str]]:
-    """Each score with its intervals, and its paired difference to the first, of the regressions to the first of those."""
+    """Each score with its intervals, and its paired difference to the first of its kind (regression or not)."""
     evaluation = evaluate(scores, member, folds)
     rows = []
     for name in scores:

@@ -25,7 +25,7 @@ from privaudit.loading import load_target
 from privaudit.measure import Measured, OnProgress, measure
 from privaudit.options import AuditOptions
 from privaudit.result import SCHEMA_VERSION, AuditResult, DataReport, SkippedReport, TargetReport
-from privaudit.shards import write_text
+from privaudit.shards import make_folder, write_text
 from privaudit.target import Target
 
 STAGES = ("latents", "influence", "scores")
@@ -147,8 +147,8 @@ def _read(options: AuditOptions, target: Target, progress: OnProgress) -> AuditD
 
 def _prepare(options: AuditOptions) -> None:
     """Make the run folder, without the results of an earlier run: a failed one must not leave its report behind."""
+    make_folder(options.out)
     try:
-        options.out.mkdir(parents=True, exist_ok=True)
         for name in RESULTS:
             (options.out / name).unlink(missing_ok=True)
         if options.fresh:  # only what a run has written: the folder may hold files of the user's

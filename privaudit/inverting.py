@@ -19,7 +19,7 @@ from privaudit.errors import ConfigError, DataError
 from privaudit.inversion import DEFAULT, Inversion, Solver, invert, make_solver
 from privaudit.inversion.cocoercivity import not_along_t
 from privaudit.loading import load_target
-from privaudit.shards import write_shard, write_text
+from privaudit.shards import make_folder, write_shard, write_text
 from privaudit.target import Target, TargetInfo
 
 OnProgress = Callable[[str, int, int], None]
@@ -137,10 +137,7 @@ def run_inversion(options: InvertOptions, on_progress: OnProgress | None = None)
     progress = on_progress or (lambda stage, done, total: None)
     if not options.images.exists():
         raise DataError(f"expected images at {options.images}, but it does not exist")
-    try:
-        options.out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError([f"expected a folder that can be written, got {options.out}: {error}"]) from error
+    make_folder(options.out)
     target = load_target(options.target, device=options.device, dtype=options.dtype)
     images = read_set(
         options.images,

@@ -24,7 +24,7 @@ from privaudit.evaluation import Metrics, assign_folds, evaluate
 from privaudit.inversion import Solver, invert, make_solver
 from privaudit.loading import load_target
 from privaudit.noise import normal_for
-from privaudit.shards import write_text
+from privaudit.shards import make_folder, write_text
 from privaudit.target import Target, TargetInfo
 
 OnProgress = Callable[[str, int, int], None]
@@ -172,10 +172,7 @@ def run_origin(options: OriginOptions, on_progress: OnProgress | None = None) ->
     progress = on_progress or (lambda stage, done, total: None)
     if not options.images.exists():
         raise DataError(f"expected images at {options.images}, but it does not exist")
-    try:
-        options.out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError([f"expected a folder that can be written, got {options.out}: {error}"]) from error
+    make_folder(options.out)
     target = load_target(options.target, device=options.device, dtype=options.dtype)
     images = read_set(options.images, target.info.image_size, strict=options.strict)
     solver = make_solver(options.solver)

@@ -18,9 +18,25 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 import privaudit
+from privaudit.errors import ConfigError
 
 FORMAT = 2
 """Raised whenever the code that fills a shard changes what it holds; a new version of the package does it too."""
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder to write results to, before anything expensive is done.
+
+    Args:
+        path: Of the folder.
+
+    Raises:
+        ConfigError: It cannot be made.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError([f"expected a folder that can be written, got {path}: {error}"]) from error
 
 
 def shard_key(config: Mapping[str, Any], sample_ids: Sequence[str]) -> str:

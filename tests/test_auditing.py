@@ -259,7 +259,7 @@ class TestErrors:
 
     def test_a_run_folder_that_cannot_be_made(self, options, tmp_path):
         (tmp_path / "file").write_text("")
-        with pytest.raises(ConfigError, match="run folder that can be written"):
+        with pytest.raises(ConfigError, match="folder that can be written"):
             run_audit(replace(options, out=tmp_path / "file" / "run"))
 
 
