@@ -39,7 +39,8 @@ class InvertOptions:
             manifest's id or by the file's stem; None if they are not known.
         cocoercivity: Also check the assumption of the convergence theorems.
         device: ``auto``, ``cuda`` or ``cpu``.
-        dtype: ``auto``, ``float32``, ``bfloat16`` or ``float16``.
+        dtype: ``auto``, ``float32``, ``bfloat16`` or ``float16``, even where the autoencoder's configuration prefers
+            float32.
         batch_size: Images a pass; None chooses.
         strict: Stop at an unreadable image instead of skipping it.
     """
@@ -138,7 +139,7 @@ def run_inversion(options: InvertOptions, on_progress: OnProgress | None = None)
     if not options.images.exists():
         raise DataError(f"expected images at {options.images}, but it does not exist")
     make_folder(options.out)
-    target = load_target(options.target, device=options.device, dtype=options.dtype)
+    target = load_target(options.target, device=options.device, dtype=options.dtype, upcast=options.dtype == "auto")
     images = read_set(
         options.images,
         target.info.image_size,

@@ -30,7 +30,13 @@ def invert(
         ),
     ] = False,
     device: options.Device = "auto",
-    dtype: options.Dtype = "auto",
+    dtype: Annotated[
+        str,
+        typer.Option(
+            envvar="PRIVAUDIT_DTYPE",
+            help="auto, float32, bfloat16 or float16, of the autoencoder, even if its configuration says float32.",
+        ),
+    ] = "auto",
     batch_size: options.BatchSize = "auto",
     strict: options.Strict = False,
     quiet: options.Quiet = False,

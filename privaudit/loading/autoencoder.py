@@ -123,13 +123,20 @@ WRAPPERS: dict[str, type[DiffusersAutoencoder]] = {
 }
 
 
-def wrap_autoencoder(module: Any, device: torch.device, dtype: torch.dtype) -> DiffusersAutoencoder:  # noqa: ANN401 - a diffusers model
+def wrap_autoencoder(
+    module: Any,  # noqa: ANN401 - a diffusers model
+    device: torch.device,
+    dtype: torch.dtype,
+    *,
+    upcast: bool = True,
+) -> DiffusersAutoencoder:
     """Freeze an autoencoder and read its scale and shift.
 
     Args:
         module: Of a class in `AUTOENCODERS`, loaded as float32.
         device: Where to run it.
-        dtype: Of the run; ignored where the configuration asks for float32 (``force_upcast``).
+        dtype: Of the run.
+        upcast: Run in float32 all the same where the configuration asks for it (``force_upcast``).
 
     Returns:
         The autoencoder in eval mode, tiling and slicing off; `AutoencoderKLHunyuanVideo` still blends tiles of 16
@@ -146,7 +153,7 @@ def wrap_autoencoder(module: Any, device: torch.device, dtype: torch.dtype) -> D
             f"expected a decoder that is a function of the latent, got {name} with timestep_conditioning "
             "or decoder_inject_noise; such decoders are not read yet"
         )
-    dtype = torch.float32 if config.get("force_upcast", False) else dtype
+    dtype = torch.float32 if upcast and config.get("force_upcast", False) else dtype
     for switch in ("disable_tiling", "disable_slicing"):
         if hasattr(module, switch):
             getattr(module, switch)()

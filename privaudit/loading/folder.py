@@ -32,7 +32,7 @@ COMPONENTS = ("vae", "vqvae", "unet", "scheduler", "text_encoder", "tokenizer")
 """What is downloaded of a hub repository; checkpoints in one file and safety checkers are not read."""
 
 
-def load_target(source: str | Path, *, device: str = "auto", dtype: str = "auto") -> Target:
+def load_target(source: str | Path, *, device: str = "auto", dtype: str = "auto", upcast: bool = True) -> Target:
     """Load the autoencoder, denoiser, schedule and text encoder of a latent diffusion pipeline.
 
     Reads folders with ``model_index.json`` as `LDMPipeline` (component ``vqvae``) and
@@ -44,6 +44,7 @@ def load_target(source: str | Path, *, device: str = "auto", dtype: str = "auto"
         source: A folder, or a hub id such as ``org/name``.
         device: ``auto``, ``cuda`` or ``cpu``.
         dtype: ``auto``, ``float32``, ``bfloat16`` or ``float16``.
+        upcast: Run the autoencoder in float32 all the same where its configuration asks for it (``force_upcast``).
 
     Returns:
         The target, in eval mode, frozen.
@@ -58,7 +59,7 @@ def load_target(source: str | Path, *, device: str = "auto", dtype: str = "auto"
     vae_name = autoencoder_name(index)
     for component, allowed in ((vae_name, TARGET_AUTOENCODERS), ("unet", UNETS)):
         check_class(folder, index, component, allowed)
-    autoencoder = wrap_autoencoder(load_component(folder, index, vae_name), chosen_device, chosen_dtype)
+    autoencoder = wrap_autoencoder(load_component(folder, index, vae_name), chosen_device, chosen_dtype, upcast=upcast)
     schedule, prediction_type = load_schedule(folder)
     unet = load_component(folder, index, "unet", chosen_dtype).to(chosen_device).eval().requires_grad_(False)
     conditioner = load_conditioner(folder, index, chosen_device)

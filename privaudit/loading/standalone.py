@@ -16,7 +16,9 @@ NAMES = ("vae", "vqvae")
 FILES = ("model_index.json", "config.json", "diffusion_pytorch_model*.json", "diffusion_pytorch_model*.safetensors")
 
 
-def load_autoencoder(source: str | Path, *, device: str = "auto", dtype: str = "auto") -> DiffusersAutoencoder:
+def load_autoencoder(
+    source: str | Path, *, device: str = "auto", dtype: str = "auto", upcast: bool = True
+) -> DiffusersAutoencoder:
     """Load an autoencoder of a class in `AUTOENCODERS`, from a pipeline or on its own.
 
     Of a pipeline (a folder with ``model_index.json``) the component ``vae`` or ``vqvae`` is read and nothing else; any
@@ -27,6 +29,7 @@ def load_autoencoder(source: str | Path, *, device: str = "auto", dtype: str = "
         source: A folder, or a hub id such as ``org/name``.
         device: ``auto``, ``cuda`` or ``cpu``.
         dtype: ``auto`` (float32), ``float32``, ``bfloat16`` or ``float16``.
+        upcast: Run in float32 all the same where its configuration asks for it (``force_upcast``).
 
     Returns:
         The autoencoder, in eval mode, frozen; encodes and decodes float32 in the denoiser's scaled units.
@@ -51,7 +54,7 @@ def load_autoencoder(source: str | Path, *, device: str = "auto", dtype: str = "
             "pass a folder that save_pretrained of diffusers wrote"
         )
     check_class(folder, index, component, AUTOENCODERS)
-    return wrap_autoencoder(load_component(folder, index, component), chosen_device, chosen_dtype)
+    return wrap_autoencoder(load_component(folder, index, component), chosen_device, chosen_dtype, upcast=upcast)
 
 
 def autoencoder_name(index: dict[str, Any]) -> str:
