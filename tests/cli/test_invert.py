@@ -1,0 +1,379 @@
+"""`privaudit invert`, `origin` and `solvers` as a user meets them."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import shutil
+import subprocess
+import sys
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from models import save_small_pipeline, write_images
+from safetensors.torch import load_file, save_file
+
+from privaudit.cli import main
+from privaudit.inversion import SOLVERS, make_solver
+from privaudit.result import AuditResult
+
+SOLVER = "forward-step:evaluations=3:tolerance=0"
+
+
+@dataclass(frozen=True)
+class Done:
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def privaudit(capsys, monkeypatch, root):
+    """Run a command in the folder of the test's images, in this process: torch is loaded once."""
+    monkeypatch.chdir(root)
+    monkeypatch.setenv("COLUMNS", "120")
+
+    def run(*arguments: object) -> Done:
+        monkeypatch.setattr(sys, "argv", ["privaudit", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        captured = capsys.readouterr()
+        return Done(stopped.value.code or 0, captured.out, captured.err)
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cli-invert")
+    save_small_pipeline(folder / "model")
+    write_images(folder / "images", 5, seed=1)
+    write_images(folder / "others", 30, seed=2)
+    write_images(folder / "members", 30, seed=3)
+    return folder
+
+
+@pytest.fixture
+def invert(privaudit):
+    def run(*arguments: object) -> Done:
+        return privaudit("invert", "model", "images", "--device", "cpu", "--solver", SOLVER, *arguments)
+
+    return run
+
+
+@pytest.fixture
+def origin(privaudit):
+    cheap = ("--generated", 8, "--steps", 2, "--solver", "anderson:evaluations=3:tolerance=0")
+
+    def run(*arguments: object) -> Done:
+        return privaudit("origin", "model", "images", "--device", "cpu", *cheap, *arguments)
+
+    return run
+
+
+def cells(text: str, label: str) -> list[str]:
+    """Best, median, 90 % and worst of a row."""
+    return next(line for line in text.splitlines() if line.startswith(label)).split()[-4:]
+
+
+class TestInvert:
+    def test_prints_what_the_table_holds(self, root, invert):
+        done = invert("--out", "run")
+        assert done.returncode == 0, done.stderr
+        table = pd.read_csv(root / "run" / "inversion.csv")
+        for label, name in (("relative residual", "residual"), ("relative pixel error", "pixel_residual")):
+            best, median, tenth, worst = (f"{v:.4g}" for v in np.quantile(table[name], [0, 0.5, 0.9, 1]))
+            assert cells(done.stdout, label) == [best, median, tenth, worst]
+        assert cells(done.stdout, "evaluations of E(D(z))") == ["3"] * 4
+        for outcome, count in table["outcome"].value_counts().items():
+            assert f"{count:>6}  {outcome}: " in done.stdout
+        assert {path.name for path in (root / "run").iterdir()} == {
+            "latents.safetensors",
+            "inversion.csv",
+            "residuals.png",
+        }
+        assert "run/latents.safetensors, run/inversion.csv, run/residuals.png" in done.stdout
+        assert "inversion: 5 done" in done.stderr
+        assert "inversion: 5 done" not in done.stdout
+
+    def test_quiet_has_nothing_on_standard_error(self, invert):
+        assert invert("--out", "quiet", "--quiet").stderr == ""
+
+    def test_without_out_the_folder_is_named_after_the_target(self, root, invert):
+        assert invert().returncode == 0
+        assert (root / "privaudit-runs" / "model-inversion" / "latents.safetensors").is_file()
+
+    def test_truth_prints_the_error_against_it(self, root, invert):
+        invert("--out", "first")
+        latents = load_file(root / "first" / "latents.safetensors")
+        # every value 10 % too large: 20 log10(.1 / 1.1)
+        save_file({key: 1.1 * latent for key, latent in latents.items()}, root / "truth.safetensors")
+        done = invert("--out", "second", "--truth", "truth.safetensors")
+        assert done.returncode == 0, done.stderr
+        wanted = f"{20 * math.log10(0.1 / 1.1):.4g}"
+        assert cells(done.stdout, "NMSE to the truth, dB") == [wanted] * 4
+        assert "nmse" in pd.read_csv(root / "second" / "inversion.csv").columns
+
+    def test_the_same_command_again_gives_the_same(self, root, invert):
+        first = invert("--out", "again", "--quiet").stdout
+        latents = load_file(root / "again" / "latents.safetensors")
+        second = invert("--out", "again", "--quiet", "--batch-size", 2).stdout
+        assert cells(first, "evaluations") == cells(second, "evaluations")
+        for key, latent in load_file(root / "again" / "latents.safetensors").items():
+            torch.testing.assert_close(latent, latents[key], rtol=1e-4, atol=1e-5)
+
+    def test_a_solver_from_the_environment(self, privaudit, monkeypatch):
+        monkeypatch.setenv("PRIVAUDIT_SOLVER", "encoder")
+        done = privaudit("invert", "model", "images", "--device", "cpu", "--out", "from-environment")
+        assert "5 images inverted by encoder (evaluations 1, tolerance 0.02)" in done.stdout
+
+    def test_the_encoder_has_a_picture_too(self, root, invert):
+        assert invert("--solver", "encoder", "--out", "encoder").returncode == 0
+        assert (root / "encoder" / "residuals.png").is_file()
+
+    def test_the_default_solver(self, privaudit):
+        done = privaudit("invert", "model", "images", "--device", "cpu", "--out", "default", "--quiet")
+        assert "5 images inverted by anderson (evaluations 20, tolerance 0.01, memory 5" in done.stdout
+
+    @pytest.mark.xfail(reason="'more evaluations would lower the residual': encoder takes no more than one")
+    def test_the_encoder_is_not_told_to_evaluate_more(self, invert):
+        assert "more evaluations" not in invert("--solver", "encoder", "--out", "encoder").stdout
+
+    @pytest.mark.xfail(reason="StageProgress promises that the same command resumes; invert and origin start again")
+    def test_an_interrupted_inversion_does_not_promise_to_resume(self, invert, monkeypatch):
+        def interrupted(*arguments, **options):
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr("privaudit.inverting.invert", interrupted)
+        done = invert("--out", "interrupted")
+        assert done.returncode == 130
+        assert "resumes" not in done.stderr
+
+    @pytest.mark.xfail(reason="--batch-size is read before InvertOptions sees the rest; scan collects both")
+    def test_a_wrong_batch_size_hides_no_other_problem(self, invert):
+        done = invert("--batch-size", "x", "--solver", "newton")
+        assert "auto or a number" in done.stderr
+        assert "got newton" in done.stderr
+
+
+class TestOrigin:
+    def test_end_to_end(self, root, origin):
+        done = origin("--out", "origin-run")
+        assert done.returncode == 0, done.stderr
+        table = pd.read_csv(root / "origin-run" / "origin.csv")
+        assert len(table) == 5
+        unlike = int((table["p_own"] < 0.05).sum())
+        assert f"{unlike} of 5 images do not look like" in done.stdout
+        line = next(line for line in done.stdout.splitlines() if line.startswith("share of the encoder's"))
+        assert f"{table['remaining'].median():.4g}" in line.split()
+        assert f"{table['remaining'].min():.3f}" in done.stdout
+        assert "compared with 8 generations" in done.stdout
+        assert "generations: 8 done" in done.stderr
+
+    def test_without_out_the_folder_is_named_after_the_target(self, root, origin):
+        assert origin("--quiet").stderr == ""
+        assert (root / "privaudit-runs" / "model-origin" / "origin.csv").is_file()
+
+    def test_the_seed_decides_the_generations(self, root, origin):
+        def p_values(seed, out):
+            origin("--seed", seed, "--out", out)
+            return pd.read_csv(root / out / "origin.csv")
+
+        first, again, other = p_values(3, "s1"), p_values(3, "s2"), p_values(4, "s3")
+        pd.testing.assert_frame_equal(first, again)
+        np.testing.assert_allclose(first["remaining"], other["remaining"])
+
+
+@pytest.mark.parametrize("command", ["invert", "origin"])
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--solver", "newton"), "error: expected an inversion solver of adam, anderson"),
+        (("--solver", "anderson:depth=3"), "got 'depth' in anderson:depth=3"),
+        (("--solver", "anderson:memory=many"), "expected memory=<int> in anderson:memory=many, got 'many'"),
+        (("--solver", "anderson:evaluations=0"), "expected evaluations >= 1 for anderson, got 0"),
+        (("--solver", "encoder:evaluations=2"), "expected evaluations = 1 for encoder, got 2"),
+        (("--batch-size", "x"), "expected --batch-size auto or a number, got x"),
+        (("--batch-size", "0"), "got 0"),
+        (("--batch-size", "-3"), "expected --batch-size auto or a number, got -3"),
+        (("--device", "tpu"), "auto, cuda or cpu"),
+        (("--dtype", "float64"), "expected --dtype auto, float32"),
+        (("--config", "no.toml"), "found none"),
+    ],
+)
+def test_errors_are_one_line_and_exit_2(privaudit, command, arguments, message):
+    done = privaudit(command, "model", "images", *arguments, "--out", "errors")
+    assert done.returncode == 2
+    errors = [line for line in done.stderr.splitlines() if line.startswith("error:")]
+    assert len(errors) == 1
+    assert message in errors[0]
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("invert", "nowhere", "images"), "error: expected a diffusers folder"),
+        (("invert", "model", "nowhere"), "at nowhere, but it does not exist"),
+        (("invert", "model", "images", "--truth", "nowhere"), "safetensors file nowhere"),
+        (("invert", "model", "images", "--solver", "gradient", "--cocoercivity"), "got gradient; try forward-step"),
+        (("invert", "model", "images", "--out", "images/1-000.png"), "expected a folder that can be written"),
+        (("origin", "model", "nowhere"), "at nowhere, but it does not exist"),
+        (("origin", "model", "images", "--generated", "1"), "expected 2 or more generated images, got 1"),
+        (("origin", "model", "images", "--steps", "0", "--seed", "-1"), "DDIM steps, got 0; expected 0 <= seed"),
+    ],
+)
+def test_errors_of_one_command(privaudit, arguments, message):
+    done = privaudit(*arguments)
+    assert done.returncode == 2
+    errors = [line for line in done.stderr.splitlines() if line.startswith("error:")]
+    assert len(errors) == 1
+    assert message in errors[0]
+    assert "Traceback" not in done.stderr
+
+
+def test_solvers_lists_every_solver_with_every_parameter(privaudit):
+    done = privaudit("solvers")
+    assert done.returncode == 0
+    lines = done.stdout.splitlines()
+    starts = [number for number, line in enumerate(lines) if line.strip() and line.split()[0] in SOLVERS]
+    assert [lines[number].split()[0] for number in starts] == sorted(SOLVERS)
+    for start, stop in zip(starts, [*starts[1:], len(lines)], strict=True):
+        name, text = lines[start].split()[0], " ".join(" ".join(lines[start:stop]).split())
+        assert SOLVERS[name].summary in text
+        assert SOLVERS[name].reference in text
+        for key, value in asdict(make_solver(name)).items():
+            assert f"{key}={str(value).lower()}" in text.split()
+
+
+def test_what_solvers_prints_can_be_passed_back(privaudit):
+    text = privaudit("solvers").stdout
+    for name in SOLVERS:
+        assert name in text
+        listed = [f"{key}={str(value).lower()}" for key, value in asdict(make_solver(name)).items()]
+        assert make_solver(":".join([name, *listed])) == make_solver(name)
+
+
+@pytest.mark.xfail(reason="an unknown solver is answered with 'see privaudit invert --help', which lists none")
+def test_an_unknown_solver_points_to_the_list(invert):
+    assert "see privaudit solvers" in invert("--solver", "newton").stderr
+
+
+@pytest.mark.xfail(reason="rich takes [tool.privaudit] in the help of --config for markup and drops it")
+@pytest.mark.parametrize("command", ["invert", "origin", "scan"])
+def test_help_names_the_section_of_pyproject(privaudit, command):
+    assert "[tool.privaudit]" in privaudit(command, "--help").stdout
+
+
+class TestSharedConfiguration:
+    """One privaudit.toml serves every command: each takes from it what it knows."""
+
+    FILE = """
+        attack = ['sima:levels=20']
+        drop = 0.5
+        geometry-latents = 'encoder'
+        fail_on = ['auroc>0.99']
+        inconclusive = 'pass'
+        batch_size = '2'
+        device = 'cpu'
+        solver = 'forward-step:evaluations=4:tolerance=0'
+        generated = 7
+        steps = 2
+        quiet = true
+    """
+
+    @pytest.fixture
+    def folder(self, root, tmp_path, monkeypatch):
+        for name in ("model", "images", "members", "others"):
+            (tmp_path / name).symlink_to(root / name)
+        return tmp_path
+
+    @pytest.fixture
+    def call(self, privaudit, folder, monkeypatch):
+        def run(*arguments):
+            monkeypatch.chdir(folder)
+            return privaudit(*arguments)
+
+        return run
+
+    @pytest.mark.parametrize("place", ["privaudit.toml", "pyproject.toml"])
+    def test_serves_every_command(self, folder, call, place):
+        text = self.FILE if place == "privaudit.toml" else "[tool.privaudit]\n" + self.FILE
+        (folder / place).write_text("\n".join(line.strip() for line in text.splitlines()))
+        inverted = call("invert", "model", "images", "--out", "inverted")
+        assert (inverted.returncode, inverted.stderr) == (0, "")
+        assert "inverted by forward-step (evaluations 4, tolerance 0" in inverted.stdout
+        if place == "pyproject.toml":
+            return
+        compared = call("origin", "model", "images", "--out", "compared")
+        assert (compared.returncode, compared.stderr) == (0, "")
+        assert "compared with 7 generations" in compared.stdout
+        scanned = call("scan", "model", "--members", "members", "--nonmembers", "others", "--out", "scanned", "--json")
+        assert (scanned.returncode, scanned.stderr) == (0, "")
+        config = json.loads(scanned.stdout)["config"]
+        assert (config["drop"], config["batch_size"], config["fail_on"]) == (0.5, 2, ["auroc>0.99"])
+        assert AuditResult.load(folder / "scanned").data.members == 30
+
+    @pytest.mark.parametrize("command", ["invert", "origin", "scan"])
+    def test_a_key_that_no_command_knows_is_named(self, folder, call, command):
+        (folder / "privaudit.toml").write_text("drop = 0.5\nsolvr = 'anderson'\ngenerated = 7\n")
+        images = ("--members", "members", "--nonmembers", "others") if command == "scan" else ("images",)
+        done = call(command, "model", *images)
+        assert done.returncode == 2
+        assert "got solvr; known are" in done.stderr
+        assert "Traceback" not in done.stderr
+
+    @pytest.mark.parametrize("key", ["json", "config", "help"])
+    def test_what_is_only_a_flag_is_no_key(self, folder, call, key):
+        (folder / "privaudit.toml").write_text(f"{key} = true\n")
+        done = call("invert", "model", "images")
+        assert done.returncode == 2
+        assert f"got {key}" in done.stderr
+
+    def test_a_flag_beats_the_file(self, folder, call):
+        (folder / "privaudit.toml").write_text("solver = 'encoder'\ndevice = 'cpu'\n")
+        assert "inverted by encoder" in call("invert", "model", "images", "--out", "a").stdout
+        assert "inverted by forward-step" in call("invert", "model", "images", "--solver", SOLVER, "--out", "b").stdout
+
+
+class ClosedPipe(io.StringIO):
+    """Standard output whose reader has gone; with a file number of its own to be redirected."""
+
+    def __init__(self, path) -> None:
+        super().__init__()
+        self._file = path.open("w")
+
+    def fileno(self) -> int:
+        return self._file.fileno()
+
+    def write(self, text: str) -> int:
+        raise BrokenPipeError
+
+
+@pytest.mark.xfail(reason="rich's Console exits 1, the code of a failed gate; scan has _Piped for this")
+@pytest.mark.parametrize("command", ["invert", "origin"])
+def test_a_reader_that_closes_the_pipe_does_not_change_the_exit_code(invert, origin, monkeypatch, tmp_path, command):
+    monkeypatch.setattr(sys, "stdout", ClosedPipe(tmp_path / "nothing"))
+    assert {"invert": invert, "origin": origin}[command]("--out", "piped").returncode == 0
+
+
+def test_skipped_files_are_told(root, invert, privaudit):
+    folder = shutil.copytree(root / "images", root / "partly")
+    (folder / "broken.png").write_bytes(b"no image")
+    done = privaudit("invert", "model", "partly", "--device", "cpu", "--solver", SOLVER, "--out", "partly-run")
+    assert "images  5 distinct, 0 copies dropped, 1 unreadable files skipped" in done.stdout
+    strict = privaudit("invert", "model", "partly", "--device", "cpu", "--strict", "--out", "partly-run")
+    assert strict.returncode == 2
+    assert "partly/broken.png" in strict.stderr
+
+
+def test_the_command_line_alone_loads_nothing_heavy():
+    heavy = "('torch', 'diffusers', 'transformers', 'pandas', 'matplotlib', 'scipy', 'sklearn')"
+    code = f"import sys, privaudit.cli; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, "[]"), done.stderr
