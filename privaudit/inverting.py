@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -26,6 +27,10 @@ OnProgress = Callable[[str, int, int], None]
 """Called with (stage, images done, images in all)."""
 
 
+RESULTS = ("latents.safetensors", "inversion.csv", "residuals.png")
+"""Files of an inversion's folder."""
+
+
 @dataclass(frozen=True)
 class InvertOptions:
     """What to invert and how; the defaults are those of `privaudit invert`.
@@ -35,8 +40,8 @@ class InvertOptions:
         images: Folder or manifest.
         out: Folder to write.
         solver: Specification (see `privaudit.inversion.make_solver`).
-        truth: Safetensors file with the latents that the images were decoded from, keyed by sample id, by the
-            manifest's id or by the file's stem; None if they are not known.
+        truth: Safetensors file with the latents that the images were decoded from, in the denoiser's scaled units,
+            keyed by sample id, by the manifest's id or by the file's stem; None if they are not known.
         cocoercivity: Also check the assumption of the convergence theorems.
         device: ``auto``, ``cuda`` or ``cpu``.
         dtype: ``auto``, ``float32``, ``bfloat16`` or ``float16``, even where the autoencoder's configuration prefers
@@ -139,6 +144,8 @@ def run_inversion(options: InvertOptions, on_progress: OnProgress | None = None)
     if not options.images.exists():
         raise DataError(f"expected images at {options.images}, but it does not exist")
     make_folder(options.out)
+    for name in RESULTS:  # a failed run must not leave those of an earlier one behind
+        (options.out / name).unlink(missing_ok=True)
     target = load_target(options.target, device=options.device, dtype=options.dtype, upcast=options.dtype == "auto")
     images = read_set(
         options.images,
@@ -227,8 +234,10 @@ def read_latents(path: Path, samples: Sequence[Sample], shape: Sequence[int]) ->
     except (OSError, SafetensorError) as error:
         raise DataError(f"expected latents by sample id in the safetensors file {path}: {error}") from error
     found, missing = [], []
+    stems = Counter(sample.path.stem for sample in samples)
     for sample in samples:
-        keys = [key for key in (sample.id, sample.label, sample.path.stem) if key in stored]
+        names = (sample.id, sample.label, sample.path.stem if stems[sample.path.stem] == 1 else None)
+        keys = [key for key in names if key in stored]
         if not keys:
             missing.append(f"{sample.id} ({sample.path.name})")
             continue
@@ -239,12 +248,16 @@ def read_latents(path: Path, samples: Sequence[Sample], shape: Sequence[int]) ->
     if missing:
         shown = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
         raise DataError(
-            f"expected a latent in {path} for every image, by sample id, manifest id or file stem; none for {shown}"
+            f"expected a latent in {path} for every image, by sample id, manifest id or a file stem that no other "
+            f"image has; none for {shown}"
         )
     return torch.stack(found)
 
 
 def describe_solver(solver: Solver) -> str:
     """Name a solver and its parameters: ``anderson (memory 5, rho 1, ...)``."""
-    parts = ", ".join(f"{name} {value:g}" for name, value in asdict(solver).items())
+    parts = ", ".join(
+        f"{name} {str(value).lower() if isinstance(value, bool) else format(value, 'g')}"
+        for name, value in asdict(solver).items()
+    )
     return f"{solver.name} ({parts})"

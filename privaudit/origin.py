@@ -33,6 +33,10 @@ SOLVER = "anderson:evaluations=10:tolerance=0"
 """The default solver: nothing stops early, so that all images are treated alike."""
 
 
+FEWEST = 20
+"""Generations to compare with; the least p-value is 1 / (their number + 1)."""
+
+
 @dataclass(frozen=True)
 class OriginOptions:
     """What to compare; the defaults are those of `privaudit origin`.
@@ -78,8 +82,10 @@ class OriginOptions:
             make_solver(self.solver)
         except ConfigError as error:
             problems.extend(error.problems)
-        if self.generated < 2:
-            problems.append(f"expected 2 or more generated images, got {self.generated}")
+        if self.generated < FEWEST:
+            problems.append(
+                f"expected {FEWEST} or more generated images, so that p can fall below .05, got {self.generated}"
+            )
         if self.steps < 1:
             problems.append(f"expected 1 or more DDIM steps, got {self.steps}")
         if self.batch_size is not None and self.batch_size < 1:
@@ -124,7 +130,7 @@ class Origin:
         own: Of the model's generations.
         p_values: ``(n,)``: how often an own generation keeps as much of its error, or more (conformal p-value):
             a small one speaks against this model.
-        metrics: Own generations (positive) against the images, by the names of `scores`.
+        metrics: Own generations (positive) against the images, by the names of `scores`; empty for a single image.
         folder: Where everything was written.
     """
 
@@ -173,8 +179,16 @@ def run_origin(options: OriginOptions, on_progress: OnProgress | None = None) ->
     if not options.images.exists():
         raise DataError(f"expected images at {options.images}, but it does not exist")
     make_folder(options.out)
+    (options.out / "origin.csv").unlink(missing_ok=True)  # of an earlier run: a failed one must not leave it behind
     target = load_target(options.target, device=options.device, dtype=options.dtype)
-    images = read_set(options.images, target.info.image_size, strict=options.strict)
+    if options.prompt is not None and target.conditioner is None:
+        raise ConfigError([f"expected a text-to-image target for --prompt, got {options.target}; leave it out"])
+    images = read_set(
+        options.images,
+        target.info.image_size,
+        strict=options.strict,
+        on_image=lambda done, total: progress("images", done, total),
+    )
     solver = make_solver(options.solver)
     batcher = Batcher(options.batch_size or auto_batch_size(target.info.image_size, target.device.type))
     keys = [f"own generation {number}" for number in range(options.generated)]
@@ -290,6 +304,8 @@ def _join(parts: Sequence[Traces]) -> Traces:
 
 
 def _compare(own: Traces, given: Traces, ids: Sequence[str], options: OriginOptions) -> dict[str, Metrics]:
+    if len(given.encoder) < 2:
+        return {}
     is_own = np.arange(len(ids)) < options.generated
     both = {name: np.concatenate([values, scores(given)[name]]) for name, values in scores(own).items()}
     folds = assign_folds(ids, is_own, seed=options.seed)

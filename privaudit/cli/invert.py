@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from privaudit.cli import options
+from privaudit.cli.output import to_reader
 from privaudit.cli.progress import StageProgress
 
 
@@ -19,8 +20,8 @@ def invert(
     truth: Annotated[
         Path | None,
         typer.Option(
-            help="Safetensors file of the latents that the images were decoded from, by sample id, manifest id or "
-            "file stem: prints the error against them."
+            help="Safetensors file of the latents that the images were decoded from, in the denoiser's scaled units, "
+            "by sample id, manifest id or file stem: prints the error against them."
         ),
     ] = None,
     cocoercivity: Annotated[
@@ -65,11 +66,12 @@ def invert(
         batch_size=options.batch_size(batch_size),
         strict=strict,
     )
-    with StageProgress(quiet=quiet) as progress:
+    with StageProgress(quiet=quiet, resumes=False) as progress:
         found = run_inversion(chosen, progress)
     plot = chosen.out / "residuals.png"
     plot_residuals(found.inversion, f"{len(found.images)} images, solver {found.solver.name}", plot)
-    print_inversion(found, [chosen.out / "latents.safetensors", chosen.out / "inversion.csv", plot])
+    with to_reader():
+        print_inversion(found, [chosen.out / "latents.safetensors", chosen.out / "inversion.csv", plot])
 
 
 def solvers() -> None:

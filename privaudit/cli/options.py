@@ -80,7 +80,7 @@ Quiet = Annotated[bool, typer.Option("--quiet", envvar="PRIVAUDIT_QUIET", help="
 Config = Annotated[
     Path | None,
     typer.Option(
-        help="TOML file with options; otherwise privaudit.toml or [tool.privaudit] in pyproject.toml is read.",
+        help="TOML file with options; otherwise privaudit.toml or \\[tool.privaudit] in pyproject.toml is read.",
         callback=use_config_file,
         is_eager=True,
     ),

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from privaudit.cli import options
+from privaudit.cli.output import to_reader
 from privaudit.cli.progress import StageProgress
 
 
@@ -49,6 +50,7 @@ def origin(
         batch_size=options.batch_size(batch_size),
         strict=strict,
     )
-    with StageProgress(quiet=quiet) as progress:
+    with StageProgress(quiet=quiet, resumes=False) as progress:
         found = run_origin(chosen, progress)
-    print_origin(found)
+    with to_reader():
+        print_origin(found)

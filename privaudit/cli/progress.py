@@ -13,7 +13,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 class StageProgress:
     """Context manager that is called with (stage, done, total), with text behind the bar if wanted."""
 
-    def __init__(self, *, quiet: bool = False) -> None:
+    def __init__(self, *, quiet: bool = False, resumes: bool = True) -> None:
+        self._resumes = resumes
         self._console = Console(stderr=True, quiet=quiet)
         self._bars = Progress(
             TextColumn("{task.description:<12}"),
@@ -36,11 +37,12 @@ class StageProgress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop drawing, whatever happened; all that shows progress here can be interrupted and resumed."""
+        """Stop drawing, whatever happened."""
         if self._live:
             self._bars.stop()
         if kind is KeyboardInterrupt:
-            self._console.print("interrupted; the same command (without --fresh) resumes where it stopped")
+            resuming = "the same command (without --fresh) resumes where it stopped"
+            self._console.print(f"interrupted; {resuming if self._resumes else 'nothing was written'}")
 
     def __call__(self, stage: str, done: int, total: int, note: str = "") -> None:
         """Show that ``done`` of ``total`` steps of a stage are done."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated, Literal, cast
@@ -10,6 +9,7 @@ from typing import Annotated, Literal, cast
 import typer
 
 from privaudit.cli import options
+from privaudit.cli.output import to_reader
 from privaudit.cli.progress import StageProgress
 from privaudit.errors import ConfigError
 
@@ -79,13 +79,10 @@ def scan(
         raise ConfigError(problems)
     with StageProgress(quiet=quiet) as progress:
         result = run_audit(chosen, progress)
-    try:
+    with to_reader():
         if as_json:
             sys.stdout.write(result.to_json())
         else:
             print_report(result, chosen.out)
-        sys.stdout.flush()
-    except BrokenPipeError:  # the reader has seen enough; the files are written, and the verdict stands
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     counted_as = cast("Literal['pass', 'fail', 'error']", inconclusive)  # checked above
     raise typer.Exit(exit_code(result.verdict, inconclusive=counted_as, exit_zero=exit_zero))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import torch
 from torch import Tensor
 
 from privaudit.errors import ConfigError, DataError
@@ -50,7 +51,8 @@ def invert(
     Raises:
         ConfigError: The solver or a parameter of it cannot work.
         DataError: No images, or a wrong number of ids or true latents.
-        NonFiniteError: An image or its encoding is NaN or infinite; names the ids.
+        NonFiniteError: An image or its encoding is NaN or infinite, or what is decoded from it, for every image; names
+            the ids.
         TargetError: The autoencoder does not round-trip its shapes.
     """
     chosen = make_solver(solver) if isinstance(solver, str) else solver
@@ -68,6 +70,8 @@ def invert(
             f"got {tuple(truth.shape)}; pass one for each image, in the same order"
         )
     found = solve(problem, chosen)
+    if not bool(torch.isfinite(found.residual).any()):  # no image at all: the weights are at fault, not an image
+        require_finite(found.residual[:, None], "decoder output", ids)
     if truth is not None:
         found = replace(found, nmse=nmse_db(found.latents, truth.detach()))
     if with_cocoercivity:

@@ -139,7 +139,7 @@ def make_solver(spec: str) -> Solver:
     Raises:
         ConfigError: There is no such solver or parameter, or a value that cannot work.
     """
-    return build(spec, SOLVERS, "an inversion solver", "privaudit invert --help")
+    return build(spec, SOLVERS, "an inversion solver", "privaudit solvers")
 
 
 def positive(solver: Solver, *names: str) -> list[str]:

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
+import numpy as np
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 from torch import Tensor
 
 from privaudit.inversion import OUTCOMES, Inversion
 from privaudit.inverting import InvertedSet, describe_solver
-from privaudit.report.terminal import TABLE
+from privaudit.report.console import TABLE, standard_output
 
 WORST = 5
 """Images that are named because their residual is largest."""
 ADVICE = {
     "budget spent": "more evaluations would lower the residual",
-    "stalled": "the residual no longer falls: for an image that the decoder cannot make there is no exact latent",
+    "stalled": "no exact latent nearby, as usual for an image that the decoder did not make",
     "at rounding floor": "16-bit rounding hides anything smaller; --dtype float32 goes on",
-    "diverged": "the residual grew; the best iterate was kept; try a smaller step or the anderson solver",
+    "diverged": "the residual grew; the best iterate was kept; a smaller step may help",
 }
 
 
@@ -33,31 +32,37 @@ def print_inversion(found: InvertedSet, files: list[Path], console: Console | No
         files: What was written.
         console: Standard output by default.
     """
-    out = console or Console(highlight=False)
+    out = console or standard_output()
     inversion, count = found.inversion, len(found.images)
     out.print(Text(f"{count} images inverted by {describe_solver(found.solver)}", style="bold"))
-    out.print(_outcomes(inversion))
+    out.print(_outcomes(found), soft_wrap=True)
     out.print()
     out.print(_quantiles(inversion))
-    unfinished = ~inversion.converged
-    if bool(unfinished.any()):
+    out.print(Text("latent: ‖E(D(z))-E(x)‖/‖E(x)‖, pixel: ‖D(z)-x‖/‖x‖", style="dim"))
+    if inversion.tolerance > 0 and found.solver.evaluations > 1 and not bool(inversion.converged.all()):
         out.print()
         out.print(_worst(found))
     out.print()
-    shape = "x".join(map(str, found.info.latent_shape))
-    skipped = f", {len(found.images.skipped)} unreadable files skipped" if found.images.skipped else ""
+    shape, skipped = "x".join(map(str, found.info.latent_shape)), len(found.images.skipped)
     lines = [
-        f"target  {escape(found.info.id)}, latents {shape}, autoencoder in {str(found.dtype).removeprefix('torch.')}",
-        f"images  {count} distinct, {found.images.duplicates} copies dropped{skipped}; {found.seconds:.1f} s",
-        f"files   {', '.join(str(path) for path in files)}",
+        f"target  {found.info.id}",
+        f"latents {shape}, autoencoder in {str(found.dtype).removeprefix('torch.')}",
+        f"images  {count} distinct, {found.images.duplicates} copies dropped, {skipped} unreadable",
+        f"time    {found.seconds:.1f} s",
+        *(f"{'files' if number == 0 else '':<8}{path}" for number, path in enumerate(files)),
     ]
-    out.print(Text("\n".join(lines)))
+    out.print(Text("\n".join(lines)), soft_wrap=True)
 
 
-def _outcomes(inversion: Inversion) -> Text:
-    reached = f"relative residual of {inversion.tolerance:g} reached"
+def _outcomes(found: InvertedSet) -> Text:
+    inversion = found.inversion
+    advice = ADVICE | {"converged": f"relative residual of {inversion.tolerance:g} reached"}
+    if found.solver.evaluations == 1:
+        advice["budget spent"] = "evaluated once, not iterated"
+    elif inversion.tolerance == 0:
+        advice["budget spent"] = "all evaluations made, as a tolerance of 0 asks"
     counts = {name: inversion.outcomes.count(name) for name in OUTCOMES}
-    lines = [f"{number:>6}  {name}: {ADVICE.get(name, reached)}" for name, number in counts.items() if number]
+    lines = [f"{number:>6}  {name}: {advice[name]}" for name, number in counts.items() if number]
     if counts["at rounding floor"]:
         floor = inversion.floor[inversion.at_floor].median()
         lines.append(f"        estimated effect of rounding on the residual: {float(floor):.2g} (median)")
@@ -67,10 +72,10 @@ def _outcomes(inversion: Inversion) -> Text:
 def _quantiles(inversion: Inversion) -> Table:
     table = Table("", "best", "median", "90 %", "worst", **TABLE)
     rows: list[tuple[str, Tensor | None, bool]] = [
-        ("relative residual ‖E(D(z))-E(x)‖/‖E(x)‖", inversion.residual, False),
-        ("at the encoder's latent", inversion.residuals[:, 0], False),
-        ("relative pixel error ‖D(z)-x‖/‖x‖", inversion.pixel_residual, False),
-        ("at the encoder's latent", inversion.pixel_residuals[:, 0], False),
+        ("relative residual, latent", inversion.residual, False),
+        ("  latent, encoder alone", inversion.residuals[:, 0], False),
+        ("relative residual, pixel", inversion.pixel_residual, False),
+        ("  pixel, encoder alone", inversion.pixel_residuals[:, 0], False),
         ("evaluations of E(D(z))", inversion.evaluations.float(), False),
         ("NMSE to the truth, dB", inversion.nmse, False),
         ("cocoercivity", inversion.cocoercivity, True),
@@ -78,17 +83,16 @@ def _quantiles(inversion: Inversion) -> Table:
     for label, values, large_is_good in rows:
         if values is None or bool(values.isnan().all()):
             continue
-        known = values[~values.isnan()].double()
-        quantiles = torch.quantile(-known if large_is_good else known, torch.tensor([0, 0.5, 0.9, 1]).double())
-        cells = [float(-value if large_is_good else value) for value in quantiles]
-        indent = "  " if label.startswith("at ") else ""
-        table.add_row(indent + label, *(f"{value:.4g}" for value in cells), style="dim" if indent else None)
+        known = values[~values.isnan()].double().numpy() * (-1 if large_is_good else 1)
+        # a quantile that is one of the values: infinities are legal, and nothing is interpolated between them
+        cells = np.quantile(known, (0, 0.5, 0.9, 1), method="inverted_cdf") * (-1 if large_is_good else 1)
+        table.add_row(label, *(f"{value:.4g}" for value in cells), style="dim" if label.startswith(" ") else None)
     return table
 
 
 def _worst(found: InvertedSet) -> Text:
     table = found.table
     rows = table[table["outcome"] != "converged"].sort_values("residual", ascending=False).head(WORST)
-    lines = [f"{row.residual:10.4g}  {row.outcome:<17} {row.id}  {row.path}" for row in rows.itertuples()]
-    title = Text("Largest residuals (all in inversion.csv)\n", style="italic")
+    lines = [f"{row.residual:10.4g}  {row.outcome:<17} {Path(str(row.path)).name}" for row in rows.itertuples()]
+    title = Text("Largest residuals (ids, paths and all others in inversion.csv)\n", style="italic")
     return title + Text("\n".join(lines))

@@ -10,17 +10,18 @@ from rich.text import Text
 
 from privaudit.inverting import describe_solver
 from privaudit.origin import Origin
-from privaudit.report.terminal import TABLE, interval_text
+from privaudit.report.console import TABLE, standard_output
+from privaudit.report.terminal import interval_text
 
 SIGNIFICANCE = 0.05
 """Of single images: one in twenty own generations falls below."""
 SHOWN = 10
 """Images that are listed."""
 LABELS = {
-    "remaining": "share of the encoder's error that remains",
-    "inverted": "error in pixels after inversion",
-    "encoder": "error in pixels of the encoder alone",
-    "residual": "residual of the fixed point",
+    "remaining": "error that remains",
+    "inverted": "error, inverted",
+    "encoder": "error, encoder",
+    "residual": "latent residual",
 }
 
 
@@ -31,39 +32,40 @@ def print_origin(found: Origin, console: Console | None = None) -> None:
         found: The comparison.
         console: Standard output by default.
     """
-    out = console or Console(highlight=False)
+    out = console or standard_output()
     count, unlike = len(found.images), int((found.p_values < SIGNIFICANCE).sum())
-    out.print(Panel(Text(_answer(count, unlike)), title="privaudit origin"))
-    out.print()
-    out.print(_statistics(found))
+    out.print(Panel(Text(_answer(count, unlike, len(found.own.encoder))), title="privaudit origin"))
+    if found.metrics:
+        out.print()
+        out.print(_statistics(found))
     out.print()
     rows = found.table.sort_values("remaining").head(SHOWN)
-    listed = Table(
-        "remaining", "p", "image", title="Most like the model's own generations (all in origin.csv)", **TABLE
-    )
+    out.print(Text("Most like the model's own generations (all in origin.csv)", style="italic"))
+    listed = Table("remaining", "p", "image", **TABLE)
     for row in rows.itertuples():
-        listed.add_row(f"{row.remaining:.3f}", f"{row.p_own:.3f}", str(row.path))
+        listed.add_row(f"{row.remaining:.3f}", f"{row.p_own:.3f}", Text(str(row.path)))
     out.print(listed)
     out.print()
+    images = found.images
     lines = (
         f"target  {found.info.id}",
-        f"images  {count}, compared with {len(found.own.encoder)} generations of the target; "
-        f"{len(found.images.skipped)} skipped",
+        f"images  {count} distinct, {images.duplicates} copies dropped, {len(images.skipped)} unreadable",
+        f"own     {len(found.own.encoder)} generations",
         f"how     {describe_solver(found.solver)}",
         f"files   {found.folder / 'origin.csv'}",
     )
-    out.print(Text("\n".join(lines)))
+    out.print(Text("\n".join(lines)), soft_wrap=True)
 
 
-def _answer(count: int, unlike: int) -> str:
-    expected = SIGNIFICANCE * count
-    text = (
-        f"{unlike} of {count} images do not look like generations of this model (p < {SIGNIFICANCE:g}; if all of them "
-        f"were, about {expected:.0f} would be expected); {count - unlike} are consistent with it."
-    )
-    return text + (
-        " A model with the same autoencoder explains them as well; editing, resizing and JPEG compression after the "
-        "generation weaken the test."
+def _answer(count: int, unlike: int, generations: int) -> str:
+    subject = "image does" if count == 1 else "images do"
+    least = 1 / (generations + 1)
+    return (
+        f"{unlike} of {count} {subject} not look like generations of this model (p < {SIGNIFICANCE:g}); "
+        f"{count - unlike} consistent with it. With {generations} generations p is at least {least:.2g}, and "
+        f"{SIGNIFICANCE:.0%} of true generations fall below {SIGNIFICANCE:g} by chance.\n"
+        "Consistent is not proof: a model with the same autoencoder explains an image as well, and nearly flat images "
+        "suit any. Editing, resizing or JPEG after the generation make a true one look foreign."
     )
 
 
@@ -74,7 +76,7 @@ def _statistics(found: Origin) -> Table:
         "images, median",
         "AUROC",
         "TPR@1%FPR",
-        title="Own generations against the images (AUROC 1: told apart, .5: alike)",
+        title="Own generations against the images (AUROC 1: told apart, .5: alike; first row decides)",
         **TABLE,
     )
     for name, label in LABELS.items():

@@ -29,8 +29,10 @@ def plot_residuals(inversion: Inversion, title: str, path: Path) -> None:
     """
     history = inversion.residuals.double().numpy()
     label = "relative residual ‖E(D(z)) − E(x)‖ / ‖E(x)‖"
+    tolerance = inversion.tolerance
     if np.isnan(history[:, 0]).all():
         history, label = inversion.pixel_residuals.double().numpy(), "relative pixel error ‖D(z) − x‖ / ‖x‖"
+        tolerance = 0.0  # is one of the other residual
     history = np.where(np.isfinite(history) & (history > 0), history, np.nan)
     carried = history.copy()
     for column in range(1, carried.shape[1]):
@@ -39,14 +41,15 @@ def plot_residuals(inversion: Inversion, title: str, path: Path) -> None:
     steps = np.arange(1, history.shape[1] + 1)
     figure = Figure(figsize=(7, 4.5), layout="constrained")
     axes = figure.subplots()
-    axes.plot(steps, history[:MOST_LINES].T, color="tab:blue", alpha=0.15, linewidth=0.7)
+    single = "." if len(steps) == 1 else None
+    axes.plot(steps, history[:MOST_LINES].T, color="tab:blue", alpha=0.15, linewidth=0.7, marker=single)
     low, middle, high = np.nanquantile(carried, [0.1, 0.5, 0.9], axis=0)
     axes.fill_between(steps, low, high, color="tab:blue", alpha=0.2, label="10 to 90 % of images")
     marker = "o" if len(steps) == 1 else None
     axes.plot(steps, middle, color="tab:blue", linewidth=2, marker=marker, label="median")
-    if inversion.tolerance > 0:
-        axes.axhline(inversion.tolerance, color="tab:red", linestyle="--", linewidth=1, label="tolerance")
-    axes.set(yscale="log", xlabel="evaluations", ylabel=label, title=title)
+    if tolerance > 0:
+        axes.axhline(tolerance, color="tab:red", linestyle="--", linewidth=1, label="tolerance")
+    axes.set(xlim=(0.5, len(steps) + 0.5), yscale="log", xlabel="evaluations", ylabel=label, title=title)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(visible=True, which="both", alpha=0.2)
     axes.legend(loc="upper right")

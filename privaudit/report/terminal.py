@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console, Group
 from rich.markup import escape
@@ -14,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from privaudit.evaluation.estimate import Comparison, Difference, Estimate, RateEstimate, Stratum
+from privaudit.report.console import TABLE, standard_output
 from privaudit.result import AttackReport, AuditResult
 
 COLOURS = {"none": "green", "low": "yellow", "medium": "dark_orange", "high": "red", "unclear": "magenta"}
@@ -24,15 +24,7 @@ HEADLINES = {
     "high": "LEAK FOUND: HIGH",
     "unclear": "INCONCLUSIVE",
 }
-TABLE: dict[str, Any] = {"title_justify": "left", "box": None, "pad_edge": False, "padding": (0, 2, 0, 0)}
 MARKS = {"ok": "[green]ok  [/]", "warn": "[yellow]warn[/]", "fail": "[red]fail[/]"}
-
-
-class _Piped(Console):
-    """A console that lets a closed pipe through; rich would exit with the code of a failed gate."""
-
-    def on_broken_pipe(self) -> None:
-        raise
 
 
 def print_report(result: AuditResult, folder: Path, console: Console | None = None) -> None:
@@ -43,7 +35,7 @@ def print_report(result: AuditResult, folder: Path, console: Console | None = No
         folder: The run folder, named at the end.
         console: Standard output by default.
     """
-    out = console or _Piped(highlight=False)
+    out = console or standard_output()
     out.print(_headline(result))
     out.print()
     out.print(_attack_table(result, out.width))
