@@ -12,8 +12,10 @@ from models import save_small_pipeline, write_images
 from sklearn.metrics import roc_auc_score
 
 import privaudit
+from privaudit.assess import _convergence_check
 from privaudit.auditing import run_audit
 from privaudit.errors import ConfigError, DataError
+from privaudit.measure import Measured
 from privaudit.options import AuditOptions
 from privaudit.result import AuditResult
 
@@ -261,6 +263,43 @@ class TestErrors:
         (tmp_path / "file").write_text("")
         with pytest.raises(ConfigError, match="folder that can be written"):
             run_audit(replace(options, out=tmp_path / "file" / "run"))
+
+
+class TestConvergence:
+    def checked(self, options, **choices):
+        result = run_audit(replace(options, out=options.out.parent / "convergence", **choices))
+        table = pd.read_parquet(options.out.parent / "convergence" / "samples.parquet")
+        return next(check for check in result.checks if check.name == "convergence"), table
+
+    def test_says_how_much_was_evaluated(self, options):
+        check, table = self.checked(options, solver="anderson:evaluations=3:tolerance=0.0")
+        assert (table["evaluations"] == 3).all()
+        assert check.status == "warn"
+        assert "0% of the images reached a relative residual of 0 " in check.detail
+        assert "3.0 evaluations an image" in check.detail
+
+    def test_divergence_is_never_silent(self):
+        count = 50
+        measured = Measured(
+            scores={},
+            distortion=np.zeros(count),
+            residual=np.where(np.arange(count) < 2, 3.0, 0.001),
+            evaluations=np.full(count, 4),
+            diverged=np.arange(count) < 2,
+            tolerance=0.01,
+            features=np.zeros((count, 1)),
+            seconds={},
+        )
+        check = _convergence_check(measured)
+        assert check.status == "warn"
+        assert check.detail.startswith("96% of the images")
+        assert check.detail.endswith("; 2 diverged and kept their best iterate")
+
+    def test_nothing_is_said_of_an_inversion_that_was_not_run(self, options):
+        check, table = self.checked(options, geometry_latents="encoder")
+        assert check.status == "ok"
+        assert (table["evaluations"] == 0).all()
+        assert not table["diverged"].any()
 
 
 def test_python_api(options, result, tmp_path):
