@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import shutil
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,7 @@ from privaudit.errors import ConfigError, DataError, NonFiniteError, TargetError
 from privaudit.inversion import DEFAULT, OUTCOMES, Inversion, invert, make_solver, nmse_db
 from privaudit.inverting import InvertOptions, describe_solver, invert_samples, run_inversion
 from privaudit.loading import load_target
+from privaudit.target import Autoencoder
 
 SOLVER = "forward-step:evaluations=3:tolerance=0"
 COLUMNS = ["id", "path", "outcome", "residual", "pixel_residual", "evaluations"]
@@ -66,6 +67,25 @@ def corrupt(model: Path, copy: Path, part: str = "") -> Path:
 
 def written(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+
+
+@dataclass(frozen=True)
+class FailsAt:
+    """An autoencoder whose decoder gives NaN for one latent."""
+
+    inner: Autoencoder
+    point: torch.Tensor
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.inner.dtype
+
+    def encode(self, images: torch.Tensor) -> torch.Tensor:
+        return self.inner.encode(images)
+
+    def decode(self, latents: torch.Tensor) -> torch.Tensor:
+        at = (latents - self.point).flatten(1).norm(dim=1) < 1e-3
+        return torch.where(at[:, None, None, None], torch.nan, self.inner.decode(latents))
 
 
 class TestFiles:
@@ -219,6 +239,38 @@ class TestTruth:
         save_file(stored, tmp_path / "t.safetensors")
         self.check(run(truth=tmp_path / "t.safetensors"), truth)
 
+    @pytest.fixture
+    def namesakes(self, root, tmp_path):
+        """Two images of one stem in two folders, and one of a stem of its own."""
+        for number, name in enumerate(("a/same.png", "b/same.png", "b/other.png")):
+            (tmp_path / "sets" / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(root / "images" / f"1-00{number}.png", tmp_path / "sets" / name)
+        return tmp_path / "sets"
+
+    def test_a_stem_of_two_images_is_no_key(self, run, namesakes, tmp_path):
+        save_file({name: torch.zeros(2, 8, 8) for name in ("same", "other")}, tmp_path / "t.safetensors")
+        with pytest.raises(DataError, match="a file stem that no other image has") as error:
+            run(images=namesakes, truth=tmp_path / "t.safetensors")
+        assert str(error.value).count("(same.png)") == 2
+        assert "other.png" not in str(error.value)
+
+    def test_a_stem_of_two_images_does_not_hinder_ids(self, run, target, namesakes, tmp_path):
+        samples = read_set(namesakes, target.info.image_size).samples
+        latents = {s.path: random_normal(*target.info.latent_shape, seed=row) for row, s in enumerate(samples)}
+        stored = {s.path.stem if s.path.stem == "other" else s.id: latents[s.path] for s in samples}
+        save_file({"same": torch.zeros(2, 8, 8), **stored}, tmp_path / "t.safetensors")
+        self.check(run(images=namesakes, truth=tmp_path / "t.safetensors"), latents)
+
+    def test_latents_of_an_earlier_run_in_the_same_folder(self, run):
+        first = run()
+        latents = dict(zip((s.path for s in first.images.samples), first.inversion.latents, strict=True))
+        self.check(run(truth=first.folder / "latents.safetensors"), latents)
+
+    def test_the_table_of_an_earlier_run_in_the_same_folder_is_a_manifest(self, run):
+        first = run()
+        again = run(images=first.folder / "inversion.csv")
+        assert [sample.id for sample in again.images.samples] == [sample.id for sample in first.images.samples]
+
     def test_further_latents_and_16_bits_are_fine(self, run, truth, tmp_path):
         halves = {path: latent.half() for path, latent in truth.items()}
         stored = {path.stem: latent for path, latent in halves.items()}
@@ -257,7 +309,7 @@ class TestFailures:
                 run(out=out)
         assert (tmp_path / "file").read_text() == "mine"
 
-    @pytest.mark.parametrize("part", ["", "encoder"])
+    @pytest.mark.parametrize("part", ["", "encoder", "decoder"])
     def test_a_model_that_gives_nan_names_the_images_and_writes_nothing(self, run, root, target, tmp_path, part):
         broken = corrupt(root / "model", tmp_path / "broken", part)
         samples = read_set(root / "images", target.info.image_size).samples
@@ -266,14 +318,23 @@ class TestFailures:
         assert all(sample.id in str(error.value) for sample in samples)
         assert written(tmp_path / "out") == set()
 
-    @pytest.mark.xfail(
-        reason="a decoder of NaN alone ends as 'diverged' and writes E(x), against the docstring of run_inversion",
-        raises=pytest.fail.Exception,
-    )
-    def test_a_decoder_that_gives_nan_is_an_error_too(self, run, root, tmp_path):
-        broken = corrupt(root / "model", tmp_path / "broken", "decoder")
-        with pytest.raises(NonFiniteError):
-            run(target=str(broken))
+    def test_a_failed_run_leaves_no_earlier_result(self, run, tmp_path):
+        folder = run().folder
+        for name in ("residuals.png", "notes.txt"):
+            (folder / name).write_text("of an earlier run")
+        (tmp_path / "empty").mkdir()
+        with pytest.raises(DataError, match="found none"):
+            run(images=tmp_path / "empty")
+        assert written(folder) == {"notes.txt"}
+
+    @pytest.mark.parametrize("size", [1, 3, 5])
+    def test_an_image_that_the_decoder_fails_on_alone_diverges(self, root, target, size):
+        samples = read_set(root / "images", target.info.image_size).samples
+        start = target.encode(torch.from_numpy(load_images(samples[4:], target.info.image_size)))
+        broken = replace(target, autoencoder=FailsAt(target.autoencoder, start))
+        found = invert_samples(broken, samples, make_solver(SOLVER), batch_size=size)
+        assert found.outcomes == ("budget spent",) * 4 + ("diverged",)
+        torch.testing.assert_close(found.latents[4:], start, rtol=1e-4, atol=1e-5)
 
     def test_a_failure_at_the_last_batch_leaves_nothing(self, run, tmp_path, monkeypatch):
         calls = []

@@ -13,13 +13,14 @@ from models import save_small_pipeline, write_images
 from PIL import Image
 
 from privaudit.data import load_images
-from privaudit.errors import ConfigError, DataError, PrivauditError
+from privaudit.errors import ConfigError, DataError
 from privaudit.evaluation import auroc
 from privaudit.inversion import make_solver
 from privaudit.lab.demo_target import SPLIT, TARGET
 from privaudit.lab.photographs import unpack
 from privaudit.loading import load_target
 from privaudit.origin import (
+    FEWEST,
     OriginOptions,
     Traces,
     conformal_p_values,
@@ -136,7 +137,7 @@ def run(root, tmp_path):
             "target": str(root / "model"),
             "images": root / "images",
             "out": tmp_path / "out",
-            "generated": 6,
+            "generated": FEWEST,
             "steps": 2,
             "solver": CHEAP,
             "device": "cpu",
@@ -181,10 +182,10 @@ class TestRun:
             table["p_own"], conformal_p_values(table["remaining"].to_numpy(), found.own.remaining)
         )
         assert {path.name for path in found.folder.iterdir()} == {"origin.csv"}
-        assert len(found.own.encoder) == 6
+        assert len(found.own.encoder) == FEWEST
         assert list(found.metrics) == ["remaining", "inverted", "encoder", "residual"]
-        own = generate(small, [f"own generation {number}" for number in range(6)], 2, None, 0)
-        wanted = trace(small, own, make_solver(CHEAP), [str(number) for number in range(6)])
+        own = generate(small, [f"own generation {number}" for number in range(FEWEST)], 2, None, 0)
+        wanted = trace(small, own, make_solver(CHEAP), [str(number) for number in range(FEWEST)])
         np.testing.assert_allclose(found.own.remaining, wanted.remaining, rtol=0.05)
 
     def test_errors_are_root_mean_squares_in_pixels(self, run, small):
@@ -198,13 +199,13 @@ class TestRun:
 
     def test_auroc_is_of_own_against_images(self, run):
         found = run()
-        member = np.repeat([True, False], [6, 5])
+        member = np.repeat([True, False], [FEWEST, 5])
         for name, values in scores(found.own).items():
             both = np.concatenate([values, scores(found.traces)[name]])
             assert found.metrics[name].auroc.value == pytest.approx(auroc(both, member))
 
     def test_batch_size_changes_nothing_that_counts(self, run, tmp_path):
-        whole, parts = run(), run(batch_size=2, out=tmp_path / "parts")
+        whole, parts = run(), run(batch_size=7, out=tmp_path / "parts")
         for name in ("encoder", "inverted", "residual"):
             np.testing.assert_allclose(getattr(whole.traces, name), getattr(parts.traces, name), rtol=1e-3)
             # a rounded value of an own generation may fall on the other side
@@ -212,9 +213,11 @@ class TestRun:
 
     def test_progress(self, run):
         calls = []
-        run(lambda stage, done, total: calls.append((stage, done, total)), batch_size=4)
-        assert [call for call in calls if call[0] == "generations"] == [("generations", n, 6) for n in (0, 4, 6)]
+        run(lambda stage, done, total: calls.append((stage, done, total)), batch_size=4, generated=22)
+        own = [call for call in calls if call[0] == "generations"]
+        assert own == [("generations", done, 22) for done in (0, 4, 8, 12, 16, 20, 22)]
         assert [call for call in calls if call[0] == "traces"] == [("traces", n, 5) for n in (0, 4, 5)]
+        assert [call for call in calls if call[0] == "images"][-1] == ("images", 5, 5)
 
     def test_missing_images_and_folders_that_cannot_be_made(self, run, tmp_path):
         with pytest.raises(DataError, match="does not exist"):
@@ -230,17 +233,34 @@ class TestRun:
         with pytest.raises(DataError, match=r"broken\.png"):
             run(images=folder, strict=True)
 
-    @pytest.mark.xfail(
-        reason="one image cannot be tested: folds of 'non-members' are asked for, after everything was computed",
-        raises=DataError,
-    )
     def test_a_single_image_can_be_asked_about(self, run, root, tmp_path):
         (tmp_path / "one").mkdir()
         shutil.copy(root / "images" / "1-000.png", tmp_path / "one")
-        assert len(run(images=tmp_path / "one").p_values) == 1
+        found = run(images=tmp_path / "one")
+        assert len(found.p_values) == len(pd.read_csv(found.folder / "origin.csv")) == 1
+        assert found.p_values == conformal_p_values(found.traces.remaining, found.own.remaining)
+        assert found.metrics == {}
+
+    def test_a_prompt_is_for_text_to_image_targets(self, run, root, tmp_path):
+        with pytest.raises(ConfigError, match="text-to-image target for --prompt, got .*model; leave it out"):
+            run(prompt="a dog")
+        assert not (tmp_path / "out" / "origin.csv").exists()
+
+    def test_a_failed_run_leaves_no_earlier_result(self, run, root, tmp_path):
+        folder = run().folder
+        (folder / "notes.txt").write_text("mine")
+        (tmp_path / "empty").mkdir()
+        with pytest.raises(DataError, match="found none"):
+            run(images=tmp_path / "empty")
+        assert {path.name for path in folder.iterdir()} == {"notes.txt"}
+
+    def test_the_table_of_an_earlier_run_is_a_manifest_for_the_next(self, run):
+        first = run()
+        again = run(images=first.folder / "origin.csv")
+        assert [sample.id for sample in again.images.samples] == [sample.id for sample in first.images.samples]
 
     def test_too_many_steps_are_an_option_problem(self, run, tmp_path):
-        with pytest.raises(PrivauditError, match="DDIM steps for this target, got 1001"):
+        with pytest.raises(ConfigError, match="DDIM steps for this target, got 1001"):
             run(steps=1001)
         assert not (tmp_path / "out" / "origin.csv").exists()
 
@@ -259,16 +279,23 @@ def test_all_option_problems_are_named_at_once():
             batch_size=0,
         )
     assert len(error.value.problems) == 6
-    for part in ("'depth'", "2 or more generated", "DDIM steps", "batch size", "confidence", "seed"):
+    for part in ("'depth'", f"{FEWEST} or more generated", "DDIM steps", "batch size", "confidence", "seed"):
         assert part in str(error.value)
     with pytest.raises(ConfigError, match="confidence"):
         OriginOptions("model", Path("images"), Path("out"), confidence=1.0)
 
 
+def test_generations_are_as_many_as_p_below_the_usual_level_takes():
+    with pytest.raises(ConfigError, match=r"expected 20 or more generated images, .* got 19"):
+        OriginOptions("model", Path("images"), Path("out"), generated=19)
+    assert OriginOptions("model", Path("images"), Path("out"), generated=20).generated == FEWEST == 20
+    assert conformal_p_values(np.ones(1), np.zeros(FEWEST)) < 0.05 <= conformal_p_values(np.ones(1), np.zeros(19))
+
+
 COUNT, STEPS = 24, 5
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def demo(tmp_path_factory):
     """The demo's target asked about its own generations, saved as PNG files, and about photographs it never saw."""
     folder = tmp_path_factory.mktemp("demo-origin")

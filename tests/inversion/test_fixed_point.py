@@ -7,6 +7,7 @@ import torch
 from invertible import Maps, Watched, curved, encoder_only, tag, tagged
 from models import random_normal
 
+from privaudit.errors import NonFiniteError
 from privaudit.inversion import SOLVERS, invert, make_solver
 
 # E(D(z)) = g z and a forward step of 1: the residual is |1 - g|^(k + 1) before step k
@@ -101,11 +102,27 @@ def test_nan_later_on_ends_in_the_best_iterate_before_it(solver):
 
 
 @pytest.mark.parametrize("name", sorted(set(SOLVERS) - {"encoder"}))
-def test_an_error_that_overflows_is_divergence_at_once(name):
-    found = invert(Maps(lambda latents: 1e30 * latents, lambda images: images), torch.ones(2, 3), make_solver(name))
-    assert found.outcomes == ("diverged", "diverged")
-    assert found.evaluations.tolist() == [1, 1]
-    assert torch.equal(found.latents, torch.ones(2, 3))
+@pytest.mark.parametrize("factor", [1e30, torch.nan])
+def test_an_error_that_overflows_is_divergence_at_once(name, factor):
+    def decode(latents):
+        return latents * torch.where(latents[:, -1:] > 1.5, factor, 1.0)
+
+    images = torch.tensor([[1.0, 1.0, 2.0], [1.0, 1.0, 1.0]])
+    found = invert(Maps(decode, lambda images: images), images, make_solver(name))
+    assert found.outcomes == ("diverged", "converged")
+    assert found.evaluations[0] == 1
+    assert torch.equal(found.latents, images)
+    assert not found.residual[0].isfinite()
+
+
+@pytest.mark.parametrize("name", sorted(SOLVERS))
+@pytest.mark.parametrize("factor", [1e30, torch.nan])
+def test_errors_that_overflow_for_every_image_are_the_models_fault(name, factor):
+    broken = Maps(lambda latents: factor * latents, lambda images: images)
+    with pytest.raises(NonFiniteError, match="decoder output") as error:
+        invert(broken, torch.ones(2, 3), make_solver(name), sample_ids=["this one", "and that one"])
+    assert "this one" in str(error.value)
+    assert "and that one" in str(error.value)
 
 
 @pytest.mark.parametrize("name", sorted(set(SOLVERS) - {"encoder"}))
