@@ -37,6 +37,7 @@ from torch import Tensor
 
 from privaudit.data import load_images, read_set
 from privaudit.ddim import CLEAN, ddim_levels, ddim_sample, ddim_step
+from privaudit.errors import ConfigError
 from privaudit.inversion import invert
 from privaudit.lab.demo_target import TARGET, unpack_demo_images
 from privaudit.loading import load_target
@@ -120,6 +121,7 @@ class Outcome:
     Attributes:
         name: The solver's specification, or `TRUTH`.
         edited: ``(n, 3, h, w)``, as a file keeps them.
+        decoded: The same without an edit: what the decoder makes of the latents.
         background: Error of the background.
         unedited: Error of the background if the latent is decoded as it is.
         inside: Change of the edited area.
@@ -127,6 +129,7 @@ class Outcome:
 
     name: str
     edited: Tensor
+    decoded: Tensor
     background: tuple[float, ...]
     unedited: tuple[float, ...]
     inside: tuple[float, ...]
@@ -169,11 +172,16 @@ def centred_square(latent_size: tuple[int, int], image_size: tuple[int, int], si
 
     Returns:
         The square, its area in the image, and the background.
+
+    Raises:
+        ConfigError: The square or the background is empty.
     """
+    (height, width), (top, left) = latent_size, [round(n * (1 - side) / 2) for n in latent_size]
+    if not (2 <= 2 * top < height and 2 <= 2 * left < width) or (top, left) == (1, 1):
+        raise ConfigError([f"expected a square with more than one cell around it, got side {side} of {latent_size}"])
 
     def cells(margin: int) -> Tensor:
         mask = torch.zeros(latent_size, dtype=torch.bool)
-        (top, left), (height, width) = ([round(n * (1 - side) / 2) for n in latent_size], latent_size)
         mask[top - margin : height - top + margin, left - margin : width - left + margin] = True
         return mask
 
@@ -290,12 +298,13 @@ def study(target: Target, scene: Scene, options: Options) -> Study:
     def edit(name: str, latents: Tensor) -> Outcome:
         changed = blended_edit(target, latents, regions.cells, noise, options.level, options.steps)
         with torch.no_grad():
-            edited, unedited = (as_8_bit(target.decode(value)) for value in (changed, latents))
+            edited, decoded = (as_8_bit(target.decode(value)) for value in (changed, latents))
         return Outcome(
             name,
             edited,
+            decoded,
             background=tuple(nmse(edited, scene.images, regions.background).tolist()),
-            unedited=tuple(nmse(unedited, scene.images, regions.background).tolist()),
+            unedited=tuple(nmse(decoded, scene.images, regions.background).tolist()),
             inside=tuple(nmse(edited, scene.images, regions.inside).tolist()),
         )
 
@@ -359,7 +368,11 @@ def sheet(studies: Sequence[Study]) -> Image.Image:
     height, width = studies[0].scene.images.shape[-2:]
     gap, head = 4, 14
     step = ENLARGED * width + gap, ENLARGED * height + gap
-    shown = [(found, row) for found in studies for row in np.argsort(found.outcomes[0].inside)[::-1][:SHOWN]]
+    shown = []
+    for found in studies:
+        first = found.outcomes[0]
+        change = (first.edited - first.decoded)[..., found.regions.inside].abs().mean(dim=(1, 2))
+        shown += [(found, row) for row in change.argsort(descending=True)[:SHOWN].tolist()]
     canvas = Image.new("RGB", (gap + step[0] * (1 + 2 * len(names)), head + gap + step[1] * len(shown)), "white")
     draw = ImageDraw.Draw(canvas)
     labels = ["original", *(text for name in names for text in (name.split(":")[0], f"error x{ERROR_SCALE}"))]
@@ -407,7 +420,7 @@ def main(arguments: Sequence[str] | None = None) -> tuple[Study, ...]:
     parser.add_argument("--solvers", nargs="+", default=default.solvers, metavar="SPEC", help="see privaudit solvers")
     parser.add_argument("--target", type=Path, default=default.target)
     parser.add_argument("--photographs", type=Path, metavar="FOLDER", help="the demo's unseen ones by default")
-    parser.add_argument("--device", default=default.device)
+    parser.add_argument("--device", choices=("cpu", "cuda"), default=default.device)
     parser.add_argument("--out", type=Path, metavar="FOLDER")
     values = vars(parser.parse_args(given))
     out = values.pop("out")

@@ -498,7 +498,7 @@ def main(arguments: Sequence[str] | None = None) -> tuple[Study, ...]:
     parser.add_argument("--solvers", nargs="+", default=default.solvers, metavar="SPEC", help="see privaudit solvers")
     parser.add_argument("--float", action="store_true", dest="as_float", help="do not clip and round to 8 bits")
     parser.add_argument("--target", type=Path, default=default.target)
-    parser.add_argument("--device", default=default.device)
+    parser.add_argument("--device", choices=("cpu", "cuda"), default=default.device)
     parser.add_argument("--out", type=Path, metavar="FILE", help="for the same tables, as Markdown")
     values = vars(parser.parse_args(given))
     out, channels = values.pop("out"), values.pop("channels")

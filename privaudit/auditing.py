@@ -147,10 +147,8 @@ def _read(options: AuditOptions, target: Target, progress: OnProgress) -> AuditD
 
 def _prepare(options: AuditOptions) -> None:
     """Make the run folder, without the results of an earlier run: a failed one must not leave its report behind."""
-    make_folder(options.out)
+    make_folder(options.out, RESULTS, (options.members, options.nonmembers))
     try:
-        for name in RESULTS:
-            (options.out / name).unlink(missing_ok=True)
         if options.fresh:  # only what a run has written: the folder may hold files of the user's
             for stage in STAGES:
                 for shard in (options.out / stage).glob("*.safetensors"):

@@ -17,7 +17,7 @@ from torch import Tensor
 from privaudit.batching import Batcher, auto_batch_size
 from privaudit.data import Sample, SampleSet, load_images, read_set
 from privaudit.errors import ConfigError, DataError
-from privaudit.inversion import DEFAULT, Inversion, Solver, invert, make_solver
+from privaudit.inversion import DEFAULT, Inversion, Solver, invert, make_solver, require_any_finite
 from privaudit.inversion.cocoercivity import not_along_t
 from privaudit.loading import load_target
 from privaudit.shards import make_folder, write_shard, write_text
@@ -143,9 +143,7 @@ def run_inversion(options: InvertOptions, on_progress: OnProgress | None = None)
     progress = on_progress or (lambda stage, done, total: None)
     if not options.images.exists():
         raise DataError(f"expected images at {options.images}, but it does not exist")
-    make_folder(options.out)
-    for name in RESULTS:  # a failed run must not leave those of an earlier one behind
-        (options.out / name).unlink(missing_ok=True)
+    make_folder(options.out, RESULTS, [source for source in (options.images, options.truth) if source is not None])
     target = load_target(options.target, device=options.device, dtype=options.dtype, upcast=options.dtype == "auto")
     images = read_set(
         options.images,
@@ -166,6 +164,7 @@ def run_inversion(options: InvertOptions, on_progress: OnProgress | None = None)
         on_batch=lambda done: progress("inversion", done, len(images)),
     )
     seconds = time.perf_counter() - started
+    require_any_finite(inversion.residual, [sample.id for sample in images.samples])
     found = InvertedSet(target.info, target.dtype, make_solver(options.solver), images, inversion, seconds, options.out)
     ids = [sample.id for sample in images.samples]
     write_shard(options.out / "latents.safetensors", dict(zip(ids, inversion.latents, strict=True)))

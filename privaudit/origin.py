@@ -21,7 +21,7 @@ from privaudit.data import SampleSet, load_images, read_set
 from privaudit.ddim import ddim_sample
 from privaudit.errors import ConfigError, DataError
 from privaudit.evaluation import Metrics, assign_folds, evaluate
-from privaudit.inversion import Solver, invert, make_solver
+from privaudit.inversion import Solver, invert, make_solver, require_any_finite
 from privaudit.loading import load_target
 from privaudit.noise import normal_for
 from privaudit.shards import make_folder, write_text
@@ -178,8 +178,7 @@ def run_origin(options: OriginOptions, on_progress: OnProgress | None = None) ->
     progress = on_progress or (lambda stage, done, total: None)
     if not options.images.exists():
         raise DataError(f"expected images at {options.images}, but it does not exist")
-    make_folder(options.out)
-    (options.out / "origin.csv").unlink(missing_ok=True)  # of an earlier run: a failed one must not leave it behind
+    make_folder(options.out, ["origin.csv"], [options.images])
     target = load_target(options.target, device=options.device, dtype=options.dtype)
     if options.prompt is not None and target.conditioner is None:
         raise ConfigError([f"expected a text-to-image target for --prompt, got {options.target}; leave it out"])
@@ -206,6 +205,8 @@ def run_origin(options: OriginOptions, on_progress: OnProgress | None = None) ->
     own = _join(batcher.parts(keys, trace_own, lambda done: progress("generations", done, len(keys))))
     progress("traces", 0, count)
     given = _join(batcher.parts(range(count), trace_given, lambda done: progress("traces", done, count)))
+    for traces, ids in ((own, keys), (given, [sample.id for sample in images.samples])):
+        require_any_finite(torch.from_numpy(traces.residual), ids)
     found = Origin(
         info=target.info,
         solver=solver,

@@ -261,15 +261,12 @@ class TestTruth:
         save_file({"same": torch.zeros(2, 8, 8), **stored}, tmp_path / "t.safetensors")
         self.check(run(images=namesakes, truth=tmp_path / "t.safetensors"), latents)
 
-    def test_latents_of_an_earlier_run_in_the_same_folder(self, run):
-        first = run()
-        latents = dict(zip((s.path for s in first.images.samples), first.inversion.latents, strict=True))
-        self.check(run(truth=first.folder / "latents.safetensors"), latents)
-
-    def test_the_table_of_an_earlier_run_in_the_same_folder_is_a_manifest(self, run):
-        first = run()
-        again = run(images=first.folder / "inversion.csv")
-        assert [sample.id for sample in again.images.samples] == [sample.id for sample in first.images.samples]
+    @pytest.mark.parametrize(("option", "name"), [("truth", "latents.safetensors"), ("images", "inversion.csv")])
+    def test_a_result_of_an_earlier_run_in_the_same_folder_is_refused_and_kept(self, run, option, name):
+        path = run().folder / name
+        with pytest.raises(ConfigError, match=f"does not overwrite, got .*{name}; pass another --out"):
+            run(**{option: path})
+        assert path.is_file()
 
     def test_further_latents_and_16_bits_are_fine(self, run, truth, tmp_path):
         halves = {path: latent.half() for path, latent in truth.items()}
@@ -327,7 +324,10 @@ class TestFailures:
             run(images=tmp_path / "empty")
         assert written(folder) == {"notes.txt"}
 
-    @pytest.mark.parametrize("size", [1, 3, 5])
+    @pytest.mark.parametrize(
+        "size",
+        [1, 3, 4, 5],
+    )
     def test_an_image_that_the_decoder_fails_on_alone_diverges(self, root, target, size):
         samples = read_set(root / "images", target.info.image_size).samples
         start = target.encode(torch.from_numpy(load_images(samples[4:], target.info.image_size)))

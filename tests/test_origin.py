@@ -254,10 +254,11 @@ class TestRun:
             run(images=tmp_path / "empty")
         assert {path.name for path in folder.iterdir()} == {"notes.txt"}
 
-    def test_the_table_of_an_earlier_run_is_a_manifest_for_the_next(self, run):
-        first = run()
-        again = run(images=first.folder / "origin.csv")
-        assert [sample.id for sample in again.images.samples] == [sample.id for sample in first.images.samples]
+    def test_the_table_of_an_earlier_run_in_the_same_folder_is_refused_and_kept(self, run):
+        path = run().folder / "origin.csv"
+        with pytest.raises(ConfigError, match="does not overwrite"):
+            run(images=path)
+        assert path.is_file()
 
     def test_too_many_steps_are_an_option_problem(self, run, tmp_path):
         with pytest.raises(ConfigError, match="DDIM steps for this target, got 1001"):

@@ -33,7 +33,8 @@ def test_the_python_example_runs(tmp_path, monkeypatch, capsys):
 
 def test_every_option_in_a_command_exists():
     commands = get_command(app).commands
-    for name, rest in re.findall(r"privaudit (scan|demo|attacks|invert|origin|solvers)((?: [^\n`|]+)?)", "\n".join(blocks("")) + README):
+    used = r"privaudit (scan|demo|attacks|invert|origin|solvers)((?: [^\n`|#]+)?)"
+    for name, rest in re.findall(used, "\n".join(blocks("")) + README):
         known = {option for parameter in commands[name].params for option in parameter.opts} | {"--help"}
         for option in re.findall(r"(?<!\S)--[a-z-]+", rest):
             assert option in known, f"privaudit {name} has no {option}"

@@ -69,7 +69,12 @@ def invert(
     with StageProgress(quiet=quiet, resumes=False) as progress:
         found = run_inversion(chosen, progress)
     plot = chosen.out / "residuals.png"
-    plot_residuals(found.inversion, f"{len(found.images)} images, solver {found.solver.name}", plot)
+    plot_residuals(
+        found.inversion,
+        f"{len(found.images)} images, solver {found.solver.name}",
+        plot,
+        by_pixel=found.solver.by_gradient,
+    )
     with to_reader():
         print_inversion(found, [chosen.out / "latents.safetensors", chosen.out / "inversion.csv", plot])
 

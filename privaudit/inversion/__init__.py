@@ -9,7 +9,7 @@ from privaudit.inversion import (  # noqa: F401 - importing registers them
     krasnoselskii_mann,
     pixel_mixing,
 )
-from privaudit.inversion.invert import DEFAULT, invert
+from privaudit.inversion.invert import DEFAULT, invert, require_any_finite
 from privaudit.inversion.result import OUTCOMES, Inversion, nmse_db
 from privaudit.inversion.solver import SOLVERS, Evaluation, Invertible, Memory, Solver, make_solver, register
 
@@ -26,4 +26,5 @@ __all__ = [
     "make_solver",
     "nmse_db",
     "register",
+    "require_any_finite",
 ]

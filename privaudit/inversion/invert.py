@@ -51,8 +51,7 @@ def invert(
     Raises:
         ConfigError: The solver or a parameter of it cannot work.
         DataError: No images, or a wrong number of ids or true latents.
-        NonFiniteError: An image or its encoding is NaN or infinite, or what is decoded from it, for every image; names
-            the ids.
+        NonFiniteError: An image or its encoding is NaN or infinite; names the ids.
         TargetError: The autoencoder does not round-trip its shapes.
     """
     chosen = make_solver(solver) if isinstance(solver, str) else solver
@@ -70,10 +69,22 @@ def invert(
             f"got {tuple(truth.shape)}; pass one for each image, in the same order"
         )
     found = solve(problem, chosen)
-    if not bool(torch.isfinite(found.residual).any()):  # no image at all: the weights are at fault, not an image
-        require_finite(found.residual[:, None], "decoder output", ids)
     if truth is not None:
         found = replace(found, nmse=nmse_db(found.latents, truth.detach()))
     if with_cocoercivity:
         found = replace(found, cocoercivity=cocoercivity(problem, chosen))
     return found
+
+
+def require_any_finite(residuals: Tensor, sample_ids: Sequence[str]) -> None:
+    """Refuse an inversion in which the decoder gave nothing finite for any image: the weights are at fault.
+
+    Args:
+        residuals: ``(n,)``, of a whole run.
+        sample_ids: One id an image.
+
+    Raises:
+        NonFiniteError: None of them is finite; names the images.
+    """
+    if not bool(torch.isfinite(residuals).any()):
+        require_finite(residuals[:, None], "decoder output", sample_ids)

@@ -18,9 +18,9 @@ WORST = 5
 """Images that are named because their residual is largest."""
 ADVICE = {
     "budget spent": "more evaluations would lower the residual",
-    "stalled": "no exact latent nearby, as usual for an image that the decoder did not make",
-    "at rounding floor": "16-bit rounding hides anything smaller; --dtype float32 goes on",
-    "diverged": "the residual grew; the best iterate was kept; a smaller step may help",
+    "stalled": "no exact latent nearby, as usual for photographs",
+    "at rounding floor": "16-bit rounding hides the rest; try --dtype float32",
+    "diverged": "best iterate kept; a smaller step may help",
 }
 
 
@@ -37,7 +37,7 @@ def print_inversion(found: InvertedSet, files: list[Path], console: Console | No
     out.print(Text(f"{count} images inverted by {describe_solver(found.solver)}", style="bold"))
     out.print(_outcomes(found), soft_wrap=True)
     out.print()
-    out.print(_quantiles(inversion))
+    out.print(_quantiles(inversion, by_gradient=found.solver.by_gradient))
     out.print(Text("latent: ‖E(D(z))-E(x)‖/‖E(x)‖, pixel: ‖D(z)-x‖/‖x‖", style="dim"))
     if inversion.tolerance > 0 and found.solver.evaluations > 1 and not bool(inversion.converged.all()):
         out.print()
@@ -69,11 +69,11 @@ def _outcomes(found: InvertedSet) -> Text:
     return Text("\n".join(lines))
 
 
-def _quantiles(inversion: Inversion) -> Table:
+def _quantiles(inversion: Inversion, *, by_gradient: bool) -> Table:
     table = Table("", "best", "median", "90 %", "worst", **TABLE)
     rows: list[tuple[str, Tensor | None, bool]] = [
         ("relative residual, latent", inversion.residual, False),
-        ("  latent, encoder alone", inversion.residuals[:, 0], False),
+        ("  latent, encoder alone", None if by_gradient else inversion.residuals[:, 0], False),
         ("relative residual, pixel", inversion.pixel_residual, False),
         ("  pixel, encoder alone", inversion.pixel_residuals[:, 0], False),
         ("evaluations of E(D(z))", inversion.evaluations.float(), False),

@@ -41,10 +41,8 @@ def print_origin(found: Origin, console: Console | None = None) -> None:
     out.print()
     rows = found.table.sort_values("remaining").head(SHOWN)
     out.print(Text("Most like the model's own generations (all in origin.csv)", style="italic"))
-    listed = Table("remaining", "p", "image", **TABLE)
-    for row in rows.itertuples():
-        listed.add_row(f"{row.remaining:.3f}", f"{row.p_own:.3f}", Text(str(row.path)))
-    out.print(listed)
+    listed = [f"{row.remaining:9.3f}  {row.p_own:.3f}  {row.path}" for row in rows.itertuples()]
+    out.print(Text("\n".join(["remaining  p      image", *listed])), soft_wrap=True)
     out.print()
     images = found.images
     lines = (

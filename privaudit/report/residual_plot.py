@@ -12,28 +12,30 @@ from matplotlib.ticker import MaxNLocator
 
 from privaudit.inversion import Inversion
 
+EXACT = 1e-9
+"""Drawn for a residual of 0, which has no logarithm."""
 MOST_LINES = 200
 """Single images are drawn up to this many; the median and the band are of all."""
 
 
-def plot_residuals(inversion: Inversion, title: str, path: Path) -> None:
+def plot_residuals(inversion: Inversion, title: str, path: Path, *, by_pixel: bool = False) -> None:
     """Draw residual against evaluations of E(D(z)) on a logarithmic axis.
 
-    An image that has stopped keeps its last residual in the median and in the band. For the gradient baseline,
-    which does not evaluate the residual, the error in pixels is drawn.
+    An image that has stopped keeps its last residual in the median and in the band.
 
     Args:
         inversion: With its history.
         title: Above the plot.
         path: PNG file to write, under a temporary name first.
+        by_pixel: Draw the error in pixels: the gradient baseline does not evaluate the residual.
     """
     history = inversion.residuals.double().numpy()
     label = "relative residual ‖E(D(z)) − E(x)‖ / ‖E(x)‖"
     tolerance = inversion.tolerance
-    if np.isnan(history[:, 0]).all():
+    if by_pixel:
         history, label = inversion.pixel_residuals.double().numpy(), "relative pixel error ‖D(z) − x‖ / ‖x‖"
         tolerance = 0.0  # is one of the other residual
-    history = np.where(np.isfinite(history) & (history > 0), history, np.nan)
+    history = np.where(np.isfinite(history), np.maximum(history, EXACT), np.nan)
     carried = history.copy()
     for column in range(1, carried.shape[1]):
         gap = np.isnan(carried[:, column])

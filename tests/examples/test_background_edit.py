@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 from scipy.stats import wilcoxon
 
+from privaudit.errors import ConfigError
 from privaudit.lab.demo_target import TARGET
 from privaudit.loading import load_target
 from privaudit.noise import normal_for
@@ -106,6 +107,12 @@ def test_regions_are_centred_and_the_background_keeps_a_margin(example):
     assert int(regions.background.sum()) == 32 * 32 - 24 * 24
     assert not (regions.background & regions.inside).any()
     assert torch.equal(regions.cells, regions.cells.flip(0, 1))
+
+
+@pytest.mark.parametrize("side", [0, 0.01, 0.75, 1, 2])
+def test_a_square_needs_cells_and_a_background(example, side):
+    with pytest.raises(ConfigError, match="more than one cell around it"):
+        example.centred_square((8, 8), (32, 32), side)
 
 
 def test_nmse_is_over_the_chosen_part(example):

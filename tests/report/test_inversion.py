@@ -136,6 +136,14 @@ def test_without_residuals_of_the_encoder_there_is_no_row_for_them():
     assert lines[position + 2].startswith("  pixel, encoder alone")
 
 
+def test_one_known_residual_of_the_start_is_not_that_of_all_images():
+    gradient = torch.full((3, 6), NAN)
+    gradient[0, 0], gradient[1:, 5] = 0.3, 0.1
+    text = printed(a_set(["stalled"] * 3, residuals=gradient, best=torch.tensor([0, 5, 5]), solver="gradient"))
+    assert "relative residual, latent" in text
+    assert "latent, encoder alone" not in text
+
+
 def test_an_infinite_residual_leaves_the_other_quantiles():
     history = torch.tensor([[0.5, 0.2], [0.5, 0.1], [0.5, 0.3], [math.inf, NAN]])
     found = a_set(
