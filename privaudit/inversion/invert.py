@@ -37,7 +37,8 @@ def invert(
 
     Args:
         autoencoder: A `Target`, or an autoencoder from `privaudit.loading`.
-        images: ``(n, *image)``, in the autoencoder's range ([-1, 1] for pictures).
+        images: ``(n, *image)``, in the range of the autoencoder ([-1, 1] for pictures) and on its device; a `Target`
+            moves them there itself.
         solver: A specification (see `make_solver`) or a solver.
         clip: The images come from files, which hold nothing outside [-1, 1]: clip what D gives before it is
             compared or encoded again. Without it, an image with saturated pixels has no exact inverse.
