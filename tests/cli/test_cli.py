@@ -5,43 +5,19 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from dataclasses import dataclass
 
 import pytest
 from models import save_small_pipeline, write_images
 from typer.main import get_command
 
 from privaudit import __version__
-from privaudit.cli import app, main
+from privaudit.cli import app
 from privaudit.result import AuditResult
-
-
-@dataclass(frozen=True)
-class Done:
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-@pytest.fixture
-def privaudit(capsys, monkeypatch, root):
-    """Run a command in the folder of the test's images, in this process: torch is loaded once."""
-    monkeypatch.chdir(root)
-    monkeypatch.setenv("COLUMNS", "100")
-
-    def run(*arguments: object) -> Done:
-        monkeypatch.setattr(sys, "argv", ["privaudit", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stopped:
-            main()
-        captured = capsys.readouterr()
-        return Done(stopped.value.code or 0, captured.out, captured.err)
-
-    return run
 
 
 @pytest.fixture
 def scan(privaudit):
-    def run(*arguments: object) -> Done:
+    def run(*arguments: object):
         return privaudit(
             "scan",
             "model",

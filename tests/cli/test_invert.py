@@ -8,7 +8,7 @@ import math
 import shutil
 import subprocess
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 import numpy as np
 import pandas as pd
@@ -17,34 +17,10 @@ import torch
 from models import save_small_pipeline, write_images
 from safetensors.torch import load_file, save_file
 
-from privaudit.cli import main
 from privaudit.inversion import SOLVERS, make_solver
 from privaudit.result import AuditResult
 
 SOLVER = "forward-step:evaluations=3:tolerance=0"
-
-
-@dataclass(frozen=True)
-class Done:
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-@pytest.fixture
-def privaudit(capsys, monkeypatch, root):
-    """Run a command in the folder of the test's images, in this process: torch is loaded once."""
-    monkeypatch.chdir(root)
-    monkeypatch.setenv("COLUMNS", "120")
-
-    def run(*arguments: object) -> Done:
-        monkeypatch.setattr(sys, "argv", ["privaudit", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stopped:
-            main()
-        captured = capsys.readouterr()
-        return Done(stopped.value.code or 0, captured.out, captured.err)
-
-    return run
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +35,7 @@ def root(tmp_path_factory):
 
 @pytest.fixture
 def invert(privaudit):
-    def run(*arguments: object) -> Done:
+    def run(*arguments: object):
         return privaudit("invert", "model", "images", "--device", "cpu", "--solver", SOLVER, *arguments)
 
     return run
@@ -69,7 +45,7 @@ def invert(privaudit):
 def origin(privaudit):
     cheap = ("--generated", 20, "--steps", 2, "--solver", "anderson:evaluations=3:tolerance=0")
 
-    def run(*arguments: object) -> Done:
+    def run(*arguments: object):
         return privaudit("origin", "model", "images", "--device", "cpu", *cheap, *arguments)
 
     return run
