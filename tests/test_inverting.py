@@ -139,7 +139,7 @@ class TestFiles:
     def test_batches_that_stop_at_different_times_are_joined(self, run, tmp_path):
         # the tolerance lies between the first residuals of the images, so their histories differ in width
         first = run(solver="forward-step:evaluations=1:tolerance=0").inversion.residual
-        middle = float(first.median())
+        middle = float(first.sort().values[2:4].mean())  # between two of them: rounding may differ with the threads
         found = run(solver=f"forward-step:evaluations=3:tolerance={middle}", batch_size=1, out=tmp_path / "stops")
         assert found.inversion.residuals.shape == (5, 3)
         stopped = first <= middle
