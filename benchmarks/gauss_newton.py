@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from privaudit.ddim import ddim_sample
-from privaudit.geometry.jacobian import columns
+from privaudit.geometry.jacobian import Decode, columns
 from privaudit.inversion import invert, nmse_db
 from privaudit.lab.demo_target import TARGET
 from privaudit.loading import load_target
@@ -30,7 +30,7 @@ DAMPING = (1e-6, 1e-4, 1e-2)
 """mu over the mean of the diagonal of J^T J."""
 
 
-def newton(decode: object, images: Tensor, start: Tensor, jacobian: Tensor, damping: float) -> list[Tensor]:
+def newton(decode: Decode, images: Tensor, start: Tensor, jacobian: Tensor, damping: float) -> list[Tensor]:
     """Latents after each step; J stays where it was taken."""
     gram = (jacobian.mT @ jacobian).double()
     size = gram.diagonal(dim1=1, dim2=2).mean(dim=1)[:, None, None]
@@ -38,7 +38,7 @@ def newton(decode: object, images: Tensor, start: Tensor, jacobian: Tensor, damp
     found = [start]
     for _ in range(STEPS):
         with torch.no_grad():
-            error = (images - decode(found[-1])).flatten(1)  # type: ignore[operator]
+            error = (images - decode(found[-1])).flatten(1)
         pulled = (jacobian.mT @ error[:, :, None]).double()
         found.append(found[-1] + torch.cholesky_solve(pulled, factor)[:, :, 0].float().view_as(start))
     return found

@@ -16,8 +16,7 @@ import platform
 import tempfile
 import time
 from collections.abc import Callable
-from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -31,7 +30,7 @@ from privaudit.data import load_images, read_set
 from privaudit.ddim import ddim_sample
 from privaudit.inversion import Inversion, invert
 from privaudit.lab.demo_target import TARGET, unpack_demo_images
-from privaudit.loading import load_target
+from privaudit.loading import load_autoencoder, load_target
 from privaudit.noise import normal_for
 from privaudit.target import Target
 
@@ -282,15 +281,12 @@ def assumption(materials: list[Material], images: int) -> list[str]:
     return lines
 
 
-def sixteen_bits(material: Material) -> list[str]:
-    """The demo's autoencoder in 16 bit."""
+def sixteen_bits(material: Material, folder: Path) -> list[str]:
+    """A target's autoencoder in 16 bit."""
     lines = ["| type | NMSE dB, mean | residual, median | peak memory | outcomes |", "|---|---|---|---|---|"]
-    base = None
-    for dtype in (torch.float32, torch.bfloat16, torch.float16):
-        wrapper = material.target.autoencoder
-        module = deepcopy(wrapper.module).to(dtype)  # type: ignore[attr-defined]
-        autoencoder = replace(wrapper, module=module, dtype=dtype)  # type: ignore[type-var]
-        device = material.target.device
+    base, device = None, material.target.device
+    for dtype in ("float32", "bfloat16", "float16"):
+        autoencoder = load_autoencoder(folder, device=device.type, dtype=dtype, upcast=False)
         found = invert(autoencoder, material.own, f"anderson:evaluations=20{OPEN}", truth=material.latents)
         memory = peak(device, lambda a=autoencoder: invert(a, material.own, f"anderson:evaluations=3{OPEN}"))
         base = base or memory
@@ -298,8 +294,8 @@ def sixteen_bits(material: Material) -> list[str]:
         text = ", ".join(f"{count} {name}" for name, count in counts.items())
         assert found.nmse is not None
         lines.append(
-            f"| {str(dtype).removeprefix('torch.')} | {float(found.nmse.mean()):.2f} | "
-            f"{float(found.residual.median()):.5f} | {memory / base:.2f} | {text} |"
+            f"| {dtype} | {float(found.nmse.mean()):.2f} | {float(found.residual.median()):.5f} | "
+            f"{memory / base:.2f} | {text} |"
         )
         print(lines[-1], flush=True)
     return lines
@@ -327,7 +323,7 @@ def main() -> None:
         "Against the gradient": against_gradient(rows),
         "Every solver and budget": frontier_table(rows),
         "Batches": [batching(demo)],
-        "16 bit": sixteen_bits(demo),
+        "16 bit": sixteen_bits(demo, TARGET),
         "Every target": by_target(materials),
         "Cocoercivity": assumption(materials, min(8, options.images)),
     }

@@ -27,7 +27,7 @@ class Adam(Solver):
     """
 
     name: ClassVar[str] = "adam"
-    reference: ClassVar[str] = "Hong et al. 2024, arXiv:2409.18442, section 4"
+    reference: ClassVar[str] = "Hong et al. 2024, arXiv:2409.18442"
     summary: ClassVar[str] = "the paper's practical choice, scheduled"
     rate: float = 0.01
     epsilon: float = 1e-8

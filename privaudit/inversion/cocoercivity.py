@@ -26,7 +26,7 @@ def not_along_t(solver: Solver) -> list[str]:
 def cocoercivity(problem: Problem, solver: Solver) -> Tensor:
     """Least ratio min_k <EDz' - EDz_k, z' - z_k> / ||EDz' - EDz_k||^2 over a solver's iterates, z' = z_300.
 
-    (Section 4, Hong et al. 2024, arXiv:2409.18442.) A positive value is what Theorems 1 and 2 assume along the
+    (Hong et al. 2024, arXiv:2409.18442.) A positive value is what Theorems 1 and 2 assume along the
     path: with it as beta, forward steps of 0 < rho < 2 beta converge. The iterates are computed twice, so memory
     does not grow with their number: 602 evaluations of E(D(z)).
     Differs from the paper: nothing is sampled; every image runs all steps, whatever its residual. Iterates that

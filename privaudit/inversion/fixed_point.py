@@ -56,7 +56,7 @@ class History:
         self.latents = problem.encoded.clone()
         self.residuals: list[Tensor] = []
         self.pixel_residuals: list[Tensor] = []
-        self.judged: list[Tensor] = []
+        self.start = torch.full((count,), torch.nan, device=device)
         self.best = torch.zeros(count, dtype=torch.int64, device=device)
         self.least = torch.full((count,), torch.inf, device=device)
         self.evaluations = torch.zeros(count, dtype=torch.int64, device=device)
@@ -79,7 +79,9 @@ class History:
         else:
             residual = lengths(at.slopes) / self.problem.latent_scale[rows]
         judged = residual if self.solver.judge == "latent" else pixel
-        for history, values in ((self.residuals, residual), (self.pixel_residuals, pixel), (self.judged, judged)):
+        if iteration == 0:
+            self.start[rows] = judged
+        for history, values in ((self.residuals, residual), (self.pixel_residuals, pixel)):
             column = torch.full_like(self.least, torch.nan)
             column[rows] = values
             history.append(column)
@@ -92,7 +94,7 @@ class History:
         if iteration > 0 and self.solver.recovers:
             return converged
         # above 1 too: steps of a fixed length, as Adam's, first lead away from a start that is nearly exact
-        limit = (DIVERGED * self.judged[0][rows]).clamp_min(1.0)
+        limit = (DIVERGED * self.start[rows]).clamp_min(1.0)
         fine = (judged <= limit) & torch.isfinite(lengths(at.slopes))
         lost = ~fine & ~converged
         self.diverged[rows[lost]] = True

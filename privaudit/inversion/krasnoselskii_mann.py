@@ -18,7 +18,8 @@ class KrasnoselskiiMann(Solver):
     (Eq. 10 and 11, Hong et al. 2024, arXiv:2409.18442; after Maulen et al. 2024.) Theorem 2: where T is
     beta-cocoercive, z and y converge to the same limit points if
     lambda (1 - alpha + 2 alpha^2) < (1 - alpha)^2   (13). Parameters outside (13) are refused unless ``force``.
-    Differs from the published code, which has no such solver: nothing of the paper.
+    Differs from the paper: nothing, its published code has no such solver. The default lam is just inside (13) for the
+    default alpha, and beta makes the step 2 lam beta about 1, that of `ForwardStep`.
 
     Attributes:
         alpha: Inertia, between 0 and 1.

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -23,13 +20,8 @@ IMAGES = 10
 
 
 @pytest.fixture(scope="module")
-def example() -> ModuleType:
-    path = Path(__file__).parents[2] / "examples" / "background_edit.py"
-    spec = importlib.util.spec_from_file_location("background_edit_example", path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+def example(import_example) -> ModuleType:
+    return import_example("background_edit")
 
 
 @pytest.fixture(scope="module")

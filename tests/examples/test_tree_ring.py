@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import io
-import sys
-from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -21,13 +18,8 @@ KEYS, SHAPE = 16, (4, 8, 8)
 
 
 @pytest.fixture(scope="module")
-def example() -> ModuleType:
-    path = Path(__file__).parents[2] / "examples" / "tree_ring.py"
-    spec = importlib.util.spec_from_file_location("tree_ring_example", path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+def example(import_example) -> ModuleType:
+    return import_example("tree_ring")
 
 
 @pytest.fixture(scope="module")

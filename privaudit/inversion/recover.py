@@ -1,4 +1,4 @@
-"""`invert`: images in, latents and diagnostics out."""
+"""`invert`: images in, latents and diagnostics out; a module of that name would be hidden by the function."""
 
 from __future__ import annotations
 
