@@ -5,6 +5,7 @@ Images are taken in runs of `SHARD` whatever the batch size, so a resumed run ma
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -20,7 +21,14 @@ from privaudit.attacks import Attack, Batch, score_batch
 from privaudit.batching import Batcher, OnBatch, Tensors, auto_batch_size
 from privaudit.data import Sample, load_images
 from privaudit.evaluation.blind import image_features
-from privaudit.geometry import MASKS, build_masks, distortion_bound, exact_influence, stochastic_influence
+from privaudit.geometry import (
+    MASKS,
+    build_masks,
+    distortion_bound,
+    estimate_influence,
+    influence_weights,
+    make_estimator,
+)
 from privaudit.inversion import invert, make_solver
 from privaudit.options import AuditOptions
 from privaudit.shards import read_shard, shard_key, write_shard
@@ -85,6 +93,8 @@ def measure(
             done += len(run)
             on_progress(name, done, len(samples))
         seconds[name] = time.perf_counter() - started
+        if name == "influence" and options.mask_scope == "set":
+            stages.pooled = torch.cat([part["shares"] for part in parts[name]]).sum(dim=0, keepdim=True) / len(samples)
     latents, influence, scores = ({key: torch.cat([p[key] for p in run]) for key in run[0]} for run in parts.values())
     count = len(samples)
     return Measured(
@@ -113,7 +123,11 @@ def _advance(on_progress: OnProgress, stage: str, before: int, total: int, done:
 def _keep(stage: str, tensors: Tensors) -> Tensors:
     """What is held for all images at once; the rest stays on disk, so memory does not grow with latents."""
     if stage == "influence":
-        return {"distortion": distortion_bound(tensors["influence"])}
+        influence = tensors["influence"]
+        return {
+            "distortion": distortion_bound(influence),
+            "shares": influence_weights(influence).sum(dim=0, keepdim=True),
+        }
     return {name: values for name, values in tensors.items() if name not in ("encoded", "inverted")}
 
 
@@ -126,7 +140,8 @@ class _Stages:
 
     def __init__(self, target: Target, options: AuditOptions, attacks: tuple[Attack, ...]) -> None:
         self.target, self.options, self.attacks = target, options, attacks
-        self.solver = make_solver(options.solver)
+        self.solver, self.estimator = make_solver(options.solver), make_estimator(options.influence)
+        self.pooled: Tensor | None = None
         self.batcher = Batcher(options.batch_size or auto_batch_size(target.info.image_size, target.device.type))
 
     def latents(self, run: Sequence[Sample], on_batch: OnBatch = _silent) -> Tensors:
@@ -154,17 +169,11 @@ class _Stages:
 
         def compute(batch: Sequence[Sample]) -> Tensors:
             points = latents[[place[sample.id] for sample in batch]].to(self.target.device)
-            if self.options.influence == "exact":
-                return {"influence": exact_influence(self.target.decode, points, _ids(batch), chunk=self.batcher.size)}
+            found = estimate_influence(self.target.decode, points, _ids(batch), self.estimator, seed=self.options.seed)
             return {
-                "influence": stochastic_influence(
-                    self.target.decode,
-                    points,
-                    _ids(batch),
-                    probes=self.options.probes,
-                    seed=self.options.seed,
-                    smooth=True,
-                )
+                "influence": found.values,
+                "standard_error": found.standard_error,
+                "products": found.products,
             }
 
         return self._cached("influence", run, self._influence_config(), compute, on_batch)
@@ -183,7 +192,8 @@ class _Stages:
             rows, ids = [place[sample.id] for sample in batch], _ids(batch)
             condition = self.target.condition([sample.caption for sample in batch])
             found = Batch(self.target, latents[rows].to(self.target.device), ids, condition, self.options.seed)
-            masks = build_masks(influence[rows], ids, self.options.drop, self.options.seed)
+            own = influence[rows] if self.pooled is None else self.pooled.expand(len(rows), *self.pooled.shape[1:])
+            masks = build_masks(own, ids, self.options.drop, self.options.seed, self.options.gamma)
             return {f"{name}/{mask}": values for (name, mask), values in score_batch(missing, found, masks).items()}
 
         computed = self.batcher.run(run, compute, on_batch) if missing else {}
@@ -201,14 +211,12 @@ class _Stages:
         return {"autoencoder": self.target.info.autoencoder_hash, "dtype": self.options.dtype, **solver}
 
     def _influence_config(self) -> dict[str, object]:
-        how = (
-            {"probes": self.options.probes, "seed": self.options.seed} if self.options.influence == "stochastic" else {}
-        )
         return {
             **self._latents_config(),
             "at": self.options.geometry_latents,
-            "influence": self.options.influence,
-            **how,
+            "estimator": self.estimator.name,
+            **asdict(self.estimator),
+            "seed": self.options.seed,
         }
 
     def _scores_config(self, attack: Attack) -> dict[str, object]:
@@ -219,7 +227,9 @@ class _Stages:
             **asdict(attack),  # type: ignore[call-overload]
             "attack_at": self.options.attack_latents,
             "drop": self.options.drop,
+            "gamma": self.options.gamma,
             "noise_seed": self.options.seed,
+            "pooled": None if self.pooled is None else hashlib.sha256(self.pooled.numpy().tobytes()).hexdigest(),
         }
 
     def _path(self, stage: str, run: Sequence[Sample], config: dict[str, object]) -> Path:

@@ -10,6 +10,8 @@ from typing import Any, Literal
 from privaudit.attacks import parse_attacks
 from privaudit.errors import ConfigError
 from privaudit.evaluation import parse_gates
+from privaudit.geometry import make_estimator
+from privaudit.geometry.influence import DEFAULT as DEFAULT_ESTIMATOR
 from privaudit.inversion import DEFAULT, make_solver
 
 LatentSource = Literal["encoder", "inversion"]
@@ -26,11 +28,12 @@ class AuditOptions:
         out: The run folder.
         attacks: Specifications (see `privaudit.attacks.parse_attacks`); none means all.
         drop: Share of latent dimensions that the hard masks drop.
+        gamma: Power of the influence in the soft weights.
+        mask_scope: Masks and weights from the influence of each ``image``, or one for all from their mean, ``set``.
         geometry_latents: Where the decoder's influence is taken.
         attack_latents: Where the attack's statistic is taken; the denoiser was trained at the encoder's.
         solver: Inversion solver, with parameters if wanted (see `privaudit.inversion.make_solver`).
-        influence: ``stochastic`` or ``exact``.
-        probes: Random cotangents an image, averaged over latent neighbours, for ``stochastic``.
+        influence: Estimator, with parameters if wanted (see `privaudit.geometry.make_estimator`).
         device: ``auto``, ``cuda`` or ``cpu``.
         dtype: Of the denoiser: ``auto``, ``float32``, ``bfloat16`` or ``float16``.
         batch_size: Images a pass; None chooses, and halves when a GPU runs out of memory.
@@ -49,11 +52,12 @@ class AuditOptions:
     out: Path
     attacks: tuple[str, ...] = ()
     drop: float = 0.4
+    gamma: float = 1.0
+    mask_scope: Literal["image", "set"] = "image"
     geometry_latents: LatentSource = "inversion"
     attack_latents: LatentSource = "encoder"
     solver: str = DEFAULT
-    influence: Literal["stochastic", "exact"] = "stochastic"
-    probes: int = 4
+    influence: str = DEFAULT_ESTIMATOR
     device: str = "auto"
     dtype: str = "auto"
     batch_size: int | None = None
@@ -77,11 +81,13 @@ class AuditOptions:
         for name, allowed in (
             ("geometry_latents", ("encoder", "inversion")),
             ("attack_latents", ("encoder", "inversion")),
-            ("influence", ("stochastic", "exact")),
+            ("mask_scope", ("image", "set")),
         ):
             if getattr(self, name) not in allowed:
                 problems.append(f"expected {name} to be one of {', '.join(allowed)}, got {getattr(self, name)}")
-        for name, least in (("probes", 1), ("folds", 2), ("replicates", 100)):
+        if not 0 <= self.gamma < float("inf"):
+            problems.append(f"expected 0 <= gamma < infinity, got {self.gamma}")
+        for name, least in (("folds", 2), ("replicates", 100)):
             if getattr(self, name) < least:
                 problems.append(f"expected {name} >= {least}, got {getattr(self, name)}")
         if self.batch_size is not None and self.batch_size < 1:
@@ -97,10 +103,11 @@ class AuditOptions:
             ("attacks", parse_attacks),
             ("fail_on", parse_gates),
             ("solver", make_solver),
+            ("influence", make_estimator),
         )
         for name, parse in parsers:
             value = getattr(self, name)
-            if isinstance(value, str) and name != "solver":
+            if isinstance(value, str) and name in ("attacks", "fail_on"):
                 problems.append(f"expected a tuple of texts for {name}, got the text {value!r}")
                 continue
             try:

@@ -114,10 +114,19 @@ class TestRunFolder:
         assert not list(options.out.rglob("*.tmp"))
 
 
+def assert_alike(found, wanted):
+    """Equal up to rounding, except where rounding moved one of two nearly equal dimensions across a hard mask's cut."""
+    np.testing.assert_allclose(found, wanted, rtol=5e-2)
+    moved = ~np.isclose(found, wanted, rtol=2e-3)
+    hard = np.asarray([mask == "influence" for _, mask in wanted.index.droplevel("id")])
+    assert not moved[~hard].any()
+    assert moved[hard].mean() < 0.02
+
+
 class TestScores:
     def test_do_not_depend_on_batch_size(self, options, result, tmp_path):
         run_audit(replace(options, out=tmp_path / "other", batch_size=3))
-        np.testing.assert_allclose(by_image(tmp_path / "other"), by_image(options.out), rtol=2e-3)
+        assert_alike(by_image(tmp_path / "other"), by_image(options.out))
 
     def test_do_not_depend_on_order_or_names(self, options, result, tmp_path):
         renamed = {}
@@ -127,7 +136,7 @@ class TestScores:
             for index, path in enumerate(sorted(source.iterdir(), reverse=True)):
                 (renamed[name] / f"{index:04d}.png").write_bytes(path.read_bytes())
         other = run_audit(replace(options, out=tmp_path / "run", **renamed))
-        np.testing.assert_allclose(by_image(tmp_path / "run"), by_image(options.out), rtol=2e-3)
+        assert_alike(by_image(tmp_path / "run"), by_image(options.out))
         assert other.data.split_hash == result.data.split_hash
 
     def test_depend_on_the_seed_where_noise_is_drawn(self, options, result, tmp_path):
@@ -159,7 +168,9 @@ class TestScores:
 
     def test_exact_influence_runs_and_is_close_to_many_probes(self, options, tmp_path):
         run_audit(replace(options, out=tmp_path / "exact", influence="exact", attacks=("sima:levels=20",)))
-        run_audit(replace(options, out=tmp_path / "many", probes=300, attacks=("sima:levels=20",)))
+        run_audit(
+            replace(options, out=tmp_path / "many", influence="hutchinson:probes=300", attacks=("sima:levels=20",))
+        )
         exact, many = (pd.read_parquet(tmp_path / name / "samples.parquet")["distortion"] for name in ("exact", "many"))
         assert np.corrcoef(exact, many)[0, 1] > 0.9
 
@@ -223,7 +234,7 @@ class TestResume:
         run_audit(replace(options, out=tmp_path / "run"))
         assert sizes[0] == 64
         assert max(sizes[2:]) == 16
-        np.testing.assert_allclose(by_image(tmp_path / "run"), by_image(options.out), rtol=2e-3)
+        assert_alike(by_image(tmp_path / "run"), by_image(options.out))
 
 
 class TestErrors:
@@ -245,19 +256,20 @@ class TestErrors:
             replace(
                 options,
                 drop=1.0,
-                probes=0,
+                gamma=-1.0,
                 folds=1,
                 replicates=1,
                 batch_size=0,
                 confidence=2,
                 influence="no",
+                mask_scope="no",
                 geometry_latents="x",
                 attack_latents="y",
                 seed=-1,
                 solver="newton",
                 attacks="sima",
             )
-        assert len(error.value.problems) == 12
+        assert len(error.value.problems) == 13
 
     def test_a_run_folder_that_cannot_be_made(self, options, tmp_path):
         (tmp_path / "file").write_text("")

@@ -22,6 +22,9 @@ def train(
     latent_channels: Annotated[int, typer.Option(help="Channels of the latent.")] = 4,
     autoencoder: Annotated[str, typer.Option(help="kl (AutoencoderKL) or vq (VQModel).")] = "kl",
     codes: Annotated[int, typer.Option(help="Size of the codebook; for vq.")] = 512,
+    autoencoder_images: Annotated[
+        str, typer.Option(help="auxiliary, or members: then the geometry itself may carry membership.")
+    ] = "auxiliary",
     autoencoder_width: Annotated[int, typer.Option(help="Channels of the autoencoder's first stage.")] = 32,
     autoencoder_steps: Annotated[int, typer.Option(help="Steps of the autoencoder.")] = 3000,
     denoiser_width: Annotated[int, typer.Option(help="Channels of the denoiser's first stage.")] = 64,
@@ -51,6 +54,7 @@ def train(
         latent_channels=latent_channels,
         autoencoder=autoencoder,
         codes=codes,
+        autoencoder_images=autoencoder_images,
         autoencoder_width=autoencoder_width,
         autoencoder_steps=autoencoder_steps,
         denoiser_width=denoiser_width,

@@ -25,6 +25,23 @@ Attacks = Annotated[
 Drop = Annotated[
     float, typer.Option(envvar="PRIVAUDIT_DROP", help="Share of latent dimensions that the hard masks drop.")
 ]
+Gamma = Annotated[
+    float, typer.Option(envvar="PRIVAUDIT_GAMMA", help="Power of the influence in the soft weights; 0 is no mask.")
+]
+MaskScope = Annotated[
+    str,
+    typer.Option(
+        envvar="PRIVAUDIT_MASK_SCOPE", help="Masks from the influence of each image, or one for the whole set: set."
+    ),
+]
+Influence = Annotated[
+    str | None,
+    typer.Option(
+        envvar="PRIVAUDIT_INFLUENCE",
+        help="Estimator of the decoder's influence, with parameters if wanted: separable:probes=4, exact. "
+        "privaudit estimators lists them.",
+    ),
+]
 GeometryLatents = Annotated[
     str,
     typer.Option(

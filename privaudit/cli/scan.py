@@ -21,6 +21,9 @@ def scan(
     out: options.Out = None,
     attack: options.Attacks = None,
     drop: options.Drop = 0.4,
+    gamma: options.Gamma = 1.0,
+    mask_scope: options.MaskScope = "image",
+    influence: options.Influence = None,
     geometry_latents: options.GeometryLatents = "inversion",
     attack_latents: options.AttackLatents = "encoder",
     solver: options.Solver = None,
@@ -50,6 +53,7 @@ def scan(
 
     from privaudit.auditing import run_audit
     from privaudit.evaluation.verdict import exit_code
+    from privaudit.geometry.influence import DEFAULT as DEFAULT_ESTIMATOR
     from privaudit.inversion import DEFAULT
     from privaudit.options import AuditOptions, LatentSource
     from privaudit.report.terminal import print_report
@@ -62,6 +66,9 @@ def scan(
             out=out or Path("privaudit-runs") / Path(target).resolve().name,
             attacks=tuple(attack or ()),
             drop=drop,
+            gamma=gamma,
+            mask_scope=cast("Literal['image', 'set']", mask_scope),  # AuditOptions checks it
+            influence=influence or DEFAULT_ESTIMATOR,
             geometry_latents=cast("LatentSource", geometry_latents),  # AuditOptions checks it
             attack_latents=cast("LatentSource", attack_latents),
             solver=solver or DEFAULT,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from privaudit.geometry.jacobian import Decode
+from privaudit.geometry.jacobian import Decode, Jacobian
 from privaudit.geometry.pullback import dense_jacobian
 
 
@@ -19,7 +19,7 @@ def exact_distortion(decode: Decode, latents: Tensor) -> Tensor:
     Returns:
         ``(n,)``, float64; -inf where J_D has not full column rank.
     """
-    singular = torch.linalg.svdvals(dense_jacobian(decode, latents).double())
+    singular = torch.linalg.svdvals(dense_jacobian(Jacobian(decode, latents)).double())
     distortion: Tensor = singular.log().sum(dim=1)
     return distortion
 

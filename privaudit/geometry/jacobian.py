@@ -1,13 +1,16 @@
-"""Products with the decoder's Jacobian J = dD/dz, batched over images.
+"""Products with the decoder's Jacobian J = dD/dz, matrix-free, batched over images and vectors.
 
-A decoder maps ``(n, *latent)`` to ``(n, *image)`` and treats each image of a batch alone, so one pass
-with one tangent (or cotangent) an image gives one Jacobian product an image.
+A decoder maps ``(n, *latent)`` to ``(n, *image)`` and treats each image of a batch alone, so J is one block an
+image, and one pass with one vector an image gives one product an image.
 """
 
 from __future__ import annotations
 
+import math
+import warnings
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -16,9 +19,14 @@ from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.overrides import TorchFunctionMode
 
-from privaudit.errors import TargetError
+from privaudit.errors import ConfigError
 
 Decode = Callable[[Tensor], Tensor]
+"""D, ``(n, *latent)`` to ``(n, *image)``."""
+LANES = {"cpu": 4, "cuda": 64}
+"""Pairs of image and vector that one pass should have, by device: fewer leave it idle."""
+LINEARISE_FROM = 16
+"""Passes from which tracing the linear map once is cheaper than forward mode each time."""
 
 
 class _ContiguousGroupNorm(TorchFunctionMode):
@@ -46,70 +54,207 @@ def forward_mode() -> Generator[None]:
         yield
 
 
-def pushforward(decode: Decode, latents: Tensor, tangents: Tensor) -> Tensor:
-    """J v by forward-mode differentiation.
+class Jacobian:
+    """J at the latents of a batch: products with several vectors an image, without the matrix.
+
+    Holds the decoder pass of the reverse mode, so that all products with J^T share it, and once there are many
+    products with J, their linear map, traced by `torch.func.linearize`. A product with J^T costs about one further
+    decoder pass, one with J 1.3 traced and 3.7 untraced.
+
+    Attributes:
+        decode: The decoder, in eval mode.
+        latents: ``(n, *latent)``, where J is taken.
+        channel_axis: Of the latents, with the batch as axis 0; the axes after the batch are else positions.
+    """
+
+    def __init__(self, decode: Decode, latents: Tensor, channel_axis: int = 1) -> None:
+        self.decode = decode
+        self.latents = latents.detach()
+        self.channel_axis = channel_axis
+        self._forward_mode_fails = False
+        self._traced: tuple[int, Decode] | None = None
+
+    def __len__(self) -> int:
+        """Return the number of images."""
+        return len(self.latents)
+
+    def of(self, images: Tensor) -> Jacobian:
+        """Return J of some of the images, by flags ``(n,)``, from a decoder pass of its own."""
+        return Jacobian(self.decode, self.latents[images], self.channel_axis)
+
+    @property
+    def latent_size(self) -> int:
+        """Dimensions of one latent: columns of J."""
+        return math.prod(self.latents.shape[1:])
+
+    @property
+    def image_shape(self) -> torch.Size:
+        """Shape of one decoded image; runs the decoder if it has not run yet."""
+        return self._images.shape[1:]
+
+    @property
+    def image_size(self) -> int:
+        """Values of one decoded image: rows of J."""
+        return math.prod(self.image_shape)
+
+    def push(self, tangents: Tensor) -> Tensor:
+        """J v for k vectors an image, by forward mode, or by reverse mode twice where torch has no forward mode.
+
+        Args:
+            tangents: ``(k, n, *latent)``.
+
+        Returns:
+            ``(k, n, *image)``.
+
+        Raises:
+            ConfigError: The vectors have another shape.
+        """
+        self._expect(tangents, self.latents.shape[1:])
+        if not len(tangents):
+            return self._images.new_empty(0, *self._images.shape)
+        together = min(len(tangents), self._together)
+        self._trace_if_worth(len(tangents), together)
+        found = []
+        for start in range(0, len(tangents), together):
+            group = tangents[start : start + together]
+            missing = together - len(group)  # the last group is filled up, since a trace has one batch size
+            full = torch.cat([group, group.new_zeros(missing, *group.shape[1:])]) if missing else group
+            product = self._push_batch(full.flatten(0, 1), together)
+            found.append(product.view(together, len(self), *product.shape[1:])[: len(group)])
+        return torch.cat(found)
+
+    def pull(self, cotangents: Tensor) -> Tensor:
+        """J^T v for k vectors an image, by reverse mode.
+
+        Args:
+            cotangents: ``(k, n, *image)``.
+
+        Returns:
+            ``(k, n, *latent)``.
+
+        Raises:
+            ConfigError: The vectors have another shape.
+        """
+        self._expect(cotangents, self.image_shape)
+        if not len(cotangents):
+            return self.latents.new_empty(0, *self.latents.shape)
+        with torch.no_grad():
+            if self._together == 1:
+                return torch.stack([self._pull_batch(vector) for vector in cotangents])
+            pulled: Tensor = torch.func.vmap(self._pull_batch, chunk_size=self._together)(cotangents)
+            return pulled
+
+    def columns(self, chunk: int = 256) -> Iterator[Tensor]:
+        """The columns dD/dz_i of J, in the order of the flattened latent.
+
+        Args:
+            chunk: Pairs of image and column held at once.
+
+        Yields:
+            ``(columns, n, *image)`` for consecutive runs of columns.
+        """
+        step = max(1, chunk // max(1, len(self)))
+        self._trace_if_worth(self.latent_size, min(step, self._together))
+        for basis in _unit_vectors(self.latent_size, step, self.latents):
+            yield self.push(basis.view(-1, 1, *self.latents.shape[1:]).expand(-1, *self.latents.shape))
+
+    def rows(self, chunk: int = 256) -> Iterator[Tensor]:
+        """The rows of J, in the order of the flattened image.
+
+        Args:
+            chunk: Pairs of image and row held at once.
+
+        Yields:
+            ``(rows, n, *latent)`` for consecutive runs of rows.
+        """
+        step = max(1, chunk // max(1, len(self)))
+        for basis in _unit_vectors(self.image_size, step, self._images):
+            yield self.pull(basis.view(-1, 1, *self.image_shape).expand(-1, *self._images.shape))
+
+    @property
+    def _together(self) -> int:
+        """Vectors an image that one pass takes."""
+        return max(1, LANES.get(self.latents.device.type, 1) // max(1, len(self)))
+
+    @cached_property
+    def _reverse(self) -> tuple[Tensor, Callable[[Tensor], tuple[Tensor]]]:
+        """The decoded images and the function from v to J^T v."""
+        batched = self._together > 1  # then pull is mapped over vectors, which the fused kernels do not allow
+        with torch.enable_grad(), forward_mode() if batched else nullcontext():
+            images, pull = torch.func.vjp(self.decode, self.latents)[:2]
+        return images.detach(), pull
+
+    @property
+    def _images(self) -> Tensor:
+        return self._reverse[0]
+
+    def _pull_batch(self, cotangent: Tensor) -> Tensor:
+        products: tuple[Tensor] = self._reverse[1](cotangent)
+        return products[0]
+
+    def _trace_if_worth(self, products: int, together: int) -> None:
+        """Trace the linear map v -> J v before many products."""
+        enough = products >= LINEARISE_FROM * together
+        if enough and not self._forward_mode_fails and (self._traced is None or self._traced[0] != together):
+            try:
+                self._traced = (together, _linearise(self.decode, self._points(together)))
+            except NotImplementedError:  # an operation without forward-mode derivative
+                self._forward_mode_fails = True
+
+    def _push_batch(self, tangents: Tensor, together: int) -> Tensor:
+        """J v for ``together`` vectors an image, as one batch."""
+        if self._traced is not None and self._traced[0] == together:
+            with torch.no_grad():
+                return self._traced[1](tangents)
+        if not self._forward_mode_fails:
+            try:
+                with torch.no_grad(), forward_mode():
+                    product: Tensor = torch.func.jvp(self.decode, (self._points(together),), (tangents,))[1]
+                return product
+            except NotImplementedError:
+                self._forward_mode_fails = True
+        return push_by_reverse(self.decode, self._points(together), tangents)
+
+    def _points(self, together: int) -> Tensor:
+        return self.latents.repeat(together, *[1] * (self.latents.ndim - 1))
+
+    def _expect(self, vectors: Tensor, shape: torch.Size) -> None:
+        if vectors.ndim != len(shape) + 2 or vectors.shape[1:] != (len(self), *shape):
+            wanted = ", ".join(map(str, ("k", len(self), *shape)))
+            raise ConfigError([f"expected vectors of shape ({wanted}), got {tuple(vectors.shape)}"])
+
+
+def push_by_reverse(decode: Decode, latents: Tensor, tangents: Tensor) -> Tensor:
+    """J v by reverse mode alone: the derivative, along v, of u -> J^T u, which is linear in u.
 
     Args:
-        decode: The decoder.
-        latents: ``(n, *latent)``, where J is taken.
-        tangents: ``(n, *latent)``, one v an image.
+        decode: The decoder; its operations need second derivatives.
+        latents: ``(n, *latent)``.
+        tangents: ``(n, *latent)``.
 
     Returns:
         ``(n, *image)``.
-
-    Raises:
-        TargetError: The decoder has no forward-mode derivative; that of a `VQModel` has none.
     """
-    try:
-        with torch.no_grad(), forward_mode():
-            product: Tensor = torch.func.jvp(decode, (latents,), (tangents,))[1]
-    except NotImplementedError as error:
-        raise TargetError(
-            "expected a decoder with forward-mode derivatives, but torch has none for one of its operations; "
-            "take the stochastic influence, which needs reverse mode only"
-        ) from error
+    with torch.enable_grad(), forward_mode():  # the fused attention kernels have no second derivatives either
+        leaf = latents.detach().clone().requires_grad_(True)
+        images = decode(leaf)
+        dual = torch.zeros_like(images, requires_grad=True)
+        (pulled,) = torch.autograd.grad(images, leaf, dual, create_graph=True)
+        (product,) = torch.autograd.grad(pulled, dual, tangents)
     return product.detach()
 
 
-def pull_back(
-    decode: Decode, latents: Tensor, cotangents: Callable[[torch.Size], Iterator[Tensor]]
-) -> Iterator[Tensor]:
-    """J^T v for several v by reverse-mode differentiation of one decoder pass.
-
-    Args:
-        decode: The decoder.
-        latents: ``(n, *latent)``, where J is taken.
-        cotangents: Given the shape ``(n, *image)`` of the output, gives the v, one tensor a product.
-
-    Yields:
-        ``(n, *latent)`` for each v.
-    """
-    with torch.enable_grad():
-        leaf = latents.detach().clone().requires_grad_(True)
-        images = decode(leaf)
-    for cotangent in cotangents(images.shape):
-        (product,) = torch.autograd.grad(images, leaf, cotangent.to(images), retain_graph=True)
-        yield product.detach()
+def _linearise(decode: Decode, latents: Tensor) -> Decode:
+    with warnings.catch_warnings(), torch.no_grad(), forward_mode():
+        warnings.filterwarnings("ignore", message="Attempted to insert a get_attr Node", category=UserWarning)
+        traced: Decode = torch.func.linearize(decode, latents)[1]
+    return traced
 
 
-def columns(decode: Decode, latents: Tensor, chunk: int = 256) -> Iterator[Tensor]:
-    """The columns dD/dz_i of J, in the order of the flattened latent.
-
-    Args:
-        decode: The decoder.
-        latents: ``(n, *latent)``.
-        chunk: Pairs of image and column in one decoder pass.
-
-    Yields:
-        ``(columns, n, *image)`` for consecutive runs of columns.
-    """
-    count, size = len(latents), latents[0].numel()
-    step = max(1, chunk // max(1, count))
+def _unit_vectors(size: int, step: int, like: Tensor) -> Iterator[Tensor]:
+    """Unit vectors ``(step, size)``, the last run shorter."""
     for start in range(0, size, step):
         stop = min(size, start + step)
-        basis = torch.zeros(stop - start, size, device=latents.device, dtype=latents.dtype)
+        basis = torch.zeros(stop - start, size, device=like.device, dtype=like.dtype)
         basis[torch.arange(stop - start), torch.arange(start, stop)] = 1
-        tangents = basis.repeat_interleave(count, dim=0).view(-1, *latents.shape[1:])
-        points = latents.repeat(stop - start, *[1] * (latents.ndim - 1))
-        product = pushforward(decode, points, tangents)
-        yield product.view(stop - start, count, *product.shape[1:])
+        yield basis

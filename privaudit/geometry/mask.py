@@ -48,6 +48,19 @@ def influence_mask(influence: Tensor, drop: float) -> Tensor:
     return torch.zeros_like(flat).scatter_(1, kept, 1.0).view_as(influence)
 
 
+def anti_influence_mask(influence: Tensor, drop: float) -> Tensor:
+    """Keep the dimensions of least influence: the control that should lose if influence carries the signal.
+
+    Args:
+        influence: ``(n, *latent)``.
+        drop: Share of dimensions to drop, those of most influence.
+
+    Returns:
+        ``(n, *latent)`` of 0 and 1, the same count of ones as `influence_mask`; ties are dropped by lower index.
+    """
+    return influence_mask(-influence, drop)
+
+
 def random_mask(influence: Tensor, sample_ids: Sequence[str], drop: float, seed: int) -> Tensor:
     """Keep as many dimensions as `influence_mask` does, drawn at random for each image: the control.
 
@@ -68,24 +81,45 @@ def random_mask(influence: Tensor, sample_ids: Sequence[str], drop: float, seed:
     return flat.view_as(influence)
 
 
-def influence_weights(influence: Tensor) -> Tensor:
-    """Weigh each dimension by its share of the image's influence: w_i = G_ii / sum_j G_jj.
+def influence_weights(influence: Tensor, gamma: float = 1.0) -> Tensor:
+    """Weigh each dimension by a power of its influence: w_i = G_ii^gamma / sum_j G_jj^gamma.
 
-    Normalised per image, or images with a large total influence would score high whatever the error.
+    Normalised per image, or images with a large total influence would score high whatever the error. Not in the
+    paper, whose mask is all or nothing.
 
     Args:
         influence: ``(n, *latent)``, >= 0.
+        gamma: 0 weighs all alike, 1 by influence, more by the most influential alone.
 
     Returns:
         ``(n, *latent)``, summing to 1 for each image; uniform where the influence is zero throughout.
+
+    Raises:
+        ConfigError: ``gamma`` is negative or not finite.
     """
+    if not 0 <= gamma < float("inf"):
+        raise ConfigError([f"expected 0 <= gamma < infinity, got {gamma}"])
     flat = influence.flatten(1)
-    total = flat.sum(dim=1, keepdim=True)
-    shares = torch.where(total > 0, flat / total.clamp_min(torch.finfo(flat.dtype).tiny), 1.0 / flat.shape[1])
-    return shares.view_as(influence)
+    most = flat.amax(dim=1, keepdim=True)
+    powers = torch.where(most > 0, flat / most.clamp_min(torch.finfo(flat.dtype).tiny), 1.0).pow(gamma)
+    return (powers / powers.sum(dim=1, keepdim=True)).view_as(influence)
 
 
-def build_masks(influence: Tensor, sample_ids: Sequence[str], drop: float, seed: int) -> dict[str, Tensor]:
+def pooled_influence(influence: Tensor) -> Tensor:
+    """Average the influence over a data set, for one mask that serves all of its images.
+
+    Args:
+        influence: ``(n, *latent)``, n >= 1.
+
+    Returns:
+        ``(1, *latent)``, the mean of each image's `influence_weights`, so that every image counts alike.
+    """
+    return influence_weights(influence).mean(dim=0, keepdim=True)
+
+
+def build_masks(
+    influence: Tensor, sample_ids: Sequence[str], drop: float, seed: int, gamma: float = 1.0
+) -> dict[str, Tensor]:
     """All masks of a batch, by the names in `MASKS`.
 
     Args:
@@ -93,6 +127,7 @@ def build_masks(influence: Tensor, sample_ids: Sequence[str], drop: float, seed:
         sample_ids: One id an image.
         drop: Share of dimensions that the hard masks drop.
         seed: Of the random mask.
+        gamma: Of the weights (see `influence_weights`).
 
     Returns:
         Name to ``(n, *latent)``.
@@ -101,5 +136,5 @@ def build_masks(influence: Tensor, sample_ids: Sequence[str], drop: float, seed:
         "none": torch.ones_like(influence),
         "random": random_mask(influence, sample_ids, drop, seed),
         "influence": influence_mask(influence, drop),
-        "weighted": influence_weights(influence),
+        "weighted": influence_weights(influence, gamma),
     }

@@ -20,6 +20,8 @@ class LabRecipe:
         latent_channels: Channels of the latent; its side is a quarter of the image's.
         autoencoder: ``kl`` (an `AutoencoderKL`) or ``vq`` (a `VQModel`).
         codes: Size of the codebook, from 2; used by ``vq`` alone.
+        autoencoder_images: What trains the autoencoder: ``auxiliary`` images alone, or the ``members``, as in the
+            experiments of Rao, Qu, Moyer 2026, after which its geometry may itself carry membership.
         autoencoder_width: Channels of the first stage of the autoencoder; a multiple of 8.
         autoencoder_steps: Optimiser steps of the autoencoder.
         autoencoder_batch: Images a step.
@@ -43,6 +45,7 @@ class LabRecipe:
     latent_channels: int = 4
     autoencoder: str = "kl"
     codes: int = 512
+    autoencoder_images: str = "auxiliary"
     autoencoder_width: int = 32
     autoencoder_steps: int = 3000
     autoencoder_batch: int = 32
@@ -64,7 +67,17 @@ class LabRecipe:
         Raises:
             ConfigError: One or more parameters are outside what can be trained.
         """
-        others = {"seed", "autoencoder", "codes", "warmup", "ema_decay", "flip", "prediction_type", "kl_weight"}
+        others = {
+            "seed",
+            "autoencoder",
+            "autoencoder_images",
+            "codes",
+            "warmup",
+            "ema_decay",
+            "flip",
+            "prediction_type",
+            "kl_weight",
+        }
         positive = {part.name for part in fields(self)} - others
         problems = [
             f"expected {name} > 0, got {getattr(self, name)}"
@@ -86,6 +99,8 @@ class LabRecipe:
             problems.append(f"expected warmup >= 0, got {self.warmup}")
         if self.autoencoder not in ("kl", "vq"):
             problems.append(f"expected autoencoder kl or vq, got {self.autoencoder}")
+        if self.autoencoder_images not in ("auxiliary", "members"):
+            problems.append(f"expected autoencoder_images auxiliary or members, got {self.autoencoder_images}")
         if self.codes < 2:
             problems.append(f"expected codes >= 2, got {self.codes}")
         if self.prediction_type not in ("epsilon", "v_prediction"):

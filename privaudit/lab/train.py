@@ -36,7 +36,7 @@ class Trained:
         folder: A diffusers folder that `privaudit scan` takes.
         members: Manifest of the members (columns path, id).
         heldout: Manifest of the held-out images.
-        auxiliary: Manifest of the images that trained the autoencoder.
+        auxiliary: Manifest of the other images, which train the autoencoder unless the recipe says members.
     """
 
     folder: Path
@@ -90,7 +90,8 @@ def train_target(
     def pixels(samples: tuple[Sample, ...]) -> torch.Tensor:
         return torch.from_numpy(load_images(samples, size))
 
-    autoencoder = train_autoencoder(pixels(split.auxiliary), recipe, stage("autoencoder"), on_step)
+    seen = split.members if recipe.autoencoder_images == "members" else split.auxiliary
+    autoencoder = train_autoencoder(pixels(seen), recipe, stage("autoencoder"), on_step)
 
     def save(folder: Path, denoiser: UNet2DModel) -> None:
         _save(folder, autoencoder, denoiser, recipe, half=half)

@@ -1,0 +1,24 @@
+"""Per-dimension influence of the latent on the decoded image: the diagonal of G. One estimator a file."""
+
+from privaudit.geometry.influence import (  # noqa: F401 - importing registers them
+    adaptive,
+    coloured,
+    deflated,
+    exact,
+    hutchinson,
+    separable,
+)
+from privaudit.geometry.influence.adaptive import expected_agreement
+from privaudit.geometry.influence.estimate import DEFAULT, estimate_influence
+from privaudit.geometry.influence.estimator import ESTIMATORS, Estimator, Influence, make_estimator, register
+
+__all__ = [
+    "DEFAULT",
+    "ESTIMATORS",
+    "Estimator",
+    "Influence",
+    "estimate_influence",
+    "expected_agreement",
+    "make_estimator",
+    "register",
+]

@@ -1,0 +1,120 @@
+"""What an estimator of the decoder's influence is, and the list of them."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import ClassVar, TypeVar
+
+import torch
+from torch import Tensor
+
+from privaudit.errors import ConfigError
+from privaudit.geometry.jacobian import Jacobian
+from privaudit.spec import build
+
+
+@dataclass(frozen=True)
+class Influence:
+    """Infl_i(z) = ||dD/dz_i||^2 = G_ii(z) of every latent dimension   (Rao, Qu, Moyer 2026, arXiv:2511.20592).
+
+    Attributes:
+        values: ``(n, *latent)``, >= 0.
+        standard_error: Of the values, by the estimator's own account, ``(n, *latent)``; 0 where they are exact.
+        products: Products with J or J^T that each image took, ``(n,)``, int64.
+    """
+
+    values: Tensor
+    standard_error: Tensor
+    products: Tensor
+
+    @staticmethod
+    def join(parts: Sequence[Influence]) -> Influence:
+        """Join those of several batches, one or more."""
+        return Influence(*(torch.cat([getattr(part, name.name) for part in parts]) for name in fields(Influence)))
+
+    def to(self, device: torch.device | str) -> Influence:
+        """Move to a device."""
+        return Influence(self.values.to(device), self.standard_error.to(device), self.products.to(device))
+
+
+@dataclass(frozen=True)
+class Estimator(ABC):
+    """Base of all estimators: frozen dataclasses of parameters, without state.
+
+    Attributes:
+        name: On the command line.
+        reference: Where it was published.
+        summary: What it does, in one line.
+    """
+
+    name: ClassVar[str]
+    reference: ClassVar[str]
+    summary: ClassVar[str]
+
+    def __post_init__(self) -> None:
+        """Check the parameters.
+
+        Raises:
+            ConfigError: One or more are wrong; all are named.
+        """
+        problems = [
+            f"expected a finite number for {part.name} of {self.name}, got {value}"
+            for part in fields(self)
+            if isinstance(value := getattr(self, part.name), float) and not math.isfinite(value)
+        ]
+        problems.extend(self.problems())
+        if problems:
+            raise ConfigError(problems)
+
+    def problems(self) -> list[str]:
+        """Say what is wrong with the estimator's own parameters."""
+        return []
+
+    def at_least(self, least: int, *names: str) -> list[str]:
+        """Say which of the named parameters are below a bound."""
+        return [
+            f"expected {name} >= {least} for {self.name}, got {getattr(self, name)}"
+            for name in names
+            if getattr(self, name) < least
+        ]
+
+    @abstractmethod
+    def estimate(self, jacobian: Jacobian, sample_ids: Sequence[str], seed: int) -> Influence:
+        """Estimate the diagonal of G = J^T J.
+
+        Args:
+            jacobian: At the latents of a batch.
+            sample_ids: One id an image; random vectors belong to the id.
+            seed: Of the audit.
+
+        Returns:
+            Values that may be NaN or infinite where derivatives are (see `estimate_influence`).
+        """
+
+
+Kind = TypeVar("Kind", bound=type[Estimator])
+ESTIMATORS: dict[str, type[Estimator]] = {}
+
+
+def register(kind: Kind) -> Kind:
+    """Add an estimator to `ESTIMATORS` under its ``name``; its file is imported by `privaudit.geometry.influence`."""
+    ESTIMATORS[kind.name] = kind
+    return kind
+
+
+def make_estimator(spec: str) -> Estimator:
+    """Make the estimator that a specification names.
+
+    Args:
+        spec: A name, with parameters if wanted, such as ``hutchinson:probes=50`` or ``coloured:spacing=2``.
+
+    Returns:
+        The estimator.
+
+    Raises:
+        ConfigError: Names everything that is wrong, and what would be right.
+    """
+    return build(spec, ESTIMATORS, "an influence estimator")
