@@ -1,4 +1,4 @@
-"""Batches that fit into memory: a size chosen from the image, halved when a GPU runs out."""
+"""Batches that fit into memory: a size chosen from the image, halved when a device runs out."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from privaudit.data import Sample
 LARGEST = 64
 PIXELS = {"cpu": 2**18, "cuda": 2**22}
 """Pixels in an automatic batch: the decoder's backward pass keeps some kilobytes for each."""
+OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "_STATUS_ALLOC_FAILED")
+"""What the CPU's allocator says on Linux and on Windows, and cuBLAS and cuDNN: they have no exception of their own."""
 
 Tensors = dict[str, Tensor]
 OnBatch = Callable[[int], None]
@@ -41,10 +43,10 @@ def auto_batch_size(image_size: tuple[int, int], device: str) -> int:
 
 @dataclass
 class Batcher:
-    """Runs a computation batch by batch.
+    """Runs one kind of computation batch by batch; another kind, which needs other memory, has a batcher of its own.
 
     Attributes:
-        size: Images a batch; halved, for good, when a batch does not fit into the GPU's memory.
+        size: Images a batch; halved, for good, when a batch does not fit into memory.
     """
 
     size: int
@@ -62,21 +64,23 @@ class Batcher:
 
         Raises:
             RuntimeError: A single item does not fit, or the computation fails in another way.
+            MemoryError: The same, outside torch.
         """
         found: list[T] = []
         start = 0
         while start < len(items):
             try:
                 found.append(compute(items[start : start + self.size]))
-            except RuntimeError as error:
+            except (RuntimeError, MemoryError) as error:
                 if self.size == 1 or not _is_out_of_memory(error):
                     raise
-                self.size //= 2
-                torch.cuda.empty_cache()
             else:
                 start += self.size
                 if on_batch is not None:
                     on_batch(min(start, len(items)))
+                continue
+            self.size //= 2
+            torch.cuda.empty_cache()  # only here is the error gone, and with its traceback the tensors of the batch
         return found
 
     def run(
@@ -103,7 +107,7 @@ class Batcher:
         return {key: torch.cat([part[key] for part in parts]) for key in parts[0]}
 
 
-def _is_out_of_memory(error: RuntimeError) -> bool:
-    """Whether a device has run out of memory, or the CPU's allocator, which has no exception of its own."""
+def _is_out_of_memory(error: Exception) -> bool:
+    """Whether a device has run out of memory."""
     text = str(error)
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in text or "not enough memory" in text
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or any(known in text for known in OUT_OF_MEMORY)

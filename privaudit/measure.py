@@ -26,6 +26,7 @@ from privaudit.geometry import (
     build_masks,
     distortion_bound,
     estimate_influence,
+    images_at_once,
     influence_weights,
     make_estimator,
 )
@@ -66,7 +67,13 @@ class Measured:
 
 
 def measure(
-    target: Target, samples: Sequence[Sample], attacks: Sequence[Attack], options: AuditOptions, on_progress: OnProgress
+    target: Target,
+    samples: Sequence[Sample],
+    attacks: Sequence[Attack],
+    options: AuditOptions,
+    on_progress: OnProgress,
+    *,
+    budget: int | None = None,
 ) -> Measured:
     """Run the stages over all images; what an earlier run left in ``options.out`` is not run again.
 
@@ -76,11 +83,12 @@ def measure(
         attacks: With distinct names.
         options: Of the audit.
         on_progress: Called after each shard.
+        budget: Bytes that the geometry may take on the target's device; half of what is free by default.
 
     Returns:
         Scores and what goes with them.
     """
-    stages = _Stages(target, options, tuple(attacks))
+    stages = _Stages(target, options, tuple(attacks), budget)
     seconds: dict[str, float] = {}
     parts: dict[str, list[Tensors]] = {}
     for name, stage in (("latents", stages.latents), ("influence", stages.influence), ("scores", stages.scores)):
@@ -135,14 +143,22 @@ def _silent(_: int) -> None:
     """Report nothing."""
 
 
+def _nothing() -> None:
+    """Prepare nothing."""
+
+
 class _Stages:
     """The three stages of one run of images; each reads the shard of the one before."""
 
-    def __init__(self, target: Target, options: AuditOptions, attacks: tuple[Attack, ...]) -> None:
-        self.target, self.options, self.attacks = target, options, attacks
+    def __init__(
+        self, target: Target, options: AuditOptions, attacks: tuple[Attack, ...], budget: int | None = None
+    ) -> None:
+        self.target, self.options, self.attacks, self.budget = target, options, attacks, budget
         self.solver, self.estimator = make_solver(options.solver), make_estimator(options.influence)
         self.pooled: Tensor | None = None
-        self.batcher = Batcher(options.batch_size or auto_batch_size(target.info.image_size, target.device.type))
+        size = options.batch_size or auto_batch_size(target.info.image_size, target.device.type)
+        self.batchers = {stage: Batcher(size) for stage in ("latents", "influence", "scores")}
+        self.tried = False
 
     def latents(self, run: Sequence[Sample], on_batch: OnBatch = _silent) -> Tensors:
         """E(x), if needed D^-1(x) and its residuals, and the features of the blind baseline."""
@@ -169,14 +185,40 @@ class _Stages:
 
         def compute(batch: Sequence[Sample]) -> Tensors:
             points = latents[[place[sample.id] for sample in batch]].to(self.target.device)
-            found = estimate_influence(self.target.decode, points, _ids(batch), self.estimator, seed=self.options.seed)
+            found = estimate_influence(
+                self.target.decode,
+                points,
+                _ids(batch),
+                self.estimator,
+                seed=self.options.seed,
+                channel_axis=self.target.channel_axis,
+                at_once=self.batchers["influence"].size,
+                check=False,
+            )
             return {
                 "influence": found.values,
                 "standard_error": found.standard_error,
                 "products": found.products,
             }
 
-        return self._cached("influence", run, self._influence_config(), compute, on_batch)
+        return self._cached(
+            "influence", run, self._influence_config(), compute, on_batch, lambda: self._try_decoder(latents, run)
+        )
+
+    def _try_decoder(self, latents: Tensor, run: Sequence[Sample]) -> None:
+        """Once, before the first batch: check the decoder, and choose a batch that fits into the budget."""
+        if not self.tried:
+            batcher = self.batchers["influence"]
+            batcher.size = images_at_once(
+                self.target.decode,
+                latents[:2].to(self.target.device),
+                _ids(run[:2]),
+                self.estimator,
+                batcher.size,
+                latent_shape=self.target.info.latent_shape,
+                budget=self.budget,
+            )
+            self.tried = True
 
     def scores(self, run: Sequence[Sample], on_batch: OnBatch = _silent) -> Tensors:
         """Scores of every attack under every mask, one shard an attack; only missing ones are computed."""
@@ -196,7 +238,7 @@ class _Stages:
             masks = build_masks(own, ids, self.options.drop, self.options.seed, self.options.gamma)
             return {f"{name}/{mask}": values for (name, mask), values in score_batch(missing, found, masks).items()}
 
-        computed = self.batcher.run(run, compute, on_batch) if missing else {}
+        computed = self.batchers["scores"].run(run, compute, on_batch) if missing else {}
         for attack in missing:
             own = {key: values for key, values in computed.items() if key.startswith(f"{attack.name}/")}
             stored[attack] = own
@@ -208,7 +250,7 @@ class _Stages:
 
     def _latents_config(self) -> dict[str, object]:
         solver = {"solver": self.solver.name, **asdict(self.solver)} if self.options.inverts else {}
-        return {"autoencoder": self.target.info.autoencoder_hash, "dtype": self.options.dtype, **solver}
+        return {"autoencoder": self.target.info.autoencoder_hash, "dtype": str(self.target.dtype), **solver}
 
     def _influence_config(self) -> dict[str, object]:
         return {
@@ -223,6 +265,7 @@ class _Stages:
         return {
             **self._influence_config(),
             "target": self.target.info.hash,
+            "denoiser_dtype": self.options.dtype,
             "attack": attack.name,
             **asdict(attack),  # type: ignore[call-overload]
             "attack_at": self.options.attack_latents,
@@ -245,11 +288,13 @@ class _Stages:
         config: dict[str, object],
         compute: Callable[[Sequence[Sample]], Tensors],
         on_batch: OnBatch,
+        prepare: Callable[[], None] = _nothing,
     ) -> Tensors:
         path = self._path(stage, run, config)
         stored = read_shard(path)
         if stored is None:
-            stored = self.batcher.run(run, compute, on_batch)
+            prepare()
+            stored = self.batchers[stage].run(run, compute, on_batch)
             write_shard(path, stored)
         return stored
 

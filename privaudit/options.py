@@ -36,7 +36,8 @@ class AuditOptions:
         influence: Estimator, with parameters if wanted (see `privaudit.geometry.make_estimator`).
         device: ``auto``, ``cuda`` or ``cpu``.
         dtype: Of the denoiser: ``auto``, ``float32``, ``bfloat16`` or ``float16``.
-        batch_size: Images a pass; None chooses, and halves when a GPU runs out of memory.
+        batch_size: Images a pass; None chooses. The geometry takes fewer where memory is short, and every stage halves
+            when it runs out.
         seed: Of noise, probes, masks, folds and resampling.
         folds: Of the cross-fitting.
         replicates: Bootstrap resamples.

@@ -23,6 +23,10 @@ class Autoencoder(Protocol):
     def dtype(self) -> torch.dtype:
         """Of its weights; what goes in and comes out is float32."""
 
+    @property
+    def channel_axis(self) -> int:
+        """Axis of the latent's channels, with the batch as axis 0; all others are positions."""
+
     def encode(self, images: Tensor) -> Tensor:
         """Map ``(n, 3, h, w)`` in [-1, 1] to scaled latents (the posterior mean)."""
 
@@ -120,6 +124,11 @@ class Target:
     def dtype(self) -> torch.dtype:
         """Of the autoencoder's weights."""
         return self.autoencoder.dtype
+
+    @property
+    def channel_axis(self) -> int:
+        """Axis of the latent's channels (see `Autoencoder.channel_axis`)."""
+        return self.autoencoder.channel_axis
 
     def encode(self, images: Tensor) -> Tensor:
         """Encode ``(n, 3, h, w)`` in [-1, 1] to ``(n, *latent)``, float32 (posterior mean, scaled)."""

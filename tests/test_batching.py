@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import weakref
 from pathlib import Path
 
 import pytest
@@ -76,10 +77,13 @@ OUT_OF_MEMORY = [
     torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
     RuntimeError("[enforce fail at alloc_cpu.cpp:117] err == 0. DefaultCPUAllocator: can't allocate memory: you tried"),
     RuntimeError("[enforce fail at alloc_cpu.cpp:80] data. DefaultCPUAllocator: not enough memory: you tried to"),
+    RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    MemoryError("Unable to allocate 8.00 EiB for an array with shape (1152921504606846976,)"),
 ]
+ALLOCATORS = ["cuda", "linux", "windows", "cublas", "numpy"]
 
 
-@pytest.mark.parametrize("error", OUT_OF_MEMORY, ids=["cuda", "linux", "windows"])
+@pytest.mark.parametrize("error", OUT_OF_MEMORY, ids=ALLOCATORS)
 def test_what_every_allocator_says_halves_the_batch(error):
     def small_memory(batch: torch.Tensor) -> int:
         if len(batch) > 3:
@@ -92,12 +96,12 @@ def test_what_every_allocator_says_halves_the_batch(error):
     assert (batcher.size, done) == (2, [2, 4, 5])
 
 
-@pytest.mark.parametrize("error", OUT_OF_MEMORY, ids=["cuda", "linux", "windows"])
+@pytest.mark.parametrize("error", OUT_OF_MEMORY, ids=ALLOCATORS)
 def test_one_item_that_does_not_fit_is_an_error(error):
     def no_memory(batch: torch.Tensor) -> None:
         raise error
 
-    with pytest.raises(RuntimeError) as caught:
+    with pytest.raises((RuntimeError, MemoryError)) as caught:
         Batcher(4).parts(torch.zeros(5), no_memory)
     assert caught.value is error
 
@@ -109,6 +113,22 @@ def test_the_cpu_allocators_own_failure_halves_the_batch():
     batcher = Batcher(2)
     assert batcher.parts(torch.zeros(3), huge) == [1, 1, 1]
     assert batcher.size == 1
+
+
+def test_what_a_failed_batch_held_is_freed_before_the_next_is_tried(monkeypatch: pytest.MonkeyPatch):
+    held: list[weakref.ref] = []
+    alive: list[bool] = []
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: alive.append(held[-1]() is not None))
+
+    def small_memory(batch: torch.Tensor) -> int:
+        activations = torch.zeros(len(batch))
+        held.append(weakref.ref(activations))
+        if len(batch) > 2:
+            raise torch.OutOfMemoryError("out of memory")
+        return len(activations)
+
+    assert Batcher(8).parts(torch.zeros(4), small_memory) == [2, 2]
+    assert alive == [False, False]
 
 
 def test_other_errors_pass():

@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parent.parent / "privaudit"
 ORDER = [
     {"errors"},
     {"codec", "data", "noise", "shards", "spec"},
-    {"batching", "target"},
+    {"batching", "memory", "target"},
     {"ddim", "loading"},
     {"inversion"},
     {"geometry"},
@@ -21,7 +21,7 @@ ORDER = [
     {"evaluation"},
     {"options", "result"},
     {"inverting", "measure"},
-    {"origin"},
+    {"mapping", "origin"},
     {"assess"},
     {"auditing"},
     {"report"},

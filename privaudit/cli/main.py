@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from privaudit import __version__
-from privaudit.cli import attacks, demo, invert, lab, origin, scan
+from privaudit.cli import attacks, demo, geometry, invert, lab, origin, scan
 from privaudit.errors import PrivauditError
 
 EXIT_ERROR = 2
@@ -27,8 +27,10 @@ app.command("scan")(scan.scan)
 app.command("demo")(demo.demo)
 app.command("attacks")(attacks.attacks)
 app.command("invert")(invert.invert)
+app.command("geometry")(geometry.geometry)
 app.command("origin")(origin.origin)
 app.command("solvers")(invert.solvers)
+app.command("estimators")(geometry.estimators)
 app.add_typer(lab.app, name="lab")
 
 

@@ -23,7 +23,7 @@ from privaudit.evaluation.estimate import (
 from privaudit.evaluation.gates import Gate, parse_gates, required_fprs
 from privaudit.evaluation.metrics import Evaluation, bound, compare, evaluate
 from privaudit.evaluation.roc import OperatingPoint, advantage, auroc, consistent, roc_points, tpr_at_fpr
-from privaudit.evaluation.strata import by_quartile
+from privaudit.evaluation.strata import by_quartile, quartiles
 from privaudit.evaluation.verdict import Check, Finding, GateOutcome, Verdict, decide, exit_code
 
 __all__ = [
@@ -60,6 +60,7 @@ __all__ = [
     "exit_code",
     "image_features",
     "parse_gates",
+    "quartiles",
     "required_fprs",
     "roc_points",
     "sample_size_check",

@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from privaudit.errors import DataError, NonFiniteError
 from privaudit.evaluation.bootstrap import stratified_bootstrap
 from privaudit.evaluation.estimate import Stratum
 from privaudit.evaluation.metrics import auroc_estimate, check_interval
 from privaudit.evaluation.roc import checked
+
+
+def quartiles(values: ArrayLike) -> NDArray[np.int64]:
+    """Assign each value to a quarter, with edges over all of them.
+
+    Args:
+        values: ``(n,)``, n >= 1; -inf counts as the lowest.
+
+    Returns:
+        ``(n,)``, 0 to 3; equal values go to one quarter.
+    """
+    covariate = np.asarray(values, dtype=np.float64)
+    finite = covariate[np.isfinite(covariate)]
+    bottom = finite.min() - 1 if len(finite) else 0.0  # nothing can be interpolated from an infinity
+    known = np.where(np.isfinite(covariate), covariate, bottom)
+    edges = np.quantile(known, [0.25, 0.5, 0.75])
+    return np.searchsorted(edges, known, side="right").astype(np.int64)
 
 
 def by_quartile(
@@ -53,7 +70,7 @@ def by_quartile(
             f"expected finite values, got {int((~np.isfinite(covariate)).sum())} that are not; leave these images out"
         )
     edges = np.quantile(covariate, [0.0, 0.25, 0.5, 0.75, 1.0])
-    quartile = np.searchsorted(edges[1:4], covariate, side="right")
+    quartile = quartiles(covariate)
     strata = []
     for i in range(4):
         inside = quartile == i

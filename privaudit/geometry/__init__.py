@@ -1,6 +1,14 @@
 """Geometry of the decoder: Jacobian products, pullback metric, influence, distortion, masks."""
 
-from privaudit.geometry.distortion import distortion_bound, exact_distortion
+from privaudit.geometry.checks import check_decoder
+from privaudit.geometry.distortion import (
+    METHODS,
+    Distortion,
+    Method,
+    distortion_bound,
+    make_method,
+    measure_distortion,
+)
 from privaudit.geometry.influence import (
     ESTIMATORS,
     Estimator,
@@ -20,24 +28,31 @@ from privaudit.geometry.mask import (
     random_mask,
 )
 from privaudit.geometry.pullback import PullbackMetric, dense_jacobian, pullback_metric
+from privaudit.geometry.trial import images_at_once
 
 __all__ = [
     "ESTIMATORS",
     "MASKS",
+    "METHODS",
+    "Distortion",
     "Estimator",
     "Influence",
     "Jacobian",
+    "Method",
     "PullbackMetric",
     "anti_influence_mask",
     "build_masks",
+    "check_decoder",
     "dense_jacobian",
     "distortion_bound",
     "estimate_influence",
-    "exact_distortion",
     "expected_agreement",
+    "images_at_once",
     "influence_mask",
     "influence_weights",
     "make_estimator",
+    "make_method",
+    "measure_distortion",
     "pooled_influence",
     "pullback_metric",
     "random_mask",

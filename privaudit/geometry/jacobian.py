@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
@@ -23,9 +23,9 @@ from privaudit.errors import ConfigError
 
 Decode = Callable[[Tensor], Tensor]
 """D, ``(n, *latent)`` to ``(n, *image)``."""
-LANES = {"cpu": 4, "cuda": 64}
+LANES = {"cpu": 1, "cuda": 64}
 """Pairs of image and vector that one pass should have, by device: fewer leave it idle."""
-LINEARISE_FROM = 16
+LINEARISE_FROM = 64
 """Passes from which tracing the linear map once is cheaper than forward mode each time."""
 
 
@@ -65,12 +65,14 @@ class Jacobian:
         decode: The decoder, in eval mode.
         latents: ``(n, *latent)``, where J is taken.
         channel_axis: Of the latents, with the batch as axis 0; the axes after the batch are else positions.
+        lanes: Pairs of image and vector that one pass should have; by default what `LANES` says of the device.
     """
 
-    def __init__(self, decode: Decode, latents: Tensor, channel_axis: int = 1) -> None:
+    def __init__(self, decode: Decode, latents: Tensor, channel_axis: int = 1, lanes: int | None = None) -> None:
         self.decode = decode
         self.latents = latents.detach()
         self.channel_axis = channel_axis
+        self.lanes = LANES.get(latents.device.type, 1) if lanes is None else lanes
         self._forward_mode_fails = False
         self._traced: tuple[int, Decode] | None = None
 
@@ -80,7 +82,7 @@ class Jacobian:
 
     def of(self, images: Tensor) -> Jacobian:
         """Return J of some of the images, by flags ``(n,)``, from a decoder pass of its own."""
-        return Jacobian(self.decode, self.latents[images], self.channel_axis)
+        return Jacobian(self.decode, self.latents[images], self.channel_axis, self.lanes)
 
     @property
     def latent_size(self) -> int:
@@ -138,11 +140,15 @@ class Jacobian:
         self._expect(cotangents, self.image_shape)
         if not len(cotangents):
             return self.latents.new_empty(0, *self.latents.shape)
-        with torch.no_grad():
-            if self._together == 1:
-                return torch.stack([self._pull_batch(vector) for vector in cotangents])
-            pulled: Tensor = torch.func.vmap(self._pull_batch, chunk_size=self._together)(cotangents)
-            return pulled
+        images, pull = self._reverse
+        cotangents = cotangents.to(images.dtype)
+        if self._together == 1:
+            return torch.stack([pull(vector) for vector in cotangents])
+        with torch.no_grad(), warnings.catch_warnings():
+            # of an operation that torch loops over, because it has no batching rule for it
+            warnings.filterwarnings("ignore", message="There is a performance drop", category=UserWarning)
+            pulled: Tensor = torch.func.vmap(pull, chunk_size=self._together)(cotangents)
+        return pulled
 
     def columns(self, chunk: int = 256) -> Iterator[Tensor]:
         """The columns dD/dz_i of J, in the order of the flattened latent.
@@ -174,23 +180,27 @@ class Jacobian:
     @property
     def _together(self) -> int:
         """Vectors an image that one pass takes."""
-        return max(1, LANES.get(self.latents.device.type, 1) // max(1, len(self)))
+        return max(1, self.lanes // max(1, len(self)))
 
     @cached_property
-    def _reverse(self) -> tuple[Tensor, Callable[[Tensor], tuple[Tensor]]]:
+    def _reverse(self) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
         """The decoded images and the function from v to J^T v."""
-        batched = self._together > 1  # then pull is mapped over vectors, which the fused kernels do not allow
-        with torch.enable_grad(), forward_mode() if batched else nullcontext():
-            images, pull = torch.func.vjp(self.decode, self.latents)[:2]
-        return images.detach(), pull
+        if self._together > 1:  # mapped over vectors, for which torch.func and the unfused kernels are needed
+            with torch.enable_grad(), forward_mode():
+                mapped, pull = torch.func.vjp(self.decode, self.latents)[:2]
+            return mapped.detach(), lambda vector: pull(vector)[0]
+        with torch.enable_grad():
+            leaf = self.latents.clone().requires_grad_(True)
+            images = self.decode(leaf)
+
+        def pull_one(vector: Tensor) -> Tensor:
+            return torch.autograd.grad(images, leaf, vector, retain_graph=True)[0]
+
+        return images.detach(), pull_one
 
     @property
     def _images(self) -> Tensor:
         return self._reverse[0]
-
-    def _pull_batch(self, cotangent: Tensor) -> Tensor:
-        products: tuple[Tensor] = self._reverse[1](cotangent)
-        return products[0]
 
     def _trace_if_worth(self, products: int, together: int) -> None:
         """Trace the linear map v -> J v before many products."""
@@ -198,8 +208,8 @@ class Jacobian:
         if enough and not self._forward_mode_fails and (self._traced is None or self._traced[0] != together):
             try:
                 self._traced = (together, _linearise(self.decode, self._points(together)))
-            except NotImplementedError:  # an operation without forward-mode derivative
-                self._forward_mode_fails = True
+            except (NotImplementedError, RuntimeError) as error:
+                self._give_up_forward_mode(error)
 
     def _push_batch(self, tangents: Tensor, together: int) -> Tensor:
         """J v for ``together`` vectors an image, as one batch."""
@@ -211,9 +221,15 @@ class Jacobian:
                 with torch.no_grad(), forward_mode():
                     product: Tensor = torch.func.jvp(self.decode, (self._points(together),), (tangents,))[1]
                 return product
-            except NotImplementedError:
-                self._forward_mode_fails = True
+            except (NotImplementedError, RuntimeError) as error:
+                self._give_up_forward_mode(error)
         return push_by_reverse(self.decode, self._points(together), tangents)
+
+    def _give_up_forward_mode(self, error: Exception) -> None:
+        """Go on without it if torch has no forward-mode derivative for an operation; raise what is another error."""
+        if not isinstance(error, NotImplementedError) and "setup_context" not in str(error):  # of own operations
+            raise error
+        self._forward_mode_fails = True
 
     def _points(self, together: int) -> Tensor:
         return self.latents.repeat(together, *[1] * (self.latents.ndim - 1))

@@ -18,6 +18,7 @@ AUDIO = ("n", "channels", "length")
 LAYOUTS = {
     "AutoencoderKL": IMAGES,
     "VQModel": IMAGES,
+    "AsymmetricAutoencoderKL": IMAGES,
     "AutoencoderTiny": IMAGES,
     "AutoencoderDC": IMAGES,
     "AutoencoderKLTemporalDecoder": FRAMES,
@@ -30,6 +31,11 @@ LAYOUTS = {
 """Axes of what each kind encodes; its latents have the same axes."""
 AUTOENCODERS = tuple(LAYOUTS)
 """Classes of diffusers that `wrap_autoencoder` takes."""
+TILING = ("use_tiling", "use_framewise_encoding", "use_framewise_decoding")
+"""Switches with which diffusers decodes (or encodes) overlapping tiles and blends them."""
+TILED_AS_RELEASED = {"AutoencoderKLHunyuanVideo": ("use_framewise_encoding", "use_framewise_decoding")}
+"""Switches that are on in every copy of a class: with them it has been trained, published and used. Its decoder is the
+blend (of more than 16 frames), a function of the latent like any other, so these are left on."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +47,7 @@ class DiffusersAutoencoder:
         units: Scale and shift of its latents.
         layout: Names of the axes of what it encodes.
         channels: Of what it encodes.
+        latent_channels: Of its latents.
         dtype: Of its weights; what goes in and comes out is float32.
     """
 
@@ -48,7 +55,13 @@ class DiffusersAutoencoder:
     units: LatentUnits
     layout: tuple[str, ...]
     channels: int
+    latent_channels: int
     dtype: torch.dtype
+
+    @property
+    def channel_axis(self) -> int:
+        """Axis of the channels, of images and of latents: 1, or 2 of a video that is a batch of frames."""
+        return self.layout.index("channels")
 
     def encode(self, images: Tensor) -> Tensor:
         """Encode to scaled latents: the posterior mean, or a VQ model's latent before quantisation.
@@ -61,12 +74,25 @@ class DiffusersAutoencoder:
 
         Raises:
             DataError: The images have other axes or another number of channels.
+            TargetError: Tiling has been switched on.
         """
-        self._check(images)
+        self._check("data", images, self.channels)
         return self.units.scaled(self._encode_raw(images.to(self.dtype)))
 
     def decode(self, latents: Tensor) -> Tensor:
-        """Decode scaled latents, not clamped by us; `AutoencoderKLWan` itself clamps to [-1, 1]."""
+        """Decode scaled latents, not clamped by us; `AutoencoderKLWan` itself clamps to [-1, 1].
+
+        Args:
+            latents: With the axes of what was encoded.
+
+        Returns:
+            Images, videos or audio, float32.
+
+        Raises:
+            DataError: The latents have other axes or another number of channels.
+            TargetError: Tiling has been switched on.
+        """
+        self._check("latents", latents, self.latent_channels)
         decoded: Tensor = self.module.decode(self.units.raw(latents).to(self.dtype)).sample.float()
         return decoded
 
@@ -78,13 +104,14 @@ class DiffusersAutoencoder:
         latents: Tensor = encoded.latents if hasattr(encoded, "latents") else encoded.latent
         return latents
 
-    def _check(self, images: Tensor) -> None:
-        axis = self.layout.index("channels")
-        if images.ndim != len(self.layout) or images.shape[axis] != self.channels:
-            wanted = ", ".join(str(self.channels) if name == "channels" else name for name in self.layout)
+    def _check(self, what: str, values: Tensor, channels: int) -> None:
+        refuse_tiling(self.module)
+        if values.ndim != len(self.layout) or values.shape[self.channel_axis] != channels:
+            wanted = ", ".join(str(channels) if name == "channels" else name for name in self.layout)
+            advice = "convert the data" if what == "data" else "pass what this autoencoder encoded"
             raise DataError(
-                f"expected data of shape ({wanted}) for {type(self.module).__name__}, got {tuple(images.shape)}; "
-                "convert the data, or pass an autoencoder that was trained on such data"
+                f"expected {what} of shape ({wanted}) for {type(self.module).__name__}, got {tuple(values.shape)}; "
+                f"{advice}, or pass an autoencoder that was trained on such {what}"
             )
 
 
@@ -94,6 +121,7 @@ class QuantisingAutoencoder(DiffusersAutoencoder):
 
     def decode(self, latents: Tensor) -> Tensor:
         """Quantise and decode scaled latents; the derivative of the quantisation is the straight-through one."""
+        self._check("latents", latents, self.latent_channels)
         quantised = self.module.quantize(self.units.raw(latents))[0].to(self.dtype)
         spatial = quantised if self.module.config["norm_type"] == "spatial" else None
         decoded: Tensor = self.module.decoder(self.module.post_quant_conv(quantised), spatial).float()
@@ -106,12 +134,13 @@ class FramesAutoencoder(DiffusersAutoencoder):
 
     def encode(self, images: Tensor) -> Tensor:
         """Encode ``(n, frames, 3, h, w)`` in [-1, 1] to ``(n, frames, c, h', w')``; raises as the base does."""
-        self._check(images)
+        self._check("data", images, self.channels)
         frames = self._encode_raw(images.flatten(0, 1).to(self.dtype))
         return self.units.scaled(frames).view(*images.shape[:2], *frames.shape[1:])
 
     def decode(self, latents: Tensor) -> Tensor:
-        """Decode ``(n, frames, c, h', w')`` to ``(n, frames, 3, h, w)``, not clamped."""
+        """Decode ``(n, frames, c, h', w')`` to ``(n, frames, 3, h, w)``, not clamped; raises as the base does."""
+        self._check("latents", latents, self.latent_channels)
         raw = self.units.raw(latents.flatten(0, 1)).to(self.dtype)
         decoded: Tensor = self.module.decode(raw, num_frames=latents.shape[1]).sample.float()
         return decoded.view(*latents.shape[:2], *decoded.shape[1:])
@@ -136,14 +165,14 @@ def wrap_autoencoder(
         module: Of a class in `AUTOENCODERS`, loaded as float32.
         device: Where to run it.
         dtype: Of the run.
-        upcast: Run in float32 all the same where the configuration asks for it (``force_upcast``).
+        upcast: Run the autoencoder in float32 whatever the run is in: latents and derivatives in 16 bits are noisier
+            than what they are compared by, and the weights of some autoencoders overflow.
 
     Returns:
-        The autoencoder in eval mode, tiling and slicing off; `AutoencoderKLHunyuanVideo` still blends tiles of 16
-        frames, as diffusers runs it.
+        The autoencoder in eval mode; slicing is off, which changes nothing but memory.
 
     Raises:
-        TargetError: It is of another class, or its decoder depends on more than the latent.
+        TargetError: It is of another class, it tiles, or its decoder depends on more than the latent.
     """
     name, config = type(module).__name__, module.config
     if name not in LAYOUTS:
@@ -153,17 +182,38 @@ def wrap_autoencoder(
             f"expected a decoder that is a function of the latent, got {name} with timestep_conditioning "
             "or decoder_inject_noise; such decoders are not read yet"
         )
-    dtype = torch.float32 if upcast and config.get("force_upcast", False) else dtype
-    for switch in ("disable_tiling", "disable_slicing"):
-        if hasattr(module, switch):
-            getattr(module, switch)()
+    refuse_tiling(module)
+    if hasattr(module, "disable_slicing"):
+        module.disable_slicing()
+    dtype = torch.float32 if upcast else dtype
     module = module.to(device).eval().requires_grad_(False)
     units = read_units(module, device)
     if dtype != torch.float32:
         for part, child in module.named_children():
             if part != "quantize":
                 child.to(dtype)
-    return WRAPPERS.get(name, DiffusersAutoencoder)(module, units, LAYOUTS[name], _input_channels(name, config), dtype)
+    wrapper = WRAPPERS.get(name, DiffusersAutoencoder)
+    return wrapper(module, units, LAYOUTS[name], _input_channels(name, config), _latent_channels(name, config), dtype)
+
+
+def refuse_tiling(module: Any) -> None:  # noqa: ANN401 - a diffusers model
+    """Check that an autoencoder treats an image as a whole, whatever its size.
+
+    Args:
+        module: Of a class in `AUTOENCODERS`.
+
+    Raises:
+        TargetError: Tiling is on that is not part of the released model.
+    """
+    name = type(module).__name__
+    on = [switch for switch in TILING if getattr(module, switch, False)]
+    on = [switch for switch in on if switch not in TILED_AS_RELEASED.get(name, ())]
+    if on:
+        raise TargetError(
+            f"expected {name} without tiling, got {' and '.join(on)} = True: tiles overlap and are blended, so that "
+            "another function than the decoder would be inverted and differentiated; set to False, and lower the "
+            "batch size if memory is short"
+        )
 
 
 def _input_channels(name: str, config: Any) -> int:  # noqa: ANN401 - a diffusers configuration
@@ -173,3 +223,8 @@ def _input_channels(name: str, config: Any) -> int:  # noqa: ANN401 - a diffuser
     if name == "AutoencoderKLWan" and config.get("patch_size"):
         return channels // int(config["patch_size"]) ** 2  # counted after its patches have become channels
     return channels
+
+
+def _latent_channels(name: str, config: Any) -> int:  # noqa: ANN401 - a diffusers configuration
+    names = {"AutoencoderOobleck": "decoder_input_channels", "AutoencoderKLWan": "z_dim"}
+    return int(config.get("vq_embed_dim") or config[names.get(name, "latent_channels")])

@@ -45,7 +45,7 @@ def resolve_dtype(name: str) -> torch.dtype:
         name: The option's value.
 
     Returns:
-        The dtype of the denoiser (and of an autoencoder that does not ask for float32).
+        The dtype of the denoiser, and of an autoencoder that is asked to follow it.
 
     Raises:
         ConfigError: The name is not known.

@@ -43,8 +43,8 @@ def load_target(source: str | Path, *, device: str = "auto", dtype: str = "auto"
     Args:
         source: A folder, or a hub id such as ``org/name``.
         device: ``auto``, ``cuda`` or ``cpu``.
-        dtype: ``auto``, ``float32``, ``bfloat16`` or ``float16``.
-        upcast: Run the autoencoder in float32 all the same where its configuration asks for it (``force_upcast``).
+        dtype: ``auto`` (float32), ``float32``, ``bfloat16`` or ``float16``, of the denoiser.
+        upcast: Run the autoencoder in float32 all the same; otherwise in ``dtype``, too.
 
     Returns:
         The target, in eval mode, frozen.

@@ -28,8 +28,8 @@ def load_autoencoder(
     Args:
         source: A folder, or a hub id such as ``org/name``.
         device: ``auto``, ``cuda`` or ``cpu``.
-        dtype: ``auto`` (float32), ``float32``, ``bfloat16`` or ``float16``.
-        upcast: Run in float32 all the same where its configuration asks for it (``force_upcast``).
+        dtype: ``auto`` (float32), ``float32``, ``bfloat16`` or ``float16``; needs ``upcast=False``.
+        upcast: Run in float32 whatever ``dtype`` says, as beside a denoiser of 16 bits.
 
     Returns:
         The autoencoder, in eval mode, frozen; encodes and decodes float32 in the denoiser's scaled units.

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from privaudit.errors import ConfigError, DataError, NonFiniteError
-from privaudit.evaluation import auroc, by_quartile
+from privaudit.evaluation import auroc, by_quartile, quartiles
 
 N = 200
 MEMBER = np.arange(2 * N) < N
@@ -39,3 +39,10 @@ def test_bad_input() -> None:
         by_quartile(np.where(scores == 3, np.inf, scores), scores, MEMBER)
     with pytest.raises(ConfigError, match="at least 39"):
         by_quartile(scores, scores, MEMBER, replicates=3)
+
+
+def test_quartiles_put_minus_infinity_lowest_and_equal_values_together():
+    values = np.array([3.0, -np.inf, 1.0, 2.0, -np.inf, 4.0, 5.0, 6.0])
+    assert quartiles(values).tolist() == [2, 0, 1, 1, 0, 2, 3, 3]
+    assert set(quartiles(np.ones(9))) == {3}
+    assert quartiles(np.arange(8.0)).tolist() == [0, 0, 1, 1, 2, 2, 3, 3]

@@ -7,7 +7,15 @@ from hypothesis import strategies as st
 from models import LATENT, random_normal
 
 from privaudit.errors import ConfigError
-from privaudit.geometry import MASKS, build_masks, influence_mask, influence_weights, random_mask
+from privaudit.geometry import (
+    MASKS,
+    anti_influence_mask,
+    build_masks,
+    influence_mask,
+    influence_weights,
+    pooled_influence,
+    random_mask,
+)
 from privaudit.geometry.mask import kept_count
 
 IDS = ["a", "b", "c"]
@@ -66,3 +74,36 @@ def test_build_masks_has_every_mask_and_none_is_ones():
 def test_refuses_a_drop_that_leaves_nothing(drop):
     with pytest.raises(ConfigError, match="0 <= drop < 1"):
         influence_mask(torch.ones(1, *LATENT), drop)
+
+
+def test_anti_influence_keeps_the_least_influential():
+    influence = torch.tensor([[[[3.0, 1.0, 5.0, 2.0, 4.0]]]])
+    assert anti_influence_mask(influence, 0.4).flatten().tolist() == [1, 1, 0, 1, 0]
+    both = influence_mask(influence, 0.6) + anti_influence_mask(influence, 0.4)
+    assert both.flatten().tolist() == [1] * 5
+
+
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0, 30.0])
+def test_weights_by_a_power_of_the_influence(gamma):
+    influence = 1e-3 + 1e4 * random_normal(3, *LATENT).abs()
+    weights = influence_weights(influence, gamma)
+    torch.testing.assert_close(weights.flatten(1).sum(1), torch.ones(3))
+    wanted = influence.double().pow(gamma)
+    torch.testing.assert_close(
+        weights.double(), wanted / wanted.flatten(1).sum(1).view(-1, 1, 1, 1), rtol=1e-3, atol=1e-7
+    )
+
+
+@pytest.mark.parametrize("gamma", [-1.0, float("inf"), float("nan")])
+def test_refuses_a_power_that_is_none(gamma):
+    with pytest.raises(ConfigError, match="0 <= gamma"):
+        influence_weights(torch.ones(1, *LATENT), gamma)
+
+
+def test_pooled_influence_counts_every_image_alike():
+    influence = random_normal(3, *LATENT).abs()
+    scaled = influence * torch.tensor([1.0, 100.0, 0.01]).view(3, 1, 1, 1)
+    pooled = pooled_influence(influence)
+    assert pooled.shape == (1, *LATENT)
+    torch.testing.assert_close(pooled_influence(scaled), pooled)
+    torch.testing.assert_close(pooled.sum(), torch.tensor(1.0))

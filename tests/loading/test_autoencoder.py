@@ -8,6 +8,8 @@ import diffusers
 import huggingface_hub
 import pytest
 import torch
+from models import CONFIGS, MEAN, SHAPES, STD
+from models import make_autoencoder as make
 from safetensors.torch import load_file, save_file
 
 from privaudit.errors import ConfigError, DataError, TargetError
@@ -17,110 +19,8 @@ from privaudit.loading.autoencoder import AUTOENCODERS, DiffusersAutoencoder, wr
 Make = Callable[..., Path]
 Edit = Callable[..., None]
 WEIGHTS = "diffusion_pytorch_model.safetensors"
-MEAN, STD = [0.1, -0.2, 0.3, 0.0], [0.5, 1.0, 2.0, 4.0]
-STAGES = {
-    "down_block_types": ["DownEncoderBlock2D"] * 2,
-    "up_block_types": ["UpDecoderBlock2D"] * 2,
-    "block_out_channels": [8, 8],
-    "norm_num_groups": 4,
-}
-CONFIGS: dict[str, dict[str, Any]] = {
-    "AutoencoderKL": STAGES | {"latents_mean": MEAN, "latents_std": STD},
-    "VQModel": STAGES | {"num_vq_embeddings": 16},
-    "AutoencoderTiny": {
-        "encoder_block_out_channels": [8, 8],
-        "decoder_block_out_channels": [8, 8],
-        "num_encoder_blocks": [1, 1],
-        "num_decoder_blocks": [1, 1],
-    },
-    "AutoencoderDC": {
-        "latent_channels": 4,
-        "encoder_block_out_channels": [8, 8],
-        "decoder_block_out_channels": [8, 8],
-        "encoder_layers_per_block": [1, 1],
-        "decoder_layers_per_block": [1, 1],
-        "encoder_qkv_multiscales": [[], []],
-        "decoder_qkv_multiscales": [[], []],
-        "scaling_factor": 0.4,
-    },
-    "AutoencoderKLTemporalDecoder": {
-        "down_block_types": ["DownEncoderBlock2D"] * 2,
-        "block_out_channels": [32, 32],
-        "layers_per_block": 1,
-        "force_upcast": False,
-    },
-    "AutoencoderKLCogVideoX": {
-        "down_block_types": ["CogVideoXDownBlock3D"] * 2,
-        "up_block_types": ["CogVideoXUpBlock3D"] * 2,
-        "block_out_channels": [8, 8],
-        "latent_channels": 4,
-        "layers_per_block": 1,
-        "norm_num_groups": 4,
-        "temporal_compression_ratio": 2,
-    },
-    "AutoencoderKLHunyuanVideo": {
-        "down_block_types": ["HunyuanVideoDownBlock3D"] * 2,
-        "up_block_types": ["HunyuanVideoUpBlock3D"] * 2,
-        "block_out_channels": [8, 8],
-        "latent_channels": 4,
-        "layers_per_block": 1,
-        "norm_num_groups": 4,
-        "spatial_compression_ratio": 2,
-        "temporal_compression_ratio": 4,
-    },
-    "AutoencoderKLLTXVideo": {
-        "latent_channels": 4,
-        "block_out_channels": [8, 8],
-        "down_block_types": ["LTXVideoDownBlock3D"] * 2,
-        "decoder_block_out_channels": [8, 8],
-        "layers_per_block": [1, 1, 1],
-        "decoder_layers_per_block": [1, 1, 1],
-        "spatio_temporal_scaling": [True, False],
-        "decoder_spatio_temporal_scaling": [True, False],
-        "decoder_inject_noise": [False, False, False],
-        "downsample_type": ["conv", "conv"],
-        "upsample_residual": [False, False],
-        "upsample_factor": [1, 1],
-        "patch_size": 2,
-        "scaling_factor": 0.7,
-    },
-    "AutoencoderKLWan": {
-        "base_dim": 4,
-        "z_dim": 4,
-        "dim_mult": [1, 1],
-        "num_res_blocks": 1,
-        "temperal_downsample": [True],
-        "latents_mean": MEAN,
-        "latents_std": STD,
-    },
-    "AutoencoderOobleck": {
-        "encoder_hidden_size": 8,
-        "downsampling_ratios": [2, 4],
-        "channel_multiples": [1, 2],
-        "decoder_channels": 8,
-        "decoder_input_channels": 4,
-    },
-}
-SHAPES = {  # of one item, and of its latent
-    "AutoencoderKL": ((3, 16, 16), (4, 8, 8)),
-    "VQModel": ((3, 16, 16), (3, 8, 8)),
-    "AutoencoderTiny": ((3, 16, 16), (4, 8, 8)),
-    "AutoencoderDC": ((3, 16, 16), (4, 8, 8)),
-    "AutoencoderKLTemporalDecoder": ((3, 3, 16, 16), (3, 4, 8, 8)),
-    "AutoencoderKLCogVideoX": ((3, 9, 16, 16), (4, 5, 8, 8)),
-    "AutoencoderKLHunyuanVideo": ((3, 5, 16, 16), (4, 3, 8, 8)),
-    "AutoencoderKLLTXVideo": ((3, 5, 16, 16), (4, 3, 4, 4)),
-    "AutoencoderKLWan": ((3, 5, 16, 16), (4, 3, 8, 8)),
-    "AutoencoderOobleck": ((2, 64), (4, 8)),
-}
 CHANNELS = {"AutoencoderKLTemporalDecoder": 2}
 """The axis of the channels, where it is not the first after the items."""
-
-
-def make(kind: str, **changes: Any) -> Any:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        return getattr(diffusers, kind)(**(CONFIGS[kind] | changes)).eval()
 
 
 def normal(*shape: int) -> torch.Tensor:
@@ -128,7 +28,7 @@ def normal(*shape: int) -> torch.Tensor:
 
 
 def load(folder: Path | str, dtype: str = "float32") -> DiffusersAutoencoder:
-    return load_autoencoder(folder, device="cpu", dtype=dtype)
+    return load_autoencoder(folder, device="cpu", dtype=dtype, upcast=False)
 
 
 @pytest.fixture(scope="session")
@@ -162,7 +62,10 @@ def test_every_kind_is_tested() -> None:
 def test_shapes_and_types(folders: dict[str, Path], kind: str, dtype: str) -> None:
     data, latent = SHAPES[kind]
     autoencoder = load(folders[kind], dtype)
-    assert autoencoder.dtype in (torch.float32, getattr(torch, dtype))
+    assert autoencoder.dtype == getattr(torch, dtype)
+    assert autoencoder.layout[autoencoder.channel_axis] == "channels"
+    assert autoencoder.channel_axis == CHANNELS.get(kind, 1)
+    assert latent[autoencoder.channel_axis - 1] == autoencoder.latent_channels
     assert autoencoder.dtype == next(autoencoder.module.encoder.parameters()).dtype
     latents = autoencoder.encode(normal(2, *data))
     decoded = autoencoder.decode(latents)
@@ -209,6 +112,15 @@ def test_other_channels_and_axes_are_refused(folders: dict[str, Path], kind: str
             autoencoder.encode(torch.zeros(wrong))
         assert str(tuple(wrong)) in str(e.value)
         assert str(e.value).endswith("convert the data, or pass an autoencoder that was trained on such data")
+    shape = [2, *SHAPES[kind][1]]
+    other = list(shape)
+    other[axis] = 5
+    for wrong in (other, shape[1:], [*shape, 4]):
+        with pytest.raises(
+            DataError, match=rf"expected latents of shape \(n, .*\b{shape[axis]}\b.* for {kind}, got "
+        ) as e:
+            autoencoder.decode(torch.zeros(wrong))
+        assert f"got {tuple(wrong)}; pass what this autoencoder encoded" in str(e.value)
 
 
 # ------------------------------------------------------------------------------- units
@@ -290,10 +202,11 @@ def test_spatial_normalisation_sees_the_codes(tmp_path: Path) -> None:
     torch.testing.assert_close(load(tmp_path).decode(latents), module.decode(latents / 0.18215).sample)
 
 
+@pytest.mark.parametrize("asks", [True, False])
 @pytest.mark.parametrize("upcast", [True, False])
-def test_an_autoencoder_that_asks_for_float32_runs_in_it(kl: Path, edit_json: Edit, upcast: bool) -> None:
-    edit_json(kl / "config.json", force_upcast=upcast)
-    autoencoder = load(kl, "bfloat16")
+def test_only_a_request_makes_it_run_in_16_bits(kl: Path, edit_json: Edit, upcast: bool, asks: bool) -> None:
+    edit_json(kl / "config.json", force_upcast=asks)
+    autoencoder = load_autoencoder(kl, device="cpu", dtype="bfloat16", **({} if upcast else {"upcast": False}))
     wanted = torch.float32 if upcast else torch.bfloat16
     assert autoencoder.dtype == wanted
     assert {parameter.dtype for parameter in autoencoder.module.parameters()} == {wanted}
@@ -380,6 +293,47 @@ def test_decoders_that_take_more_than_the_latent_are_refused(changes: dict[str, 
     module = make("AutoencoderKLLTXVideo", **changes)
     with pytest.raises(TargetError, match="expected a decoder that is a function of the latent, got AutoencoderKLLTX"):
         wrap_autoencoder(module, torch.device("cpu"), torch.float32)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in AUTOENCODERS if hasattr(make(kind), "use_tiling")])
+def test_tiling_is_refused_before_and_after(kind: str) -> None:
+    module = make(kind)
+    module.enable_tiling()
+    message = f"expected {kind} without tiling, got use_tiling = True: tiles overlap and are blended, so that another"
+    with pytest.raises(TargetError, match=message):
+        wrap_autoencoder(module, torch.device("cpu"), torch.float32)
+    module.use_tiling = False
+    autoencoder = wrap_autoencoder(module, torch.device("cpu"), torch.float32)
+    data, latent = SHAPES[kind]
+    autoencoder.module.enable_tiling()
+    for compute, values in ((autoencoder.encode, normal(1, *data)), (autoencoder.decode, normal(1, *latent))):
+        with pytest.raises(TargetError, match=message):
+            compute(values)
+    autoencoder.module.use_tiling = False
+    assert autoencoder.decode(normal(1, *latent)).shape == (1, *data)
+
+
+def test_runs_of_frames_are_refused_where_they_are_a_choice() -> None:
+    module = make("AutoencoderKLLTXVideo")
+    module.use_framewise_encoding = module.use_framewise_decoding = True
+    message = "got use_framewise_encoding and use_framewise_decoding = True: tiles overlap"
+    with pytest.raises(TargetError, match=message):
+        wrap_autoencoder(module, torch.device("cpu"), torch.float32)
+    released = make("AutoencoderKLHunyuanVideo")  # of which no copy was ever used without
+    assert released.use_framewise_decoding
+    wrap_autoencoder(released, torch.device("cpu"), torch.float32)
+    assert released.use_framewise_decoding
+
+
+@torch.no_grad()
+def test_slicing_is_switched_off_and_changes_nothing() -> None:
+    module, latents = make("AutoencoderKL"), normal(3, 4, 8, 8)
+    module.enable_slicing()
+    sliced = module.decode(latents).sample
+    autoencoder = wrap_autoencoder(module, torch.device("cpu"), torch.float32)
+    assert not module.use_slicing
+    torch.testing.assert_close(module.decode(latents).sample, sliced, rtol=1e-4, atol=1e-5)
+    assert autoencoder.decode(latents).shape == sliced.shape
 
 
 def test_weights_must_be_complete_and_safe(kl: Path) -> None:

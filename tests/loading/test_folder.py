@@ -13,7 +13,6 @@ from safetensors.torch import load_file, save_file
 
 from privaudit.errors import ConfigError, TargetError
 from privaudit.loading import hash_folder, load_target
-from privaudit.loading.autoencoder import wrap_autoencoder
 from privaudit.loading.folder import resolve_device, resolve_dtype
 from privaudit.target import Target
 
@@ -90,15 +89,6 @@ def test_derivatives_pass_through_the_decoder(target: Target) -> None:
     latents = normal(1, 4, 8, 8).requires_grad_()
     target.decode(latents).square().sum().backward()
     assert float(latents.grad.abs().sum()) > 0
-
-
-def test_tiling_and_slicing_are_off(target: Target, ldm: Path) -> None:
-    module = AutoencoderKL.from_pretrained(ldm, subfolder="vqvae")
-    module.enable_tiling()
-    module.enable_slicing()
-    wrap_autoencoder(module, torch.device("cpu"), torch.float32)
-    for found in (module, modules(target)["autoencoder"]):
-        assert (found.use_tiling, found.use_slicing) == (False, False)
 
 
 @pytest.mark.parametrize("name", ["ddpm", "ddim", "pndm", "euler"])
@@ -297,8 +287,10 @@ def test_float16_files_load_as_float32(make_ldm: Make) -> None:
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 @pytest.mark.parametrize("upcast", [True, False])
 def test_sixteen_bits(make_ldm: Make, dtype: str, upcast: bool) -> None:
-    folder = make_ldm(autoencoder={"force_upcast": upcast})
-    target, reference = load(folder, dtype), load(folder)
+    folder = make_ldm(autoencoder={"force_upcast": False})
+    target = load_target(folder, device="cpu", dtype=dtype, **({} if upcast else {"upcast": False}))
+    reference = load(folder)
+    assert (target.dtype, target.channel_axis) == (torch.float32 if upcast else getattr(torch, dtype), 1)
     kinds = {name: {p.dtype for p in module.parameters()} for name, module in modules(target).items()}
     short = {getattr(torch, dtype)}
     assert kinds == {"autoencoder": {torch.float32} if upcast else short, "denoiser": short}

@@ -33,6 +33,7 @@ class Coloured(Estimator):
     name: ClassVar[str] = "coloured"
     reference: ClassVar[str] = "Tang and Saad 2012; Stathopoulos, Laeuchli, Orginos 2013, arXiv:1302.4018"
     summary: ClassVar[str] = "J^T J w for signs w on lattices of latent positions: for large latents, nearly exact"
+    memory: ClassVar[float] = 8.0
     spacing: int = 4
 
     def problems(self) -> list[str]:

@@ -33,6 +33,7 @@ class Deflated(Estimator):
     name: ClassVar[str] = "deflated"
     reference: ClassVar[str] = "in the manner of Hutch++, Meyer, Musco, Musco, Woodruff 2021, arXiv:2010.09649"
     summary: ClassVar[str] = "a low-rank part of J exactly, random probes for the rest: unbiased"
+    memory: ClassVar[float] = 4.0
     rank: int = 8
     probes: int = 8
 

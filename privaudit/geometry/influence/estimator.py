@@ -48,11 +48,13 @@ class Estimator(ABC):
         name: On the command line.
         reference: Where it was published.
         summary: What it does, in one line.
+        memory: What an image takes at most, in what one decoder pass keeps for its derivative.
     """
 
     name: ClassVar[str]
     reference: ClassVar[str]
     summary: ClassVar[str]
+    memory: ClassVar[float] = 2.0
 
     def __post_init__(self) -> None:
         """Check the parameters.

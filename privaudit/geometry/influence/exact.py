@@ -24,6 +24,7 @@ class Exact(Estimator):
     name: ClassVar[str] = "exact"
     reference: ClassVar[str] = "Rao, Qu, Moyer, CVPR 2026, arXiv:2511.20592"
     summary: ClassVar[str] = "every column of J: one product a latent dimension (or image value, if fewer)"
+    memory: ClassVar[float] = 12.0
     chunk: int = 256
 
     def problems(self) -> list[str]:

@@ -1,0 +1,199 @@
+"""How fast the influence is, as ratios within this run, and whether the attack notices. For docs/geometry.md.
+
+    python benchmarks/geometry.py [--device cuda] [--images 256] [--no-quality] [--large] [--out FILE]
+
+The baseline is the published procedure, written plainly: one image at a time, one decode, then a loop of 16
+reverse-mode products. Against it: privaudit's default estimator; Hutchinson's with the same 16 probes, in batches; and
+bare decoder passes in batches against single ones, which bounds the latter. Then two audits of the demo, with 16
+probes and with the default, whose masked scores must be as good. Repeats are interleaved and medians compared.
+--large (GPU) does the same with a decoder of Stable Diffusion's size, random weights, 512x512.
+"""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import resource
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from privaudit import AuditOptions, run_audit
+from privaudit.data import load_images, read_set
+from privaudit.geometry import estimate_influence
+from privaudit.geometry.influence import DEFAULT
+from privaudit.geometry.jacobian import Decode
+from privaudit.lab.demo_target import TARGET, unpack_demo_images
+from privaudit.loading import load_target
+from privaudit.loading.autoencoder import wrap_autoencoder
+from privaudit.memory import SHARE, free_bytes, items_within, pass_bytes
+
+PROBES = 16
+REPEATS = 3
+
+
+def published(decode: Decode, latents: Tensor, probes: int = PROBES) -> Tensor:
+    """One image at a time, one decode, a loop of reverse-mode products."""
+    found = []
+    for latent in latents:
+        leaf = latent.unsqueeze(0).clone().requires_grad_(True)
+        image = decode(leaf)
+        total = torch.zeros_like(leaf)
+        for _ in range(probes):
+            (product,) = torch.autograd.grad(image, leaf, torch.randn_like(image), retain_graph=True)
+            total += product.square()
+        found.append(total / probes)
+    return torch.cat(found)
+
+
+def batched(decode: Decode, latents: Tensor, ids: Sequence[str], batch: int, spec: str) -> Tensor:
+    """By an estimator of privaudit, as `scan` runs it."""
+    parts = [
+        estimate_influence(decode, latents[i : i + batch], ids[i : i + batch], spec, check=i == 0).values
+        for i in range(0, len(latents), batch)
+    ]
+    return torch.cat(parts)
+
+
+def bare(decode: Decode, latents: Tensor, batch: int) -> None:
+    """Decoder passes alone."""
+    with torch.no_grad():
+        for part in latents.split(batch):
+            decode(part)
+
+
+def seconds(work: Callable[[], object], device: torch.device) -> float:
+    """Wall-clock time of one call."""
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    started = time.perf_counter()
+    work()
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter() - started
+
+
+def medians(works: dict[str, Callable[[], object]], device: torch.device) -> dict[str, float]:
+    """Median time of each, repeats interleaved, after one call to warm up."""
+    for work in works.values():
+        work()
+    times: dict[str, list[float]] = {name: [] for name in works}
+    for _ in range(REPEATS):
+        for name, work in works.items():
+            times[name].append(seconds(work, device))
+    return {name: statistics.median(found) for name, found in times.items()}
+
+
+def speed(decode: Decode, latents: Tensor, batch: int, name: str) -> list[str]:
+    """Ratios of the published procedure's time to ours."""
+    ids, device = [str(i) for i in range(len(latents))], latents.device
+    times = medians(
+        {
+            "published": lambda: published(decode, latents),
+            "default": lambda: batched(decode, latents, ids, batch, DEFAULT),
+            "equal": lambda: batched(decode, latents, ids, batch, f"hutchinson:probes={PROBES}"),
+            "bare single": lambda: bare(decode, latents, 1),
+            "bare batch": lambda: bare(decode, latents, batch),
+        },
+        device,
+    )
+    allowed = times["bare single"] / times["bare batch"]
+    passes = (PROBES + 1) * times["bare batch"] / times["equal"]
+    rows = [
+        (f"`{DEFAULT}`", times["published"] / times["default"]),
+        (f"`hutchinson:probes={PROBES}`", times["published"] / times["equal"]),
+        ("bare decoder passes, batch against single", allowed),
+        (f"throughput of `hutchinson:probes={PROBES}` as a share of bare passes ({PROBES + 1} an image)", passes),
+    ]
+    lines = [f"{name}: {len(latents)} images, batches of {batch}", "", "| against the published procedure | ratio |"]
+    return [*lines, "|---|---|", *(f"| {label} | {ratio:.2f} |" for label, ratio in rows), ""]
+
+
+def quality() -> list[str]:
+    """The demo's masked scores with 16 plain probes and with the default estimator."""
+    lines = ["| influence | mask | AUROC | TPR@1%FPR |", "|---|---|---|---|"]
+    with tempfile.TemporaryDirectory() as temporary:
+        images = unpack_demo_images(Path(temporary) / "images")
+        for spec in (f"hutchinson:probes={PROBES}", DEFAULT):
+            result = run_audit(
+                AuditOptions(
+                    target=str(TARGET),
+                    members=images.members,
+                    nonmembers=images.nonmembers,
+                    out=Path(temporary) / "run",
+                    attacks=("sima",),
+                    influence=spec,
+                )
+            )
+            for mask in ("none", "influence", "weighted"):
+                found = result.attacks[0].masks[mask]
+                rate = found.tpr_at_fpr["0.01"]
+                lines.append(
+                    f"| `{spec}` | {mask} | {found.auroc.value:.3f} [{found.auroc.lo:.3f}, {found.auroc.hi:.3f}] "
+                    f"| {rate.value:.3f} [{rate.lo:.3f}, {rate.hi:.3f}] |"
+                )
+    return [*lines, ""]
+
+
+def large_decoder(device: torch.device) -> tuple[Decode, Tensor]:
+    """A decoder of Stable Diffusion's size with random weights, and latents of 512x512 images."""
+    from diffusers import AutoencoderKL
+
+    module = AutoencoderKL(
+        down_block_types=["DownEncoderBlock2D"] * 4,
+        up_block_types=["UpDecoderBlock2D"] * 4,
+        block_out_channels=[128, 256, 512, 512],
+        layers_per_block=2,
+        latent_channels=4,
+        sample_size=512,
+    )
+    autoencoder = wrap_autoencoder(module, device, torch.float32)
+    return autoencoder.decode, torch.randn(32, 4, 64, 64, device=device)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--images", type=int, default=256)
+    parser.add_argument("--no-quality", action="store_true")
+    parser.add_argument("--large", action="store_true")
+    parser.add_argument("--out", type=Path)
+    options = parser.parse_args()
+    target = load_target(str(TARGET), device=options.device)
+    device = target.device
+    with tempfile.TemporaryDirectory() as temporary:
+        found = read_set(unpack_demo_images(Path(temporary)).nonmembers, target.info.image_size).samples
+        images = torch.from_numpy(load_images(found[: options.images], target.info.image_size))
+    with torch.no_grad():
+        latents = target.encode(images)
+    where = torch.cuda.get_device_name() if device.type == "cuda" else platform.machine()
+    lines = [
+        f"torch {torch.__version__}, Python {platform.python_version()}, {where}, {torch.get_num_threads()} threads",
+        "",
+        *speed(target.decode, latents, 64, "demo target"),
+    ]
+    if options.large:
+        decode, points = large_decoder(device)
+        fits = items_within(int(SHARE * free_bytes(device)), 2 * pass_bytes(decode, points[:1]), 16)
+        lines += speed(decode, points, fits, "decoder of Stable Diffusion's size, 512x512")
+    if not options.no_quality:
+        lines += quality()
+    if device.type == "cpu":
+        lines.append(
+            f"peak memory of this process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GiB"
+        )
+    else:
+        lines.append(f"peak memory on the GPU: {torch.cuda.max_memory_allocated() / 2**30:.2f} GiB")
+    print("\n".join(lines))
+    if options.out:
+        options.out.write_text("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    main()

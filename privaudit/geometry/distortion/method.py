@@ -1,0 +1,145 @@
+"""What a method of measuring the local distortion is, and the list of them."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import ClassVar, TypeVar
+
+import torch
+from torch import Tensor
+
+from privaudit.errors import ConfigError
+from privaudit.geometry.jacobian import Jacobian
+from privaudit.spec import build
+
+
+@dataclass(frozen=True)
+class Distortion:
+    """log sqrt(det G(z)) = sum_i log sigma_i(J_D(z)) of each image   (Rao, Qu, Moyer 2026, arXiv:2511.20592).
+
+    Attributes:
+        values: ``(n,)``, float64; -inf where J_D has not full column rank.
+        standard_error: Of the values, by the method's own account, ``(n,)``, float64; 0 where nothing is random.
+        products: Products with J or J^T that each image took, ``(n,)``, int64.
+        left_out: What the values leave out or add, as a phrase: "nothing", "all but the 20 largest of 256 ...".
+    """
+
+    values: Tensor
+    standard_error: Tensor
+    products: Tensor
+    left_out: str
+
+    @staticmethod
+    def join(parts: Sequence[Distortion]) -> Distortion:
+        """Join those of several batches.
+
+        Args:
+            parts: One or more.
+
+        Returns:
+            All images, in order.
+
+        Raises:
+            ConfigError: They leave out different things, so their values cannot be compared.
+        """
+        kinds = sorted({part.left_out for part in parts})
+        if len(kinds) != 1:
+            raise ConfigError([
+                f"expected distortions that leave out the same, got {' / '.join(kinds) or 'none'}; "
+                "measure all images by one method, on latents of one shape"
+            ])
+        return Distortion(
+            torch.cat([part.values for part in parts]),
+            torch.cat([part.standard_error for part in parts]),
+            torch.cat([part.products for part in parts]),
+            kinds[0],
+        )
+
+    def to(self, device: torch.device | str) -> Distortion:
+        """Move to a device."""
+        return Distortion(
+            self.values.to(device), self.standard_error.to(device), self.products.to(device), self.left_out
+        )
+
+
+@dataclass(frozen=True)
+class Method(ABC):
+    """Base of all methods: frozen dataclasses of parameters, without state.
+
+    Attributes:
+        name: On the command line.
+        reference: Where it was published.
+        summary: What it does, in one line.
+    """
+
+    name: ClassVar[str]
+    reference: ClassVar[str]
+    summary: ClassVar[str]
+
+    def __post_init__(self) -> None:
+        """Check the parameters.
+
+        Raises:
+            ConfigError: One or more are wrong; all are named.
+        """
+        problems = [
+            f"expected a finite number for {part.name} of {self.name}, got {value}"
+            for part in fields(self)
+            if isinstance(value := getattr(self, part.name), float) and not math.isfinite(value)
+        ]
+        problems.extend(self.problems())
+        if problems:
+            raise ConfigError(problems)
+
+    def problems(self) -> list[str]:
+        """Say what is wrong with the method's own parameters."""
+        return []
+
+    def at_least(self, least: int, *names: str) -> list[str]:
+        """Say which of the named parameters are below a bound."""
+        return [
+            f"expected {name} >= {least} for {self.name}, got {getattr(self, name)}"
+            for name in names
+            if getattr(self, name) < least
+        ]
+
+    @abstractmethod
+    def compute(self, jacobian: Jacobian, sample_ids: Sequence[str], seed: int) -> Distortion:
+        """Compute or estimate the distortion.
+
+        Args:
+            jacobian: At the latents of a batch.
+            sample_ids: One id an image; random vectors belong to the id.
+            seed: Of the audit.
+
+        Returns:
+            Values that are NaN or +inf where derivatives are not finite (see `measure_distortion`).
+        """
+
+
+Kind = TypeVar("Kind", bound=type[Method])
+METHODS: dict[str, type[Method]] = {}
+
+
+def register(kind: Kind) -> Kind:
+    """Add a method to `METHODS` under its ``name``; its file is imported by `privaudit.geometry.distortion`."""
+    METHODS[kind.name] = kind
+    return kind
+
+
+def make_method(spec: str) -> Method:
+    """Make the method that a specification names.
+
+    Args:
+        spec: A name, with parameters if wanted, such as ``truncated:k=20`` or ``lanczos:probes=16:steps=8``.
+
+    Returns:
+        The method.
+
+    Raises:
+        ConfigError: Names everything that is wrong, and what would be right.
+    """
+    return build(spec, METHODS, "a distortion method")
