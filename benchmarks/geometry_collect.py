@@ -2,10 +2,10 @@
 
     privaudit lab photographs --out photographs
     privaudit lab train --images photographs --out target --denoiser-steps 8000 --snapshot 2000 --snapshot 3000 ...
-    python benchmarks/geometry_collect.py target --out collected [--exact] [--estimator SPEC ...] [--snapshot DIR ...]
+    python benchmarks/geometry_collect.py target --out collected [--exact COUNT] [--estimator SPEC ...] [--snapshot ...]
 
 `collected` gets latents.npz (encoder's and inverted latents, members first), one influence-SPEC.npy for each
-estimator, exact.npz (influence and log sqrt(det G) from the dense Jacobian; with --exact, slow) and one
+estimator, exact.npz (influence and log sqrt(det G) from the dense Jacobian of COUNT images, slow) and one
 errors-STEP.npz for each snapshot: SimA's eps_hat(z_0, t) at every level. Influence is taken at the inverted latents,
 errors at the encoder's, as `privaudit scan` does. What exists is not computed again.
 """
@@ -63,10 +63,12 @@ def collect_influence(target: Target, latents: Tensor, ids: Sequence[str], spec:
     np.save(path, torch.cat(parts).numpy())
 
 
-def collect_exact(target: Target, latents: Tensor, path: Path) -> None:
-    """Influence and log sqrt(det G) from the dense Jacobian."""
-    if path.exists():
+def collect_exact(target: Target, latents: Tensor, count: int, path: Path) -> None:
+    """Influence and log sqrt(det G) from the dense Jacobian, of images that are spread evenly."""
+    if path.exists() or not count:
         return
+    index = np.unique(np.linspace(0, len(latents) - 1, count).round().astype(int))
+    latents = latents[index]
     influence, distortion = [], []
     for start in range(0, len(latents), BATCH):
         part = latents[start : start + BATCH]
@@ -74,7 +76,7 @@ def collect_exact(target: Target, latents: Tensor, path: Path) -> None:
         influence.append(jacobian.square().sum(dim=1).view(part.shape))
         distortion.append(torch.linalg.svdvals(jacobian.double()).log().sum(dim=1))
         print(f"exact: {start + len(part)} of {len(latents)}", flush=True)
-    np.savez(path, influence=torch.cat(influence).numpy(), distortion=torch.cat(distortion).numpy())
+    np.savez(path, index=index, influence=torch.cat(influence).numpy(), distortion=torch.cat(distortion).numpy())
 
 
 def collect_errors(target: Target, latents: Tensor, path: Path) -> None:
@@ -94,10 +96,12 @@ def main() -> None:
     parser.add_argument("target", type=Path, help="lab target, with members.csv and heldout.csv")
     parser.add_argument("--snapshot", type=Path, nargs="*", help="diffusers folders named by their step")
     parser.add_argument("--estimator", nargs="*", default=["separable:probes=2", "hutchinson:probes=16"])
-    parser.add_argument("--exact", action="store_true")
+    parser.add_argument("--exact", type=int, default=0, help="images whose dense Jacobian is taken")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
+    recipe = json.loads((options.target / "lab.json").read_text())["recipe"]
+    (options.out / "recipe.json").write_text(json.dumps(recipe, indent=2) + "\n")
     target = load_target(str(options.target))
     sets = [read_set(options.target / f"{name}.csv", target.info.image_size) for name in ("members", "heldout")]
     data = separate(*sets)
@@ -112,10 +116,7 @@ def main() -> None:
     for spec in options.estimator:
         collect_influence(target, inverted, ids, spec, options.out / file_name(spec))
         print(spec, flush=True)
-    if options.exact:
-        collect_exact(target, inverted, options.out / "exact.npz")
-    recipe = json.loads((options.target / "lab.json").read_text())["recipe"]
-    (options.out / "recipe.json").write_text(json.dumps(recipe, indent=2) + "\n")
+    collect_exact(target, inverted, options.exact, options.out / "exact.npz")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import matplotlib
@@ -240,22 +240,32 @@ def decile_table(found: Collected, steps: list[int]) -> tuple[list[str], dict[in
 def probe_table(found: Collected, step: int) -> list[str]:
     """(c)."""
     levels, errors = found.errors(step)
-    none = score(errors, np.ones(errors.shape[1:]), ORDER)
-    exact = found.folder / "exact.npz"
     names = {
         path.stem.removeprefix("influence-"): np.load(path) for path in sorted(found.folder.glob("influence-*.npy"))
     }
-    if exact.exists():
-        names["exact"] = np.load(exact)["influence"]
-    scores = {"none": none}
+    exact, reference = found.folder / "exact.npz", "hutchinson-probes16"
+    if exact.exists():  # of some of the images, on which all are compared
+        stored, reference = np.load(exact), "exact"
+        rows = stored["index"]
+        names = {name: values[rows] for name, values in names.items()} | {"exact": stored["influence"]}
+        found = replace(
+            found,
+            ids=[found.ids[row] for row in rows],
+            is_member=found.is_member[rows],
+            folds=found.folds[rows],
+            influence=found.influence[torch.from_numpy(rows)],
+        )
+        errors = errors[:, rows]
+    scores = {"none": score(errors, np.ones(errors.shape[1:]), ORDER)}
     for name, values in names.items():
         influence = torch.from_numpy(values)
         for label, mask in (("influence", influence_mask(influence, 0.4)), ("weighted", influence_weights(influence))):
             scores[f"{name} {label}"] = score(errors, mask.flatten(1).double().numpy(), ORDER)
     evaluation = judge(found, chosen(found, levels, scores))
-    reference = "exact" if exact.exists() else "hutchinson-probes16"
     kept = influence_mask(torch.from_numpy(names[reference]), 0.4)
     lines = [
+        f"{len(found.ids)} images; no mask: {show(evaluation, 'none')}",
+        "",
         f"| influence | kept set agrees with {reference} | mask: AUROC / TPR@1%FPR | against {reference} | "
         f"weights: AUROC / TPR@1%FPR | against {reference} |",
         "|---|---|---|---|---|---|",

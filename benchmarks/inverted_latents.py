@@ -31,7 +31,7 @@ from privaudit.attacks.sima import Sima
 from privaudit.data import load_images, read_set
 from privaudit.ddim import ddim_sample
 from privaudit.evaluation import assign_folds, compare, cross_fit, evaluate
-from privaudit.geometry import stochastic_influence
+from privaudit.geometry import estimate_influence
 from privaudit.inversion import Inversion, invert, nmse_db
 from privaudit.lab.demo_target import TARGET, unpack_demo_images
 from privaudit.loading import load_target
@@ -158,7 +158,8 @@ def geometry(target: Target, group: Group, count: int = 32) -> list[str]:
     ids = group.ids[:count]
 
     def influence(latents: Tensor) -> Tensor:
-        return stochastic_influence(target.decode, latents[:count].to(target.device), ids, probes=64).flatten(1).cpu()
+        found = estimate_influence(target.decode, latents[:count].to(target.device), ids, "hutchinson:probes=64")
+        return found.values.flatten(1).cpu()
 
     wanted = influence(group.truth)
     lines = []

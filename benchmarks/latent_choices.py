@@ -1,10 +1,9 @@
-"""The four choices of latents, and counts of probes, on the demo target: tables for docs/lab.md.
+"""The four choices of latents on the demo target: a table for docs/lab.md.
 
     python benchmarks/latent_choices.py [--out FILE]
 
 Geometry at the encoder's or the inverted latent x attack at the encoder's or the inverted latent, SimA with
-its level cross-fitted; then the influence from 1, 4 and 16 probes per image. All runs share one folder, so
-each stage runs once.
+its level cross-fitted. All runs share one folder, so each stage runs once.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ def row(label: str, report: AttackReport) -> str:
 
 
 def main() -> None:
-    """Run the scans and print two tables."""
+    """Run the scans and print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path)
     parser.add_argument("--run", type=Path, default=Path("privaudit-runs/latent-choices"))
@@ -47,9 +46,6 @@ def main() -> None:
         for geometry in ("encoder", "inversion"):
             result = run_audit(replace(base, attack_latents=attack, geometry_latents=geometry))
             lines.append(row(f"{geometry}, {attack}", result.attacks[0]))
-    lines += ["", header.format("probes (smoothed)")]
-    for probes in (1, 4, 16):
-        lines.append(row(str(probes), run_audit(replace(base, probes=probes)).attacks[0]))
     print("\n".join(lines))
     if options.out:
         options.out.write_text("\n".join(lines) + "\n")

@@ -2,13 +2,61 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
-from dataclasses import fields
-from typing import Any, TypeVar
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, TypeVar
 
 from privaudit.errors import ConfigError
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Named:
+    """Base of what a specification can name: frozen dataclasses of parameters, without state.
+
+    Attributes:
+        name: On the command line.
+        reference: Where it was published.
+        summary: What it does, in one line.
+    """
+
+    name: ClassVar[str]
+    reference: ClassVar[str]
+    summary: ClassVar[str]
+
+    def __post_init__(self) -> None:
+        """Check the parameters.
+
+        Raises:
+            ConfigError: One or more are wrong; all are named.
+        """
+        problems = [
+            f"expected a finite number for {part.name} of {self.name}, got {value}"
+            for part in fields(self)
+            if isinstance(value := getattr(self, part.name), float) and not math.isfinite(value)
+        ]
+        problems.extend(self.common_problems())
+        problems.extend(self.problems())
+        if problems:
+            raise ConfigError(problems)
+
+    def common_problems(self) -> list[str]:
+        """Say what is wrong with the parameters that all of a registry share."""
+        return []
+
+    def problems(self) -> list[str]:
+        """Say what is wrong with the other parameters."""
+        return []
+
+    def at_least(self, least: int, *names: str) -> list[str]:
+        """Say which of the named parameters are below a bound."""
+        return [
+            f"expected {name} >= {least} for {self.name}, got {getattr(self, name)}"
+            for name in names
+            if getattr(self, name) < least
+        ]
 
 
 def build(spec: str, registry: Mapping[str, type[T]], what: str, hint: str = "") -> T:

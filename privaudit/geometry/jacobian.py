@@ -28,6 +28,9 @@ LANES = {"cpu": 1, "cuda": 64}
 LINEARISE_FROM = 64
 """Passes from which tracing the linear map once is cheaper than forward mode each time."""
 
+TRACE_ERROR = 1e-3
+"""Relative difference of a traced product from an untraced one that is still rounding."""
+
 
 class _ContiguousGroupNorm(TorchFunctionMode):
     """Give group norm contiguous inputs: its forward derivative views them, which fails after attention."""
@@ -74,6 +77,8 @@ class Jacobian:
         self.channel_axis = channel_axis
         self.lanes = LANES.get(latents.device.type, 1) if lanes is None else lanes
         self._forward_mode_fails = False
+        self._passes = 0
+        self._untraceable = False
         self._traced: tuple[int, Decode] | None = None
 
     def __len__(self) -> int:
@@ -115,7 +120,8 @@ class Jacobian:
         if not len(tangents):
             return self._images.new_empty(0, *self._images.shape)
         together = min(len(tangents), self._together)
-        self._trace_if_worth(len(tangents), together)
+        self._passes += -(-len(tangents) // together)
+        self._trace_if_worth(self._passes, together)
         found = []
         for start in range(0, len(tangents), together):
             group = tangents[start : start + together]
@@ -160,7 +166,8 @@ class Jacobian:
             ``(columns, n, *image)`` for consecutive runs of columns.
         """
         step = max(1, chunk // max(1, len(self)))
-        self._trace_if_worth(self.latent_size, min(step, self._together))
+        together = min(step, self._together)
+        self._trace_if_worth(-(-self.latent_size // together), together)
         for basis in _unit_vectors(self.latent_size, step, self.latents):
             yield self.push(basis.view(-1, 1, *self.latents.shape[1:]).expand(-1, *self.latents.shape))
 
@@ -202,12 +209,17 @@ class Jacobian:
     def _images(self) -> Tensor:
         return self._reverse[0]
 
-    def _trace_if_worth(self, products: int, together: int) -> None:
-        """Trace the linear map v -> J v before many products."""
-        enough = products >= LINEARISE_FROM * together
-        if enough and not self._forward_mode_fails and (self._traced is None or self._traced[0] != together):
+    def _trace_if_worth(self, passes: int, together: int) -> None:
+        """Trace the linear map v -> J v for many passes, over the life of the object."""
+        if (
+            passes >= LINEARISE_FROM
+            and not (self._forward_mode_fails or self._untraceable)
+            and (self._traced is None or self._traced[0] != together)
+        ):
             try:
-                self._traced = (together, _linearise(self.decode, self._points(together)))
+                traced = _linearise(self.decode, self._points(together))
+                self._traced = None if traced is None else (together, traced)
+                self._untraceable = traced is None
             except (NotImplementedError, RuntimeError) as error:
                 self._give_up_forward_mode(error)
 
@@ -260,11 +272,15 @@ def push_by_reverse(decode: Decode, latents: Tensor, tangents: Tensor) -> Tensor
     return product.detach()
 
 
-def _linearise(decode: Decode, latents: Tensor) -> Decode:
+def _linearise(decode: Decode, latents: Tensor) -> Decode | None:
+    """Trace v -> J v; None if the trace is another map, as of a decoder that draws from a generator of its own."""
+    probe = latents.sin()
     with warnings.catch_warnings(), torch.no_grad(), forward_mode():
         warnings.filterwarnings("ignore", message="Attempted to insert a get_attr Node", category=UserWarning)
+        wanted = torch.func.jvp(decode, (latents,), (probe,))[1]
         traced: Decode = torch.func.linearize(decode, latents)[1]
-    return traced
+        error = torch.linalg.vector_norm(traced(probe) - wanted)
+    return None if error > TRACE_ERROR * torch.linalg.vector_norm(wanted) else traced
 
 
 def _unit_vectors(size: int, step: int, like: Tensor) -> Iterator[Tensor]:

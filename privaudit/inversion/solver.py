@@ -7,16 +7,14 @@ from z = E(x) (Hong et al. 2024, arXiv:2409.18442). A solver is one step of an i
 
 from __future__ import annotations
 
-import math
 from abc import ABC
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import ClassVar, Literal, Protocol, TypeVar
 
 import torch
 from torch import Tensor
 
-from privaudit.errors import ConfigError
-from privaudit.spec import build
+from privaudit.spec import Named, build
 
 
 class Invertible(Protocol):
@@ -57,7 +55,7 @@ Memory = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
-class Solver(ABC):
+class Solver(Named, ABC):
     """Base of all solvers: frozen dataclasses of hyper-parameters, without state.
 
     Attributes:
@@ -71,37 +69,18 @@ class Solver(ABC):
         tolerance: Relative residual at which an image has converged and stops.
     """
 
-    name: ClassVar[str]
-    reference: ClassVar[str]
-    summary: ClassVar[str]
     judge: ClassVar[Literal["latent", "pixel"]] = "latent"
     by_gradient: ClassVar[bool] = False
     recovers: ClassVar[bool] = False
     evaluations: int
     tolerance: float
 
-    def __post_init__(self) -> None:
-        """Check the parameters.
-
-        Raises:
-            ConfigError: One or more are wrong; all are named.
-        """
-        problems = [
-            f"expected a finite number for {part.name} of {self.name}, got {value}"
-            for part in fields(self)
-            if isinstance(value := getattr(self, part.name), float) and not math.isfinite(value)
-        ]
-        if self.evaluations < 1:
-            problems.append(f"expected evaluations >= 1 for {self.name}, got {self.evaluations}")
+    def common_problems(self) -> list[str]:
+        """Say what is wrong with the parameters of every solver."""
+        problems = self.at_least(1, "evaluations")
         if self.tolerance < 0:
             problems.append(f"expected tolerance >= 0 for {self.name}, got {self.tolerance}")
-        problems.extend(self.problems())
-        if problems:
-            raise ConfigError(problems)
-
-    def problems(self) -> list[str]:
-        """Say what is wrong with the solver's own parameters."""
-        return []
+        return problems
 
     def step(self, iteration: int, at: Evaluation, memory: Memory) -> tuple[Tensor, Memory]:
         """Make the next iterates.

@@ -125,16 +125,36 @@ def test_reverse_mode_where_torch_has_no_forward_mode(vectors):
         torch.testing.assert_close(jacobian.push(tangents), wanted, **EXACT)
 
 
-def test_many_products_are_traced_once(latents, monkeypatch):
-    traces = []
-    original = module._linearise
-    monkeypatch.setattr(module, "_linearise", lambda *args: traces.append(1) or original(*args))
-    jacobian = Jacobian(smooth, latents)
-    jacobian.push(random_normal(63, 3, 2, 4, 4, dtype=torch.float64))
-    assert not traces
-    for _ in range(2):
-        jacobian.push(random_normal(64, 3, 2, 4, 4, dtype=torch.float64))
-    assert traces == [1]
+class TestTracing:
+    @pytest.fixture
+    def traces(self, monkeypatch):
+        found = []
+        original = module._linearise
+        monkeypatch.setattr(module, "_linearise", lambda *args: found.append(1) or original(*args))
+        return found
+
+    def test_happens_once_when_there_have_been_many_products(self, latents, traces):
+        jacobian = Jacobian(smooth, latents)
+        for _ in range(7):
+            jacobian.push(random_normal(9, 3, 2, 4, 4, dtype=torch.float64))
+        assert not traces
+        for _ in range(3):
+            jacobian.push(random_normal(1, 3, 2, 4, 4, dtype=torch.float64))
+        assert traces == [1]
+
+    def test_of_another_map_is_not_used(self, latents, traces):
+        """A decoder with a seeded generator of its own: torch traces it to a map that is not its derivative."""
+
+        def decode(z):
+            mixing = torch.randn(2, 5, generator=torch.Generator().manual_seed(0), dtype=z.dtype)
+            return torch.einsum("ncij,cd->ndij", z.tanh(), mixing)
+
+        tangents = random_normal(LINEARISE_FROM, 3, 2, 4, 4, dtype=torch.float64)
+        jacobian = Jacobian(decode, latents)
+        for _ in range(2):
+            wanted = torch.stack([push_by_reverse(decode, latents, tangent) for tangent in tangents])
+            torch.testing.assert_close(jacobian.push(tangents), wanted, **EXACT)
+        assert traces == [1], "and it is not tried again"
 
 
 class TestForwardMode:

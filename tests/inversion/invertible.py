@@ -147,8 +147,7 @@ def trained(dtype: torch.dtype = torch.float32) -> DiffusersAutoencoder:
     from diffusers import AutoencoderKL
 
     module = AutoencoderKL.from_pretrained(DEMO)
-    module.register_to_config(force_upcast=False)
-    return wrap_autoencoder(module, torch.device("cpu"), dtype)
+    return wrap_autoencoder(module, torch.device("cpu"), dtype, upcast=False)
 
 
 def generated(autoencoder: DiffusersAutoencoder, count: int) -> tuple[Tensor, Tensor]:

@@ -123,9 +123,7 @@ def test_a_real_autoencoder_in_16_bits_gives_float32_latents_that_are_better_tha
 
 @HALF
 def test_an_untrained_autoencoder_in_16_bits_stays_finite(dtype):
-    module = small_autoencoder()
-    module.register_to_config(force_upcast=False)
-    autoencoder = wrap_autoencoder(module, torch.device("cpu"), dtype)
+    autoencoder = wrap_autoencoder(small_autoencoder(), torch.device("cpu"), dtype, upcast=False)
     assert autoencoder.dtype == dtype
     images = random_normal(2, 3, 16, 16).tanh()
     for name in ("anderson", "krasnoselskii-mann", "adam:evaluations=5:epsilon=0.0001"):

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from typing import ClassVar, TypeVar
+from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 from privaudit.errors import ConfigError
 from privaudit.geometry.jacobian import Jacobian
-from privaudit.spec import build
+from privaudit.spec import Named, build
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ class Distortion:
 
 
 @dataclass(frozen=True)
-class Method(ABC):
+class Method(Named, ABC):
     """Base of all methods: frozen dataclasses of parameters, without state.
 
     Attributes:
@@ -74,37 +73,6 @@ class Method(ABC):
         reference: Where it was published.
         summary: What it does, in one line.
     """
-
-    name: ClassVar[str]
-    reference: ClassVar[str]
-    summary: ClassVar[str]
-
-    def __post_init__(self) -> None:
-        """Check the parameters.
-
-        Raises:
-            ConfigError: One or more are wrong; all are named.
-        """
-        problems = [
-            f"expected a finite number for {part.name} of {self.name}, got {value}"
-            for part in fields(self)
-            if isinstance(value := getattr(self, part.name), float) and not math.isfinite(value)
-        ]
-        problems.extend(self.problems())
-        if problems:
-            raise ConfigError(problems)
-
-    def problems(self) -> list[str]:
-        """Say what is wrong with the method's own parameters."""
-        return []
-
-    def at_least(self, least: int, *names: str) -> list[str]:
-        """Say which of the named parameters are below a bound."""
-        return [
-            f"expected {name} >= {least} for {self.name}, got {getattr(self, name)}"
-            for name in names
-            if getattr(self, name) < least
-        ]
 
     @abstractmethod
     def compute(self, jacobian: Jacobian, sample_ids: Sequence[str], seed: int) -> Distortion:

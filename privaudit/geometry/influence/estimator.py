@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
@@ -11,9 +10,8 @@ from typing import ClassVar, TypeVar
 import torch
 from torch import Tensor
 
-from privaudit.errors import ConfigError
 from privaudit.geometry.jacobian import Jacobian
-from privaudit.spec import build
+from privaudit.spec import Named, build
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,7 @@ class Influence:
 
 
 @dataclass(frozen=True)
-class Estimator(ABC):
+class Estimator(Named, ABC):
     """Base of all estimators: frozen dataclasses of parameters, without state.
 
     Attributes:
@@ -51,37 +49,7 @@ class Estimator(ABC):
         memory: What an image takes at most, in what one decoder pass keeps for its derivative.
     """
 
-    name: ClassVar[str]
-    reference: ClassVar[str]
-    summary: ClassVar[str]
     memory: ClassVar[float] = 2.0
-
-    def __post_init__(self) -> None:
-        """Check the parameters.
-
-        Raises:
-            ConfigError: One or more are wrong; all are named.
-        """
-        problems = [
-            f"expected a finite number for {part.name} of {self.name}, got {value}"
-            for part in fields(self)
-            if isinstance(value := getattr(self, part.name), float) and not math.isfinite(value)
-        ]
-        problems.extend(self.problems())
-        if problems:
-            raise ConfigError(problems)
-
-    def problems(self) -> list[str]:
-        """Say what is wrong with the estimator's own parameters."""
-        return []
-
-    def at_least(self, least: int, *names: str) -> list[str]:
-        """Say which of the named parameters are below a bound."""
-        return [
-            f"expected {name} >= {least} for {self.name}, got {getattr(self, name)}"
-            for name in names
-            if getattr(self, name) < least
-        ]
 
     @abstractmethod
     def estimate(self, jacobian: Jacobian, sample_ids: Sequence[str], seed: int) -> Influence:

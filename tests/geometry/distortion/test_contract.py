@@ -38,8 +38,8 @@ class TestEvery:
                 setattr(kind(), part.name, 1)
 
     @pytest.mark.parametrize("small", [True, False])
-    def test_shapes_costs_and_words(self, name, small, decoder, latents):
-        found = measure_distortion(decoder, latents, IDS, SMALL[name] if small else name)
+    def test_shapes_costs_and_words(self, name, small, decoder, curved, latents):
+        found = measure_distortion(decoder if small else curved, latents, IDS, SMALL[name] if small else name)
         assert found.values.shape == found.standard_error.shape == found.products.shape == (3,)
         assert found.values.dtype == found.standard_error.dtype == torch.float64
         assert found.products.dtype == torch.int64
