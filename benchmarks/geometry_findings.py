@@ -194,7 +194,13 @@ def order_table(found: Collected, every: Mapping[str, Array], step: int) -> list
 def level_table(found: Collected, every: Mapping[str, Array], step: int) -> list[str]:
     """(b) by level, without intervals: AUROC / TPR, and TPR with non-members as the positive class, as published."""
     levels, errors = found.errors(step)
-    kept = ("none", "influence, 40% dropped", "influence, 60% dropped", "weights, gamma 1")
+    kept = (
+        "none",
+        "influence, 40% dropped",
+        "influence, 60% dropped",
+        "weights, gamma 1",
+        "anti-influence, 60% dropped",
+    )
     lines = ["| level | " + " | ".join(kept) + " |", "|---" * (len(kept) + 1) + "|"]
     by_level = {name: score(errors, every[name], ORDER) for name in kept}
     best: dict[str, list[float]] = {name: [0.0, 0.0, 0.0] for name in kept}
@@ -287,7 +293,7 @@ def probe_table(found: Collected, step: int) -> list[str]:
 def plot(curves: Mapping[str, Mapping[str, float]], deciles: Mapping[int, list[float]], path: Path) -> None:
     """AUROC over the share that is dropped, and by decile of influence."""
     with matplotlib.rc_context({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}):
-        figure = Figure(figsize=(7.2, 3.2), layout="constrained")
+        figure = Figure(figsize=(7.2, 3.5), layout="constrained")
         left, right = figure.subplots(1, 2)
         greys = np.linspace(0.7, 0.0, len(curves))
         styles = {"influence": "-", "random": ":", "anti-influence": "--"}
@@ -298,7 +304,7 @@ def plot(curves: Mapping[str, Mapping[str, float]], deciles: Mapping[int, list[f
                 left.plot((0, *DROPS), line, style, color=str(grey), linewidth=1.2, label=label)
             left.annotate(f"{step} steps", (0, values["none"]), xytext=(4, 4), textcoords="offset points", fontsize=7)
         left.set(xlabel="share of dimensions dropped", ylabel="SimA's AUROC")
-        left.legend(frameon=False, loc="lower left", fontsize=8)
+        figure.legend(loc="outside upper left", ncols=3, frameon=False, fontsize=8)
         for grey, (step, cells) in zip(np.linspace(0.7, 0.0, len(deciles)), deciles.items(), strict=True):
             right.plot(range(1, 11), cells, "o-", color=str(grey), markersize=3, linewidth=1.2)
             right.annotate(f"{step}", (10, cells[-1]), xytext=(4, 0), textcoords="offset points", fontsize=7)

@@ -175,6 +175,42 @@ class TestScores:
         assert np.corrcoef(exact, many)[0, 1] > 0.9
 
 
+class TestMasks:
+    """What the options make of the influence."""
+
+    def one(self, options, folder, **changes):
+        run_audit(replace(options, out=folder, attacks=("sima:levels=20",), geometry_latents="encoder", **changes))
+        return by_image(folder)["sima"]
+
+    def test_gamma_shapes_the_weights_alone(self, options, tmp_path):
+        first, flat = (self.one(options, tmp_path / str(gamma), gamma=gamma) for gamma in (1.0, 0.0))
+        np.testing.assert_allclose(first["influence"], flat["influence"])
+        assert not np.allclose(first["weighted"], flat["weighted"])
+        np.testing.assert_allclose(flat["weighted"] * 128, flat["none"], rtol=1e-5)  # uniform weights: the mean
+
+    def test_one_mask_for_the_whole_set(self, options, tmp_path, monkeypatch):
+        seen = []
+        original = privaudit.measure.build_masks
+        monkeypatch.setattr(privaudit.measure, "build_masks", lambda *a: seen.append(original(*a)) or seen[-1])
+        pooled = self.one(options, tmp_path / "set", mask_scope="set")
+        masks = torch.cat([part["influence"] for part in seen])
+        assert (masks == masks[0]).all()
+        seen.clear()
+        own = self.one(options, tmp_path / "set", mask_scope="image")
+        masks = torch.cat([part["influence"] for part in seen])
+        assert not (masks == masks[0]).all()
+        np.testing.assert_allclose(pooled["none"], own["none"])
+        assert not np.allclose(pooled["influence"], own["influence"])
+        again = self.one(options, tmp_path / "set", mask_scope="set")
+        np.testing.assert_allclose(again, pooled)
+
+    def test_every_estimator_can_be_asked_for(self, options, tmp_path):
+        few = replace(options, members=write_images(tmp_path / "m", 12, seed=3), folds=2)
+        few = replace(few, nonmembers=write_images(tmp_path / "n", 12, seed=4))
+        for name in ("hutchinson:probes=1", "deflated:rank=1:probes=1", "adaptive:most=2", "coloured:spacing=2"):
+            assert np.isfinite(self.one(few, tmp_path / "run", influence=name)).all()
+
+
 class TestResume:
     def count_passes(self, monkeypatch) -> dict[str, int]:
         counts = {"encode": 0, "predict_noise": 0}

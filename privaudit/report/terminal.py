@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from rich.console import Console, Group
@@ -155,12 +156,22 @@ def _provenance(result: AuditResult, folder: Path) -> Group:
         f"images  {data.members} members, {data.nonmembers} non-members, {data.duplicates_removed} duplicates removed, "
         f"{len(data.skipped)} skipped",
         f"how     attack at the {config['attack_latents']} latents, geometry at the {config['geometry_latents']} "
-        f"latents ({config['influence']}), levels {_how_levels(result)}, seed {config['seed']}",
+        f"latents ({_how_influence(config)}), levels {_how_levels(result)}, seed {config['seed']}",
         f"on      {hardware['device']}, {hardware['cores']} cores, torch {hardware['torch']}; "
         f"{sum(result.timing.values()):.0f} s: {seconds}",
         f"files   {folder / 'report.json'}, {folder / 'scores' / 'scores.parquet'}",
     ]
     return Group(Text("What was run", style="italic"), *(Text(line) for line in lines))
+
+
+def _how_influence(config: Mapping[str, object]) -> str:
+    """The estimator, and what of the masks is not the default."""
+    parts = [str(config["influence"])]
+    if config.get("gamma", 1.0) != 1.0:
+        parts.append(f"weights to the power {config['gamma']:g}")
+    if config.get("mask_scope") == "set":
+        parts.append("one mask for all images")
+    return ", ".join(parts)
 
 
 def _how_levels(result: AuditResult) -> str:

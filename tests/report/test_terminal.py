@@ -67,7 +67,7 @@ def a_result(finding: Finding | None = None, gates: tuple[GateOutcome, ...] = ()
             "seed": 0,
             "attack_latents": "encoder",
             "geometry_latents": "inversion",
-            "influence": "stochastic",
+            "influence": "separable",
         },
         {"device": "cpu", "cores": 2, "torch": "2.13"},
         {"scores": 12.0, "loading": 0.1},
@@ -157,3 +157,11 @@ def test_says_how_the_levels_were_chosen():
     assert "levels fixed beforehand" in flat(printed(replace(result, attacks=(fixed,))))
     both = printed(replace(result, attacks=(fixed, result.attacks[0])))
     assert "by cross-fitting where there are several" in flat(both)
+
+
+def test_says_how_the_influence_was_measured_and_used():
+    result = a_result()
+    assert "inversion latents (separable), levels" in flat(printed(result))
+    config = {**result.config, "gamma": 2.0, "mask_scope": "set"}
+    text = flat(printed(replace(result, config=config)))
+    assert "(separable, weights to the power 2, one mask for all images)" in text
