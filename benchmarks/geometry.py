@@ -5,7 +5,7 @@
 The baseline is the published procedure, written plainly: one image at a time, one decode, then a loop of 16
 reverse-mode products. Against it: privaudit's default estimator; Hutchinson's with the same 16 probes, in batches; and
 bare decoder passes in batches against single ones, which bounds the latter. Then two audits of the demo, with 16
-probes and with the default, whose masked scores must be as good. Repeats are interleaved and medians compared.
+probes and with the default, whose masked scores must be as good. Repeats are interleaved in shuffled order.
 --large (GPU) does the same with a decoder of Stable Diffusion's size, random weights, 512x512.
 """
 
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import platform
+import random
 import resource
 import statistics
 import tempfile
@@ -25,16 +26,15 @@ from torch import Tensor
 
 from privaudit import AuditOptions, run_audit
 from privaudit.data import load_images, read_set
-from privaudit.geometry import estimate_influence
+from privaudit.geometry import Jacobian, estimate_influence, images_at_once, make_estimator
 from privaudit.geometry.influence import DEFAULT
-from privaudit.geometry.jacobian import Decode
+from privaudit.geometry.jacobian import LINEARISE_FROM, Decode, forward_mode, push_by_reverse
 from privaudit.lab.demo_target import TARGET, unpack_demo_images
 from privaudit.loading import load_target
 from privaudit.loading.autoencoder import wrap_autoencoder
-from privaudit.memory import SHARE, free_bytes, items_within, pass_bytes
 
 PROBES = 16
-REPEATS = 3
+REPEATS = 5
 
 
 def published(decode: Decode, latents: Tensor, probes: int = PROBES) -> Tensor:
@@ -52,9 +52,9 @@ def published(decode: Decode, latents: Tensor, probes: int = PROBES) -> Tensor:
 
 
 def batched(decode: Decode, latents: Tensor, ids: Sequence[str], batch: int, spec: str) -> Tensor:
-    """By an estimator of privaudit, as `scan` runs it."""
+    """By an estimator of privaudit, as `scan` runs it after its trial of the first images."""
     parts = [
-        estimate_influence(decode, latents[i : i + batch], ids[i : i + batch], spec, check=i == 0).values
+        estimate_influence(decode, latents[i : i + batch], ids[i : i + batch], spec, at_once=batch, check=False).values
         for i in range(0, len(latents), batch)
     ]
     return torch.cat(parts)
@@ -78,43 +78,94 @@ def seconds(work: Callable[[], object], device: torch.device) -> float:
     return time.perf_counter() - started
 
 
-def medians(works: dict[str, Callable[[], object]], device: torch.device) -> dict[str, float]:
-    """Median time of each, repeats interleaved, after one call to warm up."""
+def measure(works: dict[str, Callable[[], object]], device: torch.device) -> dict[str, list[float]]:
+    """Times of each, in an order that is shuffled anew for each repeat, after one call to warm up."""
     for work in works.values():
         work()
     times: dict[str, list[float]] = {name: [] for name in works}
+    order, shuffler = list(works), random.Random(0)
     for _ in range(REPEATS):
-        for name, work in works.items():
-            times[name].append(seconds(work, device))
-    return {name: statistics.median(found) for name, found in times.items()}
+        shuffler.shuffle(order)
+        for name in order:
+            times[name].append(seconds(works[name], device))
+    return times
 
 
-def speed(decode: Decode, latents: Tensor, batch: int, name: str) -> list[str]:
+def ratio(times: dict[str, list[float]], name: str, baseline: str, factor: float = 1.0) -> str:
+    """Median of the baseline's times over the median of ours, with the least and largest ratio of single repeats."""
+    value = factor * statistics.median(times[baseline]) / statistics.median(times[name])
+    least = factor * min(times[baseline]) / max(times[name])
+    most = factor * max(times[baseline]) / min(times[name])
+    return f"{value:.2f} [{least:.2f}, {most:.2f}]"
+
+
+def speed(decode: Decode, latents: Tensor, most: int, name: str) -> list[str]:
     """Ratios of the published procedure's time to ours."""
     ids, device = [str(i) for i in range(len(latents))], latents.device
-    times = medians(
+    equal = f"hutchinson:probes={PROBES}"
+    batch = images_at_once(decode, latents, ids, make_estimator(equal), most)
+    times = measure(
         {
             "published": lambda: published(decode, latents),
             "default": lambda: batched(decode, latents, ids, batch, DEFAULT),
-            "equal": lambda: batched(decode, latents, ids, batch, f"hutchinson:probes={PROBES}"),
+            "equal": lambda: batched(decode, latents, ids, batch, equal),
             "bare single": lambda: bare(decode, latents, 1),
             "bare batch": lambda: bare(decode, latents, batch),
         },
         device,
     )
-    allowed = times["bare single"] / times["bare batch"]
-    passes = (PROBES + 1) * times["bare batch"] / times["equal"]
     rows = [
-        (f"`{DEFAULT}`", times["published"] / times["default"]),
-        (f"`hutchinson:probes={PROBES}`", times["published"] / times["equal"]),
-        ("bare decoder passes, batch against single", allowed),
-        (f"throughput of `hutchinson:probes={PROBES}` as a share of bare passes ({PROBES + 1} an image)", passes),
+        (f"`{DEFAULT}`", ratio(times, "default", "published")),
+        (f"`{equal}`", ratio(times, "equal", "published")),
+        ("bare decoder passes, batch against single", ratio(times, "bare batch", "bare single")),
+        (
+            f"throughput of `{equal}` against {PROBES + 1} bare passes an image",
+            ratio(times, "equal", "bare batch", PROBES + 1),
+        ),
     ]
-    lines = [f"{name}: {len(latents)} images, batches of {batch}", "", "| against the published procedure | ratio |"]
-    return [*lines, "|---|---|", *(f"| {label} | {ratio:.2f} |" for label, ratio in rows), ""]
+    lines = [
+        f"{name}: {len(latents)} images, batches of {batch}, median of {REPEATS} [least, largest]",
+        "",
+        "| against the published procedure | ratio |",
+        "|---|---|",
+    ]
+    return [*lines, *(f"| {label} | {value} |" for label, value in rows), ""]
 
 
-def quality() -> list[str]:
+def products(decode: Decode, latents: Tensor, name: str) -> list[str]:
+    """Time of one product with J or J^T, in bare passes of the same batch."""
+    jacobian, traced = Jacobian(decode, latents), Jacobian(decode, latents)
+    cotangent = torch.ones_like(bare_images(decode, latents)).unsqueeze(0)
+    tangent = torch.ones_like(latents).unsqueeze(0)
+    traced.push(tangent.expand(LINEARISE_FROM, *latents.shape))
+    times = measure(
+        {
+            "bare": lambda: bare(decode, latents, len(latents)),
+            "J^T v": lambda: jacobian.pull(cotangent),
+            "J v, traced": lambda: traced.push(tangent),
+            "J v, untraced": lambda: untraced(decode, latents, tangent[0]),
+            "J v, by reverse mode": lambda: push_by_reverse(decode, latents, tangent[0]),
+            "first J^T v, with its pass": lambda: Jacobian(decode, latents).pull(cotangent),
+        },
+        latents.device,
+    )
+    lines = [f"products, {name}, a batch of {len(latents)}", "", "| product | bare passes |", "|---|---|"]
+    return [*lines, *(f"| {key} | {ratio(times, 'bare', key)} |" for key in times if key != "bare"), ""]
+
+
+def untraced(decode: Decode, latents: Tensor, tangent: Tensor) -> Tensor:
+    """J v by forward mode."""
+    with torch.no_grad(), forward_mode():
+        return torch.func.jvp(decode, (latents,), (tangent,))[1]
+
+
+def bare_images(decode: Decode, latents: Tensor) -> Tensor:
+    """D(z)."""
+    with torch.no_grad():
+        return decode(latents)
+
+
+def quality(device: str) -> list[str]:
     """The demo's masked scores with 16 plain probes and with the default estimator."""
     lines = ["| influence | mask | AUROC | TPR@1%FPR |", "|---|---|---|---|"]
     with tempfile.TemporaryDirectory() as temporary:
@@ -128,6 +179,7 @@ def quality() -> list[str]:
                     out=Path(temporary) / "run",
                     attacks=("sima",),
                     influence=spec,
+                    device=device,
                 )
             )
             for mask in ("none", "influence", "weighted"):
@@ -177,13 +229,13 @@ def main() -> None:
         f"torch {torch.__version__}, Python {platform.python_version()}, {where}, {torch.get_num_threads()} threads",
         "",
         *speed(target.decode, latents, 64, "demo target"),
+        *products(target.decode, latents[:32], "demo target"),
     ]
     if options.large:
         decode, points = large_decoder(device)
-        fits = items_within(int(SHARE * free_bytes(device)), 2 * pass_bytes(decode, points[:1]), 16)
-        lines += speed(decode, points, fits, "decoder of Stable Diffusion's size, 512x512")
+        lines += speed(decode, points, 16, "decoder of Stable Diffusion's size, 512x512")
     if not options.no_quality:
-        lines += quality()
+        lines += quality(options.device)
     if device.type == "cpu":
         lines.append(
             f"peak memory of this process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GiB"

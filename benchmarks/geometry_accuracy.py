@@ -97,11 +97,13 @@ def main() -> None:
     ids = [sample.id for sample in samples]
     with torch.no_grad():
         latents = target.encode(images)
-    batches = range(0, len(ids), BATCH)
+    batches, axis = range(0, len(ids), BATCH), target.channel_axis
 
     def estimate(spec: str) -> Influence:
         return Influence.join([
-            estimate_influence(target.decode, latents[i : i + BATCH], ids[i : i + BATCH], spec, check=False)
+            estimate_influence(
+                target.decode, latents[i : i + BATCH], ids[i : i + BATCH], spec, channel_axis=axis, check=False
+            )
             for i in batches
         ])
 

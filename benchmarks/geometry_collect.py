@@ -30,6 +30,7 @@ from privaudit.target import Target
 
 LEVELS = (0, 5, 10, 20, 30, 40, 50, 60, 80, 100, 140, 180, 240, 300)
 BATCH = 64
+ESTIMATORS = [f"{name}:probes={probes}" for name in ("separable", "hutchinson") for probes in (1, 2, 4, 8, 16, 64)]
 
 
 def file_name(spec: str) -> str:
@@ -57,7 +58,14 @@ def collect_influence(target: Target, latents: Tensor, ids: Sequence[str], spec:
     if path.exists():
         return
     parts = [
-        estimate_influence(target.decode, latents[start : start + BATCH], ids[start : start + BATCH], spec).values
+        estimate_influence(
+            target.decode,
+            latents[start : start + BATCH],
+            ids[start : start + BATCH],
+            spec,
+            channel_axis=target.channel_axis,
+            check=start == 0,
+        ).values
         for start in range(0, len(latents), BATCH)
     ]
     np.save(path, torch.cat(parts).numpy())
@@ -95,14 +103,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("target", type=Path, help="lab target, with members.csv and heldout.csv")
     parser.add_argument("--snapshot", type=Path, nargs="*", help="diffusers folders named by their step")
-    parser.add_argument("--estimator", nargs="*", default=["separable:probes=2", "hutchinson:probes=16"])
+    parser.add_argument("--estimator", nargs="*", default=ESTIMATORS)
     parser.add_argument("--exact", type=int, default=0, help="images whose dense Jacobian is taken")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
     recipe = json.loads((options.target / "lab.json").read_text())["recipe"]
     (options.out / "recipe.json").write_text(json.dumps(recipe, indent=2) + "\n")
-    target = load_target(str(options.target))
+    target = load_target(str(options.target), device="cpu")
     sets = [read_set(options.target / f"{name}.csv", target.info.image_size) for name in ("members", "heldout")]
     data = separate(*sets)
     collect_latents(target, data.samples, len(data.members), options.out / "latents.npz")
@@ -111,7 +119,7 @@ def main() -> None:
     snapshots = options.snapshot if options.snapshot is not None else sorted(options.target.glob("snapshots/*"))
     for snapshot in snapshots:
         path = options.out / f"errors-{snapshot.name}.npz"
-        collect_errors(load_target(str(snapshot)), torch.from_numpy(stored["encoded"]), path)
+        collect_errors(load_target(str(snapshot), device="cpu"), torch.from_numpy(stored["encoded"]), path)
         print(path, flush=True)
     for spec in options.estimator:
         collect_influence(target, inverted, ids, spec, options.out / file_name(spec))

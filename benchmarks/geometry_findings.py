@@ -173,7 +173,11 @@ def order_table(found: Collected, every: Mapping[str, Array], step: int) -> list
         evaluation = judge(found, chosen(found, levels, {name: by_level[name] for name in kept}))
         cells = [show(evaluation, "none"), *(gain(evaluation, name) for name in kept[1:])]
         lines.append(f"| {order:g} | " + " | ".join(cells) + " |")
-    spaces = {"none": ["none "], "influence masks": ["none ", "influence, "], "masks and weights": [""]}
+    spaces = {
+        "none": ["none "],
+        "influence masks": ["none ", "influence"],
+        "influence masks and weights": ["none ", "influence", "weights"],
+    }
     scores = {}
     for label, starts in spaces.items():
         stacked = np.concatenate([v for name, v in pool.items() if name.startswith(tuple(starts))], axis=1)

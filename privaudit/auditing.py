@@ -65,7 +65,8 @@ def run_audit(options: AuditOptions, on_progress: OnProgress | None = None) -> A
     fold_images(data, options)  # too few images or groups for cross-fitting: better now than after hours
     read = time.perf_counter()
     write_text(options.out / "run.json", _run_record(options, target, data))
-    measured = measure(target, data.samples, attacks, options, progress)
+    budget = None if options.memory is None else int(options.memory * 2**30)
+    measured = measure(target, data.samples, attacks, options, progress, budget=budget)
     begun = time.perf_counter()
     assessment = assess(measured, data, attacks, options, progress)
     seconds = {

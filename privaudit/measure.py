@@ -27,8 +27,8 @@ from privaudit.geometry import (
     distortion_bound,
     estimate_influence,
     images_at_once,
-    influence_weights,
     make_estimator,
+    pooled_influence,
 )
 from privaudit.inversion import invert, make_solver
 from privaudit.options import AuditOptions
@@ -134,7 +134,7 @@ def _keep(stage: str, tensors: Tensors) -> Tensors:
         influence = tensors["influence"]
         return {
             "distortion": distortion_bound(influence),
-            "shares": influence_weights(influence).sum(dim=0, keepdim=True),
+            "shares": len(influence) * pooled_influence(influence),
         }
     return {name: values for name, values in tensors.items() if name not in ("encoded", "inverted")}
 
@@ -195,11 +195,7 @@ class _Stages:
                 at_once=self.batchers["influence"].size,
                 check=False,
             )
-            return {
-                "influence": found.values,
-                "standard_error": found.standard_error,
-                "products": found.products,
-            }
+            return {"influence": found.values}
 
         return self._cached(
             "influence", run, self._influence_config(), compute, on_batch, lambda: self._try_decoder(latents, run)
@@ -235,7 +231,8 @@ class _Stages:
             condition = self.target.condition([sample.caption for sample in batch])
             found = Batch(self.target, latents[rows].to(self.target.device), ids, condition, self.options.seed)
             own = influence[rows] if self.pooled is None else self.pooled.expand(len(rows), *self.pooled.shape[1:])
-            masks = build_masks(own, ids, self.options.drop, self.options.seed, self.options.gamma)
+            drawn_by = ids if self.pooled is None else ["the whole set"] * len(ids)  # the random control has one too
+            masks = build_masks(own, drawn_by, self.options.drop, self.options.seed, self.options.gamma)
             return {f"{name}/{mask}": values for (name, mask), values in score_batch(missing, found, masks).items()}
 
         computed = self.batchers["scores"].run(run, compute, on_batch) if missing else {}
@@ -248,30 +245,35 @@ class _Stages:
     def _latents_at(self, run: Sequence[Sample], source: str) -> Tensor:
         return self.latents(run)["encoded" if source == "encoder" else "inverted"]
 
-    def _latents_config(self) -> dict[str, object]:
-        solver = {"solver": self.solver.name, **asdict(self.solver)} if self.options.inverts else {}
-        return {"autoencoder": self.target.info.autoencoder_hash, "dtype": str(self.target.dtype), **solver}
+    def _latents_config(self, source: str | None = None) -> dict[str, object]:
+        """Of the stage, or of one of its two latents alone."""
+        inverted = self.options.inverts if source is None else source == "inversion"
+        solver = {"name": self.solver.name, **asdict(self.solver)} if inverted else None
+        return {
+            "autoencoder": self.target.info.autoencoder_hash,
+            "autoencoder_dtype": str(self.target.dtype),
+            "solver": solver,
+        }
 
     def _influence_config(self) -> dict[str, object]:
+        at = self.options.geometry_latents
         return {
-            **self._latents_config(),
-            "at": self.options.geometry_latents,
-            "estimator": self.estimator.name,
-            **asdict(self.estimator),
+            "latents": {"at": at, **self._latents_config(at)},
+            "estimator": {"name": self.estimator.name, **asdict(self.estimator)},
             "seed": self.options.seed,
         }
 
     def _scores_config(self, attack: Attack) -> dict[str, object]:
+        at = self.options.attack_latents
         return {
-            **self._influence_config(),
+            "influence": self._influence_config(),
+            "latents": {"at": at, **self._latents_config(at)},
             "target": self.target.info.hash,
             "denoiser_dtype": self.options.dtype,
-            "attack": attack.name,
-            **asdict(attack),  # type: ignore[call-overload]
-            "attack_at": self.options.attack_latents,
+            "attack": {"name": attack.name, **asdict(attack)},  # type: ignore[call-overload]
             "drop": self.options.drop,
             "gamma": self.options.gamma,
-            "noise_seed": self.options.seed,
+            "seed": self.options.seed,
             "pooled": None if self.pooled is None else hashlib.sha256(self.pooled.numpy().tobytes()).hexdigest(),
         }
 

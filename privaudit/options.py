@@ -10,7 +10,7 @@ from typing import Any, Literal
 from privaudit.attacks import parse_attacks
 from privaudit.errors import ConfigError
 from privaudit.evaluation import parse_gates
-from privaudit.geometry import make_estimator
+from privaudit.geometry import make_estimator, wrong_cut
 from privaudit.geometry.influence import DEFAULT as DEFAULT_ESTIMATOR
 from privaudit.inversion import DEFAULT, make_solver
 
@@ -38,6 +38,7 @@ class AuditOptions:
         dtype: Of the denoiser: ``auto``, ``float32``, ``bfloat16`` or ``float16``.
         batch_size: Images a pass; None chooses. The geometry takes fewer where memory is short, and every stage halves
             when it runs out.
+        memory: GiB that the geometry may take; None takes half of what is free (`privaudit.memory.SHARE`).
         seed: Of noise, probes, masks, folds and resampling.
         folds: Of the cross-fitting.
         replicates: Bootstrap resamples.
@@ -62,6 +63,7 @@ class AuditOptions:
     device: str = "auto"
     dtype: str = "auto"
     batch_size: int | None = None
+    memory: float | None = None
     seed: int = 0
     folds: int = 5
     replicates: int = 2000
@@ -115,6 +117,10 @@ class AuditOptions:
                 parse(value)
             except ConfigError as error:
                 problems.extend(error.problems)
+        if not problems:
+            problems += wrong_cut(make_estimator(self.influence), self.drop)
+        if self.memory is not None and not 0 < self.memory < float("inf"):
+            problems.append(f"expected memory > 0 GiB, got {self.memory}")
         if problems:
             raise ConfigError(problems)
 

@@ -204,6 +204,24 @@ class TestMasks:
         again = self.one(options, tmp_path / "set", mask_scope="set")
         np.testing.assert_allclose(again, pooled)
 
+    def test_an_adaptive_estimator_settles_the_cut_of_the_masks(self, options, tmp_path):
+        with pytest.raises(ConfigError, match=r"expected adaptive:drop=0.6, as the masks drop that share, got 0.4"):
+            replace(options, drop=0.6, influence="adaptive")
+        few, spec = replace(options, out=tmp_path / "run"), "adaptive:drop=0.6:agreement=0.{}:most=4"
+        one, two = (self.one(few, few.out, drop=0.6, influence=spec.format(share)) for share in (1, 99))
+        assert not np.allclose(one["weighted"], two["weighted"]), "not read from the other's shards"
+
+    def test_the_solver_does_not_matter_to_what_is_taken_at_the_encoders_latents(self, options, tmp_path, monkeypatch):
+        self.one(options, tmp_path / "run", solver="encoder")
+        monkeypatch.setattr(privaudit.measure, "estimate_influence", None)
+        monkeypatch.setattr(privaudit.target.Target, "predict_noise", None)
+        self.one(options, tmp_path / "run", solver="anderson")
+
+    @pytest.mark.parametrize("memory", [0.0, -1.0, float("inf")])
+    def test_memory_is_a_number_of_gigabytes(self, options, memory):
+        with pytest.raises(ConfigError, match="expected memory > 0 GiB"):
+            replace(options, memory=memory)
+
     def test_every_estimator_can_be_asked_for(self, options, tmp_path):
         few = replace(options, members=write_images(tmp_path / "m", 12, seed=3), folds=2)
         few = replace(few, nonmembers=write_images(tmp_path / "n", 12, seed=4))

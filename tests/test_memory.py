@@ -17,7 +17,7 @@ from privaudit import memory
 from privaudit.attacks import parse_attacks
 from privaudit.data import read_set
 from privaudit.errors import ConfigError, TargetError
-from privaudit.geometry import Estimator
+from privaudit.geometry import make_estimator
 from privaudit.measure import measure
 from privaudit.memory import SHARE, free_bytes, items_within, pass_bytes
 from privaudit.options import AuditOptions
@@ -187,7 +187,9 @@ class TestInfluenceStage:
         [(3, None, [3] * 4), (5.5, None, [5, 5, 2]), (0, None, [1] * 12), (100, None, [12]), (100, 4, [4] * 3)],
     )
     def test_batches_fit_into_the_budget(self, samples, tmp_path, passes, batch_size, wanted):
-        _, batches = self.run(samples, tmp_path, int(passes * Estimator.memory * self.PASS), batch_size)
+        _, batches = self.run(
+            samples, tmp_path, int(passes * make_estimator("separable").memory * self.PASS), batch_size
+        )
         assert batches == wanted
 
     def test_the_budget_changes_no_result(self, samples, tmp_path):
@@ -196,7 +198,7 @@ class TestInfluenceStage:
         np.testing.assert_allclose(small.distortion, large.distortion, rtol=1e-4)
 
     def test_it_is_a_share_of_the_free_memory_by_default(self, samples, tmp_path, monkeypatch):
-        free = 2 * Estimator.memory * self.PASS / SHARE
+        free = 2 * make_estimator("separable").memory * self.PASS / SHARE
         monkeypatch.setattr("privaudit.geometry.trial.free_bytes", lambda device: int(free) if device == CPU else 0)
         assert self.run(samples, tmp_path)[1] == [2] * 6
 

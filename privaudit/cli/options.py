@@ -1,4 +1,4 @@
-"""The options that `scan` and `demo` share, each written once."""
+"""The options that commands share, each written once."""
 
 from __future__ import annotations
 
@@ -59,6 +59,10 @@ Dtype = Annotated[
     str, typer.Option(envvar="PRIVAUDIT_DTYPE", help="auto, float32, bfloat16 or float16, of the denoiser.")
 ]
 BatchSize = Annotated[str, typer.Option(envvar="PRIVAUDIT_BATCH_SIZE", help="Images a pass, or auto.")]
+Memory = Annotated[
+    float | None,
+    typer.Option(envvar="PRIVAUDIT_MEMORY", help="GiB that the geometry may take; half of what is free by default."),
+]
 Solver = Annotated[
     str | None,
     typer.Option(

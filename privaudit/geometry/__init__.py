@@ -16,6 +16,7 @@ from privaudit.geometry.influence import (
     estimate_influence,
     expected_agreement,
     make_estimator,
+    wrong_cut,
 )
 from privaudit.geometry.jacobian import Jacobian
 from privaudit.geometry.mask import (
@@ -56,4 +57,5 @@ __all__ = [
     "pooled_influence",
     "pullback_metric",
     "random_mask",
+    "wrong_cut",
 ]

@@ -62,7 +62,7 @@ class Jacobian:
 
     Holds the decoder pass of the reverse mode, so that all products with J^T share it, and once there are many
     products with J, their linear map, traced by `torch.func.linearize`. A product with J^T costs about one further
-    decoder pass, one with J 1.3 traced and 3.7 untraced.
+    decoder pass, one with J little more if it is traced and several if not (`benchmarks/geometry.py` measures them).
 
     Attributes:
         decode: The decoder, in eval mode.
@@ -73,7 +73,8 @@ class Jacobian:
 
     def __init__(self, decode: Decode, latents: Tensor, channel_axis: int = 1, lanes: int | None = None) -> None:
         self.decode = decode
-        self.latents = latents.detach()
+        with torch.inference_mode(False):  # tensors that are made for inference alone have no derivatives
+            self.latents = latents.detach().clone()
         self.channel_axis = channel_axis
         self.lanes = LANES.get(latents.device.type, 1) if lanes is None else lanes
         self._forward_mode_fails = False
@@ -119,7 +120,8 @@ class Jacobian:
         self._expect(tangents, self.latents.shape[1:])
         if not len(tangents):
             return self._images.new_empty(0, *self._images.shape)
-        together = min(len(tangents), self._together)
+        # once traced the batch stays as large as the trace: another size would need another trace
+        together = self._traced[0] if self._traced else min(len(tangents), self._together)
         self._passes += -(-len(tangents) // together)
         self._trace_if_worth(self._passes, together)
         found = []
@@ -150,10 +152,10 @@ class Jacobian:
         cotangents = cotangents.to(images.dtype)
         if self._together == 1:
             return torch.stack([pull(vector) for vector in cotangents])
-        with torch.no_grad(), warnings.catch_warnings():
+        with torch.inference_mode(False), torch.no_grad(), warnings.catch_warnings():
             # of an operation that torch loops over, because it has no batching rule for it
             warnings.filterwarnings("ignore", message="There is a performance drop", category=UserWarning)
-            pulled: Tensor = torch.func.vmap(pull, chunk_size=self._together)(cotangents)
+            pulled: Tensor = torch.func.vmap(pull, chunk_size=self._together)(cotangents.clone())
         return pulled
 
     def columns(self, chunk: int = 256) -> Iterator[Tensor]:
@@ -167,7 +169,8 @@ class Jacobian:
         """
         step = max(1, chunk // max(1, len(self)))
         together = min(step, self._together)
-        self._trace_if_worth(-(-self.latent_size // together), together)
+        if self._traced is None:
+            self._trace_if_worth(-(-self.latent_size // together), together)
         for basis in _unit_vectors(self.latent_size, step, self.latents):
             yield self.push(basis.view(-1, 1, *self.latents.shape[1:]).expand(-1, *self.latents.shape))
 
@@ -193,15 +196,21 @@ class Jacobian:
     def _reverse(self) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
         """The decoded images and the function from v to J^T v."""
         if self._together > 1:  # mapped over vectors, for which torch.func and the unfused kernels are needed
-            with torch.enable_grad(), forward_mode():
-                mapped, pull = torch.func.vjp(self.decode, self.latents)[:2]
-            return mapped.detach(), lambda vector: pull(vector)[0]
-        with torch.enable_grad():
+            try:
+                with torch.inference_mode(False), torch.enable_grad(), forward_mode():
+                    mapped, pull = torch.func.vjp(self.decode, self.latents)[:2]
+            except RuntimeError as error:
+                self._give_up_forward_mode(error)
+                self.lanes = 1  # plain autograd, one vector at a time
+            else:
+                return mapped.detach(), lambda vector: pull(vector)[0]
+        with torch.inference_mode(False), torch.enable_grad():
             leaf = self.latents.clone().requires_grad_(True)
             images = self.decode(leaf)
 
         def pull_one(vector: Tensor) -> Tensor:
-            return torch.autograd.grad(images, leaf, vector, retain_graph=True)[0]
+            with torch.inference_mode(False):
+                return torch.autograd.grad(images, leaf, vector.clone(), retain_graph=True)[0]
 
         return images.detach(), pull_one
 
@@ -211,11 +220,7 @@ class Jacobian:
 
     def _trace_if_worth(self, passes: int, together: int) -> None:
         """Trace the linear map v -> J v for many passes, over the life of the object."""
-        if (
-            passes >= LINEARISE_FROM
-            and not (self._forward_mode_fails or self._untraceable)
-            and (self._traced is None or self._traced[0] != together)
-        ):
+        if passes >= LINEARISE_FROM and not (self._traced or self._forward_mode_fails or self._untraceable):
             try:
                 traced = _linearise(self.decode, self._points(together))
                 self._traced = None if traced is None else (together, traced)
@@ -225,12 +230,12 @@ class Jacobian:
 
     def _push_batch(self, tangents: Tensor, together: int) -> Tensor:
         """J v for ``together`` vectors an image, as one batch."""
-        if self._traced is not None and self._traced[0] == together:
-            with torch.no_grad():
+        if self._traced is not None:
+            with torch.inference_mode(False), torch.no_grad():
                 return self._traced[1](tangents)
         if not self._forward_mode_fails:
             try:
-                with torch.no_grad(), forward_mode():
+                with torch.inference_mode(False), torch.no_grad(), forward_mode():
                     product: Tensor = torch.func.jvp(self.decode, (self._points(together),), (tangents,))[1]
                 return product
             except (NotImplementedError, RuntimeError) as error:
@@ -263,24 +268,36 @@ def push_by_reverse(decode: Decode, latents: Tensor, tangents: Tensor) -> Tensor
     Returns:
         ``(n, *image)``.
     """
-    with torch.enable_grad(), forward_mode():  # the fused attention kernels have no second derivatives either
+    with (
+        torch.inference_mode(False),
+        torch.enable_grad(),
+        forward_mode(),
+    ):  # the fused attention kernels have no second derivatives either
         leaf = latents.detach().clone().requires_grad_(True)
         images = decode(leaf)
         dual = torch.zeros_like(images, requires_grad=True)
         (pulled,) = torch.autograd.grad(images, leaf, dual, create_graph=True)
-        (product,) = torch.autograd.grad(pulled, dual, tangents)
+        (product,) = torch.autograd.grad(pulled, dual, tangents.clone())
     return product.detach()
 
 
 def _linearise(decode: Decode, latents: Tensor) -> Decode | None:
     """Trace v -> J v; None if the trace is another map, as of a decoder that draws from a generator of its own."""
-    probe = latents.sin()
-    with warnings.catch_warnings(), torch.no_grad(), forward_mode():
+    generator = torch.Generator().manual_seed(0)
+    probe = torch.randn(latents.shape, generator=generator, dtype=torch.float32, device="cpu").to(latents)
+    with (
+        torch.inference_mode(False),
+        warnings.catch_warnings(),
+        torch.no_grad(),
+        forward_mode(),
+    ):
         warnings.filterwarnings("ignore", message="Attempted to insert a get_attr Node", category=UserWarning)
-        wanted = torch.func.jvp(decode, (latents,), (probe,))[1]
+        wanted = torch.func.jvp(decode, (latents,), (probe,))[1].flatten(1)
         traced: Decode = torch.func.linearize(decode, latents)[1]
-        error = torch.linalg.vector_norm(traced(probe) - wanted)
-    return None if error > TRACE_ERROR * torch.linalg.vector_norm(wanted) else traced
+        error = torch.linalg.vector_norm(traced(probe).flatten(1) - wanted, dim=1)
+    size = torch.linalg.vector_norm(wanted, dim=1)
+    right = (error <= TRACE_ERROR * size) | ~size.isfinite()  # what is not finite is found by whoever asked
+    return traced if bool(right.all()) else None
 
 
 def _unit_vectors(size: int, step: int, like: Tensor) -> Iterator[Tensor]:

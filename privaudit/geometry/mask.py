@@ -92,7 +92,7 @@ def influence_weights(influence: Tensor, gamma: float = 1.0) -> Tensor:
         gamma: 0 weighs all alike, 1 by influence, more by the most influential alone.
 
     Returns:
-        ``(n, *latent)``, summing to 1 for each image; uniform where the influence is zero throughout.
+        ``(n, *latent)``, summing to 1 for each image; uniform where the influence is zero throughout, NaN where any is.
 
     Raises:
         ConfigError: ``gamma`` is negative or not finite.
@@ -101,7 +101,7 @@ def influence_weights(influence: Tensor, gamma: float = 1.0) -> Tensor:
         raise ConfigError([f"expected 0 <= gamma < infinity, got {gamma}"])
     flat = influence.flatten(1)
     most = flat.amax(dim=1, keepdim=True)
-    powers = torch.where(most > 0, flat / most.clamp_min(torch.finfo(flat.dtype).tiny), 1.0).pow(gamma)
+    powers = torch.where(most == 0, 1.0, flat / most.clamp_min(torch.finfo(flat.dtype).tiny)).pow(gamma)
     return (powers / powers.sum(dim=1, keepdim=True)).view_as(influence)
 
 

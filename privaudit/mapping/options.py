@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from privaudit.errors import ConfigError
-from privaudit.geometry import METHODS, Method, make_estimator, make_method
+from privaudit.geometry import METHODS, Method, make_estimator, make_method, wrong_cut
 from privaudit.geometry.influence import DEFAULT as DEFAULT_ESTIMATOR
 from privaudit.inversion import DEFAULT as DEFAULT_SOLVER
 from privaudit.inversion import make_solver
@@ -86,6 +86,8 @@ class GeometryOptions:
             problems.append(f"expected a batch size >= 1 or auto, got {self.batch_size}")
         if not 0 <= self.seed < 2**32:
             problems.append(f"expected 0 <= seed < 2^32, got {self.seed}")
+        if not problems:
+            problems += wrong_cut(make_estimator(self.influence), self.drop)
         if problems:
             raise ConfigError(problems)
 

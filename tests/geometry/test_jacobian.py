@@ -112,14 +112,18 @@ class _NoForwardMode(torch.autograd.Function):
         return grad * (1 - values.tanh().square())
 
 
+@pytest.mark.parametrize("lanes", [1, 10])
 @pytest.mark.parametrize("vectors", [1, 70])
-def test_reverse_mode_where_torch_has_no_forward_mode(vectors):
+def test_reverse_mode_where_torch_has_no_forward_mode(vectors, lanes):
     def decode(z):
         return _NoForwardMode.apply(z).repeat(1, 3, 1, 1)
 
     latents = random_normal(5, *LATENT, dtype=torch.float64)
     tangents = random_normal(vectors, 5, *LATENT, seed=1, dtype=torch.float64)
-    jacobian = Jacobian(decode, latents)
+    jacobian = Jacobian(decode, latents, lanes=lanes)
+    cotangents = random_normal(2, 5, 6, 4, 4, seed=2, dtype=torch.float64)
+    pulled = cotangents.view(2, 5, 3, *LATENT).sum(2) * (1 - latents.tanh().square())
+    torch.testing.assert_close(jacobian.pull(cotangents), pulled, **EXACT)
     wanted = (tangents * (1 - latents.tanh().square())).repeat(1, 1, 3, 1, 1)
     for _ in range(2):
         torch.testing.assert_close(jacobian.push(tangents), wanted, **EXACT)
@@ -150,11 +154,32 @@ class TestTracing:
             return torch.einsum("ncij,cd->ndij", z.tanh(), mixing)
 
         tangents = random_normal(LINEARISE_FROM, 3, 2, 4, 4, dtype=torch.float64)
+        latents = latents * torch.tensor([0.0, 1.0, 1e3]).view(3, 1, 1, 1)  # also where J does not depend on the place
         jacobian = Jacobian(decode, latents)
         for _ in range(2):
             wanted = torch.stack([push_by_reverse(decode, latents, tangent) for tangent in tangents])
             torch.testing.assert_close(jacobian.push(tangents), wanted, **EXACT)
         assert traces == [1], "and it is not tried again"
+
+    def test_survives_an_image_without_derivative(self, latents, traces):
+        def decode(z):
+            return z / (z.flatten(1).abs().sum(1) > 0).view(-1, 1, 1, 1)
+
+        latents = latents * torch.tensor([0.0, 1.0, 1.0]).view(3, 1, 1, 1)
+        tangents = random_normal(LINEARISE_FROM, 3, 2, 4, 4, dtype=torch.float64)
+        found = Jacobian(decode, latents).push(tangents)
+        assert not found[:, 0].isfinite().any()
+        torch.testing.assert_close(found[:, 1:], tangents[:, 1:], **EXACT)
+
+    def test_keeps_its_batch_size(self, latents, traces):
+        jacobian = Jacobian(smooth, latents, lanes=12)
+        jacobian.push(random_normal(4 * LINEARISE_FROM, 3, 2, 4, 4, dtype=torch.float64))
+        for vectors in (1, 3, 9):
+            tangents = random_normal(vectors, 3, 2, 4, 4, seed=vectors, dtype=torch.float64)
+            wanted = torch.stack([push_by_reverse(smooth, latents, tangent) for tangent in tangents])
+            torch.testing.assert_close(jacobian.push(tangents), wanted, **EXACT)
+        list(jacobian.columns(7))
+        assert traces == [1]
 
 
 class TestForwardMode:

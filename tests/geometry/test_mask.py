@@ -64,6 +64,15 @@ def test_weights_are_shares_of_each_image():
     torch.testing.assert_close(influence_weights(torch.zeros(1, *LATENT)), torch.full((1, *LATENT), 1 / 32))
 
 
+def test_weights_of_an_influence_that_is_not_a_number_are_none():
+    """Not uniform ones, which would pass for no mask."""
+    influence = torch.ones(2, *LATENT)
+    influence[0, 0, 0, 0] = torch.nan
+    weights = influence_weights(influence)
+    assert torch.isnan(weights[0]).all()
+    torch.testing.assert_close(weights[1], torch.full(LATENT, 1 / 32))
+
+
 def test_build_masks_has_every_mask_and_none_is_ones():
     masks = build_masks(random_normal(3, *LATENT).abs(), IDS, 0.4, 0)
     assert tuple(masks) == MASKS

@@ -8,7 +8,7 @@ from privaudit.geometry.influence import (  # noqa: F401 - importing registers t
     hutchinson,
     separable,
 )
-from privaudit.geometry.influence.adaptive import expected_agreement
+from privaudit.geometry.influence.adaptive import expected_agreement, wrong_cut
 from privaudit.geometry.influence.estimate import DEFAULT, estimate_influence
 from privaudit.geometry.influence.estimator import ESTIMATORS, Estimator, Influence, make_estimator, register
 
@@ -21,4 +21,5 @@ __all__ = [
     "expected_agreement",
     "make_estimator",
     "register",
+    "wrong_cut",
 ]

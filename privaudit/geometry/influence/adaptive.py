@@ -15,6 +15,13 @@ from privaudit.geometry.influence.separable import shrink
 from privaudit.geometry.jacobian import Jacobian
 from privaudit.geometry.mask import influence_mask
 
+BISECTIONS = 40
+"""Of the exact cut, in `expected_agreement`."""
+SURE = 8
+"""Standard errors from which a side of the cut is certain."""
+VAGUE = 1e4
+"""Relative standard error from which a value says nothing."""
+
 
 @register
 @dataclass(frozen=True)
@@ -35,6 +42,11 @@ class Adaptive(Estimator):
     drop: float = 0.4
     least: int = 2
     most: int = 64
+
+    @property
+    def memory(self) -> float:
+        """The pass of all images stays while that of the unsettled ones is made."""
+        return 3.0
 
     def problems(self) -> list[str]:
         """Say what is wrong with the parameters."""
@@ -75,25 +87,43 @@ class Adaptive(Estimator):
 def expected_agreement(influence: Influence, drop: float) -> Tensor:
     """Estimate which share of the kept set the exact influence would keep too.
 
-    The logarithm of each estimate is taken as normal around the exact one: a dimension at the distance d from the cut,
-    in standard errors, is on the wrong side with probability Phi(-d). What is kept by mistake pushes as many out, so
-    half of the expected mistakes, over the size of the kept set, is lost.
+    The logarithm of each exact value is taken as normal around the estimated one, and as the exact cut the one above
+    which as many dimensions are expected as are kept: sum_i P(i) = kept, P(i) = Phi((log v_i - cut) / error_i). The
+    share is the mean of P over the kept dimensions.
 
     Args:
         influence: With standard errors.
         drop: Share of dimensions that the mask drops.
 
     Returns:
-        ``(n,)``, from about 0.5 to 1.
+        ``(n,)``, from the kept share of all dimensions, which is chance, to 1.
     """
     values = influence.values.flatten(1)
     tiny = torch.finfo(values.dtype).tiny
     kept = influence_mask(values, drop) > 0
-    least = torch.where(kept, values, torch.inf).amin(dim=1, keepdim=True)
-    most = torch.where(kept, 0, values).amax(dim=1, keepdim=True)
-    cut = (least.clamp_min(tiny).log() + most.clamp_min(tiny).log()) / 2
-    relative = (influence.standard_error.flatten(1) / values.clamp_min(tiny)).clamp_min(tiny)
-    distance = (values.clamp_min(tiny).log() - cut).abs() / relative
-    mistakes = torch.special.ndtr(-distance).sum(dim=1)
-    share: Tensor = 1 - mistakes / 2 / kept.sum(dim=1)
-    return share
+    count = kept.sum(dim=1, keepdim=True)
+    logs = values.clamp_min(tiny).log()
+    error = (influence.standard_error.flatten(1) / values.clamp_min(tiny)).clamp(tiny, VAGUE)
+    reach = SURE * error.amax(dim=1, keepdim=True)
+    low, high = logs.amin(dim=1, keepdim=True) - reach, logs.amax(dim=1, keepdim=True) + reach
+    for _ in range(BISECTIONS):
+        cut = (low + high) / 2
+        too_many = torch.special.ndtr((logs - cut) / error).sum(dim=1, keepdim=True) > count
+        low, high = torch.where(too_many, cut, low), torch.where(too_many, high, cut)
+    above = torch.special.ndtr((logs - high) / error)
+    return torch.where(kept, above, 0).sum(dim=1) / count.squeeze(1)
+
+
+def wrong_cut(estimator: Estimator, drop: float) -> list[str]:
+    """Say whether an adaptive estimator would settle another cut than that of the mask.
+
+    Args:
+        estimator: Any.
+        drop: Share of dimensions that the mask drops.
+
+    Returns:
+        No problem, or one.
+    """
+    if isinstance(estimator, Adaptive) and estimator.drop != drop:
+        return [f"expected adaptive:drop={drop:g}, as the masks drop that share, got {estimator.drop:g}"]
+    return []

@@ -20,9 +20,10 @@ from privaudit.noise import generator_for
 class Coloured(Estimator):
     """For each colour C, a set of dimensions of one channel on a lattice: G_ii ~ w_i (J^T J w)_i, i in C.
 
-    With w_i = +-1 on C at random and 0 elsewhere, w_i (G w)_i = G_ii + sum_{j in C, j != i} w_i w_j G_ij: unbiased, and
-    exact where the images of the colour's dimensions do not overlap. Attention and group norm overlap a little
-    everywhere. Costs two products a colour: channels x spacing^axes colours, whatever the size of the latent.
+    With w_i = +-1 on C at random and 0 elsewhere, w_i (G w)_i = G_ii + sum_{j in C, j != i} w_i w_j G_ij: unbiased
+    (until what came out negative is set to 0), and exact where the images of the colour's dimensions do not overlap.
+    Attention and group norm overlap a little everywhere. Costs two products a colour: channels x spacing^axes colours,
+    whatever the size of the latent.
     The standard error is the root mean square of (G w) at the positions halfway between those of the colour, which
     are nearer to them than they are to each other: an upper bound where G falls off with distance.
 
@@ -33,8 +34,12 @@ class Coloured(Estimator):
     name: ClassVar[str] = "coloured"
     reference: ClassVar[str] = "Tang and Saad 2012; Stathopoulos, Laeuchli, Orginos 2013, arXiv:1302.4018"
     summary: ClassVar[str] = "J^T J w for signs w on lattices of latent positions: for large latents, nearly exact"
-    memory: ClassVar[float] = 8.0
     spacing: int = 4
+
+    @property
+    def memory(self) -> float:
+        """The traced linear map is several times as large as a pass."""
+        return 12.0
 
     def problems(self) -> list[str]:
         """Say what is wrong with the parameters."""

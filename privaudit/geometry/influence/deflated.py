@@ -33,9 +33,13 @@ class Deflated(Estimator):
     name: ClassVar[str] = "deflated"
     reference: ClassVar[str] = "in the manner of Hutch++, Meyer, Musco, Musco, Woodruff 2021, arXiv:2010.09649"
     summary: ClassVar[str] = "a low-rank part of J exactly, random probes for the rest: unbiased"
-    memory: ClassVar[float] = 4.0
     rank: int = 8
     probes: int = 8
+
+    @property
+    def memory(self) -> float:
+        """The basis is held in image space, several times."""
+        return 4.0 + self.rank / 16
 
     def problems(self) -> list[str]:
         """Say what is wrong with the parameters."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import ClassVar, TypeVar
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -46,10 +46,12 @@ class Estimator(Named, ABC):
         name: On the command line.
         reference: Where it was published.
         summary: What it does, in one line.
-        memory: What an image takes at most, in what one decoder pass keeps for its derivative.
     """
 
-    memory: ClassVar[float] = 2.0
+    @property
+    def memory(self) -> float:
+        """What an image takes at most, in multiples of what one decoder pass keeps for its derivative."""
+        return 2.0
 
     @abstractmethod
     def estimate(self, jacobian: Jacobian, sample_ids: Sequence[str], seed: int) -> Influence:

@@ -24,8 +24,12 @@ class Exact(Estimator):
     name: ClassVar[str] = "exact"
     reference: ClassVar[str] = "Rao, Qu, Moyer, CVPR 2026, arXiv:2511.20592"
     summary: ClassVar[str] = "every column of J: one product a latent dimension (or image value, if fewer)"
-    memory: ClassVar[float] = 12.0
     chunk: int = 256
+
+    @property
+    def memory(self) -> float:
+        """The traced linear map is several times as large as a pass."""
+        return 12.0
 
     def problems(self) -> list[str]:
         """Say what is wrong with the parameters."""

@@ -63,9 +63,10 @@ def shrink(values: Tensor, probes: int, channel_axis: int = 1) -> tuple[Tensor, 
     2. Given G_cp, the ratio q_cp / (r_c s_p) has the mean G_cp / (r_c s_p) and, over K probes, K degrees of freedom.
        With an inverse gamma prior of mean 1 and relative variance t^2 its posterior mean is
        (1 + 1/t^2 + K/2 ratio) / (1 + 1/t^2 + K/2), where t^2 is what the ratios of the image vary beyond their probes'
-       2/K: a decoder that is not separable, or many probes, leave the estimate as it was.
+       2/K: a decoder that is not separable, or many probes, leave the estimate nearly as it was.
     3. Relative variance: 1 / (1/t^2 + K/2) of the posterior, and 2/K sum_p w_p^2 of the fit, for which the
-       channels of a position count as one measurement, because their products with one probe are correlated.
+       channels of a position count as one measurement, because their products with one probe are correlated. The noise
+       of r_c is left out: it is small where there are many positions, and the error too small where there are few.
 
     Args:
         values: Means of (J^T v)^2 over the probes, ``(n, *latent)``.

@@ -106,8 +106,9 @@ class TestEvery:
     def test_works_where_gradients_are_off(self, name):
         latents = random_normal(3, *LATENT)
         wanted = estimate_influence(torch.tanh, latents, IDS, name).values
-        with torch.no_grad():
-            torch.testing.assert_close(estimate_influence(torch.tanh, latents, IDS, name).values, wanted)
+        for off in (torch.no_grad, torch.inference_mode):
+            with off():
+                torch.testing.assert_close(estimate_influence(torch.tanh, latents, IDS, name).values, wanted)
 
 
 def test_unknown_estimators_and_parameters_are_named():

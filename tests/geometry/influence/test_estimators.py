@@ -218,5 +218,17 @@ class TestAdaptive:
         certain = Influence(values, torch.zeros_like(values), torch.ones(1))
         torch.testing.assert_close(expected_agreement(certain, 0.4), torch.ones(1))
         uncertain = Influence(values, 1e6 * values, torch.ones(1))
-        chance = 1 - 0.5 * 32 / 2 / 19
-        torch.testing.assert_close(expected_agreement(uncertain, 0.4), torch.tensor([chance]), rtol=1e-3, atol=0)
+        for drop, chance in ((0.0, 1), (0.4, 19 / 32), (0.8, 6 / 32)):
+            found = expected_agreement(uncertain, drop)
+            torch.testing.assert_close(found, torch.tensor([chance]), rtol=1e-3, atol=0, check_dtype=False)
+
+    @pytest.mark.parametrize("drop", [0.1, 0.4, 0.8, 0.9])
+    @pytest.mark.parametrize("error", [0.05, 0.3, 1.0])
+    def test_expects_the_agreement_that_is_found(self, drop, error):
+        """Exact values drawn around estimates as the errors say, so that only the cut is to be found."""
+        logs = random_normal(1, 256, seed=1, dtype=torch.float64)
+        estimate = Influence(logs.exp(), error * logs.exp(), torch.ones(1))
+        exact = (logs + error * random_normal(1000, 256, seed=2, dtype=torch.float64)).exp()
+        kept = influence_mask(estimate.values, drop)
+        found = (influence_mask(exact, drop) * kept).sum() / kept.sum() / len(exact)
+        assert expected_agreement(estimate, drop).item() == pytest.approx(float(found), abs=0.01)
