@@ -203,8 +203,14 @@ class _Run:
 
         def compute(rows: range) -> Distortion:
             points = latents[list(rows)].to(self.target.device)
-            found = measure_distortion(self.target.decode, points, self._ids(rows), method, seed=self.options.seed)
-            return found.to("cpu")
+            return measure_distortion(
+                self.target.decode,
+                points,
+                self._ids(rows),
+                method,
+                seed=self.options.seed,
+                channel_axis=self.target.channel_axis,
+            ).to("cpu")
 
         return Distortion.join(self._over("distortion", compute))
 

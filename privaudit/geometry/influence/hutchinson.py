@@ -10,7 +10,7 @@ from typing import ClassVar
 import torch
 
 from privaudit.geometry.influence.estimator import Estimator, Influence, register
-from privaudit.geometry.influence.probes import Probes, squared_products
+from privaudit.geometry.influence.probes import mean_square
 from privaudit.geometry.jacobian import Jacobian
 
 
@@ -41,9 +41,6 @@ class Hutchinson(Estimator):
 
     def estimate(self, jacobian: Jacobian, sample_ids: Sequence[str], seed: int) -> Influence:
         """Estimate the diagonal of G (see `Estimator.estimate`)."""
-        probes = Probes(sample_ids, seed, rademacher=self.rademacher)
-        values = torch.zeros_like(jacobian.latents)
-        for squares in squared_products(jacobian, probes, self.probes):
-            values += squares / self.probes
+        values = mean_square(jacobian, sample_ids, seed, self.probes, rademacher=self.rademacher)
         error = values * math.sqrt(2 / self.probes)
         return Influence(values, error, torch.full((len(values),), self.probes))

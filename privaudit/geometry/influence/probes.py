@@ -52,3 +52,12 @@ def squared_products(jacobian: Jacobian, probes: Probes, count: int) -> Iterator
     """(J^T v)^2, elementwise, for the next probes of each image, one ``(n, *latent)`` a probe."""
     for start in range(0, count, TOGETHER):
         yield from jacobian.pull(probes.draw(min(TOGETHER, count - start), jacobian)).square()
+
+
+def mean_square(jacobian: Jacobian, sample_ids: Sequence[str], seed: int, count: int, *, rademacher: bool) -> Tensor:
+    """Mean of (J^T v)^2 over the first ``count`` probes of each image, ``(n, *latent)``."""
+    probes = Probes(sample_ids, seed, rademacher=rademacher)
+    total = torch.zeros_like(jacobian.latents)
+    for squares in squared_products(jacobian, probes, count):
+        total += squares / count
+    return total
