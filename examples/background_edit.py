@@ -220,7 +220,7 @@ def blended_edit(target: Target, latents: Tensor, cells: Tensor, noise: Tensor, 
         alpha, sigma = (1.0, 0.0) if at == CLEAN else target.alpha_sigma(at)
         return alpha * latents + sigma * noise
 
-    highest = level * len(target.schedule.alphas_cumprod)
+    highest = level * (target.schedule.last + 1)
     levels = [at for at in ddim_levels(target, steps) if at < highest]
     edited = noised(levels[0])
     with torch.no_grad():

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from privaudit.attacks import Attack
 from privaudit.codec import encode
 from privaudit.data import AuditData
+from privaudit.entries import Entry, calibrated, learned, published
 from privaudit.evaluation import (
     Check,
     Comparison,
-    CrossFitted,
     Verdict,
-    apply_choice,
     assign_folds,
     blind_check,
     blind_scores,
     by_quartile,
     compare,
-    cross_fit,
     decide,
     evaluate,
     parse_gates,
@@ -31,10 +28,11 @@ from privaudit.evaluation import (
     sample_size_check,
 )
 from privaudit.evaluation.verdict import TESTED_MASKS
-from privaudit.geometry import MASKS
 from privaudit.measure import Measured, OnProgress
 from privaudit.options import AuditOptions
 from privaudit.result import AttackReport, BlindReport
+from privaudit.schedule import Schedule
+from privaudit.scorers import Evidence, Methods
 
 BLIND = "blind baseline"
 LEAST_CONVERGED = 0.9
@@ -75,21 +73,25 @@ def fold_images(data: AuditData, options: AuditOptions) -> NDArray[np.int64]:
 def assess(
     measured: Measured,
     data: AuditData,
-    attacks: Sequence[Attack],
+    methods: Methods,
     options: AuditOptions,
+    schedule: Schedule,
+    passes: Mapping[str, int],
     on_progress: OnProgress = lambda stage, done, total: None,
 ) -> Assessment:
-    """Choose levels by cross-fitting, compute metrics and comparisons, judge.
+    """Choose levels by cross-fitting, let the scorers learn, compute metrics and comparisons, judge.
 
     The level of an attack is chosen on its unmasked score and used for every mask, so a mask is compared
     with no mask at the same level, from the same denoiser passes.
 
     Args:
-        measured: Scores at every level.
+        measured: What every attack found at every level.
         data: The images, in the same order.
-        attacks: In the order of the report.
+        methods: What was run.
         options: Of the audit.
-        on_progress: Called after the blind baseline, the bootstrap, and each attack's report.
+        schedule: Of the target.
+        passes: Denoiser passes an image, by attack.
+        on_progress: Called after the blind baseline, the scorers, the bootstrap, and each report.
 
     Returns:
         Everything that a result needs beside provenance.
@@ -97,22 +99,29 @@ def assess(
     samples = data.samples
     is_member = np.arange(len(samples)) < len(data.members)
     folds = fold_images(data, options)
-    steps = 2 + len(attacks)
+    by_title = {attack.title: attack for attack in methods.attacks}
+    entries = [published(by_title[table.name], table, is_member, folds, options.seed) for table in measured.tables]
+    for own, other in zip(measured.tables, measured.references, strict=True) if measured.references else ():
+        entries.append(calibrated(by_title[own.name], own, other, is_member, folds, options.seed))
+    steps = 3 + len(entries) + len(methods.scorers)
     on_progress("evaluation", 0, steps)
-    choices = {
-        attack.name: cross_fit(measured.scores[attack.name, "none"], attack.levels, is_member, folds)
-        for attack in attacks
-    }
-    scores = {
-        f"{attack.name}/{mask}": apply_choice(
-            measured.scores[attack.name, mask], choices[attack.name], is_member, folds
-        )
-        for attack in attacks
-        for mask in MASKS
-    }
-    gates = parse_gates(options.fail_on)
     blind = blind_scores(measured.features, is_member, folds, seed=options.seed)
     on_progress("evaluation", 1, steps)
+    chosen = {(entry.name, mask): values for entry in entries for mask, values in entry.scores.items()}
+    evidence = Evidence(
+        tables=measured.tables,
+        references=measured.references,
+        chosen=chosen,
+        distortion=measured.distortion,
+        images=measured.features,
+        is_member=is_member,
+        folds=folds,
+        seed=options.seed,
+    )
+    entries += [learned(scorer, evidence) for scorer in methods.scorers]
+    on_progress("evaluation", 2, steps)
+    scores = {f"{entry.name}/{mask}": values for entry in entries for mask, values in entry.scores.items()}
+    gates = parse_gates(options.fail_on)
     evaluation = evaluate(
         {**scores, BLIND: blind},
         is_member,
@@ -122,34 +131,44 @@ def assess(
         confidence=options.confidence,
         seed=options.seed,
     )
+    on_progress("evaluation", 3, steps)
+    best = max(
+        (entry.name for entry in entries if entry.kind == "published"),
+        key=lambda name: evaluation.metrics[f"{name}/none"].auroc.value,
+    )
 
-    on_progress("evaluation", 2, steps)
+    def report(entry: Entry) -> AttackReport:
+        none = f"{entry.name}/none"
 
-    def report(attack: Attack) -> AttackReport:
-        choice, none = choices[attack.name], f"{attack.name}/none"
+        def against_none(mask: str) -> Comparison | None:
+            return compare(evaluation, f"{entry.name}/{mask}", none) if mask in entry.scores else None
 
-        def against_none(mask: str) -> Comparison:
-            return compare(evaluation, f"{attack.name}/{mask}", none)
-
-        levels = tuple(int(level) for level in choice.chosen)
+        level = max(entry.chosen, key=entry.chosen.count) if entry.chosen else None
+        is_level = entry.axis == "level" and level is not None
+        rivals = entry.kind != "published"
         return AttackReport(
-            name=attack.name,
-            reference=attack.reference,
-            level=max(levels, key=levels.count),
-            levels_by_fold=levels,
-            search_space=attack.levels,
-            order=attack.order,
-            parameters=encode(attack),
-            passes=attack.cost,
-            selected_on=_selected_on(attack, len(choice.chosen)),
+            name=entry.name,
+            kind=entry.kind,
+            reference=entry.reference,
+            level=level,
+            log_snr=schedule.log_snr(int(level)) if is_level and level is not None else None,
+            axis=entry.axis,
+            levels_by_fold=entry.chosen,
+            search_space=entry.columns,
+            order=getattr(entry.method, "order", None),
+            parameters=encode(entry.method),
+            passes=passes.get(entry.method.title, 0),
+            selected_on=entry.selected_on,
             latents=options.attack_latents,
-            masks={mask: evaluation.metrics[f"{attack.name}/{mask}"] for mask in MASKS},
+            masks={mask: evaluation.metrics[f"{entry.name}/{mask}"] for mask in entry.scores},
             random_vs_none=against_none("random"),
             influence_vs_none=against_none("influence"),
             weighted_vs_none=against_none("weighted"),
+            best_published=best if rivals else None,
+            versus_published=compare(evaluation, none, f"{best}/none") if rivals else None,
             distortion_quartiles=by_quartile(
                 measured.distortion,
-                scores[none],
+                entry.scores["none"],
                 is_member,
                 replicates=options.replicates,
                 seed=options.seed,
@@ -157,7 +176,7 @@ def assess(
             ),
         )
 
-    tested = {(attack.name, mask): f"{attack.name}/{mask}" for attack in attacks for mask in MASKS}
+    tested = {(entry.name, mask): f"{entry.name}/{mask}" for entry in entries for mask in entry.scores}
     rests_on = [name for (_, mask), name in tested.items() if mask in TESTED_MASKS]
     checks = (
         blind_check(evaluation, BLIND, rests_on),
@@ -168,9 +187,9 @@ def assess(
         Check("non-finite values", "ok", "every score is a finite number; a run with another one stops and names it"),
     )
     reports = []
-    for done, attack in enumerate(attacks, start=3):
-        reports.append(report(attack))
-        on_progress("evaluation", done, steps)
+    for done, entry in enumerate(entries, start=4):
+        reports.append(report(entry))
+        on_progress("evaluation", min(done, steps), steps)
     return Assessment(
         attacks=tuple(reports),
         blind=BlindReport(
@@ -179,30 +198,21 @@ def assess(
         ),
         checks=checks,
         verdict=decide(evaluation, tested, gates=gates, checks=checks),
-        scores=_score_table(data, attacks, choices, scores),
+        scores=_score_table(data, entries),
     )
 
 
-def _selected_on(attack: Attack, folds: int) -> str:
-    if len(attack.levels) == 1:
-        return "fixed beforehand"
-    return f"cross-fitting: for each of {folds} folds, the level of highest unmasked AUROC on the other folds"
-
-
-def _score_table(
-    data: AuditData, attacks: Sequence[Attack], choices: dict[str, CrossFitted], scores: dict[str, NDArray[np.float64]]
-) -> pd.DataFrame:
+def _score_table(data: AuditData, entries: Sequence[Entry]) -> pd.DataFrame:
     base = {
         "id": [s.id for s in data.samples],
         "path": [str(s.path) for s in data.samples],
         "set": ["member"] * len(data.members) + ["nonmember"] * len(data.nonmembers),
     }
-    tables = []
-    for attack in attacks:
-        levels = np.asarray(attack.levels)[choices[attack.name].index]
-        for mask in MASKS:
-            own = {"attack": attack.name, "mask": mask, "level": levels, "score": scores[f"{attack.name}/{mask}"]}
-            tables.append(pd.DataFrame({**base, **own}))
+    tables = [
+        pd.DataFrame({**base, "attack": entry.name, "mask": mask, "level": entry.level_of_image, "score": values})
+        for entry in entries
+        for mask, values in entry.scores.items()
+    ]
     return pd.concat(tables, ignore_index=True)
 
 

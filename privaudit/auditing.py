@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,14 +18,16 @@ import torch
 
 import privaudit
 from privaudit.assess import assess, fold_images
-from privaudit.attacks import Attack, parse_attacks
+from privaudit.attacks import make_plan
 from privaudit.codec import encode
 from privaudit.data import AuditData, read_set, separate
 from privaudit.errors import ConfigError, DataError
+from privaudit.geometry import MASKS
 from privaudit.loading import load_target
 from privaudit.measure import Measured, OnProgress, measure
 from privaudit.options import AuditOptions
-from privaudit.result import SCHEMA_VERSION, AuditResult, DataReport, SkippedReport, TargetReport
+from privaudit.result import SCHEMA_VERSION, AuditResult, DataReport, RefusedReport, SkippedReport, TargetReport
+from privaudit.scorers import Methods, parse_methods
 from privaudit.shards import make_folder, write_text
 from privaudit.target import Target
 
@@ -54,21 +57,30 @@ def run_audit(options: AuditOptions, on_progress: OnProgress | None = None) -> A
         NonFiniteError: The model gives NaN or infinity; names the images.
     """
     progress = on_progress or (lambda stage, done, total: None)
-    attacks = parse_attacks(options.attacks)
-    _check_paths(options)
+    check_paths(options)
     _prepare(options)
     started = time.perf_counter()
     target = load_target(options.target, device=options.device, dtype=options.dtype)
     loaded = time.perf_counter()
-    _check_levels(attacks, target)
+    reference = load_reference(options, target)
     data = _read(options, target, progress)
     fold_images(data, options)  # too few images or groups for cross-fitting: better now than after hours
+    methods, refused = choose_methods(options, target, [sample.caption for sample in data.samples])
+    plan = make_plan(methods.attacks, target, MASKS)
     read = time.perf_counter()
     write_text(options.out / "run.json", _run_record(options, target, data))
     budget = None if options.memory is None else int(options.memory * 2**30)
-    measured = measure(target, data.samples, attacks, options, progress, budget=budget)
+    measured = measure(target, data.samples, methods, options, progress, reference=reference, budget=budget)
     begun = time.perf_counter()
-    assessment = assess(measured, data, attacks, options, progress)
+    assessment = assess(
+        measured,
+        data,
+        methods,
+        options,
+        target.schedule,
+        {step.title: step.alone["forward"] for step in plan.steps},
+        progress,
+    )
     seconds = {
         "loading": loaded - started,
         "images": read - loaded,
@@ -85,6 +97,7 @@ def run_audit(options: AuditOptions, on_progress: OnProgress | None = None) -> A
         hardware=_describe_hardware(target),
         timing={stage: round(value, 3) for stage, value in seconds.items()},
         attacks=assessment.attacks,
+        refused=refused,
         blind=assessment.blind,
         checks=assessment.checks,
         verdict=assessment.verdict,
@@ -113,8 +126,8 @@ def audit(
     return run_audit(replace(options, **choices))  # type: ignore[arg-type]
 
 
-def _check_paths(options: AuditOptions) -> None:
-    """Before a model of gigabytes is loaded."""
+def check_paths(options: AuditOptions) -> None:
+    """Check that the images are there, before a model of gigabytes is loaded; raises `DataError`."""
     problems = [
         f"expected {name} at {source}, but it does not exist"
         for name, source in (("members", options.members), ("nonmembers", options.nonmembers))
@@ -124,15 +137,71 @@ def _check_paths(options: AuditOptions) -> None:
         raise DataError("; ".join(problems))
 
 
-def _check_levels(attacks: tuple[Attack, ...], target: Target) -> None:
-    last = len(target.schedule.alphas_cumprod) - 1
+def load_reference(options: AuditOptions, target: Target) -> Target | None:
+    """Load the reference model, if there is one.
+
+    Args:
+        options: Name it.
+        target: Has been loaded.
+
+    Returns:
+        The reference; it is asked at the target's latents.
+
+    Raises:
+        ConfigError: Its latents or noise levels are others than the target's.
+        TargetError: It cannot be loaded.
+    """
+    if options.reference is None:
+        return None
+    reference = load_target(options.reference, device=options.device, dtype=options.dtype)
     problems = [
-        f"expected levels of {attack.name} from 0 to {last} for this target, got {max(attack.levels)}"
-        for attack in attacks
-        if max(attack.levels) > last
+        f"expected a reference with the target's {what}, got {found} and not {wanted}; pass the model it was tuned from"
+        for what, found, wanted in (
+            ("latent shape", reference.info.latent_shape, target.info.latent_shape),
+            ("family", reference.info.family, target.info.family),
+            ("noise levels", _noise_levels(reference), _noise_levels(target)),
+        )
+        if found != wanted
     ]
     if problems:
         raise ConfigError(problems)
+    return reference
+
+
+def _noise_levels(target: Target) -> tuple[int, float]:
+    return target.schedule.last, round(target.schedule.log_snr(target.schedule.last // 2), 4)
+
+
+def choose_methods(
+    options: AuditOptions, target: Target, captions: Sequence[str | None]
+) -> tuple[Methods, tuple[RefusedReport, ...]]:
+    """Give the attacks levels of the target, and leave out those that cannot run on it.
+
+    Args:
+        options: Name the attacks.
+        target: The audited model.
+        captions: Of all images.
+
+    Returns:
+        What will be run, and what will not.
+
+    Raises:
+        ConfigError: None can run, or a level does not exist.
+    """
+    methods = parse_methods(options.attacks)
+    without = sum(not caption for caption in captions)
+    running, refused = [], []
+    for attack in methods.attacks:
+        reason = attack.refusal(target)
+        if reason is None and "captions" in attack.needs and without:
+            reason = f"needs a caption for every image, and {without} have none; name them in the manifests"
+        if reason is None:
+            running.append(attack.at(target))
+        else:
+            refused.append(RefusedReport(attack.title, reason))
+    if not running:
+        raise ConfigError([f"expected an attack that can run: {item.name} {item.reason}" for item in refused])
+    return Methods(tuple(running), methods.scorers), tuple(refused)
 
 
 def _read(options: AuditOptions, target: Target, progress: OnProgress) -> AuditData:

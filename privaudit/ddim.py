@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from privaudit.errors import ConfigError
-from privaudit.target import Target
+from privaudit.target import Condition, Target
 
 CLEAN = -1
 """The level below 0 in a path: no noise at all (alpha 1, sigma 0)."""
@@ -30,7 +30,7 @@ def ddim_levels(target: Target, steps: int) -> tuple[int, ...]:
     Raises:
         ConfigError: There are not as many levels.
     """
-    count = sum(power > 0 for power in target.schedule.alphas_cumprod)
+    count = sum(target.alpha_sigma(level)[0] > 0 for level in range(target.schedule.last + 1))
     if not 1 <= steps <= count:
         raise ConfigError([f"expected 1 to {count} DDIM steps for this target, got {steps}"])
     spaced = (
@@ -39,7 +39,7 @@ def ddim_levels(target: Target, steps: int) -> tuple[int, ...]:
     return (*spaced, CLEAN)
 
 
-def ddim_step(target: Target, latents: Tensor, start: int, stop: int, condition: Tensor | None = None) -> Tensor:
+def ddim_step(target: Target, latents: Tensor, start: int, stop: int, condition: Condition | None = None) -> Tensor:
     """Move latents from one noise level to another along the model's own prediction, without fresh noise.
 
     z_b = alpha_b (z_a - sigma_a e) / alpha_a + sigma_b e,  e = eps_hat(z_a, a, c)
@@ -56,13 +56,28 @@ def ddim_step(target: Target, latents: Tensor, start: int, stop: int, condition:
     Returns:
         z_b, ``(n, *latent)``.
     """
-    noise = target.predict_noise(latents, max(start, 0), condition)
+    return ddim_move(target, latents, target.predict_noise(latents, max(start, 0), condition), start, stop)
+
+
+def ddim_move(target: Target, latents: Tensor, noise: Tensor, start: int, stop: int) -> Tensor:
+    """Do the step of `ddim_step` with a prediction that is already there.
+
+    Args:
+        target: Gives the schedule.
+        latents: z_a, ``(n, *latent)``.
+        noise: e, predicted at a, same shape.
+        start: Level a, or `CLEAN`.
+        stop: Level b, or `CLEAN`.
+
+    Returns:
+        z_b, ``(n, *latent)``.
+    """
     (alpha, sigma), (alpha_stop, sigma_stop) = (_scales(target, level) for level in (start, stop))
     clean = (latents - sigma * noise) / alpha
     return alpha_stop * clean + sigma_stop * noise
 
 
-def ddim_follow(target: Target, latents: Tensor, levels: Sequence[int], condition: Tensor | None = None) -> Tensor:
+def ddim_follow(target: Target, latents: Tensor, levels: Sequence[int], condition: Condition | None = None) -> Tensor:
     """Follow a path of levels, one denoiser pass each.
 
     Args:
@@ -80,7 +95,7 @@ def ddim_follow(target: Target, latents: Tensor, levels: Sequence[int], conditio
     return latents
 
 
-def ddim_sample(target: Target, noise: Tensor, steps: int = 50, condition: Tensor | None = None) -> Tensor:
+def ddim_sample(target: Target, noise: Tensor, steps: int = 50, condition: Condition | None = None) -> Tensor:
     """Generate latents from noise; the images are ``target.decode`` of them.
 
     Args:
@@ -95,7 +110,7 @@ def ddim_sample(target: Target, noise: Tensor, steps: int = 50, condition: Tenso
     return ddim_follow(target, noise.to(target.device), ddim_levels(target, steps), condition)
 
 
-def ddim_invert(target: Target, latents: Tensor, steps: int = 50, condition: Tensor | None = None) -> Tensor:
+def ddim_invert(target: Target, latents: Tensor, steps: int = 50, condition: Condition | None = None) -> Tensor:
     """Find the noise from which `ddim_sample` would generate given latents.
 
     Args:

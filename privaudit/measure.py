@@ -17,12 +17,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from privaudit.attacks import Attack, Batch, score_batch
+from privaudit.attacks import Attack, Batch, FieldAttack, Ledger, make_plan, score_batch
 from privaudit.batching import Batcher, OnBatch, Tensors, auto_batch_size
 from privaudit.data import Sample, load_images
 from privaudit.evaluation.blind import image_features
 from privaudit.geometry import (
+    BANDS,
     MASKS,
+    band_masks,
     build_masks,
     distortion_bound,
     estimate_influence,
@@ -32,6 +34,7 @@ from privaudit.geometry import (
 )
 from privaudit.inversion import invert, make_solver
 from privaudit.options import AuditOptions
+from privaudit.scorers import Methods, Table
 from privaudit.shards import read_shard, shard_key, write_shard
 from privaudit.target import Target, require_finite
 
@@ -46,7 +49,8 @@ class Measured:
     """What the model said about every image, in the order of the samples.
 
     Attributes:
-        scores: (attack, mask) to ``(n, levels)``, higher = more likely a member.
+        tables: What each attack found, under every mask.
+        references: The same on the reference model; empty without one.
         distortion: ``(n,)``, Hadamard's bound of log sqrt(det G).
         residual: ``(n,)``, relative residual of the inversion; NaN where none was run.
         evaluations: ``(n,)``, evaluations of E(D(z)) that the inversion took; 0 where none was run.
@@ -56,7 +60,8 @@ class Measured:
         seconds: Time by stage.
     """
 
-    scores: dict[tuple[str, str], NDArray[np.float64]]
+    tables: tuple[Table, ...]
+    references: tuple[Table, ...]
     distortion: NDArray[np.float64]
     residual: NDArray[np.float64]
     evaluations: NDArray[np.int64]
@@ -69,10 +74,11 @@ class Measured:
 def measure(
     target: Target,
     samples: Sequence[Sample],
-    attacks: Sequence[Attack],
+    methods: Methods,
     options: AuditOptions,
     on_progress: OnProgress,
     *,
+    reference: Target | None = None,
     budget: int | None = None,
 ) -> Measured:
     """Run the stages over all images; what an earlier run left in ``options.out`` is not run again.
@@ -80,18 +86,22 @@ def measure(
     Args:
         target: The audited model.
         samples: All images.
-        attacks: With distinct names.
+        methods: Attacks that can run on the target, with its levels, and the scorers.
         options: Of the audit.
         on_progress: Called after each shard.
+        reference: A model of the same latent shape and schedule that is asked the same.
         budget: Bytes that the geometry may take on the target's device; half of what is free by default.
 
     Returns:
         Scores and what goes with them.
     """
-    stages = _Stages(target, options, tuple(attacks), budget)
+    stages = _Stages(target, options, methods, budget)
     seconds: dict[str, float] = {}
     parts: dict[str, list[Tensors]] = {}
-    for name, stage in (("latents", stages.latents), ("influence", stages.influence), ("scores", stages.scores)):
+    order = {"latents": stages.latents, "influence": stages.influence, "scores": stages.scores}
+    if reference is not None:
+        order["reference"] = partial(stages.scores, asked=reference)
+    for name, stage in order.items():
         started, done = time.perf_counter(), 0
         on_progress(name, 0, len(samples))
         parts[name] = []
@@ -103,10 +113,12 @@ def measure(
         seconds[name] = time.perf_counter() - started
         if name == "influence" and options.mask_scope == "set":
             stages.pooled = torch.cat([part["shares"] for part in parts[name]]).sum(dim=0, keepdim=True) / len(samples)
-    latents, influence, scores = ({key: torch.cat([p[key] for p in run]) for key in run[0]} for run in parts.values())
+    joined = {name: {key: torch.cat([p[key] for p in run]) for key in run[0]} for name, run in parts.items()}
+    latents, influence = joined["latents"], joined["influence"]
     count = len(samples)
     return Measured(
-        scores={(attack.name, mask): scores[f"{attack.name}/{mask}"].numpy() for attack in attacks for mask in MASKS},
+        tables=_tables(methods.attacks, joined["scores"]),
+        references=_tables(methods.attacks, joined.get("reference")),
         distortion=influence["distortion"].numpy(),
         residual=latents["residual"].double().numpy() if options.inverts else np.full(count, np.nan),
         evaluations=latents["evaluations"].numpy() if options.inverts else np.zeros(count, np.int64),
@@ -139,6 +151,17 @@ def _keep(stage: str, tensors: Tensors) -> Tensors:
     return {name: values for name, values in tensors.items() if name not in ("encoded", "inverted")}
 
 
+def _tables(attacks: Sequence[Attack], scores: Tensors | None) -> tuple[Table, ...]:
+    if scores is None:
+        return ()
+
+    def masks(attack: Attack) -> dict[str, NDArray[np.float64]]:
+        names = [name for name in (*MASKS, *BANDS) if f"{attack.title}/{name}" in scores]
+        return {name: scores[f"{attack.title}/{name}"].numpy() for name in names}
+
+    return tuple(Table(a.title, a.axis, a.columns, masks(a), a.learned) for a in attacks)
+
+
 def _silent(_: int) -> None:
     """Report nothing."""
 
@@ -150,10 +173,8 @@ def _nothing() -> None:
 class _Stages:
     """The three stages of one run of images; each reads the shard of the one before."""
 
-    def __init__(
-        self, target: Target, options: AuditOptions, attacks: tuple[Attack, ...], budget: int | None = None
-    ) -> None:
-        self.target, self.options, self.attacks, self.budget = target, options, attacks, budget
+    def __init__(self, target: Target, options: AuditOptions, methods: Methods, budget: int | None = None) -> None:
+        self.target, self.options, self.methods, self.budget = target, options, methods, budget
         self.solver, self.estimator = make_solver(options.solver), make_estimator(options.influence)
         self.pooled: Tensor | None = None
         size = options.batch_size or auto_batch_size(target.info.image_size, target.device.type)
@@ -216,31 +237,66 @@ class _Stages:
             )
             self.tried = True
 
-    def scores(self, run: Sequence[Sample], on_batch: OnBatch = _silent) -> Tensors:
-        """Scores of every attack under every mask, one shard an attack; only missing ones are computed."""
+    def scores(self, run: Sequence[Sample], on_batch: OnBatch = _silent, asked: Target | None = None) -> Tensors:
+        """Scores of every attack under every mask, one shard an attack; only missing ones are computed.
+
+        Args:
+            run: Some images.
+            on_batch: Progress.
+            asked: The model that is attacked; the target unless it is a reference.
+
+        Returns:
+            ``title/mask`` to ``(n, columns)``.
+        """
+        model = asked or self.target
         latents, influence = self._latents_at(run, self.options.attack_latents), self.influence(run)["influence"]
         paths = {
-            attack: self._path(f"scores/{attack.name}", run, self._scores_config(attack)) for attack in self.attacks
+            attack.title: self._path(f"scores/{attack.title}", run, self._scores_config(attack, model))
+            for attack in self.methods.attacks
         }
-        stored = {attack: read_shard(path) for attack, path in paths.items()}
-        missing = [attack for attack, tensors in stored.items() if tensors is None]
+        stored = {title: read_shard(path) for title, path in paths.items()}
+        missing = [attack for attack in self.methods.attacks if stored[attack.title] is None]
         place = {sample.id: row for row, sample in enumerate(run)}
+        expected = make_plan(missing, model).expected if missing else {}
+        sees_images = any("images" in attack.needs for attack in missing)
 
         def compute(batch: Sequence[Sample]) -> Tensors:
             rows, ids = [place[sample.id] for sample in batch], _ids(batch)
-            condition = self.target.condition([sample.caption for sample in batch])
-            found = Batch(self.target, latents[rows].to(self.target.device), ids, condition, self.options.seed)
+            pixels = load_images(batch, self.target.info.image_size) if sees_images else None
+            found = Batch(
+                model,
+                latents[rows].to(model.device),
+                ids,
+                [sample.caption for sample in batch],
+                self.options.seed,
+                images=None if pixels is None else torch.from_numpy(pixels).to(model.device),
+                ledger=Ledger(expected=expected),
+            )
             own = influence[rows] if self.pooled is None else self.pooled.expand(len(rows), *self.pooled.shape[1:])
-            drawn_by = ids if self.pooled is None else ["the whole set"] * len(ids)  # the random control has one too
-            masks = build_masks(own, drawn_by, self.options.drop, self.options.seed, self.options.gamma)
-            return {f"{name}/{mask}": values for (name, mask), values in score_batch(missing, found, masks).items()}
+            masks = self._masks(own, ids)
+            scores: Tensors = {}
+            for banded in (True, False):
+                attacks = [attack for attack in missing if self._banded(attack) == banded]
+                chosen = masks if banded else {name: masks[name] for name in MASKS}
+                scores |= {f"{title}/{mask}": v for (title, mask), v in score_batch(attacks, found, chosen).items()}
+            return scores
 
         computed = self.batchers["scores"].run(run, compute, on_batch) if missing else {}
         for attack in missing:
-            own = {key: values for key, values in computed.items() if key.startswith(f"{attack.name}/")}
-            stored[attack] = own
-            write_shard(paths[attack], own)
+            own = {key: values for key, values in computed.items() if key.startswith(f"{attack.title}/")}
+            stored[attack.title] = own
+            write_shard(paths[attack.title], own)
         return {key: values for tensors in stored.values() if tensors is not None for key, values in tensors.items()}
+
+    def _masks(self, influence: Tensor, ids: list[str]) -> Tensors:
+        drawn_by = ids if self.pooled is None else ["the whole set"] * len(ids)  # the random control has one too
+        masks = build_masks(influence, drawn_by, self.options.drop, self.options.seed, self.options.gamma)
+        masks |= band_masks(influence) if self.methods.bands else {}
+        return {name: mask.to(self.target.device) for name, mask in masks.items()}
+
+    def _banded(self, attack: Attack) -> bool:
+        """Whether a scorer looks at an attack's error in each tenth of the influence."""
+        return self.methods.bands and isinstance(attack, FieldAttack)
 
     def _latents_at(self, run: Sequence[Sample], source: str) -> Tensor:
         return self.latents(run)["encoded" if source == "encoder" else "inverted"]
@@ -263,14 +319,15 @@ class _Stages:
             "seed": self.options.seed,
         }
 
-    def _scores_config(self, attack: Attack) -> dict[str, object]:
+    def _scores_config(self, attack: Attack, model: Target) -> dict[str, object]:
         at = self.options.attack_latents
         return {
             "influence": self._influence_config(),
             "latents": {"at": at, **self._latents_config(at)},
-            "target": self.target.info.hash,
+            "target": model.info.hash,
+            "bands": self._banded(attack),
             "denoiser_dtype": self.options.dtype,
-            "attack": {"name": attack.name, **asdict(attack)},  # type: ignore[call-overload]
+            "attack": {"name": attack.name, **asdict(attack)},
             "drop": self.options.drop,
             "gamma": self.options.gamma,
             "seed": self.options.seed,

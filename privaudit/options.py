@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from privaudit.attacks import parse_attacks
 from privaudit.errors import ConfigError
 from privaudit.evaluation import parse_gates
 from privaudit.geometry import make_estimator, wrong_cut
 from privaudit.geometry.influence import DEFAULT as DEFAULT_ESTIMATOR
 from privaudit.inversion import DEFAULT, make_solver
+from privaudit.scorers import parse_methods
 
 LatentSource = Literal["encoder", "inversion"]
 
@@ -26,7 +26,8 @@ class AuditOptions:
         members: Folder or manifest of images said to be in the training set.
         nonmembers: Folder or manifest of images said not to be.
         out: The run folder.
-        attacks: Specifications (see `privaudit.attacks.parse_attacks`); none means all.
+        attacks: Specifications (see `privaudit.scorers.parse_methods`); none means the default ones.
+        reference: A diffusers folder or hub id whose errors are subtracted, such as the base of a fine-tune.
         drop: Share of latent dimensions that the hard masks drop.
         gamma: Power of the influence in the soft weights.
         mask_scope: Masks and weights from the influence of each ``image``, or one for all from their mean, ``set``.
@@ -53,6 +54,7 @@ class AuditOptions:
     nonmembers: Path
     out: Path
     attacks: tuple[str, ...] = ()
+    reference: str | None = None
     drop: float = 0.4
     gamma: float = 1.0
     mask_scope: Literal["image", "set"] = "image"
@@ -103,7 +105,7 @@ class AuditOptions:
         if not 0 <= self.seed < 2**32:
             problems.append(f"expected 0 <= seed < 2^32, got {self.seed}")
         parsers: tuple[tuple[str, Callable[[Any], object]], ...] = (
-            ("attacks", parse_attacks),
+            ("attacks", parse_methods),
             ("fail_on", parse_gates),
             ("solver", make_solver),
             ("influence", make_estimator),

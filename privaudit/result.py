@@ -6,14 +6,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from privaudit.codec import decode, encode
 from privaudit.errors import ResultError
 from privaudit.evaluation.estimate import Comparison, Estimate, Metrics, Stratum
 from privaudit.evaluation.verdict import Check, Verdict
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -58,41 +58,60 @@ class DataReport:
 
 @dataclass(frozen=True)
 class AttackReport:
-    """One attack under all masks.
+    """One attack under all masks, or one score made of the attacks' scores.
 
     Attributes:
-        name: Of the attack.
+        name: Of the attack, with its preset; ``NAME-reference`` for its errors minus the reference model's.
+        kind: ``published``; ``reference``, minus the reference model's errors; or ``learned``, by a model fitted to
+            other images (see `selected_on`).
         reference: Where it was published.
-        level: The noise level chosen by most folds.
+        level: What most folds chose: a noise level, or another value where `axis` says so; None without a choice.
+        log_snr: 2 log(alpha / sigma) at that level; None where there is none.
+        axis: What was chosen: ``level`` unless the attack is made of several.
         levels_by_fold: What each fold's images were scored at.
-        search_space: The levels that were compared.
-        order: p of the norm.
+        search_space: The values that were compared.
+        order: p of the norm; None for other statistics.
         parameters: All hyper-parameters.
-        passes: Denoiser passes an image, alone.
-        selected_on: How the level was chosen, in words.
+        passes: Denoiser passes an image, alone; what is shared with other attacks counts for each.
+        selected_on: How level or model was chosen, in words.
         latents: Where the statistic was taken: ``encoder`` or ``inversion``.
-        masks: Metrics by mask.
+        masks: Metrics by mask; ``none`` alone for a score that weighs dimensions itself.
         random_vs_none: The control: a random mask of the same size against no mask.
         influence_vs_none: The hard mask against no mask, paired.
         weighted_vs_none: The soft weights against no mask, paired.
+        best_published: For a score that is not ``published``: the strongest published attack by unmasked AUROC.
+        versus_published: This score without mask against that attack without mask, paired.
         distortion_quartiles: AUROC without mask by quartile of local distortion, lowest first.
     """
 
     name: str
+    kind: Literal["published", "reference", "learned"]
     reference: str
-    level: int
-    levels_by_fold: tuple[int, ...]
-    search_space: tuple[int, ...]
-    order: float
+    level: float | None
+    log_snr: float | None
+    axis: str
+    levels_by_fold: tuple[float, ...]
+    search_space: tuple[float, ...]
+    order: float | None
     parameters: Mapping[str, Any]
     passes: int
     selected_on: str
     latents: str
     masks: Mapping[str, Metrics]
-    random_vs_none: Comparison
-    influence_vs_none: Comparison
-    weighted_vs_none: Comparison
+    random_vs_none: Comparison | None
+    influence_vs_none: Comparison | None
+    weighted_vs_none: Comparison | None
+    best_published: str | None
+    versus_published: Comparison | None
     distortion_quartiles: tuple[Stratum, ...]
+
+
+@dataclass(frozen=True)
+class RefusedReport:
+    """An attack that was asked for and could not run on this target."""
+
+    name: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -116,7 +135,8 @@ class AuditResult:
         config: Every option of the audit.
         hardware: Machine and versions.
         timing: Seconds by stage.
-        attacks: One entry an attack.
+        attacks: One entry an attack or scorer.
+        refused: Attacks that could not run, and why.
         blind: What the two sets differ in without any model.
         checks: What could make the numbers untrustworthy.
         verdict: Finding, gates, status.
@@ -131,6 +151,7 @@ class AuditResult:
     hardware: Mapping[str, Any]
     timing: Mapping[str, float]
     attacks: tuple[AttackReport, ...]
+    refused: tuple[RefusedReport, ...]
     blind: BlindReport
     checks: tuple[Check, ...]
     verdict: Verdict

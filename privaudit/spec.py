@@ -1,4 +1,4 @@
-"""Frozen dataclasses by name, with parameters: ``sima:order=2:levels=50,100``, ``anderson:memory=8``."""
+"""Frozen dataclasses by name, with parameters: ``sima:order=2:levels=50,100``, ``pia@paper``, ``anderson:memory=8``."""
 
 from __future__ import annotations
 
@@ -63,8 +63,9 @@ def build(spec: str, registry: Mapping[str, type[T]], what: str, hint: str = "")
     """Make what a specification names, with its parameters.
 
     Args:
-        spec: ``name`` or ``name:parameter=value:...``; a list of numbers is separated by commas.
-        registry: Name to dataclass, whose annotations are float, int, bool or tuple[int, ...].
+        spec: ``name`` or ``name:parameter=value:...``; a list of numbers is separated by commas. Of a dataclass with
+            ``presets`` also ``name@preset``, whose parameters the others override.
+        registry: Name to dataclass, whose annotations are float, int, bool or a tuple of numbers.
         what: For messages, for example "an attack".
         hint: Where to look the names up, for messages.
 
@@ -74,14 +75,24 @@ def build(spec: str, registry: Mapping[str, type[T]], what: str, hint: str = "")
     Raises:
         ConfigError: Names everything that is wrong, and what would be right.
     """
-    name, *assignments = spec.split(":")
+    head, *assignments = spec.split(":")
+    name, _, preset = head.partition("@")
     if name not in registry:
         known = ", ".join(sorted(registry))
         raise ConfigError([f"expected {what} of {known}, got {name}" + (f"; see {hint}" if hint else "")])
     kind = registry[name]
-    types = {part.name: str(part.type) for part in fields(kind)}  # type: ignore[arg-type]
+    types = {part.name: str(part.type) for part in fields(kind) if str(part.type) in READERS}  # type: ignore[arg-type]
     values: dict[str, Any] = {}
     problems = []
+    presets: Mapping[str, Mapping[str, Any]] = getattr(kind, "presets", {})
+    defaults = dict(presets.get(preset, {}))
+    if "@" in head and preset not in presets:
+        known = (
+            f"a preset of {name} ({', '.join(sorted(presets))})" if presets else f"{name} alone, which has no presets"
+        )
+        problems.append(f"expected {known}, got {preset!r} in {spec}")
+    elif preset:
+        defaults["preset"] = preset
     for assignment in assignments:
         key, _, text = assignment.partition("=")
         if key not in types:
@@ -94,7 +105,7 @@ def build(spec: str, registry: Mapping[str, type[T]], what: str, hint: str = "")
         except ValueError:
             problems.append(f"expected {key}=<{types[key]}> in {spec}, got {text!r}")
     try:
-        made = kind(**values)
+        made = kind(**(defaults | values))
     except ConfigError as error:  # the dataclass checks its own values
         problems.extend(error.problems)
     if problems:
@@ -104,6 +115,10 @@ def build(spec: str, registry: Mapping[str, type[T]], what: str, hint: str = "")
 
 def _integers(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in text.split(","))
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    return tuple(float(part) for part in text.split(","))
 
 
 def _boolean(text: str) -> bool:
@@ -118,4 +133,5 @@ READERS: dict[str, Callable[[str], Any]] = {
     "int": int,
     "bool": _boolean,
     "tuple[int, ...]": _integers,
+    "tuple[float, ...]": _numbers,
 }

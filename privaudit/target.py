@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from privaudit.errors import ConfigError, NonFiniteError
+from privaudit.errors import NonFiniteError
+from privaudit.schedule import Schedule
 
 
 class Autoencoder(Protocol):
@@ -34,17 +35,39 @@ class Autoencoder(Protocol):
         """Map scaled latents to images, not clamped, so that derivatives are the decoder's own."""
 
 
+@dataclass(frozen=True)
+class Condition:
+    """What a denoiser is conditioned on, for each image of a batch.
+
+    Attributes:
+        hidden: ``(n, tokens, width)``, what its attention reads.
+        pooled: ``(n, width)``, for models that also take one vector a caption.
+    """
+
+    hidden: Tensor
+    pooled: Tensor | None = None
+
+    def rows(self, chosen: Sequence[int]) -> Condition:
+        """Take some images, in any order and number."""
+        index = torch.tensor(list(chosen), device=self.hidden.device)
+        return Condition(self.hidden[index], None if self.pooled is None else self.pooled[index])
+
+
 class Denoiser(Protocol):
     """A network whose output has been turned into a noise prediction."""
 
-    def predict_noise(self, noisy: Tensor, level: int, condition: Tensor | None) -> Tensor:
-        """Predict the noise in ``noisy`` at a level; same shape, float32."""
+    @property
+    def module(self) -> nn.Module:
+        """The network itself, for attacks that differentiate by its weights."""
+
+    def predict_noise(self, noisy: Tensor, level: int | Sequence[int], condition: Condition | None) -> Tensor:
+        """Predict the noise in ``noisy`` at one level, or at one an image; same shape, float32."""
 
 
 class Conditioner(Protocol):
     """Turns captions into what the denoiser is conditioned on."""
 
-    def __call__(self, captions: Sequence[str | None]) -> Tensor:
+    def __call__(self, captions: Sequence[str | None]) -> Condition:
         """Embed captions; None is the model's null condition."""
 
 
@@ -57,7 +80,7 @@ class TargetInfo:
         hash: SHA-256 over its configuration and weight files, 32 hexadecimal digits.
         autoencoder_hash: The same over the autoencoder alone, on which latents and geometry depend.
         family: ``unconditional`` or ``text-to-image``.
-        prediction_type: What the network predicts: ``epsilon``, ``v_prediction`` or ``sample``.
+        prediction_type: What the network predicts: ``epsilon``, ``v_prediction``, ``sample`` or ``flow``.
         latent_shape: Shape of one latent.
         image_size: Height and width that the target was trained on.
     """
@@ -69,35 +92,6 @@ class TargetInfo:
     prediction_type: str
     latent_shape: tuple[int, ...]
     image_size: tuple[int, int]
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """Signal and noise scale of a variance-preserving schedule.
-
-    Attributes:
-        alphas_cumprod: The cumulated signal power of each level, decreasing.
-    """
-
-    alphas_cumprod: tuple[float, ...]
-
-    def alpha_sigma(self, level: int) -> tuple[float, float]:
-        """Signal scale and noise scale at a level: z_t = alpha z_0 + sigma eps.
-
-        Args:
-            level: Index of the training schedule, from 0.
-
-        Returns:
-            sqrt(alpha_bar_t) and sqrt(1 - alpha_bar_t).
-
-        Raises:
-            ConfigError: There is no such level.
-        """
-        if not 0 <= level < len(self.alphas_cumprod):
-            last = len(self.alphas_cumprod) - 1
-            raise ConfigError([f"expected a noise level from 0 to {last} for this target, got {level}"])
-        power = self.alphas_cumprod[level]
-        return float(power**0.5), float((1.0 - power) ** 0.5)
 
 
 @dataclass(frozen=True)
@@ -138,11 +132,11 @@ class Target:
         """Decode ``(n, *latent)`` to ``(n, 3, h, w)``, float32, not clamped."""
         return self.autoencoder.decode(latents.to(self.device))
 
-    def predict_noise(self, noisy: Tensor, level: int, condition: Tensor | None) -> Tensor:
-        """Predict the noise in ``(n, *latent)`` at a level; float32, whatever the network's head."""
+    def predict_noise(self, noisy: Tensor, level: int | Sequence[int], condition: Condition | None) -> Tensor:
+        """Predict the noise in ``(n, *latent)`` at a level, or one an image; float32, whatever the network's head."""
         return self.denoiser.predict_noise(noisy.to(self.device), level, condition)
 
-    def condition(self, captions: Sequence[str | None]) -> Tensor | None:
+    def condition(self, captions: Sequence[str | None]) -> Condition | None:
         """Embed captions for `predict_noise`; None for an unconditional model."""
         return None if self.conditioner is None else self.conditioner(captions)
 

@@ -1,16 +1,20 @@
-"""Targets with known answers: a linear decoder, a Gaussian denoiser, a small real autoencoder."""
+"""Targets with known answers: linear decoders, denoisers of a known law of the data, small real networks."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import diffusers
 import torch
 from diffusers import AutoencoderKL
-from torch import Tensor
+from torch import Tensor, nn
 
-from privaudit.target import Schedule, Target, TargetInfo
+from privaudit.loading.heads import noise_from_output
+from privaudit.schedule import DiffusionSchedule, FlowSchedule, Schedule
+from privaudit.target import Condition, Target, TargetInfo
 
 LATENT = (2, 4, 4)
 IMAGE = (3, 8, 8)
@@ -39,35 +43,233 @@ class LinearAutoencoder:
 
 
 @dataclass(frozen=True)
-class GaussianDenoiser:
-    """The exact noise prediction for data z_0 ~ N(0, variance): sigma z_t / (alpha^2 variance + sigma^2)."""
+class MemorisingAutoencoder(LinearAutoencoder):
+    """Decodes the latents that it has memorised exactly, and all others with an error; encodes like the linear one."""
+
+    memorised: Tensor = field(default_factory=lambda: torch.zeros(0, *LATENT))
+
+    def decode(self, latents: Tensor) -> Tensor:
+        distances = torch.cdist(latents.flatten(1), self.memorised.to(latents).flatten(1))
+        known = torch.exp(-distances.min(dim=1).values.square()).view(-1, 1, 1, 1)
+        return super().decode(latents + 0.5 * (1 - known) * latents.roll(1, dims=3))
+
+
+class Gain(nn.Module):
+    """scale * x + shift by channel, at 1 and 0: weights that change no output, with gradients that are known."""
+
+    def __init__(self, channels: int = LATENT[0]) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(channels, 1, 1, dtype=torch.float64), requires_grad=False)
+        self.shift = nn.Parameter(torch.zeros(channels, 1, 1, dtype=torch.float64), requires_grad=False)
+
+    def forward(self, values: Tensor) -> Tensor:
+        return self.scale.to(values.dtype) * values + self.shift.to(values.dtype)
+
+
+def scales(schedule: Schedule, level: int | Sequence[int], noisy: Tensor) -> tuple[Any, Any]:
+    """alpha and sigma: numbers for one level, ``(n, 1, ...)`` for one an image."""
+    if isinstance(level, int):
+        return schedule.alpha_sigma(level)
+    found = torch.tensor([schedule.alpha_sigma(each) for each in level], dtype=noisy.dtype)
+    return found.view(-1, 2, *[1] * (noisy.ndim - 1)).unbind(dim=1)
+
+
+DATA_FLOW = "flow towards data"
+"""The other convention of flow models: t = 1 is data, v = z_0 - eps."""
+HEADS = ("epsilon", "sample", "v_prediction", "flow", DATA_FLOW)
+
+
+@dataclass(frozen=True)
+class ExactDenoiser(ABC):
+    """The optimal prediction for a known law of the data, as the output of a network with any head."""
 
     schedule: Schedule
+    head: str = field(default="epsilon", kw_only=True)
+    module: nn.Module = field(default_factory=Gain, kw_only=True)
+    passes: list[int] = field(default_factory=list, kw_only=True)
+
+    @abstractmethod
+    def expected(self, noisy: Tensor, alpha: Any, sigma: Any, condition: Condition | None) -> tuple[Tensor, Tensor]:
+        """E[eps | z_t] and E[z_0 | z_t]."""
+
+    def predict_noise(self, noisy: Tensor, level: int | Sequence[int], condition: Condition | None) -> Tensor:
+        self.passes.extend([level] if isinstance(level, int) else level)
+        alpha, sigma = scales(self.schedule, level, noisy)
+        noise, clean = self.expected(noisy, alpha, sigma, condition)
+        if self.head == DATA_FLOW:  # t = alpha, and the output is minus the one of the convention that is read
+            return noise_from_output("flow", -self.module(clean - noise), noisy, alpha, sigma)
+        outputs = {
+            "epsilon": noise,
+            "sample": clean,
+            "v_prediction": alpha * noise - sigma * clean,
+            "flow": noise - clean,
+        }
+        return noise_from_output(self.head, self.module(outputs[self.head]), noisy, alpha, sigma)
+
+
+@dataclass(frozen=True)
+class GaussianDenoiser(ExactDenoiser):
+    """For data z_0 ~ N(m, variance): eps_hat = sigma (z_t - alpha m) / (alpha^2 variance + sigma^2).
+
+    The mean m is zero, or the caption's number times ``direction``.
+    """
+
     variance: Tensor
+    direction: Tensor | None = None
+
+    def mean(self, condition: Condition | None) -> Tensor | float:
+        if condition is None or self.direction is None:
+            return 0.0
+        return condition.hidden[:, 0, 0].view(-1, 1, 1, 1) * self.direction
+
+    def expected(self, noisy: Tensor, alpha: Any, sigma: Any, condition: Condition | None) -> tuple[Tensor, Tensor]:
+        mean = self.mean(condition)
+        scaled = (noisy - alpha * mean) / (alpha**2 * self.variance + sigma**2)
+        return sigma * scaled, mean + alpha * self.variance * scaled
+
+
+@dataclass(frozen=True)
+class MixtureDenoiser(ExactDenoiser):
+    """For data from a mixture of Gaussians: one narrow peak at each training latent, and a broad one around zero.
+
+    The posterior of component k weighs its own eps_hat. A peak whose caption has another number than the given one has
+    no weight: the model has memorised images *with* their captions.
+    """
+
+    peaks: Tensor
+    captions: Tensor
+    width: float = 0.05
+    breadth: float = 1.0
+    share: float = 0.01
+
+    def expected(self, noisy: Tensor, alpha: Any, sigma: Any, condition: Condition | None) -> tuple[Tensor, Tensor]:
+        peaks = self.peaks.to(noisy.dtype)
+        alpha, sigma = (torch.as_tensor(scale, dtype=noisy.dtype).view(-1, 1, 1, 1, 1) for scale in (alpha, sigma))
+        centres = torch.cat([peaks, torch.zeros_like(peaks[:1])])
+        own = torch.tensor([self.width] * len(peaks) + [self.breadth], dtype=noisy.dtype).view(-1, 1, 1, 1) ** 2
+        share = torch.tensor([self.share / len(peaks)] * len(peaks) + [1 - self.share], dtype=noisy.dtype)
+        power = alpha**2 * own + sigma**2
+        away = noisy[:, None] - alpha * centres
+        logits = share.log() - 0.5 * (away.square() / power + power.log()).flatten(2).sum(dim=2)
+        if condition is not None:
+            other = (condition.hidden[:, 0, 0, None] - self.captions).abs() > 1e-6
+            logits[:, :-1] = logits[:, :-1].masked_fill(other, -torch.inf)
+        posterior = logits.softmax(dim=1)[..., None, None, None]
+        return (posterior * sigma * away / power).sum(1), (posterior * (centres + alpha * own * away / power)).sum(1)
+
+
+class TinyNetwork(nn.Module):
+    """Two convolutions with a tanh between them, told the level and a number: nonlinear in all."""
+
+    def __init__(self, channels: int = LATENT[0], width: int = 3) -> None:
+        super().__init__()
+        self.enter = nn.Conv2d(channels, width, 3, padding=1)
+        self.told = nn.Linear(2, width)
+        self.leave = nn.Conv2d(width, channels, 3, padding=1)
+
+    def forward(self, noisy: Tensor, levels: Tensor, number: Tensor) -> Tensor:
+        told = self.told(torch.stack([levels / 500 - 1, number], dim=1))
+        return self.leave(torch.tanh(2 * self.enter(noisy) + told[:, :, None, None]))
+
+
+@dataclass(frozen=True)
+class NetworkDenoiser:
+    """A small untrained network in float64, with any head."""
+
+    schedule: Schedule
+    module: nn.Module
+    head: str = "epsilon"
     passes: list[int] = field(default_factory=list)
 
-    def predict_noise(self, noisy: Tensor, level: int, condition: Tensor | None) -> Tensor:
-        self.passes.append(level)
-        alpha, sigma = self.schedule.alpha_sigma(level)
-        return sigma * noisy / (alpha**2 * self.variance + sigma**2)
+    def predict_noise(self, noisy: Tensor, level: int | Sequence[int], condition: Condition | None) -> Tensor:
+        every = [level] * len(noisy) if isinstance(level, int) else list(level)
+        self.passes.extend([level] if isinstance(level, int) else level)
+        number = torch.zeros(len(noisy)) if condition is None else condition.hidden[:, 0, 0]
+        output = self.module(noisy.double(), torch.tensor(every).double(), number.double()).to(noisy.dtype)
+        alpha, sigma = scales(self.schedule, every, noisy)
+        return noise_from_output(self.head, output, noisy, alpha, sigma)
+
+
+@dataclass(frozen=True)
+class NumberConditioner:
+    """Turns a caption into a number, and no caption into 0; remembers what it was asked."""
+
+    asked: list[tuple[str | None, ...]] = field(default_factory=list)
+
+    def __call__(self, captions: Sequence[str | None]) -> Condition:
+        self.asked.append(tuple(captions))
+        return Condition(
+            torch.tensor([self.number(caption) for caption in captions], dtype=torch.float64).view(-1, 1, 1)
+        )
+
+    @staticmethod
+    def number(caption: str | None) -> float:
+        return sum(map(ord, caption)) % 97 / 97 + 0.1 if caption else 0.0
 
 
 def linear_schedule(count: int = 1000) -> Schedule:
     betas = torch.linspace(1e-4, 0.02, count, dtype=torch.float64)
-    return Schedule(tuple((1 - betas).cumprod(0).tolist()))
+    return DiffusionSchedule(tuple((1 - betas).cumprod(0).tolist()))
+
+
+def schedule_of(head: str) -> Schedule:
+    return FlowSchedule() if head in ("flow", DATA_FLOW) else linear_schedule()
+
+
+def linear_matrix() -> Tensor:
+    return random_normal(PIXELS, DIMENSIONS, seed=1) * torch.linspace(0.2, 2, DIMENSIONS)
+
+
+def target_of(denoiser: Any, *, text: bool = False, autoencoder: Any = None) -> Target:
+    """A target of 8x8 images around a denoiser that says its head."""
+    family, head = "text-to-image" if text else "unconditional", denoiser.head
+    prediction_type = "flow" if head == DATA_FLOW else head
+    return Target(
+        TargetInfo("linear", "0" * 32, "1" * 32, family, prediction_type, LATENT, IMAGE[1:]),
+        autoencoder or LinearAutoencoder(linear_matrix()),
+        denoiser,
+        denoiser.schedule,
+        torch.device("cpu"),
+        NumberConditioner() if text else None,
+    )
+
+
+def gaussian_target(head: str = "epsilon", *, text: bool = False, damping: float = 0.0) -> Target:
+    """The exact denoiser of Gaussian data; with text, a caption moves their mean."""
+    variance = 0.5 + random_normal(*LATENT, seed=2).abs()
+    direction = random_normal(*LATENT, seed=3) if text else None
+    denoiser = GaussianDenoiser(schedule_of(head), variance, direction, head=head)
+    return target_of(denoiser, text=text, autoencoder=LinearAutoencoder(linear_matrix(), damping))
 
 
 def linear_target(damping: float = 0.0) -> Target:
-    schedule = linear_schedule()
-    matrix = random_normal(PIXELS, DIMENSIONS, seed=1) * torch.linspace(0.2, 2, DIMENSIONS)
-    variance = 0.5 + random_normal(*LATENT, seed=2).abs()
-    return Target(
-        TargetInfo("linear", "0" * 32, "1" * 32, "unconditional", "epsilon", LATENT, IMAGE[1:]),
-        LinearAutoencoder(matrix, damping),
-        GaussianDenoiser(schedule, variance),
-        schedule,
-        torch.device("cpu"),
-    )
+    return gaussian_target(damping=damping)
+
+
+def v_target() -> Target:
+    return gaussian_target("v_prediction")
+
+
+def flow_target() -> Target:
+    return gaussian_target("flow")
+
+
+def network_target(head: str = "epsilon", *, text: bool = False, damping: float = 0.1) -> Target:
+    """A small untrained network, nonlinear in latent, level and caption, in float64."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(4)
+        module = TinyNetwork().double().eval().requires_grad_(False)
+    denoiser = NetworkDenoiser(schedule_of(head), module, head)
+    return target_of(denoiser, text=text, autoencoder=LinearAutoencoder(linear_matrix(), damping))
+
+
+def overfitted_target(
+    latents: Tensor, captions: Sequence[str | None], head: str = "epsilon", *, text: bool = False
+) -> Target:
+    """A denoiser and a decoder that know some training latents by heart, and the captions if there are any."""
+    numbers = torch.tensor([NumberConditioner.number(caption) for caption in captions], dtype=torch.float64)
+    denoiser = MixtureDenoiser(schedule_of(head), latents, numbers, head=head)
+    return target_of(denoiser, text=text, autoencoder=MemorisingAutoencoder(linear_matrix(), memorised=latents))
 
 
 def small_autoencoder(seed: int = 0, channels: int = 2) -> AutoencoderKL:

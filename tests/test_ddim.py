@@ -12,7 +12,8 @@ from models import LATENT, GaussianDenoiser, linear_schedule, linear_target, ran
 
 from privaudit.ddim import CLEAN, ddim_follow, ddim_invert, ddim_levels, ddim_sample, ddim_step
 from privaudit.errors import ConfigError
-from privaudit.target import Schedule, Target
+from privaudit.schedule import DiffusionSchedule
+from privaudit.target import Target
 
 
 def gaussian(count: int = 1000) -> Target:
@@ -31,7 +32,7 @@ def exact_flow(target: Target, noise: torch.Tensor) -> torch.Tensor:
 @given(count=st.integers(1, 1200), data=st.data())
 def test_levels_run_from_the_noisiest_to_clean(count, data):
     steps = data.draw(st.integers(1, count))
-    target = replace(linear_target(), schedule=Schedule(tuple(1 - level / 2000 for level in range(count))))
+    target = replace(linear_target(), schedule=DiffusionSchedule(tuple(1 - level / 2000 for level in range(count))))
     found = ddim_levels(target, steps)
     assert len(found) == steps + 1
     assert found[0] == count - 1
@@ -173,7 +174,7 @@ def test_no_gradients_are_recorded_and_the_input_is_left_alone(walk):
 def test_a_schedule_whose_last_level_is_pure_noise():
     # rescale_betas_zero_snr of diffusers (Lin et al. 2023): the noisiest level has no signal at all
     powers = [*linear_schedule().alphas_cumprod[:-1], 0.0]
-    schedule = Schedule(tuple(powers))
+    schedule = DiffusionSchedule(tuple(powers))
     target = replace(linear_target(), schedule=schedule)
     target = replace(target, denoiser=GaussianDenoiser(schedule, target.denoiser.variance))
     try:

@@ -3,10 +3,23 @@
 from importlib import import_module
 from pkgutil import iter_modules
 
-from privaudit.attacks.base import REGISTRY, Attack, Batch, masked_scores, score_batch
+from privaudit.attacks.base import REGISTRY, Attack, FieldAttack, masked_errors, score_batch
+from privaudit.attacks.batch import Batch, Ledger
+from privaudit.attacks.plan import Plan, make_plan
 from privaudit.attacks.spec import parse_attacks
 
 for _module in iter_modules(__path__):
     import_module(f"{__name__}.{_module.name}")
 
-__all__ = ["REGISTRY", "Attack", "Batch", "masked_scores", "parse_attacks", "score_batch"]
+__all__ = [
+    "REGISTRY",
+    "Attack",
+    "Batch",
+    "FieldAttack",
+    "Ledger",
+    "Plan",
+    "make_plan",
+    "masked_errors",
+    "parse_attacks",
+    "score_batch",
+]

@@ -1,105 +1,179 @@
 """What an attack is, and the reducer that every attack shares.
 
-An attack turns a batch of latents and a noise level into an *error field* shaped like the latent. The
-reducer applies every mask and the norm to that one field, so masks cost no denoiser passes, and flips
-the sign: from there on a higher score means more likely a member.
+Most attacks turn a batch of latents and a noise level into an *error field* shaped like the latent. The reducer applies
+every mask and the norm to that one field, so masks cost no denoiser passes. `score_batch` flips the sign: from there on
+a higher score means more likely a member.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import ClassVar
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Literal, Self
 
 import torch
 from torch import Tensor
 
+from privaudit.attacks.batch import Batch
 from privaudit.errors import ConfigError
-from privaudit.noise import normal_for
+from privaudit.spec import Named
 from privaudit.target import Target, require_finite
+
+Need = Literal["images", "captions", "flow model", "gradients"]
+"""What an attack cannot run without, beside latents and denoiser."""
 
 
 @dataclass(frozen=True)
-class Batch:
-    """Latents of some images and the denoiser, with each distinct pass run once.
-
-    Attributes:
-        target: The audited model.
-        latents: z_0, ``(n, *latent)``.
-        sample_ids: One id an image; noise belongs to the id.
-        condition: What `Target.condition` gave for the captions.
-        seed: Of the audit.
-    """
-
-    target: Target
-    latents: Tensor
-    sample_ids: Sequence[str]
-    condition: Tensor | None
-    seed: int
-    _clean: dict[int, Tensor] = field(default_factory=dict, repr=False, compare=False)
-
-    def predict(self, noisy: Tensor, level: int) -> Tensor:
-        """Predict the noise in ``noisy`` at a level, ``(n, *latent)``: one pass."""
-        return self.target.predict_noise(noisy, level, self.condition)
-
-    def predict_clean(self, level: int) -> Tensor:
-        """Predict noise at z_0 itself; attacks that ask for the same level share the pass."""
-        if level not in self._clean:
-            self._clean[level] = self.predict(self.latents, level)
-        return self._clean[level]
-
-    def noise(self, level: int, draw: int = 0) -> Tensor:
-        """Standard normal noise of (seed, sample id, level, draw) alone, ``(n, *latent)``."""
-        shape = self.latents.shape[1:]
-        drawn = normal_for(self.seed, self.sample_ids, shape, "noise", level, draw)
-        return drawn.to(self.latents.device)
-
-    def noised(self, level: int, noise: Tensor) -> Tensor:
-        """Return alpha z_0 + sigma noise."""
-        alpha, sigma = self.target.alpha_sigma(level)
-        return alpha * self.latents + sigma * noise
-
-
-class Attack(ABC):
+class Attack(Named, ABC):
     """Base of all attacks: frozen dataclasses of hyper-parameters, without state.
 
     Attributes:
-        name: In reports and on the command line.
-        reference: Where the attack was published.
-        summary: What it measures, in one line.
+        preset: Name of the published parameters that were asked for, ``name@preset``; empty for our defaults.
+        presets: Parameters by name of the preset.
+        needs: What it cannot run without.
+        axis: What its columns are: values of which cross-fitting chooses one.
+        learned: Whether its columns are features of a classifier, and none a score by itself.
+        additive: Whether errors under complementary masks add up to the error without a mask.
     """
 
-    name: ClassVar[str]
-    reference: ClassVar[str]
-    summary: ClassVar[str]
-    order: float
-    levels: tuple[int, ...]
-
-    def __post_init__(self) -> None:
-        """Check the parameters that all attacks share.
-
-        Raises:
-            ConfigError: No levels, repeated levels, or an order that is not positive.
-        """
-        problems = []
-        if not self.levels or len(set(self.levels)) != len(self.levels):
-            problems.append(f"expected one or more distinct levels for {self.name}, got {self.levels}")
-        if any(level < 0 for level in self.levels):
-            problems.append(f"expected levels >= 0 for {self.name}, got {self.levels}")
-        if not 0 < self.order < float("inf"):
-            problems.append(f"expected a finite order > 0 for {self.name}, got {self.order}")
-        if problems:
-            raise ConfigError(problems)
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    needs: ClassVar[tuple[Need, ...]] = ()
+    axis: ClassVar[str] = "level"
+    learned: ClassVar[bool] = False
+    additive: ClassVar[bool] = True
+    preset: str = ""
 
     @property
+    def title(self) -> str:
+        """Name in reports and on the command line: ``pian@eq``."""
+        return f"{self.name}@{self.preset}" if self.preset else self.name
+
+    @property
+    def columns(self) -> tuple[float, ...]:
+        """What the columns of `measure` are; empty if there is one score, or if they are features."""
+        return ()
+
+    @property
+    def own_levels(self) -> tuple[int, ...]:
+        """Every noise level at which it asks the denoiser, once it is `at` a target."""
+        return ()
+
+    def at(self, target: Target) -> Self:
+        """Take the levels that suit a target, unless they were given.
+
+        Args:
+            target: Gives schedule and kind of prediction.
+
+        Returns:
+            The attack with levels of this target.
+
+        Raises:
+            ConfigError: A level that was given does not exist there.
+        """
+        del target
+        return self
+
+    def refusal(self, target: Target) -> str | None:
+        """Say why the attack cannot run on a target; None if it can."""
+        if "captions" in self.needs and target.conditioner is None:
+            return "needs a text-to-image target, and this one takes no captions"
+        if "flow model" in self.needs and target.info.prediction_type != "flow":
+            return f"needs a flow model, and this one predicts {target.info.prediction_type}"
+        return None
+
     @abstractmethod
-    def cost(self) -> int:
-        """Denoiser passes an image, over all levels, if it shares none."""
+    def measure(self, batch: Batch, masks: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Measure the errors of a batch, small for members, or features if the attack is `learned`.
+
+        Args:
+            batch: Latents and denoiser.
+            masks: Name to ``(n, *latent)``.
+
+        Returns:
+            Name to ``(n, columns)``, float64.
+        """
+
+
+@dataclass(frozen=True)
+class LevelAttack(Attack):
+    """Base of attacks that look at one or more noise levels.
+
+    Attributes:
+        levels: What the denoiser is told; empty takes `log_snr`, or the defaults for the target.
+        log_snr: 2 log(alpha / sigma), for comparing models of different schedules; the nearest levels are taken.
+        grid: Default levels on models that predict noise or the sample.
+        log_snr_grid: Default on models that predict v or a flow, whose schedules differ more.
+    """
+
+    grid: ClassVar[tuple[int, ...]]
+    log_snr_grid: ClassVar[tuple[float, ...]]
+    levels: tuple[int, ...] = ()
+    log_snr: tuple[float, ...] = ()
+
+    def common_problems(self) -> list[str]:
+        """Levels are distinct, not negative, and given once."""
+        problems = super().common_problems()
+        for name in ("levels", "log_snr"):
+            given = getattr(self, name)
+            if len(set(given)) != len(given):
+                problems.append(f"expected distinct {name} for {self.name}, got {given}")
+        if any(level < 0 for level in self.levels):
+            problems.append(f"expected levels >= 0 for {self.name}, got {self.levels}")
+        if self.levels and self.log_snr:
+            problems.append(f"expected levels or log_snr for {self.name}, got both; leave one out")
+        return problems
+
+    @property
+    def own_levels(self) -> tuple[int, ...]:
+        """The levels."""
+        return self.levels
+
+    def at(self, target: Target) -> Self:
+        """Take the given levels, those nearest to the given log SNR, or the defaults for this kind of model."""
+        schedule = target.schedule
+        if self.levels:
+            if max(self.levels) > schedule.last:
+                raise ConfigError([
+                    f"expected levels of {self.title} from 0 to {schedule.last} for this target, got {max(self.levels)}"
+                ])
+            return self
+        if not self.log_snr and target.info.prediction_type in ("epsilon", "sample"):
+            return replace(self, levels=tuple(level for level in self.grid if level <= schedule.last))
+        wanted = self.log_snr or self.log_snr_grid
+        return replace(self, levels=tuple(dict.fromkeys(map(schedule.nearest, wanted))), log_snr=())
+
+
+@dataclass(frozen=True)
+class FieldAttack(LevelAttack):
+    """Base of attacks whose error at a level is the norm of a field shaped like the latent.
+
+    Attributes:
+        order: p of the norm.
+    """
+
+    order: float = 2.0
+
+    def common_problems(self) -> list[str]:
+        """The order is positive, too."""
+        problems = super().common_problems()
+        if not self.order > 0:
+            problems.append(f"expected order > 0 for {self.name}, got {self.order}")
+        return problems
+
+    @property
+    def columns(self) -> tuple[float, ...]:
+        """The levels."""
+        return tuple(float(level) for level in self.levels)
 
     @abstractmethod
     def error_field(self, batch: Batch, level: int) -> Tensor:
         """Residual whose masked norm is the attack's error, ``(n, *latent)``; small for members."""
+
+    def measure(self, batch: Batch, masks: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Reduce the field of each level under every mask."""
+        found = [masked_errors(self.error_field(batch, level), masks, self.order) for level in self.levels]
+        return {name: torch.stack([errors[name] for errors in found], dim=1) for name in masks}
 
 
 REGISTRY: dict[str, type[Attack]] = {}
@@ -111,12 +185,11 @@ def register(kind: type[Attack]) -> type[Attack]:
     return kind
 
 
-def masked_scores(field_: Tensor, masks: Mapping[str, Tensor], order: float) -> dict[str, Tensor]:
-    """Reduce an error field to a score per image and mask: score = -sum_i m_i |e_i|^order.
+def masked_errors(field_: Tensor, masks: Mapping[str, Tensor], order: float) -> dict[str, Tensor]:
+    """Reduce an error field to an error per image and mask: sum_i m_i |e_i|^order.
 
-    The one place where the sign is flipped. With a hard mask this is -||e * 1_I||_p^p; with weights that
-    sum to one, minus the weighted mean of |e_i|^p. Differs from Rao et al. 2026 in the power only: the
-    p-th power of the norm ranks images like the norm.
+    With a hard mask this is ||e * 1_I||_p^p; with weights that sum to one, the weighted mean of |e_i|^p. Differs from
+    Rao et al. 2026 in the power only: the p-th power of the norm ranks images like the norm.
 
     Args:
         field_: ``(n, *latent)``.
@@ -124,34 +197,34 @@ def masked_scores(field_: Tensor, masks: Mapping[str, Tensor], order: float) -> 
         order: p.
 
     Returns:
-        Name to ``(n,)``, float64, higher = more likely a member.
+        Name to ``(n,)``, float64.
     """
     powers = field_.double().abs().pow(order).flatten(1)
-    return {name: -(powers * mask.to(powers.device).double().flatten(1)).sum(dim=1) for name, mask in masks.items()}
+    return {name: (powers * mask.to(powers).flatten(1)).sum(dim=1) for name, mask in masks.items()}
 
 
 def score_batch(attacks: Sequence[Attack], batch: Batch, masks: Mapping[str, Tensor]) -> dict[tuple[str, str], Tensor]:
-    """Score a batch with every attack under every mask, from one set of denoiser passes.
+    """Score a batch with every attack under every mask, each distinct pass run once.
+
+    The one place where the sign is flipped: score = -error.
 
     Args:
-        attacks: With distinct names.
+        attacks: With distinct titles and levels of the target (`Attack.at`).
         batch: Latents and denoiser.
         masks: Name to ``(n, *latent)``.
 
     Returns:
-        (attack, mask) to ``(n, levels)``, float64.
+        (title, mask) to ``(n, columns)``, float64, on the CPU; higher = more likely a member. Features of a learned
+        attack are as they are.
 
     Raises:
-        NonFiniteError: An error field is NaN or infinite; names attack, level and images.
+        NonFiniteError: An error is NaN or infinite; names attack, mask and images.
     """
     scores: dict[tuple[str, str], Tensor] = {}
     with torch.no_grad():
         for attack in attacks:
-            by_level: dict[str, list[Tensor]] = {name: [] for name in masks}
-            for level in attack.levels:
-                found = attack.error_field(batch, level)
-                require_finite(found, f"error of {attack.name} at level {level}", batch.sample_ids)
-                for name, values in masked_scores(found, masks, attack.order).items():
-                    by_level[name].append(values.cpu())
-            scores.update({(attack.name, name): torch.stack(values, dim=1) for name, values in by_level.items()})
+            batch.ledger.attack = attack.title
+            for name, values in attack.measure(batch, masks).items():
+                require_finite(values, f"error of {attack.title}", batch.sample_ids)
+                scores[attack.title, name] = (values if attack.learned else -values).cpu()
     return scores

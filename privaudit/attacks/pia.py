@@ -7,12 +7,13 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from privaudit.attacks.base import Attack, Batch, register
+from privaudit.attacks.base import FieldAttack, register
+from privaudit.attacks.batch import Batch
 
 
 @register
 @dataclass(frozen=True)
-class Pia(Attack):
+class Pia(FieldAttack):
     """||eps_0 - eps_hat(alpha z_0 + sigma eps_0, t, c)||_p^p, eps_0 = eps_hat(z_0, 0, c).
 
     (Kong et al., ICLR 2024, arXiv:2305.18355; order 4.) The pass for eps_0 serves all levels, and SimA's
@@ -20,22 +21,21 @@ class Pia(Attack):
 
     Attributes:
         order: p of the norm; the authors take 4.
-        levels: The authors scan up to 300 (DDPM) or 500 (Stable Diffusion) in steps of 10; ours is a
-            coarser grid.
     """
 
     name: ClassVar[str] = "pia"
     reference: ClassVar[str] = "Kong et al. 2024, arXiv:2305.18355"
     summary: ClassVar[str] = "loss at the model's own noise prediction"
+    presets = {"paper": {"levels": (200,)}, "ddpm": {"levels": tuple(range(10, 310, 10))}}
+    grid = (40, 80, 120, 160, 200, 250, 300, 400)
+    log_snr_grid = (5.0, 4.0, 3.0, 2.0, 1.0, 0.0, -1.0)
     order: float = 4.0
-    levels: tuple[int, ...] = (40, 80, 120, 160, 200, 250, 300, 400)
 
-    @property
-    def cost(self) -> int:
-        """One pass a level, and one for eps_0."""
-        return len(self.levels) + 1
+    def own_noise(self, batch: Batch) -> Tensor:
+        """eps_0, ``(n, *latent)``."""
+        return batch.predict_clean(0)
 
     def error_field(self, batch: Batch, level: int) -> Tensor:
         """eps_0 - eps_hat(alpha z_0 + sigma eps_0, t, c), ``(n, *latent)``."""
-        own = batch.predict_clean(0)
+        own = self.own_noise(batch)
         return own - batch.predict(batch.noised(level, own), level)

@@ -1,19 +1,37 @@
-"""Attacks by name, with parameters: ``sima``, ``sima:order=2:levels=50,100``, ``loss:draws=5``."""
+"""Attacks by name, with preset and parameters: ``sima``, ``pia@paper``, ``loss:draws=5``."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Protocol, TypeVar
 
 from privaudit.attacks.base import REGISTRY, Attack
 from privaudit.errors import ConfigError
 from privaudit.spec import build
 
+DEFAULT = ("sima", "pia", "loss")
+"""What is run if nothing is asked for: few passes, nothing needed but images."""
+ALL = "all"
+"""Specification that stands for everything in a registry."""
+
+
+class Titled(Protocol):
+    """What a report names."""
+
+    @property
+    def title(self) -> str:
+        """Name in reports."""
+
+
+T = TypeVar("T", bound=Titled)
+
 
 def parse_attacks(specs: Sequence[str]) -> tuple[Attack, ...]:
-    """Turn command-line specifications into attacks; none at all means every registered attack.
+    """Turn command-line specifications into attacks.
 
     Args:
-        specs: ``name`` or ``name:parameter=value:...``; a list of numbers is separated by commas.
+        specs: ``name``, ``name@preset`` or ``name:parameter=value:...``; a list of numbers is separated by commas. None
+            at all means `DEFAULT`, ``all`` every registered attack.
 
     Returns:
         One attack a specification, in their order.
@@ -21,17 +39,34 @@ def parse_attacks(specs: Sequence[str]) -> tuple[Attack, ...]:
     Raises:
         ConfigError: Names every specification that is wrong, and what would be right.
     """
-    found: list[Attack] = []
+    return build_each(specs or DEFAULT, REGISTRY)
+
+
+def build_each(specs: Sequence[str], registry: Mapping[str, type[T]]) -> tuple[T, ...]:
+    """Build what some specifications name.
+
+    Args:
+        specs: Of anything in the registry; ``all`` stands for all of it.
+        registry: Name to dataclass.
+
+    Returns:
+        One instance a specification, in their order.
+
+    Raises:
+        ConfigError: Names every specification that is wrong, and those that stand there twice.
+    """
+    found: list[T] = []
     problems: list[str] = []
-    for spec in specs or sorted(REGISTRY):
+    wanted = [name for given in specs for name in (sorted(registry) if given == ALL else [given])]
+    for spec in wanted:
         try:
-            attack: Attack = build(spec, REGISTRY, "an attack", "privaudit attacks")
+            made = build(spec, registry, "an attack", "privaudit attacks")
         except ConfigError as error:
             problems.extend(error.problems)
             continue
-        if attack.name in {other.name for other in found}:
-            problems.append(f"expected each attack once, got {attack.name} twice; list all its levels in one --attack")
-        found.append(attack)
+        if made.title in {other.title for other in found}:
+            problems.append(f"expected each attack once, got {made.title} twice; list all its levels in one --attack")
+        found.append(made)
     if problems:
         raise ConfigError(problems)
     return tuple(found)

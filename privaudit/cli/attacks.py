@@ -1,20 +1,23 @@
-"""`privaudit attacks`: what there is and what it costs."""
+"""`privaudit attacks`: what there is, what it costs and what it needs."""
 
 from __future__ import annotations
 
 
 def attacks() -> None:
-    """List the attacks with their cost and where they were published."""
-    from rich.console import Console
-    from rich.table import Column, Table
+    """List the attacks with presets, cost, needs and where they were published."""
+    from rich.console import Console, Group
+    from rich.text import Text
 
-    from privaudit.attacks import REGISTRY
+    from privaudit.report.attacks import attack_table, scorer_table
 
-    table = Table(
-        "attack", "what it measures", "passes/image", Column("levels", overflow="fold"), "order", "reference", box=None
+    Console().print(
+        Group(
+            attack_table(),
+            Text(),
+            scorer_table(),
+            Text(),
+            Text(
+                "Passes of the denoiser an image at the default levels; privaudit scan --dry-run counts what is shared."
+            ),
+        )
     )
-    for name, kind in sorted(REGISTRY.items()):
-        attack = kind()
-        levels = ",".join(map(str, attack.levels))
-        table.add_row(name, kind.summary, str(attack.cost), levels, f"{attack.order:g}", kind.reference)
-    Console().print(table)

@@ -16,6 +16,13 @@ app = typer.Typer(help="Train small targets whose members are known.", no_args_i
 def train(
     images: Annotated[Path, typer.Option(help="Folder (or manifest) with more images than members + held-out.")],
     out: Annotated[Path, typer.Option(help="Folder to write; the same command again resumes.")],
+    family: Annotated[
+        str,
+        typer.Option(
+            help="unconditional, text (Stable Diffusion), flow (Stable Diffusion 3), "
+            "or v: unconditional with --prediction-type v_prediction."
+        ),
+    ] = "unconditional",
     members: Annotated[int, typer.Option(help="Images that train the denoiser.")] = 1100,
     heldout: Annotated[int, typer.Option(help="Images that train nothing; the rest trains the autoencoder.")] = 1100,
     resolution: Annotated[int, typer.Option(help="Side of the images in pixels.")] = 32,
@@ -27,8 +34,17 @@ def train(
     ] = "auxiliary",
     autoencoder_width: Annotated[int, typer.Option(help="Channels of the autoencoder's first stage.")] = 32,
     autoencoder_steps: Annotated[int, typer.Option(help="Steps of the autoencoder.")] = 3000,
-    denoiser_width: Annotated[int, typer.Option(help="Channels of the denoiser's first stage.")] = 64,
-    denoiser_layers: Annotated[int, typer.Option(help="Residual blocks a stage of the denoiser.")] = 1,
+    autoencoder_from: Annotated[
+        Path | None, typer.Option(help="Take the autoencoder of this target instead of training one.")
+    ] = None,
+    base: Annotated[
+        Path | None, typer.Option(help="Fine-tune this target of the same family, and keep its autoencoder.")
+    ] = None,
+    denoiser_images: Annotated[
+        str, typer.Option(help="members, or auxiliary: a base that has seen neither members nor held-out images.")
+    ] = "members",
+    denoiser_width: Annotated[int, typer.Option(help="Channels of the first stage, or of flow's tokens.")] = 64,
+    denoiser_layers: Annotated[int, typer.Option(help="Residual blocks a stage, or blocks of flow's transformer.")] = 1,
     denoiser_steps: Annotated[int, typer.Option(help="Steps of the denoiser; more of them leak more.")] = 4500,
     batch: Annotated[int, typer.Option(help="Latents a step of the denoiser.")] = 64,
     rate: Annotated[float, typer.Option(help="Learning rate of the denoiser.")] = 2e-4,
@@ -36,17 +52,22 @@ def train(
         float, typer.Option(help="Decay of the averaged weights that are saved; 0 saves the raw.")
     ] = 0.999,
     flip: Annotated[bool, typer.Option("--flip", help="Train on mirror images too, which leaks less.")] = False,
-    prediction_type: Annotated[str, typer.Option(help="epsilon or v_prediction.")] = "epsilon",
+    prediction_type: Annotated[
+        str | None, typer.Option(help="epsilon (the default) or v_prediction; of flow always flow.")
+    ] = None,
+    caption_drop: Annotated[float, typer.Option(help="Share of captions dropped in training; text and flow.")] = 0.1,
     snapshot: Annotated[list[int] | None, typer.Option(help="Also save the model after this step; repeatable.")] = None,
     half: Annotated[bool, typer.Option("--half", help="Save weights as float16.")] = False,
     seed: Annotated[int, typer.Option(help="Of the split, the weights and every batch.")] = 0,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress on standard error.")] = False,
 ) -> None:
     """Train an autoencoder on auxiliary images, then a denoiser on the members' latents."""
-    from privaudit.lab.recipe import LabRecipe
+    from privaudit.lab.recipe import LabRecipe, name_family
     from privaudit.lab.train import train_target
 
+    chosen = name_family(family, prediction_type)
     recipe = LabRecipe(
+        family=chosen.family,
         seed=seed,
         members=members,
         heldout=heldout,
@@ -57,6 +78,7 @@ def train(
         autoencoder_images=autoencoder_images,
         autoencoder_width=autoencoder_width,
         autoencoder_steps=autoencoder_steps,
+        denoiser_images=denoiser_images,
         denoiser_width=denoiser_width,
         denoiser_layers=denoiser_layers,
         denoiser_steps=denoiser_steps,
@@ -64,13 +86,16 @@ def train(
         denoiser_rate=rate,
         ema_decay=ema_decay,
         flip=flip,
-        prediction_type=prediction_type,
+        prediction_type=chosen.prediction_type,
+        caption_drop=caption_drop,
     )
     with StageProgress(quiet=quiet) as progress:
         trained = train_target(
             images,
             out,
             recipe,
+            base=base,
+            autoencoder_from=autoencoder_from,
             half=half,
             snapshots=tuple(snapshot or ()),
             on_step=lambda stage, step, total, loss: progress(stage, step, total, f"loss {loss:.4f}"),

@@ -19,8 +19,19 @@ Attacks = Annotated[
     typer.Option(
         "--attack",
         envvar="PRIVAUDIT_ATTACK",
-        help="Attack, repeatable: sima, or with parameters sima:order=2:levels=50,100. Default: all.",
+        help="Attack, repeatable: sima, a preset pian@eq, with parameters sima:order=2:levels=50,100, or all. "
+        "privaudit attacks lists them. Default: sima, pia, loss, combined.",
     ),
+]
+Reference = Annotated[
+    str | None,
+    typer.Option(
+        envvar="PRIVAUDIT_REFERENCE",
+        help="Model whose errors are subtracted, at the same noise: of a fine-tune its base. Adds NAME-reference.",
+    ),
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Print what would be run, what is shared and how long it takes; then stop.")
 ]
 Drop = Annotated[
     float, typer.Option(envvar="PRIVAUDIT_DROP", help="Share of latent dimensions that the hard masks drop.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
@@ -13,6 +13,9 @@ from privaudit.cli.output import to_reader
 from privaudit.cli.progress import StageProgress
 from privaudit.errors import ConfigError
 
+if TYPE_CHECKING:
+    from privaudit.options import AuditOptions
+
 
 def scan(
     target: Annotated[str, typer.Argument(help="Diffusers folder of a latent diffusion model, or a hub id.")],
@@ -20,6 +23,7 @@ def scan(
     nonmembers: Annotated[Path, typer.Option(help="Folder or manifest of images it was not trained on.")],
     out: options.Out = None,
     attack: options.Attacks = None,
+    reference: options.Reference = None,
     drop: options.Drop = 0.4,
     gamma: options.Gamma = 1.0,
     mask_scope: options.MaskScope = "image",
@@ -37,6 +41,7 @@ def scan(
     exit_zero: options.ExitZero = False,
     strict: options.Strict = False,
     fresh: options.Fresh = False,
+    dry_run: options.DryRun = False,
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
     config: options.Config = None,
@@ -66,6 +71,7 @@ def scan(
             nonmembers=nonmembers,
             out=out or Path("privaudit-runs") / Path(target).resolve().name,
             attacks=tuple(attack or ()),
+            reference=reference,
             drop=drop,
             gamma=gamma,
             mask_scope=cast("Literal['image', 'set']", mask_scope),  # AuditOptions checks it
@@ -86,6 +92,9 @@ def scan(
         raise ConfigError([*problems, *error.problems]) from error
     if problems:
         raise ConfigError(problems)
+    if dry_run:
+        _show_plan(chosen, as_json=as_json, quiet=quiet)
+        return
     with StageProgress(quiet=quiet) as progress:
         result = run_audit(chosen, progress)
     with to_reader():
@@ -95,3 +104,17 @@ def scan(
             print_report(result, chosen.out)
     counted_as = cast("Literal['pass', 'fail', 'error']", inconclusive)  # checked above
     raise typer.Exit(exit_code(result.verdict, inconclusive=counted_as, exit_zero=exit_zero))
+
+
+def _show_plan(chosen: AuditOptions, *, as_json: bool, quiet: bool) -> None:
+    """Print the plan of an audit and how long it will take here; nothing is written."""
+    from privaudit.planning import plan_audit
+    from privaudit.report.plan import print_plan
+
+    with StageProgress(quiet=quiet) as progress:
+        forecast = plan_audit(chosen, progress)
+    with to_reader():
+        if as_json:
+            sys.stdout.write(forecast.to_json())
+        else:
+            print_plan(forecast)

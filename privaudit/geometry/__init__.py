@@ -20,8 +20,10 @@ from privaudit.geometry.influence import (
 )
 from privaudit.geometry.jacobian import Jacobian
 from privaudit.geometry.mask import (
+    BANDS,
     MASKS,
     anti_influence_mask,
+    band_masks,
     build_masks,
     influence_mask,
     influence_weights,
@@ -32,6 +34,7 @@ from privaudit.geometry.pullback import PullbackMetric, dense_jacobian, pullback
 from privaudit.geometry.trial import images_at_once
 
 __all__ = [
+    "BANDS",
     "ESTIMATORS",
     "MASKS",
     "METHODS",
@@ -42,6 +45,7 @@ __all__ = [
     "Method",
     "PullbackMetric",
     "anti_influence_mask",
+    "band_masks",
     "build_masks",
     "check_decoder",
     "dense_jacobian",

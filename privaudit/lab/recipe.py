@@ -7,12 +7,21 @@ from dataclasses import dataclass, fields
 
 from privaudit.errors import ConfigError
 
+CHOICES = {
+    "family": ("unconditional", "text", "flow"),
+    "autoencoder": ("kl", "vq"),
+    "autoencoder_images": ("auxiliary", "members"),
+    "denoiser_images": ("members", "auxiliary"),
+}
+
 
 @dataclass(frozen=True)
 class LabRecipe:
     """Parameters of a small latent diffusion target with known members.
 
     Attributes:
+        family: What the denoiser is: ``unconditional`` (an `LDMPipeline`), ``text`` (a `StableDiffusionPipeline`) or
+            ``flow`` (a `StableDiffusion3Pipeline`).
         seed: Of the split, the initial weights and every batch.
         members: Images whose latents train the denoiser.
         heldout: Images that train nothing; the rest of the folder trains the autoencoder.
@@ -27,17 +36,22 @@ class LabRecipe:
         autoencoder_batch: Images a step.
         autoencoder_rate: Peak learning rate of AdamW.
         kl_weight: Weight of the KL term beside the squared error (both summed per image); used by ``kl`` alone.
-        denoiser_width: Channels of the first stage of the denoiser; a multiple of 32.
-        denoiser_layers: Residual blocks a stage.
+        denoiser_images: What trains the denoiser: the ``members``, or ``auxiliary`` images alone, which makes a base that
+            has seen no member.
+        denoiser_width: Channels of the first stage of the U-Net, or of the transformer's tokens; a multiple of 32. Of a
+            fine-tune, the base decides.
+        denoiser_layers: Residual blocks a stage, or blocks of the transformer; of a fine-tune, the base decides.
         denoiser_steps: Optimiser steps of the denoiser; the strongest lever on leakage.
         denoiser_batch: Latents a step.
         denoiser_rate: Learning rate of AdamW, after `warmup` steps.
         warmup: Steps of linear warm-up, both stages.
         ema_decay: Decay of the exponential moving average whose weights are saved; 0 saves the raw ones.
         flip: Train the denoiser on members and their mirror images, which weakens memorisation.
-        prediction_type: What the denoiser predicts: ``epsilon`` or ``v_prediction``.
+        prediction_type: What the denoiser predicts: ``epsilon`` or ``v_prediction``; of the family flow, ``flow``.
+        caption_drop: Share of captions that are dropped in training, so that the empty one is trained, too.
     """
 
+    family: str = "unconditional"
     seed: int = 0
     members: int = 1100
     heldout: int = 1100
@@ -51,6 +65,7 @@ class LabRecipe:
     autoencoder_batch: int = 32
     autoencoder_rate: float = 5e-4
     kl_weight: float = 1e-4
+    denoiser_images: str = "members"
     denoiser_width: int = 64
     denoiser_layers: int = 1
     denoiser_steps: int = 4500
@@ -60,6 +75,12 @@ class LabRecipe:
     ema_decay: float = 0.999
     flip: bool = False
     prediction_type: str = "epsilon"
+    caption_drop: float = 0.1
+
+    @property
+    def captioned(self) -> bool:
+        """Whether the denoiser is conditioned on text."""
+        return self.family != "unconditional"
 
     def __post_init__(self) -> None:
         """Name every problem of the recipe at once.
@@ -68,7 +89,10 @@ class LabRecipe:
             ConfigError: One or more parameters are outside what can be trained.
         """
         others = {
+            "family",
             "seed",
+            "denoiser_images",
+            "caption_drop",
             "autoencoder",
             "autoencoder_images",
             "codes",
@@ -97,13 +121,48 @@ class LabRecipe:
             problems.append(f"expected kl_weight >= 0, got {self.kl_weight}")
         if self.warmup < 0:
             problems.append(f"expected warmup >= 0, got {self.warmup}")
-        if self.autoencoder not in ("kl", "vq"):
-            problems.append(f"expected autoencoder kl or vq, got {self.autoencoder}")
-        if self.autoencoder_images not in ("auxiliary", "members"):
-            problems.append(f"expected autoencoder_images auxiliary or members, got {self.autoencoder_images}")
+        for name, allowed in CHOICES.items():
+            if getattr(self, name) not in allowed:
+                problems.append(f"expected {name} {' or '.join(allowed)}, got {getattr(self, name)}")
         if self.codes < 2:
             problems.append(f"expected codes >= 2, got {self.codes}")
-        if self.prediction_type not in ("epsilon", "v_prediction"):
-            problems.append(f"expected prediction_type epsilon or v_prediction, got {self.prediction_type}")
+        if not 0 <= self.caption_drop < 1:
+            problems.append(f"expected 0 <= caption_drop < 1, got {self.caption_drop}")
+        predicted = ("flow",) if self.family == "flow" else ("epsilon", "v_prediction")
+        if self.prediction_type not in predicted:
+            problems.append(
+                f"expected prediction_type {' or '.join(predicted)} of a target of family {self.family}, "
+                f"got {self.prediction_type}"
+            )
+        if self.captioned and self.autoencoder == "vq":
+            problems.append(f"expected autoencoder kl of a target of family {self.family}, got vq")
         if problems:
             raise ConfigError(problems)
+
+
+@dataclass(frozen=True)
+class FamilyChoice:
+    """A family and what its denoiser predicts."""
+
+    family: str
+    prediction_type: str
+
+
+def name_family(family: str, prediction_type: str | None = None) -> FamilyChoice:
+    """Read the name of a family: one of a recipe's, or ``v``, the unconditional one with v prediction.
+
+    Args:
+        family: The name.
+        prediction_type: None for the family's own: ``v_prediction`` of v, ``flow`` of flow, else ``epsilon``.
+
+    Returns:
+        The recipe's family and prediction type, which `LabRecipe` checks.
+
+    Raises:
+        ConfigError: ``v`` together with another prediction type.
+    """
+    if family != "v":
+        return FamilyChoice(family, prediction_type or ("flow" if family == "flow" else "epsilon"))
+    if prediction_type not in (None, "v_prediction"):
+        raise ConfigError([f"expected prediction_type v_prediction of the family v, got {prediction_type}"])
+    return FamilyChoice("unconditional", "v_prediction")

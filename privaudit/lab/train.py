@@ -2,47 +2,33 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import torch
-from diffusers import AutoencoderKL, LDMPipeline, UNet2DModel, VQModel
+from torch import nn
 
-import privaudit
 from privaudit.data import OnImage, Sample, load_images, read_set
-from privaudit.errors import ConfigError
 from privaudit.lab.autoencoder import train_autoencoder
-from privaudit.lab.denoiser import build_schedule, train_denoiser
+from privaudit.lab.captions import caption_images
+from privaudit.lab.claim import check_snapshots, claim_folder
+from privaudit.lab.denoiser import train_denoiser
+from privaudit.lab.family import Family
+from privaudit.lab.flow import build_flow, continue_flow
+from privaudit.lab.given import read_given, write_seen
+from privaudit.lab.manifests import Trained, write_manifests
 from privaudit.lab.recipe import LabRecipe
 from privaudit.lab.split import Split, split_samples
 from privaudit.lab.stage import OnStep, Stage
+from privaudit.lab.text import build_text, continue_text
+from privaudit.lab.text_encoder import TOKENS
+from privaudit.lab.tokenizer import build_tokenizer
+from privaudit.lab.unconditional import build_unconditional, continue_unconditional
 from privaudit.loading import hash_folder
-
-RESUMABLE = frozenset({"denoiser_steps"})
-"""Parameters that a resumed training may change: more steps only continue."""
-
-
-@dataclass(frozen=True)
-class Trained:
-    """What `train_target` wrote.
-
-    Attributes:
-        folder: A diffusers folder that `privaudit scan` takes.
-        members: Manifest of the members (columns path, id).
-        heldout: Manifest of the held-out images.
-        auxiliary: Manifest of the other images, which train the autoencoder unless the recipe says members.
-    """
-
-    folder: Path
-    members: Path
-    heldout: Path
-    auxiliary: Path
+from privaudit.target import Target
 
 
 def train_target(
@@ -50,6 +36,8 @@ def train_target(
     out: Path,
     recipe: LabRecipe,
     *,
+    base: Path | None = None,
+    autoencoder_from: Path | None = None,
     half: bool = False,
     snapshots: Collection[int] = (),
     on_step: OnStep | None = None,
@@ -58,13 +46,15 @@ def train_target(
     """Train a target, or resume its training, and save it as a diffusers folder with its splits.
 
     ``out`` gets ``model_index.json`` and the weights, ``members.csv``, ``heldout.csv``, ``auxiliary.csv``,
-    ``lab.json`` (recipe, versions, hash of the target) and ``training/`` (checkpoints, losses). The same
-    call resumes after an interruption and gives the same weights as an uninterrupted one on the same machine.
+    ``lab.json`` (recipe, versions, number of parameters, hash of the target) and ``training/`` (checkpoints, losses).
+    The same call resumes after an interruption and gives the same weights as an uninterrupted one on the same machine.
 
     Args:
         images: Folder (or manifest) with more images than members and held-out together.
         out: Folder to write.
         recipe: All parameters.
+        base: Target to fine-tune: its autoencoder is kept, its denoiser and text encoders are trained on.
+        autoencoder_from: Target whose autoencoder is taken as it is.
         half: Save weights as float16.
         snapshots: Denoiser steps whose averaged model is saved as ``out/snapshots/<step>/``.
         on_step: Progress callback of both trainings.
@@ -74,15 +64,20 @@ def train_target(
         The folder and its manifests.
 
     Raises:
-        ConfigError: ``out`` holds a training with other parameters, more steps or other images.
-        DataError: There are too few images.
+        ConfigError: ``out`` holds a training with other parameters, more steps or other images, or another target
+            gives what does not fit.
+        DataError: There are too few images, or another target gives what has seen a member or a held-out image.
+        TargetError: Another target cannot be loaded.
     """
     size = (recipe.resolution, recipe.resolution)
     found = read_set(images, size, on_image=on_image)
     split = split_samples(found.samples, recipe.members, recipe.heldout, recipe.seed)
-    _claim(out, recipe, split)
-    _check_snapshots(out, recipe, snapshots)
-    trained = _write_manifests(out, split)
+    given = read_given(recipe, split, base, autoencoder_from)
+    claim_folder(out, recipe, split, given.record)
+    check_snapshots(out, recipe, snapshots)
+    captions = _caption(found.samples, size) if recipe.captioned else {}
+    trained = write_manifests(out, split, captions)
+    write_seen(out, given)
 
     def stage(name: str) -> Stage:
         return Stage(name, out / "training", recipe.seed)
@@ -90,95 +85,64 @@ def train_target(
     def pixels(samples: tuple[Sample, ...]) -> torch.Tensor:
         return torch.from_numpy(load_images(samples, size))
 
-    seen = split.members if recipe.autoencoder_images == "members" else split.auxiliary
-    autoencoder = train_autoencoder(pixels(seen), recipe, stage("autoencoder"), on_step)
+    autoencoder = given.autoencoder or train_autoencoder(
+        pixels(_images(split, recipe.autoencoder_images)), recipe, stage("autoencoder"), on_step
+    )
+    seen = _images(split, recipe.denoiser_images)
+    own = [captions[sample.id] for sample in seen] if captions else []
+    family = (
+        _build(recipe, own, sorted(captions.values()))
+        if base is None or given.base is None
+        else _continue(recipe, own, given.base, base)
+    )
 
-    def save(folder: Path, denoiser: UNet2DModel) -> None:
-        _save(folder, autoencoder, denoiser, recipe, half=half)
+    def save(folder: Path, network: nn.Module) -> None:
+        # half through copies: .half() works in place, and the float32 autoencoder serves the next snapshot. Not from
+        # their configurations, which give arguments left at their default when a model was built, such as the trained
+        # scaling_factor, their default again.
+        parts: tuple[Any, Any] = (network, autoencoder)
+        network, decoder = (deepcopy(part).half() for part in parts) if half else parts
+        family.pipeline(network, decoder).save_pretrained(folder, safe_serialization=True)
 
-    denoiser = train_denoiser(
-        pixels(split.members),
+    network = train_denoiser(
+        pixels(seen),
         autoencoder,
+        family,
         recipe,
         stage("denoiser"),
         on_step,
         snapshots,
         lambda step, model: save(out / "snapshots" / str(step), model),
     )
-    save(out, denoiser)
+    save(out, network)
+    parts = {"autoencoder": autoencoder, **(network if isinstance(network, nn.ModuleDict) else {"unet": network})}
     record = out / "lab.json"
-    finished = {**json.loads(record.read_text()), "target_hash": hash_folder(out)}
+    finished = json.loads(record.read_text()) | {
+        "parameters": {name: sum(value.numel() for value in part.parameters()) for name, part in parts.items()},
+        "target_hash": hash_folder(out),
+    }
     record.write_text(json.dumps(finished, indent=2) + "\n")
     return trained
 
 
-def _claim(out: Path, recipe: LabRecipe, split: Split) -> None:
-    record, images = out / "lab.json", _hash_split(split)
-    if record.exists():
-        saved = json.loads(record.read_text())
-        wanted = asdict(recipe)
-        earlier = asdict(LabRecipe()) | saved["recipe"]  # a parameter that is younger than the folder had its default
-        problems = [
-            f"{out} holds a training with {name} = {earlier[name]}, not {wanted[name]}"
-            for name in wanted
-            if name not in RESUMABLE and earlier[name] != wanted[name]
-        ]
-        if recipe.denoiser_steps < earlier["denoiser_steps"]:
-            problems.append(
-                f"{out} holds a training of {earlier['denoiser_steps']} denoiser_steps, "
-                f"more than {recipe.denoiser_steps}"
-            )
-        if saved.get("images", images) != images:  # else the manifests would name images it was not trained on
-            problems.append(f"{out} holds a training on other images")
-        if problems:
-            raise ConfigError([*problems, "pass the same parameters to resume it, or another --out"])
-    out.mkdir(parents=True, exist_ok=True)
-    versions = {"privaudit": privaudit.__version__, "torch": str(torch.__version__)}
-    record.write_text(json.dumps({"recipe": asdict(recipe), "images": images, "versions": versions}, indent=2) + "\n")
+def _images(split: Split, name: str) -> tuple[Sample, ...]:
+    return split.members if name == "members" else split.auxiliary
 
 
-def _check_snapshots(out: Path, recipe: LabRecipe, snapshots: Collection[int]) -> None:
-    losses = out / "training" / "denoiser-loss.csv"
-    trained = len(pd.read_csv(losses)) if losses.is_file() else 0
-    problems = []
-    for step in sorted(snapshots):
-        if not 0 < step <= recipe.denoiser_steps:
-            problems.append(f"expected snapshots from 1 to {recipe.denoiser_steps} denoiser steps, got {step}")
-        elif step <= trained and not (out / "snapshots" / str(step)).is_dir():
-            problems.append(f"expected snapshots after step {trained}, where the training in {out} stands, got {step}")
-    if problems:
-        raise ConfigError(problems)
+def _caption(samples: Sequence[Sample], size: tuple[int, int]) -> Mapping[str, str]:
+    captions = caption_images(samples, load_images(samples, size))
+    return {sample.id: caption for sample, caption in zip(samples, captions, strict=True)}
 
 
-def _hash_split(split: Split) -> str:
-    parts = (split.members, split.heldout, split.auxiliary)
-    ids = [sorted(sample.id for sample in part) for part in parts]
-    return hashlib.sha256(json.dumps(ids).encode()).hexdigest()[:32]
+def _build(recipe: LabRecipe, captions: Sequence[str], every: Sequence[str]) -> Family:
+    if not recipe.captioned:
+        return build_unconditional(recipe)
+    # of the captions of all images: else those of held-out images would be spelled out where a member's are words
+    tokenizer = build_tokenizer(every, TOKENS)
+    return (build_flow if recipe.family == "flow" else build_text)(recipe, tokenizer, captions)
 
 
-def _write_manifests(out: Path, split: Split) -> Trained:
-    paths = {}
-    for name in ("members", "heldout", "auxiliary"):
-        samples: tuple[Sample, ...] = getattr(split, name)
-        paths[name] = out / f"{name}.csv"
-        rows = [(str(sample.path.resolve()), sample.id) for sample in samples]
-        pd.DataFrame(rows, columns=["path", "id"]).to_csv(paths[name], index=False)
-    return Trained(out, paths["members"], paths["heldout"], paths["auxiliary"])
-
-
-def _save(
-    folder: Path, autoencoder: AutoencoderKL | VQModel, denoiser: UNet2DModel, recipe: LabRecipe, *, half: bool
-) -> None:
-    pipeline = LDMPipeline(vqvae=autoencoder, unet=denoiser, scheduler=build_schedule(recipe))
-    if half:
-        # through copies: .half() works in place, and the float32 autoencoder serves the next snapshot
-        pipeline = LDMPipeline(
-            vqvae=_half_copy(autoencoder), unet=_half_copy(denoiser), scheduler=build_schedule(recipe)
-        )
-    pipeline.save_pretrained(folder, safe_serialization=True)
-
-
-def _half_copy(model: Any) -> Any:  # noqa: ANN401 - a diffusers model
-    # Not from_config: it gives arguments left at their default when the model was built, such as the trained
-    # scaling_factor, their default again.
-    return deepcopy(model).half()
+def _continue(recipe: LabRecipe, captions: Sequence[str], base: Target, folder: Path) -> Family:
+    if not recipe.captioned:
+        return continue_unconditional(base, folder)
+    return (continue_flow if recipe.family == "flow" else continue_text)(recipe, base, folder, captions)

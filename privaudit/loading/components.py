@@ -18,7 +18,7 @@ from transformers.utils import logging as transformers_logging
 from privaudit.errors import TargetError
 from privaudit.loading.conditioner import ClipConditioner
 from privaudit.loading.heads import PREDICTION_TYPES
-from privaudit.target import Schedule
+from privaudit.schedule import DiffusionSchedule, Schedule
 
 TEXT_ENCODERS = ("CLIPTextModel",)
 TOKENIZERS = ("CLIPTokenizer", "CLIPTokenizerFast")
@@ -180,7 +180,7 @@ def load_schedule(folder: Path) -> tuple[Schedule, str]:
         raise TargetError(
             f"expected prediction_type of {folder} to be one of {', '.join(PREDICTION_TYPES)}, got {prediction_type}"
         )
-    return Schedule(tuple(float(power) for power in powers)), prediction_type
+    return DiffusionSchedule(tuple(float(power) for power in powers)), prediction_type
 
 
 def load_conditioner(folder: Path, index: dict[str, Any], device: torch.device) -> ClipConditioner | None:

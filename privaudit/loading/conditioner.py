@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from privaudit.target import Condition
+
 
 @dataclass(frozen=True)
 class ClipConditioner:
@@ -26,7 +28,7 @@ class ClipConditioner:
     encoder: nn.Module
     device: torch.device
 
-    def __call__(self, captions: Sequence[str | None]) -> Tensor:
+    def __call__(self, captions: Sequence[str | None]) -> Condition:
         """Embed captions, ``(n, tokens, width)``, float32; equal captions are embedded once."""
         texts = [caption or "" for caption in captions]
         distinct = sorted(set(texts))
@@ -36,4 +38,4 @@ class ClipConditioner:
         with torch.no_grad():
             hidden: Tensor = self.encoder(tokens.input_ids.to(self.device))[0].float()
         place = {text: row for row, text in enumerate(distinct)}
-        return hidden[torch.tensor([place[text] for text in texts], device=self.device)]
+        return Condition(hidden).rows([place[text] for text in texts])

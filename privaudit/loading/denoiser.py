@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from privaudit.loading.heads import noise_from_output
-from privaudit.target import Schedule
+from privaudit.schedule import Schedule
+from privaudit.target import Condition
 
 
 @dataclass(frozen=True)
@@ -27,12 +29,29 @@ class DiffusersUNet:
     prediction_type: str
     dtype: torch.dtype
 
-    def predict_noise(self, noisy: Tensor, level: int, condition: Tensor | None) -> Tensor:
-        """Predict the noise in ``(n, *latent)`` at a level; the conversion runs in float32."""
-        alpha, sigma = self.schedule.alpha_sigma(level)
-        levels = torch.full((len(noisy),), level, device=noisy.device, dtype=torch.int64)
-        extra = {} if condition is None else {"encoder_hidden_states": condition.to(self.dtype)}
+    def predict_noise(self, noisy: Tensor, level: int | Sequence[int], condition: Condition | None) -> Tensor:
+        """Predict the noise in ``(n, *latent)`` at a level, or at one an image; the conversion runs in float32."""
+        every = [level] * len(noisy) if isinstance(level, int) else list(level)
+        levels = torch.tensor(every, device=noisy.device, dtype=torch.int64)
+        extra = {} if condition is None else {"encoder_hidden_states": condition.hidden.to(self.dtype)}
         output: Tensor = self.module(noisy.to(self.dtype), levels, **extra).sample.float()
-        channels = noisy.shape[1]
         # a learned-variance head has twice the channels; the first half is the prediction
-        return noise_from_output(self.prediction_type, output[:, :channels], noisy.float(), alpha, sigma)
+        return to_noise(output[:, : noisy.shape[1]], noisy, every, self.schedule, self.prediction_type)
+
+
+def to_noise(output: Tensor, noisy: Tensor, levels: Sequence[int], schedule: Schedule, prediction_type: str) -> Tensor:
+    """Turn a network's output into a noise prediction, each image at its level, in float32.
+
+    Args:
+        output: Of the network, ``(n, *latent)``.
+        noisy: What it was given, same shape.
+        levels: One an image.
+        schedule: Gives alpha and sigma.
+        prediction_type: See `privaudit.loading.heads`.
+
+    Returns:
+        The predicted noise, same shape, float32.
+    """
+    scales = torch.tensor([schedule.alpha_sigma(level) for level in levels], dtype=torch.float32, device=noisy.device)
+    alpha, sigma = scales.view(-1, 2, *[1] * (noisy.ndim - 1)).unbind(dim=1)
+    return noise_from_output(prediction_type, output.float(), noisy.float(), alpha, sigma)

@@ -7,20 +7,26 @@ from torch import Tensor
 from privaudit.errors import TargetError
 
 PREDICTION_TYPES = ("epsilon", "v_prediction", "sample")
+"""Of diffusion models."""
+FLOW = "flow"
+"""Of flow models."""
 
 
-def noise_from_output(prediction_type: str, output: Tensor, noisy: Tensor, alpha: float, sigma: float) -> Tensor:
+def noise_from_output(
+    prediction_type: str, output: Tensor, noisy: Tensor, alpha: float | Tensor, sigma: float | Tensor
+) -> Tensor:
     """Turn a network's output into the noise it implies in z_t = alpha z_0 + sigma eps.
 
     epsilon: out.   v = alpha eps - sigma z_0 (Salimans & Ho 2022, arXiv:2202.00512): sigma z_t + alpha out.
     sample: (z_t - alpha out) / sigma, ill-conditioned as sigma goes to 0.
+    flow: out = eps - z_0 in z = (1 - sigma) z_0 + sigma eps (Esser et al. 2024, arXiv:2403.03206): z + alpha out.
 
     Args:
-        prediction_type: One of `PREDICTION_TYPES`.
+        prediction_type: One of `PREDICTION_TYPES`, or `FLOW`.
         output: The network's output.
         noisy: z_t, same shape.
-        alpha: Signal scale.
-        sigma: Noise scale.
+        alpha: Signal scale; one for all, or one an image with axes of length 1 behind.
+        sigma: Noise scale, likewise.
 
     Returns:
         The predicted noise, same shape.
@@ -35,4 +41,7 @@ def noise_from_output(prediction_type: str, output: Tensor, noisy: Tensor, alpha
         return sigma * noisy + alpha * output
     if prediction_type == "sample":
         return (noisy - alpha * output) / sigma
-    raise TargetError(f"expected a prediction type of {', '.join(PREDICTION_TYPES)}, got {prediction_type}")
+    if prediction_type == FLOW:
+        # z = (1 - s) x + s e, out = e - x, alpha = 1 - s  =>  z + (1 - s) out = e
+        return noisy + alpha * output
+    raise TargetError(f"expected a prediction type of {', '.join((*PREDICTION_TYPES, FLOW))}, got {prediction_type}")

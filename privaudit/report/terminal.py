@@ -43,6 +43,9 @@ def print_report(result: AuditResult, folder: Path, console: Console | None = No
     out.print()
     out.print(_mask_table(result))
     out.print()
+    if any(report.versus_published for report in result.attacks):
+        out.print(_versus_table(result))
+        out.print()
     out.print(_quartile_table(result))
     out.print()
     out.print(_checks(result))
@@ -79,21 +82,33 @@ def _attack_table(result: AuditResult, width: int) -> Table:
         **TABLE,
     )
     for report in result.attacks:
-        labels = [report.name, f" level {_levels(report)}", f" order {report.order:g}"]
-        for row, (mask, metrics) in enumerate(report.masks.items()):
-            cells = [
-                interval_text(metrics.auroc),
-                *(interval_text(metrics.tpr_at_fpr[fpr]) for fpr in ("0.01", "0.001")),
-            ]
-            if wide:
-                cells += [interval_text(metrics.advantage), _number(metrics.epsilon_lower.value)]
+        labels = [report.name, *_how_chosen(report)]
+        rows = max(len(labels), len(report.masks))
+        masks = list(report.masks.items())
+        for row in range(rows):
+            cells = [""] * (3 + len(wide))
+            mask = ""
+            if row < len(masks):
+                mask, metrics = masks[row]
+                cells = [
+                    interval_text(metrics.auroc),
+                    *(interval_text(metrics.tpr_at_fpr[fpr]) for fpr in ("0.01", "0.001")),
+                ]
+                if wide:
+                    cells += [interval_text(metrics.advantage), _number(metrics.epsilon_lower.value)]
             label = labels[row] if row < len(labels) else ""
             table.add_row(label, mask, *cells, style="dim" if mask == "random" else None)
     return table
 
 
+def _how_chosen(report: AttackReport) -> list[str]:
+    """What stands below the name of an attack."""
+    lines = [f" {report.axis} {_levels(report)}"] if report.levels_by_fold else []
+    return [*lines, f" order {report.order:g}"] if report.order is not None else lines
+
+
 def _levels(report: AttackReport) -> str:
-    return "/".join(str(level) for level in sorted(set(report.levels_by_fold)))
+    return "/".join(f"{level:g}" for level in sorted(set(report.levels_by_fold)))
 
 
 def _mask_table(result: AuditResult) -> Table:
@@ -109,12 +124,14 @@ def _mask_table(result: AuditResult) -> Table:
         **TABLE,
     )
     for report in result.attacks:
-        rows: list[tuple[str, Comparison]] = [
+        rows: list[tuple[str, Comparison | None]] = [
             ("random", report.random_vs_none),
             ("influence", report.influence_vs_none),
             ("weighted", report.weighted_vs_none),
         ]
         for mask, gain in rows:
+            if gain is None:
+                continue
             table.add_row(
                 report.name if mask == "random" else "",
                 mask,
@@ -123,6 +140,29 @@ def _mask_table(result: AuditResult) -> Table:
                 _difference(gain.tpr_delta),
                 _p(gain.tpr_delta),
                 style="dim" if mask == "random" else None,
+            )
+    return table
+
+
+def _versus_table(result: AuditResult) -> Table:
+    best = next(report.best_published for report in result.attacks if report.best_published)
+    table = Table(
+        "score",
+        "AUROC gain",
+        "p",
+        "TPR@1%FPR gain",
+        "p",
+        title=f"Gain over the strongest published attack, {best} without mask, same images",
+        **TABLE,
+    )
+    for report in result.attacks:
+        if (gain := report.versus_published) is not None:
+            table.add_row(
+                report.name,
+                _difference(gain.auroc_delta),
+                _p(gain.auroc_delta),
+                _difference(gain.tpr_delta),
+                _p(gain.tpr_delta),
             )
     return table
 
@@ -144,6 +184,7 @@ def _quartile_table(result: AuditResult) -> Table:
 
 def _checks(result: AuditResult) -> Group:
     lines = [Text.from_markup(f"{MARKS[c.status]} {escape(c.name)}: {escape(c.detail)}") for c in result.checks]
+    lines += [Text(f"not run: {item.name} {item.reason}", style="dim") for item in result.refused]
     return Group(Text("Checks", style="italic"), *lines)
 
 
@@ -175,7 +216,7 @@ def _how_influence(config: Mapping[str, object]) -> str:
 
 
 def _how_levels(result: AuditResult) -> str:
-    fixed = [len(report.search_space) == 1 for report in result.attacks]
+    fixed = [len(report.search_space) == 1 for report in result.attacks if report.search_space]
     return "fixed beforehand" if all(fixed) else "by cross-fitting" + (" where there are several" if any(fixed) else "")
 
 

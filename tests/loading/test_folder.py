@@ -233,7 +233,7 @@ def test_the_condition_is_clips_last_hidden_state(conditional: Target) -> None:
     assert tokens.input_ids.unique().numel() >= 4  # start, a, cat, end: the vocabulary is real
     with torch.no_grad():
         expected = found.encoder(tokens.input_ids).last_hidden_state
-    torch.testing.assert_close(conditional.condition(["a cat"]), expected)
+    torch.testing.assert_close(conditional.condition(["a cat"]).hidden, expected)
 
 
 def test_equal_captions_are_embedded_once(conditional: Target, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -253,12 +253,12 @@ def test_equal_captions_are_embedded_once(conditional: Target, monkeypatch: pyte
 
 
 def test_long_captions_are_cut(conditional: Target) -> None:
-    assert conditional.condition(["cat " * 100]).shape == (1, 12, 16)
+    assert conditional.condition(["cat " * 100]).hidden.shape == (1, 12, 16)
 
 
 def test_a_tokenizer_without_a_length_takes_the_encoders(sd: Path, edit_json: Edit, conditional: Target) -> None:
     edit_json(sd / "tokenizer" / "tokenizer_config.json", model_max_length=int(1e30))
-    assert torch.equal(load(sd).condition(["cat " * 50]), conditional.condition(["cat " * 50]))
+    assert torch.equal(load(sd).condition(["cat " * 50]).hidden, conditional.condition(["cat " * 50]).hidden)
 
 
 def test_v_prediction_of_a_conditional_target(sd: Path, edit_json: Edit, conditional: Target) -> None:

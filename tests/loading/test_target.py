@@ -6,12 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from privaudit.errors import ConfigError, NonFiniteError
-from privaudit.target import Schedule, require_finite
+from privaudit.schedule import DiffusionSchedule
+from privaudit.target import require_finite
 
 
 @given(powers=st.lists(st.floats(0.0, 1.0), min_size=1, max_size=5))
 def test_signal_and_noise_have_unit_power(powers: list[float]) -> None:
-    schedule = Schedule(tuple(powers))
+    schedule = DiffusionSchedule(tuple(powers))
     for level, power in enumerate(powers):
         alpha, sigma = schedule.alpha_sigma(level)
         assert alpha == pytest.approx(math.sqrt(power))
@@ -21,7 +22,7 @@ def test_signal_and_noise_have_unit_power(powers: list[float]) -> None:
 @pytest.mark.parametrize("level", [-1, 2, 1000])
 def test_level_out_of_range(level: int) -> None:
     with pytest.raises(ConfigError, match=f"expected a noise level from 0 to 1 for this target, got {level}"):
-        Schedule((0.9, 0.5)).alpha_sigma(level)
+        DiffusionSchedule((0.9, 0.5)).alpha_sigma(level)
 
 
 def test_finite_values_pass_unchanged() -> None:

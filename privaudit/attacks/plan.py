@@ -1,0 +1,158 @@
+"""The plan of an audit: which passes an image takes, for which attack, and what is shared.
+
+The attacks themselves are run once on a blank target of the same shape, whose networks return constants, and the ledger
+is read; so the plan cannot say anything else than what the audit does.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor, nn
+
+from privaudit.attacks.base import Attack
+from privaudit.attacks.batch import Batch, Ledger, Work
+from privaudit.schedule import DiffusionSchedule, FlowSchedule
+from privaudit.target import Condition, Target, TargetInfo
+
+WORK: tuple[Work, ...] = ("forward", "backward", "encode", "decode")
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one attack costs.
+
+    Attributes:
+        title: Of the attack.
+        alone: Passes an image by kind, if it ran by itself.
+        added: Passes an image by kind, after the attacks before it in the plan.
+        shares: Titles of the attacks before it whose results it uses.
+    """
+
+    title: str
+    alone: Mapping[Work, int]
+    added: Mapping[Work, int]
+    shares: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a set of attacks costs, an image.
+
+    Attributes:
+        steps: One an attack, in the order in which they run.
+        expected: How often each shared result will be asked for (see `Ledger.expected`).
+    """
+
+    steps: tuple[Step, ...]
+    expected: Mapping[Hashable, int] = field(default_factory=dict, repr=False)
+
+    def total(self, work: Work) -> int:
+        """Passes of all attacks together."""
+        return sum(step.added[work] for step in self.steps)
+
+    def alone(self, work: Work) -> int:
+        """Passes if each attack ran by itself."""
+        return sum(step.alone[work] for step in self.steps)
+
+
+def make_plan(attacks: Sequence[Attack], target: Target, masks: Sequence[str] = ("none",)) -> Plan:
+    """Count the passes of some attacks without running the target.
+
+    Args:
+        attacks: With levels of the target (`Attack.at`).
+        target: Gives shapes and schedule.
+        masks: Names; they matter to attacks that differentiate a masked loss.
+
+    Returns:
+        The plan.
+    """
+    blank = blank_target(target)
+    together = _trace(attacks, blank, masks)
+    steps = []
+    for attack in attacks:
+        asked = {key for title, key in together.asked if title == attack.title}
+        before = [other.title for other in attacks[: list(attacks).index(attack)]]
+        shares = tuple(
+            title
+            for title in before
+            if any(key in asked and _is_pass(key) for name, key in together.asked if name == title)
+        )
+        alone = _trace([attack], blank, masks)
+        steps.append(
+            Step(
+                attack.title,
+                {work: alone.work[attack.title, work] for work in WORK},
+                {work: together.work[attack.title, work] for work in WORK},
+                shares,
+            )
+        )
+    expected: Counter[Hashable] = Counter()
+    for (_, key), times in together.asked.items():
+        expected[key] += times
+    return Plan(tuple(steps), expected)
+
+
+def blank_target(target: Target) -> Target:
+    """Make a target of the same shapes whose networks return constants."""
+    blank = _Blank(target.info)
+    return replace(target, autoencoder=blank, denoiser=blank, device=torch.device("cpu"), conditioner=None)
+
+
+def _trace(attacks: Sequence[Attack], blank: Target, masks: Sequence[str]) -> Ledger:
+    latents = torch.ones(1, *blank.info.latent_shape)
+    images = torch.zeros(1, 3, *blank.info.image_size)
+    batch = Batch(blank, latents, ["blank"], ["one two three four"], 0, images)
+    with torch.no_grad():
+        for attack in attacks:
+            batch.ledger.attack = attack.title
+            attack.measure(batch, {name: latents for name in masks})
+    return batch.ledger
+
+
+def _is_pass(key: Hashable) -> bool:
+    """Whether a shared result took a pass; embedded captions did not."""
+    return isinstance(key, tuple) and key[0] != "condition"
+
+
+@dataclass(frozen=True)
+class _Blank:
+    """Autoencoder and denoiser of the right shapes, as cheap as can be."""
+
+    like: TargetInfo
+    dtype: torch.dtype = torch.float32
+    module: nn.Module = field(default_factory=lambda: nn.Linear(1, 1, bias=False))
+
+    @property
+    def channel_axis(self) -> int:
+        return 1
+
+    def encode(self, images: Tensor) -> Tensor:
+        return torch.ones(len(images), *self.like.latent_shape)
+
+    def decode(self, latents: Tensor) -> Tensor:
+        return torch.ones(len(latents), 3, *self.like.image_size)
+
+    def predict_noise(self, noisy: Tensor, level: int | Sequence[int], condition: Condition | None) -> Tensor:
+        del level, condition
+        return torch.ones_like(noisy) * next(self.module.parameters()).sum()
+
+
+def model_for_counting(prediction_type: str = "epsilon") -> Target:
+    """Make a blank target of the schedule of DDPM, or of a flow, to count the passes of an attack without any model.
+
+    Args:
+        prediction_type: ``flow`` or another one.
+
+    Returns:
+        A blank target.
+    """
+    betas = torch.linspace(1e-4, 0.02, 1000, dtype=torch.float64)
+    diffusion = DiffusionSchedule(tuple((1 - betas).cumprod(0).tolist()))
+    schedule = FlowSchedule() if prediction_type == "flow" else diffusion
+    info = TargetInfo("blank", "", "", "text-to-image", prediction_type, (1, 2, 2), (4, 4))
+    blank = _Blank(info)
+    return Target(info, blank, blank, schedule, torch.device("cpu"))

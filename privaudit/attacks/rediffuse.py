@@ -1,0 +1,58 @@
+"""ReDiffuse: the distance to the average of an image's own variations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from privaudit.attacks.base import FieldAttack, register
+from privaudit.attacks.batch import Batch
+from privaudit.ddim import CLEAN
+
+
+@register
+@dataclass(frozen=True)
+class Rediffuse(FieldAttack):
+    """||z_0 - mean_n Denoise(Noise_t(z_0))||^2   (Li et al. 2024, arXiv:2405.20771; t = 200, n = 10).
+
+    Variations are what an image-to-image interface returns: noised to level t, then denoised by deterministic steps of
+    k levels. Only such an interface is needed. The first step's pass is the one of the loss attack at the same draw.
+
+    Differs from the paper: the distance is taken between latents, so that masks apply, and not between images.
+
+    Attributes:
+        order: p of the norm; the square ranks images like the norm of the authors.
+        step: k; the authors take 100.
+        draws: n.
+    """
+
+    name: ClassVar[str] = "rediffuse"
+    reference: ClassVar[str] = "Li et al. 2024, arXiv:2405.20771"
+    summary: ClassVar[str] = "distance to the mean of the model's variations"
+    presets = {"paper": {"levels": (200,)}}
+    grid = (200,)
+    log_snr_grid = (0.0,)
+    order: float = 2.0
+    step: int = 100
+    draws: int = 10
+
+    def problems(self) -> list[str]:
+        """At least one draw and one level a step."""
+        return self.at_least(1, "draws", "step")
+
+    def error_field(self, batch: Batch, level: int) -> Tensor:
+        """z_0 minus the mean of its variations, ``(n, *latent)``."""
+        return batch.latents - torch.stack([self.vary(batch, level, draw) for draw in range(self.draws)]).mean(dim=0)
+
+    def vary(self, batch: Batch, level: int, draw: int) -> Tensor:
+        """Noise to a level and denoise by steps of k, ``(n, *latent)``."""
+        at, latents = level, batch.noised(level, batch.noise(level, draw))
+        while at > 0:
+            stop = at - self.step if at > self.step else CLEAN
+            noise = batch.predict_noised(level, draw) if at == level else batch.predict(latents, at)
+            latents = batch.step(latents, noise, at, stop)
+            at = stop
+        return latents

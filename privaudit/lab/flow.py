@@ -1,0 +1,153 @@
+"""The flow family: `SD3Transformer2DModel` and two CLIP encoders, trained together, in a `StableDiffusion3Pipeline`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import FlowMatchEulerDiscreteScheduler, SD3Transformer2DModel, StableDiffusion3Pipeline
+from torch import Tensor, nn
+from transformers import CLIPTextModelWithProjection, CLIPTokenizer
+
+from privaudit.errors import ConfigError
+from privaudit.lab.family import Family
+from privaudit.lab.recipe import LabRecipe
+from privaudit.lab.text_encoder import TOKENS, WIDTH, TokenisedCaptions, build_text_encoder, tokenise
+from privaudit.target import Condition, Target
+
+STEPS = 1000
+"""What the network is told at sigma = 1."""
+HEAD = 32
+"""Channels of an attention head."""
+ENCODERS = ("text_encoder", "text_encoder_2")
+
+
+@dataclass(frozen=True)
+class Flow(Family):
+    """Predicts the velocity eps - z_0 from the noisy latent and a caption.
+
+    Attributes:
+        network: ``transformer``, ``text_encoder`` and ``text_encoder_2``, trained in place.
+        scheduler: Of the sampler alone; training draws sigma uniformly.
+        tokenizer: Of both text encoders.
+        captions: Of the training images.
+        drop: Share of captions that are replaced by the empty one.
+    """
+
+    network: nn.ModuleDict
+    scheduler: FlowMatchEulerDiscreteScheduler
+    tokenizer: CLIPTokenizer
+    captions: TokenisedCaptions
+    drop: float
+
+    def loss(self, latents: Tensor, rows: Tensor, generator: torch.Generator) -> Tensor:
+        """Rectified-flow matching: E ||v(z, 1000 s, c) - (eps - z_0)||^2 at z = (1 - s) z_0 + s eps, s ~ U(0, 1).
+
+        Differs from Esser et al. 2024 (arXiv:2403.03206): s is uniform, not logit-normal, so that no level is favoured.
+        """
+        noise = torch.randn(latents.shape, generator=generator)
+        sigma = torch.rand(len(latents), generator=generator)
+        scale = sigma.view(-1, *[1] * (latents.ndim - 1))
+        condition = self.condition(self.captions.draw(rows, self.drop, generator))
+        found: Tensor = self.network["transformer"](
+            hidden_states=(1 - scale) * latents + scale * noise,
+            timestep=STEPS * sigma,
+            encoder_hidden_states=condition.hidden,
+            pooled_projections=condition.pooled,
+        ).sample
+        return (found - (noise - latents)).square().mean()
+
+    def condition(self, tokens: Tensor) -> Condition:
+        """Embed tokens ``(n, length)`` as `StableDiffusion3Pipeline.encode_prompt` does, but with derivatives.
+
+        The hidden states before the last layer stand side by side, as many zeros as a caption has tokens take the
+        place of T5's, and the projections of both encoders are the pooled vector.
+        """
+        found = [self.network[name](tokens, output_hidden_states=True) for name in ENCODERS]
+        hidden = torch.cat([one.hidden_states[-2] for one in found], dim=-1)
+        pooled = torch.cat([one.text_embeds for one in found], dim=-1)
+        transformer: Any = self.network["transformer"]
+        hidden = nn.functional.pad(hidden, (0, transformer.config["joint_attention_dim"] - hidden.shape[-1]))
+        return Condition(torch.cat([hidden, torch.zeros_like(hidden)], dim=1), pooled)
+
+    def pipeline(self, network: Any, autoencoder: Any) -> StableDiffusion3Pipeline:  # noqa: ANN401 - diffusers models
+        """Put them into a `StableDiffusion3Pipeline` without T5, whose own sampler needs a ``shift_factor``."""
+        if autoencoder.config.get("shift_factor") is None:
+            autoencoder.register_to_config(shift_factor=0.0)
+        return StableDiffusion3Pipeline(
+            transformer=network["transformer"],
+            scheduler=self.scheduler,
+            vae=autoencoder,
+            text_encoder=network["text_encoder"],
+            tokenizer=self.tokenizer,
+            text_encoder_2=network["text_encoder_2"],
+            tokenizer_2=self.tokenizer,
+            text_encoder_3=None,
+            tokenizer_3=None,
+        )
+
+
+def build_flow(recipe: LabRecipe, tokenizer: CLIPTokenizer, captions: Sequence[str]) -> Flow:
+    """Make an untrained transformer over single latent positions, and its two text encoders.
+
+    Args:
+        recipe: Width and blocks of the transformer.
+        tokenizer: That of `privaudit.lab.tokenizer`.
+        captions: Of the training images.
+
+    Returns:
+        What is trained.
+    """
+    width, side = recipe.denoiser_width, recipe.resolution // 4
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(recipe.seed * 2 + 2)
+        transformer = SD3Transformer2DModel(
+            sample_size=side,
+            patch_size=1,
+            in_channels=recipe.latent_channels,
+            out_channels=recipe.latent_channels,
+            num_layers=recipe.denoiser_layers,
+            attention_head_dim=HEAD,
+            num_attention_heads=width // HEAD,
+            joint_attention_dim=2 * WIDTH,
+            caption_projection_dim=width,
+            pooled_projection_dim=2 * WIDTH,
+            pos_embed_max_size=side,
+            qk_norm="rms_norm",
+        )
+        encoders = {name: build_text_encoder(CLIPTextModelWithProjection, tokenizer) for name in ENCODERS}
+    network = nn.ModuleDict({"transformer": transformer, **encoders})
+    scheduler = FlowMatchEulerDiscreteScheduler(num_train_timesteps=STEPS)
+    return Flow(network, scheduler, tokenizer, tokenise(tokenizer, captions, TOKENS), recipe.caption_drop)
+
+
+def continue_flow(recipe: LabRecipe, base: Target, folder: Path, captions: Sequence[str]) -> Flow:
+    """Take transformer, text encoders, tokenizer and sampler of a base, loaded from a folder.
+
+    Args:
+        recipe: Share of dropped captions.
+        base: Of the same family.
+        folder: Where it was loaded from.
+        captions: Of the training images.
+
+    Returns:
+        What is trained.
+
+    Raises:
+        ConfigError: The base has a T5 encoder, or its two tokenizers differ.
+    """
+    conditioner: Any = base.conditioner
+    pipeline = conditioner.pipeline
+    tokens = [tokenise(one, captions, conditioner.length) for one in (pipeline.tokenizer, pipeline.tokenizer_2)]
+    if pipeline.text_encoder_3 is not None or not torch.equal(tokens[0].rows, tokens[1].rows):
+        raise ConfigError([
+            f"expected a base with two CLIP encoders and one vocabulary in {folder}, got T5 or two vocabularies; "
+            "pass a target that the lab trained"
+        ])
+    network = nn.ModuleDict({name: getattr(pipeline, name) for name in ("transformer", *ENCODERS)})
+    config = pipeline.scheduler.config
+    scheduler = FlowMatchEulerDiscreteScheduler.from_config(config)
+    return Flow(network, scheduler, pipeline.tokenizer, tokens[0], recipe.caption_drop)

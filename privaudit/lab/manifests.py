@@ -1,0 +1,54 @@
+"""The manifests of a trained target: which images are members, held out and auxiliary."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from privaudit.data import Sample
+from privaudit.lab.split import Split
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What `train_target` wrote.
+
+    Attributes:
+        folder: A diffusers folder that `privaudit scan` takes.
+        members: Manifest of the members (columns path, id, and caption for a target that takes text).
+        heldout: Manifest of the held-out images.
+        auxiliary: Manifest of the other images, which train the autoencoder unless the recipe says members.
+    """
+
+    folder: Path
+    members: Path
+    heldout: Path
+    auxiliary: Path
+
+
+def write_manifests(out: Path, split: Split, captions: Mapping[str, str]) -> Trained:
+    """Write ``members.csv``, ``heldout.csv`` and ``auxiliary.csv``.
+
+    Args:
+        out: Folder to write to.
+        split: The images.
+        captions: By id; empty for a target that takes no text.
+
+    Returns:
+        Their paths.
+    """
+    paths = {}
+    for name in ("members", "heldout", "auxiliary"):
+        samples: tuple[Sample, ...] = getattr(split, name)
+        columns = {
+            "path": [str(sample.path.resolve()) for sample in samples],
+            "id": [sample.id for sample in samples],
+        }
+        if captions:
+            columns["caption"] = [captions[sample.id] for sample in samples]
+        paths[name] = out / f"{name}.csv"
+        pd.DataFrame(columns).to_csv(paths[name], index=False)
+    return Trained(out, paths["members"], paths["heldout"], paths["auxiliary"])

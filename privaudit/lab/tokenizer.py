@@ -1,0 +1,71 @@
+"""A CLIP tokenizer whose vocabulary is our own: every word of the captions is one token, other text is spelled out."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from itertools import pairwise
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from tokenizers import pre_tokenizers
+from transformers import CLIPTokenizer
+
+SPECIAL = ("<|startoftext|>", "<|endoftext|>")
+END = "</w>"
+"""What CLIP puts behind the last piece of a word."""
+
+
+def build_tokenizer(captions: Iterable[str], length: int) -> CLIPTokenizer:
+    """Learn byte pairs until every word is one token.
+
+    The vocabulary has CLIP's layout: the 256 byte letters, the same at the end of a word, the merged pairs, start and end.
+
+    Args:
+        captions: Texts to learn the words of; their order is irrelevant.
+        length: Tokens a caption, start and end included.
+
+    Returns:
+        The tokenizer, which pads with the end token.
+    """
+    merges = _learn_merges(sorted({word for caption in captions for word in _split(caption)}))
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    words = [*letters, *(letter + END for letter in letters), *(one + other for one, other in merges), *SPECIAL]
+    with TemporaryDirectory() as folder:
+        place = {word: row for row, word in enumerate(words)}
+        (Path(folder) / "vocab.json").write_text(json.dumps(place, ensure_ascii=False), encoding="utf-8")
+        lines = ["#version: 0.2", *(" ".join(pair) for pair in merges)]
+        (Path(folder) / "merges.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        return CLIPTokenizer.from_pretrained(folder, model_max_length=length)
+
+
+def _split(caption: str) -> list[str]:
+    """Cut a caption into words and marks as CLIP does: letters together, digits and marks apart."""
+    clip: Any = CLIPTokenizer(vocab={word: place for place, word in enumerate(SPECIAL)}, merges=[]).backend_tokenizer
+    return [word for word, _ in clip.pre_tokenizer.pre_tokenize_str(clip.normalizer.normalize_str(caption))]
+
+
+def _learn_merges(words: list[str]) -> list[tuple[str, str]]:
+    """Merge the most frequent pair of pieces, the first by alphabet of equals, until every word is one piece.
+
+    Not by `tokenizers.trainers.BpeTrainer`, which breaks ties by the order of a hash map, another in every process.
+    """
+    pieces = [[*word[:-1], word[-1] + END] for word in words]
+    merges = []
+    while counts := Counter(pair for word in pieces for pair in pairwise(word)):
+        best = min(counts, key=lambda pair: (-counts[pair], pair))
+        merges.append(best)
+        pieces = [_merge(word, best) for word in pieces]
+    return merges
+
+
+def _merge(pieces: list[str], pair: tuple[str, str]) -> list[str]:
+    merged: list[str] = []
+    for piece in pieces:
+        if merged and (merged[-1], piece) == pair:
+            merged[-1] += piece
+        else:
+            merged.append(piece)
+    return merged

@@ -1,0 +1,198 @@
+"""`privaudit scan --dry-run`: what an audit would run, what is shared, and how long that takes on this device."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from privaudit.attacks import Plan, make_plan
+from privaudit.attacks.gsa import differentiable
+from privaudit.attacks.plan import WORK, Step
+from privaudit.auditing import check_paths, choose_methods, load_reference
+from privaudit.batching import auto_batch_size
+from privaudit.codec import encode
+from privaudit.data import Sample, load_images
+from privaudit.data.entries import list_entries
+from privaudit.data.pixels import read_pixels, sample_id
+from privaudit.geometry import MASKS, estimate_influence, make_estimator
+from privaudit.inversion import invert, make_solver
+from privaudit.loading import load_target
+from privaudit.measure import OnProgress
+from privaudit.options import AuditOptions
+from privaudit.result import RefusedReport
+from privaudit.target import Target
+
+REPEATS = 3
+"""Timings of each kind of work; the shortest counts."""
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What an audit would do.
+
+    Attributes:
+        target: Folder or hub id.
+        members: Files or rows; duplicates are not looked for.
+        nonmembers: The same.
+        device: Where it would run.
+        batch_size: Images a pass.
+        steps: Passes an image, one entry an attack, in the order in which they run.
+        scorers: Names of what is computed from the attacks' scores, without passes.
+        refused: Attacks that cannot run, and why.
+        models: 2 with a reference model, which takes the same passes again.
+        seconds_per_image: Of each kind of work, measured just now.
+        seconds: Of each stage, for all images; the evaluation is not foreseen.
+    """
+
+    target: str
+    members: int
+    nonmembers: int
+    device: str
+    batch_size: int
+    steps: tuple[Step, ...]
+    scorers: tuple[str, ...]
+    refused: tuple[RefusedReport, ...]
+    models: int
+    seconds_per_image: Mapping[str, float]
+    seconds: Mapping[str, float]
+
+    def cost(self, step: Step) -> float:
+        """Seconds that an attack adds, for all images and models."""
+        images = (self.members + self.nonmembers) * self.models
+        return images * sum(step.added[work] * self.seconds_per_image[work] for work in WORK)
+
+    def to_json(self) -> str:
+        """Return JSON text."""
+        return json.dumps(encode(self), indent=2, allow_nan=False) + "\n"
+
+
+def plan_audit(options: AuditOptions, on_progress: OnProgress | None = None) -> Forecast:
+    """Plan an audit and time one batch of each kind of work; nothing is written.
+
+    Args:
+        options: Of the audit.
+        on_progress: Called with ("calibration", done, total).
+
+    Returns:
+        The forecast.
+
+    Raises:
+        ConfigError: An option or attack is wrong.
+        DataError: An image set cannot be used.
+        TargetError: The model cannot be loaded.
+    """
+    progress = on_progress or (lambda stage, done, total: None)
+    check_paths(options)
+    members, nonmembers = (list_entries(source) for source in (options.members, options.nonmembers))
+    target = load_target(options.target, device=options.device, dtype=options.dtype)
+    reference = load_reference(options, target)
+    methods, refused = choose_methods(options, target, [entry.caption for entry in (*members, *nonmembers)])
+    plan = make_plan(methods.attacks, target, MASKS)
+    size = options.batch_size or auto_batch_size(target.info.image_size, target.device.type)
+    count = len(members) + len(nonmembers)
+    each = calibrate(target, [entry.path for entry in (*members, *nonmembers)][:size], options, plan, progress)
+    models = 1 + (reference is not None)
+    scores = sum(plan.total(work) * each[work] for work in WORK)
+    return Forecast(
+        target=options.target,
+        members=len(members),
+        nonmembers=len(nonmembers),
+        device=str(target.device),
+        batch_size=size,
+        steps=plan.steps,
+        scorers=tuple(scorer.title for scorer in methods.scorers),
+        refused=refused,
+        models=models,
+        seconds_per_image=each,
+        seconds={
+            "latents": count * each["latents"],
+            "influence": count * each["influence"],
+            "scores": count * models * scores,
+        },
+    )
+
+
+def calibrate(
+    target: Target, paths: Sequence[Path], options: AuditOptions, plan: Plan, on_progress: OnProgress
+) -> dict[str, float]:
+    """Time one batch of each kind of work that a plan has.
+
+    Args:
+        target: The audited model.
+        paths: Of the images of the batch.
+        options: Give solver and estimator.
+        plan: What of it is needed.
+        on_progress: Called after each kind.
+
+    Returns:
+        Seconds an image; 0 for work that the plan has not.
+    """
+    ids = [str(path) for path in paths]
+    samples = [Sample(sample_id(read_pixels(path, target.info.image_size)), path) for path in paths]
+    images = torch.from_numpy(load_images(samples, target.info.image_size)).to(target.device)
+    condition = target.condition([None] * len(samples))
+    with torch.no_grad():
+        latents = target.encode(images)
+    level = target.schedule.last // 5
+
+    def forward() -> None:
+        with torch.no_grad():
+            target.predict_noise(latents, level, condition)
+
+    def both_ways() -> None:
+        with differentiable(target.denoiser.module) as weights:
+            loss = target.predict_noise(latents, level, condition).square().mean()
+            torch.autograd.grad(loss, weights, allow_unused=True)
+
+    def influence() -> None:
+        estimator = make_estimator(options.influence)
+        axis = target.channel_axis
+        estimate_influence(target.decode, latents, ids, estimator, seed=options.seed, channel_axis=axis, check=False)
+
+    def through(half: Callable[[torch.Tensor], torch.Tensor], given: torch.Tensor) -> Callable[[], None]:
+        def run() -> None:
+            with torch.no_grad():
+                half(given)
+
+        return run
+
+    kinds: dict[str, Callable[[], object]] = {
+        "forward": forward,
+        "encode": through(target.encode, images),
+        "decode": through(target.decode, latents),
+        "influence": influence,
+        "latents": lambda: invert(target, images, make_solver(options.solver), clip=True, sample_ids=ids),
+    }
+    if not options.inverts:
+        kinds["latents"] = kinds["encode"]
+    if plan.total("backward"):
+        kinds["backward"] = both_ways
+    found: dict[str, float] = {work: 0.0 for work in WORK}
+    for done, (name, run) in enumerate(kinds.items(), start=1):
+        found[name] = _seconds(run, target.device) / len(samples)
+        on_progress("calibration", done, len(kinds))
+    found["backward"] = max(0.0, found["backward"] - found["forward"])
+    return found
+
+
+def _seconds(run: Callable[[], object], device: torch.device) -> float:
+    """The shortest of a few runs, after one that warms up."""
+    run()
+    best = float("inf")
+    for _ in range(REPEATS):
+        _wait(device)
+        started = time.perf_counter()
+        run()
+        _wait(device)
+        best = min(best, time.perf_counter() - started)
+    return best
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

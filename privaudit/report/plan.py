@@ -1,0 +1,73 @@
+"""The plan of an audit on the terminal: what is run, what is shared, how long it takes."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Column, Table
+from rich.text import Text
+
+from privaudit.attacks.batch import Work
+from privaudit.attacks.plan import Step
+from privaudit.planning import Forecast
+from privaudit.report.console import TABLE, standard_output
+
+
+def print_plan(forecast: Forecast, console: Console | None = None) -> None:
+    """Print a forecast.
+
+    Args:
+        forecast: Of an audit.
+        console: Standard output by default.
+    """
+    out = console or standard_output()
+    out.print(_steps(forecast))
+    out.print()
+    for line in _summary(forecast):
+        out.print(Text(line))
+
+
+def _steps(forecast: Forecast) -> Table:
+    right = [Column(name, justify="right") for name in ("passes alone", "added", "time")]
+    table = Table("attack", *right, "shares passes with", title="Passes of the denoiser an image (back: through its gradient; enc, dec: of the autoencoder)", **TABLE)
+    for step in forecast.steps:
+        table.add_row(
+            step.title, _passes(step, added=False), _passes(step, added=True), duration(forecast.cost(step)),
+            ", ".join(step.shares),
+        )  # fmt: skip
+    for name in forecast.scorers:
+        table.add_row(name, "0", "0", "", "all")
+    return table
+
+
+def _passes(step: Step, *, added: bool) -> str:
+    work = step.added if added else step.alone
+    parts = [str(work["forward"])]
+    parts += [f"{work[kind]} {word}" for kind, word in WORDS if work[kind]]
+    return " + ".join(parts)
+
+
+WORDS: tuple[tuple[Work, str], ...] = (("backward", "back"), ("encode", "enc"), ("decode", "dec"))
+
+
+def _summary(forecast: Forecast) -> list[str]:
+    forward, alone = (sum(getattr(step, name)["forward"] for step in forecast.steps) for name in ("added", "alone"))
+    images = forecast.members + forecast.nonmembers
+    stages = ", ".join(f"{name} {duration(seconds)}" for name, seconds in forecast.seconds.items())
+    twice = ", twice, for the reference model" if forecast.models > 1 else ""
+    refused = [f"not run {item.name} {item.reason}" for item in forecast.refused]
+    return [
+        f"images  {forecast.members} members, {forecast.nonmembers} non-members, before duplicates are removed",
+        f"passes  {forward} an image instead of {alone}{twice}; every attack under all four masks",
+        f"time    about {duration(sum(forecast.seconds.values()))} for {images} images on {forecast.device}, "
+        f"{forecast.batch_size} at a time: {stages}; evaluation not included",
+        *refused,
+    ]
+
+
+def duration(seconds: float) -> str:
+    """Write a time as a person would: ``40 s``, ``3 min``, ``2.5 h``."""
+    if seconds < 0.5:
+        return f"{seconds:.1f} s"
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,12 @@
+"""Scores made of the attacks' scores: one file each, found by being in this folder."""
+
+from importlib import import_module
+from pkgutil import iter_modules
+
+from privaudit.scorers.base import REGISTRY, Evidence, Scorer, Table
+from privaudit.scorers.spec import DEFAULT, Methods, parse_methods
+
+for _module in iter_modules(__path__):
+    import_module(f"{__name__}.{_module.name}")
+
+__all__ = ["DEFAULT", "REGISTRY", "Evidence", "Methods", "Scorer", "Table", "parse_methods"]

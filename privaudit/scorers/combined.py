@@ -1,0 +1,61 @@
+"""All attacks together, by a classifier that has not seen the image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from privaudit.evaluation.learned import out_of_fold
+from privaudit.geometry import BANDS
+from privaudit.scorers.base import Evidence, Floats, Scorer, Table, register
+
+
+@register
+@dataclass(frozen=True)
+class Combined(Scorer):
+    """A cross-fitted classifier over the log error energy in each tenth of the decoder's influence.
+
+    A mask weighs tenths of the influence by hand; here the weights are learned. Features of an image: log of each
+    attack's error in each tenth, at each level; its other errors; the local distortion; statistics of the image alone,
+    by which the classifier can allow for its difficulty. An image is scored by a classifier that was fitted, and whose
+    hyper-parameters were chosen, on the other folds; duplicates are removed beforehand and a group never leaves its
+    fold. Needs known members, so it is for an owner's audit.
+    """
+
+    name: ClassVar[str] = "combined"
+    reference: ClassVar[str] = "ours"
+    summary: ClassVar[str] = "cross-fitted classifier over the errors of all attacks, by tenth of influence"
+    bands: ClassVar[bool] = True
+
+    def score(self, evidence: Evidence) -> tuple[dict[str, Floats], str]:
+        """One score: a mask is a weighting, which the classifier learns."""
+        learned = out_of_fold(features(evidence), evidence.is_member, evidence.folds, seed=evidence.seed)
+        return {"none": learned.scores}, f"cross-fitting over {len(evidence.tables)} attacks: {learned.summary}"
+
+
+def features(evidence: Evidence) -> Floats:
+    """Describe every image by what the attacks found, its geometry and itself.
+
+    Args:
+        evidence: What the attacks found.
+
+    Returns:
+        ``(n, d)``.
+    """
+    parts = [part for table in (*evidence.tables, *evidence.references) for part in _parts(table)]
+    return np.column_stack([*parts, evidence.distortion, evidence.images])
+
+
+def _parts(table: Table) -> list[Floats]:
+    if BANDS[0] in table.by_mask:
+        return [_log(table.by_mask[band]) for band in BANDS]
+    if table.learned:
+        return [table.by_mask["none"]]
+    return [table.by_mask["none"], table.by_mask["weighted"]]
+
+
+def _log(scores: Floats) -> Floats:
+    """Log of the error that a score is minus of; errors of 0 count as the smallest positive one."""
+    return np.log(np.maximum(-scores, np.finfo(np.float64).tiny))
