@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from privaudit.codec import encode
 from privaudit.data import AuditData
-from privaudit.entries import Entry, calibrated, learned, published
+from privaudit.entries import Entry, calibrated, learned, plain
 from privaudit.evaluation import (
     Check,
     Comparison,
@@ -100,7 +100,7 @@ def assess(
     is_member = np.arange(len(samples)) < len(data.members)
     folds = fold_images(data, options)
     by_title = {attack.title: attack for attack in methods.attacks}
-    entries = [published(by_title[table.name], table, is_member, folds, options.seed) for table in measured.tables]
+    entries = [plain(by_title[table.name], table, is_member, folds, options.seed) for table in measured.tables]
     for own, other in zip(measured.tables, measured.references, strict=True) if measured.references else ():
         entries.append(calibrated(by_title[own.name], own, other, is_member, folds, options.seed))
     steps = 3 + len(entries) + len(methods.scorers)
@@ -130,11 +130,13 @@ def assess(
         replicates=options.replicates,
         confidence=options.confidence,
         seed=options.seed,
+        learned=[BLIND, *(f"{entry.name}/{mask}" for entry in entries if entry.fitted for mask in entry.scores)],
     )
     on_progress("evaluation", 3, steps)
     best = max(
         (entry.name for entry in entries if entry.kind == "published"),
         key=lambda name: evaluation.metrics[f"{name}/none"].auroc.value,
+        default=None,
     )
 
     def report(entry: Entry) -> AttackReport:
@@ -145,7 +147,7 @@ def assess(
 
         level = max(entry.chosen, key=entry.chosen.count) if entry.chosen else None
         is_level = entry.axis == "level" and level is not None
-        rivals = entry.kind != "published"
+        rivals = entry.kind != "published" and best is not None
         return AttackReport(
             name=entry.name,
             kind=entry.kind,

@@ -18,6 +18,7 @@ from privaudit.scorers import Evidence, Scorer, Table
 Floats = NDArray[np.float64]
 Booleans = NDArray[np.bool_]
 Integers = NDArray[np.int64]
+Kind = Literal["published", "ours", "reference", "learned"]
 
 
 @dataclass(frozen=True)
@@ -34,10 +35,11 @@ class Entry:
         level_of_image: ``(n,)``, the value that each image's score came from; NaN without a choice.
         selected_on: How it was chosen, in words.
         scores: Mask to ``(n,)``, higher = more likely a member.
+        fitted: Whether its scores come from models that were fitted to the other folds.
     """
 
     name: str
-    kind: Literal["published", "reference", "learned"]
+    kind: Kind
     method: Attack | Scorer
     axis: str
     columns: tuple[float, ...]
@@ -45,6 +47,7 @@ class Entry:
     level_of_image: Floats
     selected_on: str
     scores: Mapping[str, Floats]
+    fitted: bool = False
 
     @property
     def reference(self) -> str:
@@ -52,7 +55,7 @@ class Entry:
         return self.method.reference
 
 
-def published(attack: Attack, table: Table, is_member: Booleans, folds: Integers, seed: int) -> Entry:
+def plain(attack: Attack, table: Table, is_member: Booleans, folds: Integers, seed: int) -> Entry:
     """Choose the level of an attack for each fold on the others, on its unmasked score, for all masks.
 
     Args:
@@ -65,7 +68,9 @@ def published(attack: Attack, table: Table, is_member: Booleans, folds: Integers
     Returns:
         Its entry.
     """
-    return _entry(table.name, "published", attack, table.by_mask, is_member, folds, seed)
+    return _entry(
+        table.name, "published" if attack.published else "ours", attack, table.by_mask, is_member, folds, seed
+    )
 
 
 def calibrated(
@@ -100,12 +105,12 @@ def learned(scorer: Scorer, evidence: Evidence) -> Entry:
     """
     scores, how = scorer.score(evidence)
     unknown = np.full(len(evidence.is_member), np.nan)
-    return Entry(scorer.title, "learned", scorer, "level", (), (), unknown, how, scores)
+    return Entry(scorer.title, "learned", scorer, "level", (), (), unknown, how, scores, fitted=scorer.fitted)
 
 
 def _entry(
     name: str,
-    kind: Literal["published", "reference"],
+    kind: Kind,
     attack: Attack,
     by_mask: Mapping[str, Floats],
     is_member: Booleans,
@@ -118,7 +123,7 @@ def _entry(
         models = {mask: out_of_fold(table, is_member, folds, seed=seed) for mask, table in tables.items()}
         how = f"cross-fitting: {models['none'].summary}"
         scores = {mask: model.scores for mask, model in models.items()}
-        return Entry(name, kind, attack, attack.axis, (), (), unknown, how, scores)
+        return Entry(name, kind, attack, attack.axis, (), (), unknown, how, scores, fitted=True)
     if not attack.columns:
         scores = {mask: table[:, 0] for mask, table in tables.items()}
         return Entry(name, kind, attack, attack.axis, (), (), unknown, "nothing to choose", scores)

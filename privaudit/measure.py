@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from privaudit.attacks import Attack, Batch, FieldAttack, Ledger, make_plan, score_batch
+from privaudit.attacks import Attack, Batch, Ledger, make_plan, score_batch
 from privaudit.batching import Batcher, OnBatch, Tensors, auto_batch_size
 from privaudit.data import Sample, load_images
 from privaudit.evaluation.blind import image_features
@@ -159,7 +159,7 @@ def _tables(attacks: Sequence[Attack], scores: Tensors | None) -> tuple[Table, .
         names = [name for name in (*MASKS, *BANDS) if f"{attack.title}/{name}" in scores]
         return {name: scores[f"{attack.title}/{name}"].numpy() for name in names}
 
-    return tuple(Table(a.title, a.axis, a.columns, masks(a), a.learned) for a in attacks)
+    return tuple(Table(a.title, a.axis, a.columns, masks(a), a.scale, a.learned) for a in attacks)
 
 
 def _silent(_: int) -> None:
@@ -296,7 +296,7 @@ class _Stages:
 
     def _banded(self, attack: Attack) -> bool:
         """Whether a scorer looks at an attack's error in each tenth of the influence."""
-        return self.methods.bands and isinstance(attack, FieldAttack)
+        return self.methods.bands and attack.scale != "other"
 
     def _latents_at(self, run: Sequence[Sample], source: str) -> Tensor:
         return self.latents(run)["encoded" if source == "encoder" else "inverted"]

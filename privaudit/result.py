@@ -62,8 +62,8 @@ class AttackReport:
 
     Attributes:
         name: Of the attack, with its preset; ``NAME-reference`` for its errors minus the reference model's.
-        kind: ``published``; ``reference``, minus the reference model's errors; or ``learned``, by a model fitted to
-            other images (see `selected_on`).
+        kind: ``published``; ``ours``; ``reference``, minus the reference model's errors; or ``learned``, by a model
+            fitted to other images (see `selected_on`).
         reference: Where it was published.
         level: What most folds chose: a noise level, or another value where `axis` says so; None without a choice.
         log_snr: 2 log(alpha / sigma) at that level; None where there is none.
@@ -85,7 +85,7 @@ class AttackReport:
     """
 
     name: str
-    kind: Literal["published", "reference", "learned"]
+    kind: Literal["published", "ours", "reference", "learned"]
     reference: str
     level: float | None
     log_snr: float | None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import diffusers
@@ -38,8 +39,12 @@ class LinearAutoencoder:
         return (latents.flatten(1) @ self.matrix.T.to(latents.dtype)).view(-1, *IMAGE)
 
     def encode(self, images: Tensor) -> Tensor:
-        inverse = torch.linalg.pinv(self.matrix.double()).to(images.dtype) * (1 - self.damping)
+        inverse = self.inverse.to(images.dtype) * (1 - self.damping)
         return (images.flatten(1) @ inverse.T).view(-1, *LATENT)
+
+    @cached_property
+    def inverse(self) -> Tensor:
+        return torch.linalg.pinv(self.matrix.double())
 
 
 @dataclass(frozen=True)
@@ -120,12 +125,12 @@ class GaussianDenoiser(ExactDenoiser):
     def mean(self, condition: Condition | None) -> Tensor | float:
         if condition is None or self.direction is None:
             return 0.0
-        return condition.hidden[:, 0, 0].view(-1, 1, 1, 1) * self.direction
+        return condition.hidden[:, 0, 0].view(-1, 1, 1, 1) * self.direction.double()
 
     def expected(self, noisy: Tensor, alpha: Any, sigma: Any, condition: Condition | None) -> tuple[Tensor, Tensor]:
-        mean = self.mean(condition)
-        scaled = (noisy - alpha * mean) / (alpha**2 * self.variance + sigma**2)
-        return sigma * scaled, mean + alpha * self.variance * scaled
+        mean, variance = self.mean(condition), self.variance.to(noisy.dtype)
+        scaled = (noisy - alpha * mean) / (alpha**2 * variance + sigma**2)
+        return sigma * scaled, mean + alpha * variance * scaled
 
 
 @dataclass(frozen=True)

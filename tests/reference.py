@@ -217,6 +217,16 @@ def pfami_error(case: Case, levels: Sequence[int], shares: Sequence[float]) -> f
     return -mean(rises)
 
 
+def mirror_error(case: Case, level: int, flips: Sequence[tuple[int, ...]], order: float = 2) -> float:
+    """log error of SimA, minus its mean over flipped images; axes 1 and 2 are rows and columns, the mask turns along."""
+    assert case.image is not None
+    others = []
+    for axes in flips:
+        latent = case.target.encode(case.image.flip(axes)[None])[0]
+        others.append(math.log(sima_error(replace(case, latent=latent, mask=case.mask.flip(axes)), level, order)))
+    return math.log(sima_error(case, level, order)) - mean(others)
+
+
 def recon_error(case: Case, *, latent: bool = False) -> float:
     """||x - D(E(x))||^2, the error of a patch spread over its position's channels; or ||E(D(E(x))) - E(x)||^2."""
     assert case.image is not None

@@ -35,6 +35,8 @@ class Attack(Named, ABC):
         axis: What its columns are: values of which cross-fitting chooses one.
         learned: Whether its columns are features of a classifier, and none a score by itself.
         additive: Whether errors under complementary masks add up to the error without a mask.
+        published: Whether it is somebody else's; ours are compared with the best of theirs.
+        scale: What its errors are: an ``energy``, positive; the ``log`` of one; or ``other``.
     """
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
@@ -42,6 +44,8 @@ class Attack(Named, ABC):
     axis: ClassVar[str] = "level"
     learned: ClassVar[bool] = False
     additive: ClassVar[bool] = True
+    published: ClassVar[bool] = True
+    scale: ClassVar[Literal["energy", "log", "other"]] = "other"
     preset: str = ""
 
     @property
@@ -152,6 +156,7 @@ class FieldAttack(LevelAttack):
         order: p of the norm.
     """
 
+    scale = "energy"
     order: float = 2.0
 
     def common_problems(self) -> list[str]:

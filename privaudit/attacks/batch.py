@@ -156,22 +156,34 @@ class Batch:
 
         return compute
 
+    def altered(self, name: str, change: Callable[[Tensor], Tensor]) -> Batch:
+        """Take the same images after a change of their pixels, with the same noise and captions.
+
+        Args:
+            name: Of the change; the same name must mean the same change.
+            change: ``(n, 3, h, w)`` in [-1, 1] to the same shape.
+
+        Returns:
+            A batch whose latents are E(x'), x' the changed images.
+        """
+        tag = (self.tag, "altered", name)
+
+        def compute() -> Tensor:
+            self.ledger.note("encode")
+            return self.target.encode(change(self.require_images())).to(self.latents)
+
+        return replace(self, latents=self.ledger.shared((tag, "latents"), compute), tag=tag)
+
     def crop(self, share: float) -> Batch:
-        """Take the same images, cut to their centre and enlarged again, with the same noise.
+        """Take the same images, cut to their centre and enlarged again (see `altered` and `crop_centre`).
 
         Args:
             share: Of each side that is kept.
 
         Returns:
-            A batch whose latents are E(x'), x' the crop resized bilinearly with antialiasing.
+            The batch of the crops.
         """
-        tag = (self.tag, "crop", share)
-
-        def compute() -> Tensor:
-            self.ledger.note("encode")
-            return self.target.encode(crop_centre(self.require_images(), share)).to(self.latents)
-
-        return replace(self, latents=self.ledger.shared((tag, "latents"), compute), tag=tag)
+        return self.altered(f"crop {share:g}", lambda images: crop_centre(images, share))
 
     def caption(self, name: str, captions: Sequence[str | None]) -> Batch:
         """Take the same images and noise under other captions.

@@ -17,7 +17,8 @@ class Pia(FieldAttack):
     """||eps_0 - eps_hat(alpha z_0 + sigma eps_0, t, c)||_p^p, eps_0 = eps_hat(z_0, 0, c).
 
     (Kong et al., ICLR 2024, arXiv:2305.18355; order 4.) The pass for eps_0 serves all levels, and SimA's
-    level 0. Drawing eps_0 at random instead would be the loss attack.
+    level 0. Drawing eps_0 at random instead would be the loss attack. Preset ``paper`` has the levels that the authors
+    scan for DDPM, ``sd`` those for Stable Diffusion.
 
     Attributes:
         order: p of the norm; the authors take 4.
@@ -26,7 +27,7 @@ class Pia(FieldAttack):
     name: ClassVar[str] = "pia"
     reference: ClassVar[str] = "Kong et al. 2024, arXiv:2305.18355"
     summary: ClassVar[str] = "loss at the model's own noise prediction"
-    presets = {"paper": {"levels": (200,)}, "ddpm": {"levels": tuple(range(10, 310, 10))}}
+    presets = {"paper": {"levels": tuple(range(10, 310, 10))}, "sd": {"levels": tuple(range(10, 510, 10))}}
     grid = (40, 80, 120, 160, 200, 250, 300, 400)
     log_snr_grid = (5.0, 4.0, 3.0, 2.0, 1.0, 0.0, -1.0)
     order: float = 4.0

@@ -17,6 +17,7 @@ class Sima(FieldAttack):
     """||eps_hat(z_0, t, c)||_p^p, no noise added   (Rao et al. 2025, arXiv:2509.25003; order 4).
 
     At a training latent the learnt score is near zero, since the denoiser fits a peak there.
+    Presets ``sd`` and ``ddpm`` have the levels that the authors scan for Stable Diffusion and for DDPM.
 
     Attributes:
         order: p of the norm; the authors take 4.

@@ -9,8 +9,8 @@ from privaudit.attacks.base import REGISTRY, Attack
 from privaudit.errors import ConfigError
 from privaudit.spec import build
 
-DEFAULT = ("sima", "pia", "loss")
-"""What is run if nothing is asked for: few passes, nothing needed but images."""
+DEFAULT = ("sima", "pia", "loss", "mirror")
+"""What is run if nothing is asked for: few passes, and nothing needed but images."""
 ALL = "all"
 """Specification that stands for everything in a registry."""
 

@@ -20,7 +20,7 @@ Attacks = Annotated[
         "--attack",
         envvar="PRIVAUDIT_ATTACK",
         help="Attack, repeatable: sima, a preset pian@eq, with parameters sima:order=2:levels=50,100, or all. "
-        "privaudit attacks lists them. Default: sima, pia, loss, combined.",
+        "privaudit attacks lists them. Default: sima, pia, loss, mirror, combined.",
     ),
 ]
 Reference = Annotated[

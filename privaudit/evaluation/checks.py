@@ -13,14 +13,10 @@ from privaudit.evaluation.verdict import Check
 def blind_check(evaluation: Evaluation, blind: str, attacks: Sequence[str]) -> Check:
     """Whether a classifier that never saw the target tells members from non-members.
 
-    It does if its AUROC interval lies above .5. Out-of-fold scores of K folds share their training images, and
-    under the null their AUROC spreads wider than that of independent scores, which a bootstrap of the scores does
-    not see. So the bootstrap's standard deviation is multiplied by sqrt(1 + K / (K - 1)), 1.5 for five folds
-    (Nadeau and Bengio 2003, "Inference for the generalization error"): the interval of this check is wider than
-    the reported one.
+    It does if its AUROC interval, that of an out-of-fold score (`privaudit.evaluation.metrics.widened`), lies above .5.
 
     Args:
-        evaluation: Holds the blind score and the attacks' scores.
+        evaluation: Holds the blind score, among its ``learned`` ones, and the attacks' scores.
         blind: Name of the blind score.
         attacks: Names of the scores that the verdict rests on.
 
@@ -28,12 +24,9 @@ def blind_check(evaluation: Evaluation, blind: str, attacks: Sequence[str]) -> C
         ``ok`` if the interval includes .5 or lies below; ``warn`` if it lies above but an attack has a larger AUROC in
         the paired test (Bonferroni over the attacks), or if there are too few images; else ``fail``.
     """
-    from scipy.special import ndtr, ndtri  # keeps ``import privaudit`` fast
-
-    name, alpha, folds = "blind baseline", 1.0 - evaluation.confidence, max(2, evaluation.folds)
+    name, alpha = "blind baseline", 1.0 - evaluation.confidence
     value = evaluation.metrics[blind].auroc.value
-    widened = float(ndtr(ndtri(alpha / 2.0) * np.sqrt(1.0 + folds / (folds - 1.0))))
-    lower = bound(evaluation, blind, "auroc", None, widened)
+    lower = bound(evaluation, blind, "auroc", None, alpha / 2.0)
     if np.isnan(lower):
         return Check(name, "warn", f"not measured: {evaluation.metrics[blind].auroc.reason}")
     seen = f"without the model, image statistics alone reach an AUROC of {value:.3f} (at least {lower:.3f})"

@@ -8,7 +8,7 @@ exact binomial limits take its place; see `privaudit.evaluation.intervals`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,6 +39,7 @@ class Evaluation:
         nonmembers: How many.
         folds: How many.
         confidence: Of the intervals.
+        learned: Names of scores by models that were fitted to the other folds (see `widened`).
     """
 
     metrics: dict[str, Metrics]
@@ -49,6 +50,7 @@ class Evaluation:
     nonmembers: int
     folds: int
     confidence: float
+    learned: frozenset[str] = frozenset()
 
 
 def evaluate(
@@ -60,6 +62,7 @@ def evaluate(
     replicates: int = 2000,
     confidence: float = 0.95,
     seed: int = 0,
+    learned: Collection[str] = (),
 ) -> Evaluation:
     """Measure how well each score tells members from non-members.
 
@@ -71,6 +74,7 @@ def evaluate(
         replicates: Of the stratified bootstrap, at least 39 for a confidence of 0.95.
         confidence: Of the two-sided intervals and of the bound on epsilon.
         seed: Of the bootstrap.
+        learned: Names of out-of-fold scores, whose tests, AUROC and epsilon are judged more carefully (see `widened`).
 
     Returns:
         The metrics; what could not be measured is NaN with a reason.
@@ -82,23 +86,52 @@ def evaluate(
     drawn = stratified_bootstrap(values, member, fprs, replicates, seed) if min(sizes) > 1 else None
     held_out = {name: held_out_counts(score, member, folds) for name, score in values.items()}
     metrics = {}
+    used = np.unique(np.asarray(folds)).size
     for name, score in values.items():
+        alpha = 1.0 - confidence
+        careful = 1.0 - 2 * widened(alpha / 2, used) if name in learned else confidence
+        one_sided = 1.0 - widened(alpha, used) if name in learned else confidence
         rates = {f"{fpr:g}": _rate(score, member, drawn, name, fpr, confidence) for fpr in fprs}
         metrics[name] = Metrics(
-            auroc=auroc_estimate(score, member, drawn, name, confidence),
+            auroc=auroc_estimate(score, member, drawn, name, careful),
             tpr_at_fpr=rates,
             advantage=_advantage(score, member, drawn, name, confidence),
-            epsilon_lower=bound_from_counts(held_out[name], confidence),
+            epsilon_lower=bound_from_counts(held_out[name], one_sided),
         )
     return Evaluation(
         metrics,
-        {name: _p_above_chance(score, member) for name, score in values.items()},
+        {name: _p_above_chance(score, member, used if name in learned else None) for name, score in values.items()},
         held_out,
         drawn,
         *sizes,
-        folds=np.unique(np.asarray(folds)).size,
+        folds=used,
         confidence=confidence,
+        learned=frozenset(learned),
     )
+
+
+def widened(alpha: float, folds: int) -> float:
+    """Error probability at which a limit of an out-of-fold score has to be taken to have the error ``alpha``.
+
+    The models of K folds share their training images, so that under the null their scores' AUROC spreads wider than
+    that of independent scores, which neither a rank test nor a bootstrap of the scores sees. The standard deviation is
+    therefore multiplied by sqrt(1 + K / (K - 1)), 1.5 for five folds (Nadeau and Bengio 2003, "Inference for the
+    generalization error"). That is careful: the more a score really separates, the less is missing.
+
+    Args:
+        alpha: One-sided error probability.
+        folds: K, at least 2.
+
+    Returns:
+        Phi(factor * Phi^-1(alpha)).
+    """
+    from scipy.special import ndtr, ndtri  # keeps ``import privaudit`` fast
+
+    return float(ndtr(ndtri(alpha) * _spread(folds)))
+
+
+def _spread(folds: int) -> float:
+    return float(np.sqrt(1.0 + max(2, folds) / (max(2, folds) - 1.0)))
 
 
 def compare(evaluation: Evaluation, name: str, baseline: str) -> Comparison:
@@ -150,6 +183,8 @@ def bound(
         what the replicates resolve.
     """
     metrics, drawn = evaluation.metrics[name], evaluation.replicates
+    if name in evaluation.learned and metric in ("auroc", "epsilon"):
+        alpha = widened(alpha, evaluation.folds)
     if metric == "epsilon":
         return bound_from_counts(evaluation.held_out[name], 1.0 - alpha).value if side == "lower" else float("nan")
     if drawn is None:
@@ -264,7 +299,8 @@ def _unmeasured(reason: str | None) -> Difference:
     return Difference(float("nan"), float("nan"), float("nan"), float("nan"), reason)
 
 
-def _p_above_chance(scores: NDArray[np.float64], member: NDArray[np.bool_]) -> float:
+def _p_above_chance(scores: NDArray[np.float64], member: NDArray[np.bool_], folds: int | None) -> float:
+    from scipy.special import ndtr, ndtri
     from scipy.stats import mannwhitneyu, rankdata  # slow to import
 
     if member.all() or not member.any():
@@ -272,7 +308,8 @@ def _p_above_chance(scores: NDArray[np.float64], member: NDArray[np.bool_]) -> f
     if np.all(scores == scores[0]):
         return 1.0
     ranks = rankdata(scores)  # infinities become ranks like any other score
-    return float(mannwhitneyu(ranks[member], ranks[~member], alternative="greater").pvalue)
+    p = float(mannwhitneyu(ranks[member], ranks[~member], alternative="greater").pvalue)
+    return p if folds is None or p in (0.0, 1.0) else float(ndtr(ndtri(p) / _spread(folds)))
 
 
 def _too_few(members: int, nonmembers: int) -> str:

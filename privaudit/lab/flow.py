@@ -13,9 +13,11 @@ from torch import Tensor, nn
 from transformers import CLIPTextModelWithProjection, CLIPTokenizer
 
 from privaudit.errors import ConfigError
+from privaudit.errors import ConfigError
 from privaudit.lab.family import Family
 from privaudit.lab.recipe import LabRecipe
 from privaudit.lab.text_encoder import TOKENS, WIDTH, TokenisedCaptions, build_text_encoder, tokenise
+from privaudit.loading.components import read_json
 from privaudit.target import Condition, Target
 
 STEPS = 1000
@@ -148,6 +150,6 @@ def continue_flow(recipe: LabRecipe, base: Target, folder: Path, captions: Seque
             "pass a target that the lab trained"
         ])
     network = nn.ModuleDict({name: getattr(pipeline, name) for name in ("transformer", *ENCODERS)})
-    config = pipeline.scheduler.config
+    config = read_json(folder / "scheduler" / "scheduler_config.json")
     scheduler = FlowMatchEulerDiscreteScheduler.from_config(config)
     return Flow(network, scheduler, pipeline.tokenizer, tokens[0], recipe.caption_drop)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,36 @@ from safetensors import SafetensorError
 from transformers.utils import logging as transformers_logging
 
 from privaudit.errors import TargetError
-from privaudit.loading.conditioner import ClipConditioner
-from privaudit.loading.heads import PREDICTION_TYPES
-from privaudit.schedule import DiffusionSchedule, Schedule
+from privaudit.loading.heads import FLOW, PREDICTION_TYPES
+from privaudit.schedule import DiffusionSchedule, FlowSchedule, Schedule
 
-TEXT_ENCODERS = ("CLIPTextModel",)
-TOKENIZERS = ("CLIPTokenizer", "CLIPTokenizerFast")
+VOCABULARIES = ("tokenizer.json", "vocab.json")
+CLIP_TOKENIZERS = ("CLIPTokenizer", "CLIPTokenizerFast")
+
+
+@dataclass(frozen=True)
+class EncoderNames:
+    """What a pipeline calls a text encoder and its tokenizer.
+
+    Attributes:
+        encoder: Component.
+        encoders: Its classes that are read.
+        tokenizer: Component.
+        tokenizers: Its classes that are read.
+    """
+
+    encoder: str
+    encoders: tuple[str, ...]
+    tokenizer: str
+    tokenizers: tuple[str, ...] = CLIP_TOKENIZERS
+
+
+@dataclass(frozen=True)
+class TextEncoder:
+    """A frozen text encoder in eval mode, and its tokenizer; transformers' own types."""
+
+    encoder: Any
+    tokenizer: Any
 
 
 @contextmanager
@@ -154,7 +179,7 @@ def load_schedule(folder: Path) -> tuple[Schedule, str]:
         folder: Of the pipeline.
 
     Returns:
-        The schedule, and one of `PREDICTION_TYPES`.
+        The schedule, and one of `PREDICTION_TYPES` or `FLOW`.
 
     Raises:
         TargetError: It is no scheduler of diffusers, or has no alphas_cumprod.
@@ -169,11 +194,13 @@ def load_schedule(folder: Path) -> tuple[Schedule, str]:
         scheduler = kind.from_config(config)
     except (ValueError, TypeError, RuntimeError, ImportError) as error:
         raise TargetError(f"cannot load the scheduler ({name}) of {folder}: {first_line(error)}") from error
+    if isinstance(scheduler, diffusers.FlowMatchEulerDiscreteScheduler):
+        return FlowSchedule(int(scheduler.config["num_train_timesteps"])), FLOW
     powers = getattr(scheduler, "alphas_cumprod", None)
     if powers is None or len(powers) == 0:
         raise TargetError(
-            f"expected a scheduler that gives alphas_cumprod in {folder}, got {name}; "
-            "flow-matching targets are not read yet"
+            f"expected a scheduler that gives alphas_cumprod in {folder}, or FlowMatchEulerDiscreteScheduler, got {name}; "
+            "other flow-matching schedulers are not read yet"
         )
     prediction_type = str(config.get("prediction_type", "epsilon"))
     if prediction_type not in PREDICTION_TYPES:
@@ -183,38 +210,33 @@ def load_schedule(folder: Path) -> tuple[Schedule, str]:
     return DiffusionSchedule(tuple(float(power) for power in powers)), prediction_type
 
 
-def load_conditioner(folder: Path, index: dict[str, Any], device: torch.device) -> ClipConditioner | None:
-    """Load tokenizer and text encoder.
+def load_text_encoder(folder: Path, index: dict[str, Any], names: EncoderNames, device: torch.device) -> TextEncoder:
+    """Load a text encoder and its tokenizer.
 
     Args:
         folder: Of the pipeline.
         index: Its ``model_index.json``.
+        names: What the pipeline calls them, and the classes that are read.
         device: Where the encoder runs.
 
     Returns:
-        None for a pipeline without them.
+        Both.
 
     Raises:
-        TargetError: They are incomplete, do not fit together, or are of a kind that is not read.
+        TargetError: They are missing, incomplete, do not fit together, or are of a kind that is not read.
     """
-    found = {component: class_name(index, component) for component in ("text_encoder", "tokenizer")}
-    if None in found.values():
-        return None
-    for component, allowed in (("text_encoder", TEXT_ENCODERS), ("tokenizer", TOKENIZERS)):
-        if found[component] not in allowed:
-            raise TargetError(
-                f"expected {component} of {folder} to be one of {', '.join(allowed)}, got {found[component]}"
-            )
-    if class_name(index, "text_encoder_2"):
-        raise TargetError(f"expected one text encoder in {folder}, found two; such pipelines are not read yet")
-    encoder = load_component(folder, index, "text_encoder").to(device).eval().requires_grad_(False)
-    if not any((folder / "tokenizer" / name).is_file() for name in ("tokenizer.json", "vocab.json")):
+    check_class(folder, index, names.encoder, names.encoders)
+    check_class(folder, index, names.tokenizer, names.tokenizers)
+    encoder = load_component(folder, index, names.encoder).to(device).eval().requires_grad_(False)
+    if not any((folder / names.tokenizer / name).is_file() for name in VOCABULARIES):
         # transformers would make one without any words
-        raise TargetError(f"expected tokenizer.json or vocab.json in {folder / 'tokenizer'}, found neither")
-    tokenizer = load_component(folder, index, "tokenizer")
+        raise TargetError(
+            f"expected tokenizer.json or vocab.json in {folder / names.tokenizer}, found neither; copy the folder again"
+        )
+    tokenizer = load_component(folder, index, names.tokenizer)
     if len(tokenizer) > encoder.config.vocab_size:
         raise TargetError(
-            f"expected at most {encoder.config.vocab_size} words, which the text encoder of {folder} "
-            f"embeds, got a tokenizer of {len(tokenizer)}"
+            f"expected at most {encoder.config.vocab_size} words, which the {names.encoder} of {folder} "
+            f"embeds, got a tokenizer of {len(tokenizer)}; save the whole pipeline again"
         )
-    return ClipConditioner(tokenizer, encoder, device)
+    return TextEncoder(encoder, tokenizer)

@@ -1,13 +1,13 @@
-"""Captions to CLIP hidden states, as Stable Diffusion is conditioned."""
+"""Captions to what a text-to-image pipeline conditions its denoiser on; guidance is off."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from privaudit.target import Condition
 
@@ -16,8 +16,6 @@ from privaudit.target import Condition
 class ClipConditioner:
     """Tokenizer and text encoder of a Stable Diffusion folder.
 
-    Classifier-free guidance is off; the null condition is the empty caption.
-
     Attributes:
         tokenizer: A transformers CLIP tokenizer.
         encoder: A transformers CLIP text model, in eval mode.
@@ -25,17 +23,76 @@ class ClipConditioner:
     """
 
     tokenizer: Any
-    encoder: nn.Module
+    encoder: Any
     device: torch.device
 
+    @property
+    def length(self) -> int:
+        """Tokens a caption, the shorter of what tokenizer and encoder take."""
+        return caption_length(self.tokenizer, self.encoder)
+
     def __call__(self, captions: Sequence[str | None]) -> Condition:
-        """Embed captions, ``(n, tokens, width)``, float32; equal captions are embedded once."""
-        texts = [caption or "" for caption in captions]
-        distinct = sorted(set(texts))
-        config: Any = self.encoder.config
-        length = min(self.tokenizer.model_max_length, config.max_position_embeddings)
-        tokens = self.tokenizer(distinct, padding="max_length", max_length=length, truncation=True, return_tensors="pt")
-        with torch.no_grad():
-            hidden: Tensor = self.encoder(tokens.input_ids.to(self.device))[0].float()
-        place = {text: row for row, text in enumerate(distinct)}
-        return Condition(hidden).rows([place[text] for text in texts])
+        """Embed captions, ``(n, tokens, width)``, float32; None is the empty caption, equal ones are embedded once."""
+        return embed_distinct(captions, self._embed)
+
+    def _embed(self, texts: list[str]) -> Condition:
+        tokens = self.tokenizer(
+            texts, padding="max_length", max_length=self.length, truncation=True, return_tensors="pt"
+        )
+        hidden: Tensor = self.encoder(tokens.input_ids.to(self.device))[0].float()
+        return Condition(hidden)
+
+
+@dataclass(frozen=True)
+class StableDiffusion3Conditioner:
+    """The text encoders of a Stable Diffusion 3 folder, through `StableDiffusion3Pipeline.encode_prompt`.
+
+    Attributes:
+        pipeline: With its tokenizers, text encoders (T5's may be missing: diffusers puts zeros in its place) and
+            transformer; ``tokenizer_max_length`` is `length`.
+        device: Where the encoders are.
+        length: Tokens a caption, of each CLIP encoder and of T5 alike: 77 in the released models (Esser et al. 2024,
+            arXiv:2403.03206). Differs from the sampler of diffusers, which gives T5 up to 256.
+    """
+
+    pipeline: Any
+    device: torch.device
+    length: int
+
+    def __call__(self, captions: Sequence[str | None]) -> Condition:
+        """Embed captions, float32: ``(n, 2 length, width)`` and pooled ``(n, width)``; None is the empty caption."""
+        return embed_distinct(captions, self._embed)
+
+    def _embed(self, texts: list[str]) -> Condition:
+        hidden, _, pooled, _ = self.pipeline.encode_prompt(
+            prompt=texts,
+            prompt_2=None,
+            prompt_3=None,
+            device=self.device,
+            do_classifier_free_guidance=False,
+            max_sequence_length=self.length,
+        )
+        return Condition(hidden.float(), pooled.float())
+
+
+def caption_length(tokenizer: Any, encoder: Any) -> int:  # noqa: ANN401 - transformers' own types
+    """Tokens a caption: a tokenizer that names no length takes its CLIP encoder's."""
+    return int(min(tokenizer.model_max_length, encoder.config.max_position_embeddings))
+
+
+def embed_distinct(captions: Sequence[str | None], embed: Callable[[list[str]], Condition]) -> Condition:
+    """Embed each distinct caption once, without derivatives.
+
+    Args:
+        captions: None stands for the empty one.
+        embed: Embeds some texts.
+
+    Returns:
+        One row a caption, in their order.
+    """
+    texts = [caption or "" for caption in captions]
+    distinct = sorted(set(texts))
+    with torch.no_grad():
+        condition = embed(distinct)
+    place = {text: row for row, text in enumerate(distinct)}
+    return condition.rows([place[text] for text in texts])

@@ -1,4 +1,4 @@
-"""A diffusers U-Net whose output has become a noise prediction."""
+"""Diffusers networks whose output has become a noise prediction."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from privaudit.errors import TargetError
 from privaudit.loading.heads import noise_from_output
 from privaudit.schedule import Schedule
-from privaudit.target import Condition
+from privaudit.target import Condition, Conditioner
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,66 @@ class DiffusersUNet:
         output: Tensor = self.module(noisy.to(self.dtype), levels, **extra).sample.float()
         # a learned-variance head has twice the channels; the first half is the prediction
         return to_noise(output[:, : noisy.shape[1]], noisy, every, self.schedule, self.prediction_type)
+
+
+@dataclass(frozen=True)
+class DiffusersTransformer:
+    """`SD3Transformer2DModel`, told its level as the timestep 1000 sigma.
+
+    The timesteps of a sampler are not used: they are warped by its ``shift`` and fall between levels.
+
+    Attributes:
+        module: In eval mode, on its device.
+        schedule: Gives alpha and sigma.
+        prediction_type: `FLOW`.
+        dtype: Of its weights.
+    """
+
+    module: nn.Module
+    schedule: Schedule
+    prediction_type: str
+    dtype: torch.dtype
+
+    def predict_noise(self, noisy: Tensor, level: int | Sequence[int], condition: Condition | None) -> Tensor:
+        """Predict the noise in ``(n, *latent)`` at a level, or at one an image; the conversion runs in float32.
+
+        Args:
+            noisy: ``(n, *latent)``.
+            level: 1000 sigma, whole.
+            condition: Hidden states and pooled vector of each image.
+
+        Returns:
+            The noise, same shape, float32.
+
+        Raises:
+            TargetError: There is no condition, or it has no pooled vector.
+        """
+        if condition is None or condition.pooled is None:
+            raise TargetError(
+                "expected hidden states and a pooled vector to condition a Stable Diffusion 3 transformer on, "
+                "got no such condition; pass what condition() of the target gives"
+            )
+        every = [level] * len(noisy) if isinstance(level, int) else list(level)
+        output: Tensor = self.module(
+            hidden_states=noisy.to(self.dtype),
+            timestep=torch.tensor(every, device=noisy.device, dtype=torch.float32),
+            encoder_hidden_states=condition.hidden.to(self.dtype),
+            pooled_projections=condition.pooled.to(self.dtype),
+        ).sample
+        return to_noise(output, noisy, every, self.schedule, self.prediction_type)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a pipeline is made of, beside its autoencoder.
+
+    Attributes:
+        denoiser: Predicts noise.
+        conditioner: None for an unconditional model.
+    """
+
+    denoiser: DiffusersUNet | DiffusersTransformer
+    conditioner: Conditioner | None
 
 
 def to_noise(output: Tensor, noisy: Tensor, levels: Sequence[int], schedule: Schedule, prediction_type: str) -> Tensor:

@@ -7,37 +7,33 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import diffusers
-
 from privaudit.errors import TargetError
 from privaudit.loading.autoencoder import DiffusersAutoencoder, wrap_autoencoder
-from privaudit.loading.components import (
-    check_class,
-    load_component,
-    load_conditioner,
-    load_schedule,
-    read_json,
-)
-from privaudit.loading.conditioner import ClipConditioner
-from privaudit.loading.denoiser import DiffusersUNet
+from privaudit.loading.components import check_class, class_name, load_component, load_schedule, read_json
 from privaudit.loading.device import resolve_device, resolve_dtype
+from privaudit.loading.heads import FLOW
 from privaudit.loading.source import find_folder
+from privaudit.loading.stable_diffusion import UNETS, load_unet
+from privaudit.loading.stable_diffusion_3 import TRANSFORMERS, load_transformer
 from privaudit.loading.standalone import autoencoder_name
 from privaudit.target import Target, TargetInfo
 
 TARGET_AUTOENCODERS = ("AutoencoderKL", "VQModel")
 """Of targets; `load_autoencoder` reads more."""
-UNETS = ("UNet2DModel", "UNet2DConditionModel")
-COMPONENTS = ("vae", "vqvae", "unet", "scheduler", "text_encoder", "tokenizer")
+COMPONENTS = (
+    *("vae", "vqvae", "unet", "transformer", "scheduler"),
+    *("text_encoder", "tokenizer", "text_encoder_2", "tokenizer_2", "text_encoder_3", "tokenizer_3"),
+)
 """What is downloaded of a hub repository; checkpoints in one file and safety checkers are not read."""
 
 
 def load_target(source: str | Path, *, device: str = "auto", dtype: str = "auto", upcast: bool = True) -> Target:
     """Load the autoencoder, denoiser, schedule and text encoder of a latent diffusion pipeline.
 
-    Reads folders with ``model_index.json`` as `LDMPipeline` (component ``vqvae``) and
-    `StableDiffusionPipeline` (``vae``, ``text_encoder``, ``tokenizer``) write them. Only safetensors
-    weights, only classes of diffusers and transformers, no code from the folder. A hub id is downloaded
+    Reads folders with ``model_index.json`` as `LDMPipeline` (component ``vqvae``), `StableDiffusionPipeline` (``vae``,
+    ``text_encoder``, ``tokenizer``) and `StableDiffusion3Pipeline` (a flow model: ``transformer``, two CLIP encoders, T5
+    or none) write them. A level is an index of a diffusion model's training schedule, and 1000 sigma of a flow model,
+    what its network is told, never a timestep of its sampler, which ``shift`` warps. Only safetensors weights, only classes of diffusers and transformers, no code from the folder. A hub id is downloaded
     by huggingface_hub; a folder never touches the network.
 
     Args:
@@ -56,26 +52,24 @@ def load_target(source: str | Path, *, device: str = "auto", dtype: str = "auto"
     chosen_device, chosen_dtype = resolve_device(device), resolve_dtype(dtype)
     folder = find_folder(str(source), COMPONENTS)
     index = read_json(folder / "model_index.json")
-    vae_name = autoencoder_name(index)
-    for component, allowed in ((vae_name, TARGET_AUTOENCODERS), ("unet", UNETS)):
-        check_class(folder, index, component, allowed)
-    autoencoder = wrap_autoencoder(load_component(folder, index, vae_name), chosen_device, chosen_dtype, upcast=upcast)
     schedule, prediction_type = load_schedule(folder)
-    unet = load_component(folder, index, "unet", chosen_dtype).to(chosen_device).eval().requires_grad_(False)
-    conditioner = load_conditioner(folder, index, chosen_device)
-    _check_conditions(unet, conditioner, folder)
-    latent_shape, image_size = _shapes(unet, autoencoder, folder)
+    _check_kind(folder, index, prediction_type)
+    vae_name = autoencoder_name(index)
+    check_class(folder, index, vae_name, TARGET_AUTOENCODERS)
+    autoencoder = wrap_autoencoder(load_component(folder, index, vae_name), chosen_device, chosen_dtype, upcast=upcast)
+    load = load_transformer if prediction_type == FLOW else load_unet
+    parts = load(folder, index, schedule, prediction_type, chosen_device, chosen_dtype)
+    latent_shape, image_size = _shapes(parts.denoiser.module, autoencoder, folder)
     info = TargetInfo(
         id=str(source),
         hash=hash_folder(folder),
         autoencoder_hash=hash_folder(folder, [vae_name]),
         prediction_type=prediction_type,
-        family="unconditional" if conditioner is None else "text-to-image",
+        family="unconditional" if parts.conditioner is None else "text-to-image",
         latent_shape=latent_shape,
         image_size=image_size,
     )
-    denoiser = DiffusersUNet(unet, schedule, prediction_type, chosen_dtype)
-    return Target(info, autoencoder, denoiser, schedule, chosen_device, conditioner)
+    return Target(info, autoencoder, parts.denoiser, schedule, chosen_device, parts.conditioner)
 
 
 def hash_folder(folder: Path, components: Sequence[str] | None = None) -> str:
@@ -100,42 +94,28 @@ def hash_folder(folder: Path, components: Sequence[str] | None = None) -> str:
     return digest.hexdigest()[:32]
 
 
-def _check_conditions(unet: Any, conditioner: ClipConditioner | None, folder: Path) -> None:  # noqa: ANN401
-    conditional = isinstance(unet, diffusers.UNet2DConditionModel)
-    if conditional != (conditioner is not None):
-        raise TargetError(
-            f"expected text_encoder and tokenizer in {folder} exactly if its U-Net is conditional; "
-            "save the whole pipeline with save_pretrained"
-        )
-    for key in ("class_embed_type", "num_class_embeds", "addition_embed_type"):
-        if unet.config.get(key) is not None:
-            raise TargetError(
-                f"expected a U-Net without conditions or conditioned on text in {folder}, "
-                f"got {key} = {unet.config[key]}; class labels and the like are not read yet"
-            )
-    if conditioner is not None:
-        encoder: Any = conditioner.encoder.config
-        wanted = unet.config.get("encoder_hid_dim") or unet.config["cross_attention_dim"]
-        widths = {wanted} if isinstance(wanted, int) else set(wanted)
-        width = encoder.hidden_size
-        if widths != {width}:
-            raise TargetError(
-                f"expected text embeddings of width {', '.join(map(str, sorted(widths)))} for the U-Net "
-                f"of {folder}, but its text encoder gives {width}; save the whole pipeline again"
-            )
-
-
-def _shapes(unet: Any, autoencoder: DiffusersAutoencoder, folder: Path) -> tuple[tuple[int, ...], tuple[int, int]]:  # noqa: ANN401
-    side = unet.config.sample_size
+def _shapes(network: Any, autoencoder: DiffusersAutoencoder, folder: Path) -> tuple[tuple[int, ...], tuple[int, int]]:  # noqa: ANN401
+    name = "U-Net" if type(network).__name__ in UNETS else "transformer"
+    side = network.config.sample_size
     if side is None:
-        raise TargetError(f"expected sample_size in the U-Net configuration of {folder}; add it")
+        raise TargetError(f"expected sample_size in the {name} configuration of {folder}; add it")
     height, width = (side, side) if isinstance(side, int) else tuple(side)
     config: Any = autoencoder.module.config
     shrink = 2 ** (len(config["block_out_channels"]) - 1)
     channels = int(config.get("vq_embed_dim") or config["latent_channels"])
-    if unet.config.in_channels != channels:
+    if network.config.in_channels != channels:
         raise TargetError(
-            f"expected the U-Net of {folder} to take the autoencoder's {channels} latent channels, "
-            f"got {unet.config.in_channels}; inpainting and concatenated conditions are not read"
+            f"expected the {name} of {folder} to take the autoencoder's {channels} latent channels, "
+            f"got {network.config.in_channels}; inpainting and concatenated conditions are not read"
         )
     return (channels, height, width), (height * shrink, width * shrink)
+
+
+def _check_kind(folder: Path, index: dict[str, Any], prediction_type: str) -> None:
+    denoisers = [class_name(index, name) for name in ("unet", "transformer") if class_name(index, name)]
+    if (prediction_type == FLOW) != (denoisers == list(TRANSFORMERS)) and denoisers:
+        raise TargetError(
+            f"expected a scheduler of flow matching exactly beside {' or '.join(TRANSFORMERS)} in {folder}, got "
+            f"prediction type {prediction_type} and {' and '.join(map(str, denoisers))}; flow models are read as "
+            "StableDiffusion3Pipeline saves them, diffusion models as LDMPipeline and StableDiffusionPipeline do"
+        )

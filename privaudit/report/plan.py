@@ -28,7 +28,13 @@ def print_plan(forecast: Forecast, console: Console | None = None) -> None:
 
 def _steps(forecast: Forecast) -> Table:
     right = [Column(name, justify="right") for name in ("passes alone", "added", "time")]
-    table = Table("attack", *right, "shares passes with", title="Passes of the denoiser an image (back: through its gradient; enc, dec: of the autoencoder)", **TABLE)
+    table = Table(
+        "attack",
+        *right,
+        "shares passes with",
+        title="Passes of the denoiser an image (back: through its gradient; enc, dec: of the autoencoder)",
+        **TABLE,
+    )
     for step in forecast.steps:
         table.add_row(
             step.title, _passes(step, added=False), _passes(step, added=True), duration(forecast.cost(step)),

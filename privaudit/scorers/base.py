@@ -24,6 +24,7 @@ class Table:
         axis: What its columns are.
         columns: Their values; empty if there is one score, or if they are features.
         by_mask: Mask to ``(n, columns)``, higher = more likely a member; features of a learned attack.
+        scale: What minus a score is: an ``energy``, positive; the ``log`` of one; or ``other``.
         learned: Whether these are features.
     """
 
@@ -31,6 +32,7 @@ class Table:
     axis: str
     columns: tuple[float, ...]
     by_mask: Mapping[str, Floats]
+    scale: str = "other"
     learned: bool = False
 
 
@@ -65,9 +67,11 @@ class Scorer(Named, ABC):
 
     Attributes:
         bands: Whether it looks at the errors of each tenth of the influence (`privaudit.geometry.BANDS`).
+        fitted: Whether members, too, are what it is fitted to, so that its scores share training images.
     """
 
     bands: ClassVar[bool] = False
+    fitted: ClassVar[bool] = False
 
     @property
     def title(self) -> str:

@@ -28,6 +28,7 @@ class Combined(Scorer):
     reference: ClassVar[str] = "ours"
     summary: ClassVar[str] = "cross-fitted classifier over the errors of all attacks, by tenth of influence"
     bands: ClassVar[bool] = True
+    fitted: ClassVar[bool] = True
 
     def score(self, evidence: Evidence) -> tuple[dict[str, Floats], str]:
         """One score: a mask is a weighting, which the classifier learns."""
@@ -50,7 +51,8 @@ def features(evidence: Evidence) -> Floats:
 
 def _parts(table: Table) -> list[Floats]:
     if BANDS[0] in table.by_mask:
-        return [_log(table.by_mask[band]) for band in BANDS]
+        found = [table.by_mask[band] for band in BANDS]
+        return [_log(scores) for scores in found] if table.scale == "energy" else found
     if table.learned:
         return [table.by_mask["none"]]
     return [table.by_mask["none"], table.by_mask["weighted"]]

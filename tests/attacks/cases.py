@@ -49,8 +49,8 @@ def a_batch(target: Target | None = None, rows: Any = ALL, **changes: Any) -> Ba
     images = some_images(target)
     chosen = range(len(IDS))[rows] if isinstance(rows, slice) else rows
     ids, captions = [IDS[row] for row in chosen], [CAPTIONS[row] or None for row in chosen]
-    given = {"seed": SEED, "images": images[rows]} | changes
-    return Batch(target, target.encode(images)[rows], ids, captions, **given)
+    given = {"latents": target.encode(images)[rows], "captions": captions, "images": images[rows]} | changes
+    return Batch(**({"target": target, "sample_ids": ids, "seed": SEED} | given))
 
 
 def some_masks(rows: Any = ALL) -> dict[str, Tensor]:

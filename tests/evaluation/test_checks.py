@@ -1,6 +1,8 @@
 import numpy as np
+import pytest
 
 from privaudit.evaluation import assign_folds, blind_check, evaluate, sample_size_check
+from privaudit.evaluation.metrics import widened
 
 N = 200
 MEMBER = np.arange(2 * N) < N
@@ -14,7 +16,7 @@ def check(blind: float, attack: float) -> str:
         "a": rng.normal(size=2 * N) + attack * MEMBER,
         "b": rng.normal(size=2 * N),
     }
-    return blind_check(evaluate(scores, MEMBER, FOLDS, replicates=300), "blind", ["a", "b"]).status
+    return blind_check(evaluate(scores, MEMBER, FOLDS, replicates=300, learned=["blind"]), "blind", ["a", "b"]).status
 
 
 def test_blind_rule() -> None:
@@ -26,21 +28,30 @@ def test_blind_rule() -> None:
 
 
 def test_blind_interval_allows_for_shared_training_images() -> None:
-    # An AUROC 2.3 standard errors above .5: the reported interval excludes .5, the check's does not.
+    # An AUROC 2.3 standard errors above .5: the interval of independent scores excludes .5, that of out-of-fold ones does not.
     rng = np.random.default_rng(0)
     for _ in range(100):
-        noise = rng.normal(size=2 * N) + 0.2 * MEMBER
-        result = evaluate({"blind": noise}, MEMBER, FOLDS, replicates=100)
-        if 0.5 < result.metrics["blind"].auroc.lo < 0.51:
-            assert blind_check(result, "blind", []).status == "ok"
+        scores = {"blind": rng.normal(size=2 * N) + 0.2 * MEMBER}
+        plain = evaluate(scores, MEMBER, FOLDS, replicates=100)
+        if 0.5 < plain.metrics["blind"].auroc.lo < 0.51:
+            careful = evaluate(scores, MEMBER, FOLDS, replicates=100, learned=["blind"])
+            assert blind_check(careful, "blind", []).status == "ok"
+            assert careful.metrics["blind"].auroc.lo < 0.5
+            assert careful.metrics["blind"].auroc.value == plain.metrics["blind"].auroc.value
+            assert careful.p_above_chance["blind"] > 2 * plain.p_above_chance["blind"]
             return
     raise AssertionError("no borderline sample was drawn")
 
 
+def test_widened_error_of_five_folds_is_that_of_a_spread_of_three_halves() -> None:
+    assert widened(0.05, 5) == pytest.approx(0.00680, abs=1e-5)  # Phi(1.5 * -1.645)
+    assert widened(0.05, 2) < widened(0.05, 5) < widened(0.05, 10) < 0.05
+
+
 def test_blind_without_attacks_or_images() -> None:
-    result = evaluate({"blind": 3.0 * MEMBER}, MEMBER, FOLDS, replicates=50)
+    result = evaluate({"blind": 3.0 * MEMBER}, MEMBER, FOLDS, replicates=50, learned=["blind"])
     assert blind_check(result, "blind", []).status == "fail"
-    tiny = evaluate({"blind": [0.0, 1.0]}, [True, False], [0, 1], replicates=50)
+    tiny = evaluate({"blind": [0.0, 1.0]}, [True, False], [0, 1], replicates=50, learned=["blind"])
     found = blind_check(tiny, "blind", [])
     assert found.status == "warn"
     assert "expected at least 2 members" in found.detail
