@@ -58,12 +58,12 @@ def run_audit(options: AuditOptions, on_progress: OnProgress | None = None) -> A
     """
     progress = on_progress or (lambda stage, done, total: None)
     check_paths(options)
-    _prepare(options)
+    prepare_folder(options, RESULTS)
     started = time.perf_counter()
     target = load_target(options.target, device=options.device, dtype=options.dtype)
     loaded = time.perf_counter()
     reference = load_reference(options, target)
-    data = _read(options, target, progress)
+    data = read_images(options, target, progress)
     fold_images(data, options)  # too few images or groups for cross-fitting: better now than after hours
     methods, refused = choose_methods(options, target, [sample.caption for sample in data.samples])
     plan = make_plan(methods.attacks, target, MASKS)
@@ -204,7 +204,17 @@ def choose_methods(
     return Methods(tuple(running), methods.scorers), tuple(refused)
 
 
-def _read(options: AuditOptions, target: Target, progress: OnProgress) -> AuditData:
+def read_images(options: AuditOptions, target: Target, progress: OnProgress) -> AuditData:
+    """Read both sets, without pictures that are in both.
+
+    Args:
+        options: Name them.
+        target: Gives the size of the images.
+        progress: Called with ("members" or "nonmembers", done, total).
+
+    Returns:
+        The images.
+    """
     parts = {}
     for name, source in (("members", options.members), ("nonmembers", options.nonmembers)):
 
@@ -215,9 +225,17 @@ def _read(options: AuditOptions, target: Target, progress: OnProgress) -> AuditD
     return separate(parts["members"], parts["nonmembers"])
 
 
-def _prepare(options: AuditOptions) -> None:
-    """Make the run folder, without the results of an earlier run: a failed one must not leave its report behind."""
-    make_folder(options.out, RESULTS, (options.members, options.nonmembers))
+def prepare_folder(options: AuditOptions, results: Sequence[str]) -> None:
+    """Make the run folder, without the results of an earlier run: a failed one must not leave its report behind.
+
+    Args:
+        options: Name the folder, and whether the shards in it are forgotten.
+        results: Names of the files that will be written.
+
+    Raises:
+        ConfigError: It cannot be written.
+    """
+    make_folder(options.out, results, (options.members, options.nonmembers))
     try:
         if options.fresh:  # only what a run has written: the folder may hold files of the user's
             for stage in STAGES:

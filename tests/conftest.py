@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -37,3 +38,25 @@ def _global_state_untouched():
     before = (torch.get_default_dtype(), torch.is_grad_enabled(), torch.is_inference_mode_enabled())
     yield
     assert (torch.get_default_dtype(), torch.is_grad_enabled(), torch.is_inference_mode_enabled()) == before
+
+
+@pytest.fixture
+def passes(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """Images that go through each half of an autoencoder and through a denoiser, counted inside the real networks."""
+    from diffusers import AutoencoderKL, UNet2DModel
+
+    counts: Counter[str] = Counter()
+
+    def count(kind: str, network: type, method: str) -> None:
+        original = getattr(network, method)
+
+        def counted(self, values, *args, **kwargs):
+            counts[kind] += len(values)
+            return original(self, values, *args, **kwargs)
+
+        monkeypatch.setattr(network, method, counted)
+
+    count("encode", AutoencoderKL, "encode")
+    count("decode", AutoencoderKL, "decode")
+    count("forward", UNet2DModel, "forward")
+    return counts

@@ -218,7 +218,7 @@ def pfami_error(case: Case, levels: Sequence[int], shares: Sequence[float]) -> f
 
 
 def mirror_error(case: Case, level: int, flips: Sequence[tuple[int, ...]], order: float = 2) -> float:
-    """log error of SimA, minus its mean over flipped images; axes 1 and 2 are rows and columns, the mask turns along."""
+    """log error of SimA, minus its mean over flipped images, whose masks are flipped along; axis 1 is that of the rows."""
     assert case.image is not None
     others = []
     for axes in flips:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from diffusers import UNet2DModel
 from models import save_small_pipeline, write_images
 from sklearn.metrics import roc_auc_score
 
@@ -211,11 +212,12 @@ class TestMasks:
         one, two = (self.one(few, few.out, drop=0.6, influence=spec.format(share)) for share in (1, 99))
         assert not np.allclose(one["weighted"], two["weighted"]), "not read from the other's shards"
 
-    def test_the_solver_does_not_matter_to_what_is_taken_at_the_encoders_latents(self, options, tmp_path, monkeypatch):
+    def test_the_solver_does_not_matter_to_what_is_taken_at_the_encoders_latents(self, options, tmp_path, passes):
         self.one(options, tmp_path / "run", solver="encoder")
-        monkeypatch.setattr(privaudit.measure, "estimate_influence", None)
-        monkeypatch.setattr(privaudit.target.Target, "predict_noise", None)
+        assert passes["forward"] == passes["encode"] == 70
+        passes.clear()
         self.one(options, tmp_path / "run", solver="anderson")
+        assert not passes
 
     @pytest.mark.parametrize("memory", [0.0, -1.0, float("inf")])
     def test_memory_is_a_number_of_gigabytes(self, options, memory):
@@ -230,31 +232,17 @@ class TestMasks:
 
 
 class TestResume:
-    def count_passes(self, monkeypatch) -> dict[str, int]:
-        counts = {"encode": 0, "predict_noise": 0}
-        for name in counts:
-            original = getattr(privaudit.target.Target, name)
-
-            def counted(self, *args, _name=name, _original=original):
-                counts[_name] += len(args[0])
-                return _original(self, *args)
-
-            monkeypatch.setattr(privaudit.target.Target, name, counted)
-        return counts
-
-    def test_the_same_command_again_runs_nothing(self, options, result, monkeypatch):
-        counts = self.count_passes(monkeypatch)
+    def test_the_same_command_again_runs_nothing(self, options, result, passes):
         again = run_audit(options)
-        assert counts == {"encode": 0, "predict_noise": 0}
+        assert not passes
         assert [a.masks for a in again.attacks][0]["none"].auroc == result.attacks[0].masks["none"].auroc
 
-    def test_a_new_attack_costs_only_its_own_passes(self, options, result, monkeypatch, tmp_path):
+    def test_a_new_attack_costs_only_its_own_passes(self, options, result, passes, tmp_path):
         shutil.copytree(options.out, tmp_path / "run")
-        counts = self.count_passes(monkeypatch)
         run_audit(replace(options, out=tmp_path / "run", attacks=(*options.attacks[:2], "pia:levels=200")))
-        assert counts == {"encode": 0, "predict_noise": 70 * 2}
+        assert passes == {"forward": 70 * 2}
 
-    def test_an_interrupted_run_goes_on_where_it_stopped(self, options, tmp_path, monkeypatch):
+    def test_an_interrupted_run_goes_on_where_it_stopped(self, options, result, tmp_path, passes):
         chosen = replace(options, out=tmp_path / "run")
 
         def stop(stage: str, done: int, total: int) -> None:
@@ -263,28 +251,29 @@ class TestResume:
 
         with pytest.raises(KeyboardInterrupt):
             run_audit(chosen, stop)
-        counts = self.count_passes(monkeypatch)
+        passes.clear()
         run_audit(chosen)
-        assert counts["encode"] == 0
+        assert passes["encode"] == 0
+        assert passes["forward"] > 0
         np.testing.assert_allclose(by_image(chosen.out), by_image(options.out), rtol=1e-5)
 
-    def test_fresh_forgets(self, options, tmp_path, monkeypatch):
+    def test_fresh_forgets(self, options, tmp_path, passes):
         chosen = replace(options, out=tmp_path / "run", attacks=("sima:levels=20",))
         run_audit(chosen)
-        counts = self.count_passes(monkeypatch)
+        once = dict(passes)
         run_audit(replace(chosen, fresh=True))
-        assert counts["encode"] > 0
+        assert passes == {kind: 2 * count for kind, count in once.items()}
 
     def test_a_batch_that_does_not_fit_is_halved(self, options, result, tmp_path, monkeypatch):
-        original, sizes = privaudit.target.Target.predict_noise, []
+        original, sizes = UNet2DModel.forward, []
 
-        def small_gpu(self, noisy, *args):
+        def small_gpu(self, noisy, *args, **kwargs):
             sizes.append(len(noisy))
             if len(noisy) > 20:
                 raise torch.OutOfMemoryError("out of memory")
-            return original(self, noisy, *args)
+            return original(self, noisy, *args, **kwargs)
 
-        monkeypatch.setattr(privaudit.target.Target, "predict_noise", small_gpu)
+        monkeypatch.setattr(UNet2DModel, "forward", small_gpu)
         run_audit(replace(options, out=tmp_path / "run"))
         assert sizes[0] == 64
         assert max(sizes[2:]) == 16
@@ -347,7 +336,8 @@ class TestConvergence:
     def test_divergence_is_never_silent(self):
         count = 50
         measured = Measured(
-            scores={},
+            tables=(),
+            references=(),
             distortion=np.zeros(count),
             residual=np.where(np.arange(count) < 2, 3.0, 0.001),
             evaluations=np.full(count, 4),

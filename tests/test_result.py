@@ -5,7 +5,7 @@ import json
 import pytest
 
 from privaudit.errors import ResultError
-from privaudit.result import AuditResult
+from privaudit.result import SCHEMA_VERSION, AuditResult
 
 
 def test_no_report(tmp_path):
@@ -21,4 +21,4 @@ def test_refuses_what_is_no_report_of_this_version(text):
 
 def test_a_missing_key_is_named():
     with pytest.raises(ResultError, match="expected the key privaudit_version at report"):
-        AuditResult.from_json(json.dumps({"schema_version": 1}))
+        AuditResult.from_json(json.dumps({"schema_version": SCHEMA_VERSION}))

@@ -7,6 +7,7 @@ a higher score means more likely a member.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -120,6 +121,8 @@ class LevelAttack(Attack):
         problems = super().common_problems()
         for name in ("levels", "log_snr"):
             given = getattr(self, name)
+            if not all(math.isfinite(value) for value in given):
+                problems.append(f"expected finite {name} for {self.name}, got {given}")
             if len(set(given)) != len(given):
                 problems.append(f"expected distinct {name} for {self.name}, got {given}")
         if any(level < 0 for level in self.levels):
@@ -143,7 +146,7 @@ class LevelAttack(Attack):
                 ])
             return self
         if not self.log_snr and target.info.prediction_type in ("epsilon", "sample"):
-            return replace(self, levels=tuple(level for level in self.grid if level <= schedule.last))
+            return replace(self, levels=tuple(dict.fromkeys(min(level, schedule.last) for level in self.grid)))
         wanted = self.log_snr or self.log_snr_grid
         return replace(self, levels=tuple(dict.fromkeys(map(schedule.nearest, wanted))), log_snr=())
 
@@ -223,7 +226,7 @@ def score_batch(attacks: Sequence[Attack], batch: Batch, masks: Mapping[str, Ten
         attack are as they are.
 
     Raises:
-        NonFiniteError: An error is NaN or infinite; names attack, mask and images.
+        NonFiniteError: An error is NaN or infinite; names attack and images.
     """
     scores: dict[tuple[str, str], Tensor] = {}
     with torch.no_grad():

@@ -94,8 +94,9 @@ class Batch:
     @property
     def condition(self) -> Condition | None:
         """The captions, embedded."""
-        captions = tuple(self.captions)
-        found: Condition | None = self.ledger.shared(("condition", captions), lambda: self.target.condition(captions))
+        found: Condition | None = self.ledger.shared(
+            (self.tag, "condition"), lambda: self.target.condition(tuple(self.captions))
+        )
         return found
 
     def noise(self, level: int, draw: int = 0) -> Tensor:

@@ -22,8 +22,8 @@ class Gsa(LevelAttack):
     (Pang et al., PoPETs 2025, arXiv:2308.06405.)
 
     Preset ``1`` (our default) differentiates the mean loss over ten levels, one pass back; ``2`` takes the mean of the
-    norms over the levels, one pass back each. The masked loss is another function, so that masks are not free here:
-    each costs passes back of its own.
+    squared norms over the levels, one pass back each. The masked loss is another function, so that masks are not free
+    here: each costs passes back of its own.
 
     Differs from the paper: the classifier is cross-fitted on the audited images, since an owner knows the members, and
     not trained on shadow models (see `privaudit.evaluation.learned`).

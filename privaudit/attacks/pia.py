@@ -11,6 +11,10 @@ from privaudit.attacks.base import FieldAttack, register
 from privaudit.attacks.batch import Batch
 
 
+DDPM_FIRST = 9.2
+"""log SNR of the first level of DDPM's linear schedule, log(.9999 / .0001)."""
+
+
 @register
 @dataclass(frozen=True)
 class Pia(FieldAttack):
@@ -33,8 +37,10 @@ class Pia(FieldAttack):
     order: float = 4.0
 
     def own_noise(self, batch: Batch) -> Tensor:
-        """eps_0, ``(n, *latent)``."""
-        return batch.predict_clean(0)
+        """eps_0, ``(n, *latent)``; on a flow model, without noise at level 0, at a level as clean as DDPM's first."""
+        schedule = batch.target.schedule
+        _, sigma = schedule.alpha_sigma(0)
+        return batch.predict_clean(0 if sigma > 0 else schedule.nearest(DDPM_FIRST))
 
     def error_field(self, batch: Batch, level: int) -> Tensor:
         """eps_0 - eps_hat(alpha z_0 + sigma eps_0, t, c), ``(n, *latent)``."""

@@ -36,6 +36,6 @@ class Pian(Pia):
 
     def own_noise(self, batch: Batch) -> Tensor:
         """eps_0 at its new size, ``(n, *latent)``."""
-        own = batch.predict_clean(0)
+        own = super().own_noise(batch)
         mean = own.abs().flatten(1).mean(dim=1)
         return own * (self.size / mean).view(-1, *[1] * (own.ndim - 1))

@@ -115,7 +115,7 @@ def _trace(attacks: Sequence[Attack], blank: Target, masks: Sequence[str]) -> Le
 
 def _is_pass(key: Hashable) -> bool:
     """Whether a shared result took a pass; embedded captions did not."""
-    return isinstance(key, tuple) and key[0] != "condition"
+    return isinstance(key, tuple) and key[-1] != "condition"
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,9 @@ class _Blank:
 
     like: TargetInfo
     dtype: torch.dtype = torch.float32
-    module: nn.Module = field(default_factory=lambda: nn.Linear(1, 1, bias=False))
+    module: nn.Module = field(
+        default_factory=lambda: nn.ParameterList([nn.Parameter(torch.ones(()), requires_grad=False)])
+    )
 
     @property
     def channel_axis(self) -> int:
@@ -138,7 +140,7 @@ class _Blank:
 
     def predict_noise(self, noisy: Tensor, level: int | Sequence[int], condition: Condition | None) -> Tensor:
         del level, condition
-        return torch.ones_like(noisy) * next(self.module.parameters()).sum()
+        return torch.ones_like(noisy) * next(self.module.parameters())
 
 
 def model_for_counting(prediction_type: str = "epsilon") -> Target:

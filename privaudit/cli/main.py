@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from privaudit import __version__
-from privaudit.cli import attacks, demo, geometry, invert, lab, origin, scan
+from privaudit.cli import attacks, demo, geometry, invert, lab, origin, scan, sweep
 from privaudit.errors import PrivauditError
 
 EXIT_ERROR = 2
@@ -24,6 +24,7 @@ app = typer.Typer(
     epilog="Exit codes: 0 pass or no gate asked for, 1 a gate failed, 2 an error, 3 inconclusive.",
 )
 app.command("scan")(scan.scan)
+app.command("sweep")(sweep.sweep)
 app.command("demo")(demo.demo)
 app.command("attacks")(attacks.attacks)
 app.command("invert")(invert.invert)

@@ -10,6 +10,8 @@ import typer
 from privaudit.cli.config import use_config_file
 from privaudit.errors import ConfigError
 
+Members = Annotated[Path, typer.Option(help="Folder or manifest of images the model was trained on.")]
+Nonmembers = Annotated[Path, typer.Option(help="Folder or manifest of images it was not trained on.")]
 Out = Annotated[
     Path | None,
     typer.Option(envvar="PRIVAUDIT_OUT", help="Run folder. The same command again resumes what is in it."),

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 def scan(
     target: Annotated[str, typer.Argument(help="Diffusers folder of a latent diffusion model, or a hub id.")],
-    members: Annotated[Path, typer.Option(help="Folder or manifest of images the model was trained on.")],
-    nonmembers: Annotated[Path, typer.Option(help="Folder or manifest of images it was not trained on.")],
+    members: options.Members,
+    nonmembers: options.Nonmembers,
     out: options.Out = None,
     attack: options.Attacks = None,
     reference: options.Reference = None,

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from transformers import CLIPTextModelWithProjection, CLIPTokenizer
 
 from privaudit.errors import ConfigError
-from privaudit.errors import ConfigError
 from privaudit.lab.family import Family
 from privaudit.lab.recipe import LabRecipe
 from privaudit.lab.text_encoder import TOKENS, WIDTH, TokenisedCaptions, build_text_encoder, tokenise
@@ -49,6 +48,14 @@ class Flow(Family):
         """Rectified-flow matching: E ||v(z, 1000 s, c) - (eps - z_0)||^2 at z = (1 - s) z_0 + s eps, s ~ U(0, 1).
 
         Differs from Esser et al. 2024 (arXiv:2403.03206): s is uniform, not logit-normal, so that no level is favoured.
+
+        Args:
+            latents: z_0, scaled, ``(n, *latent)``.
+            rows: Which training images they are of, ``(n,)``.
+            generator: Draws eps, s and dropped captions.
+
+        Returns:
+            A scalar with a derivative.
         """
         noise = torch.randn(latents.shape, generator=generator)
         sigma = torch.rand(len(latents), generator=generator)
@@ -67,6 +74,12 @@ class Flow(Family):
 
         The hidden states before the last layer stand side by side, as many zeros as a caption has tokens take the
         place of T5's, and the projections of both encoders are the pooled vector.
+
+        Args:
+            tokens: Of captions, int64.
+
+        Returns:
+            Hidden states ``(n, 2 length, width)`` and pooled vectors ``(n, width)``.
         """
         found = [self.network[name](tokens, output_hidden_states=True) for name in ENCODERS]
         hidden = torch.cat([one.hidden_states[-2] for one in found], dim=-1)

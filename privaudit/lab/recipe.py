@@ -36,8 +36,8 @@ class LabRecipe:
         autoencoder_batch: Images a step.
         autoencoder_rate: Peak learning rate of AdamW.
         kl_weight: Weight of the KL term beside the squared error (both summed per image); used by ``kl`` alone.
-        denoiser_images: What trains the denoiser: the ``members``, or ``auxiliary`` images alone, which makes a base that
-            has seen no member.
+        denoiser_images: What trains the denoiser: the ``members``, or ``auxiliary`` images alone, which makes a base
+            that has seen no member.
         denoiser_width: Channels of the first stage of the U-Net, or of the transformer's tokens; a multiple of 32. Of a
             fine-tune, the base decides.
         denoiser_layers: Residual blocks a stage, or blocks of the transformer; of a fine-tune, the base decides.
@@ -131,11 +131,11 @@ class LabRecipe:
         predicted = ("flow",) if self.family == "flow" else ("epsilon", "v_prediction")
         if self.prediction_type not in predicted:
             problems.append(
-                f"expected prediction_type {' or '.join(predicted)} of a target of family {self.family}, "
+                f"expected prediction_type {' or '.join(predicted)} for the family {self.family}, "
                 f"got {self.prediction_type}"
             )
         if self.captioned and self.autoencoder == "vq":
-            problems.append(f"expected autoencoder kl of a target of family {self.family}, got vq")
+            problems.append(f"expected autoencoder kl for the family {self.family}, got vq")
         if problems:
             raise ConfigError(problems)
 

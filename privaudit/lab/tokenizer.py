@@ -21,7 +21,8 @@ END = "</w>"
 def build_tokenizer(captions: Iterable[str], length: int) -> CLIPTokenizer:
     """Learn byte pairs until every word is one token.
 
-    The vocabulary has CLIP's layout: the 256 byte letters, the same at the end of a word, the merged pairs, start and end.
+    The vocabulary has CLIP's layout: the 256 byte letters, the same at the end of a word, the merged pairs, start
+    and end.
 
     Args:
         captions: Texts to learn the words of; their order is irrelevant.
@@ -48,10 +49,8 @@ def _split(caption: str) -> list[str]:
 
 
 def _learn_merges(words: list[str]) -> list[tuple[str, str]]:
-    """Merge the most frequent pair of pieces, the first by alphabet of equals, until every word is one piece.
-
-    Not by `tokenizers.trainers.BpeTrainer`, which breaks ties by the order of a hash map, another in every process.
-    """
+    """Merge the most frequent pair of pieces, the first by alphabet of equals, until every word is one piece."""
+    # Not by tokenizers' BpeTrainer, which breaks ties by the order of a hash map, another in every process.
     pieces = [[*word[:-1], word[-1] + END] for word in words]
     merges = []
     while counts := Counter(pair for word in pieces for pair in pairwise(word)):

@@ -199,8 +199,8 @@ def load_schedule(folder: Path) -> tuple[Schedule, str]:
     powers = getattr(scheduler, "alphas_cumprod", None)
     if powers is None or len(powers) == 0:
         raise TargetError(
-            f"expected a scheduler that gives alphas_cumprod in {folder}, or FlowMatchEulerDiscreteScheduler, got {name}; "
-            "other flow-matching schedulers are not read yet"
+            f"expected a scheduler that gives alphas_cumprod in {folder}, or FlowMatchEulerDiscreteScheduler, "
+            f"got {name}; other flow-matching schedulers are not read yet"
         )
     prediction_type = str(config.get("prediction_type", "epsilon"))
     if prediction_type not in PREDICTION_TYPES:

@@ -31,10 +31,11 @@ def load_target(source: str | Path, *, device: str = "auto", dtype: str = "auto"
     """Load the autoencoder, denoiser, schedule and text encoder of a latent diffusion pipeline.
 
     Reads folders with ``model_index.json`` as `LDMPipeline` (component ``vqvae``), `StableDiffusionPipeline` (``vae``,
-    ``text_encoder``, ``tokenizer``) and `StableDiffusion3Pipeline` (a flow model: ``transformer``, two CLIP encoders, T5
-    or none) write them. A level is an index of a diffusion model's training schedule, and 1000 sigma of a flow model,
-    what its network is told, never a timestep of its sampler, which ``shift`` warps. Only safetensors weights, only classes of diffusers and transformers, no code from the folder. A hub id is downloaded
-    by huggingface_hub; a folder never touches the network.
+    ``text_encoder``, ``tokenizer``) and `StableDiffusion3Pipeline` (a flow model: ``transformer``, two CLIP encoders,
+    T5 or none) write them. A level is an index of a diffusion model's training schedule, and 1000 sigma of a flow
+    model, what its network is told, never a timestep of its sampler, which ``shift`` warps. Only safetensors weights,
+    only classes of diffusers and transformers, no code from the folder. A hub id is downloaded by huggingface_hub; a
+    folder never touches the network.
 
     Args:
         source: A folder, or a hub id such as ``org/name``.

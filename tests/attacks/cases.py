@@ -16,7 +16,7 @@ from privaudit.geometry import build_masks
 from privaudit.target import Target
 
 IDS = ("a", "b", "c", "d")
-CAPTIONS = ("a red fox sleeping", "two boats", "", "a house on a hill under dark clouds")
+CAPTIONS = ("a red fox sleeping", "two boats", "snow", "a house on a hill under dark clouds")
 SEED = 5
 ALL = slice(None)
 SPECS = [spec for name in sorted(REGISTRY) for spec in (name, *(f"{name}@{each}" for each in REGISTRY[name].presets))]
@@ -48,7 +48,7 @@ def a_batch(target: Target | None = None, rows: Any = ALL, **changes: Any) -> Ba
     target = target or gaussian_target()
     images = some_images(target)
     chosen = range(len(IDS))[rows] if isinstance(rows, slice) else rows
-    ids, captions = [IDS[row] for row in chosen], [CAPTIONS[row] or None for row in chosen]
+    ids, captions = [IDS[row] for row in chosen], [CAPTIONS[row] for row in chosen]
     given = {"latents": target.encode(images)[rows], "captions": captions, "images": images[rows]} | changes
     return Batch(**({"target": target, "sample_ids": ids, "seed": SEED} | given))
 

@@ -41,7 +41,8 @@ from privaudit.attacks.secmi import Secmi
 from privaudit.attacks.sima import Sima
 
 NETWORK_HEADS = ("epsilon", "sample", "v_prediction", "flow")
-ROWS = [0, 2, 3]  # four, no and eight words
+ROWS = [0, 2, 3]
+CAPTIONS = ("a red fox sleeping", None, "a house on a hill under dark clouds")
 CODE, EQUATION = math.sqrt(2 / math.pi), math.sqrt(math.pi / 2)
 BY_LEVEL = {
     "loss": (Loss(levels=(50, 350)), lambda case, level: loss_error(case, level)),
@@ -65,7 +66,7 @@ BY_LEVEL = {
 
 def check(attack, transcription, target) -> None:
     """Every image, mask and column."""
-    batch, masks = a_batch(target, ROWS), some_masks(ROWS)
+    batch, masks = a_batch(target, ROWS, captions=CAPTIONS), some_masks(ROWS)
     sign = 1 if attack.learned else -1
     for mask, scores in scored(attack, batch, masks).items():
         for case, row in zip(cases_of(batch, masks[mask]), scores.tolist(), strict=True):

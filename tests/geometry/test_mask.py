@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -8,8 +10,10 @@ from models import LATENT, random_normal
 
 from privaudit.errors import ConfigError
 from privaudit.geometry import (
+    BANDS,
     MASKS,
     anti_influence_mask,
+    band_masks,
     build_masks,
     influence_mask,
     influence_weights,
@@ -116,3 +120,37 @@ def test_pooled_influence_counts_every_image_alike():
     assert pooled.shape == (1, *LATENT)
     torch.testing.assert_close(pooled_influence(scaled), pooled)
     torch.testing.assert_close(pooled.sum(), torch.tensor(1.0))
+
+
+class TestBands:
+    """Tenths of the dimensions by influence."""
+
+    def test_add_up_to_everything_once(self):
+        bands = band_masks(random_normal(3, *LATENT).abs())
+        assert tuple(bands) == BANDS
+        torch.testing.assert_close(sum(bands.values()), torch.ones(3, *LATENT))
+
+    def test_hold_a_tenth_each_from_least_to_most_influence(self):
+        influence = random_normal(2, 5, 4, 4).abs()
+        bands = band_masks(influence)
+        for row in range(2):
+            tenths = [influence[row][bands[name][row].bool()] for name in BANDS]
+            assert [len(tenth) for tenth in tenths] == [8] * 10
+            assert all(low.max() <= high.min() for low, high in pairwise(tenths))
+
+    def test_six_of_ten_are_the_influence_mask_that_drops_four(self):
+        influence = random_normal(2, 5, 4, 4).abs()
+        bands = band_masks(influence)
+        torch.testing.assert_close(sum(bands[name] for name in BANDS[4:]), influence_mask(influence, 0.4))
+
+    def test_ties_go_by_index_and_nothing_is_lost(self):
+        bands = band_masks(torch.ones(1, 1, 5, 4))
+        for number, name in enumerate(BANDS):
+            assert bands[name].flatten().nonzero().flatten().tolist() == [2 * number, 2 * number + 1]
+
+    def test_fewer_dimensions_than_bands_leave_some_empty(self):
+        bands = band_masks(torch.tensor([[3.0, 1.0, 2.0]]))
+        assert sum(float(band.sum()) for band in bands.values()) == 3
+        assert bands["band0"].tolist() == [[0, 1, 0]]
+        assert bands["band3"].tolist() == [[0, 0, 1]]
+        assert bands["band6"].tolist() == [[1, 0, 0]]

@@ -47,7 +47,7 @@ def test_every_problem_is_named_at_once() -> None:
         "expected kl_weight >= 0, got -1.0",
         "expected warmup >= 0, got -1",
         "expected 0 <= seed < 2**32, got -1",
-        "expected prediction_type epsilon or v_prediction, got sample",
+        "expected prediction_type epsilon or v_prediction for the family unconditional, got sample",
     }
 
 

@@ -16,10 +16,13 @@ from privaudit.data import load_images, read_set
 from privaudit.errors import ConfigError, DataError, NonFiniteError
 from privaudit.lab import stage as stage_module
 from privaudit.lab.autoencoder import build_autoencoder
-from privaudit.lab.denoiser import build_denoiser, build_schedule, train_denoiser
+from privaudit.lab.denoiser import train_denoiser
+from privaudit.lab.diffusion import build_schedule
+from privaudit.lab.manifests import Trained
 from privaudit.lab.recipe import LabRecipe
 from privaudit.lab.stage import Stage
-from privaudit.lab.train import Trained, train_target
+from privaudit.lab.train import train_target
+from privaudit.lab.unconditional import build_unconditional
 from privaudit.loading import hash_folder, load_target
 
 Recipe = Callable[..., LabRecipe]
@@ -209,7 +212,9 @@ def train(recipe: LabRecipe, tmp_path: Path, pixels: torch.Tensor | None = None)
     autoencoder.register_to_config(scaling_factor=0.5)
     if pixels is None:
         pixels = torch.rand(8, 3, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
-    return train_denoiser(pixels, autoencoder, recipe, Stage("denoiser", tmp_path, recipe.seed))
+    return train_denoiser(
+        pixels, autoencoder, build_unconditional(recipe), recipe, Stage("denoiser", tmp_path, recipe.seed)
+    )
 
 
 def parameters(model: UNet2DModel) -> torch.Tensor:
@@ -217,12 +222,12 @@ def parameters(model: UNet2DModel) -> torch.Tensor:
 
 
 def test_the_average_lies_between_start_and_end(recipe: Recipe, tmp_path: Path) -> None:
-    start = parameters(build_denoiser(recipe()))
+    start = parameters(build_unconditional(recipe()).network)
     raw = parameters(train(recipe(ema_decay=0.0), tmp_path / "raw"))
     slow = parameters(train(recipe(ema_decay=0.9), tmp_path / "slow"))
     assert 0 < float((slow - start).norm()) < float((raw - start).norm())
     saved = torch.load(tmp_path / "raw" / "denoiser.pt", weights_only=True)["model"]
-    names = [name for name, _ in build_denoiser(recipe()).named_parameters()]
+    names = [name for name, _ in build_unconditional(recipe()).network.named_parameters()]
     assert torch.equal(raw, torch.cat([saved[name].flatten() for name in names]))
 
 
@@ -245,7 +250,7 @@ def test_the_loss_is_the_one_the_recipe_names(recipe: Recipe, tmp_path: Path, ki
     train(parameters_, tmp_path, images_)
     with (tmp_path / "denoiser-loss.csv").open(newline="") as file:
         found = float(next(csv.DictReader(file))["loss"])
-    autoencoder, model = build_autoencoder(parameters_).eval(), build_denoiser(parameters_).train()
+    autoencoder, model = build_autoencoder(parameters_).eval(), build_unconditional(parameters_).network.train()
     generator, index = stage.generator(0), stage.batch(0, 5, 8)
     torch.randint(0, 1, index.shape, generator=generator)
     with torch.no_grad():

@@ -22,46 +22,76 @@ from privaudit.evaluation import (
     Verdict,
 )
 from privaudit.report.terminal import _number, print_report
-from privaudit.result import AttackReport, AuditResult, BlindReport, DataReport, TargetReport
+from privaudit.result import (
+    SCHEMA_VERSION,
+    AttackReport,
+    AuditResult,
+    BlindReport,
+    DataReport,
+    RefusedReport,
+    TargetReport,
+)
 
 NAN = math.nan
 
 
+RATE = RateEstimate(0.123, 0.1, 0.15, 0.009, 9, 1000)
+METRICS = Metrics(
+    Estimate(0.812, 0.79, 0.833),
+    {"0.01": RATE, "0.001": RateEstimate(NAN, NAN, NAN, NAN, 0, 100, "too few")},
+    Estimate(0.5, 0.4, 0.6),
+    EpsilonBound(1.25, 0.95),
+)
+GAIN = Comparison(Difference(0.021, 0.01, 0.032, 0.001), Difference(NAN, NAN, NAN, NAN, "too few"))
+SIMA = AttackReport(
+    name="sima",
+    kind="published",
+    reference="Rao",
+    level=60.0,
+    log_snr=3.2,
+    axis="level",
+    levels_by_fold=(60.0, 60.0, 80.0),
+    search_space=(20.0, 60.0, 80.0),
+    order=4.0,
+    parameters={},
+    passes=3,
+    selected_on="cross-fitting",
+    latents="encoder",
+    masks=dict.fromkeys(("none", "random", "influence", "weighted"), METRICS),
+    random_vs_none=GAIN,
+    influence_vs_none=GAIN,
+    weighted_vs_none=GAIN,
+    best_published=None,
+    versus_published=None,
+    distortion_quartiles=tuple(Stratum(q, q + 1, 25, 25, Estimate(0.6 + q / 10, 0.5, 0.9)) for q in range(4)),
+)
+COMBINED = replace(
+    SIMA,
+    name="combined",
+    kind="learned",
+    reference="ours",
+    level=None,
+    log_snr=None,
+    levels_by_fold=(),
+    search_space=(),
+    order=None,
+    masks={"none": METRICS},
+    random_vs_none=None,
+    influence_vs_none=None,
+    weighted_vs_none=None,
+    best_published="sima",
+    versus_published=Comparison(Difference(0.077, 0.05, 0.1, 0.001), Difference(0.2, 0.1, 0.3, 0.001)),
+)
+
+
 def a_result(finding: Finding | None = None, gates: tuple[GateOutcome, ...] = (), name: str = "model") -> AuditResult:
-    rate = RateEstimate(0.123, 0.1, 0.15, 0.009, 9, 1000)
-    metrics = Metrics(
-        Estimate(0.812, 0.79, 0.833),
-        {"0.01": rate, "0.001": RateEstimate(NAN, NAN, NAN, NAN, 0, 100, "too few")},
-        Estimate(0.5, 0.4, 0.6),
-        EpsilonBound(1.25, 0.95),
-    )
-    gain = Comparison(Difference(0.021, 0.01, 0.032, 0.001), Difference(NAN, NAN, NAN, NAN, "too few"))
-    quartiles = tuple(Stratum(q, q + 1, 25, 25, Estimate(0.6 + q / 10, 0.5, 0.9)) for q in range(4))
-    attack = AttackReport(
-        "sima",
-        "Rao",
-        60,
-        (60, 60, 80),
-        (20, 60, 80),
-        4.0,
-        {},
-        3,
-        "cross-fitting",
-        "encoder",
-        {mask: metrics for mask in ("none", "random", "influence", "weighted")},
-        gain,
-        gain,
-        gain,
-        quartiles,
-    )
-    finding = finding or Finding("medium", "Evidence of leakage (medium): sima/weighted", "sima", "weighted")
     return AuditResult(
-        1,
-        "0.1.0",
-        "2026-01-01T00:00:00+00:00",
-        TargetReport(name, "a" * 32, "unconditional", "epsilon", (4, 8, 8)),
-        DataReport(100, 100, 3, 1, (), "b" * 32),
-        {
+        schema_version=SCHEMA_VERSION,
+        privaudit_version="0.1.0",
+        created="2026-01-01T00:00:00+00:00",
+        target=TargetReport(name, "a" * 32, "unconditional", "epsilon", (4, 8, 8)),
+        data=DataReport(100, 100, 3, 1, (), "b" * 32),
+        config={
             "confidence": 0.95,
             "drop": 0.4,
             "seed": 0,
@@ -69,12 +99,18 @@ def a_result(finding: Finding | None = None, gates: tuple[GateOutcome, ...] = ()
             "geometry_latents": "inversion",
             "influence": "separable",
         },
-        {"device": "cpu", "cores": 2, "torch": "2.13"},
-        {"scores": 12.0, "loading": 0.1},
-        (attack,),
-        BlindReport(Estimate(0.5, 0.4, 0.6), "trees"),
-        (Check("duplicates", "warn", "1 [red]picture[/]"),),
-        Verdict("pass", ("no gate was set",), gates, finding),
+        hardware={"device": "cpu", "cores": 2, "torch": "2.13"},
+        timing={"scores": 12.0, "loading": 0.1},
+        attacks=(SIMA,),
+        refused=(),
+        blind=BlindReport(Estimate(0.5, 0.4, 0.6), "trees"),
+        checks=(Check("duplicates", "warn", "1 [red]picture[/]"),),
+        verdict=Verdict(
+            "pass",
+            ("no gate was set",),
+            gates,
+            finding or Finding("medium", "Evidence of leakage (medium): sima/weighted", "sima", "weighted"),
+        ),
     )
 
 
@@ -165,3 +201,42 @@ def test_says_how_the_influence_was_measured_and_used():
     config = {**result.config, "gamma": 2.0, "mask_scope": "set"}
     text = flat(printed(replace(result, config=config)))
     assert "(separable, weights to the power 2, one mask for all images)" in text
+
+
+def test_a_learned_score_has_one_row_no_gain_of_masks_and_a_comparison_with_the_best_attack():
+    text = printed(replace(a_result(), attacks=(SIMA, COMBINED)))
+    assert "Gain over the strongest published attack, sima without mask" in flat(text)
+    rows = [line for line in text.splitlines() if line.startswith("combined")]
+    first, versus, quartiles = rows
+    assert ".812 [.790,.833]" in first
+    assert "none" in first
+    assert "+.077 [+.050,+.100]" in versus
+    assert ".600 [.500,.900]" in quartiles
+    assert "+.021" not in versus
+
+
+def test_without_such_a_score_nothing_is_compared():
+    assert "strongest published" not in printed(a_result())
+
+
+def test_two_scores_against_the_best_attack_have_a_row_each():
+    reference = replace(SIMA, name="sima-reference", kind="reference", best_published="sima", versus_published=GAIN)
+    text = printed(replace(a_result(), attacks=(SIMA, reference, COMBINED)))
+    table = text[text.index("strongest published") : text.index("AUROC without mask")]
+    assert [line.split()[0] for line in table.splitlines()[1:] if line.startswith(("sima", "combined"))] == [
+        "sima-reference",
+        "combined",
+    ]
+
+
+def test_another_axis_than_the_level_is_named():
+    clid = replace(SIMA, name="clid", axis="loss weight / 1000", log_snr=None, levels_by_fold=(0.0, 30.0))
+    assert "loss weight / 1000 0/30" in flat(printed(replace(a_result(), attacks=(clid,)), 160))
+    narrow = printed(replace(a_result(), attacks=(clid, replace(SIMA, name="rediffuse@paper-reference"))))
+    assert narrow.count(".812 [.790,.833]") == 8, "long names are broken, intervals are not"
+
+
+def test_attacks_that_could_not_run_are_named_with_their_reason():
+    refused = (RefusedReport("clid", "needs a text-to-image target, and this one takes no captions"),)
+    text = flat(printed(replace(a_result(), refused=refused)))
+    assert "not run: clid needs a text-to-image target, and this one takes no captions" in text
