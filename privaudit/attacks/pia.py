@@ -10,7 +10,6 @@ from torch import Tensor
 from privaudit.attacks.base import FieldAttack, register
 from privaudit.attacks.batch import Batch
 
-
 DDPM_FIRST = 9.2
 """log SNR of the first level of DDPM's linear schedule, log(.9999 / .0001)."""
 

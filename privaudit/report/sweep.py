@@ -15,7 +15,7 @@ from privaudit.report.terminal import interval_text
 from privaudit.sweeping import Sweep
 
 OPTIMISTIC = (
-    "The best of many levels, chosen on these images, looks better than it is: the interval is that of a level fixed\n"
+    "The best of many levels, chosen on these images, looks better than it is: the interval is that of a level fixed "
     "beforehand. privaudit scan chooses the level by cross-fitting, on images other than those it scores."
 )
 

@@ -15,12 +15,12 @@ from privaudit.schedule import Schedule
 from privaudit.sweeping import Point, Sweep
 
 LINES = {
-    "random": {"color": "0.55", "linestyle": (0, (2, 2)), "linewidth": 1.1},
     "none": {"color": "black", "linestyle": "-", "linewidth": 1.6},
     "influence": {"color": "C0", "linestyle": "-", "linewidth": 1.3},
     "weighted": {"color": "C1", "linestyle": (0, (5, 1.5)), "linewidth": 1.3},
+    "random": {"color": "0.55", "linestyle": (0, (2, 2)), "linewidth": 1.1},
 }
-"""By mask, in the order in which they are drawn; told apart without colours, too."""
+"""By mask, the upper ones above the lower ones; told apart without colours, too."""
 ACROSS = 3
 """Panels in a row."""
 APART = 0.11
@@ -49,7 +49,8 @@ def plot_sweep(found: Sweep, path: Path) -> None:
     for axes in panels[: len(found.attacks) : columns]:
         axes.set_ylabel("AUROC", fontsize=8)
     lines, names = panels[0].get_legend_handles_labels()
-    figure.legend(lines, names, loc="outside lower center", ncols=len(names), fontsize=8, frameon=False)
+    wide = min(len(names), 1 + 2 * columns)
+    figure.legend(lines, names, loc="outside lower center", ncols=wide, fontsize=8, frameon=False)
     name = shorten(Path(found.info.id).name, 40)
     title = f"{name}: {found.members} members, {found.nonmembers} non-members"
     figure.suptitle(title, fontsize=9, parse_math=False)
@@ -58,18 +59,22 @@ def plot_sweep(found: Sweep, path: Path) -> None:
 
 def _panel(axes: Axes, found: Sweep, attack: str) -> None:
     axes.axhline(0.5, color="0.6", linewidth=0.7, linestyle=(0, (4, 3)), zorder=0)
-    for mask, style in LINES.items():
+    for depth, (mask, style) in enumerate(LINES.items()):
+        above = 3 - 0.1 * depth
         curve = [point for point in found.curve(attack, mask) if math.isfinite(point.log_snr)]
         at, values = [point.log_snr for point in curve], [point.auroc.value for point in curve]
         alone = "o" if len(curve) == 1 else None
-        axes.plot(at, values, label=f"mask: {mask}", marker=alone, markersize=3, **style)  # type: ignore[arg-type]
-        if mask == "none":
-            low, high = (np.array([getattr(point.auroc, end) for point in curve]) for end in ("lo", "hi"))
-            label = f"{found.confidence:.0%} interval without mask"
-            axes.fill_between(at, low, high, color="black", alpha=0.12, linewidth=0, label=label)
+        label = "no mask" if mask == "none" else mask
+        axes.plot(at, values, label=label, marker=alone, markersize=3, zorder=above, **style)  # type: ignore[arg-type]
         best = found.best(attack, mask)
         if math.isfinite(best.log_snr):
-            axes.plot(best.log_snr, best.auroc.value, marker="o", markersize=3.5, color=style["color"])
+            axes.plot(best.log_snr, best.auroc.value, marker="o", markersize=3.5, zorder=above, color=style["color"])
+    curve = [point for point in found.curve(attack, "none") if math.isfinite(point.log_snr)]
+    low, high = (np.array([getattr(point.auroc, end) for point in curve]) for end in ("lo", "hi"))
+    label = f"{found.confidence:.0%} interval without mask"
+    axes.fill_between(
+        [point.log_snr for point in curve], low, high, color="black", alpha=0.12, linewidth=0, label=label
+    )
     axes.invert_xaxis()
     axes.set_title(attack, fontsize=9, parse_math=False)
     axes.tick_params(labelsize=7.5)
