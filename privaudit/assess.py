@@ -112,6 +112,7 @@ def assess(
         tables=measured.tables,
         references=measured.references,
         chosen=chosen,
+        published=tuple(entry.name for entry in entries if entry.kind == "published"),
         distortion=measured.distortion,
         images=measured.features,
         is_member=is_member,

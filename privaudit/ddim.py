@@ -18,7 +18,8 @@ CLEAN = -1
 def ddim_levels(target: Target, steps: int) -> tuple[int, ...]:
     """Levels of a path from noise to the clean latent, evenly spaced from the noisiest one to 0, then `CLEAN`.
 
-    A level without any signal (a schedule of zero terminal SNR) is left out: no step can start from it.
+    A level without any signal (zero terminal SNR, or level 1000 of a flow model) is left out: no step can start from it.
+    Where level 0 has no noise (a flow model), it is the end of the path.
 
     Args:
         target: Gives the number of levels.
@@ -31,12 +32,12 @@ def ddim_levels(target: Target, steps: int) -> tuple[int, ...]:
         ConfigError: There are not as many levels.
     """
     count = sum(target.alpha_sigma(level)[0] > 0 for level in range(target.schedule.last + 1))
-    if not 1 <= steps <= count:
-        raise ConfigError([f"expected 1 to {count} DDIM steps for this target, got {steps}"])
-    spaced = (
-        torch.linspace(count - 1, 0, steps, dtype=torch.float64).round().int().tolist() if steps > 1 else [count - 1]
-    )
-    return (*spaced, CLEAN)
+    ends_at_zero = target.alpha_sigma(0) == (1.0, 0.0)
+    most = count - ends_at_zero
+    if not 1 <= steps <= most:
+        raise ConfigError([f"expected 1 to {most} DDIM steps for this target, got {steps}"])
+    spaced = torch.linspace(count - 1, 0, steps + ends_at_zero, dtype=torch.float64).round().int().tolist()
+    return tuple(spaced) if ends_at_zero else (*spaced, CLEAN)
 
 
 def ddim_step(target: Target, latents: Tensor, start: int, stop: int, condition: Condition | None = None) -> Tensor:
@@ -45,6 +46,7 @@ def ddim_step(target: Target, latents: Tensor, start: int, stop: int, condition:
     z_b = alpha_b (z_a - sigma_a e) / alpha_a + sigma_b e,  e = eps_hat(z_a, a, c)
     (Eq. 12 with sigma = 0, Song, Meng, Ermon 2021, arXiv:2010.02502.) Towards noise this is DDIM inversion, which
     takes e at a for the e at b that would invert a sampling step exactly. At `CLEAN` the model is asked at level 0.
+    Of a flow model, whose e is z_a + (1 - sigma_a) v, the step is Euler's: z_a + (sigma_b - sigma_a) v.
 
     Args:
         target: Gives the denoiser and its schedule.

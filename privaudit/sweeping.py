@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from privaudit.attacks import Attack, FieldAttack
+from privaudit.attacks import Attack
+from privaudit.attacks.base import LevelAttack
 from privaudit.attacks.spec import DEFAULT
 from privaudit.auditing import check_paths, choose_methods, prepare_folder, read_images
 from privaudit.data import AuditData
@@ -171,18 +172,18 @@ def choose_curves(
     swept: list[Attack] = []
     left = [*refused, *(RefusedReport(s.title, "is made of all levels of other attacks") for s in methods.scorers)]
     for attack in methods.attacks:
-        if not isinstance(attack, FieldAttack) or attack.axis != "level":
-            left.append(RefusedReport(attack.title, "has one score for all of its levels together"))
+        if not isinstance(attack, LevelAttack) or attack.columns != tuple(map(float, attack.levels)):
+            left.append(RefusedReport(attack.title, "has no score for each of its levels"))
             continue
         given = asked[attack.title]
-        own = isinstance(given, FieldAttack) and (given.levels or given.log_snr)
+        own = isinstance(given, LevelAttack) and (given.levels or given.log_snr)
         swept.append(attack if own else replace(attack, levels=curve_levels(attack, target.schedule, points)))
     if not swept:
         raise ConfigError([f"expected an attack that can be swept: {item.name} {item.reason}" for item in left])
     return tuple(swept), tuple(left)
 
 
-def curve_levels(attack: FieldAttack, schedule: Schedule, points: int = POINTS) -> tuple[int, ...]:
+def curve_levels(attack: LevelAttack, schedule: Schedule, points: int = POINTS) -> tuple[int, ...]:
     """Spread levels over the cleaner part of a schedule, finer where it is cleaner: first + (top - first) (k / n)^2.
 
     Args:
@@ -199,7 +200,7 @@ def curve_levels(attack: FieldAttack, schedule: Schedule, points: int = POINTS) 
     return tuple(int(level) for level in np.unique(spread.round()))
 
 
-def _can_take(attack: FieldAttack, level: int, schedule: Schedule) -> bool:
+def _can_take(attack: LevelAttack, level: int, schedule: Schedule) -> bool:
     try:
         replace(attack, levels=(level,))
     except ConfigError:

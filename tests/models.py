@@ -143,9 +143,9 @@ class MixtureDenoiser(ExactDenoiser):
 
     peaks: Tensor
     captions: Tensor
-    width: float = 0.05
+    width: float = 0.01
     breadth: float = 1.0
-    share: float = 0.01
+    share: float = 0.5
 
     def expected(self, noisy: Tensor, alpha: Any, sigma: Any, condition: Condition | None) -> tuple[Tensor, Tensor]:
         peaks = self.peaks.to(noisy.dtype)
@@ -169,7 +169,7 @@ class TinyNetwork(nn.Module):
     def __init__(self, width: int = 4) -> None:
         super().__init__()
         self.enter = nn.Linear(DIMENSIONS, width)
-        self.told = nn.Linear(2, width)
+        self.told = nn.Linear(2, width, bias=False)
         self.leave = nn.Linear(width, DIMENSIONS)
 
     def forward(self, noisy: Tensor, levels: Tensor, number: Tensor) -> Tensor:

@@ -53,6 +53,13 @@ class Case:
     def weights(self) -> list[float]:
         return numbers(self.mask)
 
+    def clean_at(self, level: int) -> list[float]:
+        """z_0 at the length of a latent of this level: sqrt((1 - sigma)^2 + sigma^2) z_0 for a flow, z_0 for VP."""
+        if self.target.info.prediction_type != "flow":
+            return self.clean
+        sigma = level / 1000
+        return [math.sqrt((1 - sigma) ** 2 + sigma**2) * z for z in self.clean]
+
     def noise(self, level: int, draw: int = 0) -> list[float]:
         return numbers(normal_for(self.seed, [self.sample_id], self.latent.shape, "noise", level, draw))
 
@@ -98,7 +105,7 @@ def loss_error(case: Case, level: int, draws: int = 1) -> float:
 
 
 def sima_error(case: Case, level: int, order: float = 4) -> float:
-    return case.power(case.predict(case.clean, level), order)
+    return case.power(case.predict(case.clean_at(level), level), order)
 
 
 def epsilon_error(case: Case, level: int, draws: int, order: float = 4) -> float:
@@ -107,8 +114,12 @@ def epsilon_error(case: Case, level: int, draws: int, order: float = 4) -> float
 
 
 def pia_error(case: Case, level: int, order: float = 4, size: float | None = None) -> float:
-    """PIA, or PIAN where a size is given: eps_0 <- eps_0 * size / mean|eps_0|."""
-    own = case.predict(case.clean, 0)
+    """PIA, or PIAN where a size is given: eps_0 <- eps_0 * size / mean|eps_0|.
+
+    A flow model has no noise at level 0; there eps_0 is taken at sigma = .01, that of DDPM's first level.
+    """
+    first = 10 if case.target.info.prediction_type == "flow" else 0
+    own = case.predict(case.clean_at(first), first)
     if size is not None:
         factor = size / mean([abs(e) for e in own])
         own = [factor * e for e in own]
@@ -218,7 +229,7 @@ def pfami_error(case: Case, levels: Sequence[int], shares: Sequence[float]) -> f
 
 
 def mirror_error(case: Case, level: int, flips: Sequence[tuple[int, ...]], order: float = 2) -> float:
-    """log error of SimA, minus its mean over flipped images, whose masks are flipped along; axis 1 is that of the rows."""
+    """log error of SimA, minus its mean over flipped images, whose masks are flipped along; axis 1 is the rows."""
     assert case.image is not None
     others = []
     for axes in flips:

@@ -12,7 +12,8 @@ from models import LATENT, GaussianDenoiser, linear_schedule, linear_target, ran
 
 from privaudit.ddim import CLEAN, ddim_follow, ddim_invert, ddim_levels, ddim_sample, ddim_step
 from privaudit.errors import ConfigError
-from privaudit.schedule import DiffusionSchedule
+from privaudit.loading.heads import FLOW, noise_from_output
+from privaudit.schedule import DiffusionSchedule, FlowSchedule
 from privaudit.target import Target
 
 
@@ -182,3 +183,62 @@ def test_a_schedule_whose_last_level_is_pure_noise():
     except ConfigError:
         return
     assert found.isfinite().all()
+
+
+# ------------------------------------------------------------------------------- flow
+
+
+def flow_target():
+    target, schedule = linear_target(), FlowSchedule()
+    return replace(target, schedule=schedule, denoiser=GaussianDenoiser(schedule, target.denoiser.variance))
+
+
+def test_levels_of_a_flow_begin_below_pure_noise_and_end_at_zero():
+    assert ddim_levels(flow_target(), 3) == (999, 666, 333, 0)
+    assert ddim_levels(flow_target(), 1) == (999, 0)
+    assert ddim_levels(flow_target(), 999) == tuple(range(999, -1, -1))
+    with pytest.raises(ConfigError, match="expected 1 to 999 DDIM steps for this target, got 1000"):
+        ddim_levels(flow_target(), 1000)
+
+
+def test_a_flow_spends_one_pass_a_step():
+    target = flow_target()
+    ddim_sample(target, random_normal(1, *LATENT), 3)
+    assert target.denoiser.passes == [999, 666, 333]
+
+
+@dataclass(frozen=True)
+class Velocity:
+    """Gives the noise that a velocity field implies, through the head that real flow models go through."""
+
+    schedule: FlowSchedule
+
+    def field(self, latents, level):
+        return latents.cos() - level / 500
+
+    def predict_noise(self, noisy, level, condition):
+        alpha, sigma = self.schedule.alpha_sigma(level)
+        return noise_from_output(FLOW, self.field(noisy, level), noisy, alpha, sigma)
+
+
+@pytest.mark.parametrize(("start", "stop"), [(999, 700), (700, 200), (200, 0), (0, 300), (0, CLEAN), (CLEAN, 40)])
+def test_a_step_of_a_flow_is_eulers(start, stop):
+    denoiser = Velocity(FlowSchedule())
+    target = replace(linear_target(), schedule=denoiser.schedule, denoiser=denoiser)
+    latents = random_normal(2, *LATENT)
+    begin, end = max(start, 0), max(stop, 0)
+    wanted = latents + (end - begin) / 1000 * denoiser.field(latents, begin)
+    torch.testing.assert_close(ddim_step(target, latents, start, stop), wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_sampling_a_flow_gives_the_data_as_steps_grow():
+    # the flow of Gaussian data only scales, from the standard deviation at level 999 to that of the data
+    target, noise = flow_target(), random_normal(4, *LATENT)
+    alpha, sigma = target.alpha_sigma(999)
+    variance = target.denoiser.variance
+    wanted = noise * (variance / (alpha**2 * variance + sigma**2)).sqrt()
+    errors = [float((ddim_sample(target, noise, steps) - wanted).norm() / wanted.norm()) for steps in (10, 50, 250)]
+    assert errors[0] > 2 * errors[1] > 4 * errors[2]
+    assert errors[2] < 0.02
+    found = ddim_invert(target, wanted, 500)
+    torch.testing.assert_close(found, noise, rtol=0.02, atol=1e-3)

@@ -12,6 +12,8 @@ from privaudit.lab.photographs import Crop, unpack
 
 FOLDER = Path(__file__).parent / "demo"
 TARGET = FOLDER / "target"
+RECORD = FOLDER / "lab.json"
+"""Recipe, versions and hash of the target."""
 SPLIT = FOLDER / "split.csv"
 """Columns id, set (``members``, ``heldout`` or ``auxiliary``): what the target was trained on."""
 

@@ -87,13 +87,13 @@ def seen_images(target: Path, part: str) -> frozenset[str] | None:
     """Find the ids of the images that trained a part of a target, whoever trained it first.
 
     Args:
-        target: A folder that `train_target` wrote, one of its snapshots, or the demo target.
+        target: A folder that `train_target` wrote, one of its snapshots, or the demo target or a copy of it.
         part: ``autoencoder`` or ``denoiser``.
 
     Returns:
         The ids; None for a folder that does not say.
     """
-    if target.resolve() == demo_target.TARGET.resolve():
+    if hash_folder(target) == json.loads(demo_target.RECORD.read_text())["target_hash"]:
         table = pd.read_csv(demo_target.SPLIT, dtype=str)
         return frozenset(table["id"][table["set"] == {"autoencoder": "auxiliary", "denoiser": "members"}[part]])
     home = target.resolve()

@@ -80,7 +80,8 @@ def _panel(axes: Axes, found: Sweep, attack: str) -> None:
     axes.tick_params(labelsize=7.5)
     axes.spines["right"].set_visible(False)
     axes.grid(visible=True, axis="y", alpha=0.2)
-    _write_levels(axes, found.curve(attack, "none"), found.schedule)
+    if curve:
+        _write_levels(axes, curve, found.schedule)
 
 
 def _write_levels(axes: Axes, curve: Sequence[Point], schedule: Schedule) -> None:

@@ -44,6 +44,7 @@ class Evidence:
         tables: What each attack found on the target.
         references: The same on the reference model, if there is one.
         chosen: (attack, mask) to ``(n,)``: every reported score, those minus the reference's among them.
+        published: Names of the published attacks among them.
         distortion: ``(n,)``, local distortion of the decoder.
         images: ``(n, d)``, statistics of the images alone.
         is_member: ``(n,)``; a scorer may use it for images of other folds only.
@@ -54,6 +55,7 @@ class Evidence:
     tables: tuple[Table, ...]
     references: tuple[Table, ...]
     chosen: Mapping[tuple[str, str], Floats]
+    published: tuple[str, ...]
     distortion: Floats
     images: Floats
     is_member: NDArray[np.bool_]

@@ -19,18 +19,18 @@ class Conditioned(Scorer):
 
     (Quantile regression of non-member scores: Bertran et al. 2023, arXiv:2307.03694; conditioning on the decoder's
     local distortion is ours, since separability depends on it: Rao, Qu, Moyer 2026, arXiv:2511.20592.) A threshold on
-    this score is another threshold on the attack's score for each image. For each fold the attack is the one of largest
-    unmasked AUROC on the other folds, and the regressions are fitted to their non-members.
+    this score is another threshold on the attack's score for each image. For each fold it is the published attack of
+    largest unmasked AUROC on the other folds, and the regressions are fitted to their non-members.
     """
 
     name: ClassVar[str] = "conditioned"
     reference: ClassVar[str] = "Bertran et al. 2023, arXiv:2307.03694; conditioned on distortion: ours"
-    summary: ClassVar[str] = "best attack, judged against non-members of the same distortion and difficulty"
+    summary: ClassVar[str] = "best published attack, judged against non-members of the same distortion and difficulty"
 
     def score(self, evidence: Evidence) -> tuple[dict[str, Floats], str]:
         """Score under every mask of the chosen attack."""
         conditions = np.column_stack([evidence.distortion, evidence.images])
-        names = list(dict.fromkeys(name for name, _ in evidence.chosen))
+        names = list(evidence.published or dict.fromkeys(name for name, _ in evidence.chosen))
         masks = list(dict.fromkeys(mask for _, mask in evidence.chosen))
         best = {fold: self._best(evidence, names, fold) for fold in np.unique(evidence.folds)}
         found = {}

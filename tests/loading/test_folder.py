@@ -8,7 +8,14 @@ import diffusers
 import huggingface_hub
 import pytest
 import torch
-from diffusers import AutoencoderKL, DDPMScheduler, FlowMatchEulerDiscreteScheduler, UNet2DModel, VQModel
+from diffusers import (
+    AutoencoderKL,
+    DDPMScheduler,
+    FlowMatchEulerDiscreteScheduler,
+    FlowMatchHeunDiscreteScheduler,
+    UNet2DModel,
+    VQModel,
+)
 from safetensors.torch import load_file, save_file
 
 from privaudit.errors import ConfigError, TargetError
@@ -218,8 +225,9 @@ def test_what_is_said_about_a_conditional_target(conditional: Target) -> None:
 
 def test_captions_change_the_prediction_and_none_is_the_empty_caption(conditional: Target) -> None:
     condition = conditional.condition(["a cat", "", None, "dog"])
-    assert (condition.shape, condition.dtype) == ((4, 12, 16), torch.float32)
-    assert torch.equal(condition[1], condition[2])
+    assert (condition.hidden.shape, condition.hidden.dtype) == ((4, 12, 16), torch.float32)
+    assert condition.pooled is None
+    assert torch.equal(condition.hidden[1], condition.hidden[2])
     noisy = normal(1, 4, 8, 8).repeat(4, 1, 1, 1)
     noise = conditional.predict_noise(noisy, 100, condition)
     torch.testing.assert_close(noise[1], noise[2], rtol=1e-4, atol=1e-5)
@@ -245,7 +253,7 @@ def test_equal_captions_are_embedded_once(conditional: Target, monkeypatch: pyte
         return forward(tokens, *args, **kwargs)
 
     monkeypatch.setattr(encoder, "forward", counted)
-    condition = conditional.condition(["cat", None, "cat", "", "cat"])
+    condition = conditional.condition(["cat", None, "cat", "", "cat"]).hidden
     assert seen == [2]
     assert torch.equal(condition[0], condition[4])
     assert torch.equal(condition[1], condition[3])
@@ -344,7 +352,7 @@ def test_cuda_agrees_with_the_cpu(sd_master: Path, conditional: Target) -> None:
     pairs = (
         (target.encode(images), latents),
         (target.decode(latents), conditional.decode(latents)),
-        (target.condition(["cat", None]), condition),
+        (target.condition(["cat", None]).hidden, condition.hidden),
         (
             target.predict_noise(latents, 50, target.condition(["cat", None])),
             conditional.predict_noise(latents, 50, condition),
@@ -543,9 +551,15 @@ def test_weights_without_accelerate_are_checked_too(ldm: Path, monkeypatch: pyte
         load(ldm)
 
 
-def test_flow_matching_is_refused(ldm: Path) -> None:
+def test_a_flow_scheduler_beside_a_unet_is_refused(ldm: Path) -> None:
     FlowMatchEulerDiscreteScheduler().save_pretrained(ldm / "scheduler")
-    with pytest.raises(TargetError, match="expected a scheduler that gives alphas_cumprod in .*got FlowMatchEuler"):
+    with pytest.raises(TargetError, match="flow matching exactly beside SD3Tr.* prediction type flow and UNet2DModel;"):
+        load(ldm)
+
+
+def test_other_flow_schedulers_are_refused(ldm: Path) -> None:
+    FlowMatchHeunDiscreteScheduler().save_pretrained(ldm / "scheduler")
+    with pytest.raises(TargetError, match="expected a scheduler that gives alphas_cumprod in .*got FlowMatchHeun"):
         load(ldm)
 
 
