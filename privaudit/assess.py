@@ -154,7 +154,7 @@ def assess(
             kind=entry.kind,
             reference=entry.reference,
             level=level,
-            log_snr=schedule.log_snr(int(level)) if is_level and level is not None else None,
+            log_snr=_log_snr(schedule, int(level)) if is_level and level is not None else None,
             axis=entry.axis,
             levels_by_fold=entry.chosen,
             search_space=entry.columns,
@@ -203,6 +203,12 @@ def assess(
         verdict=decide(evaluation, tested, gates=gates, checks=checks),
         scores=_score_table(data, entries),
     )
+
+
+def _log_snr(schedule: Schedule, level: int) -> float | None:
+    """None at a level without noise, or without signal: JSON has no infinity."""
+    value = schedule.log_snr(level)
+    return value if np.isfinite(value) else None
 
 
 def _score_table(data: AuditData, entries: Sequence[Entry]) -> pd.DataFrame:

@@ -22,6 +22,7 @@ from privaudit.attacks import make_plan
 from privaudit.codec import encode
 from privaudit.data import AuditData, read_set, separate
 from privaudit.errors import ConfigError, DataError
+from privaudit.evaluation import Check
 from privaudit.geometry import MASKS
 from privaudit.loading import load_target
 from privaudit.measure import Measured, OnProgress, measure
@@ -99,7 +100,7 @@ def run_audit(options: AuditOptions, on_progress: OnProgress | None = None) -> A
         attacks=assessment.attacks,
         refused=refused,
         blind=assessment.blind,
-        checks=assessment.checks,
+        checks=(*assessment.checks, *_check_reference(reference, target)),
         verdict=assessment.verdict,
     )
     _write_tables(options.out, data, measured, assessment.scores)
@@ -166,6 +167,20 @@ def load_reference(options: AuditOptions, target: Target) -> Target | None:
     if problems:
         raise ConfigError(problems)
     return reference
+
+
+def _check_reference(reference: Target | None, target: Target) -> tuple[Check, ...]:
+    if reference is None:
+        return ()
+    name, same = "reference", reference.info.autoencoder_hash == target.info.autoencoder_hash
+    if reference.info.hash == target.info.hash:
+        return (Check(name, "warn", "the reference is the target itself, so that every difference is 0"),)
+    if same:
+        return (Check(name, "ok", f"{reference.info.id} has the target's autoencoder"),)
+    detail = (
+        "has another autoencoder; it was asked at the target's latents, so that the two should share a latent space"
+    )
+    return (Check(name, "warn", f"{reference.info.id} {detail}"),)
 
 
 def _noise_levels(target: Target) -> tuple[int, float]:

@@ -18,8 +18,8 @@ CLEAN = -1
 def ddim_levels(target: Target, steps: int) -> tuple[int, ...]:
     """Levels of a path from noise to the clean latent, evenly spaced from the noisiest one to 0, then `CLEAN`.
 
-    A level without any signal (zero terminal SNR, or level 1000 of a flow model) is left out: no step can start from it.
-    Where level 0 has no noise (a flow model), it is the end of the path.
+    A level without any signal (zero terminal SNR, or level 1000 of a flow model) is left out: no step can start from
+    it. Where level 0 has no noise (a flow model), it is the end of the path.
 
     Args:
         target: Gives the number of levels.

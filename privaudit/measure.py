@@ -275,8 +275,8 @@ class _Stages:
             own = influence[rows] if self.pooled is None else self.pooled.expand(len(rows), *self.pooled.shape[1:])
             masks = self._masks(own, ids)
             scores: Tensors = {}
-            for banded in (True, False):
-                attacks = [attack for attack in missing if self._banded(attack) == banded]
+            for banded in (True, False):  # by tenths of the influence where a scorer can use that: it costs no pass
+                attacks = [attack for attack in missing if (attack.scale != "other") == banded]
                 chosen = masks if banded else {name: masks[name] for name in MASKS}
                 scores |= {f"{title}/{mask}": v for (title, mask), v in score_batch(attacks, found, chosen).items()}
             return scores
@@ -291,12 +291,8 @@ class _Stages:
     def _masks(self, influence: Tensor, ids: list[str]) -> Tensors:
         drawn_by = ids if self.pooled is None else ["the whole set"] * len(ids)  # the random control has one too
         masks = build_masks(influence, drawn_by, self.options.drop, self.options.seed, self.options.gamma)
-        masks |= band_masks(influence) if self.methods.bands else {}
+        masks |= band_masks(influence)
         return {name: mask.to(self.target.device) for name, mask in masks.items()}
-
-    def _banded(self, attack: Attack) -> bool:
-        """Whether a scorer looks at an attack's error in each tenth of the influence."""
-        return self.methods.bands and attack.scale != "other"
 
     def _latents_at(self, run: Sequence[Sample], source: str) -> Tensor:
         return self.latents(run)["encoded" if source == "encoder" else "inverted"]
@@ -325,7 +321,6 @@ class _Stages:
             "influence": self._influence_config(),
             "latents": {"at": at, **self._latents_config(at)},
             "target": model.info.hash,
-            "bands": self._banded(attack),
             "denoiser_dtype": self.options.dtype,
             "attack": {"name": attack.name, **asdict(attack)},
             "drop": self.options.drop,

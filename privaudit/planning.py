@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +20,8 @@ from privaudit.codec import encode
 from privaudit.data import Sample, load_images
 from privaudit.data.entries import list_entries
 from privaudit.data.pixels import read_pixels, sample_id
-from privaudit.geometry import MASKS, estimate_influence, make_estimator
+from privaudit.errors import DataError
+from privaudit.geometry import MASKS, estimate_influence, images_at_once, make_estimator
 from privaudit.inversion import invert, make_solver
 from privaudit.loading import load_target
 from privaudit.measure import OnProgress
@@ -28,7 +30,9 @@ from privaudit.result import RefusedReport
 from privaudit.target import Target
 
 REPEATS = 3
-"""Timings of each kind of work; the shortest counts."""
+"""Timings of each kind of work, after one that warms up; the shortest counts."""
+LONG = 2.0
+"""Seconds after which one timing is enough: what warming up adds is little of it."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +99,8 @@ def plan_audit(options: AuditOptions, on_progress: OnProgress | None = None) -> 
     plan = make_plan(methods.attacks, target, MASKS)
     size = options.batch_size or auto_batch_size(target.info.image_size, target.device.type)
     count = len(members) + len(nonmembers)
-    each = calibrate(target, [entry.path for entry in (*members, *nonmembers)][:size], options, plan, progress)
+    samples = first_readable([entry.path for entry in (*members, *nonmembers)], size, target)
+    each = calibrate(target, samples, options, plan, progress)
     models = 1 + (reference is not None)
     scores = sum(plan.total(work) * each[work] for work in WORK)
     return Forecast(
@@ -117,14 +122,39 @@ def plan_audit(options: AuditOptions, on_progress: OnProgress | None = None) -> 
     )
 
 
+def first_readable(paths: Iterable[Path], count: int, target: Target) -> list[Sample]:
+    """Read images until there are enough for a batch; an unreadable one is passed over, as an audit does.
+
+    Args:
+        paths: Of all images.
+        count: Of the batch.
+        target: Gives the size of the images.
+
+    Returns:
+        One or more samples.
+
+    Raises:
+        DataError: None can be read.
+    """
+    found = []
+    for path in paths:
+        with suppress(DataError):
+            found.append(Sample(sample_id(read_pixels(path, target.info.image_size)), path))
+        if len(found) == count:
+            break
+    if not found:
+        raise DataError("expected an image that can be read, got none; check the image sets")
+    return found
+
+
 def calibrate(
-    target: Target, paths: Sequence[Path], options: AuditOptions, plan: Plan, on_progress: OnProgress
+    target: Target, samples: Sequence[Sample], options: AuditOptions, plan: Plan, on_progress: OnProgress
 ) -> dict[str, float]:
     """Time one batch of each kind of work that a plan has.
 
     Args:
         target: The audited model.
-        paths: Of the images of the batch.
+        samples: The batch.
         options: Give solver and estimator.
         plan: What of it is needed.
         on_progress: Called after each kind.
@@ -132,13 +162,16 @@ def calibrate(
     Returns:
         Seconds an image; 0 for work that the plan has not.
     """
-    ids = [str(path) for path in paths]
-    samples = [Sample(sample_id(read_pixels(path, target.info.image_size)), path) for path in paths]
+    ids = [sample.id for sample in samples]
     images = torch.from_numpy(load_images(samples, target.info.image_size)).to(target.device)
     condition = target.condition([None] * len(samples))
     with torch.no_grad():
         latents = target.encode(images)
-    level = target.schedule.last // 5
+    level, estimator = target.schedule.last // 5, make_estimator(options.influence)
+    budget = None if options.memory is None else int(options.memory * 2**30)
+    together = images_at_once(
+        target.decode, latents[:2], ids[:2], estimator, len(ids), latent_shape=target.info.latent_shape, budget=budget
+    )
 
     def forward() -> None:
         with torch.no_grad():
@@ -150,9 +183,16 @@ def calibrate(
             torch.autograd.grad(loss, weights, allow_unused=True)
 
     def influence() -> None:
-        estimator = make_estimator(options.influence)
-        axis = target.channel_axis
-        estimate_influence(target.decode, latents, ids, estimator, seed=options.seed, channel_axis=axis, check=False)
+        estimate_influence(
+            target.decode,
+            latents[:together],
+            ids[:together],
+            estimator,
+            seed=options.seed,
+            channel_axis=target.channel_axis,
+            at_once=together,
+            check=False,
+        )
 
     def through(half: Callable[[torch.Tensor], torch.Tensor], given: torch.Tensor) -> Callable[[], None]:
         def run() -> None:
@@ -174,22 +214,24 @@ def calibrate(
         kinds["backward"] = both_ways
     found: dict[str, float] = {work: 0.0 for work in WORK}
     for done, (name, run) in enumerate(kinds.items(), start=1):
-        found[name] = _seconds(run, target.device) / len(samples)
+        found[name] = _seconds(run, target.device) / (together if name == "influence" else len(samples))
         on_progress("calibration", done, len(kinds))
     found["backward"] = max(0.0, found["backward"] - found["forward"])
     return found
 
 
 def _seconds(run: Callable[[], object], device: torch.device) -> float:
-    """The shortest of a few runs, after one that warms up."""
-    run()
+    """The shortest of a few runs; the first, which warms up, counts if it is long."""
     best = float("inf")
-    for _ in range(REPEATS):
+    for number in range(1 + REPEATS):
         _wait(device)
         started = time.perf_counter()
         run()
         _wait(device)
-        best = min(best, time.perf_counter() - started)
+        seconds = time.perf_counter() - started
+        if seconds > LONG:
+            return seconds
+        best = min(best, seconds) if number else best
     return best
 
 

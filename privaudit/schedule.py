@@ -54,8 +54,8 @@ class Schedule(ABC):
         while low < high:  # the first level that is at most as clean as asked for
             middle = (low + high) // 2
             low, high = (low, middle) if self.log_snr(middle) <= log_snr else (middle + 1, high)
-        if low == 0:
-            return 0
+        if low == 0 or log_snr == -math.inf:
+            return low
         return min((low - 1, low), key=lambda level: abs(self.log_snr(level) - log_snr))
 
 

@@ -144,7 +144,7 @@ class MixtureDenoiser(ExactDenoiser):
     peaks: Tensor
     captions: Tensor
     width: float = 0.01
-    breadth: float = 1.0
+    breadth: float = 0.8
     share: float = 0.5
 
     def expected(self, noisy: Tensor, alpha: Any, sigma: Any, condition: Condition | None) -> tuple[Tensor, Tensor]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 import shutil
 from dataclasses import replace
@@ -9,16 +10,22 @@ import pandas as pd
 import pytest
 import torch
 from diffusers import UNet2DModel
-from models import save_small_pipeline, write_images
+from models import flow_target, gaussian_target, linear_target, save_small_pipeline, v_target, write_images
+from rich.console import Console
 from sklearn.metrics import roc_auc_score
 
 import privaudit
 from privaudit.assess import _convergence_check
-from privaudit.auditing import run_audit
+from privaudit.attacks import REGISTRY as ATTACKS
+from privaudit.auditing import choose_methods, load_reference, run_audit
 from privaudit.errors import ConfigError, DataError
+from privaudit.loading import load_target
 from privaudit.measure import Measured
 from privaudit.options import AuditOptions
+from privaudit.report.terminal import print_report
 from privaudit.result import AuditResult
+from privaudit.schedule import DiffusionSchedule, FlowSchedule
+from privaudit.scorers import REGISTRY as SCORERS
 
 
 @pytest.fixture(scope="module")
@@ -278,6 +285,223 @@ class TestResume:
         assert sizes[0] == 64
         assert max(sizes[2:]) == 16
         assert_alike(by_image(tmp_path / "run"), by_image(options.out))
+
+
+def another_denoiser(folder, model, seed: int = 7):
+    """A copy of a pipeline with the weights of another denoiser, as a base is to its fine-tune."""
+    other = save_small_pipeline(folder.parent / f"{folder.name}-donor", seed)
+    shutil.copytree(model, folder)
+    shutil.rmtree(folder / "unet")
+    shutil.copytree(other / "unet", folder / "unet")
+    return str(folder)
+
+
+@pytest.fixture(scope="module")
+def base(options, tmp_path_factory) -> str:
+    return another_denoiser(tmp_path_factory.mktemp("base") / "base", options.target)
+
+
+class TestEveryAttack:
+    """One scan with everything there is, on a model that takes no captions and is no flow, and with a reference."""
+
+    @pytest.fixture(scope="class")
+    def everything(self, options, base, tmp_path_factory) -> AuditOptions:
+        root = tmp_path_factory.mktemp("all")
+        members, others = write_images(root / "members", 14, seed=1), write_images(root / "others", 12, seed=2)
+        for path in sorted(members.iterdir())[:2]:  # in both sets
+            shutil.copy(path, others / f"copy-{path.name}")
+        return replace(
+            options,
+            members=members,
+            nonmembers=others,
+            out=root / "run",
+            attacks=("all",),
+            reference=base,
+            geometry_latents="encoder",
+            folds=3,
+        )
+
+    @pytest.fixture(scope="class")
+    def found(self, everything) -> AuditResult:
+        return run_audit(everything)
+
+    REASONS = {
+        "clid": "needs a text-to-image target, and this one takes no captions",
+        "flow_mc": "needs a flow model, and this one predicts epsilon",
+    }
+
+    def test_what_cannot_run_is_named_and_the_others_go_on(self, everything, found):
+        assert {item.name: item.reason for item in found.refused} == self.REASONS
+        saved = json.loads((everything.out / "report.json").read_text())["refused"]
+        assert {item["name"]: item["reason"] for item in saved} == self.REASONS
+        ran = set(ATTACKS) - set(self.REASONS)
+        assert {report.name for report in found.attacks} == ran | {f"{name}-reference" for name in ran} | set(SCORERS)
+
+    def test_the_terminal_names_it_too(self, everything, found):
+        stream = io.StringIO()
+        print_report(found, everything.out, Console(file=stream, width=160))
+        for name, reason in self.REASONS.items():
+            assert f"not run: {name} {reason}" in stream.getvalue()
+
+    def test_every_metric_follows_from_the_scores(self, everything, found):
+        table = read_scores(everything.out)
+        pairs = [(report, mask, metrics) for report in found.attacks for mask, metrics in report.masks.items()]
+        assert len(table) == len(pairs) * (12 + 12)
+        for report, mask, metrics in pairs:
+            own = table[(table["attack"] == report.name) & (table["mask"] == mask)]
+            member = own["set"] == "member"
+            assert metrics.auroc.value == pytest.approx(roc_auc_score(member, own["score"])), report.name
+            rates = [(own["score"][member] >= t).mean() - (own["score"][~member] >= t).mean() for t in own["score"]]
+            assert metrics.advantage.value == pytest.approx(max(0, *rates)), report.name
+            assert own["level"].isin(report.search_space).all() or not report.search_space
+            if not report.levels_by_fold:
+                assert own["level"].isna().all()
+
+    def test_a_picture_in_both_sets_is_scored_in_neither(self, everything, found):
+        shared = {path.name for path in sorted(everything.members.iterdir())[:2]}
+        table = read_scores(everything.out)
+        assert found.data.shared == 2
+        assert not {path.rsplit("/", 1)[-1].removeprefix("copy-") for path in table["path"]} & shared
+
+    def test_kinds_of_entries(self, found):
+        kinds = {report.name: report.kind for report in found.attacks}
+        assert (kinds["sima"], kinds["mirror"]) == ("published", "ours")
+        assert kinds["sima-reference"] == "reference"
+        assert kinds["combined"] == kinds["conditioned"] == "learned"
+        for report in found.attacks:
+            assert (report.versus_published is None) == (report.kind == "published")
+            assert kinds.get(report.best_published, "published") == "published"
+
+    def test_a_level_has_its_log_snr_and_other_axes_have_none(self, options, found):
+        schedule = load_target(options.target).schedule
+        by_name = {report.name: report for report in found.attacks}
+        sima = by_name["sima"]
+        assert sima.level in sima.search_space
+        assert sima.log_snr == pytest.approx(schedule.log_snr(int(sima.level)))
+        for name in ("recon", "pfami", "combined"):
+            assert (by_name[name].level, by_name[name].log_snr) == (None, None)
+
+    def test_passes_are_those_of_the_attack_alone(self, found):
+        passes = {report.name: report.passes for report in found.attacks}
+        assert (passes["sima"], passes["recon"], passes["combined"]) == (10, 0, 0)
+        assert passes["pia"] == passes["pia-reference"]
+
+
+class TestReference:
+    ATTACKS = ("sima:levels=60", "loss:levels=50:draws=2", "pfami:levels=100,200", "recon")
+
+    def scan(self, options, folder, **changes) -> pd.Series:
+        chosen = replace(options, out=folder, attacks=self.ATTACKS, geometry_latents="encoder")
+        run_audit(replace(chosen, **changes))
+        return by_image(folder)
+
+    def test_is_error_minus_error_with_the_same_noise(self, options, base, tmp_path):
+        both = self.scan(options, tmp_path / "both", reference=base)
+        own, other = self.scan(options, tmp_path / "own"), self.scan(options, tmp_path / "other", target=base)
+        for name in ("sima", "loss", "pfami"):
+            for mask in ("none", "random", "influence", "weighted"):
+                wanted = own[name, mask] - other[name, mask]
+                np.testing.assert_allclose(both[f"{name}-reference", mask], wanted, rtol=1e-3, atol=1e-4 * wanted.std())
+                assert wanted.std() > 0
+                np.testing.assert_allclose(both[name, mask], own[name, mask])
+
+    def test_the_same_model_leaves_nothing_and_costs_nothing(self, options, tmp_path, passes):
+        self.scan(options, tmp_path / "run")
+        once = dict(passes)
+        both = self.scan(options, tmp_path / "run", reference=options.target)
+        assert passes == once, "the reference's shards are the target's"
+        result = AuditResult.load(tmp_path / "run")
+        calibrated = {report.name: report for report in result.attacks if report.kind == "reference"}
+        assert set(calibrated) == {"sima-reference", "loss-reference", "pfami-reference", "recon-reference"}
+        for name, report in calibrated.items():
+            for mask, metrics in report.masks.items():
+                assert (both[name, mask] == 0).all()
+                assert metrics.auroc.value == 0.5
+                assert "all scores are equal" in metrics.auroc.reason
+            assert report.influence_vs_none.auroc_delta.p == 1.0
+            assert report.versus_published.auroc_delta.value == 0.5 - max(
+                r.masks["none"].auroc.value for r in result.attacks if r.kind == "published"
+            )
+
+    def test_another_reference_is_another_shard(self, options, base, tmp_path, passes):
+        first = self.scan(options, tmp_path / "run", reference=base)
+        third = another_denoiser(tmp_path / "third", options.target, seed=9)
+        passes.clear()
+        second = self.scan(options, tmp_path / "run", reference=third)
+        assert passes["forward"] == 70 * (1 + 2 + 2 * 2)
+        assert not np.allclose(first["sima-reference", "none"], second["sima-reference", "none"], rtol=1e-3)
+        np.testing.assert_array_equal(first["sima", "none"], second["sima", "none"])
+
+    def test_one_that_does_not_fit_is_refused_with_all_reasons(self, options, monkeypatch):
+        target = linear_target()
+        info = replace(target.info, latent_shape=(4, 8, 8), family="text-to-image")
+        other = replace(target, info=info, schedule=FlowSchedule())
+        monkeypatch.setattr("privaudit.auditing.load_target", lambda *a, **k: other)
+        with pytest.raises(ConfigError) as error:
+            load_reference(replace(options, reference="other"), target)
+        assert len(error.value.problems) == 3
+        for problem, what in zip(error.value.problems, ("latent shape", "family", "noise levels"), strict=True):
+            assert problem.startswith(f"expected a reference with the target's {what}, got ")
+            assert problem.endswith("pass the model it was tuned from")
+
+    def test_another_schedule_alone_is_refused(self, options, monkeypatch):
+        target = linear_target()
+        betas = np.linspace(0.00085**0.5, 0.012**0.5, 1000) ** 2
+        other = replace(target, schedule=DiffusionSchedule(tuple(np.cumprod(1 - betas))))
+        monkeypatch.setattr("privaudit.auditing.load_target", lambda *a, **k: other)
+        with pytest.raises(ConfigError, match="the target's noise levels"):
+            load_reference(replace(options, reference="other"), target)
+
+    def test_without_one_there_is_none(self, options):
+        assert load_reference(options, linear_target()) is None
+
+
+class TestMethods:
+    """Which attacks run, and at which levels."""
+
+    @pytest.mark.parametrize("target", [linear_target(), v_target(), flow_target()], ids=["epsilon", "v", "flow"])
+    def test_default_levels_suit_what_the_model_predicts(self, options, target):
+        methods, refused = choose_methods(replace(options, attacks=("sima", "pia", "loss")), target, [None])
+        assert not refused
+        for attack in methods.attacks:
+            if target.info.prediction_type == "epsilon":
+                assert attack.levels == attack.grid
+            else:
+                assert attack.levels == tuple(dict.fromkeys(map(target.schedule.nearest, attack.log_snr_grid)))
+                found = [target.schedule.log_snr(level) for level in attack.levels]
+                assert all(min(abs(snr - wanted) for wanted in attack.log_snr_grid) < 0.5 for snr in found)
+
+    def test_flow_levels_are_a_thousand_sigma(self, options):
+        methods, _ = choose_methods(replace(options, attacks=("sima:log_snr=0",)), flow_target(), [None])
+        assert methods.attacks[0].levels == (500,)
+
+    def test_a_v_model_is_scanned_at_levels_of_its_own(self, options, tmp_path):
+        model = save_small_pipeline(tmp_path / "model")
+        path = model / "scheduler" / "scheduler_config.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), "prediction_type": "v_prediction"}))
+        few = replace(options, target=str(model), out=tmp_path / "run", attacks=("sima",), geometry_latents="encoder")
+        result = run_audit(few)
+        (sima,) = result.attacks
+        schedule = load_target(model).schedule
+        assert result.target.prediction_type == "v_prediction"
+        assert sima.search_space == tuple(float(schedule.nearest(snr)) for snr in ATTACKS["sima"].log_snr_grid)
+        assert sima.log_snr == schedule.log_snr(int(sima.level))
+
+    def test_captions_are_needed_of_every_image(self, options):
+        chosen = replace(options, attacks=("clid", "sima"))
+        target = gaussian_target(text=True)
+        methods, refused = choose_methods(chosen, target, ["a cat", None, ""])
+        assert [attack.title for attack in methods.attacks] == ["sima"]
+        assert [item.name for item in refused] == ["clid"]
+        assert "needs a caption for every image, and 2 have none" in refused[0].reason
+        methods, refused = choose_methods(chosen, target, ["a cat", "a dog"])
+        assert [attack.title for attack in methods.attacks] == ["clid", "sima"]
+        assert not refused
+
+    def test_nothing_that_can_run_is_an_error_with_every_reason(self, options):
+        with pytest.raises(ConfigError) as error:
+            run_audit(replace(options, attacks=("clid", "flow_mc", "combined")))
+        assert [problem.split(":")[0] for problem in error.value.problems] == ["expected an attack that can run"] * 2
 
 
 class TestErrors:

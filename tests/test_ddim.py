@@ -33,7 +33,9 @@ def exact_flow(target: Target, noise: torch.Tensor) -> torch.Tensor:
 @given(count=st.integers(1, 1200), data=st.data())
 def test_levels_run_from_the_noisiest_to_clean(count, data):
     steps = data.draw(st.integers(1, count))
-    target = replace(linear_target(), schedule=DiffusionSchedule(tuple(1 - level / 2000 for level in range(count))))
+    target = replace(
+        linear_target(), schedule=DiffusionSchedule(tuple(1 - (level + 1) / 2000 for level in range(count)))
+    )
     found = ddim_levels(target, steps)
     assert len(found) == steps + 1
     assert found[0] == count - 1

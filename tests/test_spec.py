@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import pytest
 from hypothesis import given
@@ -29,7 +30,16 @@ class Fussy:
             raise ConfigError([f"expected layers >= 1, got {self.layers}"])
 
 
-REGISTRY = {"cake": Cake, "fussy": Fussy}
+@dataclass(frozen=True)
+class Tart:
+    presets: ClassVar = {"small": {"weight": 0.3, "sizes": (10,)}, "plain": {}}
+    preset: str = ""
+    weight: float = 1.5
+    sizes: tuple[int, ...] = (20, 30)
+    angles: tuple[float, ...] = ()
+
+
+REGISTRY = {"cake": Cake, "fussy": Fussy, "tart": Tart}
 
 
 def made(spec: str):
@@ -72,9 +82,9 @@ def test_reads_what_str_writes(weight, layers, iced, sizes):
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ("pie", r"^expected a recipe of cake, fussy, got pie; see the book$"),
-        ("", r"^expected a recipe of cake, fussy, got ; see the book$"),
-        ("Cake", r"^expected a recipe of cake, fussy, got Cake; see the book$"),
+        ("pie", r"^expected a recipe of cake, fussy, tart, got pie; see the book$"),
+        ("", r"^expected a recipe of cake, fussy, tart, got ; see the book$"),
+        ("Cake", r"^expected a recipe of cake, fussy, tart, got Cake; see the book$"),
         (
             "cake:cream=1",
             r"^expected a parameter of cake \(weight, layers, iced, sizes\), got 'cream' in cake:cream=1$",
@@ -119,3 +129,49 @@ def test_wrong_names_do_not_hide_wrong_values():
 def test_a_parameter_given_twice_is_a_problem():
     with pytest.raises(ConfigError, match="layers"):
         made("cake:layers=3:layers=4")
+
+
+@pytest.mark.parametrize(
+    ("spec", "wanted"),
+    [
+        ("tart", Tart()),
+        ("tart@small", Tart("small", 0.3, (10,))),
+        ("tart@plain", Tart("plain")),
+        ("tart@small:weight=2", Tart("small", 2.0, (10,))),
+        ("tart@small:sizes=1,2:weight=2", Tart("small", 2.0, (1, 2))),
+        ("tart:angles=0.5,-90", Tart(angles=(0.5, -90.0))),
+    ],
+)
+def test_a_preset_gives_parameters_that_others_override(spec, wanted):
+    assert made(spec) == wanted
+
+
+@pytest.mark.parametrize(
+    ("spec", "message"),
+    [
+        ("tart@large", r"^expected a preset of tart \(plain, small\), got 'large' in tart@large$"),
+        ("tart@", r"^expected a preset of tart \(plain, small\), got '' in tart@$"),
+        ("tart@small@plain", r"^expected a preset of tart \(plain, small\), got 'small@plain' in tart@small@plain$"),
+        ("cake@small", r"^expected cake alone, which has no presets, got 'small' in cake@small$"),
+        ("pie@small", r"^expected a recipe of cake, fussy, tart, got pie; see the book$"),
+        (
+            "tart:preset=small",
+            r"^expected a parameter of tart \(weight, sizes, angles\), got 'preset' in tart:preset=small$",
+        ),
+        ("tart:angles=a", r"^expected angles=<tuple\[float, \.\.\.\]> in tart:angles=a, got 'a'$"),
+    ],
+)
+def test_a_preset_that_does_not_exist_is_named_with_those_that_do(spec, message):
+    with pytest.raises(ConfigError, match=message):
+        made(spec)
+
+
+def test_a_wrong_preset_does_not_hide_wrong_values():
+    with pytest.raises(ConfigError) as error:
+        made("tart@large:weight=x:cream=1")
+    assert len(error.value.problems) == 3
+
+
+def test_presets_are_not_changed_by_what_overrides_them():
+    made("tart@small:weight=9")
+    assert Tart.presets["small"] == {"weight": 0.3, "sizes": (10,)}

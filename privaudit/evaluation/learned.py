@@ -16,11 +16,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from privaudit.errors import ConfigError, DataError, NonFiniteError
+from privaudit.errors import ConfigError, DataError
 from privaudit.evaluation.roc import auroc
-
-MINIMUM_FOLDS = 3
-"""With two folds, nothing is left to choose on beside the one that a model is fitted on."""
+from privaudit.evaluation.table import canonical_order, checked_table, standardised
 
 
 @dataclass(frozen=True)
@@ -40,6 +38,15 @@ class LearnedScores:
     learners: tuple[str, ...]
     chosen: tuple[tuple[float, ...], ...]
     search_space: tuple[tuple[float, ...], ...]
+
+    @property
+    def summary(self) -> str:
+        """What it is the mean of, and where a penalty was chosen, which, in words."""
+        parts = []
+        for name, chosen, space in zip(self.learners, self.chosen, self.search_space, strict=True):
+            found = ", ".join(f"{penalty:g}" for penalty in sorted(set(chosen)))
+            parts.append(f"{name} (penalty {found} of {len(space)} compared)" if len(space) > 1 else name)
+        return parts[0] if len(parts) == 1 else "mean of " + ", ".join(parts)
 
 
 @dataclass(frozen=True)
@@ -80,13 +87,13 @@ def _trees(penalty: float, width: int, seed: int) -> Any:  # noqa: ANN401
 def _kernel(penalty: float, width: int, seed: int) -> Any:  # noqa: ANN401
     from sklearn.svm import SVC
 
-    return SVC(C=1.0 / penalty, gamma=1.0 / width, kernel="rbf")
+    return SVC(C=1.0 / penalty, gamma=0.5 / width, kernel="rbf")
 
 
 LEARNERS: Mapping[str, Learner] = {
-    "logistic": Learner((1.0, 10.0, 100.0, 1000.0), _logistic),
+    "logistic": Learner((100.0, 10.0, 1.0, 1000.0), _logistic),
     "trees": Learner((1.0,), _trees),
-    "kernel": Learner((1.0,), _kernel),
+    "kernel": Learner((0.3,), _kernel),
 }
 """Linear log odds; boosted trees of depth 3; a support vector machine with a Gaussian kernel."""
 MODELS: Mapping[str, tuple[str, ...]] = {"mean": tuple(LEARNERS), **{name: (name,) for name in LEARNERS}}
@@ -104,6 +111,9 @@ def out_of_fold(
     of non-members, so that folds can be ranked together and learners averaged. Features are brought to mean 0 and
     variance 1 of the images that a model is fitted on, and cut to the range that they had there.
 
+    Where a model cannot be fitted without two folds (there are only two, or they hold all of one set), the first
+    penalty and the unit of the images that the model was fitted on are taken.
+
     Args:
         features: ``(n, d)``; infinite values count as the largest or smallest finite one, constant columns as nothing.
         is_member: ``(n,)``.
@@ -116,15 +126,20 @@ def out_of_fold(
 
     Raises:
         ConfigError: There is no such model.
-        DataError: Shapes differ, there are no features, fewer than 3 folds, or two folds hold all of one set.
+        DataError: Shapes differ, there are no features, or a fold holds all members or all non-members.
         NonFiniteError: A feature is NaN.
     """
     if model not in MODELS:
         raise ConfigError([f"expected a model out of {', '.join(MODELS)}, got {model}"])
-    table, member, labels = _checked(features, is_member, folds)
-    # Sums depend on the order of their terms in the last digit, and trees on the last digit: one order for all.
-    order = np.lexsort((labels, member, *table.T))
+    table, member, labels = checked_table(features, is_member, folds)
+    order = canonical_order(labels, member, table)
     table, member, labels = table[order], member[order], labels[order]
+    for fold in np.unique(labels):
+        if np.unique(member[labels != fold]).size < 2:
+            raise DataError(
+                f"expected members and non-members outside each fold, but fold {fold} holds all of one set; use "
+                "assign_folds, or add images"
+            )
     parts = [_one(table, member, labels, LEARNERS[name], seed) for name in MODELS[model]]
     scores = np.empty(member.size)
     scores[order] = np.mean([part for part, _ in parts], axis=0)
@@ -143,15 +158,18 @@ def _one(
     """Scores of one learner, and the penalty of each fold."""
 
     def fit(train: NDArray[np.bool_], own: NDArray[np.bool_], penalty: float) -> NDArray[np.float64]:
-        seen, unseen = _standardised(table[train], table[own])
+        seen, unseen = standardised(table[train], table[own])
         fitted = learner.build(penalty, table.shape[1], seed).fit(seen, member[train])
         return np.asarray(fitted.decision_function(unseen), dtype=np.float64)
 
     names = np.unique(labels)
-    # inner[k] holds, for each penalty, scores of the images outside fold k by models that saw neither them nor k.
-    inner = {fold: np.zeros((len(learner.penalties), member.size)) for fold in names}
+    # inner[k] holds, for each penalty, scores of the images outside fold k by models that saw neither them nor k; NaN
+    # where no model can be fitted without two folds, because they hold all of one set.
+    inner = {fold: np.full((len(learner.penalties), member.size), np.nan) for fold in names}
     for first, second in combinations(names, 2):
         train, both = (labels != first) & (labels != second), (labels == first) | (labels == second)
+        if np.unique(member[train]).size < 2:
+            continue
         for i, penalty in enumerate(learner.penalties):
             found = np.zeros(member.size)
             found[both] = fit(train, both, penalty)
@@ -159,58 +177,23 @@ def _one(
             inner[second][i, labels == first] = found[labels == first]
     scores, chosen = np.empty(member.size), []
     for fold in names:
-        own, others = labels == fold, [labels == other for other in names if other != fold]
-        areas = [np.nanmean([auroc(row[part], member[part]) for part in others]) for row in inner[fold]]
-        best = int(np.argmax(areas))
-        reference = inner[fold][best, ~own & ~member]
+        own = labels == fold
+        penalty, reference = _choose(learner.penalties, inner[fold], member, labels)
+        if not reference.size:
+            reference = fit(~own, ~own & ~member, penalty)
         spread = float(reference.std())
-        raw = fit(~own, own, learner.penalties[best])
-        scores[own] = (raw - reference.mean()) / (spread if spread > 0 else 1.0)
-        chosen.append(learner.penalties[best])
+        scores[own] = (fit(~own, own, penalty) - reference.mean()) / (spread if spread > 0 else 1.0)
+        chosen.append(penalty)
     return scores, tuple(chosen)
 
 
-def _standardised(
-    seen: NDArray[np.float64], unseen: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Both in units of the first, and within its finite range."""
-    finite = np.isfinite(seen)
-    low = np.where(finite, seen, np.inf).min(axis=0)
-    high = np.where(finite, seen, -np.inf).max(axis=0)
-    low, high = np.where(finite.any(axis=0), (low, high), 0.0)
-    seen, unseen = np.clip(seen, low, high), np.clip(unseen, low, high)
-    centre, spread = seen.mean(axis=0), seen.std(axis=0)
-    spread = np.where(spread > 1e-12 * np.abs(centre), spread, np.inf)  # rounding is all there is in a constant
-    return (seen - centre) / spread, (unseen - centre) / spread
-
-
-def _checked(
-    features: ArrayLike, is_member: ArrayLike, folds: ArrayLike
-) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.int64]]:
-    table = np.asarray(features, dtype=np.float64)
-    member = np.asarray(is_member, dtype=np.bool_)
-    labels = np.asarray(folds)
-    if table.ndim != 2 or not len(table) == member.size == labels.size or not table.shape[1]:
-        raise DataError(
-            f"expected a row of at least one feature an image, got {table.shape} for {member.size} labels and "
-            f"{labels.size} folds; pass the same images to all three"
-        )
-    if np.isnan(table).any():
-        bad = np.flatnonzero(np.isnan(table).any(axis=0))
-        raise NonFiniteError(
-            f"expected features that are numbers, got NaN in {bad.size} of {table.shape[1]} columns, the first "
-            f"at position {bad[0]}; leave these columns out or mend them"
-        )
-    names = np.unique(labels)
-    if names.size < MINIMUM_FOLDS:
-        raise DataError(
-            f"expected at least {MINIMUM_FOLDS} folds, to choose models without the fold that they score, got "
-            f"{names.size}; add images, or groups of them"
-        )
-    for pair in combinations(names, 2):
-        if np.unique(member[~np.isin(labels, pair)]).size < 2:
-            raise DataError(
-                f"expected members and non-members outside any two folds, but folds {pair[0]} and {pair[1]} hold "
-                "all of one set; use assign_folds, or add images"
-            )
-    return table, member, labels
+def _choose(
+    penalties: tuple[float, ...], inner: NDArray[np.float64], member: NDArray[np.bool_], labels: NDArray[np.int64]
+) -> tuple[float, NDArray[np.float64]]:
+    """Penalty with the largest mean AUROC over folds, the first without any, and its scores of non-members."""
+    known = ~np.isnan(inner[0])
+    parts = [known & (labels == fold) for fold in np.unique(labels[known])]
+    parts = [part for part in parts if np.unique(member[part]).size == 2]
+    areas = [sum(auroc(row[part], member[part]) for part in parts) for row in inner]
+    best = int(np.argmax(areas))
+    return penalties[best], inner[best, known & ~member]

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 from tokenizers import pre_tokenizers
 from transformers import CLIPTokenizer
 
 SPECIAL = ("<|startoftext|>", "<|endoftext|>")
+WORDS = re.compile(r"[^\W\d_]+|\d|[^\s\w]+|_+")
+"""Letters, a digit, or marks."""
 END = "</w>"
 """What CLIP puts behind the last piece of a word."""
 
@@ -43,9 +46,10 @@ def build_tokenizer(captions: Iterable[str], length: int) -> CLIPTokenizer:
 
 
 def _split(caption: str) -> list[str]:
-    """Cut a caption into words and marks as CLIP does: letters together, digits and marks apart."""
-    clip: Any = CLIPTokenizer(vocab={word: place for place, word in enumerate(SPECIAL)}, merges=[]).backend_tokenizer
-    return [word for word, _ in clip.pre_tokenizer.pre_tokenize_str(clip.normalizer.normalize_str(caption))]
+    """Cut a caption into words and marks as CLIP does, letters together and digits apart, and spell them in bytes."""
+    words = WORDS.findall(unicodedata.normalize("NFC", caption).lower())
+    letters = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    return ["".join(piece for piece, _ in letters.pre_tokenize_str(word)) for word in words]
 
 
 def _learn_merges(words: list[str]) -> list[tuple[str, str]]:

@@ -21,6 +21,7 @@ from privaudit.lab.flow import build_flow, continue_flow
 from privaudit.lab.given import read_given, write_seen
 from privaudit.lab.manifests import Trained, write_manifests
 from privaudit.lab.recipe import LabRecipe
+from privaudit.lab.save import save_pipeline
 from privaudit.lab.split import Split, split_samples
 from privaudit.lab.stage import OnStep, Stage
 from privaudit.lab.text import build_text, continue_text
@@ -102,7 +103,7 @@ def train_target(
         # scaling_factor, their default again.
         parts: tuple[Any, Any] = (network, autoencoder)
         network, decoder = (deepcopy(part).half() for part in parts) if half else parts
-        family.pipeline(network, decoder).save_pretrained(folder, safe_serialization=True)
+        save_pipeline(family.pipeline(network, decoder), folder)
 
     network = train_denoiser(
         pixels(seen),

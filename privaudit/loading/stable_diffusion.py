@@ -53,9 +53,7 @@ def _load_conditioner(folder: Path, index: dict[str, Any], device: torch.device)
     if None in (class_name(index, CLIP.encoder), class_name(index, CLIP.tokenizer)):
         return None
     if class_name(index, "text_encoder_2"):
-        raise TargetError(
-            f"expected one text encoder beside the U-Net of {folder}, found two; such pipelines are not read yet"
-        )
+        raise TargetError(f"expected one text encoder in {folder}, found two; such pipelines are not read yet")
     found = load_text_encoder(folder, index, CLIP, device)
     return ClipConditioner(found.tokenizer, found.encoder, device)
 

@@ -53,7 +53,8 @@ def load_transformer(
         TargetError: They are incomplete, do not fit together, or are of a kind that is not read.
     """
     check_class(folder, index, "transformer", TRANSFORMERS)
-    transformer = load_component(folder, index, "transformer", dtype).to(device).eval().requires_grad_(False)
+    # without accelerate, diffusers leaves this class in the dtype of its files
+    transformer = load_component(folder, index, "transformer", dtype).to(device, dtype).eval().requires_grad_(False)
     _check_transformer(transformer.config, folder)
     clip = [load_text_encoder(folder, index, names, device) for names in CLIP]
     has_t5 = any(class_name(index, name) for name in (T5.encoder, T5.tokenizer))

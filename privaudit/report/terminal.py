@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console, Group
 from rich.markup import escape
 from rich.panel import Panel
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from privaudit.evaluation.estimate import Comparison, Difference, Estimate, RateEstimate, Stratum
@@ -72,7 +72,7 @@ def _attack_table(result: AuditResult, width: int) -> Table:
     percent = f"{100 * float(result.config.get('confidence', 0.95)):g} %"
     wide = ("advantage", "epsilon >=") if width >= WIDE else ()
     table = Table(
-        "attack",
+        Column("attack", overflow="fold"),
         "mask",
         "AUROC",
         "TPR@1%FPR",
@@ -114,7 +114,7 @@ def _levels(report: AttackReport) -> str:
 def _mask_table(result: AuditResult) -> Table:
     drop = float(result.config.get("drop", 0.4))
     table = Table(
-        "attack",
+        Column("attack", overflow="fold"),
         "mask",
         "AUROC gain",
         "p",
@@ -147,7 +147,7 @@ def _mask_table(result: AuditResult) -> Table:
 def _versus_table(result: AuditResult) -> Table:
     best = next(report.best_published for report in result.attacks if report.best_published)
     table = Table(
-        "score",
+        Column("score", overflow="fold"),
         "AUROC gain",
         "p",
         "TPR@1%FPR gain",
@@ -169,7 +169,7 @@ def _versus_table(result: AuditResult) -> Table:
 
 def _quartile_table(result: AuditResult) -> Table:
     table = Table(
-        "attack",
+        Column("attack", overflow="fold"),
         "lowest",
         "second",
         "third",

@@ -68,11 +68,9 @@ class Scorer(Named, ABC):
     """Base of all scorers: frozen dataclasses of parameters.
 
     Attributes:
-        bands: Whether it looks at the errors of each tenth of the influence (`privaudit.geometry.BANDS`).
         fitted: Whether members, too, are what it is fitted to, so that its scores share training images.
     """
 
-    bands: ClassVar[bool] = False
     fitted: ClassVar[bool] = False
 
     @property

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from privaudit.evaluation.conditional import log_scores
 from privaudit.evaluation.learned import out_of_fold
 from privaudit.geometry import BANDS
 from privaudit.scorers.base import Evidence, Floats, Scorer, Table, register
@@ -27,7 +28,6 @@ class Combined(Scorer):
     name: ClassVar[str] = "combined"
     reference: ClassVar[str] = "ours"
     summary: ClassVar[str] = "cross-fitted classifier over the errors of all attacks, by tenth of influence"
-    bands: ClassVar[bool] = True
     fitted: ClassVar[bool] = True
 
     def score(self, evidence: Evidence) -> tuple[dict[str, Floats], str]:
@@ -52,12 +52,7 @@ def features(evidence: Evidence) -> Floats:
 def _parts(table: Table) -> list[Floats]:
     if BANDS[0] in table.by_mask:
         found = [table.by_mask[band] for band in BANDS]
-        return [_log(scores) for scores in found] if table.scale == "energy" else found
+        return [log_scores(scores) for scores in found] if table.scale == "energy" else found
     if table.learned:
         return [table.by_mask["none"]]
     return [table.by_mask["none"], table.by_mask["weighted"]]
-
-
-def _log(scores: Floats) -> Floats:
-    """Log of the error that a score is minus of; errors of 0 count as the smallest positive one."""
-    return np.log(np.maximum(-scores, np.finfo(np.float64).tiny))

@@ -27,11 +27,6 @@ class Methods:
     attacks: tuple[Attack, ...]
     scorers: tuple[Scorer, ...]
 
-    @property
-    def bands(self) -> bool:
-        """Whether errors are needed for each tenth of the influence, too."""
-        return any(scorer.bands for scorer in self.scorers)
-
 
 def parse_methods(specs: Sequence[str]) -> Methods:
     """Turn ``--attack`` specifications into attacks and scorers.

@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 from models import save_small_pipeline, write_images
 from typer.main import get_command
 
 from privaudit import __version__
+from privaudit.attacks import REGISTRY as ATTACKS
 from privaudit.cli import app
-from privaudit.result import AuditResult
+from privaudit.result import SCHEMA_VERSION, AuditResult
+from privaudit.scorers import REGISTRY as SCORERS
 
 
 @pytest.fixture
@@ -57,7 +60,7 @@ class TestScan:
     def test_json_is_alone_on_standard_output(self, root, scan):
         done = scan("--json", "--out", "json-run")
         report = json.loads(done.stdout)
-        assert report["schema_version"] == 1
+        assert report["schema_version"] == SCHEMA_VERSION
         assert done.stdout == (root / "json-run" / "report.json").read_text()
 
     def test_quiet_has_no_progress(self, root, scan):
@@ -100,9 +103,68 @@ class TestScan:
         assert (config["seed"], config["drop"]) == (4, 0.3)
 
 
+class TestDryRun:
+    """What would be run, before anything is."""
+
+    @pytest.fixture
+    def scan(self, scan):
+        return partial(scan, "--geometry-latents", "encoder")
+
+    def test_prints_the_plan_and_writes_nothing(self, root, scan):
+        before = sorted(root.rglob("*"))
+        done = scan("--attack", "pia", "--attack", "pian", "--attack", "clid", "--dry-run", "--out", "not-run")
+        assert done.returncode == 0, done.stderr
+        assert sorted(root.rglob("*")) == before
+        rows = {line.split()[0]: line.split() for line in done.stdout.splitlines() if line.strip()}
+        alone, added = (int(cell) for cell in rows["pian"][1:3])
+        assert added == alone - 1, "eps_hat(z_0, 0) is shared"
+        assert "pia" in rows["pian"][-1]
+        assert "not run clid needs a text-to-image target" in " ".join(done.stdout.split())
+        assert "30 members, 30 non-members" in done.stdout
+        assert "calibration" in done.stderr
+
+    def test_json_is_alone_on_standard_output(self, scan):
+        plan = json.loads(scan("--dry-run", "--json", "--out", "not-run").stdout)
+        assert (plan["members"], plan["nonmembers"], plan["models"]) == (30, 30, 1)
+        assert [step["title"] for step in plan["steps"]] == ["sima"]
+        assert plan["steps"][0]["alone"]["forward"] == 1
+
+    def test_no_report_of_an_earlier_run_is_lost(self, root, scan):
+        scan("--out", "earlier")
+        before = (root / "earlier" / "report.json").read_bytes()
+        assert scan("--dry-run", "--out", "earlier").returncode == 0
+        assert (root / "earlier" / "report.json").read_bytes() == before
+
+    def test_a_gate_does_not_decide_its_exit_code(self, scan):
+        assert scan("--dry-run", "--fail-on", "auroc>0.01").returncode == 0
+
+
+def test_a_reference_adds_a_line_for_the_difference(root, scan):
+    save_small_pipeline(root / "base", seed=4)
+    done = scan("--reference", "base", "--json", "--out", "reference-run")
+    report = json.loads(done.stdout)
+    assert [attack["name"] for attack in report["attacks"]] == ["sima", "sima-reference"]
+    assert report["config"]["reference"] == "base"
+    text = scan("--reference", "base", "--out", "reference-run").stdout
+    assert "Gain over the strongest published attack, sima without mask" in " ".join(text.split())
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (
+            ("scan", "model", "--members", "members", "--nonmembers", "others", "--reference", "nowhere"),
+            "expected a diffusers folder",
+        ),
+        (
+            ("scan", "model", "--members", "members", "--nonmembers", "others", "--attack", "clid"),
+            "expected an attack that can run: clid needs a text-to-image target",
+        ),
+        (
+            ("scan", "model", "--members", "members", "--nonmembers", "others", "--attack", "pia@kong"),
+            "expected a preset of pia",
+        ),
+        (("scan", "model", "--members", "nowhere", "--nonmembers", "others", "--dry-run"), "it does not exist"),
         (("scan", "nowhere", "--members", "members", "--nonmembers", "others"), "error: expected a diffusers folder"),
         (("scan", "model", "--members", "nowhere", "--nonmembers", "others"), "at nowhere, but it does not exist"),
         (("scan", "model", "--members", "members", "--nonmembers", "members"), "not in the other set"),
@@ -173,7 +235,15 @@ def test_usage_errors_exit_2(privaudit):
 def test_version_and_attacks(privaudit):
     assert privaudit("--version").stdout.strip() == f"privaudit {__version__}"
     listed = privaudit("attacks").stdout
-    assert all(name in listed for name in ("sima", "loss", "pia", "arXiv:2509.25003"))
+    assert all(name in listed for name in (*ATTACKS, *SCORERS, "arXiv:2509.25003"))
+    words = " ".join(listed.split())
+    for name, kind in ATTACKS.items():
+        assert all(f"{name}@{preset}" in words for preset in kind.presets)
+    rows = {line.split()[0]: line.split() for line in listed.splitlines() if line.strip()}
+    assert rows["sima"][1] == str(len(ATTACKS["sima"].grid)), "a pass a level"
+    assert rows["recon"][1] == "0"
+    assert rows["gsa"][1:4] == ["10", "+", "10"]
+    assert "captions" in rows["clid"]
 
 
 def test_lab_train_then_scan(privaudit, tmp_path):

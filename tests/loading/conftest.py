@@ -14,14 +14,25 @@ from diffusers import (
     DDIMScheduler,
     DDPMScheduler,
     EulerDiscreteScheduler,
+    FlowMatchEulerDiscreteScheduler,
     LDMPipeline,
     PNDMScheduler,
+    SD3Transformer2DModel,
+    StableDiffusion3Pipeline,
     StableDiffusionPipeline,
     UNet2DConditionModel,
     UNet2DModel,
     VQModel,
 )
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+from transformers import (
+    CLIPTextConfig,
+    CLIPTextModel,
+    CLIPTextModelWithProjection,
+    CLIPTokenizer,
+    T5Config,
+    T5EncoderModel,
+    T5Tokenizer,
+)
 
 SCHEDULERS = {
     "ddpm": DDPMScheduler,
@@ -87,11 +98,12 @@ def tiny_tokenizer(folder: Path) -> CLIPTokenizer:
     return CLIPTokenizer.from_pretrained(folder, model_max_length=12)
 
 
-def tiny_text_encoder(vocabulary: int) -> CLIPTextModel:
-    return CLIPTextModel(
+def tiny_text_encoder(vocabulary: int, kind: type = CLIPTextModel, width: int = 16) -> torch.nn.Module:
+    return kind(
         CLIPTextConfig(
             vocab_size=vocabulary,
-            hidden_size=16,
+            hidden_size=width,
+            projection_dim=width // 2,
             intermediate_size=32,
             num_hidden_layers=2,
             num_attention_heads=2,
@@ -146,6 +158,49 @@ def save_sd(folder: Path, scratch: Path, *, unet: dict | None = None, **schedule
     return folder
 
 
+def tiny_t5(width: int = 32) -> tuple[T5EncoderModel, T5Tokenizer]:
+    """An encoder and a unigram tokenizer over letters."""
+    words = ["<pad>", "</s>", "<unk>", "\u2581cat", *"\u2581abcdefghijklmnopqrstuvwxyz,"]
+    tokenizer = T5Tokenizer(vocab=[(word, -float(place)) for place, word in enumerate(words)], extra_ids=0)
+    config = T5Config(vocab_size=len(tokenizer), d_model=width, d_kv=4, d_ff=16, num_layers=1, num_heads=2)
+    return T5EncoderModel(config), tokenizer
+
+
+def save_sd3(
+    folder: Path, scratch: Path, *, transformer: dict | None = None, t5: int | None = None, **schedule: Any
+) -> Path:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        tokenizer = tiny_tokenizer(scratch)
+        parameters = {
+            "sample_size": 8,
+            "patch_size": 2,
+            "in_channels": 4,
+            "num_layers": 2,
+            "attention_head_dim": 8,
+            "num_attention_heads": 2,
+            "joint_attention_dim": 32,
+            "caption_projection_dim": 16,
+            "pooled_projection_dim": 12,
+            "out_channels": 4,
+            "pos_embed_max_size": 4,
+        }
+        encoder, words = (None, None) if t5 is None else tiny_t5(t5)
+        pipeline = StableDiffusion3Pipeline(
+            transformer=SD3Transformer2DModel(**(parameters | (transformer or {}))),
+            scheduler=FlowMatchEulerDiscreteScheduler(**({"shift": 3.0} | schedule)),
+            vae=tiny_autoencoder(shift_factor=0.1),
+            text_encoder=tiny_text_encoder(len(tokenizer), CLIPTextModelWithProjection),
+            tokenizer=tokenizer,
+            text_encoder_2=tiny_text_encoder(len(tokenizer), CLIPTextModelWithProjection, 8),
+            tokenizer_2=tokenizer,
+            text_encoder_3=encoder,
+            tokenizer_3=words,
+        )
+    pipeline.save_pretrained(folder, safe_serialization=True)
+    return folder
+
+
 @pytest.fixture(autouse=True)
 def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fail where a test would leave the machine."""
@@ -174,6 +229,17 @@ def make_sd(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
 
 
 @pytest.fixture(scope="session")
+def make_sd3(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Save a flow pipeline in a fresh folder."""
+
+    def make(**choices: Any) -> Path:
+        base = tmp_path_factory.mktemp("sd3")
+        return save_sd3(base / "pipeline", base / "vocabulary", **choices)
+
+    return make
+
+
+@pytest.fixture(scope="session")
 def ldm_master(make_ldm: Callable[..., Path]) -> Path:
     return make_ldm()
 
@@ -181,6 +247,11 @@ def ldm_master(make_ldm: Callable[..., Path]) -> Path:
 @pytest.fixture(scope="session")
 def sd_master(make_sd: Callable[..., Path]) -> Path:
     return make_sd()
+
+
+@pytest.fixture(scope="session")
+def sd3_master(make_sd3: Callable[..., Path]) -> Path:
+    return make_sd3()
 
 
 @pytest.fixture
@@ -193,6 +264,12 @@ def ldm(ldm_master: Path, tmp_path: Path) -> Path:
 def sd(sd_master: Path, tmp_path: Path) -> Path:
     """A private copy of a text-to-image pipeline."""
     return Path(shutil.copytree(sd_master, tmp_path / "sd"))
+
+
+@pytest.fixture
+def sd3(sd3_master: Path, tmp_path: Path) -> Path:
+    """A private copy of a flow pipeline without T5."""
+    return Path(shutil.copytree(sd3_master, tmp_path / "sd3"))
 
 
 @pytest.fixture

@@ -659,7 +659,7 @@ def test_a_tokenizer_with_more_words_than_the_encoder(sd: Path, make_sd: Make) -
     )
     config = sd / "text_encoder" / "config.json"
     config.write_text(json.dumps(json.loads(config.read_text()) | {"vocab_size": 40}))
-    with pytest.raises(TargetError, match="expected at most 40 words, which the text encoder of .* a tokenizer of"):
+    with pytest.raises(TargetError, match="expected at most 40 words, which the text_encoder of .* a tokenizer of"):
         load(sd)
 
 
