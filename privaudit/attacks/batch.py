@@ -7,6 +7,7 @@ and by whom, stands in the `Ledger`; run once on a blank target it is the plan o
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -71,6 +72,9 @@ class Ledger:
 class Batch:
     """Latents of some images and the denoiser, with each distinct pass run once.
 
+    What has been computed is kept by name: other latents, noise or captions need another ledger, or `altered` and
+    `caption`.
+
     Attributes:
         target: The audited model.
         latents: z_0, ``(n, *latent)``.
@@ -115,8 +119,24 @@ class Batch:
         return self.target.predict_noise(noisy, level, self.condition)
 
     def predict_clean(self, level: int) -> Tensor:
-        """eps_hat(z_0, t, c): no noise added."""
-        return self._shared(("clean", level), lambda: self.predict(self.latents, level))
+        """eps_hat(z_0, t, c): no noise added.
+
+        On a flow model the latent is brought to the power of its level, sqrt(alpha^2 + sigma^2) z_0: a flow sample
+        divided by that is a variance-preserving one. Unscaled, z_0 would be no clean latent of the level, and a
+        memorised image would get the largest prediction and not the smallest.
+
+        Args:
+            level: t.
+
+        Returns:
+            The prediction, ``(n, *latent)``.
+        """
+        return self._shared(("clean", level), lambda: self.predict(self._power(level) * self.latents, level))
+
+    def _power(self, level: int) -> float:
+        """sqrt(alpha^2 + sigma^2), exactly 1 where the schedule preserves the variance."""
+        power = math.hypot(*self.target.alpha_sigma(level))
+        return 1.0 if math.isclose(power, 1.0, abs_tol=1e-6) else power
 
     def predict_noised(self, level: int, draw: int = 0) -> Tensor:
         """eps_hat(alpha z_0 + sigma eps, t, c) at one draw of the noise."""

@@ -13,6 +13,9 @@ from torch import Tensor, nn
 from privaudit.attacks.base import LevelAttack, Need, register
 from privaudit.attacks.batch import Batch
 
+FLOOR = 1e-12
+"""Share of an image's whole gradient below which a tensor's is rounding, as of a bias before a normalisation."""
+
 
 @register
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ class Gsa(LevelAttack):
         return {name: torch.stack(found) for name, found in rows.items()}
 
     def _norms(self, losses: tuple[Tensor, ...], weights: list[nn.Parameter], *, keep: bool) -> Tensor:
-        """Log of the squared gradient norm of each tensor, averaged over the losses, ``(tensors,)``."""
+        """Log of the squared gradient norm of each tensor, averaged over the losses, with a floor, ``(tensors,)``."""
         found = []
         for place, loss in enumerate(losses):
             again = keep or place < len(losses) - 1
@@ -74,7 +77,7 @@ class Gsa(LevelAttack):
             squares = [torch.zeros(()) if g is None else g.double().square().sum().cpu() for g in gradients]
             found.append(torch.stack([square.double() for square in squares]))
         mean = torch.stack(found).mean(dim=0)
-        return (mean + torch.finfo(torch.float64).tiny).log()
+        return (mean + FLOOR * mean.sum()).log()
 
 
 @contextmanager
