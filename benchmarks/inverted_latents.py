@@ -41,7 +41,6 @@ from privaudit.target import Target
 
 Array = NDArray[np.float64]
 SOLVERS = {"tolerance .01": "anderson", "20 evaluations": "anderson:evaluations=20:tolerance=0"}
-ATTACK = Sima()
 
 
 @dataclass(frozen=True)
@@ -72,8 +71,9 @@ def measure(target: Target, images: Tensor, ids: list[str], truth: Tensor | None
         parts = []
         for start in range(0, len(ids), 64):
             part, keys = values[start : start + 64].to(target.device), ids[start : start + 64]
-            batch = Batch(target, part, keys, target.condition([None] * len(keys)), 0)
-            parts.append(score_batch([ATTACK], batch, {"none": torch.ones_like(part)})[ATTACK.name, "none"])
+            batch = Batch(target, part, keys, [None] * len(keys), seed=0)
+            attack = Sima().at(target)
+            parts.append(score_batch([attack], batch, {"none": torch.ones_like(part)})[attack.title, "none"])
         scores[name] = torch.cat(parts).numpy()
     return Group(ids, latents, scores, truth)
 

@@ -27,7 +27,7 @@ def row(label: str, report: AttackReport) -> str:
         cells.append(
             f"{area.value:.3f} [{area.lo:.3f}, {area.hi:.3f}] / {rate.value:.3f} [{rate.lo:.3f}, {rate.hi:.3f}]"
         )
-    return f"| {label} | {report.level} | " + " | ".join(cells) + " |"
+    return f"| {label} | {report.level:g} | " + " | ".join(cells) + " |"
 
 
 def main() -> None:

@@ -36,8 +36,7 @@ def rows(step: int, result: AuditResult) -> list[dict[str, object]]:
     """One row an attack and mask."""
     found = []
     for attack in result.attacks:
-        for mask in MASKS:
-            metrics = attack.masks[mask]
+        for mask, metrics in attack.masks.items():
             rate = metrics.tpr_at_fpr["0.01"]
             found.append({
                 "step": step,
@@ -63,6 +62,9 @@ def markdown(table: pd.DataFrame, attack: str) -> str:
     for step, part in own.groupby("step"):
         cells = []
         for mask in MASKS:
+            if mask not in set(part["mask"]):  # a learned score weighs the dimensions itself
+                cells.append("")
+                continue
             row = part[part["mask"] == mask].iloc[0]
             interval = f" [{row.auroc_lo:.3f}, {row.auroc_hi:.3f}]" if mask == "none" else ""
             cells.append(f"{row.auroc:.3f}{interval} / {row.tpr:.3f}")

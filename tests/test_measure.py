@@ -58,12 +58,12 @@ class TestTables:
         assert [table.name for table in found.tables] == ["sima", "pfami", "recon"]
         assert [table.columns for table in found.tables] == [(20.0, 60.0), (), ()]
         for table, width in zip(found.tables, (2, 1, 1), strict=True):
-            assert tuple(table.by_mask) == MASKS
+            assert tuple(table.by_mask)[: len(MASKS)] == MASKS
             assert all(values.shape == (COUNT, width) for values in table.by_mask.values())
         assert found.references == ()
 
     def test_tenths_add_up_to_the_whole_for_attacks_that_have_a_field(self, run):
-        found = run(linear_target(), "sima:levels=20,60", "pfami:levels=100", "combined")
+        found = run(linear_target(), "sima:levels=20,60", "pfami:levels=100")
         sima, pfami = found.tables
         assert tuple(sima.by_mask) == (*MASKS, *BANDS)
         np.testing.assert_allclose(sum(sima.by_mask[band] for band in BANDS), sima.by_mask["none"])
@@ -117,6 +117,13 @@ class TestCache:
             assert one.columns == two.columns
             for mask, values in one.by_mask.items():
                 np.testing.assert_array_equal(two.by_mask[mask], values)
+
+    def test_a_scorer_asks_nothing(self, run):
+        target = network_target()
+        run(target, "sima:levels=20,60")
+        asked(target)
+        run(target, "sima:levels=20,60", "combined", "conditioned")
+        assert asked(target) == 0
 
     def test_a_new_attack_asks_its_own_passes_even_where_it_could_have_shared(self, run):
         target = network_target()

@@ -33,7 +33,7 @@ def test_the_python_example_runs(tmp_path, monkeypatch, capsys):
 
 def test_every_option_in_a_command_exists():
     commands = get_command(app).commands
-    used = r"privaudit (scan|demo|attacks|invert|origin|solvers|geometry|estimators)((?: [^\n`|#]+)?)"
+    used = r"privaudit (scan|sweep|demo|attacks|invert|origin|solvers|geometry|estimators)((?: [^\n`|#]+)?)"
     for name, rest in re.findall(used, "\n".join(blocks("")) + README):
         known = {option for parameter in commands[name].params for option in parameter.opts} | {"--help"}
         for option in re.findall(r"(?<!\S)--[a-z-]+", rest):

@@ -20,9 +20,9 @@ class Epsilon(FieldAttack):
     The average over draws estimates the score of the data smoothed at level t where SimA takes it at z_0 itself. The
     draws are those of the loss attack, so both cost the passes of one.
 
-    An image that is memorised perfectly has eps_hat = eps in every draw, and so the error of the mean of N draws of noise,
-    1 / sqrt(N) a dimension, which at low noise is more than that of an image that the model does not know. With few
-    draws low levels are therefore for models that have learnt their images in part; the level is cross-fitted.
+    An image that is memorised perfectly has eps_hat = eps in every draw, and so the error of the mean of N draws of
+    noise, 1 / sqrt(N) a dimension, which at low noise is more than that of an image that the model does not know. With
+    few draws low levels are therefore for models that have learnt their images in part; the level is cross-fitted.
 
     Attributes:
         order: p of the norm; the authors take 4.

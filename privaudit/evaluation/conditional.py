@@ -5,17 +5,18 @@ score exceeds a quantile of the scores of non-members that is predicted for this
 the decoder's geometry and image statistics, since some images are hard for any denoiser (Rao, Qu, Moyer 2026,
 arXiv:2511.20592: separability depends on local distortion).
 
-Differs from the paper: instead of one quantile, its whole family is taken as
+Differs from the paper: instead of one quantile, a whole family is predicted,
 
     q_tau(c) = location(c) + spread(c) z_tau,
 
-with the conditional median as location and the conditional median absolute deviation as spread. The score
-(s - location(c)) / spread(c) then exceeds z_tau where s exceeds q_tau(c): one score serves all false-positive rates,
-and has no ties where a grid of quantiles would end.
+with the conditional median as location and the conditional median absolute deviation as spread, both by quantile
+regression. (s - location(c)) / spread(c) exceeds z_tau where s exceeds q_tau(c): one score serves all false-positive
+rates, and has no ties where a grid of quantiles would end.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -26,173 +27,174 @@ from privaudit.errors import DataError
 from privaudit.evaluation.roc import checked
 from privaudit.evaluation.table import canonical_order, checked_table, standardised
 
-LOCATIONS = ("linear", "trees", "linear + trees")
-"""Of the conditional median: linear, boosted trees, or boosted trees on what the linear one leaves."""
-FLOOR = 1e-2
-"""Of the absolute deviations, in units of their median: a chance hit of the median is no evidence of a small spread."""
+Floats = NDArray[np.float64]
+
+TAIL = 0.05
+"""Share of the reference whose slope carries on beyond its largest and smallest score."""
+FLOOR = 0.01
+"""Added to absolute deviations, in units of their median: one that is 0 by chance is no evidence of a small spread."""
 
 
 @dataclass(frozen=True)
-class ConditionalScores:
-    """Scores in units of what non-members like the image score.
+class ConditionalLaw:
+    """Where an image's score lies in the law of non-members like it.
 
     Attributes:
-        scores: ``(n,)``, (s - location) / spread, higher = member.
-        location: ``(n,)``, predicted median of non-members.
+        values: ``(n,)``, the scores as normal scores (see `normal_scores`) of the other folds' non-members.
+        location: ``(n,)``, predicted median of a non-member's value.
         spread: ``(n,)``, predicted median absolute deviation, > 0.
-        chosen: One of `LOCATIONS` for each fold, in ascending order of the folds.
+        chosen: One of `MEDIANS` for each fold, in ascending order of the folds.
     """
 
-    scores: NDArray[np.float64]
-    location: NDArray[np.float64]
-    spread: NDArray[np.float64]
+    values: Floats
+    location: Floats
+    spread: Floats
     chosen: tuple[str, ...]
 
 
 def conditional_scores(
     scores: ArrayLike, conditions: ArrayLike, is_member: ArrayLike, folds: ArrayLike, seed: int = 0
-) -> ConditionalScores:
-    """Compare every score with those of non-members of the other folds, at like conditions.
-
-    No member is used: it also serves an auditor who knows non-members alone and labels everything else a member.
-    For fold k and the other folds j, medians predicted without j and k leave residuals in j; the kind of location
-    with the smallest mean absolute residual is taken, and the spread is fitted to these residuals, which are as large
-    as those of an image never seen.
+) -> Floats:
+    """Score every image in units of what non-members of the other folds score at like conditions.
 
     Args:
-        scores: ``(n,)``, best on a scale on which their spread is much the same everywhere, see `log_scores`;
-            infinite ones keep their rank.
+        scores: ``(n,)``; infinite ones stay so.
         conditions: ``(n, d)``; infinite values count as the largest or smallest finite one.
         is_member: ``(n,)``.
         folds: ``(n,)``, from `privaudit.evaluation.assign_folds`.
-        seed: Of the trees; it matters only if scikit-learn draws a sample of the rows to place bins.
+        seed: Of the trees.
 
     Returns:
-        The scores, and what they were compared with; increasing in an image's own score, and independent of the
-        order of the images.
+        ``(n,)``, (value - location) / spread of `conditional_law`: increasing in an image's own score.
+    """
+    law = conditional_law(scores, conditions, is_member, folds, seed)
+    return (law.values - law.location) / law.spread
+
+
+def conditional_law(
+    scores: ArrayLike, conditions: ArrayLike, is_member: ArrayLike, folds: ArrayLike, seed: int = 0
+) -> ConditionalLaw:
+    """Predict median and spread of a non-member's score at every image's conditions.
+
+    No member is used: it also serves an auditor who knows non-members alone and labels everything else a member.
+    For fold k and the other folds j, medians predicted without j and k leave residuals in j. The kind of regression
+    with the smallest mean absolute residual is taken for the location, and the spread is fitted to its residuals:
+    they are as large as those of an image never seen.
+
+    With two folds there are no such residuals; then the first kind is taken, and the residuals of its own fit.
+
+    Args:
+        scores: ``(n,)``; infinite ones stay so, and are not learnt from.
+        conditions: ``(n, d)``; infinite values count as the largest or smallest finite one.
+        is_member: ``(n,)``.
+        folds: ``(n,)``, from `privaudit.evaluation.assign_folds`.
+        seed: Of the trees, which draw images to place their bins if there are very many.
+
+    Returns:
+        The law; it does not depend on the order of the images.
 
     Raises:
-        DataError: Shapes differ, there are no conditions, fewer than 3 folds, or two folds hold all of one set, or
-            all non-members with a finite score.
+        DataError: Shapes differ, there are no conditions, or a fold holds all non-members with a finite score.
         NonFiniteError: A score or a condition is NaN.
     """
     table, member, labels = checked_table(conditions, is_member, folds)
-    values, _ = checked(scores, member)
-    order = canonical_order(labels, member, values, table)
-    table, member, labels, values = table[order], member[order], labels[order], values[order]
-    known = ~member & np.isfinite(values)
-    location, spread = np.empty(values.size), np.empty(values.size)
-    names = np.unique(labels)
-    residuals = _inner_residuals(table, values, labels, known, seed)
+    raw, _ = checked(scores, member)
+    order = canonical_order(labels, member, raw, table)
+    table, labels, raw = table[order], labels[order], raw[order]
+    known = ~member[order] & np.isfinite(raw)
+    inner = _inner_residuals(table, raw, labels, known, seed)
+    values, location, spread = np.empty(raw.size), np.empty(raw.size), np.empty(raw.size)
     chosen = []
-    for k, fold in enumerate(names):
-        own, train = labels == fold, ~(labels == fold) & known
-        errors = np.abs(residuals[k][:, train])
-        best = int(np.argmin(errors.mean(axis=1)))
-        location[own] = _location(LOCATIONS[best], table[train], values[train], table[own], seed)
-        spread[own] = _spread(table[train], errors[best], table[own], seed)
-        chosen.append(LOCATIONS[best])
-    back = np.empty_like(order)
-    back[order] = np.arange(order.size)
-    result = (values - location) / spread
-    return ConditionalScores(result[back], location[back], spread[back], tuple(chosen))
+    for fold in np.unique(labels):
+        own, train = labels == fold, (labels != fold) & known
+        if not train.any():
+            raise DataError(
+                f"expected non-members with a finite score outside each fold, but fold {fold} holds all of them; "
+                "use assign_folds, or add images"
+            )
+        scale = normal_scores(raw, raw[train])
+        residuals = {kind: found[fold] for kind, found in inner.items()}
+        kind = min(residuals, key=lambda name: np.nansum(np.abs(residuals[name][train])))
+        predicted = MEDIANS[kind](table[train], scale[train], table, seed)
+        left = residuals[kind][train]
+        left = np.where(np.isnan(left), (scale - predicted)[train], left)
+        values[own], location[own] = scale[own], predicted[own]
+        spread[own] = _spread(table[train], np.abs(left), table[own], seed)
+        chosen.append(kind)
+    back = np.argsort(order)
+    return ConditionalLaw(values[back], location[back], spread[back], tuple(chosen))
 
 
-def log_scores(scores: ArrayLike) -> NDArray[np.float64]:
-    """Turn the score of an error e, s = -e, into -log e.
+def normal_scores(values: ArrayLike, reference: ArrayLike) -> Floats:
+    """Turn scores into quantiles of the standard normal law by their rank in a reference.
 
-    It ranks images as before. Errors of hard and easy images differ by factors, so that their logarithms are what
-    adding, averaging and a spread make sense for.
+    The k-th smallest of n becomes the quantile at (k - 1/2) / n, ties the middle of their ranks; between and beyond
+    them it goes on in straight lines, so that no two scores become one. A regression then need not know whether a
+    score was an energy, its logarithm or a p-value.
 
     Args:
-        scores: Of any shape, <= 0.
+        values: Of any shape.
+        reference: ``(m,)``, m >= 1, finite.
 
     Returns:
-        The same shape; infinite for an error of 0.
-
-    Raises:
-        DataError: A score is positive or NaN.
+        The same shape, increasing in ``values``; infinite where they are.
     """
-    values = np.asarray(scores, dtype=np.float64)
-    if not (values <= 0).all():
-        raise DataError(
-            f"expected scores <= 0, an error with its sign flipped, got {int((~(values <= 0)).sum())} of "
-            f"{values.size} that are not; pass scores of an attack whose statistic is an error"
-        )
-    with np.errstate(divide="ignore"):
-        return np.asarray(-np.log(-values))
+    from scipy.special import ndtri  # slow to import
+
+    found = np.asarray(values, dtype=np.float64)
+    knots, counts = np.unique(np.asarray(reference, dtype=np.float64), return_counts=True)
+    if knots.size == 1:
+        return found - knots[0]
+    quantiles = ndtri((np.cumsum(counts) - counts / 2) / counts.sum())
+    tail = min(knots.size - 1, max(1, int(TAIL * knots.size)))
+    below = (quantiles[tail] - quantiles[0]) / (knots[tail] - knots[0])
+    above = (quantiles[-1] - quantiles[-1 - tail]) / (knots[-1] - knots[-1 - tail])
+    inside = np.interp(found, knots, quantiles)
+    return inside + below * np.minimum(found - knots[0], 0) + above * np.maximum(found - knots[-1], 0)
 
 
 def _inner_residuals(
-    table: NDArray[np.float64],
-    values: NDArray[np.float64],
-    labels: NDArray[np.int64],
-    known: NDArray[np.bool_],
-    seed: int,
-) -> NDArray[np.float64]:
-    """``(folds, locations, n)``: [k] holds residuals outside fold k, from medians fitted without k and their own fold."""
+    table: Floats, raw: Floats, labels: NDArray[np.int64], known: NDArray[np.bool_], seed: int
+) -> dict[str, dict[int, Floats]]:
+    """For each kind and fold, residuals of medians fitted without this fold and the image's own; NaN if there is none."""
     names = np.unique(labels)
-    residuals = np.zeros((names.size, len(LOCATIONS), values.size))
-    for (j, first), (k, second) in combinations(enumerate(names), 2):
+    found = {kind: {fold: np.full(raw.size, np.nan) for fold in names} for kind in MEDIANS}
+    for first, second in combinations(names, 2):
         train = (labels != first) & (labels != second) & known
         if not train.any():
-            raise DataError(
-                f"expected non-members with a finite score outside any two folds, but folds {first} and {second} "
-                "hold all of them; add images"
-            )
+            continue
+        scale = normal_scores(raw, raw[train])
         in_first, in_second = (labels == first) & known, (labels == second) & known
-        both = in_first | in_second
-        for i, kind in enumerate(LOCATIONS):
-            found = np.zeros(values.size)
-            found[both] = values[both] - _location(kind, table[train], values[train], table[both], seed)
-            residuals[k, i, in_first] = found[in_first]
-            residuals[j, i, in_second] = found[in_second]
-    return residuals
+        for kind, median in MEDIANS.items():
+            left = np.full(raw.size, np.nan)
+            both = in_first | in_second
+            left[both] = scale[both] - median(table[train], scale[train], table[both], seed)
+            found[kind][first][in_second] = left[in_second]
+            found[kind][second][in_first] = left[in_first]
+    return found
 
 
-def _location(
-    kind: str, seen: NDArray[np.float64], values: NDArray[np.float64], unseen: NDArray[np.float64], seed: int
-) -> NDArray[np.float64]:
-    """Conditional median by one of `LOCATIONS`."""
-    if kind == "linear":
-        return _linear_median(seen, values, unseen)
-    if kind == "trees":
-        return _boosted_median(seen, values, unseen, 100, 0.1, seed)
-    line = _linear_median(seen, values, np.concatenate([seen, unseen]))
-    rest = _boosted_median(seen, values - line[: len(seen)], unseen, 100, 0.1, seed)
-    return line[len(seen) :] + rest
-
-
-def _spread(
-    seen: NDArray[np.float64], errors: NDArray[np.float64], unseen: NDArray[np.float64], seed: int
-) -> NDArray[np.float64]:
+def _spread(seen: Floats, errors: Floats, unseen: Floats, seed: int) -> Floats:
     """Conditional median of absolute residuals; the median of logarithms is the logarithm of the median."""
     typical = float(np.median(errors))
     if typical == 0:
         return np.ones(len(unseen))
-    # Spreads are harder to learn than medians: fewer and slower steps.
-    return np.exp(_boosted_median(seen, np.log(errors + FLOOR * typical), unseen, 40, 0.05, seed))
+    # A spread is harder to learn than a median: fewer and smaller steps.
+    return np.exp(_boosted(seen, np.log(errors + FLOOR * typical), unseen, 40, 0.05, seed))
 
 
-def _linear_median(
-    seen: NDArray[np.float64], values: NDArray[np.float64], unseen: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _linear(seen: Floats, values: Floats, unseen: Floats, seed: int) -> Floats:
     from sklearn.linear_model import QuantileRegressor  # slow to import
 
-    centre, unit = float(np.median(values)), float(values.std()) or 1.0
     inside, outside = standardised(seen, unseen)
-    fitted = QuantileRegressor(quantile=0.5, alpha=0.01, solver="highs").fit(inside, (values - centre) / unit)
-    return np.asarray(fitted.predict(outside) * unit + centre)
+    return np.asarray(QuantileRegressor(quantile=0.5, alpha=0.01, solver="highs").fit(inside, values).predict(outside))
 
 
-def _boosted_median(
-    seen: NDArray[np.float64],
-    values: NDArray[np.float64],
-    unseen: NDArray[np.float64],
-    steps: int,
-    rate: float,
-    seed: int,
-) -> NDArray[np.float64]:
+def _trees(seen: Floats, values: Floats, unseen: Floats, seed: int) -> Floats:
+    return _boosted(seen, values, unseen, 100, 0.1, seed)
+
+
+def _boosted(seen: Floats, values: Floats, unseen: Floats, steps: int, rate: float, seed: int) -> Floats:
     from sklearn.ensemble import HistGradientBoostingRegressor
 
     inside, outside = standardised(seen, unseen)
@@ -207,3 +209,7 @@ def _boosted_median(
         random_state=seed,
     )
     return np.asarray(trees.fit(inside, values).predict(outside))
+
+
+MEDIANS: Mapping[str, Callable[[Floats, Floats, Floats, int], Floats]] = {"trees": _trees, "linear": _linear}
+"""Conditional median of ``values`` given ``seen``, at ``unseen``: by boosted trees, or linear with an L1 penalty."""

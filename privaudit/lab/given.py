@@ -153,9 +153,9 @@ def _check_base(target: Target, recipe: LabRecipe, folder: Path) -> None:
     found = {"family": info.family, "prediction type": info.prediction_type, "image size": info.image_size}
     wanted = {"family": FAMILIES[recipe.family], "prediction type": recipe.prediction_type, "image size": size}
     problems = [
-        f"expected a base of {name} {wanted[name]}, got {found[name]} in {folder}; pass the base's own"
+        f"expected a base of {name} {wanted[name]}, got {found[name]} in {folder}"
         for name in wanted
         if found[name] != wanted[name]
     ]
     if problems:
-        raise ConfigError(problems)
+        raise ConfigError([*problems, "pass the base's own --family, --prediction-type and --resolution"])

@@ -92,9 +92,9 @@ def train_target(
     seen = _images(split, recipe.denoiser_images)
     own = [captions[sample.id] for sample in seen] if captions else []
     family = (
-        _build(recipe, own, sorted(captions.values()))
-        if base is None or given.base is None
-        else _continue(recipe, own, given.base, base)
+        _continue(recipe, own, given.base, base)
+        if base and given.base
+        else _build(recipe, own, sorted(captions.values()))
     )
 
     def save(folder: Path, network: nn.Module) -> None:

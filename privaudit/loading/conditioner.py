@@ -51,8 +51,8 @@ class StableDiffusion3Conditioner:
         pipeline: With its tokenizers, text encoders (T5's may be missing: diffusers puts zeros in its place) and
             transformer; ``tokenizer_max_length`` is `length`.
         device: Where the encoders are.
-        length: Tokens a caption, of each CLIP encoder and of T5 alike: 77 in the released models (Esser et al. 2024,
-            arXiv:2403.03206). Differs from the sampler of diffusers, which gives T5 up to 256.
+        length: Tokens a caption, of each CLIP encoder and of T5 alike, as in training (77 of each; Esser et al. 2024,
+            arXiv:2403.03206). Differs from the sampler of diffusers, which gives T5 256.
     """
 
     pipeline: Any

@@ -7,7 +7,6 @@ from typing import ClassVar
 
 import numpy as np
 
-from privaudit.evaluation.conditional import log_scores
 from privaudit.evaluation.learned import out_of_fold
 from privaudit.geometry import BANDS
 from privaudit.scorers.base import Evidence, Floats, Scorer, Table, register
@@ -52,7 +51,12 @@ def features(evidence: Evidence) -> Floats:
 def _parts(table: Table) -> list[Floats]:
     if BANDS[0] in table.by_mask:
         found = [table.by_mask[band] for band in BANDS]
-        return [log_scores(scores) for scores in found] if table.scale == "energy" else found
+        return [_log(scores) for scores in found] if table.scale == "energy" else found
     if table.learned:
         return [table.by_mask["none"]]
     return [table.by_mask["none"], table.by_mask["weighted"]]
+
+
+def _log(scores: Floats) -> Floats:
+    """Log of the error that a score is minus of; errors of 0 count as the smallest positive number."""
+    return np.log(np.maximum(-scores, np.finfo(np.float64).tiny))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privaudit.evaluation import auroc
-from privaudit.evaluation.conditional import conditional_scores, log_scores
+from privaudit.evaluation.conditional import conditional_scores
 from privaudit.geometry import MASKS
 from privaudit.scorers.base import Evidence, Floats, Scorer, Table, register
 
@@ -26,7 +26,6 @@ class Conditioned(Scorer):
     local distortion is ours, since separability depends on it: Rao, Qu, Moyer 2026, arXiv:2511.20592.) A threshold on
     this score is another threshold on the attack's score for each image. For each fold it is the published attack, at
     the level, of largest unmasked AUROC on the other folds, and the regressions are fitted to their non-members.
-    Energies are taken by their logarithm, whose spread is more alike everywhere.
     """
 
     name: ClassVar[str] = "conditioned"
@@ -48,7 +47,7 @@ class Conditioned(Scorer):
                 judged = conditional_scores(
                     _values(choices[number], mask), conditions, evidence.is_member, evidence.folds, seed=evidence.seed
                 )
-                scores[own] = judged.scores[own]
+                scores[own] = judged[own]
         names = ", ".join(_describe(choices[number]) for number in sorted(set(best)))
         return found, f"{names}: by AUROC on the other folds; medians and spreads of their non-members"
 
@@ -56,7 +55,7 @@ class Conditioned(Scorer):
 def _values(choice: Choice, mask: str) -> Floats:
     table, column = choice
     scores: NDArray[np.float64] = table.by_mask[mask][:, column]
-    return log_scores(scores) if table.scale == "energy" else scores
+    return scores
 
 
 def _area(choice: Choice, evidence: Evidence, fold: int) -> float:

@@ -21,6 +21,8 @@ SEED = 5
 ALL = slice(None)
 SPECS = [spec for name in sorted(REGISTRY) for spec in (name, *(f"{name}@{each}" for each in REGISTRY[name].presets))]
 """Every attack with its defaults and with each of its presets."""
+SHORT = [spec for spec in SPECS if spec not in ("pfami@met", "pia@sd", "sima@ddpm", "gsa@2")]
+"""Without presets of many passes, for tests that run all of them together."""
 NETWORKS = ("epsilon", "text", "flow")
 """Kinds of small networks, from which an attack runs on the first that it does not refuse."""
 
@@ -60,6 +62,16 @@ def some_masks(rows: Any = ALL) -> dict[str, Tensor]:
 
 def ones() -> Tensor:
     return torch.ones(4, *LATENT)
+
+
+def at(target: Target, *specs: str) -> list[Attack]:
+    return [attack.at(target) for attack in parse_attacks(specs)]
+
+
+def everything(kind: str) -> tuple[list[Attack], Target]:
+    """All attacks that run on the network that one of them runs on."""
+    _, target = an_attack(kind)
+    return at(target, *(spec for spec in SHORT if parse_attacks([spec])[0].refusal(target) is None)), target
 
 
 def cases_of(batch: Batch, mask: Tensor) -> list[Case]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from cases import SPECS, a_batch, a_network, agree, an_attack, ones, scored, some_masks
+from cases import SPECS, a_batch, a_network, agree, an_attack, everything, ones, scored, some_masks
 from models import LATENT, gaussian_target, network_target, random_normal
 from torch import Tensor
 
@@ -132,19 +132,15 @@ class TestClean:
         assert (averaged < torch.stack(apart).mean(dim=0)).all()
 
 
-@pytest.mark.parametrize("kind", ["loss", "clid", "flow_mc"])
+@pytest.mark.parametrize("kind", ["loss", "clid", "flow_mc"], ids=["unconditional", "text", "flow"])
 def test_no_attack_is_another_one_in_disguise(kind):
     """Two names, two statistics; presets that are the default under another name are meant to be equal."""
-    _, target = an_attack(kind)
-    specs = [spec for spec in SPECS if parse_attacks([spec])[0].refusal(target) is None]
-    scores = {}
-    for spec in specs:
-        attack = parse_attacks([spec])[0].at(target)
-        scores[spec] = attack, scored(attack, a_batch(target))["none"]
-    for (one, (first, left)), (other, (second, right)) in combinations(scores.items(), 2):
-        same = {**vars(first), "preset": ""} == {**vars(second), "preset": ""} and type(first) is type(second)
+    attacks, target = everything(kind)
+    scores = [scored(attack, a_batch(target))["none"] for attack in attacks]
+    for (first, left), (second, right) in combinations(zip(attacks, scores, strict=True), 2):
+        same = type(first) is type(second) and replace(first, preset="") == replace(second, preset="")
         if left.shape == right.shape and not same:
-            assert not torch.allclose(left, right, rtol=1e-6, atol=0), (one, other)
+            assert not torch.allclose(left, right, rtol=1e-6, atol=0), (first.title, second.title)
 
 
 @pytest.mark.parametrize("spec", SPECS)

@@ -6,27 +6,14 @@ from dataclasses import replace
 
 import pytest
 import torch
-from cases import CAPTIONS, SPECS, a_batch, a_network, agree, an_attack, passes, some_masks
+from cases import CAPTIONS, SPECS, a_batch, a_network, agree, an_attack, at, everything, ones, passes, some_masks
 from models import gaussian_target, linear_target
 
-from privaudit.attacks import Attack, Ledger, make_plan, parse_attacks, score_batch
+from privaudit.attacks import Ledger, make_plan, score_batch
 from privaudit.attacks.plan import WORK
-from privaudit.target import Target
 
 COUNTABLE = ("forward", "encode", "decode")
-KINDS = {"unconditional": "loss", "text": "clid", "flow": "flow_mc"}
-"""Kinds of target, and an attack that runs there."""
-
-
-def at(target: Target, *specs: str) -> list[Attack]:
-    return [attack.at(target) for attack in parse_attacks(specs)]
-
-
-def everything(kind: str) -> tuple[list[Attack], Target]:
-    """All attacks and presets that run on a kind of target."""
-    _, target = an_attack(KINDS[kind])
-    specs = [spec for spec in SPECS if parse_attacks([spec])[0].refusal(target) is None]
-    return at(target, *specs), target
+every_kind = pytest.mark.parametrize("kind", ["loss", "clid", "flow_mc"], ids=["unconditional", "text", "flow"])
 
 
 @pytest.mark.parametrize("spec", SPECS)
@@ -38,7 +25,7 @@ def test_alone_an_attack_takes_the_passes_that_are_planned(spec):
     assert step.shares == ()
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@every_kind
 def test_together_all_attacks_take_the_passes_that_are_planned(kind):
     attacks, target = everything(kind)
     plan = make_plan(attacks, target, list(some_masks()))
@@ -47,7 +34,7 @@ def test_together_all_attacks_take_the_passes_that_are_planned(kind):
     assert plan.alone("forward") == sum(passes([attack], target)["forward"] for attack in attacks)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@every_kind
 def test_what_is_forgotten_as_planned_was_not_needed_again(kind):
     attacks, target = everything(kind)
     masks = some_masks()
@@ -164,7 +151,7 @@ def test_captions_are_embedded_once_each(planned):
     target = a_network("text")
     attacks = at(target, "clid", "sima", "loss:levels=440", "pia", "gsa")
     expected = make_plan(attacks, target).expected if planned else None
-    score_batch(attacks, a_batch(target, ledger=Ledger(expected=expected)), {"none": torch.ones(4, 2, 4, 4)})
+    score_batch(attacks, a_batch(target, ledger=Ledger(expected=expected)), {"none": ones()})
     assert len(target.conditioner.asked) == 5, "own captions and four shares of them"
     assert target.conditioner.asked.count(CAPTIONS) == 1
 

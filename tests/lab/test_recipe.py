@@ -6,7 +6,7 @@ import pytest
 
 from privaudit.errors import ConfigError
 from privaudit.lab.demo_target import FOLDER
-from privaudit.lab.recipe import LabRecipe
+from privaudit.lab.recipe import LabRecipe, name_family
 
 
 def test_the_defaults_are_a_recipe() -> None:
@@ -66,3 +66,48 @@ def test_single_problems(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message.replace("*", r"\*")) as caught:
         LabRecipe(**changes)
     assert len(caught.value.problems) == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"family": "video"}, "expected family unconditional or text or flow, got video"),
+        ({"denoiser_images": "heldout"}, "expected denoiser_images members or auxiliary, got heldout"),
+        ({"autoencoder_images": "all"}, "expected autoencoder_images auxiliary or members, got all"),
+        ({"caption_drop": 1.0}, "expected 0 <= caption_drop < 1, got 1.0"),
+        ({"caption_drop": math.nan}, "expected 0 <= caption_drop < 1, got nan"),
+        (
+            {"prediction_type": "flow"},
+            "expected prediction_type epsilon or v_prediction for the family uncond.*got flow",
+        ),
+        ({"family": "flow"}, "expected prediction_type flow for the family flow, got epsilon"),
+        ({"family": "text", "autoencoder": "vq"}, "expected autoencoder kl for the family text, got vq"),
+    ],
+)
+def test_families_that_cannot_be_trained(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message) as caught:
+        LabRecipe(**changes)
+    assert len(caught.value.problems) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "asked", "family", "prediction_type"),
+    [
+        ("unconditional", None, "unconditional", "epsilon"),
+        ("unconditional", "v_prediction", "unconditional", "v_prediction"),
+        ("v", None, "unconditional", "v_prediction"),
+        ("v", "v_prediction", "unconditional", "v_prediction"),
+        ("text", None, "text", "epsilon"),
+        ("text", "v_prediction", "text", "v_prediction"),
+        ("flow", None, "flow", "flow"),
+    ],
+)
+def test_names_of_families(name: str, asked: str | None, family: str, prediction_type: str) -> None:
+    found = name_family(name, asked)
+    assert (found.family, found.prediction_type) == (family, prediction_type)
+    LabRecipe(family=found.family, prediction_type=found.prediction_type)
+
+
+def test_v_is_no_name_for_epsilon() -> None:
+    with pytest.raises(ConfigError, match="expected prediction_type v_prediction of the family v, got epsilon"):
+        name_family("v", "epsilon")

@@ -147,6 +147,21 @@ def test_the_same_call_again_trains_nothing(copy: Path, images: Path, recipe: Re
     assert equal(weights(copy), before)
 
 
+def test_a_training_from_before_there_were_families_resumes(copy: Path, images: Path, recipe: Recipe) -> None:
+    record = json.loads((copy / "lab.json").read_text())
+    for name in ("family", "denoiser_images", "caption_drop"):
+        del record["recipe"][name]
+    del record["parameters"]
+    (copy / "lab.json").write_text(json.dumps(record))
+    before = weights(copy)
+    train_target(images, copy, recipe(), on_step=lambda *_: pytest.fail("trained again"))
+    assert equal(weights(copy), before)
+    again = json.loads((copy / "lab.json").read_text())
+    assert (again["recipe"]["family"], again["target_hash"]) == ("unconditional", record["target_hash"])
+    with pytest.raises(ConfigError, match="holds a training with denoiser_images = members, not auxiliary"):
+        train_target(images, copy, recipe(denoiser_images="auxiliary"))
+
+
 def test_more_steps_continue(copy: Path, images: Path, recipe: Recipe, tmp_path: Path) -> None:
     train_target(images, copy, recipe(denoiser_steps=8))
     assert json.loads((copy / "lab.json").read_text())["recipe"]["denoiser_steps"] == 8

@@ -234,6 +234,7 @@ def test_another_axis_than_the_level_is_named():
     assert "loss weight / 1000 0/30" in flat(printed(replace(a_result(), attacks=(clid,)), 160))
     narrow = printed(replace(a_result(), attacks=(clid, replace(SIMA, name="rediffuse@paper-reference"))))
     assert narrow.count(".812 [.790,.833]") == 8, "long names are broken, intervals are not"
+    assert "…" not in narrow, "a name that is cut could be another's"
 
 
 def test_attacks_that_could_not_run_are_named_with_their_reason():

@@ -21,16 +21,10 @@ def test_nothing_asked_for_is_the_default_with_the_combination():
 
 def test_attacks_alone_have_no_scorer():
     assert titles(["loss", "pian@eq"]) == (["loss", "pian@eq"], [])
-    assert not parse_methods(["loss"]).bands
 
 
 def test_a_scorer_alone_is_made_of_the_default_attacks():
     assert titles(["conditioned"]) == (list(DEFAULT_ATTACKS), ["conditioned"])
-
-
-def test_the_combination_needs_errors_by_tenth_of_influence():
-    assert parse_methods(["sima", "combined"]).bands
-    assert not parse_methods(["sima", "conditioned"]).bands
 
 
 def test_all_is_everything_there_is():
