@@ -9,6 +9,7 @@ from __future__ import annotations
 from privaudit.evaluation.blind import blind_scores, image_features
 from privaudit.evaluation.bootstrap import Replicates, stratified_bootstrap
 from privaudit.evaluation.checks import blind_check, sample_size_check
+from privaudit.evaluation.conditional import ConditionalLaw, conditional_law, conditional_scores
 from privaudit.evaluation.crossfit import CrossFitted, apply_choice, assign_folds, cross_fit
 from privaudit.evaluation.epsilon import epsilon_lower
 from privaudit.evaluation.estimate import (
@@ -21,6 +22,7 @@ from privaudit.evaluation.estimate import (
     Stratum,
 )
 from privaudit.evaluation.gates import Gate, parse_gates, required_fprs
+from privaudit.evaluation.learned import LearnedScores, out_of_fold
 from privaudit.evaluation.metrics import Evaluation, bound, compare, evaluate
 from privaudit.evaluation.roc import OperatingPoint, advantage, auroc, consistent, roc_points, tpr_at_fpr
 from privaudit.evaluation.strata import by_quartile, quartiles
@@ -29,6 +31,7 @@ from privaudit.evaluation.verdict import Check, Finding, GateOutcome, Verdict, d
 __all__ = [
     "Check",
     "Comparison",
+    "ConditionalLaw",
     "CrossFitted",
     "Difference",
     "EpsilonBound",
@@ -37,6 +40,7 @@ __all__ = [
     "Finding",
     "Gate",
     "GateOutcome",
+    "LearnedScores",
     "Metrics",
     "OperatingPoint",
     "RateEstimate",
@@ -52,6 +56,8 @@ __all__ = [
     "bound",
     "by_quartile",
     "compare",
+    "conditional_law",
+    "conditional_scores",
     "consistent",
     "cross_fit",
     "decide",
@@ -59,6 +65,7 @@ __all__ = [
     "evaluate",
     "exit_code",
     "image_features",
+    "out_of_fold",
     "parse_gates",
     "quartiles",
     "required_fprs",

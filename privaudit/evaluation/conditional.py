@@ -144,30 +144,31 @@ def normal_scores(values: ArrayLike, reference: ArrayLike) -> Floats:
     found = np.asarray(values, dtype=np.float64)
     knots, counts = np.unique(np.asarray(reference, dtype=np.float64), return_counts=True)
     if knots.size == 1:
-        return found - knots[0]
+        return np.asarray(found - knots[0])
     quantiles = ndtri((np.cumsum(counts) - counts / 2) / counts.sum())
     tail = min(knots.size - 1, max(1, int(TAIL * knots.size)))
     below = (quantiles[tail] - quantiles[0]) / (knots[tail] - knots[0])
     above = (quantiles[-1] - quantiles[-1 - tail]) / (knots[-1] - knots[-1 - tail])
     inside = np.interp(found, knots, quantiles)
-    return inside + below * np.minimum(found - knots[0], 0) + above * np.maximum(found - knots[-1], 0)
+    beyond = below * np.minimum(found - knots[0], 0) + above * np.maximum(found - knots[-1], 0)
+    return np.asarray(inside + beyond)
 
 
 def _inner_residuals(
     table: Floats, raw: Floats, labels: NDArray[np.int64], known: NDArray[np.bool_], seed: int
 ) -> dict[str, dict[int, Floats]]:
-    """For each kind and fold, residuals of medians fitted without this fold and the image's own; NaN if there is none."""
+    """For each kind and fold, residuals of medians fitted without this fold and the image's own; else NaN."""
     names = np.unique(labels)
     found = {kind: {fold: np.full(raw.size, np.nan) for fold in names} for kind in MEDIANS}
     for first, second in combinations(names, 2):
         train = (labels != first) & (labels != second) & known
-        if not train.any():
+        in_first, in_second = (labels == first) & known, (labels == second) & known
+        both = in_first | in_second
+        if not (train.any() and both.any()):
             continue
         scale = normal_scores(raw, raw[train])
-        in_first, in_second = (labels == first) & known, (labels == second) & known
         for kind, median in MEDIANS.items():
             left = np.full(raw.size, np.nan)
-            both = in_first | in_second
             left[both] = scale[both] - median(table[train], scale[train], table[both], seed)
             found[kind][first][in_second] = left[in_second]
             found[kind][second][in_first] = left[in_first]

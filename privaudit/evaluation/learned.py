@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,6 +19,8 @@ from numpy.typing import ArrayLike, NDArray
 from privaudit.errors import ConfigError, DataError
 from privaudit.evaluation.roc import auroc
 from privaudit.evaluation.table import canonical_order, checked_table, standardised
+
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class LearnedScores:
         search_space: For each learner, the penalties that were compared.
     """
 
-    scores: NDArray[np.float64]
+    scores: Floats
     model: str
     learners: tuple[str, ...]
     chosen: tuple[tuple[float, ...], ...]
@@ -49,30 +51,40 @@ class LearnedScores:
         return parts[0] if len(parts) == 1 else "mean of " + ", ".join(parts)
 
 
+class Classifier(Protocol):
+    """What scikit-learn's classifiers have in common."""
+
+    def fit(self, features: Floats, is_member: NDArray[np.bool_]) -> Classifier:
+        """Learn from images."""
+
+    def decision_function(self, features: Floats) -> Floats:
+        """Score images, higher = more like a member."""
+
+
 @dataclass(frozen=True)
 class Learner:
     """A kind of classifier.
 
     Attributes:
-        penalties: What is compared; a stronger penalty makes a simpler model.
-        build: From (penalty, number of features, seed) to an unfitted scikit-learn classifier with a
-            ``decision_function``.
+        penalties: What is compared, the one to take without a comparison first; a larger one makes a simpler model.
+        build: From (penalty, number of features, seed) to a classifier that is yet to be fitted.
     """
 
     penalties: tuple[float, ...]
-    build: Callable[[float, int, int], Any]
+    build: Callable[[float, int, int], Classifier]
 
 
-def _logistic(penalty: float, width: int, seed: int) -> Any:  # noqa: ANN401 - scikit-learn has no types
+def _logistic(penalty: float, width: int, seed: int) -> Classifier:
     from sklearn.linear_model import LogisticRegression  # slow to import
 
-    return LogisticRegression(C=1.0 / penalty, solver="newton-cholesky", max_iter=200)
+    made: Classifier = LogisticRegression(C=1.0 / penalty, solver="newton-cholesky", max_iter=200)
+    return made
 
 
-def _trees(penalty: float, width: int, seed: int) -> Any:  # noqa: ANN401
+def _trees(penalty: float, width: int, seed: int) -> Classifier:
     from sklearn.ensemble import HistGradientBoostingClassifier
 
-    return HistGradientBoostingClassifier(
+    made: Classifier = HistGradientBoostingClassifier(
         max_iter=200,
         learning_rate=0.05,
         max_depth=3,
@@ -82,12 +94,14 @@ def _trees(penalty: float, width: int, seed: int) -> Any:  # noqa: ANN401
         early_stopping=False,
         random_state=seed,
     )
+    return made
 
 
-def _kernel(penalty: float, width: int, seed: int) -> Any:  # noqa: ANN401
+def _kernel(penalty: float, width: int, seed: int) -> Classifier:
     from sklearn.svm import SVC
 
-    return SVC(C=1.0 / penalty, gamma=0.5 / width, kernel="rbf")
+    made: Classifier = SVC(C=1.0 / penalty, gamma=0.5 / width, kernel="rbf")
+    return made
 
 
 LEARNERS: Mapping[str, Learner] = {
@@ -153,11 +167,11 @@ def out_of_fold(
 
 
 def _one(
-    table: NDArray[np.float64], member: NDArray[np.bool_], labels: NDArray[np.int64], learner: Learner, seed: int
-) -> tuple[NDArray[np.float64], tuple[float, ...]]:
+    table: Floats, member: NDArray[np.bool_], labels: NDArray[np.int64], learner: Learner, seed: int
+) -> tuple[Floats, tuple[float, ...]]:
     """Scores of one learner, and the penalty of each fold."""
 
-    def fit(train: NDArray[np.bool_], own: NDArray[np.bool_], penalty: float) -> NDArray[np.float64]:
+    def fit(train: NDArray[np.bool_], own: NDArray[np.bool_], penalty: float) -> Floats:
         seen, unseen = standardised(table[train], table[own])
         fitted = learner.build(penalty, table.shape[1], seed).fit(seen, member[train])
         return np.asarray(fitted.decision_function(unseen), dtype=np.float64)
@@ -188,8 +202,8 @@ def _one(
 
 
 def _choose(
-    penalties: tuple[float, ...], inner: NDArray[np.float64], member: NDArray[np.bool_], labels: NDArray[np.int64]
-) -> tuple[float, NDArray[np.float64]]:
+    penalties: tuple[float, ...], inner: Floats, member: NDArray[np.bool_], labels: NDArray[np.int64]
+) -> tuple[float, Floats]:
     """Penalty with the largest mean AUROC over folds, the first without any, and its scores of non-members."""
     known = ~np.isnan(inner[0])
     parts = [known & (labels == fold) for fold in np.unique(labels[known])]

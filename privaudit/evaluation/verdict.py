@@ -268,7 +268,7 @@ def _find(evaluation: Evaluation, pairs: Mapping[Pair, str], failed: Sequence[st
         level = "medium"
     corrected = min(1.0, p_values[best] * tests)
     if corrected <= alpha:
-        shown = f"it ranks members above non-members (corrected p = {corrected:.2g})"
+        shown = f"it ranks members above non-members (corrected p {_tiny(corrected)})"
     else:
         shown = "it tells some members or non-members for certain, though it does not rank them above chance overall"
     return Finding(
@@ -277,6 +277,10 @@ def _find(evaluation: Evaluation, pairs: Mapping[Pair, str], failed: Sequence[st
         f"{'/'.join(best)}: {shown}; {_in_numbers(evaluation.metrics[pairs[best]])}",
         *best,
     )
+
+
+def _tiny(p: float) -> str:
+    return f"= {p:.2g}" if p > 0 else "< 1e-300"
 
 
 def _in_images(evaluation: Evaluation, name: str, limit: float | None, compared: int) -> str:

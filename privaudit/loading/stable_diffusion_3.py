@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import StableDiffusion3Pipeline
 
 from privaudit.errors import TargetError
 from privaudit.loading.components import (
@@ -52,6 +51,8 @@ def load_transformer(
     Raises:
         TargetError: They are incomplete, do not fit together, or are of a kind that is not read.
     """
+    from diffusers import StableDiffusion3Pipeline  # slow, and warns of torchvision where that is not installed
+
     check_class(folder, index, "transformer", TRANSFORMERS)
     # without accelerate, diffusers leaves this class in the dtype of its files
     transformer = load_component(folder, index, "transformer", dtype).to(device, dtype).eval().requires_grad_(False)
