@@ -64,7 +64,8 @@ def build(spec: str, registry: Mapping[str, type[T]], what: str, hint: str = "")
 
     Args:
         spec: ``name`` or ``name:parameter=value:...``; a list of numbers is separated by commas. Of a dataclass with
-            ``presets`` also ``name@preset``, whose parameters the others override.
+            ``presets`` also ``name@preset``, whose parameters the others override; ``alternatives`` names a parameter
+            of the preset that another one stands in for.
         registry: Name to dataclass, whose annotations are float, int, bool or a tuple of numbers.
         what: For messages, for example "an attack".
         hint: Where to look the names up, for messages.
@@ -104,6 +105,9 @@ def build(spec: str, registry: Mapping[str, type[T]], what: str, hint: str = "")
             values[key] = READERS[types[key]](text)
         except ValueError:
             problems.append(f"expected {key}=<{types[key]}> in {spec}, got {text!r}")
+    alternatives: Mapping[str, str] = getattr(kind, "alternatives", {})
+    for given in values.keys() & alternatives.keys():
+        defaults.pop(alternatives[given], None)
     try:
         made = kind(**(defaults | values))
     except ConfigError as error:  # the dataclass checks its own values

@@ -14,13 +14,13 @@ from models import LinearAutoencoder, linear_target, make_autoencoder, random_no
 from torch import nn
 
 from privaudit import memory
-from privaudit.attacks import parse_attacks
 from privaudit.data import read_set
 from privaudit.errors import ConfigError, TargetError
 from privaudit.geometry import make_estimator
 from privaudit.measure import measure
 from privaudit.memory import SHARE, free_bytes, items_within, pass_bytes
 from privaudit.options import AuditOptions
+from privaudit.scorers import parse_methods
 
 CPU = torch.device("cpu")
 GIB = 2**30
@@ -177,7 +177,7 @@ class TestInfluenceStage:
             geometry_latents="encoder",
             batch_size=batch_size,
         )
-        found = measure(target, samples, parse_attacks(["sima:levels=10"]), options, lambda *_: None, budget=budget)
+        found = measure(target, samples, parse_methods(["sima:levels=10"]), options, lambda *_: None, budget=budget)
         checked, measured, *batches = autoencoder.batches
         assert (checked, measured) == (1, 1), "the check and the measurement take one image each"
         return found, batches

@@ -111,6 +111,7 @@ class LevelAttack(Attack):
         log_snr_grid: Default on models that predict v or a flow, whose schedules differ more.
     """
 
+    alternatives: ClassVar[Mapping[str, str]] = {"log_snr": "levels"}
     grid: ClassVar[tuple[int, ...]]
     log_snr_grid: ClassVar[tuple[float, ...]]
     levels: tuple[int, ...] = ()

@@ -79,3 +79,8 @@ def test_all_problems_at_once():
     with pytest.raises(ConfigError) as error:
         parse_attacks(["simba", "sima:x=1:order=q", "pia@nope"])
     assert len(error.value.problems) == 4
+
+
+def test_log_snr_stands_in_for_the_levels_of_a_preset():
+    (attack,) = parse_attacks(["loss@matsumoto:log_snr=1"])
+    assert (attack.levels, attack.log_snr, attack.title) == ((), (1.0,), "loss@matsumoto")

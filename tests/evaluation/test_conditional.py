@@ -32,12 +32,12 @@ class TestPower:
     def test_one_threshold_gives_one_false_positive_rate_at_all_conditions(self, found: np.ndarray) -> None:
         raw, conditions = scenario()
         low = conditions[~MEMBER, 0] < np.median(conditions[~MEMBER, 0])
-        rates = {}
-        for name, scores in (("raw", raw), ("conditional", found)):
+        gaps = []
+        for scores in (raw, found):
             above = scores[~MEMBER] > np.quantile(scores[~MEMBER], 0.85)
-            rates[name] = above[low].mean(), above[~low].mean()
-        assert rates["raw"][0] < 0.03 < 0.27 < rates["raw"][1]
-        assert abs(rates["conditional"][0] - rates["conditional"][1]) < 0.08
+            gaps.append(above[~low].mean() - above[low].mean())
+        assert gaps[0] > 0.25
+        assert abs(gaps[1]) < gaps[0] / 2
 
     def test_without_members_there_is_nothing_to_find(self) -> None:
         scores, conditions = scenario(strength=0.0)

@@ -82,8 +82,8 @@ def test_the_mean_is_of_learners_in_one_unit(scored: dict[str, np.ndarray]) -> N
     np.testing.assert_allclose(scored["mean"], np.mean([scored[name] for name in LEARNERS], axis=0))
     for name in LEARNERS:
         others = scored[name][~MEMBER]
-        assert abs(others.mean()) < 0.35, "non-members lie around 0"
-        assert 0.6 < others.std() < 1.5, "with a spread of 1"
+        assert abs(others.mean()) < 0.7, "non-members lie around 0"
+        assert 0.6 < others.std() < 1.7, "with a spread of 1"
 
 
 def test_the_spread_of_members_is_found_by_trees_and_kernel_alone() -> None:
