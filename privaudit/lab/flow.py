@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import FlowMatchEulerDiscreteScheduler, SD3Transformer2DModel, StableDiffusion3Pipeline
+from diffusers import FlowMatchEulerDiscreteScheduler, SD3Transformer2DModel
 from torch import Tensor, nn
 from transformers import CLIPTextModelWithProjection, CLIPTokenizer
 
@@ -88,8 +88,10 @@ class Flow(Family):
         hidden = nn.functional.pad(hidden, (0, transformer.config["joint_attention_dim"] - hidden.shape[-1]))
         return Condition(torch.cat([hidden, torch.zeros_like(hidden)], dim=1), pooled)
 
-    def pipeline(self, network: Any, autoencoder: Any) -> StableDiffusion3Pipeline:  # noqa: ANN401 - diffusers models
+    def pipeline(self, network: Any, autoencoder: Any) -> Any:  # noqa: ANN401 - diffusers' own types
         """Put them into a `StableDiffusion3Pipeline` without T5, whose own sampler needs a ``shift_factor``."""
+        from diffusers import StableDiffusion3Pipeline  # slow, and warns of torchvision where that is not installed
+
         if autoencoder.config.get("shift_factor") is None:
             autoencoder.register_to_config(shift_factor=0.0)
         return StableDiffusion3Pipeline(

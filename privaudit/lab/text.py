@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from diffusers import DDPMScheduler, StableDiffusionPipeline, UNet2DConditionModel
+from diffusers import DDPMScheduler, UNet2DConditionModel
 from torch import Tensor, nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
@@ -44,8 +44,10 @@ class TextToImage(Family):
         found: Tensor = self.network["unet"](noised.latents, noised.levels, hidden).sample
         return (found - noised.wanted).square().mean()
 
-    def pipeline(self, network: Any, autoencoder: Any) -> StableDiffusionPipeline:  # noqa: ANN401 - diffusers models
+    def pipeline(self, network: Any, autoencoder: Any) -> Any:  # noqa: ANN401 - diffusers' own types
         """Put them into a `StableDiffusionPipeline` without a safety checker."""
+        from diffusers import StableDiffusionPipeline  # slow, and warns of torchvision where that is not installed
+
         return StableDiffusionPipeline(
             vae=autoencoder,
             unet=network["unet"],

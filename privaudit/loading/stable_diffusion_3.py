@@ -54,8 +54,9 @@ def load_transformer(
     from diffusers import StableDiffusion3Pipeline  # slow, and warns of torchvision where that is not installed
 
     check_class(folder, index, "transformer", TRANSFORMERS)
-    # without accelerate, diffusers leaves this class in the dtype of its files
-    transformer = load_component(folder, index, "transformer", dtype).to(device, dtype).eval().requires_grad_(False)
+    transformer = load_component(folder, index, "transformer", dtype)
+    # without accelerate, diffusers leaves this class in the dtype of its files; its own to() warns at any other
+    torch.nn.Module.to(transformer, device, dtype).eval().requires_grad_(False)
     _check_transformer(transformer.config, folder)
     clip = [load_text_encoder(folder, index, names, device) for names in CLIP]
     has_t5 = any(class_name(index, name) for name in (T5.encoder, T5.tokenizer))

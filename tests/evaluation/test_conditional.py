@@ -55,6 +55,12 @@ class TestPower:
         for part in (conditions[:, 0] > 0, conditions[:, 0] <= 0):
             assert abs((deviations > law.spread)[outside & part].mean() - 0.5) < 0.12, "a median absolute deviation"
 
+    def test_the_spread_is_that_of_images_never_seen(self) -> None:
+        conditions = np.random.default_rng(3).normal(size=(N, 30))  # trees fit noise to them, which shrinks residuals
+        law = conditional_law(np.random.default_rng(4).normal(size=N), conditions, MEMBER, FOLDS)
+        beyond = np.abs(law.values - law.location) > law.spread
+        assert abs(beyond[~MEMBER].mean() - 0.5) < 0.1
+
     def test_the_better_regression_is_taken(self) -> None:
         rng = np.random.default_rng(2)
         conditions = rng.normal(size=(N, 3))
