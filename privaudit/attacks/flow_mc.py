@@ -34,7 +34,7 @@ class FlowMc(FieldAttack):
     needs: ClassVar[tuple[Need, ...]] = ("flow model",)
     presets = {"midpoint": {"levels": (500,)}}
     grid = (200, 350, 500, 650, 800)
-    log_snr_grid = (1.0, 0.5, 0.0, -0.5, -1.0, -2.0)
+    log_snr_grid = (1.0, 0.0, -0.5, -1.0, -2.0, -3.0)
     order: float = 2.0
     draws: int = 4
 

@@ -31,7 +31,7 @@ class Loss(FieldAttack):
     summary: ClassVar[str] = "denoising loss at noised latents"
     presets = {"matsumoto": {"levels": (350,)}, "carlini": {"levels": (100,), "draws": 5}}
     grid = (20, 50, 100, 200, 350)
-    log_snr_grid = (5.0, 3.0, 2.0, 1.0, 0.0, -1.0)
+    log_snr_grid = (5.0, 3.0, 1.0, 0.0, -1.0, -2.0, -3.0)
     order: float = 2.0
     draws: int = 1
 

@@ -32,7 +32,7 @@ class Pia(FieldAttack):
     summary: ClassVar[str] = "loss at the model's own noise prediction"
     presets = {"paper": {"levels": tuple(range(10, 310, 10))}, "sd": {"levels": tuple(range(10, 510, 10))}}
     grid = (40, 80, 120, 160, 200, 250, 300, 400)
-    log_snr_grid = (5.0, 4.0, 3.0, 2.0, 1.0, 0.0, -1.0)
+    log_snr_grid = (5.0, 3.0, 2.0, 1.0, 0.0, -1.0, -2.0)
     order: float = 4.0
 
     def own_noise(self, batch: Batch) -> Tensor:
