@@ -42,7 +42,7 @@ class Mirror(LevelAttack):
     scale = "log"
     presets = {"unflipped": {"horizontal": False}}
     grid = (0, 20, 50, 100, 180)
-    log_snr_grid = (5.0, 3.0, 2.0, 1.0, 0.0, -1.0, -2.0)
+    log_snr_grid = (5.0, 3.0, 2.0, 1.0, 0.0, -1.0)
     order: float = 2.0
     horizontal: bool = True
     vertical: bool = True
