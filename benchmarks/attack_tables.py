@@ -1,7 +1,7 @@
 """What each attack found on each target, from run folders. For docs/attacks.md.
 
     privaudit scan TARGET --members ... --nonmembers ... --attack all --out runs/NAME
-    python benchmarks/attack_tables.py runs/NAME ... [--csv FILE]
+    python benchmarks/attack_tables.py runs/NAME ... [--csv FILE] > benchmarks/results/attacks.md
 
 Prints, for every run, AUROC and TPR@1%FPR with intervals by attack and mask; and by how much each score that is not a
 published attack exceeds the best published one under the influence mask: ratios of the true-positive rates with 95 %
@@ -12,6 +12,7 @@ comparison is the hardest.
 from __future__ import annotations
 
 import argparse
+import math
 from pathlib import Path
 
 import numpy as np
@@ -53,8 +54,10 @@ def _cell(report: AttackReport, mask: str) -> str:
     if mask not in report.masks:
         return ""
     metrics = report.masks[mask]
-    auroc, rate = metrics.auroc, metrics.tpr_at_fpr["0.01"]
-    return f"{auroc.value:.3f} [{auroc.lo:.3f}, {auroc.hi:.3f}] / {rate.value:.3f} [{rate.lo:.3f}, {rate.hi:.3f}]"
+    return " / ".join(
+        "n/a" if math.isnan(found.value) else f"{found.value:.3f} [{found.lo:.3f}, {found.hi:.3f}]"
+        for found in (metrics.auroc, metrics.tpr_at_fpr["0.01"])
+    )
 
 
 def rows(name: str, result: AuditResult) -> list[dict[str, object]]:

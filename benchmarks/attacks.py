@@ -2,10 +2,10 @@
 
     python benchmarks/attacks.py [--device cuda] [--images 256] [--out FILE]
 
-On the demo target: sima, loss, pia and secmi under the masks none, random and influence from one set of passes, against the
-same attacks without masks (passes) and against a run of its own for every attack and mask (time). Then every attack that
-can run, alone, in passes and in the time of one pass of the denoiser an image. Repeats are interleaved; medians count.
-Absolute seconds are printed for the machine named beside them.
+On the demo target: sima, loss, pia and secmi under the masks none, random and influence from one set of passes, against
+the same attacks without masks (passes) and against a run of its own for every attack and mask (time). Then every attack
+that can run, alone, in passes and in the time of one pass of the denoiser an image. Repeats are interleaved; medians
+count. Absolute seconds are printed for the machine named beside them.
 """
 
 from __future__ import annotations
