@@ -1,6 +1,6 @@
 """Time and memory of the demo, where they go, and that cost grows linearly with images.
 
-    python benchmarks/demo_cost.py [--out FILE]
+    python benchmarks/demo_cost.py [--out FILE] [--run FOLDER]
 
 Runs `privaudit demo --fresh` as a user does, then scans a quarter and a half of its images with the same
 target. Times of one run are compared with each other; absolute ones belong to this machine.
@@ -46,6 +46,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--run", type=Path, help="keep the demo's run folder here")
     options = parser.parse_args()
     lines = [
         f"torch {torch.__version__}, Python {platform.python_version()}, {platform.machine()}, "
@@ -53,7 +54,7 @@ def main() -> None:
     ]
     with tempfile.TemporaryDirectory() as temporary:
         root = Path(temporary)
-        whole, timing = run(["demo", "--out", str(root / "demo"), "--fresh"])
+        whole, timing = run(["demo", "--out", str(options.run or root / "demo"), "--fresh"])
         peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20  # Linux counts in KiB
         lines.append(f"demo: {whole:.0f} s, peak memory {peak:.2f} GiB")
         total = sum(timing.values())
