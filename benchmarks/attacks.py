@@ -143,22 +143,24 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--images", type=int, default=256)
     parser.add_argument("--repeats", type=int, default=REPEATS)
+    parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--folder", type=Path, default=Path("privaudit-runs/demo/images"))
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
-    torch.set_num_threads(2)
+    torch.set_num_threads(options.threads)
     target = load_target(TARGET, device=options.device)
     options.folder.mkdir(parents=True, exist_ok=True)
     samples = read_set(unpack_demo_images(options.folder).members, target.info.image_size).samples[: options.images]
     images = torch.from_numpy(load_images(samples, target.info.image_size)).to(target.device)
     work = Workload(target, images, [sample.id for sample in samples])
-    where = torch.cuda.get_device_name() if target.device.type == "cuda" else f"{platform.machine()}, 2 threads"
+    cpu = f"{platform.machine()}, {options.threads} threads"
+    where = torch.cuda.get_device_name() if target.device.type == "cuda" else cpu
     lines = [
         f"torch {torch.__version__}, Python {platform.python_version()}, {where}; medians of {options.repeats} runs",
         "",
         *sharing(work, options.repeats),
         "",
-        *costs(work, max(1, options.repeats // 2)),
+        *costs(work, options.repeats),
     ]
     text = "\n".join(lines) + "\n"
     print(text)

@@ -28,7 +28,8 @@ def test_blind_rule() -> None:
 
 
 def test_blind_interval_allows_for_shared_training_images() -> None:
-    # An AUROC 2.3 standard errors above .5: the interval of independent scores excludes .5, that of out-of-fold ones does not.
+    # An AUROC 2.3 standard errors above .5: the interval of independent scores excludes .5, that of out-of-fold ones
+    # does not.
     rng = np.random.default_rng(0)
     for _ in range(100):
         scores = {"blind": rng.normal(size=2 * N) + 0.2 * MEMBER}
