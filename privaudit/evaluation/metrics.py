@@ -116,7 +116,8 @@ def widened(alpha: float, folds: int) -> float:
     The models of K folds share their training images, so that under the null their scores' AUROC spreads wider than
     that of independent scores, which neither a rank test nor a bootstrap of the scores sees. The standard deviation is
     therefore multiplied by sqrt(1 + K / (K - 1)), 1.5 for five folds (Nadeau and Bengio 2003, "Inference for the
-    generalization error"). That is careful: the more a score really separates, the less is missing.
+    generalization error"). That is careful: the more a score really separates, the less is missing
+    (``benchmarks/out_of_fold_null.py``).
 
     Args:
         alpha: One-sided error probability.

@@ -28,18 +28,11 @@ def print_plan(forecast: Forecast, console: Console | None = None) -> None:
 
 def _steps(forecast: Forecast) -> Table:
     right = [Column(name, justify="right") for name in ("passes alone", "added", "time")]
-    table = Table(
-        "attack",
-        *right,
-        "shares passes with",
-        title="Passes of the denoiser an image (back: through its gradient; enc, dec: of the autoencoder)",
-        **TABLE,
-    )
+    title = "Passes of the denoiser an image (back: through its gradient; enc, dec: of the autoencoder)"
+    table = Table("attack", *right, "shares passes with", title=title, **TABLE)
     for step in forecast.steps:
-        table.add_row(
-            step.title, _passes(step, added=False), _passes(step, added=True), duration(forecast.cost(step)),
-            ", ".join(step.shares),
-        )  # fmt: skip
+        passes = (_passes(step, added=added) for added in (False, True))
+        table.add_row(step.title, *passes, duration(forecast.cost(step)), ", ".join(step.shares))
     for name in forecast.scorers:
         table.add_row(name, "0", "0", "", "all")
     return table

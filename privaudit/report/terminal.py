@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from itertools import zip_longest
 from pathlib import Path
 
 from rich.console import Console, Group
@@ -13,7 +14,7 @@ from rich.panel import Panel
 from rich.table import Column, Table
 from rich.text import Text
 
-from privaudit.evaluation.estimate import Comparison, Difference, Estimate, RateEstimate, Stratum
+from privaudit.evaluation.estimate import Comparison, Difference, Estimate, Metrics, RateEstimate, Stratum
 from privaudit.report.console import TABLE, standard_output
 from privaudit.result import AttackReport, AuditResult
 
@@ -83,22 +84,17 @@ def _attack_table(result: AuditResult, width: int) -> Table:
     )
     for report in result.attacks:
         labels = [report.name, *_how_chosen(report)]
-        rows = max(len(labels), len(report.masks))
-        masks = list(report.masks.items())
-        for row in range(rows):
-            cells = [""] * (3 + len(wide))
-            mask = ""
-            if row < len(masks):
-                mask, metrics = masks[row]
-                cells = [
-                    interval_text(metrics.auroc),
-                    *(interval_text(metrics.tpr_at_fpr[fpr]) for fpr in ("0.01", "0.001")),
-                ]
-                if wide:
-                    cells += [interval_text(metrics.advantage), _number(metrics.epsilon_lower.value)]
-            label = labels[row] if row < len(labels) else ""
-            table.add_row(label, mask, *cells, style="dim" if mask == "random" else None)
+        rows = [(mask, *_metric_cells(metrics, wide=bool(wide))) for mask, metrics in report.masks.items()]
+        for label, cells in zip_longest(labels, rows):
+            mask, *others = cells or ("",)
+            table.add_row(label or "", mask, *others, style="dim" if mask == "random" else None)
     return table
+
+
+def _metric_cells(metrics: Metrics, *, wide: bool) -> list[str]:
+    rates = (interval_text(metrics.tpr_at_fpr[fpr]) for fpr in ("0.01", "0.001"))
+    further = [interval_text(metrics.advantage), _number(metrics.epsilon_lower.value)] if wide else []
+    return [interval_text(metrics.auroc), *rates, *further]
 
 
 def _how_chosen(report: AttackReport) -> list[str]:
