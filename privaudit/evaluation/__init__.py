@@ -10,7 +10,7 @@ from privaudit.evaluation.blind import blind_scores, image_features
 from privaudit.evaluation.bootstrap import Replicates, stratified_bootstrap
 from privaudit.evaluation.checks import blind_check, sample_size_check
 from privaudit.evaluation.conditional import ConditionalLaw, conditional_law, conditional_scores
-from privaudit.evaluation.crossfit import CrossFitted, apply_choice, assign_folds, cross_fit
+from privaudit.evaluation.crossfit import CrossFitted, apply_choice, assign_folds, cross_fit, splits
 from privaudit.evaluation.epsilon import epsilon_lower
 from privaudit.evaluation.estimate import (
     Comparison,
@@ -71,6 +71,7 @@ __all__ = [
     "required_fprs",
     "roc_points",
     "sample_size_check",
+    "splits",
     "stratified_bootstrap",
     "tpr_at_fpr",
 ]

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from privaudit.errors import DataError, NonFiniteError
+from privaudit.evaluation.crossfit import splits
 
 PERCENTILES = (1, 5, 25, 50, 75, 95, 99)
 BANDS = 8
@@ -83,17 +84,11 @@ def blind_scores(features: ArrayLike, is_member: ArrayLike, folds: ArrayLike, se
             f"{labels.size} folds; pass the same images to all three"
         )
     scores = np.zeros(member.size)
-    for fold in np.unique(labels):
-        own = labels == fold
-        if np.unique(member[~own]).size < 2:
-            raise DataError(
-                f"expected members and non-members outside each fold, but fold {fold} holds all of one "
-                "set; use assign_folds"
-            )
+    for own, others in splits(labels, member):
         trees = HistGradientBoostingClassifier(
             max_iter=60, max_depth=3, max_bins=63, early_stopping=False, random_state=seed
         )
-        odds = np.asarray(trees.fit(table[~own], member[~own]).decision_function(table[own]))
+        odds = np.asarray(trees.fit(table[others], member[others]).decision_function(table[own]))
         scores[own] = odds - np.median(odds)
     return scores
 

@@ -7,7 +7,7 @@ under the null. With cross-fitting nothing that scores an image was chosen with 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -95,6 +95,35 @@ def assign_folds(
     return assigned
 
 
+def splits(folds: ArrayLike, is_member: ArrayLike) -> Iterator[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
+    """Each fold with what may be looked at to choose, fit or fix anything about it: the one way to cross-fit.
+
+    Args:
+        folds: ``(n,)``, from `assign_folds`.
+        is_member: ``(n,)``.
+
+    Yields:
+        Which images are in the fold and which are not, both ``(n,)``, in ascending order of the folds.
+
+    Raises:
+        DataError: Lengths differ, there is only one fold, or a fold holds all members or all non-members.
+    """
+    labels, member = np.asarray(folds), np.asarray(is_member, dtype=np.bool_)
+    if labels.shape != member.shape or labels.ndim != 1:
+        raise DataError(
+            f"expected one fold and label an image, got {labels.shape} folds and {member.shape} labels; "
+            "pass the same images to both"
+        )
+    for fold in np.unique(labels):
+        own = labels == fold
+        if np.unique(member[~own]).size < 2:
+            raise DataError(
+                f"expected members and non-members outside each fold, but fold {fold} holds all of one set; use "
+                "assign_folds, or add images"
+            )
+        yield own, ~own
+
+
 def cross_fit(scores: ArrayLike, levels: Sequence[float], is_member: ArrayLike, folds: ArrayLike | None) -> CrossFitted:
     """Score each fold at the level with the largest AUROC on the other folds.
 
@@ -124,15 +153,9 @@ def cross_fit(scores: ArrayLike, levels: Sequence[float], is_member: ArrayLike, 
     if len(space) == 1:
         return CrossFitted(table[:, 0], space * max(1, np.unique(labels).size), index, space)
     chosen = []
-    for fold in np.unique(labels):
-        others = labels != fold
-        if np.unique(member[others]).size < 2:
-            raise DataError(
-                f"expected members and non-members outside each fold, but fold {fold} holds all of "
-                "one set; use assign_folds, or a single level"
-            )
+    for own, others in splits(labels, member):
         best = int(np.argmax([auroc(column, member[others]) for column in table[others].T]))
-        index[labels == fold] = best
+        index[own] = best
         chosen.append(space[best])
     return CrossFitted(_read(table, index, member, labels), tuple(chosen), index, space)
 

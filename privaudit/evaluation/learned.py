@@ -16,7 +16,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from privaudit.errors import ConfigError, DataError
+from privaudit.errors import ConfigError
+from privaudit.evaluation.crossfit import splits
 from privaudit.evaluation.roc import auroc
 from privaudit.evaluation.table import canonical_order, checked_table, standardised
 
@@ -148,12 +149,6 @@ def out_of_fold(
     table, member, labels = checked_table(features, is_member, folds)
     order = canonical_order(labels, member, table)
     table, member, labels = table[order], member[order], labels[order]
-    for fold in np.unique(labels):
-        if np.unique(member[labels != fold]).size < 2:
-            raise DataError(
-                f"expected members and non-members outside each fold, but fold {fold} holds all of one set; use "
-                "assign_folds, or add images"
-            )
     parts = [_one(table, member, labels, LEARNERS[name], seed) for name in MODELS[model]]
     scores = np.empty(member.size)
     scores[order] = np.mean([part for part, _ in parts], axis=0)
@@ -176,7 +171,7 @@ def _one(
         fitted = learner.build(penalty, table.shape[1], seed).fit(seen, member[train])
         return np.asarray(fitted.decision_function(unseen), dtype=np.float64)
 
-    names = np.unique(labels)
+    names, parts = np.unique(labels), list(splits(labels, member))
     # inner[k] holds, for each penalty, scores of the images outside fold k by models that saw neither them nor k; NaN
     # where no model can be fitted without two folds, because they hold all of one set.
     inner = {fold: np.full((len(learner.penalties), member.size), np.nan) for fold in names}
@@ -190,13 +185,12 @@ def _one(
             inner[first][i, labels == second] = found[labels == second]
             inner[second][i, labels == first] = found[labels == first]
     scores, chosen = np.empty(member.size), []
-    for fold in names:
-        own = labels == fold
+    for fold, (own, others) in zip(names, parts, strict=True):
         penalty, reference = _choose(learner.penalties, inner[fold], member, labels)
         if not reference.size:
-            reference = fit(~own, ~own & ~member, penalty)
+            reference = fit(others, others & ~member, penalty)
         spread = float(reference.std())
-        scores[own] = (fit(~own, own, penalty) - reference.mean()) / (spread if spread > 0 else 1.0)
+        scores[own] = (fit(others, own, penalty) - reference.mean()) / (spread if spread > 0 else 1.0)
         chosen.append(penalty)
     return scores, tuple(chosen)
 
