@@ -7,15 +7,14 @@ id in any folder, under any name and in any lossless format. Everything the audi
 
 from privaudit.data.pixels import read_pixels, sample_id
 from privaudit.data.samples import (
-    AuditData,
     OnImage,
     Sample,
     SampleSet,
     Skipped,
     load_images,
     read_set,
-    separate,
 )
+from privaudit.data.sets import AuditData, separate
 
 __all__ = [
     "AuditData",

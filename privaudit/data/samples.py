@@ -1,10 +1,10 @@
-"""Samples, and the two sets that an audit compares."""
+"""Samples, and how a folder or a manifest becomes a set of them."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -64,35 +64,6 @@ class SampleSet:
         return len(self.samples)
 
 
-@dataclass(frozen=True)
-class AuditData:
-    """Members and non-members without a picture in common.
-
-    Attributes:
-        members: Images said to be in the training set.
-        nonmembers: Images said not to be.
-        shared: Pictures that were in both sets and were removed from both.
-    """
-
-    members: SampleSet
-    nonmembers: SampleSet
-    shared: tuple[Sample, ...] = field(default=())
-
-    @property
-    def samples(self) -> tuple[Sample, ...]:
-        """Members first, then non-members."""
-        return self.members.samples + self.nonmembers.samples
-
-    @property
-    def split_hash(self) -> str:
-        """Hash of which ids are members and which are not, whatever their order."""
-        digest = hashlib.sha256()
-        for name, part in (("member", self.members), ("nonmember", self.nonmembers)):
-            for key in sorted(sample.id for sample in part.samples):
-                digest.update(f"{name} {key}\n".encode())
-        return digest.hexdigest()[:32]
-
-
 def read_set(
     source: Path, size: tuple[int, int], *, strict: bool = False, on_image: OnImage | None = None
 ) -> SampleSet:
@@ -141,36 +112,6 @@ def read_set(
             f"the first: {skipped[0].path}: {skipped[0].reason}"
         )
     return SampleSet(tuple(samples.values()), tuple(skipped), duplicates)
-
-
-def separate(members: SampleSet, nonmembers: SampleSet) -> AuditData:
-    """Remove every picture that stands in both sets, from both.
-
-    A picture said to be both is evidence for neither.
-
-    Args:
-        members: Images said to be in the training set.
-        nonmembers: Images said not to be.
-
-    Returns:
-        Two sets without a picture in common, each sorted by id.
-
-    Raises:
-        DataError: A set has nothing left.
-    """
-    shared_ids = {s.id for s in members.samples} & {s.id for s in nonmembers.samples}
-    shared = tuple(s for s in members.samples if s.id in shared_ids)
-    parts = []
-    for name, part in (("members", members), ("nonmembers", nonmembers)):
-        # by id, so that neither file names nor the order of a manifest decide anything that follows
-        kept = tuple(sorted((s for s in part.samples if s.id not in shared_ids), key=lambda s: s.id))
-        if not kept:
-            raise DataError(
-                f"expected {name} that are not in the other set, but all {len(part)} of them are; "
-                "pass two sets without common pictures"
-            )
-        parts.append(SampleSet(kept, part.skipped, part.duplicates))
-    return AuditData(parts[0], parts[1], shared)
 
 
 def load_images(samples: Sequence[Sample], size: tuple[int, int]) -> NDArray[np.float32]:
