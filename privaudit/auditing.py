@@ -8,25 +8,25 @@ import os
 import platform
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import torch
 
 import privaudit
-from privaudit.assess import assess, fold_images
+from privaudit.assess import Assessment, assess, split_images
 from privaudit.attacks import make_plan
 from privaudit.codec import encode
-from privaudit.data import AuditData, read_set, separate
-from privaudit.errors import ConfigError, DataError
+from privaudit.data import AuditData
+from privaudit.entries import lines
+from privaudit.errors import ConfigError
 from privaudit.evaluation import Check
-from privaudit.geometry import MASKS
+from privaudit.geometry.mask import mask_names
 from privaudit.loading import load_target
 from privaudit.measure import Measured, OnProgress, measure
-from privaudit.options import AuditOptions
+from privaudit.options import AuditOptions, default_folder
+from privaudit.reading import list_sources, read_sources
 from privaudit.result import SCHEMA_VERSION, AuditResult, DataReport, RefusedReport, SkippedReport, TargetReport
 from privaudit.scorers import Methods, parse_methods
 from privaudit.shards import make_folder, write_text
@@ -34,15 +34,16 @@ from privaudit.target import Target
 
 STAGES = ("latents", "influence", "scores")
 """Folders of a run that hold its cache."""
-RESULTS = ("report.json", "samples.parquet", "scores/scores.parquet")
+UNKNOWN = "learns from images whose membership is known, and suspects are none"
+RESULTS = ("report.json", "samples.parquet", "scores/scores.parquet", "suspects.csv")
 
 
 def run_audit(options: AuditOptions, on_progress: OnProgress | None = None) -> AuditResult:
     """Audit a target: load, invert, measure the geometry, attack, evaluate, write the run folder.
 
     The run folder gets ``run.json``, the shards of each stage, ``scores/scores.parquet``,
-    ``samples.parquet`` and ``report.json``. The same call again resumes from the shards; what a changed
-    option does not touch is reused.
+    ``samples.parquet``, ``report.json`` and, of suspects, ``suspects.csv``. The same call again resumes from the
+    shards; what a changed option does not touch is reused.
 
     Args:
         options: What to audit and how.
@@ -58,16 +59,19 @@ def run_audit(options: AuditOptions, on_progress: OnProgress | None = None) -> A
         NonFiniteError: The model gives NaN or infinity; names the images.
     """
     progress = on_progress or (lambda stage, done, total: None)
-    check_paths(options)
+    sources = list_sources(options)
     prepare_folder(options, RESULTS)
     started = time.perf_counter()
     target = load_target(options.target, device=options.device, dtype=options.dtype)
     loaded = time.perf_counter()
     reference = load_reference(options, target)
-    data = read_images(options, target, progress)
-    fold_images(data, options)  # too few images or groups for cross-fitting: better now than after hours
+    data = read_sources(sources, options, target, progress)
     methods, refused = choose_methods(options, target, [sample.caption for sample in data.samples])
-    plan = make_plan(methods.attacks, target, MASKS)
+    split = split_images(data, methods, options)  # too few images for what is to be chosen: better now than after hours
+    names = mask_names(options.drops)
+    passes = {
+        line: make_plan(attacks, target, names).total("forward") for line, attacks in lines(methods.attacks).items()
+    }
     read = time.perf_counter()
     write_text(options.out / "run.json", _run_record(options, target, data))
     budget = None if options.memory is None else int(options.memory * 2**30)
@@ -76,10 +80,11 @@ def run_audit(options: AuditOptions, on_progress: OnProgress | None = None) -> A
     assessment = assess(
         measured,
         data,
+        split,
         methods,
         options,
         target.schedule,
-        {step.title: step.alone["forward"] for step in plan.steps},
+        passes,
         progress,
     )
     seconds = {
@@ -93,7 +98,7 @@ def run_audit(options: AuditOptions, on_progress: OnProgress | None = None) -> A
         privaudit_version=privaudit.__version__,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         target=_describe_target(target),
-        data=_describe_data(data),
+        data=_describe_data(data, len(split.pairs)),
         config=_describe_options(options),
         hardware=_describe_hardware(target),
         timing={stage: round(value, 3) for stage, value in seconds.items()},
@@ -102,14 +107,23 @@ def run_audit(options: AuditOptions, on_progress: OnProgress | None = None) -> A
         blind=assessment.blind,
         checks=(*assessment.checks, *_check_reference(reference, target)),
         verdict=assessment.verdict,
+        suspects=assessment.suspects,
+        canaries=assessment.canaries,
     )
-    _write_tables(options.out, data, measured, assessment.scores)
+    _write_tables(options.out, data, measured, assessment)
     write_text(options.out / "report.json", result.to_json())
     return result
 
 
 def audit(
-    target: str | Path, members: str | Path, nonmembers: str | Path, out: str | Path, **choices: object
+    target: str | Path,
+    members: str | Path | None = None,
+    nonmembers: str | Path | None = None,
+    out: str | Path | None = None,
+    *,
+    suspects: str | Path | None = None,
+    canaries: str | Path | None = None,
+    **choices: object,
 ) -> AuditResult:
     """Audit a target from Python; the same as `privaudit scan`.
 
@@ -117,25 +131,18 @@ def audit(
         target: A diffusers folder or hub id.
         members: Folder or manifest of images said to be in the training set.
         nonmembers: Folder or manifest of images said not to be.
-        out: The run folder.
+        out: The run folder; by default that of the command line, below ``privaudit-runs``.
+        suspects: Folder or manifest of images of unknown membership; without ``members``, they are what is compared.
+        canaries: What `privaudit canaries make` wrote, instead of members and nonmembers.
         choices: Any other field of `AuditOptions`, such as ``attacks=("sima",)`` or ``drop=0.6``.
 
     Returns:
         The result (see `run_audit` for what raises).
     """
-    options = AuditOptions(target=str(target), members=Path(members), nonmembers=Path(nonmembers), out=Path(out))
-    return run_audit(replace(options, **choices))  # type: ignore[arg-type]
-
-
-def check_paths(options: AuditOptions) -> None:
-    """Check that the images are there, before a model of gigabytes is loaded; raises `DataError`."""
-    problems = [
-        f"expected {name} at {source}, but it does not exist"
-        for name, source in (("members", options.members), ("nonmembers", options.nonmembers))
-        if not source.exists()
-    ]
-    if problems:
-        raise DataError("; ".join(problems))
+    sets = {"members": members, "nonmembers": nonmembers, "suspects": suspects, "canaries": canaries}
+    paths = {name: None if source is None else Path(source) for name, source in sets.items()}
+    folder = default_folder(str(target)) if out is None else Path(out)
+    return run_audit(AuditOptions(target=str(target), out=folder, **paths, **choices))  # type: ignore[arg-type]
 
 
 def load_reference(options: AuditOptions, target: Target) -> Target | None:
@@ -204,10 +211,13 @@ def choose_methods(
         ConfigError: None can run, or a level does not exist.
     """
     methods = parse_methods(options.attacks)
+    unknown = options.canaries is None and options.members is None
     without = sum(not caption for caption in captions)
     running, refused = [], []
     for attack in methods.attacks:
         reason = attack.refusal(target)
+        if reason is None and attack.learned and unknown:
+            reason = UNKNOWN
         if reason is None and "captions" in attack.needs and without:
             reason = f"needs a caption for every image, and {without} have none; name them in the manifests"
         if reason is None:
@@ -216,28 +226,9 @@ def choose_methods(
             refused.append(RefusedReport(attack.title, reason))
     if not running:
         raise ConfigError([f"expected an attack that can run: {item.name} {item.reason}" for item in refused])
-    return Methods(tuple(running), methods.scorers), tuple(refused)
-
-
-def read_images(options: AuditOptions, target: Target, progress: OnProgress) -> AuditData:
-    """Read both sets, without pictures that are in both.
-
-    Args:
-        options: Name them.
-        target: Gives the size of the images.
-        progress: Called with ("members" or "nonmembers", done, total).
-
-    Returns:
-        The images.
-    """
-    parts = {}
-    for name, source in (("members", options.members), ("nonmembers", options.nonmembers)):
-
-        def on_image(done: int, total: int, name: str = name) -> None:
-            progress(name, done, total)
-
-        parts[name] = read_set(source, target.info.image_size, strict=options.strict, on_image=on_image)
-    return separate(parts["members"], parts["nonmembers"])
+    if not unknown:
+        return Methods(tuple(running), methods.scorers), tuple(refused)
+    return Methods(tuple(running), ()), (*refused, *(RefusedReport(s.title, UNKNOWN) for s in methods.scorers))
 
 
 def prepare_folder(options: AuditOptions, results: Sequence[str]) -> None:
@@ -250,7 +241,7 @@ def prepare_folder(options: AuditOptions, results: Sequence[str]) -> None:
     Raises:
         ConfigError: It cannot be written.
     """
-    make_folder(options.out, results, (options.members, options.nonmembers))
+    make_folder(options.out, results, options.sources)
     try:
         if options.fresh:  # only what a run has written: the folder may hold files of the user's
             for stage in STAGES:
@@ -281,13 +272,17 @@ def _describe_target(target: Target) -> TargetReport:
     return TargetReport(info.id, info.hash, info.family, info.prediction_type, info.latent_shape)
 
 
-def _describe_data(data: AuditData) -> DataReport:
-    skipped = (*data.members.skipped, *data.nonmembers.skipped)
+def _describe_data(data: AuditData, near_duplicates: int) -> DataReport:
+    skipped = [file for part in data.sets for file in part.skipped]
     return DataReport(
+        role=data.role,
         members=len(data.members),
         nonmembers=len(data.nonmembers),
-        duplicates_removed=data.members.duplicates + data.nonmembers.duplicates + 2 * len(data.shared),
+        suspects=len(data.members) if data.role == "suspects" else len(data.suspects),
+        duplicates_removed=sum(part.duplicates for part in data.sets) + 2 * len(data.shared),
         shared=len(data.shared),
+        near_duplicates=near_duplicates,
+        groups=len({sample.group for sample in data.samples if sample.group is not None}),
         split_hash=data.split_hash,
         skipped=tuple(SkippedReport(str(file.path), file.reason) for file in skipped),
     )
@@ -307,12 +302,14 @@ def _describe_hardware(target: Target) -> dict[str, object]:
     }
 
 
-def _write_tables(out: Path, data: AuditData, measured: Measured, scores: pd.DataFrame) -> None:
+def _write_tables(out: Path, data: AuditData, measured: Measured, assessment: Assessment) -> None:
     samples = data.samples
+    first = "suspect" if data.role == "suspects" else "member"
+    sets = [first] * len(data.members) + ["nonmember"] * len(data.nonmembers) + ["suspect"] * len(data.suspects)
     table = pd.DataFrame({
         "id": [s.id for s in samples],
         "path": [str(s.path) for s in samples],
-        "set": np.where(np.arange(len(samples)) < len(data.members), "member", "nonmember"),
+        "set": sets,
         "label": [s.label for s in samples],
         "group": [s.group for s in samples],
         "caption": [s.caption for s in samples],
@@ -322,7 +319,9 @@ def _write_tables(out: Path, data: AuditData, measured: Measured, scores: pd.Dat
         "diverged": measured.diverged,
     })
     (out / "scores").mkdir(parents=True, exist_ok=True)
-    for path, frame in ((out / "scores" / "scores.parquet", scores), (out / "samples.parquet", table)):
+    for path, frame in ((out / "scores" / "scores.parquet", assessment.scores), (out / "samples.parquet", table)):
         temporary = path.with_name(f".{path.name}.tmp")
         frame.to_parquet(temporary, index=False)
         os.replace(temporary, path)
+    if assessment.suspect_scores is not None:
+        write_text(out / "suspects.csv", assessment.suspect_scores.to_csv(index=False))

@@ -72,8 +72,12 @@ def _decode(kind: Any, value: Any, where: str) -> Any:  # noqa: ANN401
     if origin in (Union, types.UnionType):
         if value is None:
             return None
-        (inner,) = [argument for argument in arguments if argument is not type(None)]
-        return _decode(inner, value, where)
+        kinds = [argument for argument in arguments if argument is not type(None)]
+        if len(kinds) > 1:  # of a text and a number, JSON itself tells which it is
+            kinds = [kind for kind in kinds if (kind is str) == isinstance(value, str)]
+        if len(kinds) != 1:
+            raise ResultError(f"expected one of {', '.join(map(str, arguments))} at {where}, got {value!r}")
+        return _decode(kinds[0], value, where)
     if dataclasses.is_dataclass(kind):
         return _decode_dataclass(kind, value, where)
     if origin is Literal:

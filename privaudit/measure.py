@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
 from pathlib import Path
 
@@ -20,16 +20,16 @@ from torch import Tensor
 from privaudit.attacks import Attack, Batch, Ledger, make_plan, score_batch
 from privaudit.batching import Batcher, OnBatch, Tensors, auto_batch_size
 from privaudit.data import Sample, load_images
-from privaudit.evaluation.blind import image_features
+from privaudit.evaluation.blind import compression_traces, image_features
 from privaudit.geometry import (
     BANDS,
-    MASKS,
     band_masks,
     build_masks,
     distortion_bound,
     estimate_influence,
     images_at_once,
     make_estimator,
+    mask_names,
     pooled_influence,
 )
 from privaudit.inversion import invert, make_solver
@@ -56,7 +56,8 @@ class Measured:
         evaluations: ``(n,)``, evaluations of E(D(z)) that the inversion took; 0 where none was run.
         diverged: ``(n,)``, bool, whether the inversion diverged and kept its best iterate.
         tolerance: Residual at which an inversion counts as converged; NaN where none was run.
-        features: ``(n, d)``, for the blind baseline; of the images alone.
+        features: ``(n, d)``, what the images look like, for the blind baseline.
+        traces: ``(n, d)``, what editing and compression left in them, for the blind baseline.
         seconds: Time by stage.
     """
 
@@ -68,7 +69,21 @@ class Measured:
     diverged: NDArray[np.bool_]
     tolerance: float
     features: NDArray[np.float64]
+    traces: NDArray[np.float64]
     seconds: dict[str, float]
+
+    def rows(self, positions: NDArray[np.integer] | slice) -> Measured:
+        """Return what was found for some of the images, in the order of their positions."""
+
+        def taken(tables: tuple[Table, ...]) -> tuple[Table, ...]:
+            return tuple(
+                replace(table, by_mask={mask: values[positions] for mask, values in table.by_mask.items()})
+                for table in tables
+            )
+
+        arrays = {part.name: getattr(self, part.name) for part in fields(self)}
+        arrays = {name: values[positions] for name, values in arrays.items() if isinstance(values, np.ndarray)}
+        return replace(self, tables=taken(self.tables), references=taken(self.references), **arrays)
 
 
 def measure(
@@ -117,14 +132,15 @@ def measure(
     latents, influence = joined["latents"], joined["influence"]
     count = len(samples)
     return Measured(
-        tables=_tables(methods.attacks, joined["scores"]),
-        references=_tables(methods.attacks, joined.get("reference")),
+        tables=_tables(methods.attacks, joined["scores"], options.drops),
+        references=_tables(methods.attacks, joined.get("reference"), options.drops),
         distortion=influence["distortion"].numpy(),
         residual=latents["residual"].double().numpy() if options.inverts else np.full(count, np.nan),
         evaluations=latents["evaluations"].numpy() if options.inverts else np.zeros(count, np.int64),
         diverged=latents["diverged"].numpy() if options.inverts else np.zeros(count, np.bool_),
         tolerance=stages.solver.tolerance if options.inverts else float("nan"),
         features=latents["features"].double().numpy(),
+        traces=latents["traces"].double().numpy(),
         seconds=seconds,
     )
 
@@ -151,15 +167,16 @@ def _keep(stage: str, tensors: Tensors) -> Tensors:
     return {name: values for name, values in tensors.items() if name not in ("encoded", "inverted")}
 
 
-def _tables(attacks: Sequence[Attack], scores: Tensors | None) -> tuple[Table, ...]:
+def _tables(attacks: Sequence[Attack], scores: Tensors | None, drops: tuple[float, ...]) -> tuple[Table, ...]:
     if scores is None:
         return ()
 
     def masks(attack: Attack) -> dict[str, NDArray[np.float64]]:
-        names = [name for name in (*MASKS, *BANDS) if f"{attack.title}/{name}" in scores]
+        names = [name for name in (*mask_names(drops), *BANDS) if f"{attack.title}/{name}" in scores]
         return {name: scores[f"{attack.title}/{name}"].numpy() for name in names}
 
-    return tuple(Table(a.title, a.axis, a.columns, masks(a), a.scale, a.learned) for a in attacks)
+    several = drops if len(drops) > 1 else ()
+    return tuple(Table(a.title, a.axis, a.columns, masks(a), a.scale, a.learned, several) for a in attacks)
 
 
 def _silent(_: int) -> None:
@@ -182,12 +199,15 @@ class _Stages:
         self.tried = False
 
     def latents(self, run: Sequence[Sample], on_batch: OnBatch = _silent) -> Tensors:
-        """E(x), if needed D^-1(x) and its residuals, and the features of the blind baseline."""
+        """E(x), if needed D^-1(x) and its residuals, and what the blind baseline looks at."""
 
         def compute(batch: Sequence[Sample]) -> Tensors:
             pixels = load_images(batch, self.target.info.image_size)
             images = torch.from_numpy(pixels).to(self.target.device)
-            found = {"features": torch.from_numpy(image_features(pixels))}
+            found = {
+                "features": torch.from_numpy(image_features(pixels)),
+                "traces": torch.from_numpy(compression_traces(pixels)),
+            }
             if self.options.inverts:
                 inversion = invert(self.target, images, self.solver, clip=True, sample_ids=_ids(batch))
                 found |= {"encoded": inversion.encoded, "inverted": inversion.latents, "residual": inversion.residual}
@@ -277,7 +297,7 @@ class _Stages:
             scores: Tensors = {}
             for banded in (True, False):  # by tenths of the influence where a scorer can use that: it costs no pass
                 attacks = [attack for attack in missing if (attack.scale != "other") == banded]
-                chosen = masks if banded else {name: masks[name] for name in MASKS}
+                chosen = masks if banded else {name: masks[name] for name in mask_names(self.options.drops)}
                 scores |= {f"{title}/{mask}": v for (title, mask), v in score_batch(attacks, found, chosen).items()}
             return scores
 
@@ -290,7 +310,7 @@ class _Stages:
 
     def _masks(self, influence: Tensor, ids: list[str]) -> Tensors:
         drawn_by = ids if self.pooled is None else ["the whole set"] * len(ids)  # the random control has one too
-        masks = build_masks(influence, drawn_by, self.options.drop, self.options.seed, self.options.gamma)
+        masks = build_masks(influence, drawn_by, self.options.drops, self.options.seed, self.options.gamma)
         masks |= band_masks(influence)
         return {name: mask.to(self.target.device) for name, mask in masks.items()}
 
@@ -322,7 +342,7 @@ class _Stages:
             "latents": {"at": at, **self._latents_config(at)},
             "target": model.info.hash,
             "denoiser_dtype": self.options.dtype,
-            "attack": {"name": attack.name, **asdict(attack)},
+            "attack": {"name": attack.name, **asdict(replace(attack, variant="", candidate_of=""))},
             "drop": self.options.drop,
             "gamma": self.options.gamma,
             "seed": self.options.seed,
@@ -333,7 +353,7 @@ class _Stages:
         keyed = [f"{sample.id} {sample.caption or ''}" for sample in run] if stage.startswith("scores") else _ids(run)
         name, _, prefix = stage.partition("/")
         key = shard_key(config, keyed)
-        return self.options.out / name / f"{prefix}-{key}.safetensors".lstrip("-")
+        return self.options.out / name / f"{prefix.replace(':', '-')}-{key}.safetensors".lstrip("-")
 
     def _cached(
         self,

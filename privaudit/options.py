@@ -17,18 +17,25 @@ from privaudit.scorers import parse_methods
 LatentSource = Literal["encoder", "inversion"]
 
 
+def default_folder(target: str) -> Path:
+    """Run folder of a target if none is chosen: its name below ``privaudit-runs``."""
+    return Path("privaudit-runs") / Path(target).resolve().name
+
+
 @dataclass(frozen=True)
 class AuditOptions:
     """What to audit and how; the defaults are those of `privaudit scan`.
 
     Attributes:
         target: A diffusers folder or hub id.
-        members: Folder or manifest of images said to be in the training set.
-        nonmembers: Folder or manifest of images said not to be.
+        members: Folder or manifest of images said to be in the training set; None with ``suspects`` or ``canaries``.
+        nonmembers: Folder or manifest of images said not to be; None with ``canaries``.
         out: The run folder.
+        suspects: Folder or manifest of images of unknown membership, compared with ``nonmembers``.
+        canaries: What `privaudit canaries make` wrote: members and non-members drawn by lot before training.
         attacks: Specifications (see `privaudit.scorers.parse_methods`); none means the default ones.
         reference: A diffusers folder or hub id whose errors are subtracted, such as the base of a fine-tune.
-        drop: Share of latent dimensions that the hard masks drop.
+        drop: Share of latent dimensions that the hard masks drop; of several, one is chosen for each fold.
         gamma: Power of the influence in the soft weights.
         mask_scope: Masks and weights from the influence of each ``image``, or one for all from their mean, ``set``.
         geometry_latents: Where the decoder's influence is taken.
@@ -45,17 +52,21 @@ class AuditOptions:
         replicates: Bootstrap resamples.
         confidence: Of all intervals.
         fail_on: Gates, such as ``tpr@1%fpr>0.05``.
+        gate_bound: Confidence limit that a gate looks at: ``lower`` fails if more leakage than it allows is shown,
+            ``upper`` unless more is ruled out.
         strict: Stop at an unreadable image instead of skipping it.
         fresh: Forget what an earlier run left in ``out``.
     """
 
     target: str
-    members: Path
-    nonmembers: Path
+    members: Path | None
+    nonmembers: Path | None
     out: Path
+    suspects: Path | None = None
+    canaries: Path | None = None
     attacks: tuple[str, ...] = ()
     reference: str | None = None
-    drop: float = 0.4
+    drop: float | tuple[float, ...] = 0.4
     gamma: float = 1.0
     mask_scope: Literal["image", "set"] = "image"
     geometry_latents: LatentSource = "inversion"
@@ -71,6 +82,7 @@ class AuditOptions:
     replicates: int = 2000
     confidence: float = 0.95
     fail_on: tuple[str, ...] = ()
+    gate_bound: Literal["lower", "upper"] = "lower"
     strict: bool = False
     fresh: bool = False
 
@@ -80,13 +92,15 @@ class AuditOptions:
         Raises:
             ConfigError: One or more options are wrong.
         """
-        problems = []
-        if not 0 <= self.drop < 1:
-            problems.append(f"expected 0 <= drop < 1, got {self.drop}")
+        problems = self._wrong_sets()
+        problems += [f"expected 0 <= drop < 1, got {drop}" for drop in self.drops if not 0 <= drop < 1]
+        if not self.drops or len(set(self.drops)) < len(self.drops):
+            problems.append(f"expected one share to drop, or several that differ, got {self.drops}")
         for name, allowed in (
             ("geometry_latents", ("encoder", "inversion")),
             ("attack_latents", ("encoder", "inversion")),
             ("mask_scope", ("image", "set")),
+            ("gate_bound", ("lower", "upper")),
         ):
             if getattr(self, name) not in allowed:
                 problems.append(f"expected {name} to be one of {', '.join(allowed)}, got {getattr(self, name)}")
@@ -120,11 +134,42 @@ class AuditOptions:
             except ConfigError as error:
                 problems.extend(error.problems)
         if not problems:
-            problems += wrong_cut(make_estimator(self.influence), self.drop)
+            problems += self._wrong_cut()
         if self.memory is not None and not 0 < self.memory < float("inf"):
             problems.append(f"expected memory > 0 GiB, got {self.memory}")
         if problems:
             raise ConfigError(problems)
+
+    def _wrong_cut(self) -> list[str]:
+        """An estimator that settles the cut of one mask, with another share to drop or with several."""
+        found = [problem for drop in self.drops for problem in wrong_cut(make_estimator(self.influence), drop)]
+        if found and len(self.drops) > 1:
+            return [f"expected one share to drop with {self.influence}, which settles one cut, got {self.drops}"]
+        return found
+
+    def _wrong_sets(self) -> list[str]:
+        """What is missing or too much among the image sets."""
+        given = [name for name in ("members", "nonmembers", "suspects") if getattr(self, name) is not None]
+        if self.canaries is not None:
+            return [f"expected canaries alone, which are both sets, got {', '.join(given)}, too"] if given else []
+        if self.nonmembers is None:
+            return [
+                "expected nonmembers, images that the model was not trained on, got none; pass them with members or "
+                "suspects, or pass canaries"
+            ]
+        if self.members is None and self.suspects is None:
+            return ["expected members or suspects to compare with the nonmembers, got neither"]
+        return []
+
+    @property
+    def sources(self) -> tuple[Path, ...]:
+        """Every folder or file that images are read from."""
+        return tuple(p for p in (self.members, self.nonmembers, self.suspects, self.canaries) if p is not None)
+
+    @property
+    def drops(self) -> tuple[float, ...]:
+        """The shares to drop, also of a single one."""
+        return self.drop if isinstance(self.drop, tuple) else (self.drop,)
 
     @property
     def inverts(self) -> bool:

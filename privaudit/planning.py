@@ -14,18 +14,19 @@ import torch
 from privaudit.attacks import Plan, make_plan
 from privaudit.attacks.gsa import differentiable
 from privaudit.attacks.plan import WORK, Step
-from privaudit.auditing import check_paths, choose_methods, load_reference
+from privaudit.auditing import choose_methods, load_reference
 from privaudit.batching import auto_batch_size
 from privaudit.codec import encode
 from privaudit.data import Sample, load_images
-from privaudit.data.entries import list_entries
 from privaudit.data.pixels import read_pixels, sample_id
 from privaudit.errors import DataError
-from privaudit.geometry import MASKS, estimate_influence, images_at_once, make_estimator
+from privaudit.geometry import estimate_influence, images_at_once, make_estimator
+from privaudit.geometry.mask import mask_names
 from privaudit.inversion import invert, make_solver
 from privaudit.loading import load_target
 from privaudit.measure import OnProgress
 from privaudit.options import AuditOptions
+from privaudit.reading import list_sources
 from privaudit.result import RefusedReport
 from privaudit.target import Target
 
@@ -41,8 +42,7 @@ class Forecast:
 
     Attributes:
         target: Folder or hub id.
-        members: Files or rows; duplicates are not looked for.
-        nonmembers: The same.
+        sets: Files or rows of each set; duplicates are not looked for.
         device: Where it would run.
         batch_size: Images a pass.
         steps: Passes an image, one entry an attack, in the order in which they run.
@@ -54,8 +54,7 @@ class Forecast:
     """
 
     target: str
-    members: int
-    nonmembers: int
+    sets: Mapping[str, int]
     device: str
     batch_size: int
     steps: tuple[Step, ...]
@@ -65,10 +64,14 @@ class Forecast:
     seconds_per_image: Mapping[str, float]
     seconds: Mapping[str, float]
 
+    @property
+    def images(self) -> int:
+        """Of all sets."""
+        return sum(self.sets.values())
+
     def cost(self, step: Step) -> float:
         """Seconds that an attack adds, for all images and models."""
-        images = (self.members + self.nonmembers) * self.models
-        return images * sum(step.added[work] * self.seconds_per_image[work] for work in WORK)
+        return self.images * self.models * sum(step.added[work] * self.seconds_per_image[work] for work in WORK)
 
     def to_json(self) -> str:
         """Return JSON text."""
@@ -91,22 +94,20 @@ def plan_audit(options: AuditOptions, on_progress: OnProgress | None = None) -> 
         TargetError: The model cannot be loaded.
     """
     progress = on_progress or (lambda stage, done, total: None)
-    check_paths(options)
-    members, nonmembers = (list_entries(source) for source in (options.members, options.nonmembers))
+    sources = list_sources(options)
     target = load_target(options.target, device=options.device, dtype=options.dtype)
     reference = load_reference(options, target)
-    methods, refused = choose_methods(options, target, [entry.caption for entry in (*members, *nonmembers)])
-    plan = make_plan(methods.attacks, target, MASKS)
+    methods, refused = choose_methods(options, target, [entry.caption for entry in sources.entries])
+    plan = make_plan(methods.attacks, target, mask_names(options.drops))
     size = options.batch_size or auto_batch_size(target.info.image_size, target.device.type)
-    count = len(members) + len(nonmembers)
-    samples = first_readable([entry.path for entry in (*members, *nonmembers)], size, target)
+    count = len(sources.entries)
+    samples = first_readable([entry.path for entry in sources.entries], size, target)
     each = calibrate(target, samples, options, plan, progress)
     models = 1 + (reference is not None)
     scores = sum(plan.total(work) * each[work] for work in WORK)
     return Forecast(
         target=options.target,
-        members=len(members),
-        nonmembers=len(nonmembers),
+        sets={listed.name: len(listed.entries) for listed in sources.sets},
         device=str(target.device),
         batch_size=size,
         steps=plan.steps,

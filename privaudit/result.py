@@ -9,11 +9,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 from privaudit.codec import decode, encode
+from privaudit.data.sets import Role
 from privaudit.errors import ResultError
-from privaudit.evaluation.estimate import Comparison, Estimate, Metrics, Stratum
+from privaudit.evaluation.canaries import CanaryReport
+from privaudit.evaluation.estimate import Comparison, Estimate, GroupStratum, Metrics, Stratum
+from privaudit.evaluation.selection import Choice
+from privaudit.evaluation.suspects import SuspectReport
 from privaudit.evaluation.verdict import Check, Verdict
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -40,18 +44,27 @@ class DataReport:
     """The audited images.
 
     Attributes:
-        members: Distinct members that were scored.
-        nonmembers: Distinct non-members that were scored.
+        role: What the first of the two compared sets is: known ``members``, ``canaries`` that were drawn to be trained
+            on, or ``suspects`` of unknown membership.
+        members: Distinct images of that set.
+        nonmembers: Distinct non-members.
+        suspects: Distinct images of unknown membership, in either place.
         duplicates_removed: Copies dropped: within a set, and both copies of a picture in both sets.
         shared: Pictures that were in both sets.
+        near_duplicates: Pairs of pictures that look the same; they are kept, in one fold.
+        groups: Groups of the manifests.
         skipped: Unreadable files.
         split_hash: Hash of which ids are members.
     """
 
+    role: Role
     members: int
     nonmembers: int
+    suspects: int
     duplicates_removed: int
     shared: int
+    near_duplicates: int
+    groups: int
     skipped: tuple[SkippedReport, ...]
     split_hash: str
 
@@ -70,7 +83,9 @@ class AttackReport:
         axis: What was chosen: ``level`` unless the attack is made of several.
         levels_by_fold: What each fold's images were scored at.
         search_space: The values that were compared.
-        order: p of the norm; None for other statistics.
+        choices: Everything that was chosen or learned, with what was compared and what each fold took; empty if all
+            was fixed beforehand.
+        order: p of the norm; None for other statistics, and where several were compared.
         parameters: All hyper-parameters.
         passes: Denoiser passes an image, alone; what is shared with other attacks counts for each.
         selected_on: How level or model was chosen, in words.
@@ -82,6 +97,7 @@ class AttackReport:
         best_published: For a score that is not ``published``: the strongest published attack by unmasked AUROC.
         versus_published: This score without mask against that attack without mask, paired.
         distortion_quartiles: AUROC without mask by quartile of local distortion, lowest first.
+        groups: The same by group of the manifests; empty without groups.
     """
 
     name: str
@@ -91,7 +107,8 @@ class AttackReport:
     log_snr: float | None
     axis: str
     levels_by_fold: tuple[float, ...]
-    search_space: tuple[float, ...]
+    search_space: tuple[str | float, ...]
+    choices: tuple[Choice, ...]
     order: float | None
     parameters: Mapping[str, Any]
     passes: int
@@ -104,6 +121,7 @@ class AttackReport:
     best_published: str | None
     versus_published: Comparison | None
     distortion_quartiles: tuple[Stratum, ...]
+    groups: tuple[GroupStratum, ...]
 
 
 @dataclass(frozen=True)
@@ -116,9 +134,18 @@ class RefusedReport:
 
 @dataclass(frozen=True)
 class BlindReport:
-    """A classifier that never sees the target, on the same images."""
+    """Classifiers that never see the target, on the same images.
+
+    Attributes:
+        auroc: Of the strongest one.
+        strongest: The family of what it looks at: ``pixels``, ``compression``, ``files`` or ``captions``.
+        families: AUROC by family, the largest first.
+        method: In words.
+    """
 
     auroc: Estimate
+    strongest: str
+    families: Mapping[str, Estimate]
     method: str
 
 
@@ -140,6 +167,8 @@ class AuditResult:
         blind: What the two sets differ in without any model.
         checks: What could make the numbers untrustworthy.
         verdict: Finding, gates, status.
+        suspects: What images of unknown membership say; None without any.
+        canaries: The one-run audit; None unless membership was drawn by lot.
     """
 
     schema_version: int
@@ -155,6 +184,8 @@ class AuditResult:
     blind: BlindReport
     checks: tuple[Check, ...]
     verdict: Verdict
+    suspects: SuspectReport | None
+    canaries: CanaryReport | None
 
     def to_json(self) -> str:
         """Return the canonical JSON text: NaN as null, keys in the order of the fields."""

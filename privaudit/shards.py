@@ -20,7 +20,7 @@ from torch import Tensor
 import privaudit
 from privaudit.errors import ConfigError
 
-FORMAT = 3
+FORMAT = 4
 """Raised whenever the code that fills a shard changes what it holds; a new version of the package does it too."""
 
 

@@ -117,6 +117,29 @@ def build(spec: str, registry: Mapping[str, type[T]], what: str, hint: str = "")
     return made
 
 
+def expand(spec: str, registry: Mapping[str, type[Any]]) -> list[str]:
+    """Write out a specification that gives several values of a parameter that takes one.
+
+    Args:
+        spec: As of `build`, such as ``sima:order=2,4``; anything that `build` will refuse is left as it is.
+        registry: Name to dataclass.
+
+    Returns:
+        One specification for each combination of values, such as ``sima:order=2`` and ``sima:order=4``.
+    """
+    head, *assignments = spec.split(":")
+    kind = registry.get(head.partition("@")[0])
+    if kind is None:
+        return [spec]
+    single = {part.name for part in fields(kind) if str(part.type) in ("float", "int")}
+    found = [head]
+    for assignment in assignments:
+        key, _, text = assignment.partition("=")
+        values = text.split(",") if key in single else [text]
+        found = [f"{before}:{key}={value}" for before in found for value in values]
+    return found
+
+
 def _integers(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in text.split(","))
 

@@ -11,15 +11,16 @@ import pandas as pd
 from privaudit.attacks import Attack
 from privaudit.attacks.base import LevelAttack
 from privaudit.attacks.spec import DEFAULT
-from privaudit.auditing import check_paths, choose_methods, prepare_folder, read_images
+from privaudit.auditing import choose_methods, prepare_folder
 from privaudit.data import AuditData
 from privaudit.errors import ConfigError
-from privaudit.evaluation import Estimate, stratified_bootstrap, tpr_at_fpr
-from privaudit.evaluation.metrics import auroc_estimate
+from privaudit.evaluation import Estimate, tpr_at_fpr
+from privaudit.evaluation.delong import auroc_estimate
 from privaudit.geometry import MASKS
 from privaudit.loading import load_target
 from privaudit.measure import OnProgress, measure
 from privaudit.options import AuditOptions
+from privaudit.reading import list_sources, read_sources
 from privaudit.result import RefusedReport
 from privaudit.schedule import Schedule
 from privaudit.scorers import Methods, Table, parse_methods
@@ -30,8 +31,6 @@ POINTS = 25
 """Levels of a curve."""
 RANGE = 0.6
 """Share of the schedule that is swept: beyond it little of an image is left."""
-REPLICATES = 400
-"""Bootstrap resamples behind an interval; of them only the standard deviation is used."""
 RATE = 0.01
 """False-positive rate at which the true-positive rate is read."""
 CSV, PICTURE = "sweep.csv", "sweep.png"
@@ -126,12 +125,14 @@ def run_sweep(options: AuditOptions, points: int = POINTS, on_progress: OnProgre
     """
     if points < 2:
         raise ConfigError([f"expected at least 2 points, got {points}; {POINTS} is usual"])
+    if len(options.drops) > 1:
+        raise ConfigError([f"expected one share to drop, since a sweep chooses nothing, got {options.drops}"])
     progress = on_progress or (lambda stage, done, total: None)
     chosen = replace(options, attacks=options.attacks or DEFAULT)
-    check_paths(chosen)
+    sources = list_sources(chosen)
     prepare_folder(chosen, (CSV, PICTURE))
     target = load_target(chosen.target, device=chosen.device, dtype=chosen.dtype)
-    data = read_images(chosen, target, progress)
+    data = read_sources(sources, chosen, target, progress)
     attacks, refused = choose_curves(chosen, target, [sample.caption for sample in data.samples], points)
     budget = None if chosen.memory is None else int(chosen.memory * 2**30)
     measured = measure(target, data.samples, Methods(attacks, ()), chosen, progress, budget=budget)
@@ -209,7 +210,7 @@ def _can_take(attack: LevelAttack, level: int, schedule: Schedule) -> bool:
 
 
 def curve_points(table: Table, data: AuditData, schedule: Schedule, options: AuditOptions) -> list[Point]:
-    """Measure every level of an attack under every mask, with intervals from the same resampled images.
+    """Measure every level of an attack under every mask, with intervals (DeLong).
 
     Args:
         table: What the attack found.
@@ -225,7 +226,6 @@ def curve_points(table: Table, data: AuditData, schedule: Schedule, options: Aud
     scores = {
         f"{mask}/{level}": column for mask in MASKS for level, column in zip(levels, table.by_mask[mask].T, strict=True)
     }
-    drawn = stratified_bootstrap(scores, is_member, (), REPLICATES, options.seed)
     enough = RATE * len(data.nonmembers) >= 1
     return [
         Point(
@@ -233,7 +233,7 @@ def curve_points(table: Table, data: AuditData, schedule: Schedule, options: Aud
             mask=mask,
             level=level,
             log_snr=schedule.log_snr(level),
-            auroc=auroc_estimate(scores[name], is_member, drawn, name, options.confidence),
+            auroc=auroc_estimate(scores[name], is_member, options.confidence),
             tpr_at_1pct=tpr_at_fpr(scores[name], is_member, RATE).tpr if enough else float("nan"),
         )
         for mask in MASKS

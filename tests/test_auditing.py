@@ -15,7 +15,7 @@ from rich.console import Console
 from sklearn.metrics import roc_auc_score
 
 import privaudit
-from privaudit.assess import _convergence_check
+from privaudit.assess.checks import convergence_check
 from privaudit.attacks import REGISTRY as ATTACKS
 from privaudit.auditing import choose_methods, load_reference, run_audit
 from privaudit.errors import ConfigError, DataError
@@ -571,9 +571,10 @@ class TestConvergence:
             diverged=np.arange(count) < 2,
             tolerance=0.01,
             features=np.zeros((count, 1)),
+            traces=np.zeros((count, 1)),
             seconds={},
         )
-        check = _convergence_check(measured)
+        check = convergence_check(measured)
         assert check.status == "warn"
         assert check.detail.startswith("96% of the images")
         assert check.detail.endswith("; 2 diverged and kept their best iterate")

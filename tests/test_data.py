@@ -14,13 +14,17 @@ from PIL import Image
 
 from privaudit.data import (
     AuditData,
+    FileFacts,
     Sample,
     SampleSet,
+    fingerprint,
     load_images,
+    read_picture,
     read_pixels,
     read_set,
     sample_id,
     separate,
+    thumbnail,
 )
 from privaudit.errors import DataError
 
@@ -295,7 +299,10 @@ def test_a_folder_is_read_recursively_in_sorted_order(folder: Path) -> None:
     assert names(found) == ["a.png", "b.png", "c.png"]
     assert [sample.id for sample in found.samples] == [sample_id(picture(seed)) for seed in range(3)]
     assert (len(found), found.skipped, found.duplicates) == (3, (), 0)
-    assert found.samples[0] == Sample(sample_id(picture(0)), folder / "a.png")
+    stored = FileFacts("PNG", 8, 6, (folder / "a.png").stat().st_size, "RGB")
+    assert found.samples[0] == Sample(sample_id(picture(0)), folder / "a.png", file=stored)
+    assert found.samples[0].fingerprint == fingerprint(picture(0))
+    assert found.samples[0].thumbnail == thumbnail(picture(0))
 
 
 def test_hidden_files_hidden_folders_and_other_kinds_are_left_out(folder: Path) -> None:
@@ -623,3 +630,77 @@ def test_linked_folders_are_read_and_loops_end(tmp_path: Path) -> None:
     (tmp_path / "set" / "linked").symlink_to(tmp_path / "real")
     (tmp_path / "set" / "loop").symlink_to(tmp_path / "set")
     assert [sample.path.name for sample in read_set(tmp_path / "set", (16, 16)).samples] == ["a.png"]
+
+
+# ------------------------------------------------------------------------------- how a file was stored
+
+
+def test_facts_are_those_of_the_file_and_not_of_the_preprocessed_pixels(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turned by a quarter
+    save(tmp_path / "a.jpg", picture(size=(20, 30)), quality=50, exif=exif, icc_profile=b"profile")
+    found = read_picture(tmp_path / "a.jpg", SIZE)
+    assert found.pixels.shape == (*SIZE, 3)
+    table = sum(Image.open(tmp_path / "a.jpg").quantization[0])
+    size = (tmp_path / "a.jpg").stat().st_size
+    assert found.file == FileFacts("JPEG", 30, 20, size, "RGB", exif=True, icc=True, quantisation=table)
+    assert table > sum(Image.open(save(tmp_path / "b.jpg", picture(), quality=90)).quantization[0]) > 0
+
+
+@pytest.mark.parametrize(
+    ("mode", "suffix", "name"), [("L", ".png", "PNG"), ("P", ".gif", "GIF"), ("RGBA", ".tiff", "TIFF")]
+)
+def test_facts_know_mode_and_format(tmp_path: Path, mode: str, suffix: str, name: str) -> None:
+    path = tmp_path / f"a{suffix}"
+    Image.fromarray(picture()).convert(mode).save(path)
+    file = read_picture(path, SIZE).file
+    assert (file.format, file.mode, file.quantisation, file.exif) == (name, mode, 0, False)
+
+
+def test_exif_at_the_end_of_a_png_is_seen(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x010F] = "a camera"
+    save(tmp_path / "a.png", picture(), exif=exif)
+    data = (tmp_path / "a.png").read_bytes()
+    start = data.index(b"eXIf") - 4
+    chunk = data[start : start + 12 + int.from_bytes(data[start : start + 4], "big")]
+    end = data.index(b"IEND") - 4
+    (tmp_path / "b.png").write_bytes(data[:start] + data[start + len(chunk) : end] + chunk + data[end:])
+    assert read_picture(tmp_path / "b.png", SIZE).file.exif
+
+
+# ------------------------------------------------------------------------------- perceptual hash
+
+
+def test_fingerprint_is_the_transform_against_its_median() -> None:
+    from scipy.fft import dctn
+
+    pixels = picture(3, (32, 32))
+    low = dctn(np.asarray(Image.fromarray(pixels).convert("L"), dtype=float), type=2)[:8, :8].ravel()
+    bits = "".join(str(int(value > np.median(low))) for value in low)
+    assert f"{fingerprint(pixels):064b}" == bits
+
+
+def test_fingerprint_survives_what_keeps_the_look_and_nothing_else() -> None:
+    y, x = np.mgrid[:48, :64]
+    waves = np.stack([np.sin(x / 9 + k) + np.cos(y / 7 - k) + np.sin(x * y / 300) for k in range(3)], axis=2)
+    scene = np.clip(127 + 40 * waves, 0, 255).astype(np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(scene).save(buffer, "JPEG", quality=80)
+    smaller = np.asarray(Image.fromarray(scene).resize((40, 30), Image.Resampling.LANCZOS))
+    for alike in (np.asarray(Image.open(buffer)), smaller, (scene * 0.95).astype(np.uint8)):
+        assert (fingerprint(scene) ^ fingerprint(alike)).bit_count() <= 6
+    for other in (scene[::-1], scene[:, ::-1], picture(1, (48, 64))):
+        assert (fingerprint(scene) ^ fingerprint(other)).bit_count() > 16
+
+
+def test_plain_pictures_have_one_fingerprint() -> None:
+    for size, value in (((2, 2), 0), ((32, 32), 255), ((40, 7), 77)):
+        assert fingerprint(np.full((*size, 3), value, dtype=np.uint8)) == (0 if value == 0 else 1 << 63)
+
+
+def test_thumbnail_has_the_means_of_fields() -> None:
+    pixels = picture(4, (16, 24))
+    means = pixels.reshape(8, 2, 8, 3, 3).mean(axis=(1, 3))
+    found = np.frombuffer(thumbnail(pixels), dtype=np.uint8).reshape(8, 8, 3)
+    np.testing.assert_allclose(found, means, atol=1)

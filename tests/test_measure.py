@@ -69,6 +69,30 @@ class TestTables:
         np.testing.assert_allclose(sum(sima.by_mask[band] for band in BANDS), sima.by_mask["none"])
         assert tuple(pfami.by_mask) == MASKS
 
+    def test_several_shares_to_drop_take_the_same_passes(self, run):
+        target, drops = network_target(), (0.2, 0.4, 0.6)
+        found = run(target, "sima:levels=20,60", "pfami:levels=100", drop=drops)
+        passes = asked(target)
+        for drop in drops:
+            alone = run(target, "sima:levels=20,60", "pfami:levels=100", drop=drop)
+            assert asked(target) == passes, "another share is not read from the shards of several"
+            for several, one in zip(found.tables, alone.tables, strict=True):
+                assert (several.drops, one.drops) == (drops, ())
+                for mask in ("random", "influence"):
+                    np.testing.assert_allclose(several.hard(mask)[drop], one.by_mask[mask])
+                for mask in ("none", "weighted"):
+                    np.testing.assert_allclose(several.by_mask[mask], one.by_mask[mask])
+        run(target, "sima:levels=20,60", "pfami:levels=100", drop=drops)
+        assert asked(target) == 0
+
+    def test_several_orders_take_the_same_passes(self, run):
+        target = network_target()
+        found = run(target, "sima:order=2,4:levels=20,60")
+        assert asked(target) == 2
+        assert [table.name for table in found.tables] == [f"sima:order={order}:levels=20,60" for order in (2, 4)]
+        alone = run(target, "sima:levels=20,60")
+        np.testing.assert_allclose(found.tables[1].by_mask["weighted"], alone.tables[0].by_mask["weighted"])
+
     def test_features_of_a_learned_attack_are_marked(self, run):
         target = network_target()
         (gsa,) = run(target, "gsa:levels=100,500").tables

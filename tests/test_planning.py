@@ -11,12 +11,13 @@ import pytest
 from models import save_small_pipeline, write_images
 from rich.console import Console
 
-from privaudit.auditing import choose_methods, read_images, run_audit
+from privaudit.auditing import choose_methods, run_audit
 from privaudit.errors import ConfigError, DataError
 from privaudit.loading import load_target
 from privaudit.measure import measure
 from privaudit.options import AuditOptions
 from privaudit.planning import plan_audit
+from privaudit.reading import list_sources, read_sources
 from privaudit.report.plan import duration, print_plan
 
 MEMBERS, OTHERS = 14, 12
@@ -59,7 +60,7 @@ class TestForecast:
             "flow_mc": "needs a flow model, and this one predicts epsilon",
         }
         assert not {step.title for step in forecast.steps} & set(reasons)
-        assert set(forecast.scorers) == {"combined", "conditioned"}
+        assert set(forecast.scorers) == {"combined", "conditioned", "selected"}
 
     def test_shared_passes_are_counted_once(self, forecast):
         by_title = {step.title: step for step in forecast.steps}
@@ -75,7 +76,7 @@ class TestForecast:
                 at[stage] = Counter(passes)
 
         target = load_target(options.target, device="cpu")
-        samples = read_images(options, target, note).samples
+        samples = read_sources(list_sources(options), options, target, note).samples
         methods, _ = choose_methods(options, target, [sample.caption for sample in samples])
         measure(target, samples, methods, replace(options, out=tmp_path / "run"), note)
         images = MEMBERS + OTHERS
@@ -104,7 +105,7 @@ class TestForecast:
 
     def test_the_json_holds_everything(self, forecast):
         found = json.loads(forecast.to_json())
-        assert found["members"] == MEMBERS
+        assert found["sets"] == {"members": MEMBERS, "nonmembers": OTHERS}
         assert {step["title"]: step["added"]["forward"] for step in found["steps"]}["recon"] == 0
         assert [item["name"] for item in found["refused"]] == ["clid", "flow_mc"]
         assert set(found["seconds"]) == {"latents", "influence", "scores"}
@@ -133,7 +134,7 @@ class TestPrinted:
         alone = sum(step.alone["forward"] for step in forecast.steps)
         assert f"{forward} an image instead of {alone}; every attack under all four masks" in text
         assert "not run clid needs a text-to-image target" in text
-        assert f"{MEMBERS} members, {OTHERS} non-members" in text
+        assert f"{MEMBERS} members, {OTHERS} nonmembers" in text
         assert "on cpu" in text
         assert "twice" not in text
 
@@ -164,4 +165,4 @@ def test_an_unreadable_image_does_not_stop_the_plan(options, tmp_path):
     members = write_images(tmp_path / "members", 6, seed=3)
     (members / "0-broken.png").write_bytes(b"no image")
     found = plan_audit(replace(options, members=members, attacks=("sima",)))
-    assert found.members == 7
+    assert found.sets["members"] == 7

@@ -31,6 +31,8 @@ class Attack(Named, ABC):
 
     Attributes:
         preset: Name of the published parameters that were asked for, ``name@preset``; empty for our defaults.
+        variant: Parameters that tell it from others of its name, such as ``order=2``; empty if it is the only one.
+        candidate_of: Line of the report in which it is compared with its variants; empty if it has its own.
         presets: Parameters by name of the preset.
         needs: What it cannot run without.
         axis: What its columns are: values of which cross-fitting chooses one.
@@ -48,11 +50,19 @@ class Attack(Named, ABC):
     published: ClassVar[bool] = True
     scale: ClassVar[Literal["energy", "log", "other"]] = "other"
     preset: str = ""
+    variant: str = ""
+    candidate_of: str = ""
 
     @property
     def title(self) -> str:
-        """Name in reports and on the command line: ``pian@eq``."""
-        return f"{self.name}@{self.preset}" if self.preset else self.name
+        """Name in reports and on the command line: ``pian@eq``, ``sima:order=2``."""
+        named = f"{self.name}@{self.preset}" if self.preset else self.name
+        return f"{named}:{self.variant}" if self.variant else named
+
+    @property
+    def line(self) -> str:
+        """Line of the report: its own, or that of all its variants, among which one is chosen for each fold."""
+        return self.candidate_of or self.title
 
     @property
     def columns(self) -> tuple[float, ...]:

@@ -31,19 +31,24 @@ def use_config_file(context: typer.Context, chosen: Path | None) -> Path | None:
     values = {key.replace("_", "-"): value for key, value in values.items()}
     options = {_flag(name): parameter.name for parameter in context.command.params for name in parameter.opts}
     # one file serves several commands: what another command knows is no mistake of this one
-    unknown = sorted(set(values) - _known_to_any(context) - {"target", "images", "members", "nonmembers"})
+    unknown = sorted(
+        set(values) - _known_to_any(context) - {"target", "images", "members", "nonmembers", "suspects", "canaries"}
+    )
     if unknown:
         known = ", ".join(sorted(set(options) - ONLY_FLAGS))
         raise ConfigError([f"expected options of privaudit in {source}, got {', '.join(unknown)}; known are {known}"])
     context.default_map = {
         **(context.default_map or {}),
-        **{
-            str(options[key]): [value] if key in LISTS and isinstance(value, str) else value
-            for key, value in values.items()
-            if key in options
-        },
+        **{str(options[key]): _as_given(key, value) for key, value in values.items() if key in options},
     }
     return chosen
+
+
+def _as_given(key: str, value: Any) -> Any:  # noqa: ANN401 - whatever TOML has
+    """A list of numbers is what a flag takes as text with commas; an option that can be repeated takes a list."""
+    if key in LISTS:
+        return [value] if isinstance(value, str) else value
+    return ",".join(map(str, value)) if isinstance(value, list) else value
 
 
 def _known_to_any(context: typer.Context) -> set[str]:

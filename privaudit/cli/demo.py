@@ -10,7 +10,7 @@ import typer
 
 from privaudit.cli.scan import scan
 
-FILLED_IN = ("target", "members", "nonmembers")
+FILLED_IN = ("target", "members", "nonmembers", "canaries")
 """What `demo` passes to `scan` itself; every other option of `scan` is an option of `demo`."""
 
 
@@ -22,7 +22,7 @@ def demo(**chosen: Any) -> None:  # noqa: ANN401 - scan's own types, see below
     images = unpack_demo_images(chosen["out"] / "images")
     if not chosen["quiet"]:
         typer.echo(f"privaudit scan {TARGET} --members {images.members} --nonmembers {images.nonmembers}", err=True)
-    scan(target=str(TARGET), members=images.members, nonmembers=images.nonmembers, **chosen)
+    scan(target=str(TARGET), members=images.members, nonmembers=images.nonmembers, canaries=None, **chosen)
 
 
 def _take_options_of_scan() -> None:

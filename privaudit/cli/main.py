@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from privaudit import __version__
-from privaudit.cli import attacks, demo, geometry, invert, lab, origin, scan, sweep
+from privaudit.cli import attacks, canaries, demo, geometry, invert, lab, origin, scan, sweep
 from privaudit.errors import PrivauditError
 
 EXIT_ERROR = 2
@@ -32,6 +32,7 @@ app.command("geometry")(geometry.geometry)
 app.command("origin")(origin.origin)
 app.command("solvers")(invert.solvers)
 app.command("estimators")(geometry.estimators)
+app.add_typer(canaries.app, name="canaries")
 app.add_typer(lab.app, name="lab")
 
 

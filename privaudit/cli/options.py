@@ -10,8 +10,16 @@ import typer
 from privaudit.cli.config import use_config_file
 from privaudit.errors import ConfigError
 
-Members = Annotated[Path, typer.Option(help="Folder or manifest of images the model was trained on.")]
-Nonmembers = Annotated[Path, typer.Option(help="Folder or manifest of images it was not trained on.")]
+Members = Annotated[Path | None, typer.Option(help="Folder or manifest of images the model was trained on.")]
+Nonmembers = Annotated[Path | None, typer.Option(help="Folder or manifest of images it was not trained on.")]
+Suspects = Annotated[
+    Path | None,
+    typer.Option(help="Folder or manifest of images that it may have been trained on, compared with --nonmembers."),
+]
+Canaries = Annotated[
+    Path | None,
+    typer.Option(help="What privaudit canaries make wrote: both sets, drawn by lot before the training."),
+]
 Out = Annotated[
     Path | None,
     typer.Option(envvar="PRIVAUDIT_OUT", help="Run folder. The same command again resumes what is in it."),
@@ -37,6 +45,15 @@ DryRun = Annotated[
 ]
 Drop = Annotated[
     float, typer.Option(envvar="PRIVAUDIT_DROP", help="Share of latent dimensions that the hard masks drop.")
+]
+Drops = Annotated[
+    str,
+    typer.Option(
+        "--drop",
+        envvar="PRIVAUDIT_DROP",
+        help="Share of latent dimensions that the hard masks drop; of several, 0.2,0.4,0.6, one is chosen by "
+        "cross-fitting.",
+    ),
 ]
 Gamma = Annotated[
     float, typer.Option(envvar="PRIVAUDIT_GAMMA", help="Power of the influence in the soft weights; 0 is no mask.")
@@ -92,6 +109,13 @@ FailOn = Annotated[
         help="Gate, repeatable: 'auroc>0.6', 'tpr@1%fpr>0.05', 'advantage>0.2', 'epsilon>1'.",
     ),
 ]
+GateBound = Annotated[
+    str,
+    typer.Option(
+        envvar="PRIVAUDIT_GATE_BOUND",
+        help="lower: a gate fails if leakage beyond it is shown. upper: unless leakage beyond it is ruled out.",
+    ),
+]
 Inconclusive = Annotated[
     str,
     typer.Option(
@@ -119,6 +143,25 @@ Config = Annotated[
         is_eager=True,
     ),
 ]
+
+
+def shares(text: str) -> float | tuple[float, ...]:
+    """Read ``--drop``.
+
+    Args:
+        text: A number, or several with commas between them.
+
+    Returns:
+        The number, or all of them.
+
+    Raises:
+        ConfigError: It is something else.
+    """
+    try:
+        found = tuple(float(part) for part in text.split(","))
+    except ValueError as error:
+        raise ConfigError([f"expected --drop as a number, or as several such as 0.2,0.4,0.6, got {text}"]) from error
+    return found if len(found) > 1 else found[0]
 
 
 def batch_size(text: str) -> int | None:

@@ -19,12 +19,14 @@ if TYPE_CHECKING:
 
 def scan(
     target: Annotated[str, typer.Argument(help="Diffusers folder of a latent diffusion model, or a hub id.")],
-    members: options.Members,
-    nonmembers: options.Nonmembers,
+    members: options.Members = None,
+    nonmembers: options.Nonmembers = None,
+    suspects: options.Suspects = None,
+    canaries: options.Canaries = None,
     out: options.Out = None,
     attack: options.Attacks = None,
     reference: options.Reference = None,
-    drop: options.Drop = 0.4,
+    drop: options.Drops = "0.4",
     gamma: options.Gamma = 1.0,
     mask_scope: options.MaskScope = "image",
     influence: options.Influence = None,
@@ -37,6 +39,7 @@ def scan(
     memory: options.Memory = None,
     seed: options.Seed = 0,
     fail_on: options.FailOn = None,
+    gate_bound: options.GateBound = "lower",
     inconclusive: options.Inconclusive = "error",
     exit_zero: options.ExitZero = False,
     strict: options.Strict = False,
@@ -56,12 +59,17 @@ def scan(
     except ConfigError as error:
         images_a_pass = None
         problems.extend(error.problems)
+    shares: float | tuple[float, ...] = 0.4
+    try:
+        shares = options.shares(drop)
+    except ConfigError as error:
+        problems.extend(error.problems)
 
     from privaudit.auditing import run_audit
     from privaudit.evaluation.verdict import exit_code
     from privaudit.geometry.influence import DEFAULT as DEFAULT_ESTIMATOR
     from privaudit.inversion import DEFAULT
-    from privaudit.options import AuditOptions, LatentSource
+    from privaudit.options import AuditOptions, LatentSource, default_folder
     from privaudit.report.terminal import print_report
 
     try:
@@ -69,10 +77,12 @@ def scan(
             target=target,
             members=members,
             nonmembers=nonmembers,
-            out=out or Path("privaudit-runs") / Path(target).resolve().name,
+            suspects=suspects,
+            canaries=canaries,
+            out=out or default_folder(target),
             attacks=tuple(attack or ()),
             reference=reference,
-            drop=drop,
+            drop=shares,
             gamma=gamma,
             mask_scope=cast("Literal['image', 'set']", mask_scope),  # AuditOptions checks it
             influence=influence or DEFAULT_ESTIMATOR,
@@ -85,6 +95,7 @@ def scan(
             memory=memory,
             seed=seed,
             fail_on=tuple(fail_on or ()),
+            gate_bound=cast("Literal['lower', 'upper']", gate_bound),
             strict=strict,
             fresh=fresh,
         )

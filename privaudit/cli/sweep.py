@@ -14,8 +14,8 @@ from privaudit.cli.progress import StageProgress
 
 def sweep(
     target: Annotated[str, typer.Argument(help="Diffusers folder of a latent diffusion model, or a hub id.")],
-    members: options.Members,
-    nonmembers: options.Nonmembers,
+    members: options.Members = None,
+    nonmembers: options.Nonmembers = None,
     points: Annotated[int, typer.Option(help="Levels of a curve, finer where there is less noise.")] = 25,
     out: Annotated[
         Path | None,

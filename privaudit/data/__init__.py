@@ -5,26 +5,36 @@ id in any folder, under any name and in any lossless format. Everything the audi
 (noise, mask, latent, score) is keyed by that id.
 """
 
-from privaudit.data.pixels import read_pixels, sample_id
+from privaudit.data.facts import FileFacts
+from privaudit.data.fingerprint import fingerprint, thumbnail
+from privaudit.data.pixels import Picture, read_picture, read_pixels, sample_id
 from privaudit.data.samples import (
     OnImage,
     Sample,
     SampleSet,
     Skipped,
     load_images,
+    read_entries,
     read_set,
 )
-from privaudit.data.sets import AuditData, separate
+from privaudit.data.sets import AuditData, Role, separate
 
 __all__ = [
     "AuditData",
+    "FileFacts",
     "OnImage",
+    "Picture",
+    "Role",
     "Sample",
     "SampleSet",
     "Skipped",
+    "fingerprint",
     "load_images",
+    "read_entries",
+    "read_picture",
     "read_pixels",
     "read_set",
     "sample_id",
     "separate",
+    "thumbnail",
 ]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
+from privaudit.data.facts import FileFacts, file_facts
 from privaudit.errors import DataError
 
 UPRIGHT = {
@@ -21,6 +23,19 @@ UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 """What undoes each EXIF orientation."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A decoded image file.
+
+    Attributes:
+        pixels: ``(height, width, 3)``, uint8, after preprocessing.
+        file: How it was stored.
+    """
+
+    pixels: NDArray[np.uint8]
+    file: FileFacts
 
 
 def sample_id(pixels: NDArray[np.uint8]) -> str:
@@ -37,6 +52,22 @@ def sample_id(pixels: NDArray[np.uint8]) -> str:
 
 
 def read_pixels(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Decode an image; what `read_picture` does, without the facts.
+
+    Args:
+        path: An image file that Pillow reads.
+        size: Height and width of the result.
+
+    Returns:
+        ``(height, width, 3)``, uint8.
+
+    Raises:
+        DataError: The file cannot be decoded; the message says why.
+    """
+    return read_picture(path, size).pixels
+
+
+def read_picture(path: Path, size: tuple[int, int]) -> Picture:
     """Decode an image the way training scripts of diffusion models do.
 
     EXIF orientation is applied; 16-bit gray is scaled to 8; palette, CMYK and gray become RGB; alpha is
@@ -49,25 +80,26 @@ def read_pixels(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
         size: Height and width of the result.
 
     Returns:
-        ``(height, width, 3)``, uint8.
+        Its pixels, and how they were stored.
 
     Raises:
         DataError: The file cannot be decoded; the message says why.
     """
     try:
         with Image.open(path) as opened:
+            opened.load()
+            facts = file_facts(path, opened)
             image = _to_rgb(_upright(opened))
     except DataError:
         raise
     except Exception as error:  # Pillow's parsers raise what they stumble on: struct.error, KeyError, ...
         reason = f"not a readable image: {type(error).__name__}: {error}"
         raise DataError(reason.replace("\n", " ")) from error
-    return np.asarray(_resize_and_crop(image, size), dtype=np.uint8)
+    return Picture(np.asarray(_resize_and_crop(image, size), dtype=np.uint8), facts)
 
 
 def _upright(image: Image.Image) -> Image.Image:
     # Not ImageOps.exif_transpose: it writes the tags back, which fails for photographs with one odd tag.
-    image.load()
     turn = UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation, 1))
     return image if turn is None else image.transpose(turn)
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from privaudit.data.entries import IMAGE_SUFFIXES, list_entries
-from privaudit.data.pixels import read_pixels, sample_id
+from privaudit.data.entries import IMAGE_SUFFIXES, Entry, list_entries
+from privaudit.data.facts import FileFacts
+from privaudit.data.fingerprint import fingerprint, thumbnail
+from privaudit.data.pixels import Picture, read_picture, read_pixels, sample_id
 from privaudit.errors import DataError
 
 OnImage = Callable[[int, int], None]
@@ -28,6 +29,9 @@ class Sample:
         caption: Text that the model may be conditioned on, if the manifest has one.
         group: Images of one group (a photographer, a video) never stand on both sides of a fold.
         label: The manifest's own ``id``, kept so that its author recognises the image.
+        file: How it was stored.
+        fingerprint: Perceptual hash of the preprocessed pixels, 64 bits; 0 if nobody looked.
+        thumbnail: Means of the preprocessed pixels over 8x8 fields, 192 bytes; none if nobody looked.
     """
 
     id: str
@@ -35,6 +39,9 @@ class Sample:
     caption: str | None = None
     group: str | None = None
     label: str | None = None
+    file: FileFacts = FileFacts()
+    fingerprint: int = field(default=0, compare=False)  # what follows from the pixels is compared by the id
+    thumbnail: bytes = field(default=b"", compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -53,15 +60,38 @@ class SampleSet:
         samples: In the order of the folder (sorted by path) or of the manifest.
         skipped: Files that could not be read.
         duplicates: How many further copies of a picture in this set were dropped.
+        copied: Ids of the pictures that these were copies of.
     """
 
     samples: tuple[Sample, ...]
     skipped: tuple[Skipped, ...] = ()
     duplicates: int = 0
+    copied: frozenset[str] = frozenset()
 
     def __len__(self) -> int:
         """Return the number of samples."""
         return len(self.samples)
+
+
+def list_images(source: Path) -> list[Entry]:
+    """List what a folder (recursively) or a manifest names.
+
+    Args:
+        source: A folder of images or a manifest file.
+
+    Returns:
+        At least one entry; none has been opened.
+
+    Raises:
+        DataError: The path is missing, the manifest is malformed, or there are no images.
+    """
+    entries = list_entries(source)
+    if not entries and source.is_file():
+        raise DataError(f"expected images in the manifest {source}, but it has no rows below its header")
+    if not entries:
+        kinds = " ".join(sorted(IMAGE_SUFFIXES))
+        raise DataError(f"expected images in {source}, found none; it should hold files ending in {kinds}")
+    return entries
 
 
 def read_set(
@@ -85,25 +115,49 @@ def read_set(
         DataError: The path is missing, the manifest is malformed, nothing readable is left, or
             (``strict``) an image cannot be read.
     """
-    entries = list_entries(source)
-    if not entries and source.is_file():
-        raise DataError(f"expected images in the manifest {source}, but it has no rows below its header")
-    if not entries:
-        kinds = " ".join(sorted(IMAGE_SUFFIXES))
-        raise DataError(f"expected images in {source}, found none; it should hold files ending in {kinds}")
+    entries = list_images(source)
+    return read_entries(entries, size, str(source), strict=strict, on_image=on_image)
+
+
+def read_entries(
+    entries: Sequence[Entry],
+    size: tuple[int, int],
+    source: str,
+    *,
+    strict: bool = False,
+    on_image: OnImage | None = None,
+) -> SampleSet:
+    """Read images that have been listed into distinct samples.
+
+    Args:
+        entries: At least one.
+        size: Height and width that the target expects.
+        source: Where they come from, for messages.
+        strict: Raise on the first unreadable image instead of skipping it.
+        on_image: Progress callback.
+
+    Returns:
+        The set; unreadable files and dropped copies are counted in it.
+
+    Raises:
+        DataError: Nothing readable is left, or (``strict``) an image cannot be read.
+    """
     samples: dict[str, Sample] = {}
     skipped: list[Skipped] = []
-    duplicates = 0
+    duplicates, copied = 0, set()
     for position, entry in enumerate(entries, start=1):
         try:
-            key = sample_id(read_pixels(entry.path, size))
+            picture = read_picture(entry.path, size)
         except DataError as error:
             if strict:
                 raise DataError(f"{entry.path}: {error}; leave out --strict to skip such files") from error
             skipped.append(Skipped(entry.path, str(error)))
         else:
-            duplicates += key in samples
-            samples.setdefault(key, Sample(key, entry.path, entry.caption, entry.group, entry.label))
+            sample = _describe(entry, picture)
+            if sample.id in samples:
+                duplicates += 1
+                copied.add(sample.id)
+            samples.setdefault(sample.id, sample)
         if on_image is not None:
             on_image(position, len(entries))
     if not samples:
@@ -111,7 +165,21 @@ def read_set(
             f"expected images in {source}, but none of its {len(entries)} files can be read; "
             f"the first: {skipped[0].path}: {skipped[0].reason}"
         )
-    return SampleSet(tuple(samples.values()), tuple(skipped), duplicates)
+    return SampleSet(tuple(samples.values()), tuple(skipped), duplicates, frozenset(copied))
+
+
+def _describe(entry: Entry, picture: Picture) -> Sample:
+    pixels = picture.pixels
+    return Sample(
+        id=sample_id(pixels),
+        path=entry.path,
+        caption=entry.caption,
+        group=entry.group,
+        label=entry.label,
+        file=picture.file,
+        fingerprint=fingerprint(pixels),
+        thumbnail=thumbnail(pixels),
+    )
 
 
 def load_images(samples: Sequence[Sample], size: tuple[int, int]) -> NDArray[np.float32]:

@@ -10,26 +10,35 @@ from privaudit.evaluation.blind import blind_scores, image_features
 from privaudit.evaluation.bootstrap import Replicates, stratified_bootstrap
 from privaudit.evaluation.checks import blind_check, sample_size_check
 from privaudit.evaluation.conditional import ConditionalLaw, conditional_law, conditional_scores
-from privaudit.evaluation.crossfit import CrossFitted, apply_choice, assign_folds, cross_fit, splits
+from privaudit.evaluation.crossfit import assign_folds, splits
+from privaudit.evaluation.delong import AurocCovariance, auroc_covariance, delong_test
 from privaudit.evaluation.epsilon import epsilon_lower
 from privaudit.evaluation.estimate import (
     Comparison,
     Difference,
     EpsilonBound,
     Estimate,
+    FixedThreshold,
+    GroupStratum,
     Metrics,
     RateEstimate,
     Stratum,
 )
 from privaudit.evaluation.gates import Gate, parse_gates, required_fprs
+from privaudit.evaluation.groups import by_group
 from privaudit.evaluation.learned import LearnedScores, out_of_fold
 from privaudit.evaluation.metrics import Evaluation, bound, compare, evaluate
+from privaudit.evaluation.rate import rate_at_threshold
 from privaudit.evaluation.roc import OperatingPoint, advantage, auroc, consistent, roc_points, tpr_at_fpr
+from privaudit.evaluation.selection import Choice, CrossFitted, Label, apply_choice, cross_fit, merits
+from privaudit.evaluation.spread import choice_spread
 from privaudit.evaluation.strata import by_quartile, quartiles
 from privaudit.evaluation.verdict import Check, Finding, GateOutcome, Verdict, decide, exit_code
 
 __all__ = [
+    "AurocCovariance",
     "Check",
+    "Choice",
     "Comparison",
     "ConditionalLaw",
     "CrossFitted",
@@ -38,8 +47,11 @@ __all__ = [
     "Estimate",
     "Evaluation",
     "Finding",
+    "FixedThreshold",
     "Gate",
     "GateOutcome",
+    "GroupStratum",
+    "Label",
     "LearnedScores",
     "Metrics",
     "OperatingPoint",
@@ -51,23 +63,29 @@ __all__ = [
     "apply_choice",
     "assign_folds",
     "auroc",
+    "auroc_covariance",
     "blind_check",
     "blind_scores",
     "bound",
+    "by_group",
     "by_quartile",
+    "choice_spread",
     "compare",
     "conditional_law",
     "conditional_scores",
     "consistent",
     "cross_fit",
     "decide",
+    "delong_test",
     "epsilon_lower",
     "evaluate",
     "exit_code",
     "image_features",
+    "merits",
     "out_of_fold",
     "parse_gates",
     "quartiles",
+    "rate_at_threshold",
     "required_fprs",
     "roc_points",
     "sample_size_check",

@@ -1,52 +1,126 @@
-"""Checks on the images that decide whether the metrics mean what they say."""
+"""Checks that decide whether the metrics mean what they say."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 
-from privaudit.evaluation.metrics import FEW_FALSE_POSITIVES, Evaluation, bound, compare
+from privaudit.evaluation.asymmetry import file_check
+from privaudit.evaluation.blind.families import FAMILIES
+from privaudit.evaluation.metrics import Evaluation, bound, compare
+from privaudit.evaluation.rate import FEW_FALSE_POSITIVES
+from privaudit.evaluation.roc import consistent
 from privaudit.evaluation.verdict import Check
 
+__all__ = ["blind_check", "consistency_check", "duplicate_check", "file_check", "sample_size_check"]
 
-def blind_check(evaluation: Evaluation, blind: str, attacks: Sequence[str]) -> Check:
-    """Whether a classifier that never saw the target tells members from non-members.
 
-    It does if its AUROC interval, that of an out-of-fold score (`privaudit.evaluation.metrics.widened`), lies above .5.
+def blind_check(evaluation: Evaluation, names: Sequence[str], attacks: Sequence[str]) -> Check:
+    """Whether classifiers that never saw the target tell members from non-members.
+
+    A family does if the lower limit of its AUROC, that of an out-of-fold score (`privaudit.evaluation.metrics.widened`)
+    and corrected for the number of families, lies above .5.
 
     Args:
-        evaluation: Holds the blind score, among its ``learned`` ones, and the attacks' scores.
-        blind: Name of the blind score.
+        evaluation: Holds the blind scores, among its ``learned`` ones, and the attacks' scores.
+        names: Of the blind scores; what follows the last "/" is the family, one of `FAMILIES`.
         attacks: Names of the scores that the verdict rests on.
 
     Returns:
-        ``ok`` if the interval includes .5 or lies below; ``warn`` if it lies above but an attack has a larger AUROC in
-        the paired test (Bonferroni over the attacks), or if there are too few images; else ``fail``.
+        ``ok`` if no family does; ``warn`` if one does but an attack has a larger AUROC than the strongest in the paired
+        test (Bonferroni over the attacks), or if there are too few images; else ``fail``.
     """
-    name, alpha = "blind baseline", 1.0 - evaluation.confidence
-    value = evaluation.metrics[blind].auroc.value
-    lower = bound(evaluation, blind, "auroc", None, alpha / 2.0)
-    if np.isnan(lower):
-        return Check(name, "warn", f"not measured: {evaluation.metrics[blind].auroc.reason}")
-    seen = f"without the model, image statistics alone reach an AUROC of {value:.3f} (at least {lower:.3f})"
-    if lower <= 0.5:
-        return Check(name, "ok", f"image statistics alone do not tell the sets apart (AUROC {value:.3f})")
+    check, alpha = "blind baseline", 1.0 - evaluation.confidence
+    blind = [names] if isinstance(names, str) else list(names)  # one name is a sequence of letters
+    if not blind:
+        return Check(check, "ok", "images, files and captions are the same for all images")
+    lower = {name: bound(evaluation, name, "auroc", None, alpha / 2.0 / len(blind)) for name in blind}
+    best = max(blind, key=lambda name: evaluation.metrics[name].auroc.value)
+    value = evaluation.metrics[best].auroc.value
+    if any(np.isnan(limit) for limit in lower.values()):
+        return Check(check, "warn", f"not measured: {evaluation.metrics[best].auroc.reason}")
+    told = [name for name in blind if lower[name] > 0.5]
+    if not told:
+        families = _listed([_family(name) for name in blind])
+        return Check(check, "ok", f"{families} do not tell the sets apart (largest AUROC {value:.3f})")
+    told.sort(key=lambda name: evaluation.metrics[name].auroc.value, reverse=True)
+    first, *others = (f"{evaluation.metrics[name].auroc.value:.3f} (at least {lower[name]:.3f})" for name in told)
+    seen = f"without the model, {_family(told[0])} alone reach an AUROC of {first}"
+    for name, reached in zip(told[1:], others, strict=True):
+        seen += f", {_family(name)} {reached}"
     for attack in attacks:
-        gain = compare(evaluation, attack, blind).auroc_delta
+        gain = compare(evaluation, attack, best).auroc_delta
         if gain.value > 0.0 and gain.p <= alpha / len(attacks):
             return Check(
-                name,
+                check,
                 "warn",
-                f"{seen}: the two sets differ; {attack} exceeds that by {gain.value:.3f} "
+                f"{seen}: the two sets differ; {attack} exceeds the largest by {gain.value:.3f} "
                 f"[{gain.lo:.3f}, {gain.hi:.3f}], so part of its success is not explained",
             )
     return Check(
-        name,
+        check,
         "fail",
         f"{seen}, and no attack does better: the two sets differ, whatever was trained on; take "
         "members and non-members from one source",
     )
+
+
+def duplicate_check(shared: int, copies: int, pairs: ArrayLike, is_member: ArrayLike) -> Check:
+    """Whether pictures of one set are in the other, or look like one there.
+
+    Args:
+        shared: Pictures that were in both sets and were left out of both.
+        copies: Further copies within a set that were dropped.
+        pairs: ``(pairs, 2)``, from `privaudit.evaluation.duplicates.near_duplicates`, over the images that are left.
+        is_member: ``(n,)``, of these.
+
+    Returns:
+        ``warn`` if a picture is or looks like one of the other set: an attack that recognises it as a member is right
+        and counted as wrong; else ``ok``.
+    """
+    member, found = np.asarray(is_member, dtype=np.bool_), np.asarray(pairs, dtype=np.int64).reshape(-1, 2)
+    across = member[found[:, 0]] != member[found[:, 1]]
+    twins = np.unique(found[across])
+    alike = np.unique(found[~across])
+    notes = [
+        f"{shared} pictures were in both sets and were left out of both" if shared else "no picture is in both sets",
+        f"{copies} copies within a set were dropped",
+        f"{member[twins].sum()} members look like one of {(~member[twins]).sum()} non-members (near-duplicates)"
+        if twins.size
+        else "none looks like one of the other set",
+    ]
+    if alike.size:
+        notes.append(f"{alike.size} look like another of their own set")
+    if found.size:
+        notes.append("near-duplicates are kept, always in one fold")
+    return Check("duplicates", "warn" if shared or twins.size else "ok", "; ".join(notes))
+
+
+def consistency_check(evaluation: Evaluation) -> Check:
+    """Whether AUROC and rates of each score can belong to one curve: AUROC >= TPR (1 - FPR).
+
+    They can, unless privaudit is wrong: published pairs exist that cannot.
+
+    Args:
+        evaluation: Holds all scores.
+
+    Returns:
+        ``fail`` if a score has an AUROC and a rate that contradict each other.
+    """
+    broken = [
+        name
+        for name, metrics in evaluation.metrics.items()
+        for rate in metrics.tpr_at_fpr.values()
+        if not consistent(metrics.auroc.value, rate.value, rate.fpr_realised)
+    ]
+    if broken:
+        detail = (
+            f"no curve has both the AUROC and a rate of {', '.join(dict.fromkeys(broken))}; please report this defect"
+        )
+        return Check("consistency", "fail", detail)
+    return Check("consistency", "ok", f"AUROC >= TPR (1 - FPR) for each of {len(evaluation.metrics)} scores")
 
 
 def sample_size_check(members: int, nonmembers: int, fprs: Sequence[float] = (0.01, 0.001)) -> Check:
@@ -72,3 +146,11 @@ def sample_size_check(members: int, nonmembers: int, fprs: Sequence[float] = (0.
             notes.append(f"TPR at {100 * fpr:g} % FPR {seen}, {wanted} non-members would give {FEW_FALSE_POSITIVES}")
     detail = f"{members} members and {nonmembers} non-members"
     return Check(name, "warn" if notes else "ok", "; ".join([detail, *notes]))
+
+
+def _family(name: str) -> str:
+    return FAMILIES.get(name.rpartition("/")[2], "image statistics")
+
+
+def _listed(parts: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(parts[:-1]), parts[-1]]))

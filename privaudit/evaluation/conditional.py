@@ -18,12 +18,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from privaudit.errors import DataError
+from privaudit.evaluation.crossfit import pairs, splits
 from privaudit.evaluation.roc import checked
 from privaudit.evaluation.table import canonical_order, checked_table, standardised
 
@@ -105,8 +105,8 @@ def conditional_law(
     inner = _inner_residuals(table, raw, labels, known, seed)
     values, location, spread = np.empty(raw.size), np.empty(raw.size), np.empty(raw.size)
     chosen = []
-    for fold in np.unique(labels):
-        own, train = labels == fold, (labels != fold) & known
+    for own, others in splits(labels, member[order]):
+        fold, train = labels[own][0], others & known
         if not train.any():
             raise DataError(
                 f"expected non-members with a finite score outside each fold, but fold {fold} holds all of them; "
@@ -158,20 +158,17 @@ def _inner_residuals(
     table: Floats, raw: Floats, labels: NDArray[np.int64], known: NDArray[np.bool_], seed: int
 ) -> dict[str, dict[int, Floats]]:
     """For each kind and fold, residuals of medians fitted without this fold and the image's own; else NaN."""
-    names = np.unique(labels)
-    found = {kind: {fold: np.full(raw.size, np.nan) for fold in names} for kind in MEDIANS}
-    for first, second in combinations(names, 2):
-        train = (labels != first) & (labels != second) & known
-        in_first, in_second = (labels == first) & known, (labels == second) & known
-        both = in_first | in_second
+    found = {kind: {fold: np.full(raw.size, np.nan) for fold in np.unique(labels)} for kind in MEDIANS}
+    for first, second, neither in pairs(labels):
+        train, both = neither & known, ~neither & known
         if not (train.any() and both.any()):
             continue
         scale = normal_scores(raw, raw[train])
         for kind, median in MEDIANS.items():
             left = np.full(raw.size, np.nan)
             left[both] = scale[both] - median(table[train], scale[train], table[both], seed)
-            found[kind][first][in_second] = left[in_second]
-            found[kind][second][in_first] = left[in_first]
+            found[kind][labels[first][0]][second] = left[second]
+            found[kind][labels[second][0]][first] = left[first]
     return found
 
 

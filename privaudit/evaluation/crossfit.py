@@ -1,37 +1,20 @@
-"""Folds over images, and a noise level chosen for each fold on the other folds.
+"""Folds over images, and what may be looked at for each: the one way in which anything is chosen, fitted or fixed.
 
-The best of 20 levels picked on 416 images turns a TPR at 1 % FPR of 5.8 % into 8.8 %, and 1.2 % into 2.2 %
-under the null. With cross-fitting nothing that scores an image was chosen with the help of its own fold.
+The best of 20 levels picked on the images that it is reported on scores too high, even if there is nothing to find
+(``benchmarks/selection_bias.py``). With cross-fitting nothing that scores an image was chosen or fitted with the help
+of its own fold. `privaudit.evaluation.selection` chooses, `learned` and `conditional` fit, `epsilon` fixes thresholds.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from privaudit.errors import ConfigError, DataError, NonFiniteError
-from privaudit.evaluation.roc import auroc
-
-
-@dataclass(frozen=True)
-class CrossFitted:
-    """One score an image, at a level that its own fold had no part in choosing.
-
-    Attributes:
-        scores: ``(n,)``; as given if all folds chose one level, otherwise standardised on the other folds.
-        chosen: The level of each fold, in ascending order of the folds.
-        index: ``(n,)``, column that each image's score came from.
-        search_space: All levels that were compared.
-    """
-
-    scores: NDArray[np.float64]
-    chosen: tuple[float, ...]
-    index: NDArray[np.int64]
-    search_space: tuple[float, ...]
+from privaudit.errors import ConfigError, DataError
 
 
 def assign_folds(
@@ -40,6 +23,8 @@ def assign_folds(
     groups: Sequence[str | None] | None = None,
     folds: int = 5,
     seed: int = 0,
+    *,
+    needed: bool = True,
 ) -> NDArray[np.int64]:
     """Deal images into folds with the same share of members and of non-members in each.
 
@@ -55,13 +40,15 @@ def assign_folds(
         groups: Images of one group stay in one fold; None for an image of its own.
         folds: How many; fewer are made if a set has fewer units, at least 2.
         seed: Of the hash.
+        needed: Whether anything will be chosen or fitted. If not, sets that cannot be spread over 2 folds are no error:
+            all images come into one, and what would need another is not measured.
 
     Returns:
         ``(n,)``, 0, 1, ...; it depends on seed, ids, groups and sets, never on the order of the images.
 
     Raises:
         ConfigError: Fewer than 2 folds are asked for.
-        DataError: Lengths differ, or members or non-members cannot be spread over 2 folds.
+        DataError: Lengths differ, or folds are needed and members or non-members cannot be spread over 2.
     """
     member = np.asarray(is_member, dtype=np.bool_)
     names: Sequence[str | None] = [None] * len(ids) if groups is None else groups
@@ -88,6 +75,8 @@ def assign_folds(
     assigned = fold_of[unit]
     for name, part in (("members", member), ("non-members", ~member)):
         if np.unique(assigned[part]).size < 2:
+            if not needed:
+                return np.zeros_like(assigned)
             raise DataError(
                 f"expected at least 2 {name} that are not of one group, so that no fold holds all of "
                 f"them, got {int(part.sum())} in {np.unique(unit[part]).size} groups; add images"
@@ -124,94 +113,24 @@ def splits(folds: ArrayLike, is_member: ArrayLike) -> Iterator[tuple[NDArray[np.
         yield own, ~own
 
 
-def cross_fit(scores: ArrayLike, levels: Sequence[float], is_member: ArrayLike, folds: ArrayLike | None) -> CrossFitted:
-    """Score each fold at the level with the largest AUROC on the other folds.
+def pairs(
+    folds: ArrayLike,
+) -> Iterator[tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]]:
+    """Each two folds with what may be looked at for both, for a choice among models that are fitted themselves.
+
+    A model that is fitted without folds j and k scores j; these scores may decide about k, since neither the model nor
+    they have seen k.
 
     Args:
-        scores: ``(n, levels)``, higher = member.
-        levels: What the columns are; the first of equally good ones is chosen.
-        is_member: ``(n,)``.
-        folds: ``(n,)``; not needed (may be None) for a single level.
+        folds: ``(n,)``, from `assign_folds`.
 
-    Returns:
-        The scores and what was chosen.
-
-    Raises:
-        DataError: Shapes differ, there is no level or only one fold, or all members or all non-members are in
-            one fold.
+    Yields:
+        Which images are in the one, in the other and in neither, each ``(n,)``.
     """
-    table = _table(scores)
-    member = np.asarray(is_member, dtype=np.bool_)
-    space = tuple(float(level) for level in levels)
-    if table.shape != (member.size, len(space)) or not space:
-        raise DataError(
-            f"expected scores of shape (images, levels) = ({member.size}, {len(space)}) with at least "
-            f"one level, got {table.shape}; pass a column a level"
-        )
-    labels = np.zeros(member.size, dtype=np.int64) if folds is None else np.asarray(folds)
-    index = np.zeros(member.size, dtype=np.int64)
-    if len(space) == 1:
-        return CrossFitted(table[:, 0], space * max(1, np.unique(labels).size), index, space)
-    chosen = []
-    for own, others in splits(labels, member):
-        best = int(np.argmax([auroc(column, member[others]) for column in table[others].T]))
-        index[own] = best
-        chosen.append(space[best])
-    return CrossFitted(_read(table, index, member, labels), tuple(chosen), index, space)
-
-
-def apply_choice(
-    scores: ArrayLike, choice: CrossFitted, is_member: ArrayLike, folds: ArrayLike | None
-) -> NDArray[np.float64]:
-    """Read another table of scores (another mask) at the levels already chosen.
-
-    Args:
-        scores: ``(n, levels)``, the same images and levels as the choice was made on.
-        choice: From `cross_fit`.
-        is_member: ``(n,)``.
-        folds: The folds of the choice.
-
-    Returns:
-        ``(n,)``, standardised like the scores of the choice, by this table's own moments.
-
-    Raises:
-        DataError: The table has another shape than the choice.
-    """
-    table = _table(scores)
-    if table.shape != (choice.index.size, len(choice.search_space)):
-        raise DataError(
-            f"expected scores of shape ({choice.index.size}, {len(choice.search_space)}) as in the "
-            f"choice, got {table.shape}; pass the same images and levels"
-        )
-    labels = np.zeros(choice.index.size, dtype=np.int64) if folds is None else np.asarray(folds)
-    return _read(table, choice.index, np.asarray(is_member, dtype=np.bool_), labels)
-
-
-def _read(
-    table: NDArray[np.float64], index: NDArray[np.int64], member: NDArray[np.bool_], folds: NDArray[np.int64]
-) -> NDArray[np.float64]:
-    """Scores at the chosen columns; where they differ, in units of the other folds' non-members."""
-    raw = np.take_along_axis(table, index[:, None], axis=1)[:, 0]
-    if np.unique(index).size <= 1:
-        return raw
-    result = np.empty_like(raw)
-    for fold in np.unique(folds):
-        own = folds == fold
-        reference = table[~own & ~member, index[own][0]]
-        finite = reference[np.isfinite(reference)]  # infinite scores keep their rank, they have no moments
-        centre, spread = (finite.mean(), finite.std()) if finite.size else (0.0, 0.0)
-        result[own] = (raw[own] - centre) / (spread if spread > 0 else 1.0)
-    return result
-
-
-def _table(scores: ArrayLike) -> NDArray[np.float64]:
-    table = np.asarray(scores, dtype=np.float64)
-    if np.isnan(table).any():
-        raise NonFiniteError(
-            f"expected scores that are numbers, got {int(np.isnan(table).sum())} NaN; leave these "
-            "images out or mend their scores"
-        )
-    return table
+    labels = np.asarray(folds)
+    for one, other in combinations(np.unique(labels), 2):
+        first, second = labels == one, labels == other
+        yield first, second, ~(first | second)
 
 
 def _hash(seed: int, key: str) -> str:

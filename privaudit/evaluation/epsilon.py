@@ -13,6 +13,9 @@ spoil each other's counts: at 1100 images a set and a separation of one standard
 
 Differs from audits with canaries: the images were not assigned to training at random, so the bound speaks for
 the average image of these two sets, and only if they differ in nothing but membership.
+
+Clopper-Pearson takes images to be independent. Where they come in units, counts are scaled down to the effective sizes
+of the sets (`privaudit.evaluation.clusters.effective_sizes`), as if all images of a unit were copies of each other.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from privaudit.errors import ConfigError, DataError
+from privaudit.evaluation.clusters import effective_sizes, unit_codes
 from privaudit.evaluation.estimate import EpsilonBound
 from privaudit.evaluation.intervals import clopper_pearson
 from privaudit.evaluation.roc import checked, count
@@ -54,6 +58,7 @@ class HeldOutCounts:
         members: Members in all.
         nonmembers: Non-members in all.
         reason: Why there are no counts, if so.
+        effective: Members and non-members that count as independent; None if all do.
     """
 
     hit: Outcomes
@@ -61,9 +66,12 @@ class HeldOutCounts:
     members: int
     nonmembers: int
     reason: str | None = None
+    effective: tuple[float, float] | None = None
 
 
-def held_out_counts(scores: ArrayLike, is_member: ArrayLike, folds: ArrayLike, delta: float = 0.0) -> HeldOutCounts:
+def held_out_counts(
+    scores: ArrayLike, is_member: ArrayLike, folds: ArrayLike, delta: float = 0.0, units: ArrayLike | None = None
+) -> HeldOutCounts:
     """Fix thresholds on the other folds, apply them to each fold, and pool the outcomes.
 
     On the other folds, for each form, the threshold with the largest bound (at 95 %) is taken. The largest
@@ -74,6 +82,7 @@ def held_out_counts(scores: ArrayLike, is_member: ArrayLike, folds: ArrayLike, d
         is_member: ``(n,)``.
         folds: ``(n,)``.
         delta: Of the privacy definition.
+        units: ``(n,)``, labels of what was drawn independently, each within one fold; by default every image.
 
     Returns:
         The counts; with a reason if there are fewer than 2 members or non-members outside some fold.
@@ -108,7 +117,8 @@ def held_out_counts(scores: ArrayLike, is_member: ArrayLike, folds: ArrayLike, d
         for form, bound in enumerate(bounds):
             called[form, ~others] = values[~others] >= curve.thresholds[corner][int(np.argmax(bound))]
     hit, miss = (Outcomes(int((form & member).sum()), int((form & ~member).sum())) for form in called)
-    return HeldOutCounts(hit, miss, int(member.sum()), int((~member).sum()), reason)
+    effective = None if units is None else effective_sizes(unit_codes(units, member.size), member)
+    return HeldOutCounts(hit, miss, int(member.sum()), int((~member).sum()), reason, effective)
 
 
 def bound_from_counts(counts: HeldOutCounts, confidence: float = 0.95, delta: float = 0.0) -> EpsilonBound:
@@ -134,14 +144,21 @@ def bound_from_counts(counts: HeldOutCounts, confidence: float = 0.95, delta: fl
         raise ConfigError(problems)
     if counts.reason is not None:
         return EpsilonBound(float("nan"), confidence, counts.reason)
-    sizes, alpha = (counts.members, counts.nonmembers), (1.0 - confidence) / 2.0
-    first, _ = _bounds(np.array(counts.hit.tp), sizes[0], np.array(counts.hit.fp), sizes[1], alpha, delta)
-    _, second = _bounds(np.array(counts.miss.tp), sizes[0], np.array(counts.miss.fp), sizes[1], alpha, delta)
+    sizes, alpha = counts.effective or (counts.members, counts.nonmembers), (1.0 - confidence) / 2.0
+    scale = np.array(sizes) / (counts.members, counts.nonmembers)
+    (hit_tp, hit_fp), (miss_tp, miss_fp) = (scale * (each.tp, each.fp) for each in (counts.hit, counts.miss))
+    first, _ = _bounds(hit_tp, sizes[0], hit_fp, sizes[1], alpha, delta)
+    _, second = _bounds(miss_tp, sizes[0], miss_fp, sizes[1], alpha, delta)
     return EpsilonBound(max(float(first), float(second)), confidence)
 
 
 def epsilon_lower(
-    scores: ArrayLike, is_member: ArrayLike, folds: ArrayLike, confidence: float = 0.95, delta: float = 0.0
+    scores: ArrayLike,
+    is_member: ArrayLike,
+    folds: ArrayLike,
+    confidence: float = 0.95,
+    delta: float = 0.0,
+    units: ArrayLike | None = None,
 ) -> EpsilonBound:
     """Bound epsilon from below by thresholds fixed on other folds.
 
@@ -151,15 +168,16 @@ def epsilon_lower(
         folds: ``(n,)``.
         confidence: Of the bound.
         delta: Of the privacy definition.
+        units: ``(n,)``, labels of what was drawn independently, each within one fold; by default every image.
 
     Returns:
         The bound, 0 if the scores refute nothing, NaN with a reason for too few images.
     """
-    return bound_from_counts(held_out_counts(scores, is_member, folds, delta), confidence, delta)
+    return bound_from_counts(held_out_counts(scores, is_member, folds, delta, units), confidence, delta)
 
 
 def _bounds(
-    tp: NDArray[np.int64], members: int, fp: NDArray[np.int64], nonmembers: int, alpha: float, delta: float
+    tp: ArrayLike, members: float, fp: ArrayLike, nonmembers: float, alpha: float, delta: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     tpr = clopper_pearson(tp, members, alpha / 2.0, "lower")
     fpr = clopper_pearson(fp, nonmembers, alpha / 2.0, "upper")

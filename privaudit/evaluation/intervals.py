@@ -1,7 +1,7 @@
-"""One-sided confidence limits from bootstrap replicates and from counts.
+"""One-sided confidence limits from a standard deviation, from bootstrap replicates and from counts.
 
 A two-sided interval is a lower and an upper limit, each at half the error probability; a gate uses one limit at
-an error probability corrected for how much is tested. Measured by simulation in the tests.
+an error probability corrected for how much is tested. How often each holds is measured by ``benchmarks/coverage.py``.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from privaudit.errors import ConfigError
 
 Side = Literal["lower", "upper"]
 
@@ -30,11 +32,11 @@ def percentile_limit(replicates: NDArray[np.float64], alpha: float, side: Side) 
     return float(np.quantile(replicates, alpha if side == "lower" else 1.0 - alpha))
 
 
-def clopper_pearson(k: ArrayLike, n: int, alpha: float, side: Side) -> NDArray[np.float64]:
+def clopper_pearson(k: ArrayLike, n: float, alpha: float, side: Side) -> NDArray[np.float64]:
     """Exact limit for a binomial rate (Clopper and Pearson 1934).
 
     Args:
-        k: Successes, any shape.
+        k: Successes, any shape; need not be whole numbers, where n is an effective number of trials.
         n: Trials, at least 1.
         alpha: Error probability of this one limit.
         side: Which limit.
@@ -47,39 +49,45 @@ def clopper_pearson(k: ArrayLike, n: int, alpha: float, side: Side) -> NDArray[n
 
     hits = np.asarray(k, dtype=np.float64)
     if side == "lower":
-        return np.where(hits > 0, betaincinv(np.maximum(hits, 1), n - np.maximum(hits, 1) + 1, alpha), 0.0)
-    return np.where(hits < n, betaincinv(np.minimum(hits, n - 1) + 1, n - np.minimum(hits, n - 1), 1 - alpha), 1.0)
+        some = np.where(hits > 0, hits, 1.0)
+        return np.where(hits > 0, betaincinv(some, n - some + 1, alpha), 0.0)
+    some = np.where(hits < n, hits, 0.0)
+    return np.where(hits < n, betaincinv(some + 1, n - some, 1 - alpha), 1.0)
 
 
-def auroc_limit(value: float, replicates: NDArray[np.float64], pairs: int, alpha: float, side: Side) -> float:
-    """Normal limit on the logit scale with the bootstrap's standard deviation s.
+def auroc_limit(value: float, sd: float, pairs: int, alpha: float, side: Side) -> float:
+    """Limit that is symmetric on the logit scale.
 
-    logit(A) -+ z s / (A (1 - A)). Plain percentiles miss too often on the lower side when A is near 1, where
-    the distribution of the AUROC is skewed; on the logit scale it is nearly symmetric.
+    logit(A) -+ t sd / (A (1 - A)), with Student's t for pairs - 1 degrees of freedom. On the plain scale the lower
+    limit misses more often than it should when A is near 1, where the law of the AUROC is skewed.
 
-    At A = 1 no replicate differs from the sample. Members and non-members can then be paired off into
-    ``pairs`` independent pairs, each ordered correctly, so that the lower limit is Clopper-Pearson for k of k
-    pairs, alpha^(1 / k). The same at A = 0 with the sides exchanged.
+    At A = 1 the standard deviation is 0. Members and non-members can then be paired off into ``pairs`` independent
+    pairs, each ordered correctly, so that the lower limit is Clopper-Pearson for k of k pairs, alpha^(1 / k). The same
+    at A = 0 with the sides exchanged.
 
     Args:
         value: AUROC of the sample, A.
-        replicates: ``(replicates,)``.
-        pairs: Size of the smaller set.
+        sd: Its standard deviation.
+        pairs: Independent units of the smaller class.
         alpha: Error probability.
         side: Which limit.
 
     Returns:
-        The limit, in [0, 1].
+        The limit, in [0, 1]; NaN if ``sd`` is, or if it is 0 because all scores are equal.
     """
-    from scipy.special import expit, logit, ndtri
+    from scipy.special import expit, logit, stdtrit
 
+    if np.isnan(sd):
+        return float("nan")
     if value >= 1.0 or value <= 0.0:
         return float(clopper_pearson(round(value) * pairs, pairs, alpha, side))
-    z = ndtri(alpha) if side == "lower" else -ndtri(alpha)
-    return float(expit(logit(value) + z * replicates.std() / (value * (1.0 - value))))
+    if sd == 0.0:
+        return float("nan")
+    t = stdtrit(pairs - 1, alpha) if side == "lower" else -stdtrit(pairs - 1, alpha)
+    return float(expit(logit(value) + t * sd / (value * (1.0 - value))))
 
 
-def rate_limit(value: float, replicates: NDArray[np.float64], trials: int, alpha: float, side: Side) -> float:
+def rate_limit(value: float, replicates: NDArray[np.float64], trials: float, alpha: float, side: Side) -> float:
     """Percentile limit, widened to Clopper-Pearson where the sample is at the edge.
 
     At a rate of 0 (or 1) all replicates may agree with the sample although the population does not.
@@ -87,7 +95,7 @@ def rate_limit(value: float, replicates: NDArray[np.float64], trials: int, alpha
     Args:
         value: Rate of the sample.
         replicates: ``(replicates,)``.
-        trials: What the rate is a share of.
+        trials: What the rate is a share of; an effective number where images are clustered.
         alpha: Error probability.
         side: Which limit.
 
@@ -106,7 +114,7 @@ def advantage_limit(
     value: float,
     replicates: NDArray[np.float64],
     excess: NDArray[np.float64],
-    pairs: int,
+    pairs: float,
     alpha: float,
     side: Side,
 ) -> float:
@@ -120,7 +128,7 @@ def advantage_limit(
         value: Advantage of the sample.
         replicates: ``(replicates,)``, max d*.
         excess: ``(replicates,)``, max(d* - d_hat).
-        pairs: Size of the smaller set.
+        pairs: Size of the smaller set; an effective one where images are clustered.
         alpha: Error probability.
         side: Which limit.
 
@@ -132,3 +140,35 @@ def advantage_limit(
     if value >= 1.0:  # no replicate differs; limits of the two rates at the separating threshold instead
         return max(0.0, 1.0 - 2.0 * float(clopper_pearson(0, pairs, alpha / 2.0, "upper")))
     return float(np.maximum(value - percentile_limit(excess, alpha, "upper"), 0.0))
+
+
+def check_confidence(confidence: float) -> None:
+    """Refuse what is not a confidence.
+
+    Args:
+        confidence: Of an interval.
+
+    Raises:
+        ConfigError: It is not in (0, 1).
+    """
+    if not 0.0 < confidence < 1.0:
+        raise ConfigError([f"expected a confidence in (0, 1), got {confidence}; 0.95 is usual"])
+
+
+def check_replicates(confidence: float, replicates: int) -> None:
+    """Refuse an interval whose ends the replicates cannot resolve.
+
+    Args:
+        confidence: Two-sided.
+        replicates: How many.
+
+    Raises:
+        ConfigError: There are too few replicates for it, or the confidence is not in (0, 1).
+    """
+    check_confidence(confidence)
+    needed = int(np.ceil(2.0 / (1.0 - confidence) - 1e-6)) - 1
+    if replicates < needed:
+        raise ConfigError([
+            f"expected at least {needed} bootstrap replicates for a confidence of {confidence:g}, "
+            f"got {replicates}; 2000 is usual"
+        ])

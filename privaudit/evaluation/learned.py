@@ -10,15 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from itertools import combinations
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from privaudit.errors import ConfigError
-from privaudit.evaluation.crossfit import splits
+from privaudit.evaluation.crossfit import pairs, splits
 from privaudit.evaluation.roc import auroc
+from privaudit.evaluation.selection import Choice
 from privaudit.evaluation.table import canonical_order, checked_table, standardised
 
 Floats = NDArray[np.float64]
@@ -34,6 +34,8 @@ class LearnedScores:
         learners: What it is the mean of.
         chosen: For each learner, the penalty of each fold, in ascending order of the folds.
         search_space: For each learner, the penalties that were compared.
+        merit: For each fold, the mean over learners and inner folds of the AUROC of inner scores, by which features can
+            be compared without looking at the fold; NaN where there are none.
     """
 
     scores: Floats
@@ -41,6 +43,16 @@ class LearnedScores:
     learners: tuple[str, ...]
     chosen: tuple[tuple[float, ...], ...]
     search_space: tuple[tuple[float, ...], ...]
+    merit: tuple[float, ...]
+
+    @property
+    def choices(self) -> tuple[Choice, ...]:
+        """The penalty of each learner that was compared with others, by fold."""
+        return tuple(
+            Choice(f"penalty of {name}", space, chosen, "AUROC of inner folds, within the other folds")
+            for name, chosen, space in zip(self.learners, self.chosen, self.search_space, strict=True)
+            if len(space) > 1
+        )
 
     @property
     def summary(self) -> str:
@@ -151,57 +163,64 @@ def out_of_fold(
     table, member, labels = table[order], member[order], labels[order]
     parts = [_one(table, member, labels, LEARNERS[name], seed) for name in MODELS[model]]
     scores = np.empty(member.size)
-    scores[order] = np.mean([part for part, _ in parts], axis=0)
+    scores[order] = np.mean([part.scores for part in parts], axis=0)
     return LearnedScores(
         scores,
         model,
         MODELS[model],
-        tuple(chosen for _, chosen in parts),
+        tuple(part.chosen for part in parts),
         tuple(LEARNERS[name].penalties for name in MODELS[model]),
+        tuple(np.mean([part.merit for part in parts], axis=0).tolist()),
     )
 
 
-def _one(
-    table: Floats, member: NDArray[np.bool_], labels: NDArray[np.int64], learner: Learner, seed: int
-) -> tuple[Floats, tuple[float, ...]]:
-    """Scores of one learner, and the penalty of each fold."""
+@dataclass(frozen=True)
+class _Fitted:
+    """Scores of one learner; penalty and merit of each fold."""
+
+    scores: Floats
+    chosen: tuple[float, ...]
+    merit: tuple[float, ...]
+
+
+def _one(table: Floats, member: NDArray[np.bool_], labels: NDArray[np.int64], learner: Learner, seed: int) -> _Fitted:
 
     def fit(train: NDArray[np.bool_], own: NDArray[np.bool_], penalty: float) -> Floats:
         seen, unseen = standardised(table[train], table[own])
         fitted = learner.build(penalty, table.shape[1], seed).fit(seen, member[train])
         return np.asarray(fitted.decision_function(unseen), dtype=np.float64)
 
-    names, parts = np.unique(labels), list(splits(labels, member))
+    parts = list(splits(labels, member))
     # inner[k] holds, for each penalty, scores of the images outside fold k by models that saw neither them nor k; NaN
     # where no model can be fitted without two folds, because they hold all of one set.
-    inner = {fold: np.full((len(learner.penalties), member.size), np.nan) for fold in names}
-    for first, second in combinations(names, 2):
-        train, both = (labels != first) & (labels != second), (labels == first) | (labels == second)
+    inner = {fold: np.full((len(learner.penalties), member.size), np.nan) for fold in np.unique(labels)}
+    for first, second, train in pairs(labels):
         if np.unique(member[train]).size < 2:
             continue
         for i, penalty in enumerate(learner.penalties):
             found = np.zeros(member.size)
-            found[both] = fit(train, both, penalty)
-            inner[first][i, labels == second] = found[labels == second]
-            inner[second][i, labels == first] = found[labels == first]
-    scores, chosen = np.empty(member.size), []
-    for fold, (own, others) in zip(names, parts, strict=True):
-        penalty, reference = _choose(learner.penalties, inner[fold], member, labels)
+            found[~train] = fit(train, ~train, penalty)
+            inner[labels[first][0]][i, second] = found[second]
+            inner[labels[second][0]][i, first] = found[first]
+    scores, chosen, merit = np.empty(member.size), [], []
+    for (own, others), seen in zip(parts, inner.values(), strict=True):
+        areas = _areas(seen, member, labels)
+        best = int(np.argmax(areas))
+        reference, penalty = seen[best, ~np.isnan(seen[best]) & ~member], learner.penalties[best]
         if not reference.size:
             reference = fit(others, others & ~member, penalty)
         spread = float(reference.std())
         scores[own] = (fit(others, own, penalty) - reference.mean()) / (spread if spread > 0 else 1.0)
         chosen.append(penalty)
-    return scores, tuple(chosen)
+        merit.append(float(areas[best]))
+    return _Fitted(scores, tuple(chosen), tuple(merit))
 
 
-def _choose(
-    penalties: tuple[float, ...], inner: Floats, member: NDArray[np.bool_], labels: NDArray[np.int64]
-) -> tuple[float, Floats]:
-    """Penalty with the largest mean AUROC over folds, the first without any, and its scores of non-members."""
+def _areas(inner: Floats, member: NDArray[np.bool_], labels: NDArray[np.int64]) -> Floats:
+    """Mean AUROC over folds of the inner scores with each penalty; NaN, of which the first is taken, without any."""
     known = ~np.isnan(inner[0])
     parts = [known & (labels == fold) for fold in np.unique(labels[known])]
     parts = [part for part in parts if np.unique(member[part]).size == 2]
-    areas = [sum(auroc(row[part], member[part]) for part in parts) for row in inner]
-    best = int(np.argmax(areas))
-    return penalties[best], inner[best, known & ~member]
+    if not parts:
+        return np.full(len(inner), np.nan)
+    return np.array([np.mean([auroc(row[part], member[part]) for part in parts]) for row in inner])

@@ -1,29 +1,43 @@
-"""All metrics of all scores, with intervals, from one set of bootstrap replicates.
+"""All metrics of all scores, with their limits.
 
-AUROC: logit interval with the bootstrap's standard deviation. TPR at FPR: percentiles with the threshold
-re-estimated in each replicate. Advantage: a bound on the whole curve. Epsilon: Clopper-Pearson at thresholds
-fixed on other folds. Where the sample is at the edge (AUROC of exactly 1, TPR of 0) the bootstrap has no spread and
-exact binomial limits take its place; see `privaudit.evaluation.intervals`.
+| metric | limits |
+|---|---|
+| AUROC | DeLong's variance, on the logit scale (`privaudit.evaluation.delong`) |
+| TPR at FPR | melded: the threshold's rank and the members above it both vary (`privaudit.evaluation.rate`) |
+| advantage, attack success | bootstrap of the whole curve (`privaudit.evaluation.intervals.advantage_limit`) |
+| epsilon | Clopper-Pearson at thresholds fixed on other folds (`privaudit.evaluation.epsilon`) |
+| difference of AUROCs | DeLong's covariance, paired |
+| difference of TPRs | bootstrap, paired |
+
+Where images come in units that were drawn together, variances and replicates are those of units, rates are limited by
+the percentiles of these replicates, and counts are scaled down to effective sizes. Where a method does not hold, its
+limits are NaN and the reason says so; `benchmarks/coverage.py` measures where that is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from privaudit.errors import ConfigError
 from privaudit.evaluation.bootstrap import Replicates, stratified_bootstrap
+from privaudit.evaluation.clusters import effective_sizes, unit_codes
+from privaudit.evaluation.delong import AurocCovariance, auroc_covariance, auroc_difference, why_special
+from privaudit.evaluation.delong import auroc_estimate as auroc_estimate
 from privaudit.evaluation.epsilon import HeldOutCounts, bound_from_counts, held_out_counts
-from privaudit.evaluation.estimate import Comparison, Difference, Estimate, Metrics, RateEstimate
+from privaudit.evaluation.estimate import Comparison, Difference, EpsilonBound, Estimate, Metrics
 from privaudit.evaluation.gates import Metric
-from privaudit.evaluation.intervals import Side, advantage_limit, auroc_limit, rate_limit
-from privaudit.evaluation.roc import advantage, auroc, checked, tpr_at_fpr
+from privaudit.evaluation.intervals import Side, advantage_limit, auroc_limit, check_replicates, rate_limit
+from privaudit.evaluation.rate import FEW_FALSE_POSITIVES as FEW_FALSE_POSITIVES
+from privaudit.evaluation.rate import rate_at_point, tpr_limit, unresolved
+from privaudit.evaluation.roc import RocCounts, checked, count, largest_gap, operating_point
 
-FEW_FALSE_POSITIVES = 10
-"""Below this many expected false positives a rate comes with a warning."""
+Positive = Literal["member", "nonmember"]
+CONSTANT = "all scores are equal: they carry no information"
 
 
 @dataclass(frozen=True)
@@ -32,11 +46,15 @@ class Evaluation:
 
     Attributes:
         metrics: By name of the score.
-        p_above_chance: One-sided Mann-Whitney p-value of "members do not score higher"; NaN for an empty class.
+        p_above_chance: One-sided p-value of "members do not score higher", by name: Mann-Whitney, or with units a t
+            test of the AUROC; NaN for an empty class.
+        areas: AUROCs of all scores and their covariance.
+        curves: Counts behind each score's ROC curve.
         held_out: Outcomes behind the bound on epsilon.
-        replicates: Of all scores on the same resampled images; None if a set has fewer than 2 images.
+        replicates: Of all scores on the same resampled images; None if a set has fewer than 2 units.
         members: How many.
         nonmembers: How many.
+        effective: Members and non-members that count as independent; the same where no unit holds several images.
         folds: How many.
         confidence: Of the intervals.
         learned: Names of scores by models that were fitted to the other folds (see `widened`).
@@ -44,13 +62,21 @@ class Evaluation:
 
     metrics: dict[str, Metrics]
     p_above_chance: dict[str, float]
+    areas: AurocCovariance
+    curves: dict[str, RocCounts]
     held_out: dict[str, HeldOutCounts]
     replicates: Replicates | None
     members: int
     nonmembers: int
+    effective: tuple[float, float]
     folds: int
     confidence: float
     learned: frozenset[str] = frozenset()
+
+    @property
+    def clustered(self) -> bool:
+        """Whether some images were drawn together."""
+        return self.effective != (self.members, self.nonmembers)
 
 
 def evaluate(
@@ -63,6 +89,8 @@ def evaluate(
     confidence: float = 0.95,
     seed: int = 0,
     learned: Collection[str] = (),
+    positive: Positive = "member",
+    units: ArrayLike | None = None,
 ) -> Evaluation:
     """Measure how well each score tells members from non-members.
 
@@ -75,38 +103,47 @@ def evaluate(
         confidence: Of the two-sided intervals and of the bound on epsilon.
         seed: Of the bootstrap.
         learned: Names of out-of-fold scores, whose tests, AUROC and epsilon are judged more carefully (see `widened`).
+        positive: The class that is looked for. With ``nonmember`` a rate is the share of non-members that are found
+            when at most the share ``fpr`` of members is taken for non-members. That is no attack; it is only there to
+            compare with published tables that count this class as positive. `Evaluation` then calls the positive class
+            "members" throughout.
+        units: ``(n,)``, labels of images that were drawn together, each unit within one fold: copies, frames of one
+            film. An image by itself has a label of its own. By default all images are independent.
 
     Returns:
         The metrics; what could not be measured is NaN with a reason.
+
+    Raises:
+        ConfigError: ``positive`` is neither.
     """
-    check_interval(confidence, replicates)
+    check_replicates(confidence, replicates)
+    if positive not in get_args(Positive):
+        raise ConfigError([f"expected positive to be one of {', '.join(get_args(Positive))}, got {positive!r}"])
     member = np.asarray(is_member, dtype=np.bool_)
     values = {name: checked(score, member)[0] for name, score in scores.items()}
-    sizes = int(member.sum()), int((~member).sum())
-    drawn = stratified_bootstrap(values, member, fprs, replicates, seed) if min(sizes) > 1 else None
-    held_out = {name: held_out_counts(score, member, folds) for name, score in values.items()}
-    metrics = {}
-    used = np.unique(np.asarray(folds)).size
-    for name, score in values.items():
-        alpha = 1.0 - confidence
-        careful = 1.0 - 2 * widened(alpha / 2, used) if name in learned else confidence
-        one_sided = 1.0 - widened(alpha, used) if name in learned else confidence
-        rates = {f"{fpr:g}": _rate(score, member, drawn, name, fpr, confidence) for fpr in fprs}
-        metrics[name] = Metrics(
-            auroc=auroc_estimate(score, member, drawn, name, careful),
-            tpr_at_fpr=rates,
-            advantage=_advantage(score, member, drawn, name, confidence),
-            epsilon_lower=bound_from_counts(held_out[name], one_sided),
-        )
-    return Evaluation(
-        metrics,
-        {name: _p_above_chance(score, member, used if name in learned else None) for name, score in values.items()},
-        held_out,
-        drawn,
-        *sizes,
-        folds=used,
+    if positive == "nonmember":
+        member, values = ~member, {name: -score for name, score in values.items()}
+    codes = unit_codes(units, member.size)
+    grouped = codes if codes.size and codes.max() + 1 < codes.size else None  # all single is the same as no units
+    areas = auroc_covariance(values, member, grouped)
+    found = Evaluation(
+        metrics={},
+        p_above_chance={},
+        areas=areas,
+        curves={name: count(score, member) for name, score in values.items()},
+        held_out={name: held_out_counts(score, member, folds, units=grouped) for name, score in values.items()},
+        replicates=stratified_bootstrap(values, member, fprs, replicates, seed, grouped) if areas.pairs > 1 else None,
+        members=int(member.sum()),
+        nonmembers=int((~member).sum()),
+        effective=effective_sizes(codes, member),
+        folds=np.unique(np.asarray(folds)).size,
         confidence=confidence,
         learned=frozenset(learned),
+    )
+    return replace(
+        found,
+        metrics={name: _metrics(found, name, fprs) for name in values},
+        p_above_chance={name: _p_above_chance(found, name, score, member) for name, score in values.items()},
     )
 
 
@@ -114,7 +151,7 @@ def widened(alpha: float, folds: int) -> float:
     """Error probability at which a limit of an out-of-fold score has to be taken to have the error ``alpha``.
 
     The models of K folds share their training images, so that under the null their scores' AUROC spreads wider than
-    that of independent scores, which neither a rank test nor a bootstrap of the scores sees. The standard deviation is
+    that of independent scores, which neither a rank test nor a variance of the scores sees. The standard deviation is
     therefore multiplied by sqrt(1 + K / (K - 1)), 1.5 for five folds (Nadeau and Bengio 2003, "Inference for the
     generalization error"). That is careful: the more a score really separates, the less is missing
     (``benchmarks/out_of_fold_null.py``).
@@ -128,42 +165,39 @@ def widened(alpha: float, folds: int) -> float:
     """
     from scipy.special import ndtr, ndtri  # keeps ``import privaudit`` fast
 
-    return float(ndtr(ndtri(alpha) * _spread(folds)))
+    return float(ndtr(ndtri(alpha) * spread(folds)))
 
 
-def _spread(folds: int) -> float:
+def spread(folds: int) -> float:
+    """Factor on the standard deviation of an out-of-fold score's AUROC (see `widened`).
+
+    Args:
+        folds: K, at least 2.
+
+    Returns:
+        sqrt(1 + K / (K - 1)).
+    """
     return float(np.sqrt(1.0 + max(2, folds) / (max(2, folds) - 1.0)))
 
 
-def compare(evaluation: Evaluation, name: str, baseline: str) -> Comparison:
-    """Compare two scores on the same resampled images.
+def compare(evaluation: Evaluation, name: str, baseline: str, fpr: float = 0.01) -> Comparison:
+    """Compare two scores on the same images.
 
-    With d the difference in each of R replicates, the two-sided p-value is
-    min(1, 2 min((1 + #{d <= 0}) / (R + 1), (1 + #{d >= 0}) / (R + 1))).
+    The p-value of the rates comes from R replicates d of their difference: min(1, 2 min((1 + #{d <= 0}) / (R + 1),
+    (1 + #{d >= 0}) / (R + 1))).
 
     Args:
         evaluation: Holds both.
         name: The score.
         baseline: What it is compared with.
+        fpr: Target for the true-positive rate.
 
     Returns:
-        Differences "name minus baseline" of AUROC and of TPR at 1 % FPR.
+        Differences "name minus baseline" of AUROC and of TPR at the target.
     """
-    ours, theirs, drawn = evaluation.metrics[name], evaluation.metrics[baseline], evaluation.replicates
-    values, nan = ours.auroc.value - theirs.auroc.value, float("nan")
-    if drawn is None:
-        reason = _too_few(evaluation.members, evaluation.nonmembers)
-        return Comparison(Difference(values, nan, nan, nan, reason), _unmeasured(reason))
-    i, j = drawn.names.index(name), drawn.names.index(baseline)
-    area = _difference(values, drawn.auroc[i] - drawn.auroc[j], evaluation.confidence)
-    mine, other = ours.tpr_at_fpr.get("0.01"), theirs.tpr_at_fpr.get("0.01")
-    if mine is None or other is None:
-        return Comparison(area, _unmeasured("TPR at 1 % FPR was not evaluated"))
-    if np.isnan(mine.value - other.value):
-        return Comparison(area, _unmeasured(mine.reason or other.reason))
-    at = drawn.fprs.index(0.01)
-    rate = _difference(mine.value - other.value, drawn.tpr[i, at] - drawn.tpr[j, at], evaluation.confidence)
-    return Comparison(area, rate)
+    factor = spread(evaluation.folds) if evaluation.learned & {name, baseline} else 1.0
+    area = auroc_difference(evaluation.areas, name, baseline, evaluation.confidence, factor)
+    return Comparison(area, _rate_difference(evaluation, name, baseline, fpr))
 
 
 def bound(
@@ -180,138 +214,90 @@ def bound(
         side: Which limit; epsilon has only a lower one.
 
     Returns:
-        The limit, or NaN if it cannot be given: the metric is NaN or was not evaluated, or ``alpha`` is beyond
-        what the replicates resolve.
+        The limit, or NaN if it cannot be given: the metric is NaN or was not evaluated, all scores are equal, or
+        ``alpha`` is beyond what the images (`privaudit.evaluation.rate.unresolved`) or the replicates resolve.
     """
-    metrics, drawn = evaluation.metrics[name], evaluation.replicates
+    nan, curve, drawn = float("nan"), evaluation.curves[name], evaluation.replicates
+    if drawn is None or curve.thresholds.size == 1:
+        return nan
     if name in evaluation.learned and metric in ("auroc", "epsilon"):
         alpha = widened(alpha, evaluation.folds)
-    if metric == "epsilon":
-        return bound_from_counts(evaluation.held_out[name], 1.0 - alpha).value if side == "lower" else float("nan")
-    if drawn is None:
-        return float("nan")
-    i, smaller = drawn.names.index(name), min(evaluation.members, evaluation.nonmembers)
     if metric == "auroc":
-        return auroc_limit(metrics.auroc.value, drawn.auroc[i], smaller, alpha, side)
+        areas = evaluation.areas
+        return auroc_limit(areas.value(name), areas.sd(name), areas.pairs, alpha, side)
+    if metric == "epsilon":
+        return bound_from_counts(evaluation.held_out[name], 1.0 - alpha).value if side == "lower" else nan
+    at = drawn.names.index(name)
     if metric == "advantage":
-        return advantage_limit(metrics.advantage.value, drawn.advantage[i], drawn.excess[i], smaller, alpha, side)
-    if fpr not in drawn.fprs or np.isnan(metrics.tpr_at_fpr[f"{fpr:g}"].value):
-        return float("nan")
-    draws = (drawn.tpr_strict if side == "lower" else drawn.tpr)[i, drawn.fprs.index(fpr)]
-    return rate_limit(metrics.tpr_at_fpr[f"{fpr:g}"].value, draws, evaluation.members, alpha, side)
+        pairs = min(evaluation.effective)
+        return advantage_limit(largest_gap(curve), drawn.advantage[at], drawn.excess[at], pairs, alpha, side)
+    if fpr is None or fpr not in drawn.fprs or unresolved(fpr, evaluation.effective[1], alpha):
+        return nan
+    if not evaluation.clustered:
+        return tpr_limit(curve, fpr, alpha, side)
+    draws = (drawn.tpr_strict if side == "lower" else drawn.tpr)[at, drawn.fprs.index(fpr)]
+    return rate_limit(operating_point(curve, fpr).tpr, draws, evaluation.effective[0], alpha, side)
 
 
-def auroc_estimate(
-    scores: NDArray[np.float64], member: NDArray[np.bool_], drawn: Replicates | None, name: str, confidence: float
-) -> Estimate:
-    """AUROC with its interval.
+def _metrics(found: Evaluation, name: str, fprs: Sequence[float]) -> Metrics:
+    confidence, curve = found.confidence, found.curves[name]
+    alpha = (1.0 - confidence) / 2.0
 
-    Args:
-        scores: ``(n,)``.
-        member: ``(n,)``.
-        drawn: Replicates that hold the score, or None if a set has fewer than 2 images.
-        name: Of the score in them.
-        confidence: Of the interval.
+    def limits(metric: Metric, fpr: float | None = None) -> tuple[float, float]:
+        return bound(found, name, metric, fpr, alpha), bound(found, name, metric, fpr, alpha, "upper")
 
-    Returns:
-        The estimate; without replicates only its value.
-    """
-    value, smaller = auroc(scores, member), min(int(member.sum()), int((~member).sum()))
-    if drawn is None:
-        return Estimate(value, float("nan"), float("nan"), _too_few(int(member.sum()), int((~member).sum())))
-    draws, alpha = drawn.auroc[drawn.names.index(name)], (1.0 - confidence) / 2.0
-    reason = None
-    if np.all(scores == scores[0]):
-        reason = "all scores are equal; they carry no information and the interval has no width"
-    elif value in {0.0, 1.0}:
-        reason = f"the sets are separated completely; the limit is exact for {smaller} pairs of images"
-    low, high = (auroc_limit(value, draws, smaller, alpha, side) for side in ("lower", "upper"))
-    return Estimate(value, low, high, reason)
-
-
-def check_interval(confidence: float, replicates: int) -> None:
-    """Refuse an interval whose ends the replicates cannot resolve.
-
-    Args:
-        confidence: Two-sided.
-        replicates: How many.
-
-    Raises:
-        ConfigError: The confidence is not in (0, 1), or there are too few replicates for it.
-    """
-    if not 0.0 < confidence < 1.0:
-        raise ConfigError([f"expected a confidence in (0, 1), got {confidence}; 0.95 is usual"])
-    needed = int(np.ceil(2.0 / (1.0 - confidence) - 1e-6)) - 1
-    if replicates < needed:
-        raise ConfigError([
-            f"expected at least {needed} bootstrap replicates for a confidence of {confidence:g}, "
-            f"got {replicates}; 2000 is usual"
-        ])
-
-
-def _rate(
-    scores: NDArray[np.float64],
-    member: NDArray[np.bool_],
-    drawn: Replicates | None,
-    name: str,
-    fpr: float,
-    confidence: float,
-) -> RateEstimate:
-    nan, point = float("nan"), tpr_at_fpr(scores, member, fpr)
-    expected = fpr * point.n
-    if expected < 1.0 - 1e-9:
-        wanted = f"at least {np.ceil(1.0 / fpr - 1e-9):.0f} non-members" if fpr else "a rate above 0"
-        reason = f"expected {wanted} for a TPR at an FPR of {fpr:g}, got {point.n} non-members"
-        return RateEstimate(nan, nan, nan, nan, point.k, point.n, reason)
-    if drawn is None:
-        reason = _too_few(int(member.sum()), point.n)
-        return RateEstimate(point.tpr, nan, nan, point.fpr_realised, point.k, point.n, reason)
-    warning = None
-    if expected < FEW_FALSE_POSITIVES - 1e-9:
-        warning = f"only {expected:.3g} false positives are expected at an FPR of {fpr:g}; the interval is rough"
-    i, j, alpha = drawn.names.index(name), drawn.fprs.index(fpr), (1.0 - confidence) / 2.0
-    low = rate_limit(point.tpr, drawn.tpr_strict[i, j], int(member.sum()), alpha, "lower")
-    high = rate_limit(point.tpr, drawn.tpr[i, j], int(member.sum()), alpha, "upper")
-    return RateEstimate(point.tpr, low, high, point.fpr_realised, point.k, point.n, warning)
-
-
-def _advantage(
-    scores: NDArray[np.float64], member: NDArray[np.bool_], drawn: Replicates | None, name: str, confidence: float
-) -> Estimate:
-    value, sizes = advantage(scores, member), (int(member.sum()), int((~member).sum()))
-    if drawn is None:
-        return Estimate(value, float("nan"), float("nan"), _too_few(*sizes))
-    i, alpha = drawn.names.index(name), (1.0 - confidence) / 2.0
-    low, high = (
-        advantage_limit(value, drawn.advantage[i], drawn.excess[i], min(sizes), alpha, side)
-        for side in ("lower", "upper")
+    area = found.areas.value(name)
+    special = why_special(area, found.areas.sd(name), found.areas.pairs)
+    why = None if found.replicates is not None and curve.thresholds.size > 1 else special or CONSTANT
+    gap = Estimate(largest_gap(curve), *limits("advantage"), why)
+    success = Estimate((1.0 + gap.value) / 2.0, (1.0 + gap.lo) / 2.0, (1.0 + gap.hi) / 2.0, why)
+    rates = {}
+    for fpr in fprs:
+        rate = rate_at_point(curve, fpr)
+        low, high = limits("tpr", fpr)
+        reason = why or (unresolved(fpr, found.effective[1], alpha) if np.isnan(low) else None)
+        if not np.isnan(rate.value):
+            rate = replace(rate, lo=low, hi=high, reason=reason or rate.reason)
+        rates[f"{fpr:g}"] = rate
+    epsilon = bound(found, name, "epsilon", None, 1.0 - confidence)
+    return Metrics(
+        auroc=Estimate(area, *limits("auroc"), special),
+        tpr_at_fpr=rates,
+        advantage=gap,
+        attack_success=success,
+        epsilon_lower=EpsilonBound(epsilon, confidence, found.held_out[name].reason or why),
     )
-    return Estimate(value, low, high)
 
 
-def _difference(value: float, draws: NDArray[np.float64], confidence: float) -> Difference:
-    alpha, total = (1.0 - confidence) / 2.0, draws.size + 1
-    p = min(1.0, 2.0 * min(1 + int((draws <= 0).sum()), 1 + int((draws >= 0).sum())) / total)
+def _rate_difference(evaluation: Evaluation, name: str, baseline: str, fpr: float) -> Difference:
+    nan, drawn = float("nan"), evaluation.replicates
+    mine, other = (evaluation.metrics[each].tpr_at_fpr.get(f"{fpr:g}") for each in (name, baseline))
+    if mine is None or other is None:
+        return Difference(nan, nan, nan, nan, f"TPR at {100 * fpr:g} % FPR was not evaluated")
+    value, alpha = mine.value - other.value, (1.0 - evaluation.confidence) / 2.0
+    if drawn is None or np.isnan([value, mine.lo, other.lo]).any():
+        return Difference(value, nan, nan, nan, mine.reason or other.reason)
+    at = drawn.fprs.index(fpr)
+    draws = drawn.tpr[drawn.names.index(name), at] - drawn.tpr[drawn.names.index(baseline), at]
+    p = min(1.0, 2.0 * min(1 + int((draws <= 0).sum()), 1 + int((draws >= 0).sum())) / (draws.size + 1))
     reason = None if np.ptp(draws) > 0 else "no replicate differs from another; the interval has no width"
     return Difference(value, float(np.quantile(draws, alpha)), float(np.quantile(draws, 1.0 - alpha)), p, reason)
 
 
-def _unmeasured(reason: str | None) -> Difference:
-    return Difference(float("nan"), float("nan"), float("nan"), float("nan"), reason)
-
-
-def _p_above_chance(scores: NDArray[np.float64], member: NDArray[np.bool_], folds: int | None) -> float:
-    from scipy.special import ndtr, ndtri
-    from scipy.stats import mannwhitneyu, rankdata  # slow to import
+def _p_above_chance(found: Evaluation, name: str, scores: NDArray[np.float64], member: NDArray[np.bool_]) -> float:
+    from scipy.special import ndtr, ndtri, stdtr  # slow to import
+    from scipy.stats import mannwhitneyu, rankdata
 
     if member.all() or not member.any():
         return float("nan")
-    if np.all(scores == scores[0]):
+    if found.curves[name].thresholds.size == 1:
         return 1.0
-    ranks = rankdata(scores)  # infinities become ranks like any other score
-    p = float(mannwhitneyu(ranks[member], ranks[~member], alternative="greater").pvalue)
-    return p if folds is None or p in (0.0, 1.0) else float(ndtr(ndtri(p) / _spread(folds)))
-
-
-def _too_few(members: int, nonmembers: int) -> str:
-    return f"expected at least 2 members and 2 non-members for an interval, got {members} and {nonmembers}"
+    if not found.clustered:
+        ranks = rankdata(scores)  # infinities become ranks like any other score
+        p = float(mannwhitneyu(ranks[member], ranks[~member], alternative="greater").pvalue)
+    else:
+        value, sd, pairs = found.areas.value(name), found.areas.sd(name), found.areas.pairs
+        if sd == 0.0:  # separated completely: each pair of units is ordered in the same way
+            return 0.5**pairs if value == 1.0 else 1.0
+        p = float(stdtr(pairs - 1, (0.5 - value) / sd))
+    return p if name not in found.learned or p in (0.0, 1.0) else float(ndtr(ndtri(p) / spread(found.folds)))

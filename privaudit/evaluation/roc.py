@@ -131,13 +131,58 @@ def allowed_false_positives(fpr: float, nonmembers: int) -> int:
 
     Returns:
         ``floor(fpr * nonmembers)``, safe against 0.29 * 100 = 28.999999999999996.
+    """
+    check_rate(fpr)
+    return int(np.floor(fpr * nonmembers + 1e-9))
+
+
+def check_rate(fpr: float) -> None:
+    """Refuse what is not a false-positive rate.
+
+    Args:
+        fpr: Target rate.
 
     Raises:
-        ConfigError: The target is not in [0, 1].
+        ConfigError: It is not in [0, 1].
     """
     if not 0.0 <= fpr <= 1.0:
         raise ConfigError([f"expected a false-positive rate in [0, 1], got {fpr}; 1 % is written as 0.01"])
-    return int(np.floor(fpr * nonmembers + 1e-9))
+
+
+def hits(counts: RocCounts, allowed: ArrayLike) -> NDArray[np.int64]:
+    """Members at or above the lowest threshold with at most so many false positives.
+
+    Args:
+        counts: Behind the curve.
+        allowed: False positives, any shape; negative ones allow no threshold.
+
+    Returns:
+        Shaped like ``allowed``; 0 where even the highest block of tied scores holds more.
+    """
+    blocks = np.searchsorted(counts.fp, np.asarray(allowed), side="right")
+    return np.concatenate([[0], counts.tp])[blocks]
+
+
+def operating_point(counts: RocCounts, fpr: float) -> OperatingPoint:
+    """Point of a curve at the largest realised false-positive rate that does not exceed the target.
+
+    Args:
+        counts: Behind the curve.
+        fpr: Target, in [0, 1].
+
+    Returns:
+        The operating point; its rates are NaN for an empty class.
+    """
+    allowed = allowed_false_positives(fpr, counts.nonmembers)
+    blocks = int(np.searchsorted(counts.fp, allowed, side="right"))
+    tp, k = int(hits(counts, allowed)), int(counts.fp[blocks - 1]) if blocks else 0
+    return OperatingPoint(
+        tpr=tp / counts.members if counts.members else float("nan"),
+        fpr_realised=k / counts.nonmembers if counts.nonmembers else float("nan"),
+        threshold=float(counts.thresholds[blocks - 1]) if blocks else float("inf"),
+        k=k,
+        n=counts.nonmembers,
+    )
 
 
 def tpr_at_fpr(scores: ArrayLike, is_member: ArrayLike, fpr: float) -> OperatingPoint:
@@ -153,16 +198,7 @@ def tpr_at_fpr(scores: ArrayLike, is_member: ArrayLike, fpr: float) -> Operating
     Returns:
         The operating point; its rates are NaN for an empty class.
     """
-    counts = count(scores, is_member)
-    blocks = int(np.searchsorted(counts.fp, allowed_false_positives(fpr, counts.nonmembers), side="right"))
-    tp, k = (int(counts.tp[blocks - 1]), int(counts.fp[blocks - 1])) if blocks else (0, 0)
-    return OperatingPoint(
-        tpr=tp / counts.members if counts.members else float("nan"),
-        fpr_realised=k / counts.nonmembers if counts.nonmembers else float("nan"),
-        threshold=float(counts.thresholds[blocks - 1]) if blocks else float("inf"),
-        k=k,
-        n=counts.nonmembers,
-    )
+    return operating_point(count(scores, is_member), fpr)
 
 
 def roc_points(scores: ArrayLike, is_member: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -198,7 +234,18 @@ def advantage(scores: ArrayLike, is_member: ArrayLike) -> float:
     Returns:
         The advantage in [0, 1], or NaN if a class is empty.
     """
-    counts = count(scores, is_member)
+    return largest_gap(count(scores, is_member))
+
+
+def largest_gap(counts: RocCounts) -> float:
+    """Advantage of a curve.
+
+    Args:
+        counts: Behind the curve.
+
+    Returns:
+        Largest TPR - FPR, in [0, 1], or NaN if a class is empty.
+    """
     if counts.members == 0 or counts.nonmembers == 0:
         return float("nan")
     return max(0.0, float((counts.tp / counts.members - counts.fp / counts.nonmembers).max()))

@@ -6,9 +6,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from privaudit.errors import DataError, NonFiniteError
-from privaudit.evaluation.bootstrap import stratified_bootstrap
+from privaudit.evaluation.clusters import unit_codes
+from privaudit.evaluation.delong import auroc_estimate
 from privaudit.evaluation.estimate import Stratum
-from privaudit.evaluation.metrics import auroc_estimate, check_interval
+from privaudit.evaluation.intervals import check_confidence
 from privaudit.evaluation.roc import checked
 
 
@@ -33,9 +34,9 @@ def by_quartile(
     values: ArrayLike,
     scores: ArrayLike,
     is_member: ArrayLike,
-    replicates: int = 2000,
-    seed: int = 0,
+    *,
     confidence: float = 0.95,
+    units: ArrayLike | None = None,
 ) -> tuple[Stratum, ...]:
     """AUROC in each quartile of a covariate, with edges over members and non-members together.
 
@@ -46,9 +47,8 @@ def by_quartile(
         values: ``(n,)``, finite.
         scores: ``(n,)``, higher = member.
         is_member: ``(n,)``.
-        replicates: Of the stratified bootstrap in each quartile.
-        seed: Of the bootstrap.
         confidence: Of the intervals.
+        units: ``(n,)``, labels of what was drawn independently; by default every image by itself.
 
     Returns:
         Four strata, ascending; an empty class makes the AUROC NaN with a reason.
@@ -57,7 +57,7 @@ def by_quartile(
         DataError: There is not one value an image, or there are no images.
         NonFiniteError: A value is NaN or infinite.
     """
-    check_interval(confidence, replicates)
+    check_confidence(confidence)
     marks, member = checked(scores, is_member)
     covariate = np.asarray(values, dtype=np.float64)
     if covariate.shape != marks.shape or covariate.size == 0:
@@ -70,14 +70,11 @@ def by_quartile(
             f"expected finite values, got {int((~np.isfinite(covariate)).sum())} that are not; leave these images out"
         )
     edges = np.quantile(covariate, [0.0, 0.25, 0.5, 0.75, 1.0])
-    quartile = quartiles(covariate)
+    quartile, codes = quartiles(covariate), unit_codes(units, marks.size)
     strata = []
     for i in range(4):
         inside = quartile == i
         sizes = int((inside & member).sum()), int((inside & ~member).sum())
-        drawn = None
-        if min(sizes) > 1:
-            drawn = stratified_bootstrap({"": marks[inside]}, member[inside], (), replicates, seed)
-        estimate = auroc_estimate(marks[inside], member[inside], drawn, "", confidence)
+        estimate = auroc_estimate(marks[inside], member[inside], confidence, codes[inside])
         strata.append(Stratum(float(edges[i]), float(edges[i + 1]), *sizes, auroc=estimate))
     return tuple(strata)

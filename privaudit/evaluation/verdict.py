@@ -7,7 +7,7 @@ runs. The finding says in words how strong the evidence is, whether or not a gat
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -21,6 +21,11 @@ from privaudit.evaluation.metrics import Evaluation, bound
 
 Pair = tuple[str, str]
 """Attack and mask."""
+
+EpsilonAt = Callable[[float], float]
+
+ONE_RUN = ("the one-run audit", "canaries")
+"""Stands for attack and mask where a bound on epsilon is that of the whole audit."""
 
 TESTED_MASKS = ("none", "influence", "weighted")
 """Masks that the verdict rests on. ``random`` is a control: it shows what dropping as many dimensions does."""
@@ -105,6 +110,7 @@ def decide(
     gates: Sequence[Gate] = (),
     checks: Sequence[Check] = (),
     side: Side = "lower",
+    epsilon_at: EpsilonAt | None = None,
 ) -> Verdict:
     """Turn an evaluation into a verdict.
 
@@ -116,13 +122,15 @@ def decide(
         side: ``lower``: a gate fails if leakage beyond it is shown (Holm over all tests, joint error 5 % at a
             confidence of 95 %). ``upper``: a gate fails unless leakage beyond it is ruled out, for each attack
             and mask at the full error; passing takes all of them, so nothing needs correcting.
+        epsilon_at: From an error probability to a lower bound on epsilon that does not depend on the attack (a one-run
+            audit of canaries); gates on epsilon then test it alone.
 
     Returns:
         The verdict.
     """
     pairs = {pair: name for pair, name in tested.items() if pair[1] in TESTED_MASKS}
     failed = [f"check {check.name!r} failed: {check.detail}" for check in checks if check.status == "fail"]
-    limits = _limits(evaluation, pairs, gates, side)
+    limits = _limits(evaluation, pairs, gates, side, epsilon_at)
     outcomes = tuple(_judge(evaluation, pairs, gate, limits, side, failed) for gate in gates)
     finding = _find(evaluation, pairs, failed)
     reasons = [f"gate {o.gate!r}: {o.detail}" for o in outcomes if o.status == "fail"]
@@ -164,7 +172,13 @@ def exit_code(
 _Limits = dict[tuple[Gate, Pair], float]
 
 
-def _limits(evaluation: Evaluation, pairs: Mapping[Pair, str], gates: Sequence[Gate], side: Side) -> _Limits:
+def _limits(
+    evaluation: Evaluation,
+    pairs: Mapping[Pair, str],
+    gates: Sequence[Gate],
+    side: Side,
+    epsilon_at: EpsilonAt | None,
+) -> _Limits:
     # Lower limits step down as in Holm 1979: with m tests left, each is held to its limit at alpha / m; those
     # beyond their gate are settled and leave, which relaxes the rest. This is Holm's method on the p-values
     # whose inversion the limits are.
@@ -172,9 +186,15 @@ def _limits(evaluation: Evaluation, pairs: Mapping[Pair, str], gates: Sequence[G
 
     def limit(test: tuple[Gate, Pair], error: float) -> float:
         gate, pair = test
+        if pair == ONE_RUN:
+            return epsilon_at(error) if epsilon_at and side == "lower" else float("nan")
         return bound(evaluation, pairs[pair], gate.metric, gate.fpr, error, side)
 
-    tests = list(dict.fromkeys((gate, pair) for gate in gates for pair in pairs))
+    tests = [
+        (gate, pair)
+        for gate in dict.fromkeys(gates)
+        for pair in ([ONE_RUN] if epsilon_at and gate.metric == "epsilon" else pairs)
+    ]
     measured = {test: limit(test, alpha) for test in tests}
     if side == "upper":
         return measured
@@ -193,7 +213,7 @@ def _judge(
 ) -> GateOutcome:
     if failed:
         return GateOutcome(gate.text, "inconclusive", "; ".join(failed))
-    mine = {pair: limits[gate, pair] for pair in pairs}
+    mine = {pair: limit for (tested, pair), limit in limits.items() if tested == gate}
     known = {pair: value for pair, value in mine.items() if not np.isnan(value)}
     if known:
         pair = max(known, key=lambda candidate: known[candidate])

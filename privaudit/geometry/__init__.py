@@ -21,12 +21,15 @@ from privaudit.geometry.influence import (
 from privaudit.geometry.jacobian import Jacobian
 from privaudit.geometry.mask import (
     BANDS,
+    HARD,
     MASKS,
     anti_influence_mask,
     band_masks,
     build_masks,
+    hard_mask,
     influence_mask,
     influence_weights,
+    mask_names,
     pooled_influence,
     random_mask,
 )
@@ -36,6 +39,7 @@ from privaudit.geometry.trial import images_at_once
 __all__ = [
     "BANDS",
     "ESTIMATORS",
+    "HARD",
     "MASKS",
     "METHODS",
     "Distortion",
@@ -52,11 +56,13 @@ __all__ = [
     "distortion_bound",
     "estimate_influence",
     "expected_agreement",
+    "hard_mask",
     "images_at_once",
     "influence_mask",
     "influence_weights",
     "make_estimator",
     "make_method",
+    "mask_names",
     "measure_distortion",
     "pooled_influence",
     "pullback_metric",

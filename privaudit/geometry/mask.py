@@ -12,6 +12,8 @@ from privaudit.noise import generator_for
 
 MASKS = ("none", "random", "influence", "weighted")
 """Every attack is scored under each of these, in this order."""
+HARD = ("random", "influence")
+"""Those that drop a share of the dimensions."""
 BANDS = tuple(f"band{number}" for number in range(10))
 """Tenths of the dimensions, from least to most influence: what a learned combination weighs for itself."""
 
@@ -119,25 +121,53 @@ def pooled_influence(influence: Tensor) -> Tensor:
     return influence_weights(influence).mean(dim=0, keepdim=True)
 
 
+def hard_mask(name: str, drop: float, drops: Sequence[float]) -> str:
+    """Name a hard mask among others of its kind: ``influence``, or ``influence@0.2`` if several shares are compared.
+
+    Args:
+        name: One of `HARD`.
+        drop: Share that it drops.
+        drops: All shares.
+
+    Returns:
+        The name.
+    """
+    return name if len(drops) == 1 else f"{name}@{drop}"
+
+
+def mask_names(drops: Sequence[float]) -> tuple[str, ...]:
+    """All masks that an attack is scored under: `MASKS`, with a hard mask for each share to drop.
+
+    Args:
+        drops: Shares of dimensions that the hard masks drop, at least one.
+
+    Returns:
+        Names, in the order of `MASKS`.
+    """
+    named = {name: [hard_mask(name, drop, drops) for drop in drops] if name in HARD else [name] for name in MASKS}
+    return tuple(name for names in named.values() for name in names)
+
+
 def build_masks(
-    influence: Tensor, sample_ids: Sequence[str], drop: float, seed: int, gamma: float = 1.0
+    influence: Tensor, sample_ids: Sequence[str], drops: float | Sequence[float], seed: int, gamma: float = 1.0
 ) -> dict[str, Tensor]:
-    """All masks of a batch, by the names in `MASKS`.
+    """All masks of a batch, by the names in `mask_names`.
 
     Args:
         influence: ``(n, *latent)``.
         sample_ids: One id an image.
-        drop: Share of dimensions that the hard masks drop.
-        seed: Of the random mask.
+        drops: Shares of dimensions that the hard masks drop, or a single one.
+        seed: Of the random masks, of which those that drop more keep part of what those that drop less do.
         gamma: Of the weights (see `influence_weights`).
 
     Returns:
         Name to ``(n, *latent)``.
     """
+    shares = (drops,) if isinstance(drops, (int, float)) else tuple(drops)
     return {
         "none": torch.ones_like(influence),
-        "random": random_mask(influence, sample_ids, drop, seed),
-        "influence": influence_mask(influence, drop),
+        **{hard_mask("random", share, shares): random_mask(influence, sample_ids, share, seed) for share in shares},
+        **{hard_mask("influence", share, shares): influence_mask(influence, share) for share in shares},
         "weighted": influence_weights(influence, gamma),
     }
 

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 from torch import Tensor
 
-from privaudit.assess import LEAST_CONVERGED
+from privaudit.assess.checks import LEAST_CONVERGED
 from privaudit.mapping import EXTREMES, GeometryMap
 from privaudit.report.console import TABLE, standard_output
 from privaudit.report.drawing import shorten

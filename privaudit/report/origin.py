@@ -11,7 +11,7 @@ from rich.text import Text
 from privaudit.inverting import describe_solver
 from privaudit.origin import Origin
 from privaudit.report.console import TABLE, standard_output
-from privaudit.report.terminal import interval_text
+from privaudit.report.numbers import interval_text
 
 SIGNIFICANCE = 0.05
 """Of single images: one in twenty own generations falls below."""

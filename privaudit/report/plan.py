@@ -50,14 +50,14 @@ WORDS: tuple[tuple[Work, str], ...] = (("backward", "back"), ("encode", "enc"), 
 
 def _summary(forecast: Forecast) -> list[str]:
     forward, alone = (sum(getattr(step, name)["forward"] for step in forecast.steps) for name in ("added", "alone"))
-    images = forecast.members + forecast.nonmembers
+    sets = ", ".join(f"{count} {name}" for name, count in forecast.sets.items())
     stages = ", ".join(f"{name} {duration(seconds)}" for name, seconds in forecast.seconds.items())
     twice = ", twice, for the reference model" if forecast.models > 1 else ""
     refused = [f"not run {item.name} {item.reason}" for item in forecast.refused]
     return [
-        f"images  {forecast.members} members, {forecast.nonmembers} non-members, before duplicates are removed",
+        f"images  {sets}, before duplicates are removed",
         f"passes  {forward} an image instead of {alone}{twice}; every attack under all four masks",
-        f"time    about {duration(sum(forecast.seconds.values()))} for {images} images on {forecast.device}, "
+        f"time    about {duration(sum(forecast.seconds.values()))} for {forecast.images} images on {forecast.device}, "
         f"{forecast.batch_size} at a time: {stages}; evaluation not included",
         *refused,
     ]

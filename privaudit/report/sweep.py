@@ -11,7 +11,7 @@ from rich.text import Text
 
 from privaudit.geometry import MASKS
 from privaudit.report.console import TABLE, standard_output
-from privaudit.report.terminal import interval_text
+from privaudit.report.numbers import interval_text
 from privaudit.sweeping import Sweep
 
 OPTIMISTIC = (

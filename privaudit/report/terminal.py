@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import math
-import re
+from collections import Counter
 from collections.abc import Mapping
 from itertools import zip_longest
 from pathlib import Path
 
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Column, Table
 from rich.text import Text
 
-from privaudit.evaluation.estimate import Comparison, Difference, Estimate, Metrics, RateEstimate, Stratum
+from privaudit.evaluation.estimate import Comparison, Difference, Metrics, Stratum
+from privaudit.report.canaries import canary_section
 from privaudit.report.console import TABLE, standard_output
+from privaudit.report.groups import group_table
+from privaudit.report.numbers import interval_text, number_text
+from privaudit.report.suspects import suspects_section
 from privaudit.result import AttackReport, AuditResult
 
 COLOURS = {"none": "green", "low": "yellow", "medium": "dark_orange", "high": "red", "unclear": "magenta"}
@@ -26,6 +30,11 @@ HEADLINES = {
     "high": "LEAK FOUND: HIGH",
     "unclear": "INCONCLUSIVE",
 }
+ABOUT_SUSPECTS = {
+    "none": "NO EVIDENCE OF TRAINING ON THE SUSPECTS",
+    "unclear": "INCONCLUSIVE",
+}
+"""Headlines where membership is the question; any other level is evidence."""
 MARKS = {"ok": "[green]ok  [/]", "warn": "[yellow]warn[/]", "fail": "[red]fail[/]"}
 
 
@@ -49,6 +58,9 @@ def print_report(result: AuditResult, folder: Path, console: Console | None = No
         out.print()
     out.print(_quartile_table(result))
     out.print()
+    for section in _further_sections(result):
+        out.print(section)
+        out.print()
     out.print(_checks(result))
     out.print()
     out.print(_provenance(result, folder))
@@ -57,12 +69,31 @@ def print_report(result: AuditResult, folder: Path, console: Console | None = No
 def _headline(result: AuditResult) -> Panel:
     finding, verdict = result.verdict.finding, result.verdict
     colour = COLOURS[finding.level]
-    lines = [Text(HEADLINES[finding.level], style=f"bold {colour}"), Text(finding.statement)]
+    lines = [Text(_title(result), style=f"bold {colour}"), Text(finding.statement)]
     for gate in verdict.gates:
         lines.append(Text(f"gate {gate.gate}: {gate.status.upper()}. {gate.detail}"))
     if not verdict.gates:
         lines.append(Text("No gate was set (--fail-on), so the exit code is 0.", style="dim"))
     return Panel(Group(*lines), title=f"privaudit: {escape(Path(result.target.id).name)}", border_style=colour)
+
+
+def _title(result: AuditResult) -> str:
+    level = result.verdict.finding.level
+    if result.data.role != "suspects":
+        return HEADLINES[level]
+    return ABOUT_SUSPECTS.get(level, "EVIDENCE OF TRAINING ON SOME OF THE SUSPECTS")
+
+
+def _further_sections(result: AuditResult) -> list[RenderableType]:
+    """What only some audits have: groups, suspects, canaries."""
+    sections: list[RenderableType] = []
+    if any(report.groups for report in result.attacks):
+        sections.append(group_table(result))
+    if result.suspects is not None:
+        sections.append(suspects_section(result.suspects))
+    if result.canaries is not None:
+        sections.append(canary_section(result.canaries))
+    return sections
 
 
 WIDE = 104
@@ -93,7 +124,7 @@ def _attack_table(result: AuditResult, width: int) -> Table:
 
 def _metric_cells(metrics: Metrics, *, wide: bool) -> list[str]:
     rates = (interval_text(metrics.tpr_at_fpr[fpr]) for fpr in ("0.01", "0.001"))
-    further = [interval_text(metrics.advantage), _number(metrics.epsilon_lower.value)] if wide else []
+    further = [interval_text(metrics.advantage), number_text(metrics.epsilon_lower.value)] if wide else []
     return [interval_text(metrics.auroc), *rates, *further]
 
 
@@ -108,7 +139,9 @@ def _levels(report: AttackReport) -> str:
 
 
 def _mask_table(result: AuditResult) -> Table:
-    drop = float(result.config.get("drop", 0.4))
+    dropped = result.config.get("drop", 0.4)
+    shares = [f"{share:.0%}" for share in (dropped if isinstance(dropped, list) else [dropped])]
+    drop = shares[0] if len(shares) == 1 else f"{', '.join(shares[:-1])} or {shares[-1]}, as chosen for each fold,"
     table = Table(
         Column("attack", overflow="fold"),
         "mask",
@@ -116,7 +149,7 @@ def _mask_table(result: AuditResult) -> Table:
         "p",
         "TPR@1%FPR gain",
         "p",
-        title=f"Gain of each mask over no mask, same images ({drop:.0%} dropped by random and influence)",
+        title=f"Gain of each mask over no mask, same images ({drop} dropped by random and influence)",
         **TABLE,
     )
     for report in result.attacks:
@@ -184,21 +217,53 @@ def _checks(result: AuditResult) -> Group:
     return Group(Text("Checks", style="italic"), *lines)
 
 
+NAMES = {"members": "members", "canaries": "included canaries", "suspects": "suspects"}
+
+
+def _images(result: AuditResult) -> str:
+    data = result.data
+    beside = f", {data.suspects} suspects" if data.suspects and data.role != "suspects" else ""
+    near = f", {data.near_duplicates} near-duplicate pairs kept together" if data.near_duplicates else ""
+    return (
+        f"images  {data.members} {NAMES[data.role]}, {data.nonmembers} non-members{beside}, "
+        f"{data.duplicates_removed} duplicates removed{near}, {len(data.skipped)} skipped"
+    )
+
+
+def _chosen(result: AuditResult) -> list[str]:
+    """One line a choice: what each fold took, out of what."""
+    lines = []
+    for report in result.attacks:
+        for choice in report.choices:
+            taken = Counter(_label(label) for label in choice.by_fold)
+            folds = ", ".join(f"{label} ({count})" if len(taken) > 1 else label for label, count in taken.items())
+            lines.append(f"{report.name}: {choice.what} {folds} out of {len(choice.search_space)}, by {choice.seen}")
+    return lines
+
+
+def _label(label: str | float) -> str:
+    return label if isinstance(label, str) else f"{label:g}"
+
+
 def _provenance(result: AuditResult, folder: Path) -> Group:
-    data, target, config, hardware = result.data, result.target, result.config, result.hardware
+    target, config, hardware = result.target, result.config, result.hardware
     seconds = ", ".join(f"{stage} {value:.0f} s" for stage, value in result.timing.items() if value >= 0.5)
     lines = [
         f"target  {target.family}, {target.prediction_type}, latents {'x'.join(map(str, target.latent_shape))}, "
         f"hash {target.hash[:12]}",
-        f"images  {data.members} members, {data.nonmembers} non-members, {data.duplicates_removed} duplicates removed, "
-        f"{len(data.skipped)} skipped",
+        _images(result),
         f"how     attack at the {config['attack_latents']} latents, geometry at the {config['geometry_latents']} "
         f"latents ({_how_influence(config)}), levels {_how_levels(result)}, seed {config['seed']}",
+        *(f"{'' if number else 'chosen':8}{line}" for number, line in enumerate(_chosen(result))),
         f"on      {hardware['device']}, {hardware['cores']} cores, torch {hardware['torch']}; "
         f"{sum(result.timing.values()):.0f} s: {seconds}",
-        f"files   {folder / 'report.json'}, {folder / 'scores' / 'scores.parquet'}",
+        f"files   {', '.join(str(folder / name) for name in _files(result))}",
     ]
     return Group(Text("What was run", style="italic"), *(Text(line) for line in lines))
+
+
+def _files(result: AuditResult) -> list[str]:
+    return ["report.json", "scores/scores.parquet", *(["suspects.csv"] if result.suspects is not None else [])]
 
 
 def _how_influence(config: Mapping[str, object]) -> str:
@@ -216,22 +281,10 @@ def _how_levels(result: AuditResult) -> str:
     return "fixed beforehand" if all(fixed) else "by cross-fitting" + (" where there are several" if any(fixed) else "")
 
 
-def _number(value: float, sign: str = "") -> str:
-    """Three decimals, without the leading zero: a row has to fit into 80 columns."""
-    return "n/a" if math.isnan(value) else re.sub(r"^([+-]?)0\.", r"\1.", f"{value:{sign}.3f}")
-
-
-def interval_text(estimate: Estimate | RateEstimate) -> str:
-    """Write a value with its interval: ``.843 [.826,.860]``; n/a where it could not be measured."""
-    if math.isnan(estimate.value):
-        return "n/a"
-    return f"{_number(estimate.value)} [{_number(estimate.lo)},{_number(estimate.hi)}]"
-
-
 def _difference(difference: Difference) -> str:
     if math.isnan(difference.value):
         return "n/a"
-    return f"{_number(difference.value, '+')} [{_number(difference.lo, '+')},{_number(difference.hi, '+')}]"
+    return f"{number_text(difference.value, '+')} [{number_text(difference.lo, '+')},{number_text(difference.hi, '+')}]"
 
 
 def _p(difference: Difference) -> str:

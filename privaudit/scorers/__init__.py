@@ -3,10 +3,11 @@
 from importlib import import_module
 from pkgutil import iter_modules
 
-from privaudit.scorers.base import REGISTRY, Evidence, Scorer, Table
+from privaudit.scorers.base import REGISTRY, Evidence, Scored, Scorer
 from privaudit.scorers.spec import DEFAULT, Methods, parse_methods
+from privaudit.scorers.table import Table
 
 for _module in iter_modules(__path__):
     import_module(f"{__name__}.{_module.name}")
 
-__all__ = ["DEFAULT", "REGISTRY", "Evidence", "Methods", "Scorer", "Table", "parse_methods"]
+__all__ = ["DEFAULT", "REGISTRY", "Evidence", "Methods", "Scored", "Scorer", "Table", "parse_methods"]

@@ -10,30 +10,9 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from privaudit.evaluation import Choice
+from privaudit.scorers.table import Floats, Table
 from privaudit.spec import Named
-
-Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Table:
-    """What one attack found.
-
-    Attributes:
-        name: Of the attack, in reports.
-        axis: What its columns are.
-        columns: Their values; empty if there is one score, or if they are features.
-        by_mask: Mask to ``(n, columns)``, higher = more likely a member; features of a learned attack.
-        scale: What minus a score is: an ``energy``, positive; the ``log`` of one; or ``other``.
-        learned: Whether these are features.
-    """
-
-    name: str
-    axis: str
-    columns: tuple[float, ...]
-    by_mask: Mapping[str, Floats]
-    scale: str = "other"
-    learned: bool = False
 
 
 @dataclass(frozen=True)
@@ -44,7 +23,7 @@ class Evidence:
         tables: What each attack found on the target.
         references: The same on the reference model, if there is one.
         chosen: (attack, mask) to ``(n,)``: every reported score, those minus the reference's among them.
-        published: Names of the published attacks among them.
+        published: Names of the tables of published attacks.
         distortion: ``(n,)``, local distortion of the decoder.
         images: ``(n, d)``, statistics of the images alone.
         is_member: ``(n,)``; a scorer may use it for images of other folds only.
@@ -64,6 +43,24 @@ class Evidence:
 
 
 @dataclass(frozen=True)
+class Scored:
+    """What a scorer made.
+
+    Attributes:
+        scores: Mask to ``(n,)``, higher = more likely a member; ``none`` alone for a score that weighs dimensions or
+            chooses a mask itself.
+        how: How they were chosen or learned, in words.
+        choices: All that was chosen, by fold.
+        spread: Factor by which the choice of a candidate widens the spread of the AUROC.
+    """
+
+    scores: Mapping[str, Floats]
+    how: str
+    choices: tuple[Choice, ...] = ()
+    spread: float = 1.0
+
+
+@dataclass(frozen=True)
 class Scorer(Named, ABC):
     """Base of all scorers: frozen dataclasses of parameters.
 
@@ -79,14 +76,14 @@ class Scorer(Named, ABC):
         return self.name
 
     @abstractmethod
-    def score(self, evidence: Evidence) -> tuple[dict[str, Floats], str]:
-        """Score every image by a model that has not seen its fold.
+    def score(self, evidence: Evidence) -> Scored:
+        """Score every image by what was chosen or fitted without its fold.
 
         Args:
             evidence: What the attacks found.
 
         Returns:
-            Mask to ``(n,)``, higher = more likely a member, and in words how the score was chosen.
+            The scores, and how they came about.
         """
 
 

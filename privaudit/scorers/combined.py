@@ -9,7 +9,8 @@ import numpy as np
 
 from privaudit.evaluation.learned import out_of_fold
 from privaudit.geometry import BANDS
-from privaudit.scorers.base import Evidence, Floats, Scorer, Table, register
+from privaudit.scorers.base import Evidence, Scored, Scorer, register
+from privaudit.scorers.table import Floats, Table
 
 
 @register
@@ -29,10 +30,11 @@ class Combined(Scorer):
     summary: ClassVar[str] = "cross-fitted classifier over the errors of all attacks, by tenth of influence"
     fitted: ClassVar[bool] = True
 
-    def score(self, evidence: Evidence) -> tuple[dict[str, Floats], str]:
+    def score(self, evidence: Evidence) -> Scored:
         """One score: a mask is a weighting, which the classifier learns."""
         learned = out_of_fold(features(evidence), evidence.is_member, evidence.folds, seed=evidence.seed)
-        return {"none": learned.scores}, f"cross-fitting over {len(evidence.tables)} attacks: {learned.summary}"
+        how = f"cross-fitting over {len(evidence.tables)} attacks: {learned.summary}"
+        return Scored({"none": learned.scores}, how, learned.choices)
 
 
 def features(evidence: Evidence) -> Floats:

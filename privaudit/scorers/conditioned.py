@@ -6,15 +6,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from privaudit.evaluation import auroc
-from privaudit.evaluation.conditional import conditional_scores
-from privaudit.geometry import MASKS
-from privaudit.scorers.base import Evidence, Floats, Scorer, Table, register
-
-Choice = tuple[Table, int]
-"""An attack and one of its columns."""
+from privaudit.evaluation.conditional import MEDIANS, conditional_law
+from privaudit.evaluation.selection import Choice
+from privaudit.scorers.base import Evidence, Scored, Scorer, register
+from privaudit.scorers.picking import Reading, choices, pick
+from privaudit.scorers.table import Floats, join
 
 
 @register
@@ -32,37 +29,43 @@ class Conditioned(Scorer):
     reference: ClassVar[str] = "Bertran et al. 2023, arXiv:2307.03694; conditioned on distortion: ours"
     summary: ClassVar[str] = "best published attack, judged against non-members of the same distortion and difficulty"
 
-    def score(self, evidence: Evidence) -> tuple[dict[str, Floats], str]:
+    def score(self, evidence: Evidence) -> Scored:
         """Score under every mask of the chosen attack."""
-        conditions = np.column_stack([evidence.distortion, evidence.images])
         tables = [table for table in evidence.tables if not table.learned]
         tables = [table for table in tables if table.name in evidence.published] or tables
-        choices = [(table, column) for table in tables for column in range(table.by_mask["none"].shape[1])]
-        folds = np.unique(evidence.folds)
-        best = [int(np.argmax([_area(choice, evidence, fold) for choice in choices])) for fold in folds]
-        found = {mask: np.empty(len(evidence.is_member)) for mask in MASKS}
-        for number in sorted(set(best)):
-            own = np.isin(evidence.folds, [fold for fold, chosen in zip(folds, best, strict=True) if chosen == number])
-            for mask, scores in found.items():
-                judged = conditional_scores(
-                    _values(choices[number], mask), conditions, evidence.is_member, evidence.folds, seed=evidence.seed
-                )
-                scores[own] = judged[own]
-        names = ", ".join(_describe(choices[number]) for number in sorted(set(best)))
-        return found, f"{names}: by AUROC on the other folds; medians and spreads of their non-members"
+        everything = join(self.name, tables, [table.name for table in tables])
+        picked = pick(everything, evidence.is_member, evidence.folds)
+        judged = {mask: _judge(reading, evidence) for mask, reading in picked.by_mask.items()}
+        regressions = tuple(judged["none"].regression)
+        seen = "absolute residuals of non-members of inner folds, within the other folds"
+        listed = choices(picked, everything, "attack and level")
+        names = " or ".join(dict.fromkeys(map(str, picked.columns.chosen)))
+        return Scored(
+            {mask: found.scores for mask, found in judged.items()},
+            f"{names}: by AUROC on the other folds; medians and spreads of their non-members",
+            (*listed, Choice("regression of the median", tuple(MEDIANS), regressions, seen)),
+            picked.spread,
+        )
 
 
-def _values(choice: Choice, mask: str) -> Floats:
-    table, column = choice
-    scores: NDArray[np.float64] = table.by_mask[mask][:, column]
-    return scores
+@dataclass(frozen=True)
+class _Judged:
+    """Scores under one mask, and the regression of each fold."""
+
+    scores: Floats
+    regression: tuple[str, ...]
 
 
-def _area(choice: Choice, evidence: Evidence, fold: int) -> float:
-    others = evidence.folds != fold
-    return auroc(_values(choice, "none")[others], evidence.is_member[others])
-
-
-def _describe(choice: Choice) -> str:
-    table, column = choice
-    return f"{table.name} at {table.axis} {table.columns[column]:g}" if table.columns else table.name
+def _judge(reading: Reading, evidence: Evidence) -> _Judged:
+    """Put each fold's candidate in units of the non-members like the image."""
+    conditions = np.column_stack([evidence.distortion, evidence.images])
+    scores, regression = np.empty(len(evidence.is_member)), dict.fromkeys(np.unique(evidence.folds), "")
+    for column in sorted(set(reading.choice.picked)):
+        own = reading.choice.index == column
+        law = conditional_law(
+            reading.candidates[:, column], conditions, evidence.is_member, evidence.folds, seed=evidence.seed
+        )
+        scores[own] = ((law.values - law.location) / law.spread)[own]
+        for fold, kind in zip(regression, law.chosen, strict=True):
+            regression[fold] = kind if own[evidence.folds == fold].all() else regression[fold]
+    return _Judged(scores, tuple(regression.values()))

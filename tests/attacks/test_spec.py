@@ -62,12 +62,12 @@ def test_presets_of_one_attack_can_run_beside_each_other():
         (["sima:preset=sd"], r"expected a parameter of sima \(levels, log_snr, order\), got 'preset'"),
         (["sima:levels=a,b"], r"expected levels=<tuple\[int, \.\.\.\]> in sima:levels=a,b, got 'a,b'"),
         (["loss:draws=0"], "expected draws >= 1 for loss, got 0"),
-        (
-            ["sima", "sima:order=2"],
-            "expected each attack once, got sima twice; list all its levels in one --attack",
-        ),
-        (["pia@sd", "pia@sd:order=2"], "expected each attack once, got pia@sd twice"),
+        (["sima", "sima"], "expected each attack once, got sima twice with the same parameters"),
+        (["sima", "sima:order=4"], "expected each attack once, got sima twice with the same parameters"),
         (["sima", "all"], "expected each attack once, got sima twice"),
+        (["sima:order=2,2"], "expected each attack once, got sima:order=2 twice; leave one out"),
+        (["sima:order=2,4", "sima:order=2"], "expected each attack once, got sima:order=2 twice; leave one out"),
+        (["sima:order=2,x"], "expected order=<float> in sima:order=x, got 'x'"),
     ],
 )
 def test_errors_say_what_to_do(specs, message):
@@ -84,3 +84,29 @@ def test_all_problems_at_once():
 def test_log_snr_stands_in_for_the_levels_of_a_preset():
     (attack,) = parse_attacks(["loss@matsumoto:log_snr=1"])
     assert (attack.levels, attack.log_snr, attack.title) == ((), (1.0,), "loss@matsumoto")
+
+
+@pytest.mark.parametrize(
+    ("specs", "titles", "lines"),
+    [
+        (["sima", "sima:order=2"], ["sima", "sima:order=2"], ["sima", "sima:order=2"]),
+        (["pia@sd", "pia@sd:order=2"], ["pia@sd", "pia@sd:order=2"], ["pia@sd", "pia@sd:order=2"]),
+        (["sima:order=2,4", "pia"], ["sima:order=2", "sima:order=4", "pia"], ["sima", "sima", "pia"]),
+        (
+            ["loss:draws=1,2:levels=20,50", "loss"],
+            ["loss:draws=1:levels=20,50", "loss:draws=2:levels=20,50", "loss"],
+            ["loss:draws=1,2:levels=20,50"] * 2 + ["loss"],
+        ),
+        (["loss:order=1,2:draws=1,3"], [f"loss:order={o}:draws={d}" for o in (1, 2) for d in (1, 3)], ["loss"] * 4),
+    ],
+)
+def test_attacks_of_one_name_have_their_parameters_in_the_title(specs, titles, lines):
+    found = parse_attacks(specs)
+    assert [attack.title for attack in found] == titles
+    assert [attack.line for attack in found] == lines
+
+
+def test_several_values_of_a_parameter_are_that_many_attacks():
+    two, four = parse_attacks(["sima:order=2,4:levels=50,100"])
+    assert (two.order, four.order) == (2.0, 4.0)
+    assert two.levels == four.levels == (50, 100)

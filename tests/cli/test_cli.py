@@ -120,12 +120,12 @@ class TestDryRun:
         assert added == alone - 1, "eps_hat(z_0, 0) is shared"
         assert "pia" in rows["pian"][-1]
         assert "not run clid needs a text-to-image target" in " ".join(done.stdout.split())
-        assert "30 members, 30 non-members" in done.stdout
+        assert "30 members, 30 nonmembers" in done.stdout
         assert "calibration" in done.stderr
 
     def test_json_is_alone_on_standard_output(self, scan):
         plan = json.loads(scan("--dry-run", "--json", "--out", "not-run").stdout)
-        assert (plan["members"], plan["nonmembers"], plan["models"]) == (30, 30, 1)
+        assert (plan["sets"], plan["models"]) == ({"members": 30, "nonmembers": 30}, 1)
         assert [step["title"] for step in plan["steps"]] == ["sima"]
         assert plan["steps"][0]["alone"]["forward"] == 1
 
@@ -283,7 +283,7 @@ def test_lab_train_then_scan(privaudit, tmp_path):
 def test_the_demo_takes_every_option_of_scan():
     commands = get_command(app).commands
     options = {name: {p.name for p in commands[name].params} for name in ("scan", "demo")}
-    assert options["scan"] - options["demo"] == {"target", "members", "nonmembers"}
+    assert options["scan"] - options["demo"] == {"target", "members", "nonmembers", "canaries"}
     assert options["demo"] < options["scan"]
 
 

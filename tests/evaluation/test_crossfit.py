@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 from sklearn.model_selection import StratifiedGroupKFold
 
-from privaudit.errors import ConfigError, DataError, NonFiniteError
-from privaudit.evaluation import apply_choice, assign_folds, auroc, cross_fit
+from privaudit.errors import ConfigError, DataError
+from privaudit.evaluation import assign_folds, splits
+from privaudit.evaluation.crossfit import pairs
 
 IDS = [f"{i:032x}" for i in range(103)]
 MEMBER = np.arange(103) < 51
@@ -59,99 +60,36 @@ def test_folds_of_too_few() -> None:
         assign_folds(IDS[:3], MEMBER)
 
 
-def table(seed: int = 0, levels: int = 4) -> tuple:
-    rng = np.random.default_rng(seed)
-    scores = rng.normal(size=(103, levels)) * np.array([1.0, 10.0, 0.1, 5.0])[:levels]
-    return scores, assign_folds(IDS, MEMBER)
+def test_where_nothing_is_chosen_sets_that_cannot_be_dealt_are_one_fold() -> None:
+    member = np.array([True, True, False, False])
+    together = ["a", "a", None, None]
+    with pytest.raises(DataError, match="expected at least 2 members that are not of one group"):
+        assign_folds(IDS[:4], member, together)
+    assert assign_folds(IDS[:4], member, together, needed=False).tolist() == [0] * 4
+    np.testing.assert_array_equal(assign_folds(IDS, MEMBER, needed=False), assign_folds(IDS, MEMBER))
 
 
-def test_a_single_level_needs_no_folds() -> None:
-    scores, _ = table()
-    fitted = cross_fit(scores[:, :1], [30], MEMBER, None)
-    np.testing.assert_array_equal(fitted.scores, scores[:, 0])
-    assert (fitted.chosen, fitted.search_space) == ((30.0,), (30.0,))
-    np.testing.assert_array_equal(apply_choice(-scores[:, :1], fitted, MEMBER, None), -scores[:, 0])
-
-
-def test_each_fold_gets_the_best_level_of_the_others() -> None:
-    scores, folds = table()
-    fitted = cross_fit(scores, [1, 2, 3, 4], MEMBER, folds)
-    for fold, level in enumerate(fitted.chosen):
-        others = folds != fold
-        areas = [auroc(scores[others, j], MEMBER[others]) for j in range(4)]
-        assert level == 1 + int(np.argmax(areas))
-        assert (fitted.index[folds == fold] == int(np.argmax(areas))).all()
-
-
-@pytest.mark.parametrize("fold", range(5))
-def test_a_fold_has_no_part_in_its_own_choice(fold: int) -> None:
-    scores, folds = table()
-    before = cross_fit(scores, [1, 2, 3, 4], MEMBER, folds)
-    changed, labels = scores.copy(), MEMBER.copy()
-    own = folds == fold
-    changed[own] = 100 * np.random.default_rng(fold).normal(size=(own.sum(), 4))
-    changed[own, 2] = np.where(MEMBER[own], 1e3, -1e3)
-    labels[own] = ~labels[own]
-    assert cross_fit(changed, [1, 2, 3, 4], MEMBER, folds).chosen[fold] == before.chosen[fold]
-    assert cross_fit(scores, [1, 2, 3, 4], labels, folds).chosen[fold] == before.chosen[fold]
-
-
-def test_selection_on_noise_is_not_rewarded() -> None:
-    areas, best = [], []
-    rng = np.random.default_rng(0)
+def test_splits_part_the_images() -> None:
     folds = assign_folds(IDS, MEMBER)
-    for _ in range(60):
-        scores = rng.normal(size=(103, 8))
-        areas.append(auroc(cross_fit(scores, range(8), MEMBER, folds).scores, MEMBER))
-        best.append(max(auroc(column, MEMBER) for column in scores.T))
-    assert np.mean(areas) < 0.5 + 3 * np.std(areas) / np.sqrt(60)
-    assert np.mean(best) > 0.55
+    found = list(splits(folds, MEMBER))
+    assert len(found) == 5
+    for fold, (own, others) in enumerate(found):
+        np.testing.assert_array_equal(own, folds == fold)
+        np.testing.assert_array_equal(others, folds != fold)
 
 
-def test_one_choice_leaves_scores_as_they_are() -> None:
-    scores, folds = table()
-    scores[MEMBER, 1] += 100
-    fitted = cross_fit(scores, [1, 2, 3, 4], MEMBER, folds)
-    assert fitted.chosen == (2.0,) * 5
-    np.testing.assert_array_equal(fitted.scores, scores[:, 1])
-
-
-def test_different_choices_are_standardised_on_the_other_folds() -> None:
-    member = np.tile([True, False], 20)
-    folds = np.arange(40) // 20
-    rng = np.random.default_rng(0)
-    scores = rng.normal(size=(40, 2)) * [1.0, 1000.0] + [0.0, 5000.0]
-    scores[(folds == 0) & member, 0] += 50  # fold 0 prefers level 0, so fold 1 is scored with it
-    scores[(folds == 1) & member, 1] += 50000
-    fitted = cross_fit(scores, [10, 20], member, folds)
-    assert fitted.chosen == (20.0, 10.0)
-    for fold, column in ((0, 1), (1, 0)):
-        reference = scores[(folds != fold) & ~member, column]
-        expected = (scores[folds == fold, column] - reference.mean()) / reference.std()
-        np.testing.assert_allclose(fitted.scores[folds == fold], expected)
-    other = apply_choice(3 * scores + 1, fitted, member, folds)
-    np.testing.assert_allclose(other, fitted.scores)  # every table is standardised by its own moments
-
-
-def test_infinite_and_constant_scores_survive_standardisation() -> None:
-    member = np.tile([True, False], 20)
-    folds = np.arange(40) // 20
-    scores = np.zeros((40, 2))
-    scores[(folds == 0) & member, 0] = np.inf
-    scores[(folds == 1) & member, 1] = np.inf
-    scores[1, 0] = -np.inf
-    fitted = cross_fit(scores, [10, 20], member, folds)
-    assert fitted.chosen == (20.0, 10.0)
-    assert not np.isnan(fitted.scores).any()
-
-
-def test_bad_tables() -> None:
-    scores, folds = table()
-    with pytest.raises(DataError, match="a column a level"):
-        cross_fit(scores, [1, 2], MEMBER, folds)
+def test_splits_of_folds_that_cannot_be_held_out() -> None:
     with pytest.raises(DataError, match="fold 0 holds all"):
-        cross_fit(scores, [1, 2, 3, 4], MEMBER, None)
-    with pytest.raises(NonFiniteError, match="got 1 NaN"):
-        cross_fit(np.where(np.arange(103)[:, None] == 7, [[np.nan, 0, 0, 0]], scores), [1, 2, 3, 4], MEMBER, folds)
-    with pytest.raises(DataError, match="as in the choice"):
-        apply_choice(scores[:, :2], cross_fit(scores, [1, 2, 3, 4], MEMBER, folds), MEMBER, folds)
+        next(splits(np.zeros(103, dtype=int), MEMBER))
+    with pytest.raises(DataError, match="fold 2 holds all"):
+        list(splits(np.where(MEMBER, 2, np.arange(103) % 2), MEMBER))
+    with pytest.raises(DataError, match="one fold and label an image"):
+        next(splits(np.zeros(3), MEMBER))
+
+
+def test_pairs_leave_both_folds_out() -> None:
+    folds = np.array([0, 1, 2, 2, 1, 4])
+    found = [tuple(part.nonzero()[0].tolist() for part in parts) for parts in pairs(folds)]
+    assert len(found) == 6
+    assert found[0] == ([0], [1, 4], [2, 3, 5])
+    assert found[-1] == ([2, 3], [5], [0, 1, 4])

@@ -65,6 +65,19 @@ def test_thresholds_come_from_the_other_folds() -> None:
     assert ours.miss == Outcomes((called[1] & MEMBER).sum(), (called[1] & ~MEMBER).sum())
 
 
+def test_copies_count_once() -> None:
+    rng = np.random.default_rng(4)
+    scores, unit = rng.normal(size=2 * N) + 2 * MEMBER, np.repeat(np.arange(2 * N), 4)
+    found = held_out_counts(scores[unit], MEMBER[unit], FOLDS[unit], units=unit)
+    assert found.effective == (N, N)
+    quarter = HeldOutCounts(
+        Outcomes(found.hit.tp // 4, found.hit.fp // 4), Outcomes(found.miss.tp // 4, found.miss.fp // 4), N, N
+    )
+    assert bound_from_counts(found).value == pytest.approx(bound_from_counts(quarter).value)
+    assert epsilon_lower(scores[unit], MEMBER[unit], FOLDS[unit], units=unit).value == bound_from_counts(found).value
+    assert epsilon_lower(scores[unit], MEMBER[unit], FOLDS[unit]).value > bound_from_counts(found).value
+
+
 def test_too_few_images_have_a_reason() -> None:
     bound = epsilon_lower([1.0, 0.0, 0.5], [True, False, False], [0, 0, 1])
     assert np.isnan(bound.value)

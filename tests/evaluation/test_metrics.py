@@ -6,9 +6,9 @@ import pytest
 from scipy.stats import mannwhitneyu
 
 from privaudit.errors import ConfigError
-from privaudit.evaluation import assign_folds, bound, compare, consistent, evaluate
+from privaudit.evaluation import assign_folds, bound, compare, consistent, evaluate, tpr_at_fpr
 
-N = 200
+N = 400
 MEMBER = np.arange(2 * N) < N
 FOLDS = assign_folds([str(i) for i in range(2 * N)], MEMBER)
 
@@ -32,10 +32,13 @@ def test_values_intervals_and_counts() -> None:
     assert metrics.auroc.lo < metrics.auroc.value < metrics.auroc.hi
     assert metrics.auroc.reason is None
     rate = metrics.tpr_at_fpr["0.01"]
-    assert (rate.k, rate.n, rate.fpr_realised) == (2, N, 0.01)
+    assert (rate.k, rate.n, rate.fpr_realised) == (4, N, 0.01)
     assert rate.lo <= rate.value <= rate.hi
-    assert "only 2 false positives are expected" in rate.reason
+    assert "only 4 false positives are expected" in rate.reason
     assert 0 < metrics.advantage.lo < metrics.advantage.value <= metrics.advantage.hi
+    assert metrics.attack_success.value == (1 + metrics.advantage.value) / 2
+    assert metrics.attack_success.lo == (1 + metrics.advantage.lo) / 2
+    assert metrics.attack_success.hi == (1 + metrics.advantage.hi) / 2
     assert metrics.epsilon_lower.value > 0.5
     assert EVALUATION.p_above_chance["weak"] == pytest.approx(
         mannwhitneyu(scores()["weak"][MEMBER], scores()["weak"][~MEMBER], alternative="greater").pvalue
@@ -67,17 +70,22 @@ def test_perfect_separation_still_has_an_interval(name: str) -> None:
 
 def test_constant_scores_say_so() -> None:
     metrics = EVALUATION.metrics["constant"]
-    assert (metrics.auroc.value, metrics.auroc.lo, metrics.auroc.hi) == (0.5, 0.5, 0.5)
-    assert "all scores are equal" in metrics.auroc.reason
-    assert metrics.tpr_at_fpr["0.01"].hi > 0.0
-    assert metrics.epsilon_lower.value == 0.0
+    assert (metrics.auroc.value, metrics.tpr_at_fpr["0.01"].value, metrics.advantage.value) == (0.5, 0.0, 0.0)
+    for estimate in (metrics.auroc, metrics.tpr_at_fpr["0.01"], metrics.advantage, metrics.attack_success):
+        assert np.isnan([estimate.lo, estimate.hi]).all()
+        assert "all scores are equal" in estimate.reason
+    assert np.isnan(metrics.epsilon_lower.value)
+    assert "all scores are equal" in metrics.epsilon_lower.reason
+    for metric in ("auroc", "tpr", "advantage", "epsilon"):
+        assert np.isnan(bound(EVALUATION, "constant", metric, 0.01, 0.05))
     assert EVALUATION.p_above_chance["constant"] == 1.0
 
 
 def test_comparison_is_paired() -> None:
     better = compare(EVALUATION, "strong", "weak")
     assert better.auroc_delta.lo > 0.0
-    assert better.auroc_delta.p == pytest.approx(2 / 401)
+    assert better.auroc_delta.p < 1e-10
+    assert better.tpr_delta.p == pytest.approx(2 / 401)
     worse = compare(EVALUATION, "weak", "strong")
     assert worse.auroc_delta.value == -better.auroc_delta.value
     assert worse.tpr_delta.hi == pytest.approx(-better.tpr_delta.lo)
@@ -93,11 +101,18 @@ def test_comparison_is_paired() -> None:
 def test_comparison_without_a_rate_has_a_reason() -> None:
     other = evaluate(scores(), MEMBER, FOLDS, fprs=(0.05,), replicates=50)
     assert "was not evaluated" in compare(other, "weak", "strong").tpr_delta.reason
+    assert compare(other, "weak", "strong", 0.05).tpr_delta.hi < 0.0
     few = np.r_[0:N, N : N + 50]
     small = evaluate({k: v[few] for k, v in scores().items()}, MEMBER[few], FOLDS[few], replicates=50)
     delta = compare(small, "weak", "strong").tpr_delta
     assert np.isnan(delta.value)
     assert "expected at least 100 non-members" in delta.reason
+    some = np.r_[0:N, N : N + 150]
+    middling = evaluate({k: v[some] for k, v in scores().items()}, MEMBER[some], FOLDS[some], replicates=50)
+    delta = compare(middling, "strong", "weak").tpr_delta
+    assert delta.value > 0
+    assert np.isnan([delta.lo, delta.hi, delta.p]).all()
+    assert "independent non-members" in delta.reason
 
 
 @pytest.mark.parametrize(("members", "nonmembers"), [(1, 5), (1, 200), (5, 1), (0, 5), (5, 0)])
@@ -125,16 +140,86 @@ def test_limits_agree_with_intervals_and_widen_with_the_correction() -> None:
     assert bound(EVALUATION, "strong", "advantage", None, 0.025) == metrics.advantage.lo
     assert bound(EVALUATION, "strong", "epsilon", None, 0.05) == pytest.approx(metrics.epsilon_lower.value)
     for metric in ("auroc", "tpr", "advantage", "epsilon"):
-        assert bound(EVALUATION, "strong", metric, 0.01, 0.003) <= bound(EVALUATION, "strong", metric, 0.01, 0.05)
+        assert bound(EVALUATION, "strong", metric, 0.01, 0.02) < bound(EVALUATION, "strong", metric, 0.01, 0.05)
     assert np.isnan(bound(EVALUATION, "strong", "epsilon", None, 0.05, "upper"))
     assert np.isnan(bound(EVALUATION, "strong", "tpr", 0.001, 0.05))
     assert np.isnan(bound(EVALUATION, "strong", "tpr", 0.02, 0.05))
-    assert np.isnan(bound(EVALUATION, "strong", "tpr", 0.01, 0.0001))
+    assert np.isnan(bound(EVALUATION, "strong", "tpr", 0.01, 0.0001))  # too few non-members
+    assert np.isnan(bound(EVALUATION, "strong", "advantage", None, 0.0001))  # too few replicates
 
 
 def test_the_same_again() -> None:
     again = evaluate(scores(), MEMBER, FOLDS, replicates=400)
     assert repr(again.metrics) == repr(EVALUATION.metrics)
+
+
+def test_nonmembers_as_the_positive_class() -> None:
+    given = scores()
+    found = evaluate(given, MEMBER, FOLDS, replicates=50, positive="nonmember").metrics
+    usual = evaluate(given, MEMBER, FOLDS, replicates=50).metrics
+    for name, values in given.items():
+        turned = tpr_at_fpr(-values, ~MEMBER, 0.01)
+        rate = found[name].tpr_at_fpr["0.01"]
+        assert (rate.value, rate.fpr_realised, rate.k, rate.n) == (turned.tpr, turned.fpr_realised, turned.k, N)
+        assert found[name].auroc.value == pytest.approx(usual[name].auroc.value, abs=1e-12)
+        assert found[name].advantage.value == pytest.approx(usual[name].advantage.value, abs=1e-12)
+    literal = max(
+        (given["strong"][~MEMBER] <= t).mean() for t in given["strong"] if (given["strong"][MEMBER] <= t).mean() <= 0.01
+    )
+    assert found["strong"].tpr_at_fpr["0.01"].value == literal
+    assert found["strong"].tpr_at_fpr["0.01"].value != usual["strong"].tpr_at_fpr["0.01"].value
+    with pytest.raises(ConfigError, match="positive to be one of member, nonmember, got 'non-member'"):
+        evaluate(given, MEMBER, FOLDS, positive="non-member")
+
+
+def test_single_units_change_nothing() -> None:
+    labels = [f"picture {i}" for i in range(2 * N)]
+    again = evaluate(scores(), MEMBER, FOLDS, replicates=400, units=labels)
+    assert repr(again.metrics) == repr(EVALUATION.metrics)
+    assert again.p_above_chance == EVALUATION.p_above_chance
+    assert not again.clustered
+
+
+def test_units_make_every_limit_more_careful() -> None:
+    given = {name: values for name, values in scores().items() if name in ("weak", "strong")}
+    unit = np.repeat(np.arange(2 * N), 2)
+    copies = {name: values[unit] for name, values in given.items()}
+    ignored = evaluate(copies, MEMBER[unit], FOLDS[unit], fprs=(0.05,), replicates=400)
+    found = evaluate(copies, MEMBER[unit], FOLDS[unit], fprs=(0.05,), replicates=400, units=unit)
+    once = evaluate(given, MEMBER, FOLDS, fprs=(0.05,), replicates=400)
+    assert found.clustered
+    assert found.effective == (N, N)
+    for name in given:
+        ours, theirs, single = (each.metrics[name] for each in (found, ignored, once))
+        assert (ours.auroc.lo, ours.auroc.hi) == pytest.approx((single.auroc.lo, single.auroc.hi))
+        assert ours.auroc.lo < theirs.auroc.lo
+        assert ours.tpr_at_fpr["0.05"].lo < theirs.tpr_at_fpr["0.05"].lo < theirs.tpr_at_fpr["0.05"].hi
+        assert ours.tpr_at_fpr["0.05"].hi > theirs.tpr_at_fpr["0.05"].hi
+        assert ours.advantage.lo < theirs.advantage.lo
+        # The thresholds may differ, having been chosen on as many counts as there are images; the bound does not profit.
+        assert ours.epsilon_lower.value < theirs.epsilon_lower.value
+        assert found.p_above_chance[name] > ignored.p_above_chance[name]
+    delta = compare(found, "strong", "weak", 0.05)
+    assert delta.auroc_delta.lo == pytest.approx(compare(once, "strong", "weak", 0.05).auroc_delta.lo)
+
+
+def test_units_and_complete_separation() -> None:
+    unit = np.arange(2 * N) // 10
+    found = evaluate({"perfect": MEMBER, "reverse": ~MEMBER}, MEMBER, FOLDS, replicates=50, units=unit)
+    pairs = N // 10
+    assert found.metrics["perfect"].auroc.lo == pytest.approx(0.025 ** (1 / pairs))
+    assert found.p_above_chance == {"perfect": 0.5**pairs, "reverse": 1.0}
+    assert np.isnan(found.metrics["perfect"].tpr_at_fpr["0.01"].lo)  # 40 films are not 400 non-members
+    assert "independent non-members" in found.metrics["perfect"].tpr_at_fpr["0.01"].reason
+
+
+def test_learned_scores_are_compared_more_carefully() -> None:
+    plain = compare(evaluate(scores(), MEMBER, FOLDS, replicates=50), "strong", "weak").auroc_delta
+    for learned in (["strong"], ["weak"], ["strong", "weak"]):
+        found = evaluate(scores(), MEMBER, FOLDS, replicates=50, learned=learned)
+        careful = compare(found, "strong", "weak").auroc_delta
+        assert careful.hi - careful.lo == pytest.approx(1.5 * (plain.hi - plain.lo))
+        assert careful.p > plain.p
 
 
 def test_impossible_intervals_are_refused() -> None:

@@ -12,7 +12,7 @@ def test_edges_are_over_both_sets_and_every_image_is_in_one() -> None:
     rng = np.random.default_rng(0)
     values = rng.normal(size=2 * N) + MEMBER
     scores = rng.normal(size=2 * N) + np.where(values > 0.5, 2, 0) * MEMBER
-    strata = by_quartile(values, scores, MEMBER, replicates=100)
+    strata = by_quartile(values, scores, MEMBER)
     edges = np.quantile(values, [0, 0.25, 0.5, 0.75, 1])
     assert [s.lower for s in strata] == edges[:4].tolist()
     assert [s.upper for s in strata] == edges[1:].tolist()
@@ -24,7 +24,7 @@ def test_edges_are_over_both_sets_and_every_image_is_in_one() -> None:
 
 
 def test_empty_strata_have_a_reason() -> None:
-    strata = by_quartile(np.where(MEMBER, 1.0, 0.0), np.arange(2.0 * N), MEMBER, replicates=50)
+    strata = by_quartile(np.where(MEMBER, 1.0, 0.0), np.arange(2.0 * N), MEMBER)
     assert all(np.isnan(s.auroc.value) and s.auroc.reason for s in strata)
     assert sum(s.members + s.nonmembers for s in strata) == 2 * N
 
@@ -37,8 +37,18 @@ def test_bad_input() -> None:
         by_quartile([], [], np.zeros(0, bool))
     with pytest.raises(NonFiniteError, match="got 1 that are not"):
         by_quartile(np.where(scores == 3, np.inf, scores), scores, MEMBER)
-    with pytest.raises(ConfigError, match="at least 39"):
-        by_quartile(scores, scores, MEMBER, replicates=3)
+    with pytest.raises(ConfigError, match="confidence"):
+        by_quartile(scores, scores, MEMBER, confidence=95)
+
+
+def test_units_widen_the_intervals() -> None:
+    rng = np.random.default_rng(1)
+    unit = np.repeat(np.arange(N // 2), 4)
+    scores, values = rng.normal(size=N // 2)[unit], rng.normal(size=N // 2)[unit]
+    alone, together = (by_quartile(values, scores, MEMBER, units=units) for units in (None, unit))
+    for single, grouped in zip(alone, together, strict=True):
+        assert grouped.auroc.value == single.auroc.value
+        assert grouped.auroc.hi - grouped.auroc.lo > 1.5 * (single.auroc.hi - single.auroc.lo)
 
 
 def test_quartiles_put_minus_infinity_lowest_and_equal_values_together():

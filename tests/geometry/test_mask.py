@@ -11,12 +11,15 @@ from models import LATENT, random_normal
 from privaudit.errors import ConfigError
 from privaudit.geometry import (
     BANDS,
+    HARD,
     MASKS,
     anti_influence_mask,
     band_masks,
     build_masks,
+    hard_mask,
     influence_mask,
     influence_weights,
+    mask_names,
     pooled_influence,
     random_mask,
 )
@@ -81,6 +84,20 @@ def test_build_masks_has_every_mask_and_none_is_ones():
     masks = build_masks(random_normal(3, *LATENT).abs(), IDS, 0.4, 0)
     assert tuple(masks) == MASKS
     assert torch.equal(masks["none"], torch.ones(3, *LATENT))
+
+
+def test_several_shares_to_drop_make_a_hard_mask_each():
+    influence, drops = random_normal(3, *LATENT).abs(), (0.2, 0.4, 0.6)
+    masks = build_masks(influence, IDS, drops, 0)
+    assert tuple(masks) == mask_names(drops)
+    assert mask_names(drops)[:3] == ("none", "random@0.2", "random@0.4")
+    assert mask_names((0.4,)) == MASKS
+    for drop in drops:
+        alone = build_masks(influence, IDS, drop, 0)
+        for mask in HARD:
+            assert torch.equal(masks[hard_mask(mask, drop, drops)], alone[mask])
+    assert torch.equal(masks["weighted"], alone["weighted"])
+    assert (masks["random@0.6"] <= masks["random@0.2"]).all(), "what a smaller share drops, a larger one drops too"
 
 
 @pytest.mark.parametrize("drop", [-0.1, 1.0, 2.0])

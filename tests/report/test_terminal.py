@@ -10,18 +10,21 @@ from rich.console import Console
 
 from privaudit.evaluation import (
     Check,
+    Choice,
     Comparison,
     Difference,
     EpsilonBound,
     Estimate,
     Finding,
     GateOutcome,
+    GroupStratum,
     Metrics,
     RateEstimate,
     Stratum,
     Verdict,
 )
-from privaudit.report.terminal import _number, print_report
+from privaudit.report.numbers import number_text
+from privaudit.report.terminal import print_report
 from privaudit.result import (
     SCHEMA_VERSION,
     AttackReport,
@@ -40,6 +43,7 @@ METRICS = Metrics(
     Estimate(0.812, 0.79, 0.833),
     {"0.01": RATE, "0.001": RateEstimate(NAN, NAN, NAN, NAN, 0, 100, "too few")},
     Estimate(0.5, 0.4, 0.6),
+    Estimate(0.75, 0.7, 0.8),
     EpsilonBound(1.25, 0.95),
 )
 GAIN = Comparison(Difference(0.021, 0.01, 0.032, 0.001), Difference(NAN, NAN, NAN, NAN, "too few"))
@@ -52,6 +56,7 @@ SIMA = AttackReport(
     axis="level",
     levels_by_fold=(60.0, 60.0, 80.0),
     search_space=(20.0, 60.0, 80.0),
+    choices=(Choice("level", (20.0, 60.0, 80.0), (60.0, 60.0, 80.0), "AUROC on the other folds"),),
     order=4.0,
     parameters={},
     passes=3,
@@ -64,6 +69,7 @@ SIMA = AttackReport(
     best_published=None,
     versus_published=None,
     distortion_quartiles=tuple(Stratum(q, q + 1, 25, 25, Estimate(0.6 + q / 10, 0.5, 0.9)) for q in range(4)),
+    groups=(),
 )
 COMBINED = replace(
     SIMA,
@@ -74,6 +80,7 @@ COMBINED = replace(
     log_snr=None,
     levels_by_fold=(),
     search_space=(),
+    choices=(),
     order=None,
     masks={"none": METRICS},
     random_vs_none=None,
@@ -90,7 +97,7 @@ def a_result(finding: Finding | None = None, gates: tuple[GateOutcome, ...] = ()
         privaudit_version="0.1.0",
         created="2026-01-01T00:00:00+00:00",
         target=TargetReport(name, "a" * 32, "unconditional", "epsilon", (4, 8, 8)),
-        data=DataReport(100, 100, 3, 1, (), "b" * 32),
+        data=DataReport("members", 100, 100, 0, 3, 1, 0, 0, (), "b" * 32),
         config={
             "confidence": 0.95,
             "drop": 0.4,
@@ -103,7 +110,7 @@ def a_result(finding: Finding | None = None, gates: tuple[GateOutcome, ...] = ()
         timing={"scores": 12.0, "loading": 0.1},
         attacks=(SIMA,),
         refused=(),
-        blind=BlindReport(Estimate(0.5, 0.4, 0.6), "trees"),
+        blind=BlindReport(Estimate(0.5, 0.4, 0.6), "pixels", {"pixels": Estimate(0.5, 0.4, 0.6)}, "trees"),
         checks=(Check("duplicates", "warn", "1 [red]picture[/]"),),
         verdict=Verdict(
             "pass",
@@ -111,6 +118,8 @@ def a_result(finding: Finding | None = None, gates: tuple[GateOutcome, ...] = ()
             gates,
             finding or Finding("medium", "Evidence of leakage (medium): sima/weighted", "sima", "weighted"),
         ),
+        suspects=None,
+        canaries=None,
     )
 
 
@@ -131,7 +140,7 @@ def test_says_what_was_found_and_how_sure_first():
     assert "No gate was set (--fail-on), so the exit code is 0." in flat(text)
 
 
-def test_every_number_has_its_interval_and_what_is_unknown_is_no_number():
+def test_every_number_has_its_interval_and_what_is_unknown_is_na():
     text = printed(a_result())
     assert ".812 [.790,.833]" in text
     assert ".123 [.100,.150]" in text
@@ -183,7 +192,7 @@ def test_markup_in_names_is_harmless():
     [(0.5, "", ".500"), (10.05, "", "10.050"), (20.5, "", "20.500"), (-0.012, "+", "-.012"), (0.0, "+", "+.000")],
 )
 def test_only_a_leading_zero_is_left_out(value, sign, wanted):
-    assert _number(value, sign) == wanted
+    assert number_text(value, sign) == wanted
 
 
 def test_says_how_the_levels_were_chosen():
@@ -241,3 +250,57 @@ def test_attacks_that_could_not_run_are_named_with_their_reason():
     refused = (RefusedReport("clid", "needs a text-to-image target, and this one takes no captions"),)
     text = flat(printed(replace(a_result(), refused=refused)))
     assert "not run: clid needs a text-to-image target, and this one takes no captions" in text
+
+
+def test_choices_are_listed_with_what_each_fold_took_and_what_was_compared():
+    text = flat(printed(a_result(), 160))
+    assert "chosen sima: level 60 (2), 80 (1) out of 3, by AUROC on the other folds" in text
+    assert "chosen" not in printed(replace(a_result(), attacks=(replace(SIMA, choices=()),)))
+
+
+def test_several_shares_to_drop_are_named():
+    result = a_result()
+    text = flat(printed(replace(result, config={**result.config, "drop": [0.2, 0.4, 0.6]})))
+    assert "(20%, 40% or 60%, as chosen for each fold, dropped by random and influence)" in text
+
+
+def test_a_rate_without_an_interval_says_so():
+    bare = replace(METRICS, tpr_at_fpr={**METRICS.tpr_at_fpr, "0.01": replace(RATE, lo=NAN, hi=NAN)})
+    assert ".123 (n/a)" in printed(replace(a_result(), attacks=(replace(SIMA, masks={"none": bare}),)))
+
+
+def test_groups_are_ranked_and_say_what_they_are_compared_with():
+    groups = tuple(
+        GroupStratum(f"painter [b]{i}", 10, 5, "group" if i % 2 else "all", Estimate(0.5 + i / 50, 0.4, 0.9), None)
+        for i in range(15)
+    )
+    text = printed(replace(a_result(), attacks=(replace(SIMA, groups=groups),)))
+    assert "sima without mask by group, the most exposed first; 3 more in report.json" in flat(text)
+    rows = [line for line in text.splitlines() if line.startswith("painter")]
+    assert [row.split()[1] for row in rows] == [f"[b]{i}" for i in range(14, 2, -1)]
+    assert "5 (all)" in rows[0]
+    assert "(all)" not in rows[1]
+
+
+@pytest.mark.parametrize(
+    ("level", "headline"),
+    [
+        ("none", "NO EVIDENCE OF TRAINING ON THE SUSPECTS"),
+        ("low", "EVIDENCE OF TRAINING ON SOME OF THE SUSPECTS"),
+        ("high", "EVIDENCE OF TRAINING ON SOME OF THE SUSPECTS"),
+        ("unclear", "INCONCLUSIVE"),
+    ],
+)
+def test_headlines_about_suspects(level, headline):
+    result = a_result(Finding(level, "statement"))
+    result = replace(result, data=replace(result.data, role="suspects", suspects=100))
+    assert headline in printed(result).splitlines()[1]
+    assert "images 100 suspects, 100 non-members, 3 duplicates removed" in flat(printed(result))
+    assert "LEAK" not in printed(result)
+
+
+def test_what_is_beside_the_two_sets_is_counted():
+    result = a_result()
+    result = replace(result, data=replace(result.data, suspects=7, near_duplicates=2))
+    wanted = "100 members, 100 non-members, 7 suspects, 3 duplicates removed, 2 near-duplicate pairs kept together"
+    assert wanted in flat(printed(result))

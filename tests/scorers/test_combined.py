@@ -54,9 +54,9 @@ def scores(given):
 
 def score(given: Evidence) -> np.ndarray:
     (scorer,) = parse_methods(["sima", "combined"]).scorers
-    found, _ = scorer.score(given)
-    assert set(found) == {"none"}
-    return found["none"]
+    found = scorer.score(given)
+    assert set(found.scores) == {"none"}
+    return found.scores["none"]
 
 
 class TestHonesty:

@@ -56,35 +56,50 @@ def score(given: Evidence):
 
 
 def test_scores_under_every_mask_by_the_published_attack_that_is_best_on_the_other_folds(found):
-    scores, how = found
-    assert tuple(scores) == MASKS
-    assert how.startswith("strong at level 60: by AUROC on the other folds")
-    assert all(np.isfinite(values).all() for values in scores.values())
+    assert tuple(found.scores) == MASKS
+    assert found.how.startswith("strong, level 60: by AUROC on the other folds")
+    assert all(np.isfinite(values).all() for values in found.scores.values())
+    which, regression = found.choices
+    assert (which.what, which.by_fold) == ("attack and level", ("strong, level 60",) * 3)
+    assert which.search_space == ("strong, level 20", "strong, level 60", "weak")
+    assert set(regression.by_fold) <= set(regression.search_space) == {"trees", "linear"}
 
 
 def test_what_the_distortion_explains_no_longer_hides_members(given, found):
     alone = auroc(given.tables[0].by_mask["none"][:, 1], IS_MEMBER)
-    assert auroc(found[0]["none"], IS_MEMBER) > alone + 0.1
+    assert auroc(found.scores["none"], IS_MEMBER) > alone + 0.1
 
 
 def test_no_score_depends_on_the_labels_of_its_own_fold(given, found):
     own = given.folds == 1
-    flipped, _ = score(replace(given, is_member=np.where(own, ~IS_MEMBER, IS_MEMBER)))
+    flipped = score(replace(given, is_member=np.where(own, ~IS_MEMBER, IS_MEMBER))).scores
     for mask in MASKS:
-        np.testing.assert_allclose(flipped[mask][own], found[0][mask][own], rtol=1e-9)
+        np.testing.assert_allclose(flipped[mask][own], found.scores[mask][own], rtol=1e-9)
 
 
 def test_members_shape_nothing_but_the_choice_of_the_attack(given, found):
     strange = given.tables[0].by_mask["weighted"].copy()
     strange[IS_MEMBER & (given.folds == 1)] = -1e-3
     strong = replace(given.tables[0], by_mask={**given.tables[0].by_mask, "weighted": strange})
-    other, how = score(replace(given, tables=(strong, *given.tables[1:])))
-    assert how == found[1]
+    other = score(replace(given, tables=(strong, *given.tables[1:])))
+    assert other.how == found.how
     untouched = ~(IS_MEMBER & (given.folds == 1))
-    np.testing.assert_allclose(other["weighted"][untouched], found[0]["weighted"][untouched], rtol=1e-9)
+    np.testing.assert_allclose(other.scores["weighted"][untouched], found.scores["weighted"][untouched], rtol=1e-9)
 
 
 def test_features_of_a_learned_attack_are_no_score(given):
     gsa = replace(given.tables[2], name="gsa", learned=True)
-    _, how = score(replace(given, tables=(*given.tables[:2], gsa), published=("strong", "weak", "gsa")))
-    assert how.startswith("strong at level 60")
+    found = score(replace(given, tables=(*given.tables[:2], gsa), published=("strong", "weak", "gsa")))
+    assert found.how.startswith("strong, level 60")
+
+
+def test_of_several_shares_to_drop_one_is_chosen_for_each_fold(given, found):
+    drops = (0.2, 0.6)
+    shared = {mask: given.tables[0].by_mask[mask] for mask in ("none", "weighted")}
+    noise = np.random.default_rng(5).normal(size=(COUNT, 2))
+    hard = {"random@0.2": noise, "random@0.6": noise + 1, "influence@0.2": noise}
+    strong = replace(given.tables[0], by_mask={**shared, **hard, "influence@0.6": shared["none"]}, drops=drops)
+    other = score(replace(given, tables=(strong,)))
+    assert [choice.what for choice in other.choices] == ["attack and level", "drop", "regression of the median"]
+    assert other.choices[1].by_fold == (0.6,) * 3
+    np.testing.assert_allclose(other.scores["influence"], found.scores["none"], rtol=1e-9)

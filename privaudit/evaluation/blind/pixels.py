@@ -1,16 +1,11 @@
-"""Blind baseline: how well members are told from non-members by a classifier that never sees the target.
-
-If pixel, colour and frequency statistics alone separate the two sets, an attack may measure the difference of
-the sets and not the training (Das, Zhang, Tramer 2024, arXiv:2406.16201).
-"""
+"""What images look like: statistics of pixels, colours and frequencies that need no model."""
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from privaudit.errors import DataError, NonFiniteError
-from privaudit.evaluation.crossfit import splits
 
 PERCENTILES = (1, 5, 25, 50, 75, 95, 99)
 BANDS = 8
@@ -49,48 +44,6 @@ def image_features(images: NDArray[np.float32]) -> NDArray[np.float64]:
             f"{bad[0]}; leave these images out"
         )
     return features
-
-
-def blind_scores(features: ArrayLike, is_member: ArrayLike, folds: ArrayLike, seed: int = 0) -> NDArray[np.float64]:
-    """Score each image by gradient-boosted trees trained on the other folds.
-
-    Trees find thresholds, interactions and changes of spread as well as shifts of the mean, which a linear
-    classifier would see alone. Each fold's log odds are centred on their median, which uses none of its labels,
-    so that different folds can be ranked together.
-
-    Out-of-fold scores share training images, which widens the spread of their AUROC under the null beyond
-    what a bootstrap of the scores sees; `privaudit.evaluation.checks.blind_check` allows for it.
-
-    Args:
-        features: ``(n, d)``, finite.
-        is_member: ``(n,)``.
-        folds: ``(n,)``, from `assign_folds`.
-        seed: Of the trees.
-
-    Returns:
-        ``(n,)``, higher = more like a member.
-
-    Raises:
-        DataError: Shapes differ, or a fold holds all members or all non-members.
-    """
-    from sklearn.ensemble import HistGradientBoostingClassifier  # slow to import
-
-    table = np.asarray(features, dtype=np.float64)
-    member = np.asarray(is_member, dtype=np.bool_)
-    labels = np.asarray(folds)
-    if table.ndim != 2 or not len(table) == member.size == labels.size:
-        raise DataError(
-            f"expected a row of features an image, got {table.shape} for {member.size} labels and "
-            f"{labels.size} folds; pass the same images to all three"
-        )
-    scores = np.zeros(member.size)
-    for own, others in splits(labels, member):
-        trees = HistGradientBoostingClassifier(
-            max_iter=60, max_depth=3, max_bins=63, early_stopping=False, random_state=seed
-        )
-        odds = np.asarray(trees.fit(table[others], member[others]).decision_function(table[own]))
-        scores[own] = odds - np.median(odds)
-    return scores
 
 
 def _describe(images: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -1,0 +1,78 @@
+"""Which images belong together, and which fold each is in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from privaudit.data import AuditData
+from privaudit.entries import needs_folds
+from privaudit.evaluation import assign_folds
+from privaudit.evaluation.duplicates import clusters, near_duplicates, units
+from privaudit.options import AuditOptions
+from privaudit.scorers import Methods
+
+
+@dataclass(frozen=True)
+class Split:
+    """How the images are dealt.
+
+    Attributes:
+        folds: ``(n,)``, of the n compared images, what belongs together kept together; all 0 where two folds cannot be
+            dealt and none is needed.
+        units: One label for each of all images, the same for those of one manifest group or of a chain of
+            near-duplicates; None for an image of its own.
+        pairs: ``(pairs, 2)``, positions of near-duplicates among the compared images.
+    """
+
+    folds: NDArray[np.int64]
+    units: tuple[str | None, ...]
+    pairs: NDArray[np.int64]
+
+    @property
+    def labels(self) -> NDArray[np.str_] | None:
+        """A label for every compared image, ``(n,)``; None if each is of its own, so that nothing is clustered."""
+        units = self.units[: len(self.folds)]
+        named = [unit for unit in units if unit is not None]
+        if len(set(named)) == len(named):
+            return None
+        return np.array([f"image {i}" if unit is None else f"unit {unit}" for i, unit in enumerate(units)])
+
+
+def split_images(data: AuditData, methods: Methods, options: AuditOptions) -> Split:
+    """Find what belongs together and deal it into the folds of the cross-fitting.
+
+    Args:
+        data: The images.
+        methods: What will be run; where nothing is chosen or learned, few images will do.
+        options: Of the audit.
+
+    Returns:
+        The split.
+
+    Raises:
+        DataError: There are too few images, or too few groups, for what has to be chosen.
+    """
+    samples, count = data.samples, len(data.compared)
+    ids = [sample.id for sample in samples]
+    pairs = near_duplicates(
+        np.array([sample.fingerprint for sample in samples], dtype=np.uint64),
+        _thumbnails([sample.thumbnail for sample in samples]),
+    )
+    together = units(ids, [sample.group for sample in samples], clusters(pairs, len(samples)))
+    folds = assign_folds(
+        ids[:count],
+        np.arange(count) < len(data.members),
+        together[:count],
+        folds=options.folds,
+        seed=options.seed,
+        needed=needs_folds(methods, options.drops),
+    )
+    return Split(folds, together, pairs[(pairs < count).all(axis=1)])
+
+
+def _thumbnails(thumbnails: Sequence[bytes]) -> NDArray[np.uint8]:
+    return np.stack([np.frombuffer(thumbnail, dtype=np.uint8) for thumbnail in thumbnails])

@@ -1,0 +1,151 @@
+"""Which candidates are included: one fair coin each, from a secret key, and a seal over all of them.
+
+coin = lowest bit of the first byte of HMAC-SHA256(key, SHA-256 of the file). With a random key the coins of distinct
+files are independent and fair, as the theorem of Steinke, Nasr, Jagielski 2023 (arXiv:2305.08846) requires; the number
+included is half of the candidates in expectation and not exactly, since drawing exactly half would make the coins
+dependent. The key alone reproduces the assignment, so coins that were changed by hand are found without the seal.
+
+seal = SHA-256 over the key and one line a candidate (file hash, coin, caption hash), sorted. It gives nothing away
+while the key is secret. Published before training, it proves afterwards that neither coins nor captions were changed.
+It does not prove that coins were tossed only once: for that, let somebody draw who gains nothing by the outcome.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from privaudit.errors import DataError
+
+VERSION = 1
+KEY_BYTES = 32
+HOW_TO_VERIFY = (
+    "Once canaries.json is disclosed: write 'privaudit canaries 1', the key, and one line a candidate, sorted, with "
+    "its sha256, 1 if it was included or else 0, and the SHA-256 of its caption or '-' without one, separated by "
+    "spaces; end every line with a newline character. The SHA-256 of that text is the seal. privaudit canaries verify "
+    "DIR --seal SEAL does it, and checks the files and the coins, too."
+)
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One image that was given a coin.
+
+    Attributes:
+        path: Of the image, relative to the folder of the assignment.
+        sha256: Of the file.
+        included: Whether it was given to the training team.
+        caption: What it was to be trained with, if anything.
+        label: The manifest's own ``id``.
+    """
+
+    path: str
+    sha256: str
+    included: bool
+    caption: str | None = None
+    label: str | None = None
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """All coins; private until the audit.
+
+    Attributes:
+        version: Of this format.
+        created: When it was drawn, UTC.
+        seeded: Whether the key follows from a seed that somebody may know.
+        key: 64 hexadecimal digits.
+        seal: 64 hexadecimal digits, public.
+        candidates: In ascending order of their file hash.
+    """
+
+    version: int
+    created: str
+    seeded: bool
+    key: str
+    seal: str
+    candidates: tuple[Candidate, ...]
+
+
+def key_of_seed(seed: int) -> bytes:
+    """Make the key of a reproducible demonstration: whoever knows the seed knows every coin."""
+    return hashlib.sha256(f"privaudit canaries, seed {seed}".encode()).digest()
+
+
+def toss(key: bytes, sha256: str) -> bool:
+    """Toss the coin of one file.
+
+    Args:
+        key: Secret, `KEY_BYTES` random bytes.
+        sha256: Of the file, hexadecimal.
+
+    Returns:
+        Whether it is included; fair, and independent of the other files' coins.
+    """
+    return bool(hmac.new(key, sha256.encode(), hashlib.sha256).digest()[0] & 1)
+
+
+def seal_of(key: str, candidates: Sequence[Candidate]) -> str:
+    """Hash an assignment.
+
+    Args:
+        key: Hexadecimal.
+        candidates: In any order.
+
+    Returns:
+        64 hexadecimal digits (`HOW_TO_VERIFY` says of what).
+    """
+    lines = sorted(f"{c.sha256} {int(c.included)} {_caption_hash(c.caption)}" for c in candidates)
+    text = "".join(f"{line}\n" for line in (f"privaudit canaries {VERSION}", key, *lines))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def check_assignment(assignment: Assignment, published: str | None = None) -> None:
+    """Check that coins and captions are those that were drawn and sealed.
+
+    Args:
+        assignment: As read from its file.
+        published: The seal that was published before training, if known.
+
+    Raises:
+        DataError: A coin is not what the key gives, a file stands twice, or a seal is another one.
+    """
+    if assignment.version != VERSION:
+        raise DataError(f"expected canaries of version {VERSION}, got {assignment.version}; update privaudit")
+    key = _key(assignment.key)
+    hashes = [candidate.sha256 for candidate in assignment.candidates]
+    if len(set(hashes)) < len(hashes):
+        raise DataError("expected distinct files among the canaries, but one stands there twice; draw them again")
+    changed = [c.path for c in assignment.candidates if c.included != toss(key, c.sha256)]
+    if changed:
+        raise DataError(
+            f"expected the coins that the key gives, got {len(changed)} others, the first of {changed[0]}; restore "
+            "canaries.json as it was drawn"
+        )
+    found = seal_of(assignment.key, assignment.candidates)
+    if found != assignment.seal:
+        raise DataError(
+            f"expected canaries whose hash is their seal {assignment.seal[:12]}, got {found[:12]}: a candidate or a "
+            "caption was changed, added or removed; restore canaries.json as it was drawn"
+        )
+    if published is not None and published.strip().lower() != found:
+        raise DataError(
+            f"expected the published seal {published.strip()[:12]}, got {found[:12]}; this is another assignment "
+            "than the one that was announced"
+        )
+
+
+def _key(text: str) -> bytes:
+    try:
+        key = bytes.fromhex(text)
+    except ValueError:
+        key = b""
+    if len(key) != KEY_BYTES:
+        raise DataError(f"expected a key of {2 * KEY_BYTES} hexadecimal digits in canaries.json, got another text")
+    return key
+
+
+def _caption_hash(caption: str | None) -> str:
+    return "-" if caption is None else hashlib.sha256(caption.encode()).hexdigest()

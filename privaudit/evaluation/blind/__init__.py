@@ -1,0 +1,22 @@
+"""Blind baseline: how well members are told from non-members by classifiers that never see the target.
+
+If what images look like, how they were stored or what is written under them separates the two sets, an attack may
+measure the difference of the sets and not the training (Das, Zhang, Tramer 2024, arXiv:2406.16201).
+"""
+
+from privaudit.evaluation.blind.captions import caption_scores
+from privaudit.evaluation.blind.families import FAMILIES, family_scores
+from privaudit.evaluation.blind.files import file_features
+from privaudit.evaluation.blind.pixels import image_features
+from privaudit.evaluation.blind.traces import compression_traces
+from privaudit.evaluation.blind.trees import blind_scores
+
+__all__ = [
+    "FAMILIES",
+    "blind_scores",
+    "caption_scores",
+    "compression_traces",
+    "family_scores",
+    "file_features",
+    "image_features",
+]
