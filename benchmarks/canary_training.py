@@ -15,7 +15,6 @@ import csv
 import hashlib
 import platform
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -102,7 +101,7 @@ def fresh_coins(folder: Path, out: Path, repeats: int) -> str:
         coins = generator.random(len(ids)) < 0.5
         reports.append(audit_canaries(table, names, coins, ids, draws=999, seed=int(generator.integers(2**31))))
     p = np.array([report.p for report in reports])
-    parts = [f"p <= {level:.0%} in {share(int((p <= level).sum()), repeats)}" for level in LEVELS]
+    parts = [f"p <= {100 * level:g} % in {share(int((p <= level).sum()), repeats)}" for level in LEVELS]
     above = share(sum(report.epsilon_lower > 0 for report in reports), repeats)
     return (
         f"The demo target's scores ({len(names)} columns) with fresh coins, {repeats} times: {', '.join(parts)}; "
@@ -122,7 +121,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=STEPS)
     parser.add_argument("--repeats", type=int, default=500)
-    chosen, started = parser.parse_args(), time.perf_counter()
+    chosen = parser.parse_args()
     out: Path = chosen.out
     out.mkdir(parents=True, exist_ok=True)
     folder, target = out / "canaries", out / "target"
@@ -131,7 +130,7 @@ def main() -> None:
     drawn = verify_canaries(folder)
     train(folder, target, chosen.steps)
     print(
-        f"{CANDIDATES} candidates, {len(drawn)} canaries (near-duplicates left out), {len(drawn.included)} included; "
+        f"{CANDIDATES} candidates, {len(drawn)} canaries after near-duplicates, {len(drawn.included)} included; "
         f"{chosen.steps} steps. Last two columns: the first attack's metrics with included canaries as members.\n\n"
         "| target | audited | chosen | guesses | right | epsilon >= | had all been right | p | AUROC | cross-fitted "
         "epsilon >= |\n|---|---|---|---|---|---|---|---|---|---|"
@@ -140,7 +139,7 @@ def main() -> None:
     print(row("demo target, trained on none of them", scan(TARGET, folder, out / "run-demo")))
     print("\n" + fresh_coins(folder, out / "run-demo", chosen.repeats))
     versions = f"torch {torch.__version__}, Python {platform.python_version()}, {platform.machine()}"
-    print(f"\n{versions}; {(time.perf_counter() - started) / 60:.0f} min, what an earlier run left not counted.")
+    print(f"\n{versions}.")
 
 
 if __name__ == "__main__":

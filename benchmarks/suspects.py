@@ -117,8 +117,8 @@ def power(scores: Scores, repeats: int, generator: np.random.Generator) -> list[
         "|---|---|---|---|---|",
     ]
     images = [
-        f"Images at a false discovery rate of {FDR:.0%}: share of the members that were flagged, and share of flags that were wrong, with the "
-        "95 % interval of its mean (0 where nothing was flagged).",
+        f"Images at a false discovery rate of {FDR:.0%}: share of the members that were flagged, share of the flags "
+        "that were wrong, with the 95 % interval of its mean (0 where nothing was flagged).",
         "",
         f"| suspects | members among them | flagged | wrong | flagged, {KNOWN} known | wrong, {KNOWN} known |",
         "|---|---|---|---|---|---|",
@@ -187,12 +187,13 @@ def null(scores: Scores, repeats: int, generator: np.random.Generator) -> list[s
             is_suspect = np.arange(len(table)) < 40
             if groups is not None:
                 is_suspect = np.array(groups) < "g040"
-            report, p, q = _judged(table, scores.names, is_suspect, groups, generator)
+            judged = _judged(table, scores.names, is_suspect, groups, generator)
+            report = judged.report
             found["set, whole"].append(report.set_p)
             found["set, out of fold"].append(report.out_of_fold_p)
             found["Welch"].append(report.welch_p)
-            found["one image"].append(p[0])
-            flags.append(float((q <= FDR).any()))
+            found["one image"].append(judged.p[0])
+            flags.append(float((judged.q <= FDR).any()))
         for name, values in found.items():
             steps = {"Welch": 0.0, "one image": 1 / 201}.get(name, 1 / (PERMUTATIONS + 1))
             smooth = np.array(values) - steps * generator.random(repeats)
@@ -208,8 +209,8 @@ def _judged(
     is_suspect: np.ndarray,
     groups: list[str] | None,
     generator: np.random.Generator,
-) -> tuple[object, np.ndarray, np.ndarray]:
-    found = judge_suspects(
+) -> SuspectFindings:
+    return judge_suspects(
         table,
         names,
         [f"{row:06d}" for row in generator.permutation(len(table))],
@@ -219,7 +220,6 @@ def _judged(
         repeats=0,
         seed=int(generator.integers(2**31)),
     )
-    return found.report, found.p, found.q
 
 
 def _share(k: int, n: int) -> str:

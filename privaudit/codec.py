@@ -73,8 +73,8 @@ def _decode(kind: Any, value: Any, where: str) -> Any:  # noqa: ANN401
         if value is None:
             return None
         kinds = [argument for argument in arguments if argument is not type(None)]
-        if len(kinds) > 1:  # of a text and a number, JSON itself tells which it is
-            kinds = [kind for kind in kinds if (kind is str) == isinstance(value, str)]
+        if len(kinds) > 1:  # of a text, a list and a number, JSON itself tells which it is
+            kinds = [kind for kind in kinds if _form(kind) is type(value) or (_form(kind), type(value)) == (float, int)]
         if len(kinds) != 1:
             raise ResultError(f"expected one of {', '.join(map(str, arguments))} at {where}, got {value!r}")
         return _decode(kinds[0], value, where)
@@ -101,6 +101,13 @@ def _decode(kind: Any, value: Any, where: str) -> Any:  # noqa: ANN401
     if kind is Path:
         return Path(_checked(value, str, where))
     return _checked(value, kind, where)
+
+
+def _form(kind: Any) -> type:  # noqa: ANN401
+    """The type that an annotation has in JSON, among those that a union may hold."""
+    if get_origin(kind) is tuple:
+        return list
+    return kind if kind in (str, int, float, bool) else dict
 
 
 def _decode_dataclass(kind: Any, value: Any, where: str) -> Any:  # noqa: ANN401

@@ -160,3 +160,23 @@ def test_errors_say_where(changes: dict, message: str) -> None:
 def test_the_root_is_named_by_the_caller() -> None:
     with pytest.raises(ResultError, match="expected an object at run.json, got list"):
         decode(Outer, [], "run.json")
+
+
+@dataclass(frozen=True)
+class Either:
+    label: str | float
+    drop: float | tuple[float, ...]
+    maybe: int | None = None
+
+
+@pytest.mark.parametrize(
+    "either", [Either("order 4", 0.4), Either(20.0, (0.2, 0.4), 3), Either(2.0, 1), Either("", ())]
+)
+def test_of_a_text_a_list_and_a_number_json_tells_which_it_is(either):
+    assert decode(Either, json.loads(json.dumps(encode(either)))) == either
+
+
+@pytest.mark.parametrize("wrong", [{"label": [1], "drop": 1}, {"label": "a", "drop": "1"}, {"label": {}, "drop": 1}])
+def test_what_is_none_of_them_is_refused(wrong):
+    with pytest.raises(ResultError, match="expected one of"):
+        decode(Either, wrong)

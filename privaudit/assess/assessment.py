@@ -100,7 +100,8 @@ def assess(
         replicates=options.replicates,
         confidence=options.confidence,
         seed=options.seed,
-        learned=[*blind, *(f"{entry.name}/{mask}" for entry in entries if entry.fitted for mask in entry.scores)],
+        learned=list(blind),
+        spreads={f"{entry.name}/{mask}": entry.spread for entry in entries for mask in entry.scores},
         units=split.labels,
     )
     on_progress("evaluation", 3, steps)

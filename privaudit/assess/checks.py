@@ -50,7 +50,7 @@ def all_checks(
     copies = sum(part.duplicates for part in data.sets)
     return (
         _blind_check(evaluation, blind, rests_on, drawn_by_lot=data.role == "canaries"),
-        sample_size_check(len(data.members), len(data.nonmembers), fprs),
+        sample_size_check(len(data.members), len(data.nonmembers), fprs, data.role),
         duplicate_check(len(data.shared), copies, split.pairs, is_member),
         file_check([s.file for s in data.members.samples], [s.file for s in data.nonmembers.samples]),
         skipped_check(data),

@@ -29,7 +29,8 @@ Attacks = Annotated[
     typer.Option(
         "--attack",
         envvar="PRIVAUDIT_ATTACK",
-        help="Attack, repeatable: sima, a preset pian@eq, with parameters sima:order=2:levels=50,100, or all. "
+        help="Attack, repeatable: sima, a preset pian@eq, with parameters sima:order=2:levels=50,100, with values to "
+        "choose among sima:order=2,4, or all. "
         "privaudit attacks lists them. Default: sima, pia, loss, mirror, combined.",
     ),
 ]

@@ -22,11 +22,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from privaudit.errors import ConfigError, DataError, NonFiniteError
-from privaudit.evaluation.intervals import clopper_pearson
 from privaudit.evaluation.one_run import epsilon_one_run
+from privaudit.evaluation.pilot import choose_guesses, fewest_guesses, how_many
 
-SHARES = (0.0, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5)
-"""Shares of the canaries that are guessed in, and that are guessed out: all pairs but none at all are compared."""
 FEWEST_PILOT = 2
 """Canaries in a pilot."""
 SIGNIFICANCE = 0.05
@@ -100,8 +98,8 @@ def audit_canaries(
     """Bound epsilon from below and test for leakage, from scores of canaries.
 
     Compared on the pilot: every column, and the mean of all columns after each is brought to normal scores (the
-    quantile of its rank, which no infinite or outlying score can dominate); each with all pairs of `SHARES`. The one
-    with the largest lower confidence limit on the share of right guesses there is taken.
+    quantile of its rank, which no infinite or outlying score can dominate); each with every pair of shares that
+    `privaudit.evaluation.pilot` knows.
 
     Args:
         table: ``(n, c)``, higher = more likely a member. No coin may have had a part in it: attacks at their levels
@@ -133,16 +131,17 @@ def audit_canaries(
         names += (f"mean of all {len(names)}",)
     first = round(pilot * len(coins))
     audited = len(coins) - first
-    needed = _fewest(confidence) + 1  # of an odd number one is never guessed
+    needed = fewest_guesses(confidence) + 1  # of an odd number one is never guessed
     if first < FEWEST_PILOT or audited < needed:
         reason = (
             f"expected at least {FEWEST_PILOT} canaries in the pilot and {needed} besides, since fewer guesses prove "
-            f"nothing at {confidence:.3g} confidence even if all are right, got {first} and {audited}; draw more"
+            f"nothing at {100.0 * confidence:g} % confidence even if all are right, got {first} and {audited}; draw "
+            "more canaries"
         )
         return _unmeasured(len(coins), first, int(coins[first:].sum()), names, confidence, delta, seed, reason)
-    column, share_in, share_out = _choose(scores[:first], coins[:first], confidence, audited)
-    found, bits = scores[first:, column], coins[first:]
-    top, bottom = _count(share_in, audited), _count(share_out, audited)
+    choice = choose_guesses(scores[:first], coins[:first], audited, confidence)
+    found, bits = scores[first:, choice.column], coins[first:]
+    top, bottom = how_many(choice.share_in, audited), how_many(choice.share_out, audited)
     ranked = bits[np.argsort(-found, kind="stable")]
     correct = int(ranked[:top].sum()) + int((~ranked[audited - bottom :]).sum())
     guesses = top + bottom
@@ -155,7 +154,7 @@ def audit_canaries(
         pilot=first,
         audited=audited,
         included=int(bits.sum()),
-        chosen=names[column],
+        chosen=names[choice.column],
         search_space=names,
         guesses_in=top,
         guesses_out=bottom,
@@ -170,41 +169,6 @@ def audit_canaries(
         statement=_statement(correct, guesses, epsilon, confidence, delta, p),
         reason=f"no p-value: all {audited} audited canaries came out {side}" if one_side else None,
     )
-
-
-def _choose(
-    scores: NDArray[np.float64], coins: NDArray[np.bool_], confidence: float, audited: int
-) -> tuple[int, float, float]:
-    """Column, share guessed in and share guessed out with the largest lower limit on the pilot; the first of equals."""
-    # Shares that give too few guesses among the audited canaries to prove anything are left out.
-    size, needed = len(coins), _fewest(confidence)
-    counts = np.array([_count(share, size) for share in SHARES])
-    later = np.array([_count(share, audited) for share in SHARES])
-    both = [(i, j) for i in range(len(SHARES)) for j in range(len(SHARES))]
-    pairs = [(i, j) for i, j in both if counts[i] + counts[j] <= size and later[i] + later[j] >= needed]
-    guesses = np.array([counts[i] + counts[j] for i, j in pairs])
-    best, chosen = -1.0, (0, SHARES[-1], SHARES[-1])
-    for column, values in enumerate(scores.T):
-        ranked = coins[np.argsort(-values, kind="stable")]
-        top = np.concatenate([[0], np.cumsum(ranked)])[counts]
-        bottom = np.concatenate([[0], np.cumsum(~ranked[::-1])])[counts]
-        correct = np.array([top[i] + bottom[j] for i, j in pairs])
-        limits = np.array([
-            float(clopper_pearson(k, int(n), 1.0 - confidence, "lower")) for k, n in zip(correct, guesses, strict=True)
-        ])
-        if limits.max() > best:
-            i, j = pairs[int(np.argmax(limits))]
-            best, chosen = float(limits.max()), (column, SHARES[i], SHARES[j])
-    return chosen
-
-
-def _count(share: float, size: int) -> int:
-    return 0 if share == 0.0 else max(1, int(share * size))
-
-
-def _fewest(confidence: float) -> int:
-    """Guesses that must all be right before the bound exceeds 0: the least r with 2^-r < 1 - confidence."""
-    return int(np.floor(-np.log2(1.0 - confidence))) + 1
 
 
 def _rearranged(scores: NDArray[np.float64], coins: NDArray[np.bool_], draws: int, seed: int) -> float:
@@ -235,15 +199,15 @@ def _statement(correct: int, guesses: int, epsilon: float, confidence: float, de
     if epsilon > 0.0:
         below = f"(epsilon, {delta:g})" if delta else "epsilon"
         what = (
-            f"{right}: at {confidence:.3g} confidence this training is not {below}-differentially private for any "
-            f"epsilon below {epsilon:.3g}"
+            f"{right}: at {100.0 * confidence:g} % confidence this training is not {below}-differentially private for "
+            f"any epsilon below {epsilon:.3g}"
         )
     else:
         what = f"{right}, too few to show that epsilon is above 0"
     if np.isnan(p):
         return f"{what}."
     if p <= SIGNIFICANCE:
-        end = f"Evidence of leakage: a model that knows nothing of the coins does as well with probability {p:.2g}"
+        end = f"Evidence of leakage: coins that the model knows nothing of would rarely look like this (p = {p:.2g})"
     else:
         end = f"No evidence of leakage (p = {p:.2g}) by these attacks"
     return f"{what}. {end}."

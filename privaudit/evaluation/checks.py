@@ -123,20 +123,23 @@ def consistency_check(evaluation: Evaluation) -> Check:
     return Check("consistency", "ok", f"AUROC >= TPR (1 - FPR) for each of {len(evaluation.metrics)} scores")
 
 
-def sample_size_check(members: int, nonmembers: int, fprs: Sequence[float] = (0.01, 0.001)) -> Check:
+def sample_size_check(
+    members: int, nonmembers: int, fprs: Sequence[float] = (0.01, 0.001), first: str = "members"
+) -> Check:
     """Whether there are enough images for what is reported.
 
     Args:
         members: How many.
         nonmembers: How many.
         fprs: Targets for the true-positive rate.
+        first: What the members are called.
 
     Returns:
         ``fail`` below 2 images in a set; ``warn`` if a target has fewer than ten expected false positives.
     """
     name = "sample size"
     if min(members, nonmembers) < 2:
-        return Check(name, "fail", f"expected at least 2 members and 2 non-members, got {members} and {nonmembers}")
+        return Check(name, "fail", f"expected at least 2 {first} and 2 non-members, got {members} and {nonmembers}")
     notes = []
     for fpr in fprs:
         expected = fpr * nonmembers
@@ -144,7 +147,7 @@ def sample_size_check(members: int, nonmembers: int, fprs: Sequence[float] = (0.
             seen = f"rests on {expected:.3g} expected false positives" if expected >= 1 - 1e-9 else "is not reported"
             wanted = int(np.ceil(FEW_FALSE_POSITIVES / fpr - 1e-9)) if fpr else "infinitely many"
             notes.append(f"TPR at {100 * fpr:g} % FPR {seen}, {wanted} non-members would give {FEW_FALSE_POSITIVES}")
-    detail = f"{members} members and {nonmembers} non-members"
+    detail = f"{members} {first} and {nonmembers} non-members"
     return Check(name, "warn" if notes else "ok", "; ".join([detail, *notes]))
 
 

@@ -17,7 +17,7 @@ limits are NaN and the reason says so; `benchmarks/coverage.py` measures where t
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
 import numpy as np
@@ -27,12 +27,10 @@ from privaudit.errors import ConfigError
 from privaudit.evaluation.bootstrap import Replicates, stratified_bootstrap
 from privaudit.evaluation.clusters import effective_sizes, unit_codes
 from privaudit.evaluation.delong import AurocCovariance, auroc_covariance, auroc_difference, why_special
-from privaudit.evaluation.delong import auroc_estimate as auroc_estimate
 from privaudit.evaluation.epsilon import HeldOutCounts, bound_from_counts, held_out_counts
 from privaudit.evaluation.estimate import Comparison, Difference, EpsilonBound, Estimate, Metrics
 from privaudit.evaluation.gates import Metric
 from privaudit.evaluation.intervals import Side, advantage_limit, auroc_limit, check_replicates, rate_limit
-from privaudit.evaluation.rate import FEW_FALSE_POSITIVES as FEW_FALSE_POSITIVES
 from privaudit.evaluation.rate import rate_at_point, tpr_limit, unresolved
 from privaudit.evaluation.roc import RocCounts, checked, count, largest_gap, operating_point
 
@@ -57,7 +55,7 @@ class Evaluation:
         effective: Members and non-members that count as independent; the same where no unit holds several images.
         folds: How many.
         confidence: Of the intervals.
-        learned: Names of scores by models that were fitted to the other folds (see `widened`).
+        factors: On the standard deviation of the AUROC of scores in which the other folds had a part, by name.
     """
 
     metrics: dict[str, Metrics]
@@ -71,7 +69,7 @@ class Evaluation:
     effective: tuple[float, float]
     folds: int
     confidence: float
-    learned: frozenset[str] = frozenset()
+    factors: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def clustered(self) -> bool:
@@ -89,6 +87,7 @@ def evaluate(
     confidence: float = 0.95,
     seed: int = 0,
     learned: Collection[str] = (),
+    spreads: Mapping[str, float] | None = None,
     positive: Positive = "member",
     units: ArrayLike | None = None,
 ) -> Evaluation:
@@ -103,6 +102,8 @@ def evaluate(
         confidence: Of the two-sided intervals and of the bound on epsilon.
         seed: Of the bootstrap.
         learned: Names of out-of-fold scores, whose tests, AUROC and epsilon are judged more carefully (see `widened`).
+        spreads: Factors in place of that of a learned score, by name: of scores of which one was chosen for each fold,
+            `privaudit.evaluation.choice_spread`.
         positive: The class that is looked for. With ``nonmember`` a rate is the share of non-members that are found
             when at most the share ``fpr`` of members is taken for non-members. That is no attack; it is only there to
             compare with published tables that count this class as positive. `Evaluation` then calls the positive class
@@ -125,7 +126,7 @@ def evaluate(
         member, values = ~member, {name: -score for name, score in values.items()}
     codes = unit_codes(units, member.size)
     grouped = codes if codes.size and codes.max() + 1 < codes.size else None  # all single is the same as no units
-    areas = auroc_covariance(values, member, grouped)
+    areas, used = auroc_covariance(values, member, grouped), np.unique(np.asarray(folds)).size
     found = Evaluation(
         metrics={},
         p_above_chance={},
@@ -136,9 +137,9 @@ def evaluate(
         members=int(member.sum()),
         nonmembers=int((~member).sum()),
         effective=effective_sizes(codes, member),
-        folds=np.unique(np.asarray(folds)).size,
+        folds=used,
         confidence=confidence,
-        learned=frozenset(learned),
+        factors={name: spread(used) for name in learned} | dict(spreads or {}),
     )
     return replace(
         found,
@@ -163,9 +164,13 @@ def widened(alpha: float, folds: int) -> float:
     Returns:
         Phi(factor * Phi^-1(alpha)).
     """
+    return _times(alpha, spread(folds))
+
+
+def _times(alpha: float, factor: float) -> float:
     from scipy.special import ndtr, ndtri  # keeps ``import privaudit`` fast
 
-    return float(ndtr(ndtri(alpha) * spread(folds)))
+    return float(ndtr(ndtri(alpha) * factor))
 
 
 def spread(folds: int) -> float:
@@ -195,7 +200,7 @@ def compare(evaluation: Evaluation, name: str, baseline: str, fpr: float = 0.01)
     Returns:
         Differences "name minus baseline" of AUROC and of TPR at the target.
     """
-    factor = spread(evaluation.folds) if evaluation.learned & {name, baseline} else 1.0
+    factor = max(evaluation.factors.get(each, 1.0) for each in (name, baseline))
     area = auroc_difference(evaluation.areas, name, baseline, evaluation.confidence, factor)
     return Comparison(area, _rate_difference(evaluation, name, baseline, fpr))
 
@@ -220,8 +225,8 @@ def bound(
     nan, curve, drawn = float("nan"), evaluation.curves[name], evaluation.replicates
     if drawn is None or curve.thresholds.size == 1:
         return nan
-    if name in evaluation.learned and metric in ("auroc", "epsilon"):
-        alpha = widened(alpha, evaluation.folds)
+    if metric in ("auroc", "epsilon"):
+        alpha = _times(alpha, evaluation.factors.get(name, 1.0))
     if metric == "auroc":
         areas = evaluation.areas
         return auroc_limit(areas.value(name), areas.sd(name), areas.pairs, alpha, side)
@@ -285,7 +290,7 @@ def _rate_difference(evaluation: Evaluation, name: str, baseline: str, fpr: floa
 
 
 def _p_above_chance(found: Evaluation, name: str, scores: NDArray[np.float64], member: NDArray[np.bool_]) -> float:
-    from scipy.special import ndtr, ndtri, stdtr  # slow to import
+    from scipy.special import stdtr  # slow to import
     from scipy.stats import mannwhitneyu, rankdata
 
     if member.all() or not member.any():
@@ -300,4 +305,4 @@ def _p_above_chance(found: Evaluation, name: str, scores: NDArray[np.float64], m
         if sd == 0.0:  # separated completely: each pair of units is ordered in the same way
             return 0.5**pairs if value == 1.0 else 1.0
         p = float(stdtr(pairs - 1, (0.5 - value) / sd))
-    return p if name not in found.learned or p in (0.0, 1.0) else float(ndtr(ndtri(p) / spread(found.folds)))
+    return _times(p, 1.0 / found.factors.get(name, 1.0)) if 0.0 < p < 1.0 else p

@@ -18,13 +18,14 @@ from privaudit.evaluation.estimate import Metrics
 from privaudit.evaluation.gates import Gate
 from privaudit.evaluation.intervals import Side
 from privaudit.evaluation.metrics import Evaluation, bound
+from privaudit.evaluation.rate import unresolved
 
 Pair = tuple[str, str]
 """Attack and mask."""
 
 EpsilonAt = Callable[[float], float]
 
-ONE_RUN = ("the one-run audit", "canaries")
+ONE_RUN = ("the one-run audit of the canaries", "")
 """Stands for attack and mask where a bound on epsilon is that of the whole audit."""
 
 TESTED_MASKS = ("none", "influence", "weighted")
@@ -219,16 +220,20 @@ def _judge(
         pair = max(known, key=lambda candidate: known[candidate])
         corrected = f", corrected for {len(limits)} tests" if side == "lower" else ""
         described = (
-            f"{side} limit {known[pair]:.4g} of {'/'.join(pair)} ({evaluation.confidence:.0%} confidence{corrected})"
+            f"{side} limit {known[pair]:.4g} of {_named(pair)} ({evaluation.confidence:.0%} confidence{corrected})"
         )
         if known[pair] > gate.limit:
             return GateOutcome(gate.text, "fail", f"{described} is above {gate.limit:g}")
         if len(known) == len(mine):
             return GateOutcome(gate.text, "pass", f"largest {described} is not above {gate.limit:g}")
-    return GateOutcome(gate.text, "inconclusive", _why_unmeasured(evaluation, pairs, gate, side))
+    return GateOutcome(gate.text, "inconclusive", _why_unmeasured(evaluation, pairs, gate, side, len(limits)))
 
 
-def _why_unmeasured(evaluation: Evaluation, pairs: Mapping[Pair, str], gate: Gate, side: Side) -> str:
+def _named(pair: Pair) -> str:
+    return "/".join(part for part in pair if part)
+
+
+def _why_unmeasured(evaluation: Evaluation, pairs: Mapping[Pair, str], gate: Gate, side: Side, tests: int) -> str:
     if not pairs:
         return "no attack was scored"
     if gate.metric == "epsilon" and side == "upper":
@@ -240,6 +245,9 @@ def _why_unmeasured(evaluation: Evaluation, pairs: Mapping[Pair, str], gate: Gat
             return f"the TPR at an FPR of {gate.fpr:g} was not evaluated"
         if np.isnan(rate.lo):
             return rate.reason or "it could not be measured"
+        error = (1.0 - evaluation.confidence) / (tests if side == "lower" else 1)
+        if why := unresolved(gate.fpr or 0.0, evaluation.effective[1], error):
+            return f"{why}; fewer tests than {tests} would need fewer"
     elif gate.metric == "epsilon":
         return metrics.epsilon_lower.reason or "it could not be measured"
     elif np.isnan(metrics.auroc.lo):

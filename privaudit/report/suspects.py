@@ -23,11 +23,12 @@ def print_suspects(report: SuspectReport, console: Console | None = None) -> Non
     (console or standard_output()).print(suspects_section(report))
 
 
-def suspects_section(report: SuspectReport) -> Group:
+def suspects_section(report: SuspectReport, *, stated: bool = True) -> Group:
     """Lay out what can be said about the suspects.
 
     Args:
         report: From `privaudit.evaluation.suspects.judge_suspects`.
+        stated: End with the statement.
 
     Returns:
         For a summary on the terminal.
@@ -45,7 +46,8 @@ def suspects_section(report: SuspectReport) -> Group:
         *([f"note      {report.reason}"] if report.reason else []),
     ]
     title = Text("Suspects: were images of unknown membership trained on?", style="italic")
-    return Group(title, *(Text(line) for line in lines), Text(report.statement))
+    statement = [report.statement] if stated else []
+    return Group(title, *(Text(line) for line in [*lines, *statement]))
 
 
 def _number(images: int, groups: int) -> str:

@@ -90,7 +90,7 @@ def _further_sections(result: AuditResult) -> list[RenderableType]:
     if any(report.groups for report in result.attacks):
         sections.append(group_table(result))
     if result.suspects is not None:
-        sections.append(suspects_section(result.suspects))
+        sections.append(suspects_section(result.suspects, stated=result.data.role != "suspects"))
     if result.canaries is not None:
         sections.append(canary_section(result.canaries))
     return sections

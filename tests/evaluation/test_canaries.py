@@ -7,8 +7,9 @@ from scipy.stats import kstest
 
 from privaudit.codec import decode, encode
 from privaudit.errors import ConfigError, DataError, NonFiniteError
-from privaudit.evaluation.canaries import SHARES, CanaryReport, audit_canaries
+from privaudit.evaluation.canaries import CanaryReport, audit_canaries
 from privaudit.evaluation.one_run import epsilon_one_run
+from privaudit.evaluation.pilot import SHARES
 
 N = 400
 IDS = [f"image {i}" for i in range(N)]

@@ -196,7 +196,6 @@ def test_units_make_every_limit_more_careful() -> None:
         assert ours.tpr_at_fpr["0.05"].lo < theirs.tpr_at_fpr["0.05"].lo < theirs.tpr_at_fpr["0.05"].hi
         assert ours.tpr_at_fpr["0.05"].hi > theirs.tpr_at_fpr["0.05"].hi
         assert ours.advantage.lo < theirs.advantage.lo
-        # The thresholds may differ, having been chosen on as many counts as there are images; the bound does not profit.
         assert ours.epsilon_lower.value < theirs.epsilon_lower.value
         assert found.p_above_chance[name] > ignored.p_above_chance[name]
     delta = compare(found, "strong", "weak", 0.05)

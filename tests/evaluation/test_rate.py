@@ -34,15 +34,15 @@ def literal_confidence(scores: np.ndarray, member: np.ndarray, fpr: float, rate:
 
 
 @pytest.mark.parametrize("decimals", [0, 8])
-@pytest.mark.parametrize("fpr", [0.02, 0.1])
+@pytest.mark.parametrize("fpr", [0.1, 0.3])
 def test_limits_are_quantiles_of_the_literal_sum(decimals: int, fpr: float) -> None:
-    scores = case(decimals=decimals)
-    for alpha in (0.025, 0.002):
-        low, high = (tpr_limit(count(scores, MEMBER), fpr, alpha, side) for side in ("lower", "upper"))
-        assert 0.0 <= low < tpr_at_fpr(scores, MEMBER, fpr).tpr < high < 1.0
-        if low > 0.0:
-            assert literal_confidence(scores, MEMBER, fpr, low) == pytest.approx(alpha, rel=1e-4)
-        assert literal_confidence(scores, MEMBER, fpr, high) == pytest.approx(1 - alpha, abs=1e-6)
+    some = np.r_[0:70, N : N + 50]
+    scores, member = case(decimals=decimals)[some], MEMBER[some]
+    for alpha in (0.025, 0.01):
+        low, high = (tpr_limit(count(scores, member), fpr, alpha, side) for side in ("lower", "upper"))
+        assert 0.0 < low < tpr_at_fpr(scores, member, fpr).tpr < high < 1.0
+        assert literal_confidence(scores, member, fpr, low) == pytest.approx(alpha, rel=1e-4)
+        assert literal_confidence(scores, member, fpr, high) == pytest.approx(1 - alpha, abs=1e-6)
 
 
 def test_wider_at_a_smaller_error_and_unmoved_by_monotone_maps() -> None:
@@ -59,14 +59,14 @@ def test_at_the_edge() -> None:
     assert 0.5 < low < 1.0  # with a probability of .018 no non-member exceeds the threshold
     reverse = count(~MEMBER, MEMBER)
     assert tpr_limit(reverse, 0.01, 0.025, "lower") == 0.0
-    assert 1 - 0.025 ** (1 / N) < tpr_limit(reverse, 0.01, 0.025, "upper") + 0.003
+    assert tpr_limit(reverse, 0.01, 0.025, "upper") == pytest.approx(1 - 0.05 ** (1 / N))  # mid-p: (1 + F) / 2 = .975
 
 
 def test_what_the_nonmembers_cannot_resolve() -> None:
     assert unresolved(0.01, 367, 0.025) is not None
     assert unresolved(0.01, 368, 0.025) is None
     assert 0.99**367 > 0.025 > 0.99**368
-    assert "expected at least 1380 independent" in unresolved(0.005, 1000, 0.001)
+    assert "expected at least 1379 independent" in unresolved(0.005, 1000, 0.001)
     assert unresolved(0.0, 10**6, 0.025) is not None
     assert unresolved(1.0, 2, 0.025) is None
     assert np.isnan(tpr_limit(count(case(), MEMBER), 0.001, 0.025, "lower"))

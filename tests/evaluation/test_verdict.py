@@ -3,7 +3,7 @@ import pytest
 from scipy.stats import norm
 
 from privaudit.errors import ConfigError
-from privaudit.evaluation import Check, assign_folds, bound, decide, evaluate, exit_code, parse_gates
+from privaudit.evaluation import Check, GateOutcome, assign_folds, bound, decide, evaluate, exit_code, parse_gates
 from privaudit.evaluation.verdict import AUROC_LEVELS, TPR_LEVELS
 
 N = 300
@@ -21,12 +21,15 @@ def run(shifts: dict, n: int = N, fprs: tuple = (0.01, 0.001), replicates: int =
     return evaluate(scores, MEMBER[keep], FOLDS[keep], fprs=fprs, replicates=replicates), names
 
 
-LEAKY = run({("sima", "none"): 0.8, ("sima", "influence"): 2.0, ("sima", "random"): 5.0, ("pia", "none"): 0.0})
+LEAKY = run(
+    {("sima", "none"): 0.8, ("sima", "influence"): 2.0, ("sima", "random"): 5.0, ("pia", "none"): 0.0},
+    fprs=(0.01, 0.001, 0.1),
+)
 CLEAN = run({("sima", "none"): 0.0, ("sima", "influence"): 0.0})
 
 
 def test_gates_fail_pass_and_say_why() -> None:
-    gates = parse_gates(["auroc>0.6", "auroc>0.99", "tpr@1%fpr>0.05", "epsilon>9", "advantage>.3"])
+    gates = parse_gates(["auroc>0.6", "auroc>0.99", "tpr@10%fpr>0.15", "epsilon>9", "advantage>.3"])
     verdict = decide(*LEAKY, gates=gates)
     assert [gate.status for gate in verdict.gates] == ["fail", "pass", "fail", "pass", "fail"]
     assert verdict.status == "fail"
@@ -62,7 +65,7 @@ def test_no_gate_is_a_pass() -> None:
     verdict = decide(*LEAKY)
     assert verdict.status == "pass"
     assert verdict.reasons == ("no gate was set, so nothing could fail",)
-    assert verdict.finding.level == "medium"
+    assert verdict.finding.level == "high"
     assert exit_code(verdict) == 0
 
 
@@ -100,7 +103,40 @@ def test_too_few_images_or_replicates_or_attacks() -> None:
     assert nothing.gates[0].detail == "no attack was scored"
     assert nothing.finding.level == "unclear"
     coarse = run({("a", "none"): 0.0, ("b", "none"): 0.0, ("c", "none"): 0.0}, replicates=39)
-    assert "too few bootstrap replicates" in decide(*coarse, gates=parse_gates(["tpr@1%fpr>.5"])).gates[0].detail
+    assert "too few bootstrap replicates" in decide(*coarse, gates=parse_gates(["advantage>.5"])).gates[0].detail
+
+
+def test_a_rate_that_so_many_tests_cannot_resolve_is_inconclusive_and_says_what_would_do() -> None:
+    """.99^300 = .049: below an error of that, the threshold may lie above every non-member of the sample."""
+    gates, scores = parse_gates(["tpr@1%fpr>0.05"]), 9.0 * MEMBER + np.arange(2 * N) / N
+
+    def outcome(tests: int) -> GateOutcome:
+        names = {(f"attack {i}", "none"): f"{i}" for i in range(tests)}
+        evaluation = evaluate({name: scores for name in names.values()}, MEMBER, FOLDS, confidence=0.9)
+        return decide(evaluation, names, gates=gates).gates[0]
+
+    assert [outcome(tests).status for tests in (1, 2, 3)] == ["fail", "fail", "inconclusive"]
+    assert "expected at least 339 independent non-members" in outcome(3).detail
+    assert "fewer tests than 3 would need fewer" in outcome(3).detail
+
+
+def test_a_bound_on_epsilon_that_does_not_depend_on_the_attack_is_one_test() -> None:
+    gates = parse_gates(["epsilon>0.5", "auroc>0.6"])
+    asked = []
+
+    def epsilon_at(error: float) -> float:
+        asked.append(error)
+        return 0.7
+
+    verdict = decide(*LEAKY, gates=gates, epsilon_at=epsilon_at)
+    assert [gate.status for gate in verdict.gates] == ["fail", "fail"]
+    assert "lower limit 0.7 of the one-run audit of the canaries (95% confidence, corrected for 4 tests)" in (
+        verdict.gates[0].detail
+    )
+    assert asked[1] == pytest.approx(0.05 / 4)
+    upper = decide(*LEAKY, gates=gates, epsilon_at=epsilon_at, side="upper").gates[0]
+    assert upper.status == "inconclusive"
+    assert "from below only" in upper.detail
 
 
 def test_upper_limits_for_the_cautious() -> None:
