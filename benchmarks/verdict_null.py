@@ -73,7 +73,8 @@ def main() -> None:
     repeats = parser.parse_args().repeats
     versions = f"numpy {np.__version__}, SciPy {scipy.__version__}, scikit-learn {sklearn.__version__}"
     print(f"# Audits of nothing\n\n{repeats} repeats a size, on {platform.machine()}, {versions}.\n")
-    print(f"Gates: {', '.join(f'`{gate}`' for gate in GATES)}, all in every audit, over {ATTACKS * 3 + 1} scores.\n")
+    gates = ", ".join(f"`{gate}`" for gate in GATES)
+    print(f"Gates: {gates}, all in every audit, over {ATTACKS * 3 + 1} scores.\n")
     print(
         "| images a set | verdict fail | finding not none | rank test of a chosen level rejects at 5 % | of the classifier |"
     )
