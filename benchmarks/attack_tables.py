@@ -12,60 +12,109 @@ comparison is the hardest.
 from __future__ import annotations
 
 import argparse
+import json
 import math
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from privaudit.evaluation import Replicates, stratified_bootstrap, tpr_at_fpr
-from privaudit.result import AttackReport, AuditResult
+from privaudit.evaluation import Metrics, Replicates, assign_folds, evaluate, stratified_bootstrap, tpr_at_fpr
 
 MASKS = ("none", "random", "influence", "weighted")
 FPRS = (0.01, 0.001)
 REPLICATES = 4000
 
 
-def table(name: str, result: AuditResult) -> list[str]:
+@dataclass(frozen=True)
+class Run:
+    """A scan: its report, and its scores measured once more, so that old reports have today's intervals.
+
+    Attributes:
+        name: Of the folder.
+        report: ``report.json``.
+        member: ``(n,)``.
+        scores: ``ATTACK/MASK`` to ``(n,)``.
+        metrics: The same.
+    """
+
+    name: str
+    report: dict[str, Any]
+    member: np.ndarray
+    scores: dict[str, np.ndarray]
+    metrics: Mapping[str, Metrics]
+
+
+def load(folder: Path) -> Run:
+    """Read a run folder."""
+    report = json.loads((folder / "report.json").read_text())
+    table = pd.read_parquet(folder / "scores" / "scores.parquet")
+    wide = table.assign(name=table["attack"] + "/" + table["mask"]).pivot(index="id", columns="name", values="score")
+    member = (table.drop_duplicates("id").set_index("id")["set"].reindex(wide.index) == "member").to_numpy()
+    scores = {name: wide[name].to_numpy() for name in wide}
+    learned = [
+        f"{attack['name']}/{mask}" for attack in report["attacks"] for mask in attack["masks"] if _fitted(attack)
+    ]
+    folds = assign_folds(list(wide.index), member)
+    evaluation = evaluate(scores, member, folds, fprs=FPRS, replicates=200, learned=learned)
+    return Run(folder.name, report, member, scores, evaluation.metrics)
+
+
+def _fitted(attack: Mapping[str, Any]) -> bool:
+    """Whether a score is by models of the other folds, of which members were a part."""
+    return attack["name"] in ("combined", "gsa")
+
+
+def table(run: Run) -> list[str]:
     """One row an attack: AUROC / TPR@1%FPR of each mask."""
+    target, data = run.report["target"], run.report["data"]
     lines = [
-        f"### {name}",
+        f"### {run.name}",
         "",
-        f"{result.target.family}, {result.target.prediction_type}; {result.data.members} members, "
-        f"{result.data.nonmembers} held out; blind baseline {result.blind.auroc.value:.3f}.",
+        f"{target['family']}, {target['prediction_type']}; {data['members']} members, {data['nonmembers']} held out; "
+        f"blind baseline {run.report['blind']['auroc']['value']:.3f}.",
         "",
         "| attack | at | passes | " + " | ".join(MASKS) + " |",
         "|---|---|---|" + "---|" * len(MASKS),
     ]
-    for report in result.attacks:
-        cells = [_cell(report, mask) for mask in MASKS]
-        lines.append(f"| {report.name} | {_where(report)} | {report.passes or ''} | " + " | ".join(cells) + " |")
-    return lines + [f"\n`{item.name}` did not run: {item.reason}." for item in result.refused]
+    for attack in run.report["attacks"]:
+        cells = [_cell(run, f"{attack['name']}/{mask}") for mask in MASKS]
+        lines.append(f"| {attack['name']} | {_where(attack)} | {attack['passes'] or ''} | " + " | ".join(cells) + " |")
+    return lines + [f"\n`{item['name']}` did not run: {item['reason']}." for item in run.report["refused"]]
 
 
-def _where(report: AttackReport) -> str:
-    if not report.levels_by_fold:
+def _where(attack: Mapping[str, Any]) -> str:
+    if not attack["levels_by_fold"]:
         return ""
-    chosen = "/".join(f"{level:g}" for level in sorted(set(report.levels_by_fold)))
-    return chosen if report.axis == "level" else f"{report.axis} {chosen}"
+    chosen = "/".join(f"{level:g}" for level in sorted(set(attack["levels_by_fold"])))
+    return chosen if attack["axis"] == "level" else f"{attack['axis']} {chosen}"
 
 
-def _cell(report: AttackReport, mask: str) -> str:
-    if mask not in report.masks:
+def _cell(run: Run, name: str) -> str:
+    if name not in run.metrics:
         return ""
-    metrics = report.masks[mask]
+    metrics = run.metrics[name]
     return " / ".join(
         "n/a" if math.isnan(found.value) else f"{found.value:.3f} [{found.lo:.3f}, {found.hi:.3f}]"
         for found in (metrics.auroc, metrics.tpr_at_fpr["0.01"])
     )
 
 
-def rows(name: str, result: AuditResult) -> list[dict[str, object]]:
+def rows(run: Run) -> list[dict[str, object]]:
     """One row an attack and mask, for the CSV file."""
     found = []
-    for report in result.attacks:
-        for mask, metrics in report.masks.items():
-            row: dict[str, object] = {"target": name, "attack": report.name, "mask": mask, "level": report.level}
+    for attack in run.report["attacks"]:
+        for mask in attack["masks"]:
+            metrics = run.metrics[f"{attack['name']}/{mask}"]
+            row: dict[str, object] = {
+                "target": run.name,
+                "attack": attack["name"],
+                "mask": mask,
+                "level": attack["level"],
+            }
             row |= {"auroc": metrics.auroc.value, "auroc_lo": metrics.auroc.lo, "auroc_hi": metrics.auroc.hi}
             for fpr in FPRS:
                 rate = metrics.tpr_at_fpr[f"{fpr:g}"]
@@ -74,18 +123,15 @@ def rows(name: str, result: AuditResult) -> list[dict[str, object]]:
     return found
 
 
-def ratios(folder: Path, result: AuditResult) -> list[str]:
+def ratios(run: Run) -> list[str]:
     """TPR of every other score over that of the best published attack under the paper's mask, with intervals."""
-    scores = pd.read_parquet(folder / "scores" / "scores.parquet")
-    kinds = {report.name: report.kind for report in result.attacks}
-    columns = {
-        f"{attack}/{mask}": part.set_index("id")["score"]
-        for (attack, mask), part in scores.groupby(["attack", "mask"])
-        if (kinds[attack] == "published" and mask == "influence") or (kinds[attack] != "published" and mask == "none")
+    kinds, member = {attack["name"]: attack["kind"] for attack in run.report["attacks"]}, run.member
+    values = {
+        name: score
+        for name, score in run.scores.items()
+        for attack, mask in [name.rsplit("/", 1)]
+        if mask == ("influence" if kinds[attack] == "published" else "none")
     }
-    wide = pd.DataFrame(columns)
-    member = (scores.drop_duplicates("id").set_index("id")["set"].reindex(wide.index) == "member").to_numpy()
-    values = {name: wide[name].to_numpy() for name in wide}
     drawn = stratified_bootstrap(values, member, FPRS, REPLICATES, 0)
     lines = [
         "| score | " + " | ".join(f"TPR@{100 * fpr:g}%FPR, ratio to the best masked attack" for fpr in FPRS) + " |"
@@ -117,9 +163,9 @@ def main() -> None:
     options = parser.parse_args()
     found = []
     for folder in options.runs:
-        result = AuditResult.load(folder)
-        found += rows(folder.name, result)
-        print("\n".join([*table(folder.name, result), "", *ratios(folder, result), ""]))
+        run = load(folder)
+        found += rows(run)
+        print("\n".join([*table(run), "", *ratios(run), ""]))
     if options.csv:
         pd.DataFrame(found).to_csv(options.csv, index=False, float_format="%.6g")
 

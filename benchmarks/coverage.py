@@ -16,6 +16,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import scipy
@@ -61,14 +62,18 @@ class Law:
         return np.round(x / self.step) * self.step if self.step else x
 
     def curve(self, shift: float) -> tuple[np.ndarray, np.ndarray]:
-        """False- and true-positive rates of the population, ascending; steps if rounded, else a fine grid."""
-        if self.step:
-            at = (np.arange(400, -401, -1) - 0.5) * self.step
-        else:
-            at = np.unique(np.concatenate([self.stretched(np.linspace(-8, 8, 160001)), np.linspace(-30, 30, 60001)]))[
-                ::-1
-            ]
+        """False- and true-positive rates of the population, ascending."""
+        at = _grid(self)
         return self.below(-at), self.below((shift - at) / self.scale)  # symmetric laws: P(x > t) = P(x < -t)
+
+
+@cache
+def _grid(law: Law) -> np.ndarray:
+    """Thresholds, descending: between the steps of a rounded score, else a fine grid."""
+    if law.step:
+        return (np.arange(400, -401, -1) - 0.5) * law.step
+    fine = law.stretched(np.linspace(-8, 8, 160001))
+    return np.unique(np.concatenate([fine, np.linspace(-30, 30, 60001)]))[::-1]
 
 
 LAWS = (Law("equal"), Law("unequal", scale=2.0), Law("ties", step=0.6), Law("heavy tails", heavy=True))
@@ -80,6 +85,7 @@ def area(law: Law, shift: float) -> float:
     return float(np.trapezoid(true, false))
 
 
+@cache
 def shift_for(law: Law, auroc: float) -> float:
     """The shift that gives an AUROC."""
     return 0.0 if auroc == 0.5 else float(brentq(lambda shift: area(law, shift) - auroc, 0.0, 30.0, xtol=1e-9))

@@ -26,7 +26,7 @@ from privaudit.geometry.mask import mask_names
 from privaudit.loading import load_target
 from privaudit.measure import Measured, OnProgress, measure
 from privaudit.options import AuditOptions, default_folder
-from privaudit.reading import list_sources, read_sources
+from privaudit.reading import Sources, list_sources, read_sources
 from privaudit.result import SCHEMA_VERSION, AuditResult, DataReport, RefusedReport, SkippedReport, TargetReport
 from privaudit.scorers import Methods, parse_methods
 from privaudit.shards import make_folder, write_text
@@ -105,7 +105,7 @@ def run_audit(options: AuditOptions, on_progress: OnProgress | None = None) -> A
         attacks=assessment.attacks,
         refused=refused,
         blind=assessment.blind,
-        checks=(*assessment.checks, *_check_reference(reference, target)),
+        checks=(*assessment.checks, *_check_draw(sources), *_check_reference(reference, target)),
         verdict=assessment.verdict,
         suspects=assessment.suspects,
         canaries=assessment.canaries,
@@ -188,6 +188,16 @@ def _check_reference(reference: Target | None, target: Target) -> tuple[Check, .
         "has another autoencoder; it was asked at the target's latents, so that the two should share a latent space"
     )
     return (Check(name, "warn", f"{reference.info.id} {detail}"),)
+
+
+def _check_draw(sources: Sources) -> tuple[Check, ...]:
+    if sources.canaries is None:
+        return ()
+    drawn = sources.canaries
+    detail = f"{len(drawn)} drawn {drawn.created}; coins and files agree with the seal {drawn.seal}"
+    if drawn.seeded:
+        return (Check("canaries", "warn", f"{detail}; drawn from a seed, so that whoever knew it knew every coin"),)
+    return (Check("canaries", "ok", f"{detail}; compare it with the one that was published before training"),)
 
 
 def _noise_levels(target: Target) -> tuple[int, float]:

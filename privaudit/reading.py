@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from privaudit.canaries import read_canaries
+from privaudit.canaries import Canaries, read_canaries
 from privaudit.data import AuditData, Role, SampleSet, read_entries, separate
 from privaudit.data.entries import Entry
 from privaudit.data.samples import list_images
@@ -39,12 +39,14 @@ class Sources:
         first: Known members, the canaries that were included, or suspects.
         nonmembers: The canaries that were not, or images that the model never saw.
         suspects: Of unknown membership, beside known members.
+        canaries: The draw, of which the first two sets are the outcome.
     """
 
     role: Role
     first: Listed
     nonmembers: Listed
     suspects: Listed | None = None
+    canaries: Canaries | None = None
 
     @property
     def sets(self) -> tuple[Listed, ...]:
@@ -79,6 +81,7 @@ def list_sources(options: AuditOptions) -> Sources:
             "canaries",
             Listed("included canaries", options.canaries, drawn.included),
             Listed("excluded canaries", options.canaries, drawn.excluded),
+            canaries=drawn,
         )
     sets = {
         name: Listed(name, path, tuple(list_images(path)))

@@ -15,7 +15,7 @@ from rich.console import Console
 import privaudit
 from privaudit.assess import assess, split_images
 from privaudit.auditing import run_audit
-from privaudit.canaries import draw_canaries
+from privaudit.canaries import draw_canaries, read_canaries
 from privaudit.data import AuditData, Sample, SampleSet
 from privaudit.data.fingerprint import fingerprint, thumbnail
 from privaudit.evaluation.one_run import epsilon_one_run
@@ -142,6 +142,11 @@ class TestCanaries:
         assert of_canaries.canaries.epsilon_lower == 0.0
         assert of_canaries.canaries.p > 0.01
         assert "No evidence of leakage" in of_canaries.canaries.statement
+
+    def test_the_seal_is_in_the_report(self, root, of_canaries):
+        (check,) = [check for check in of_canaries.checks if check.name == "canaries"]
+        assert check.status == "warn", "the draw of this test follows from a seed"
+        assert read_canaries(root / "drawn").seal in check.detail
 
     def test_are_saved_exactly_and_printed(self, root, of_canaries):
         assert AuditResult.load(root / "canaries-run").to_json() == of_canaries.to_json()

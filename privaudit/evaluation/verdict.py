@@ -327,4 +327,6 @@ def _in_numbers(metrics: Metrics) -> str:
     text = f"AUROC {area.value:.3f} [{area.lo:.3f}, {area.hi:.3f}]"
     if rate is None or np.isnan(rate.value):
         return text
+    if np.isnan(rate.lo):
+        return f"{text}, TPR at 1 % FPR {rate.value:.3f} (too few non-members for an interval)"
     return f"{text}, TPR at 1 % FPR {rate.value:.3f} [{rate.lo:.3f}, {rate.hi:.3f}]"

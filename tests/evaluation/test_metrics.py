@@ -221,6 +221,28 @@ def test_learned_scores_are_compared_more_carefully() -> None:
         assert careful.p > plain.p
 
 
+def test_limits_of_learned_scores_are_more_careful() -> None:
+    given = {"strong": scores()["strong"]}
+    plain, careful = (
+        evaluate(given, MEMBER, FOLDS, fprs=(0.01, 0.1), replicates=400, learned=learned)
+        for learned in ((), ("strong",))
+    )
+    ours, theirs = careful.metrics["strong"], plain.metrics["strong"]
+    share = {"0.01": np.sqrt(1 + 0.0752 * 1.25), "0.1": np.sqrt(1 + 0.3583 * 1.25)}
+    for fpr, factor in share.items():
+        one, other = ours.tpr_at_fpr[fpr], theirs.tpr_at_fpr[fpr]
+        assert one.value - one.lo == pytest.approx(factor * (other.value - other.lo), rel=1e-3)
+        assert one.hi - one.value == pytest.approx(factor * (other.hi - other.value), rel=1e-3)
+    assert ours.advantage.value - ours.advantage.lo == pytest.approx(
+        1.5 * (theirs.advantage.value - theirs.advantage.lo)
+    )
+    assert ours.advantage.hi - ours.advantage.value == pytest.approx(
+        1.5 * (theirs.advantage.hi - theirs.advantage.value)
+    )
+    assert ours.auroc.lo < theirs.auroc.lo < theirs.auroc.hi < ours.auroc.hi
+    assert ours.epsilon_lower.value < theirs.epsilon_lower.value
+
+
 def test_impossible_intervals_are_refused() -> None:
     with pytest.raises(ConfigError, match="at least 39 bootstrap replicates"):
         evaluate(scores(), MEMBER, FOLDS, replicates=38)
