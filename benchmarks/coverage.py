@@ -168,7 +168,7 @@ def _rejected(found: Evaluation, name: str) -> Iterator[tuple[str, float, float]
         half = Z * drawn.auroc[at].std() / (value * (1 - value))
         yield "AUROC, bootstrap", expit(logit(value) - half), expit(logit(value) + half)
     for j, fpr in enumerate(FPRS):
-        low, high = np.quantile(drawn.tpr[at, j], [0.025, 0.975])
+        low, high = np.quantile(drawn.tpr[at, j], [0.025, 0.975], method="weibull")
         yield f"TPR@{100 * fpr:g}%, bootstrap", low, high
 
 

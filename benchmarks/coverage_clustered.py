@@ -20,7 +20,7 @@ from privaudit.evaluation import evaluate
 from privaudit.evaluation.delong import auroc_estimate
 
 SIZES = (1, 1, 2, 4, 8)
-BLOCKS = {26: 600, 157: 200}
+BLOCKS = {26: 600, 157: 300}
 COLUMNS = ("AUROC", "AUROC, units ignored", "TPR@1%", "TPR@10%", "advantage")
 
 

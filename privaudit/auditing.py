@@ -236,6 +236,12 @@ def choose_methods(
             refused.append(RefusedReport(attack.title, reason))
     if not running:
         raise ConfigError([f"expected an attack that can run: {item.name} {item.reason}" for item in refused])
+    if (options.suspects or options.canaries) and all(attack.learned for attack in running):
+        what, named = "suspects" if options.suspects else "canaries", ", ".join(attack.title for attack in running)
+        raise ConfigError([
+            f"expected an attack that scores {what} without learning from known membership, got {named} alone; add "
+            "--attack sima or another one"
+        ])
     if not unknown:
         return Methods(tuple(running), methods.scorers), tuple(refused)
     return Methods(tuple(running), ()), (*refused, *(RefusedReport(s.title, UNKNOWN) for s in methods.scorers))

@@ -552,6 +552,12 @@ def test_separate_removes_shared_pictures_from_both_sets() -> None:
     assert [s.id for s in data.samples] == ["a", "d"]
 
 
+def test_separate_counts_the_suspects_that_are_known() -> None:
+    data = separate(samples_of("a", "b"), samples_of("c"), samples_of("b", "c", "d"))
+    assert [s.id for s in data.suspects.samples] == ["d"]
+    assert data.known == 2
+
+
 def test_separate_keeps_what_was_skipped(folder: Path) -> None:
     (folder / "bad.png").write_bytes(b"")
     data = separate(read_set(folder, SIZE), samples_of("x"))

@@ -14,10 +14,13 @@ from rich.console import Console
 
 import privaudit
 from privaudit.assess import assess, split_images
+from privaudit.assess.designs import UNCLEAR, canary_finding, suspect_finding
 from privaudit.auditing import run_audit
 from privaudit.canaries import draw_canaries, read_canaries
 from privaudit.data import AuditData, Sample, SampleSet
 from privaudit.data.fingerprint import fingerprint, thumbnail
+from privaudit.errors import ConfigError, DataError
+from privaudit.evaluation import Check, Finding
 from privaudit.evaluation.one_run import epsilon_one_run
 from privaudit.measure import Measured
 from privaudit.options import AuditOptions
@@ -59,7 +62,7 @@ def of_suspects(root) -> AuditResult:
 
 @pytest.fixture(scope="module")
 def of_canaries(root) -> AuditResult:
-    return audit(root, "canaries-run", canaries=root / "drawn", fail_on=("epsilon>0", "auroc>0.95"))
+    return audit(root, "canaries-run", canaries=root / "drawn", fail_on=("epsilon>0", "auroc>0.7"))
 
 
 class TestSuspects:
@@ -230,11 +233,89 @@ class TestEvidence:
         assert f"lower limit {corrected:.4g} of" in epsilon.detail
         assert corrected < report.epsilon_lower
 
+    def test_a_gate_that_so_few_canaries_cannot_fail_is_inconclusive(self):
+        data, measured, options = made_up(1.5, "canaries")
+        gate = judged(data, measured, replace(options, fail_on=("epsilon>20",))).verdict.gates[0]
+        assert gate.status == "inconclusive"
+        assert "cannot fail it" in gate.detail
+
+    def test_canaries_are_judged_by_the_exact_test(self):
+        found = judged(*made_up(1.5, "canaries"))
+        assert found.verdict.finding.level in ("low", "medium", "high")
+        assert found.verdict.finding.statement.startswith(found.canaries.statement)
+        report, leak = found.canaries, found.verdict.finding
+        assert canary_finding(leak, replace(report, p=0.2)).level == "none"
+        assert canary_finding(replace(leak, level="none"), report) == replace(
+            leak, level="low", statement=report.statement
+        )
+        assert canary_finding(leak, replace(report, p=float("nan"))) == leak
+        assert canary_finding(leak, report, [Check("sample size", "fail", "few")]) == leak
+        few = canary_finding(leak, replace(report, audited=8, included=1, p=0.2))
+        assert few.level == "unclear"
+        assert "8 audited canaries, 1 of them" in few.statement
+
+    def test_suspects_too_few_for_any_evidence_are_unclear(self):
+        found = judged(*made_up(1.0, "suspects"))
+        few = replace(found.suspects, smallest_set_p=0.1, set_p=0.1, reason="so few")
+        assert suspect_finding(found.verdict.finding, few) == Finding("unclear", f"{UNCLEAR}so few")
+
+    @pytest.mark.parametrize("differ", [False, True])
+    def test_suspects_beside_members_have_a_blind_baseline_of_their_own(self, differ):
+        data, measured, options = made_up(1.0, "members")
+        suspects, members = data.members.samples[:100], data.members.samples[100:]
+        order = np.r_[100:200, 200:300, 0:100]
+        measured.features[:100] += 4.0 * differ
+        apart = replace(
+            data,
+            members=SampleSet(members),
+            nonmembers=SampleSet(data.nonmembers.samples[:100]),
+            suspects=SampleSet(suspects),
+            known=3,
+        )
+        found = judged(apart, measured.rows(order), options)
+        checks = {check.name: check for check in found.checks}
+        assert checks["blind baseline"].status == "ok"
+        assert checks["suspects"].detail.startswith("3 are among the members or non-members")
+        assert found.verdict.finding.level in ("low", "medium", "high")
+        assert found.suspects.set_p < 0.001
+        assert checks["blind baseline, suspects"].status == ("warn" if differ else "ok")
+        assert found.suspects.statement.startswith(UNCLEAR if differ else "There is evidence")
+
     @pytest.mark.parametrize(("bound", "status"), [("lower", "pass"), ("upper", "fail")])
     def test_the_cautious_fail_what_is_not_ruled_out(self, bound, status):
         data, measured, options = made_up(0.0, "members")
         found = judged(data, measured, replace(options, gate_bound=bound, fail_on=("auroc>0.51",)))
         assert found.verdict.status == status
+
+
+@pytest.mark.parametrize("sets", [{"canaries": "drawn"}, {"members": "members", "suspects": "suspects"}])
+def test_suspects_and_canaries_need_a_score_that_was_not_learned(root, sets):
+    paths = {name: root / folder for name, folder in sets.items()}
+    others = {} if "canaries" in sets else {"nonmembers": root / "others"}
+    with pytest.raises(ConfigError, match=r"without learning from known membership, got gsa alone; add --attack sima"):
+        audit(root, "learned", ("gsa",), **paths, **others)
+
+
+def test_too_few_distinct_images_are_named_as_what_they_are():
+    data = made_up(0.0, "suspects")[0]
+    alone = replace(data, members=SampleSet(data.members.samples[:1], duplicates=5))
+    methods = Methods(parse_methods(("loss:levels=20,50",)).attacks, ())
+    with pytest.raises(DataError, match=r"at least 2 distinct suspects, .* got 1 \(5 copies of it were dropped\)"):
+        split_images(alone, methods, made_up(0.0, "suspects")[2])
+
+
+def test_too_few_images_for_suspects_stop_before_anything_is_computed():
+    data, _, options = made_up(0.0, "suspects")
+    fixed = Methods(parse_methods(("loss:levels=20",)).attacks, ())
+    one = SampleSet(data.nonmembers.samples[:1])
+    with pytest.raises(DataError, match="at least 2 non-members to compare suspects with"):
+        split_images(replace(data, nonmembers=one), fixed, options)
+    of_one_group = SampleSet(tuple(replace(sample, group="a") for sample in data.nonmembers.samples))
+    with pytest.raises(DataError, match="got 200 in 1; add images"):
+        split_images(replace(data, nonmembers=of_one_group), fixed, options)
+    beside = replace(data, role="members", members=one, suspects=data.members)
+    with pytest.raises(DataError, match="at least 2 known members beside the suspects"):
+        split_images(beside, fixed, options)
 
 
 def epsilon_tests(detail: str) -> int:

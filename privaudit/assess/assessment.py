@@ -11,15 +11,23 @@ from numpy.typing import NDArray
 
 from privaudit.assess.blind import blind_families, blind_report
 from privaudit.assess.checks import all_checks
-from privaudit.assess.designs import audit_by_lot, judge_unknown, proven_epsilon, suspect_finding
+from privaudit.assess.designs import (
+    audit_by_lot,
+    canary_finding,
+    doubted,
+    judge_unknown,
+    proven_epsilon,
+    suspect_finding,
+)
 from privaudit.assess.reports import Reporter, score_table
 from privaudit.assess.split import Split
+from privaudit.assess.unlike import known_check, suspect_checks
 from privaudit.data import AuditData
 from privaudit.entries import Entry, attack_entries, learned, lines
 from privaudit.evaluation import Check, Verdict, decide, evaluate, parse_gates, required_fprs
 from privaudit.evaluation.canaries import CanaryReport
 from privaudit.evaluation.suspects import SuspectReport
-from privaudit.evaluation.verdict import TESTED_MASKS
+from privaudit.evaluation.verdict import PERFECT, TESTED_MASKS, perfect_scores
 from privaudit.measure import Measured, OnProgress
 from privaudit.options import AuditOptions
 from privaudit.result import AttackReport, BlindReport
@@ -104,6 +112,16 @@ def assess(
         spreads={f"{entry.name}/{mask}": entry.spread for entry in entries for mask in entry.scores},
         units=split.labels,
     )
+    perfect = evaluate(
+        {PERFECT: perfect_scores(is_member)},
+        is_member,
+        split.folds,
+        fprs=fprs,
+        replicates=options.replicates,
+        confidence=options.confidence,
+        seed=options.seed,
+        units=split.labels,
+    )
     on_progress("evaluation", 3, steps)
     best = max(
         (entry.name for entry in entries if entry.kind == "published"),
@@ -125,10 +143,23 @@ def assess(
         checks=checks,
         side=options.gate_bound,
         epsilon_at=proven_epsilon(drawn),
+        epsilon_most=proven_epsilon(drawn, most=True),
+        perfect=perfect,
     )
+    if drawn is not None:
+        verdict = replace(verdict, finding=canary_finding(verdict.finding, drawn, checks))
     unknown = judge_unknown(measured, data, split, options)
     if unknown is not None and data.role == "suspects":
-        verdict = replace(verdict, finding=suspect_finding(verdict.finding, unknown.report))
+        verdict = replace(verdict, finding=suspect_finding(verdict.finding, unknown.report, checks))
+        unknown = replace(unknown, report=doubted(unknown.report, checks))
+    elif unknown is not None:
+        unlike = suspect_checks(measured, data, split, options)
+        unknown = replace(unknown, report=doubted(unknown.report, unlike))
+        # about the suspects alone: what is said of members and non-members stands
+        checks += (
+            *(replace(check, status="ok" if check.status == "ok" else "warn") for check in unlike),
+            *known_check(data),
+        )
     return Assessment(
         attacks=tuple(reports),
         blind=blind_report(evaluation, list(blind)),

@@ -47,12 +47,13 @@ def all_checks(
         One entry a check, the one that decides most often first.
     """
     is_member = np.arange(len(data.compared)) < len(data.members)
+    first = "included canaries" if data.role == "canaries" else data.role
     copies = sum(part.duplicates for part in data.sets)
     return (
-        _blind_check(evaluation, blind, rests_on, drawn_by_lot=data.role == "canaries"),
-        sample_size_check(len(data.members), len(data.nonmembers), fprs, data.role),
-        duplicate_check(len(data.shared), copies, split.pairs, is_member),
-        file_check([s.file for s in data.members.samples], [s.file for s in data.nonmembers.samples]),
+        _blind_check(evaluation, blind, rests_on, first, drawn_by_lot=data.role == "canaries"),
+        sample_size_check(len(data.members), len(data.nonmembers), fprs, first),
+        duplicate_check(len(data.shared), copies, split.pairs, is_member, first),
+        file_check([s.file for s in data.members.samples], [s.file for s in data.nonmembers.samples], first),
         skipped_check(data),
         convergence_check(measured),
         Check("non-finite values", "ok", "every score is a finite number; a run with another one stops and names it"),
@@ -60,12 +61,14 @@ def all_checks(
     )
 
 
-def _blind_check(evaluation: Evaluation, blind: Sequence[str], rests_on: Sequence[str], *, drawn_by_lot: bool) -> Check:
+def _blind_check(
+    evaluation: Evaluation, blind: Sequence[str], rests_on: Sequence[str], first: str, *, drawn_by_lot: bool
+) -> Check:
     if not blind:
         return Check(
             "blind baseline", "warn", "not measured: there are too few images to fit a classifier to some folds"
         )
-    found = blind_check(evaluation, blind, rests_on)
+    found = blind_check(evaluation, blind, rests_on, first)
     if drawn_by_lot and found.status != "ok":
         detail = f"{found.detail}; these sets were drawn by lot, so that they differ by chance alone"
         return replace(found, status="ok", detail=detail)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,12 +12,14 @@ import pandas as pd
 from privaudit.assess.candidates import candidates
 from privaudit.assess.split import Split
 from privaudit.data import AuditData
-from privaudit.evaluation import Finding
-from privaudit.evaluation.canaries import CanaryReport, audit_canaries
+from privaudit.evaluation import Check, Finding
+from privaudit.evaluation.canaries import SIGNIFICANCE, CanaryReport, audit_canaries
 from privaudit.evaluation.one_run import epsilon_one_run
 from privaudit.evaluation.suspects import SuspectReport, judge_suspects
 from privaudit.measure import Measured
 from privaudit.options import AuditOptions
+
+UNCLEAR = "Whether the suspects were trained on cannot be told from these images: "
 
 
 @dataclass(frozen=True)
@@ -77,24 +80,66 @@ def judge_unknown(measured: Measured, data: AuditData, split: Split, options: Au
     return Unknown(findings.report, listed.sort_values(["p", "id"], ignore_index=True))
 
 
-def suspect_finding(finding: Finding, report: SuspectReport) -> Finding:
+def doubted(report: SuspectReport, checks: Sequence[Check]) -> SuspectReport:
+    """Take the statement back where suspects and non-members differ without any model.
+
+    Args:
+        report: About the suspects.
+        checks: All that compare them.
+
+    Returns:
+        The report, whose statement names the checks that failed.
+    """
+    failed = [f"check {check.name!r} failed: {check.detail}" for check in checks if check.status == "fail"]
+    return replace(report, statement=UNCLEAR + "; ".join(failed)) if failed else report
+
+
+def suspect_finding(finding: Finding, report: SuspectReport, checks: Sequence[Check] = ()) -> Finding:
     """Say what an audit of suspects found: the test of the whole set decides whether there is evidence.
 
     Args:
         finding: Of the attacks, with the suspects taken for members.
         report: About the suspects.
+        checks: All that were made.
 
     Returns:
-        ``unclear`` if that is what the attacks' finding is, or if the test could not be made; ``none`` without
-        evidence; otherwise the level that the attacks' rates have, at least ``low``.
+        ``unclear`` if a check failed, or if no outcome of the test could have been evidence; ``none`` without evidence;
+        otherwise the level that the attacks' rates have, at least ``low``.
     """
-    if finding.level == "unclear":
-        return finding
-    if np.isnan(report.set_p):
-        return Finding("unclear", report.statement)
+    failed = [f"check {check.name!r} failed: {check.detail}" for check in checks if check.status == "fail"]
+    if report.smallest_set_p > report.alpha * (1.0 + 1e-9):
+        failed.append(report.reason or "there are too few images")
+    if failed:
+        return Finding("unclear", UNCLEAR + "; ".join(failed))
     if report.set_p > report.alpha:
         return Finding("none", report.statement)
-    return replace(finding, level="low" if finding.level == "none" else finding.level, statement=report.statement)
+    known = finding.level in ("low", "medium", "high")
+    return replace(finding, level=finding.level if known else "low", statement=report.statement)
+
+
+def canary_finding(finding: Finding, report: CanaryReport, checks: Sequence[Check] = ()) -> Finding:
+    """Say what an audit of canaries found: the exact test decides, whose false-positive rate is known.
+
+    Args:
+        finding: Of the attacks.
+        report: Of the one-run audit.
+        checks: All that were made.
+
+    Returns:
+        The attacks' finding if a check failed or the test could not be made; ``unclear`` if no outcome of the test
+        could have been evidence; ``none`` without evidence; otherwise the level that the attacks' rates have, at least
+        ``low``.
+    """
+    if np.isnan(report.p) or any(check.status == "fail" for check in checks):
+        return finding
+    leaks = finding.level in ("low", "medium", "high")
+    if math.comb(report.audited, report.included) * SIGNIFICANCE < 1.0:
+        few = f"{report.audited} audited canaries, {report.included} of them trained on, are too few"
+        return Finding("unclear", f"Whether the model leaks cannot be told: {few}; draw more canaries")
+    if report.p > SIGNIFICANCE:
+        return Finding("none", report.statement)
+    statement = f"{report.statement} {finding.statement}" if leaks else report.statement
+    return replace(finding, level=finding.level if leaks else "low", statement=statement)
 
 
 def audit_by_lot(measured: Measured, data: AuditData, options: AuditOptions) -> CanaryReport | None:
@@ -121,11 +166,12 @@ def audit_by_lot(measured: Measured, data: AuditData, options: AuditOptions) -> 
     )
 
 
-def proven_epsilon(report: CanaryReport | None) -> Callable[[float], float] | None:
+def proven_epsilon(report: CanaryReport | None, *, most: bool = False) -> Callable[[float], float] | None:
     """Say what bounds epsilon in a gate: the one-run audit, where membership was drawn by lot.
 
     Args:
         report: Of the one-run audit.
+        most: Had it guessed every audited canary, and right.
 
     Returns:
         From an error probability to the lower bound; None without canaries, where each attack has a bound of its own.
@@ -136,6 +182,8 @@ def proven_epsilon(report: CanaryReport | None) -> Callable[[float], float] | No
     def bound(alpha: float) -> float:
         if np.isnan(report.epsilon_lower):
             return float("nan")
+        if most:
+            return epsilon_one_run(report.audited, report.audited, report.audited, 1.0 - alpha, report.delta)
         return epsilon_one_run(report.audited, report.guesses, report.correct, 1.0 - alpha, report.delta)
 
     return bound

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from privaudit.data import AuditData
 from privaudit.entries import needs_folds
+from privaudit.errors import DataError
 from privaudit.evaluation import assign_folds
 from privaudit.evaluation.duplicates import clusters, near_duplicates, units
 from privaudit.options import AuditOptions
@@ -54,24 +55,49 @@ def split_images(data: AuditData, methods: Methods, options: AuditOptions) -> Sp
         The split.
 
     Raises:
-        DataError: There are too few images, or too few groups, for what has to be chosen.
+        DataError: There are too few images, or too few groups, for what has to be chosen or for suspects.
     """
-    samples, count = data.samples, len(data.compared)
+    samples, count, needed = data.samples, len(data.compared), needs_folds(methods, options.drops)
+    for name, part in ((data.role, data.members), ("non-members", data.nonmembers)):
+        if needed and len(part) < 2:
+            copies = f" ({part.duplicates} copies of it were dropped)" if part.duplicates else ""
+            raise DataError(
+                f"expected at least 2 distinct {name}, so that what is chosen on some is judged on others, got "
+                f"{len(part)}{copies}; add images, or leave nothing to choose: --attack loss:levels=100, one --drop"
+            )
     ids = [sample.id for sample in samples]
     pairs = near_duplicates(
         np.array([sample.fingerprint for sample in samples], dtype=np.uint64),
         _thumbnails([sample.thumbnail for sample in samples]),
     )
     together = units(ids, [sample.group for sample in samples], clusters(pairs, len(samples)))
+    _require_enough_for_suspects(data, together)
     folds = assign_folds(
         ids[:count],
         np.arange(count) < len(data.members),
         together[:count],
         folds=options.folds,
         seed=options.seed,
-        needed=needs_folds(methods, options.drops),
+        needed=needed,
+        first=data.role,
     )
     return Split(folds, together, pairs[(pairs < count).all(axis=1)])
+
+
+def _require_enough_for_suspects(data: AuditData, together: Sequence[str | None]) -> None:
+    """Refuse what would stop the judgement of suspects after all scores have been computed."""
+    if data.role != "suspects" and not len(data.suspects):
+        return
+    units = [unit or str(row) for row, unit in enumerate(together)][len(data.members) : len(data.compared)]
+    if len(set(units)) < 2:
+        raise DataError(
+            "expected at least 2 non-members to compare suspects with (a group counts once), got "
+            f"{len(data.nonmembers)} in {len(set(units))}; add images"
+        )
+    if data.role == "members" and len(data.members) < 2:
+        raise DataError(
+            "expected at least 2 known members beside the suspects, got 1; add images, or leave --members out"
+        )
 
 
 def _thumbnails(thumbnails: Sequence[bytes]) -> NDArray[np.uint8]:

@@ -81,7 +81,10 @@ def read_canaries(path: Path, published: str | None = None, on_image: OnImage | 
             on_image(position, len(assignment.candidates))
     if wrong:
         further = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
-        raise DataError(f"expected every canary as it was drawn, but {wrong[0]}{further}; restore the files")
+        raise DataError(
+            f"expected every canary as it was drawn, but {wrong[0]}{further}; restore the files, or put "
+            "the folder back: paths are relative to it"
+        )
     return Canaries(
         file.parent,
         tuple(sides[True]),

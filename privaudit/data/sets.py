@@ -25,6 +25,7 @@ class AuditData:
         shared: Pictures that were in both sets and were removed from both.
         suspects: Images of unknown membership beside known members; empty otherwise.
         role: What ``members`` are.
+        known: Suspects beside known members that were left out, since they are in a known set.
     """
 
     members: SampleSet
@@ -32,6 +33,7 @@ class AuditData:
     shared: tuple[Sample, ...] = field(default=())
     suspects: SampleSet = field(default=SampleSet(()))
     role: Role = "members"
+    known: int = 0
 
     @property
     def compared(self) -> tuple[Sample, ...]:
@@ -90,6 +92,7 @@ def separate(
         shared,
         SampleSet(()) if suspects is None else _without(suspects, known, "suspects", "the known ones"),
         role,
+        0 if suspects is None else len({s.id for s in suspects.samples} & known),
     )
 
 

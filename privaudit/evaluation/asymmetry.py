@@ -32,7 +32,7 @@ NUMBERS: Mapping[str, Callable[[FileFacts], float]] = {
 """Properties that can be ranked."""
 
 
-def file_check(members: Sequence[FileFacts], nonmembers: Sequence[FileFacts]) -> Check:
+def file_check(members: Sequence[FileFacts], nonmembers: Sequence[FileFacts], first: str = "members") -> Check:
     """Whether format, mode, tags or size differ between members and non-members.
 
     Kinds by the chi-square test of a contingency table, numbers by Mann and Whitney's, `ALPHA` over all of them. Of
@@ -43,6 +43,7 @@ def file_check(members: Sequence[FileFacts], nonmembers: Sequence[FileFacts]) ->
     Args:
         members: How each was stored.
         nonmembers: How each was stored.
+        first: What the members are called.
 
     Returns:
         ``warn`` if something differs, said in words, or if a set has nothing to compare; else ``ok``.
@@ -51,16 +52,16 @@ def file_check(members: Sequence[FileFacts], nonmembers: Sequence[FileFacts]) ->
     if not members or not nonmembers or not all(fact.format for fact in (*members, *nonmembers)):
         return Check(name, "warn", "not compared: how the images were stored is not known")
     level = ALPHA / (len(KINDS) + len(NUMBERS))
-    notes = [_kinds([kind(f) for f in members], [kind(f) for f in nonmembers], level) for kind in KINDS.values()]
+    notes = [_kinds([kind(f) for f in members], [kind(f) for f in nonmembers], level, first) for kind in KINDS.values()]
     for what, number in NUMBERS.items():
-        notes.append(_numbers(what, [number(f) for f in members], [number(f) for f in nonmembers], level))
+        notes.append(_numbers(what, [number(f) for f in members], [number(f) for f in nonmembers], level, first))
     differing = [note for note in notes if note]
     if differing:
         return Check(name, "warn", "the sets were stored differently: " + "; ".join(differing))
     return Check(name, "ok", f"format, mode, tags and size are alike: {_commonest([f.format for f in members])}")
 
 
-def _kinds(members: Sequence[str], nonmembers: Sequence[str], level: float) -> str | None:
+def _kinds(members: Sequence[str], nonmembers: Sequence[str], level: float, first: str) -> str | None:
     from scipy.stats import chi2_contingency  # slow to import
 
     counts = Counter(members), Counter(nonmembers)
@@ -69,10 +70,10 @@ def _kinds(members: Sequence[str], nonmembers: Sequence[str], level: float) -> s
     shares = table / table.sum(axis=1, keepdims=True)
     if len(kinds) < 2 or np.abs(shares[0] - shares[1]).max() < LEAST_SHARE or chi2_contingency(table).pvalue > level:
         return None
-    return f"members are {_commonest(members)}, non-members are {_commonest(nonmembers)}"
+    return f"{first} are {_commonest(members)}, non-members are {_commonest(nonmembers)}"
 
 
-def _numbers(what: str, members: Sequence[float], nonmembers: Sequence[float], level: float) -> str | None:
+def _numbers(what: str, members: Sequence[float], nonmembers: Sequence[float], level: float, first: str) -> str | None:
     from scipy.stats import mannwhitneyu
 
     if len({*members, *nonmembers}) < 2:
@@ -81,7 +82,7 @@ def _numbers(what: str, members: Sequence[float], nonmembers: Sequence[float], l
     area = float(test.statistic) / (len(members) * len(nonmembers))
     if max(area, 1.0 - area) < LEAST_AREA or test.pvalue > level:
         return None
-    middle = f"members {np.median(members):.6g}, non-members {np.median(nonmembers):.6g} in the middle"
+    middle = f"{first} {np.median(members):.6g}, non-members {np.median(nonmembers):.6g} in the middle"
     return f"{what}: {middle} (AUROC {max(area, 1.0 - area):.2f})"
 
 

@@ -9,7 +9,8 @@ from numpy.typing import ArrayLike
 
 from privaudit.evaluation.asymmetry import file_check
 from privaudit.evaluation.blind.families import FAMILIES
-from privaudit.evaluation.metrics import Evaluation, bound, compare
+from privaudit.evaluation.intervals import auroc_limit
+from privaudit.evaluation.metrics import Evaluation, bound, compare, widened
 from privaudit.evaluation.rate import FEW_FALSE_POSITIVES
 from privaudit.evaluation.roc import consistent
 from privaudit.evaluation.verdict import Check
@@ -17,7 +18,7 @@ from privaudit.evaluation.verdict import Check
 __all__ = ["blind_check", "consistency_check", "duplicate_check", "file_check", "sample_size_check"]
 
 
-def blind_check(evaluation: Evaluation, names: Sequence[str], attacks: Sequence[str]) -> Check:
+def blind_check(evaluation: Evaluation, names: Sequence[str], attacks: Sequence[str], first: str = "members") -> Check:
     """Whether classifiers that never saw the target tell members from non-members.
 
     A family does if the lower limit of its AUROC, that of an out-of-fold score (`privaudit.evaluation.metrics.widened`)
@@ -27,27 +28,39 @@ def blind_check(evaluation: Evaluation, names: Sequence[str], attacks: Sequence[
         evaluation: Holds the blind scores, among its ``learned`` ones, and the attacks' scores.
         names: Of the blind scores; what follows the last "/" is the family, one of `FAMILIES`.
         attacks: Names of the scores that the verdict rests on.
+        first: What the members are called.
 
     Returns:
         ``ok`` if no family does; ``warn`` if one does but an attack has a larger AUROC than the strongest in the paired
-        test (Bonferroni over the attacks), or if there are too few images; else ``fail``.
+        test (Bonferroni over the attacks), or if there are too few images; else ``fail``. Of so few images that even an
+        AUROC of 1 has no limit above .5, the rank test decides.
     """
     check, alpha = "blind baseline", 1.0 - evaluation.confidence
     blind = [names] if isinstance(names, str) else list(names)  # one name is a sequence of letters
     if not blind:
         return Check(check, "ok", "images, files and captions are the same for all images")
-    lower = {name: bound(evaluation, name, "auroc", None, alpha / 2.0 / len(blind)) for name in blind}
+    level = alpha / 2.0 / len(blind)
+    lower = {name: bound(evaluation, name, "auroc", None, level) for name in blind}
     best = max(blind, key=lambda name: evaluation.metrics[name].auroc.value)
     value = evaluation.metrics[best].auroc.value
-    if any(np.isnan(limit) for limit in lower.values()):
+    if all(np.isnan(limit) for limit in lower.values()):
         return Check(check, "warn", f"not measured: {evaluation.metrics[best].auroc.reason}")
-    told = [name for name in blind if lower[name] > 0.5]
+    told = [name for name in blind if lower[name] > 0.5]  # a family without a limit found nothing to go by
+    few = auroc_limit(1.0, 0.0, evaluation.areas.pairs, widened(level, evaluation.folds), "lower") <= 0.5
+    if few:
+        told = [name for name in blind if evaluation.p_above_chance[name] <= level]
     if not told:
         families = _listed([_family(name) for name in blind])
+        if few and value > 0.5:
+            detail = f"too few images to say whether {families} tell the sets apart (largest AUROC {value:.3f})"
+            return Check(check, "warn", detail)
         return Check(check, "ok", f"{families} do not tell the sets apart (largest AUROC {value:.3f})")
     told.sort(key=lambda name: evaluation.metrics[name].auroc.value, reverse=True)
-    first, *others = (f"{evaluation.metrics[name].auroc.value:.3f} (at least {lower[name]:.3f})" for name in told)
-    seen = f"without the model, {_family(told[0])} alone reach an AUROC of {first}"
+    shown = {
+        name: f"p = {evaluation.p_above_chance[name]:.2g}" if few else f"at least {lower[name]:.3f}" for name in told
+    }
+    strongest, *others = (f"{evaluation.metrics[name].auroc.value:.3f} ({shown[name]})" for name in told)
+    seen = f"without the model, {_family(told[0])} alone reach an AUROC of {strongest}"
     for name, reached in zip(told[1:], others, strict=True):
         seen += f", {_family(name)} {reached}"
     for attack in attacks:
@@ -63,11 +76,11 @@ def blind_check(evaluation: Evaluation, names: Sequence[str], attacks: Sequence[
         check,
         "fail",
         f"{seen}, and no attack does better: the two sets differ, whatever was trained on; take "
-        "members and non-members from one source",
+        f"{first} and non-members from one source",
     )
 
 
-def duplicate_check(shared: int, copies: int, pairs: ArrayLike, is_member: ArrayLike) -> Check:
+def duplicate_check(shared: int, copies: int, pairs: ArrayLike, is_member: ArrayLike, first: str = "members") -> Check:
     """Whether pictures of one set are in the other, or look like one there.
 
     Args:
@@ -75,6 +88,7 @@ def duplicate_check(shared: int, copies: int, pairs: ArrayLike, is_member: Array
         copies: Further copies within a set that were dropped.
         pairs: ``(pairs, 2)``, from `privaudit.evaluation.duplicates.near_duplicates`, over the images that are left.
         is_member: ``(n,)``, of these.
+        first: What the members are called.
 
     Returns:
         ``warn`` if a picture is or looks like one of the other set: an attack that recognises it as a member is right
@@ -87,7 +101,7 @@ def duplicate_check(shared: int, copies: int, pairs: ArrayLike, is_member: Array
     notes = [
         f"{shared} pictures were in both sets and were left out of both" if shared else "no picture is in both sets",
         f"{copies} copies within a set were dropped",
-        f"{member[twins].sum()} members look like one of {(~member[twins]).sum()} non-members (near-duplicates)"
+        f"{member[twins].sum()} {first} look like one of {(~member[twins]).sum()} non-members (near-duplicates)"
         if twins.size
         else "none looks like one of the other set",
     ]

@@ -25,6 +25,7 @@ def assign_folds(
     seed: int = 0,
     *,
     needed: bool = True,
+    first: str = "members",
 ) -> NDArray[np.int64]:
     """Deal images into folds with the same share of members and of non-members in each.
 
@@ -42,6 +43,7 @@ def assign_folds(
         seed: Of the hash.
         needed: Whether anything will be chosen or fitted. If not, sets that cannot be spread over 2 folds are no error:
             all images come into one, and what would need another is not measured.
+        first: What the members are called.
 
     Returns:
         ``(n,)``, 0, 1, ...; it depends on seed, ids, groups and sets, never on the order of the images.
@@ -73,7 +75,7 @@ def assign_folds(
         fold_of[position] = int(np.argmin(np.round(load @ share[position], 12)))
         load[fold_of[position]] += share[position]
     assigned = fold_of[unit]
-    for name, part in (("members", member), ("non-members", ~member)):
+    for name, part in ((first, member), ("non-members", ~member)):
         if np.unique(assigned[part]).size < 2:
             if not needed:
                 return np.zeros_like(assigned)

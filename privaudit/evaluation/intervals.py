@@ -17,7 +17,9 @@ Side = Literal["lower", "upper"]
 
 
 def percentile_limit(replicates: NDArray[np.float64], alpha: float, side: Side) -> float:
-    """Quantile of the replicates.
+    """Quantile of the replicates: the alpha (R + 1)-th smallest or largest of R.
+
+    A further replicate lies beyond it with the probability alpha, which the usual interpolation exceeds by up to 1 / R.
 
     Args:
         replicates: ``(replicates,)``.
@@ -29,7 +31,7 @@ def percentile_limit(replicates: NDArray[np.float64], alpha: float, side: Side) 
     """
     if alpha * (replicates.size + 1) < 1.0:
         return float("nan")
-    return float(np.quantile(replicates, alpha if side == "lower" else 1.0 - alpha))
+    return float(np.quantile(replicates, alpha if side == "lower" else 1.0 - alpha, method="weibull"))
 
 
 def clopper_pearson(k: ArrayLike, n: float, alpha: float, side: Side) -> NDArray[np.float64]:

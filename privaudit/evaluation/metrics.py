@@ -30,7 +30,14 @@ from privaudit.evaluation.delong import AurocCovariance, auroc_covariance, auroc
 from privaudit.evaluation.epsilon import HeldOutCounts, bound_from_counts, held_out_counts
 from privaudit.evaluation.estimate import Comparison, Difference, EpsilonBound, Estimate, Metrics
 from privaudit.evaluation.gates import Metric
-from privaudit.evaluation.intervals import Side, advantage_limit, auroc_limit, check_replicates, rate_limit
+from privaudit.evaluation.intervals import (
+    Side,
+    advantage_limit,
+    auroc_limit,
+    check_replicates,
+    percentile_limit,
+    rate_limit,
+)
 from privaudit.evaluation.rate import rate_at_point, tpr_limit, unresolved
 from privaudit.evaluation.roc import RocCounts, checked, count, largest_gap, operating_point
 
@@ -305,7 +312,8 @@ def _rate_difference(evaluation: Evaluation, name: str, baseline: str, fpr: floa
     draws = value + _of_rate(_factor(evaluation, name, baseline), fpr) * (draws - value)
     p = min(1.0, 2.0 * min(1 + int((draws <= 0).sum()), 1 + int((draws >= 0).sum())) / (draws.size + 1))
     reason = None if np.ptp(draws) > 0 else "no replicate differs from another; the interval has no width"
-    return Difference(value, float(np.quantile(draws, alpha)), float(np.quantile(draws, 1.0 - alpha)), p, reason)
+    low, high = (percentile_limit(draws, alpha, side) for side in ("lower", "upper"))
+    return Difference(value, low, high, p, reason)
 
 
 def _p_above_chance(found: Evaluation, name: str, scores: NDArray[np.float64], member: NDArray[np.bool_]) -> float:

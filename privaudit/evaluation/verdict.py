@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from privaudit.errors import ConfigError
 from privaudit.evaluation.estimate import Metrics
@@ -30,6 +31,9 @@ ONE_RUN = ("the one-run audit of the canaries", "")
 
 TESTED_MASKS = ("none", "influence", "weighted")
 """Masks that the verdict rests on. ``random`` is a control: it shows what dropping as many dimensions does."""
+
+PERFECT = "perfect"
+"""Name of a score that is higher for every member than for any non-member (`perfect_scores`)."""
 
 TPR_LEVELS = {"high": 0.20, "medium": 0.05}
 """Least lower limit of TPR at 1 % FPR. If half of all candidates are members, an image that is called a member
@@ -112,8 +116,13 @@ def decide(
     checks: Sequence[Check] = (),
     side: Side = "lower",
     epsilon_at: EpsilonAt | None = None,
+    epsilon_most: EpsilonAt | None = None,
+    perfect: Evaluation | None = None,
 ) -> Verdict:
     """Turn an evaluation into a verdict.
+
+    Where too few images could not show leakage whatever the scores were, nothing passes: a gate that even scores
+    without an error could not fail is inconclusive, and a finding that they could not change is unclear.
 
     Args:
         evaluation: Holds the scores.
@@ -125,6 +134,8 @@ def decide(
             and mask at the full error; passing takes all of them, so nothing needs correcting.
         epsilon_at: From an error probability to a lower bound on epsilon that does not depend on the attack (a one-run
             audit of canaries); gates on epsilon then test it alone.
+        epsilon_most: The same had every guess of that audit been right.
+        perfect: Of `PERFECT` scores on the same images; None leaves out what rests on them.
 
     Returns:
         The verdict.
@@ -132,8 +143,13 @@ def decide(
     pairs = {pair: name for pair, name in tested.items() if pair[1] in TESTED_MASKS}
     failed = [f"check {check.name!r} failed: {check.detail}" for check in checks if check.status == "fail"]
     limits = _limits(evaluation, pairs, gates, side, epsilon_at)
-    outcomes = tuple(_judge(evaluation, pairs, gate, limits, side, failed) for gate in gates)
-    finding = _find(evaluation, pairs, failed)
+    tests = sum(not np.isnan(limit) for limit in limits.values())
+    error = (1.0 - evaluation.confidence) / max(1, tests)
+    most = {
+        gate: _most(gate, error, perfect, epsilon_at, epsilon_most) if side == "lower" else np.inf for gate in gates
+    }
+    outcomes = tuple(_judge(evaluation, pairs, gate, limits, side, failed, most[gate]) for gate in gates)
+    finding = _find(evaluation, pairs, failed, perfect)
     reasons = [f"gate {o.gate!r}: {o.detail}" for o in outcomes if o.status == "fail"]
     if not reasons:
         reasons = failed + [
@@ -144,6 +160,19 @@ def decide(
             reasons.append("no gate was set, so nothing could fail")
         return Verdict(status, tuple(reasons or ["no gate failed"]), outcomes, finding)
     return Verdict("fail", tuple(reasons), outcomes, finding)
+
+
+def perfect_scores(is_member: ArrayLike) -> NDArray[np.float64]:
+    """Scores without an error, no two of them equal.
+
+    Args:
+        is_member: ``(n,)``.
+
+    Returns:
+        ``(n,)``.
+    """
+    member = np.asarray(is_member, dtype=np.bool_)
+    return member + np.arange(member.size) / (member.size + 1.0)
 
 
 def exit_code(
@@ -209,8 +238,27 @@ def _limits(
     return settled
 
 
+def _most(
+    gate: Gate,
+    error: float,
+    perfect: Evaluation | None,
+    epsilon_at: EpsilonAt | None,
+    epsilon_most: EpsilonAt | None,
+) -> float:
+    """The lower limit that no scores on as many images can exceed; infinity where that is not known."""
+    if gate.metric == "epsilon" and epsilon_at is not None:
+        return np.inf if epsilon_most is None else epsilon_most(error)
+    return np.inf if perfect is None else bound(perfect, PERFECT, gate.metric, gate.fpr, error)
+
+
 def _judge(
-    evaluation: Evaluation, pairs: Mapping[Pair, str], gate: Gate, limits: _Limits, side: Side, failed: Sequence[str]
+    evaluation: Evaluation,
+    pairs: Mapping[Pair, str],
+    gate: Gate,
+    limits: _Limits,
+    side: Side,
+    failed: Sequence[str],
+    most: float,
 ) -> GateOutcome:
     if failed:
         return GateOutcome(gate.text, "inconclusive", "; ".join(failed))
@@ -224,6 +272,12 @@ def _judge(
         )
         if known[pair] > gate.limit:
             return GateOutcome(gate.text, "fail", f"{described} is above {gate.limit:g}")
+        if most <= gate.limit:
+            hopeless = (
+                f"so few images cannot fail it: scores without an error would have a lower limit of {most:.4g}"
+                f"{corrected}, not above {gate.limit:g}; add images, or set fewer gates or smaller numbers in them"
+            )
+            return GateOutcome(gate.text, "inconclusive", hopeless)
         if len(known) == len(mine):
             return GateOutcome(gate.text, "pass", f"largest {described} is not above {gate.limit:g}")
     return GateOutcome(gate.text, "inconclusive", _why_unmeasured(evaluation, pairs, gate, side, len(limits)))
@@ -255,25 +309,29 @@ def _why_unmeasured(evaluation: Evaluation, pairs: Mapping[Pair, str], gate: Gat
     return "there are too few bootstrap replicates for so many tests; set more replicates or fewer gates"
 
 
-def _find(evaluation: Evaluation, pairs: Mapping[Pair, str], failed: Sequence[str]) -> Finding:
+def _find(
+    evaluation: Evaluation, pairs: Mapping[Pair, str], failed: Sequence[str], perfect: Evaluation | None
+) -> Finding:
     if failed:
         return Finding("unclear", "Whether the model leaks cannot be told from these images: " + "; ".join(failed))
     p_values = {pair: evaluation.p_above_chance[name] for pair, name in pairs.items()}
     p_values = {pair: p for pair, p in p_values.items() if not np.isnan(p)}
     if not p_values or evaluation.replicates is None:
-        return Finding(
-            "unclear",
-            "Whether the model leaks cannot be told: no attack was scored on at least 2 members and 2 non-members",
-        )
+        reasons = (evaluation.metrics[name].auroc.reason for name in pairs.values())
+        why = next(filter(None, reasons), "no attack was scored on at least 2 members and 2 non-members")
+        return Finding("unclear", f"Whether the model leaks cannot be told: {why}")
     # Two tests a pair, Bonferroni over all: the AUROC sees leakage that is spread over the images, the bound
     # on epsilon (at thresholds fixed on other folds, so exact) leakage of a few images at low FPR.
     alpha, tests = 1.0 - evaluation.confidence, 2 * len(p_values)
     error = alpha / tests
-    significant = [
-        pair
-        for pair, p in p_values.items()
-        if p <= error or bound(evaluation, pairs[pair], "epsilon", None, error) > 0.0
-    ]
+    significant = [pair for pair in p_values if _tells(evaluation, pairs[pair], error)]
+    if not significant and perfect is not None and not _tells(perfect, PERFECT, error):
+        return Finding(
+            "unclear",
+            f"Whether the model leaks cannot be told: {evaluation.members} members and {evaluation.nonmembers} "
+            f"non-members{_counted(evaluation)} are too few to tell even scores without an error from chance, "
+            f"corrected for {tests} tests; add images, or run fewer attacks",
+        )
     if not significant:
         corrected = min(1.0, min(p_values.values()) * tests)
         upper = max(evaluation.metrics[pairs[pair]].auroc.hi for pair in p_values)
@@ -305,6 +363,17 @@ def _find(evaluation: Evaluation, pairs: Mapping[Pair, str], failed: Sequence[st
         f"{'/'.join(best)}: {shown}; {_in_numbers(evaluation.metrics[pairs[best]])}",
         *best,
     )
+
+
+def _counted(evaluation: Evaluation) -> str:
+    if not evaluation.clustered:
+        return ""
+    members, nonmembers = evaluation.effective
+    return f" (which count as {members:.1f} and {nonmembers:.1f}, since some were drawn together)"
+
+
+def _tells(evaluation: Evaluation, name: str, error: float) -> bool:
+    return evaluation.p_above_chance[name] <= error or bound(evaluation, name, "epsilon", None, error) > 0.0
 
 
 def _tiny(p: float) -> str:

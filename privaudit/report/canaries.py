@@ -40,11 +40,12 @@ def print_drawn(drawn: Drawn, console: Console | None = None) -> None:
     out.print(Text("\n".join(lines)), soft_wrap=True)
 
 
-def canary_section(report: CanaryReport) -> Group:
+def canary_section(report: CanaryReport, *, stated: bool = True) -> Group:
     """Lay out what canaries show.
 
     Args:
         report: Of the audit.
+        stated: End with the statement.
 
     Returns:
         For a summary on the terminal.
@@ -62,7 +63,8 @@ def canary_section(report: CanaryReport) -> Group:
         f"epsilon   >= {report.epsilon_lower:.3f} ({percent}{delta}; {report.epsilon_most:.3f} had all been right)",
         f"p         {_p(report)}",
     ]
-    return Group(title, *(Text(line) for line in lines), Text(report.statement))
+    statement = [report.statement] if stated else []
+    return Group(title, *(Text(line) for line in [*lines, *statement]))
 
 
 def _p(report: CanaryReport) -> str:

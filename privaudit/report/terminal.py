@@ -81,6 +81,9 @@ def _title(result: AuditResult) -> str:
     level = result.verdict.finding.level
     if result.data.role != "suspects":
         return HEADLINES[level]
+    flagged = max(result.suspects.flagged.values()) if result.suspects is not None else 0
+    if level == "none" and flagged:
+        return f"NO EVIDENCE FROM THE SUSPECTS AS A SET, {flagged} FLAGGED SINGLY"
     return ABOUT_SUSPECTS.get(level, "EVIDENCE OF TRAINING ON SOME OF THE SUSPECTS")
 
 
@@ -92,7 +95,8 @@ def _further_sections(result: AuditResult) -> list[RenderableType]:
     if result.suspects is not None:
         sections.append(suspects_section(result.suspects, stated=result.data.role != "suspects"))
     if result.canaries is not None:
-        sections.append(canary_section(result.canaries))
+        stated = result.canaries.statement in result.verdict.finding.statement
+        sections.append(canary_section(result.canaries, stated=not stated))
     return sections
 
 
@@ -199,10 +203,7 @@ def _versus_table(result: AuditResult) -> Table:
 def _quartile_table(result: AuditResult) -> Table:
     table = Table(
         Column("attack", overflow="fold"),
-        "lowest",
-        "second",
-        "third",
-        "highest",
+        *(Column(name, no_wrap=True) for name in ("lowest", "second", "third", "highest")),
         title="AUROC without mask by quartile of local distortion (its upper bound 1/2 sum log G_ii)",
         **TABLE,
     )
@@ -288,7 +289,9 @@ def _difference(difference: Difference) -> str:
 
 
 def _p(difference: Difference) -> str:
-    return "n/a" if math.isnan(difference.p) else f"{difference.p:.3f}"
+    if math.isnan(difference.p):
+        return "n/a"
+    return f"{difference.p:.3f}" if difference.p >= 0.0005 else "<.001"
 
 
 def _stratum(stratum: Stratum) -> str:

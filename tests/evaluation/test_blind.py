@@ -85,6 +85,13 @@ def test_chance_without_a_difference() -> None:
     assert abs(np.mean(areas) - 0.5) < 0.05
 
 
+def test_few_images_suffice_for_sets_that_plainly_differ() -> None:
+    member = np.arange(24) < 12
+    folds = assign_folds([str(i) for i in range(24)], member)
+    features = np.random.default_rng(0).normal(size=(24, 3)) + 9.0 * member[:, None]
+    assert auroc(blind_scores(features, member, folds), member) > 0.9
+
+
 def test_an_image_is_scored_by_the_other_folds() -> None:
     features = image_features(pictures())
     labels = MEMBER.copy()

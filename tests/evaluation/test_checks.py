@@ -77,6 +77,29 @@ class TestFamilies:
         assert "without the model, file properties alone reach an AUROC of 0.9" in check.detail
         assert "pixel" not in check.detail
 
+    def test_a_family_without_a_limit_hides_no_other(self) -> None:
+        rng = np.random.default_rng(0)
+        scores = {"blind/pixels": rng.normal(size=2 * N) + 3.0 * MEMBER, "blind/files": np.zeros(2 * N)}
+        found = evaluate(scores, MEMBER, FOLDS, replicates=100, learned=list(scores))
+        check = blind_check(found, list(scores), [])
+        assert check.status == "fail"
+        assert "pixel, colour and frequency statistics alone" in check.detail
+        nothing = blind_check(found, ["blind/files"], [])
+        assert nothing.status == "warn"
+        assert "all scores are equal" in nothing.detail
+
+    def test_few_images_are_judged_by_ranks_and_never_called_alike(self) -> None:
+        few = np.r_[0:8, N : N + 8]
+        for shift, status in ((9.0, "fail"), (-0.4, "warn")):
+            values = np.random.default_rng(0).normal(size=16) + shift * MEMBER[few]
+            found = evaluate(
+                {"blind/pixels": values}, MEMBER[few], FOLDS[few], replicates=100, learned=["blind/pixels"]
+            )
+            check = blind_check(found, ["blind/pixels"], [], "suspects")
+            assert check.status == status
+            said = "take suspects and non-members from one source" if status == "fail" else "too few images to say"
+            assert said in check.detail
+
     def test_every_family_that_tells_is_named_the_strongest_first(self) -> None:
         check = blind_check(with_families(pixels=1, captions=3), ["blind/pixels", "blind/captions"], [])
         assert check.detail.index("captions alone") < check.detail.index("pixel, colour and frequency statistics 0.7")

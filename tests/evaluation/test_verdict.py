@@ -4,7 +4,7 @@ from scipy.stats import norm
 
 from privaudit.errors import ConfigError
 from privaudit.evaluation import Check, GateOutcome, assign_folds, bound, decide, evaluate, exit_code, parse_gates
-from privaudit.evaluation.verdict import AUROC_LEVELS, TPR_LEVELS
+from privaudit.evaluation.verdict import AUROC_LEVELS, PERFECT, TPR_LEVELS, Verdict, perfect_scores
 
 N = 300
 MEMBER = np.arange(2 * N) < N
@@ -137,6 +137,23 @@ def test_a_bound_on_epsilon_that_does_not_depend_on_the_attack_is_one_test() -> 
     upper = decide(*LEAKY, gates=gates, epsilon_at=epsilon_at, side="upper").gates[0]
     assert upper.status == "inconclusive"
     assert "from below only" in upper.detail
+
+
+def test_what_perfect_scores_could_not_change_does_not_pass() -> None:
+    def judged(n: int, gate: str, shift: float = 0.0) -> Verdict:
+        keep = np.r_[0:n, N : N + n]
+        perfect = evaluate({PERFECT: perfect_scores(MEMBER[keep])}, MEMBER[keep], FOLDS[keep], replicates=200)
+        return decide(*run({("sima", "none"): shift}, n=n, replicates=200), gates=parse_gates([gate]), perfect=perfect)
+
+    few = judged(3, "auroc>0.6")
+    assert few.gates[0].status == few.status == "inconclusive"
+    assert "scores without an error would have a lower limit of" in few.gates[0].detail
+    assert few.finding.level == "unclear"
+    assert "3 members and 3 non-members are too few" in few.finding.statement
+    assert judged(30, "auroc>0.6").gates[0].status == "pass"
+    assert judged(30, "auroc>0.6").finding.level == "none"
+    assert judged(30, "epsilon>3").gates[0].status == "inconclusive"
+    assert judged(30, "auroc>0.6", shift=9.0).gates[0].status == "fail"
 
 
 def test_upper_limits_for_the_cautious() -> None:

@@ -4,6 +4,7 @@ import io
 import math
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
@@ -24,7 +25,7 @@ from privaudit.evaluation import (
     Verdict,
 )
 from privaudit.report.numbers import number_text
-from privaudit.report.terminal import print_report
+from privaudit.report.terminal import _title, print_report
 from privaudit.result import (
     SCHEMA_VERSION,
     AttackReport,
@@ -299,8 +300,30 @@ def test_headlines_about_suspects(level, headline):
     assert "LEAK" not in printed(result)
 
 
+def test_single_suspects_that_stand_out_are_in_the_headline():
+    found = SimpleNamespace(flagged={"0.05": 1, "0.1": 2})
+    result = a_result(Finding("none", "statement"))
+    result = replace(result, data=replace(result.data, role="suspects"), suspects=found)
+    assert _title(result) == "NO EVIDENCE FROM THE SUSPECTS AS A SET, 2 FLAGGED SINGLY"
+
+
 def test_what_is_beside_the_two_sets_is_counted():
     result = a_result()
     result = replace(result, data=replace(result.data, suspects=7, near_duplicates=2))
     wanted = "100 members, 100 non-members, 7 suspects, 3 duplicates removed, 2 near-duplicate pairs kept together"
     assert wanted in flat(printed(result))
+
+
+def test_a_long_name_is_broken_and_not_the_interval_beside_it():
+    long = replace(COMBINED, name="conditioned-on-everything")
+    text = printed(replace(a_result(), attacks=(SIMA, long)))
+    table = text[text.index("by quartile of local distortion") :]
+    assert table.count(".900 [.500,.900]") == 2
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_a_tiny_p_is_not_zero():
+    sure = Comparison(Difference(0.021, 0.01, 0.032, 1e-9), Difference(0.1, 0.05, 0.2, 0.0004998))
+    text = printed(replace(a_result(), attacks=(replace(SIMA, random_vs_none=sure),)))
+    row = next(line for line in text.splitlines() if line.startswith("sima    random"))
+    assert row.count("<.001") == 2

@@ -8,6 +8,9 @@ from numpy.typing import ArrayLike, NDArray
 from privaudit.errors import DataError, NonFiniteError
 from privaudit.evaluation.crossfit import splits
 
+LEAF = 20
+"""Images a leaf of a tree has at least; fewer where there are few, since trees of one leaf tell nothing apart."""
+
 
 def blind_scores(features: ArrayLike, is_member: ArrayLike, folds: ArrayLike, seed: int = 0) -> NDArray[np.float64]:
     """Score each image by gradient-boosted trees trained on the other folds.
@@ -48,10 +51,10 @@ def blind_scores(features: ArrayLike, is_member: ArrayLike, folds: ArrayLike, se
             f"expected finite features, got NaN or infinity in {bad.size} images, the first at position "
             f"{bad[0]}; leave these images out"
         )
-    scores = np.zeros(member.size)
+    scores, leaf = np.zeros(member.size), min(LEAF, max(2, member.size // 8))
     for own, others in splits(labels, member):
         trees = HistGradientBoostingClassifier(
-            max_iter=60, max_depth=3, max_bins=63, early_stopping=False, random_state=seed
+            max_iter=60, max_depth=3, max_bins=63, min_samples_leaf=leaf, early_stopping=False, random_state=seed
         )
         odds = np.asarray(trees.fit(table[others], member[others]).decision_function(table[own]))
         scores[own] = odds - np.median(odds)

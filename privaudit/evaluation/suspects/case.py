@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -36,6 +37,17 @@ class Case:
         kinds = ["suspect" if suspect else "non-member" for suspect in self.is_suspect]
         named = zip(kinds, self.ids, self.groups, strict=True)
         return tuple(f"{kind} image {i}" if group is None else f"{kind} group {group}" for kind, i, group in named)
+
+    @property
+    def level(self) -> tuple[int, NDArray[np.bool_]]:
+        """Size of the smallest group, and ``(n,)``: the first so many images of every one."""
+        seen: Counter[str] = Counter()
+        place = []
+        for key in self.keys:
+            place.append(seen[key])
+            seen[key] += 1
+        least = min(seen.values())
+        return least, np.array(place) < least
 
     @property
     def restore(self) -> NDArray[np.intp]:

@@ -37,6 +37,7 @@ class SuspectReport:
         smallest_p: The least p-value that an image can have.
         reason: What to keep in mind about the numbers, or None.
         statement: In plain words.
+        smallest_set_p: The least ``set_p`` that so many images can have.
     """
 
     count: int
@@ -61,6 +62,7 @@ class SuspectReport:
     smallest_p: float
     reason: str | None
     statement: str
+    smallest_set_p: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,8 @@ def judge_suspects(
     choice does not look at which is which, so nothing has to be allowed for.
 
     Images of one group count as one observation. A group with suspects and non-members is one of each: the two are
-    more alike than others, which makes the set test careful.
+    more alike than others, which makes the set test careful. Means of few and of many images are not exchangeable, so
+    the set test takes as many images of every group as the smallest has.
 
     Args:
         table: ``(n, c)``, scores of suspects and non-members, higher = more likely a member; infinities are legal.
@@ -73,15 +74,17 @@ def judge_suspects(
     alpha = round(alpha, 12)  # 1 - 0.9 is below 0.1
     case = make_case(table, candidates, ids, is_suspect, groups)
     known = None if known_members is None else _known(known_members, len(candidates))
-    observed, columns = _observe(case, np.ones_like(case.is_suspect), known)
-    names = [(*candidates, MEAN)[column] for column in columns]
+    least, level = case.level
+    observed, seen = _observe(case, np.ones_like(case.is_suspect), known)
+    balanced, columns = _observe(case, level, known)
+    singly, names = ([(*candidates, MEAN)[column] for column in which] for which in (seen, columns))
     suspect = case.is_suspect[observed.first]
     deal = np.zeros_like(case.order) if known is not None else _folds(case, folds, seed)
     generator = np.random.default_rng(seed)
-    tested = set_test(observed.units, suspect, deal[observed.first], permutations, generator)
+    tested = set_test(balanced.units, suspect, deal[observed.first], permutations, generator)
     images = image_tests(observed, suspect)
     rates = null_rates(
-        _observe(case, ~case.is_suspect, known)[0],
+        _observe(case, ~case.is_suspect & level, known)[0],
         int(suspect.sum()),
         len(tested.chosen_by_fold),
         alpha=alpha,
@@ -112,11 +115,12 @@ def judge_suspects(
         type_i_repeats=rates.repeats,
         flagged=flagged,
         smallest_p=smallest_p(groups_outside),
-        reason=caution(count, groups_outside, tested, alpha, max(RATES)),
+        reason=caution(count, groups_outside, tested, alpha, max(RATES), None if level.all() else least),
         statement=statement(count, outside, tested.p, alpha, flagged[f"{max(RATES):g}"], max(RATES)),
+        smallest_set_p=max(1.0 / tested.distinct, 1.0 / (permutations + 1)),
     )
     back = case.restore
-    chosen = tuple(names[column] for column in images.candidate[back])
+    chosen = tuple(singly[column] for column in images.candidate[back])
     return SuspectFindings(report, images.score[back], images.p[back], images.q[back], chosen)
 
 

@@ -32,6 +32,10 @@ def statement(suspects: int, nonmembers: int, p: float, alpha: float, flagged: i
     against = f"than {nonmembers} images that are known not to be in the training set (p = {p:.2g})"
     if p <= alpha:
         first = f"There is evidence that {those} trained on: {them} higher {against}."
+    elif suspects > 1 and flagged:
+        first = (
+            f"As a set they are no evidence: {them} not clearly higher {against}. Single images stand out all the same."
+        )
     else:
         first = (
             f"No evidence was found that {those} trained on: {them} not clearly higher {against}. That does not clear "
@@ -53,6 +57,7 @@ def caution(
     tested: SetTest,
     alpha: float,
     rate: float,
+    level: int | None = None,
 ) -> str | None:
     """Say what the sample cannot resolve.
 
@@ -62,6 +67,7 @@ def caution(
         tested: The set test.
         alpha: Level of the set test.
         rate: False discovery rate of the images.
+        level: Images of each group that took part in the set test; None if all did.
 
     Returns:
         Sentences, or None if nothing is amiss.
@@ -74,6 +80,9 @@ def caution(
             "there are too few suspects or non-members (a group counts once) to choose a candidate on some and test it "
             "on others, so that there is no out-of-fold test"
         )
+    if level is not None:
+        images = "one image" if level == 1 else f"{level} images"
+        notes.append(f"groups differ in size, so that {images} of each took part in the test of the set")
     if tested.distinct * alpha < 1.0:
         notes.append(
             f"the set p-value cannot be below {1.0 / tested.distinct:.2g} with so few images (a group counts once); "
