@@ -256,7 +256,7 @@ def bound(
     at = drawn.names.index(name)
     if metric == "advantage":
         value, pairs = largest_gap(curve), min(evaluation.effective)
-        draws = value + factor * (drawn.advantage[at] - value)
+        draws = np.clip(value + factor * (drawn.advantage[at] - value), 0.0, 1.0)
         return advantage_limit(value, draws, factor * drawn.excess[at], pairs, alpha, side)
     if fpr is None or fpr not in drawn.fprs or unresolved(fpr, evaluation.effective[1], alpha):
         return nan

@@ -334,7 +334,8 @@ def _find(
         )
     if not significant:
         corrected = min(1.0, min(p_values.values()) * tests)
-        upper = max(evaluation.metrics[pairs[pair]].auroc.hi for pair in p_values)
+        limits = [evaluation.metrics[pairs[pair]].auroc.hi for pair in p_values]
+        upper = max((limit for limit in limits if not np.isnan(limit)), default=1.0)
         return Finding(
             "none",
             "No evidence of leakage: no attack ranks members above non-members beyond "
@@ -344,13 +345,13 @@ def _find(
     rates = {pair: bound(evaluation, pairs[pair], "tpr", 0.01, error) for pair in significant}
     rates = {pair: rate for pair, rate in rates.items() if not np.isnan(rate)}
     areas = {pair: bound(evaluation, pairs[pair], "auroc", None, error) for pair in significant}
-    limits, levels = (rates, TPR_LEVELS) if rates else (areas, AUROC_LEVELS)
+    bounds, levels = (rates, TPR_LEVELS) if rates else (areas, AUROC_LEVELS)
     # Rates may all have a limit of 0; then the AUROC tells which attack is the best.
-    best = max(limits, key=lambda pair: (limits[pair], areas[pair]))
+    best = max(bounds, key=lambda pair: (bounds[pair], areas[pair]))
     level: Literal["low", "medium", "high"] = "low"
-    if limits[best] >= levels["high"]:
+    if bounds[best] >= levels["high"]:
         level = "high"
-    elif limits[best] >= levels["medium"]:
+    elif bounds[best] >= levels["medium"]:
         level = "medium"
     corrected = min(1.0, p_values[best] * tests)
     if corrected <= alpha:

@@ -27,6 +27,13 @@ def scores(seed: int = 0) -> dict:
 EVALUATION = evaluate(scores(), MEMBER, FOLDS, replicates=400)
 
 
+def test_no_factor_takes_an_advantage_beyond_what_it_can_be() -> None:
+    scores, member, folds = [4.0, 2.0, 3.0, 1.0], [True, True, False, False], [0, 1, 0, 1]
+    found = evaluate({"a": scores}, member, folds, learned=["a"]).metrics["a"]
+    assert 0.0 <= found.advantage.lo <= found.advantage.hi <= 1.0
+    assert found.attack_success.hi <= 1.0
+
+
 def test_values_intervals_and_counts() -> None:
     metrics = EVALUATION.metrics["strong"]
     assert metrics.auroc.lo < metrics.auroc.value < metrics.auroc.hi
