@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from PIL import Image
+from PIL import Image, ImageEnhance
 
 from privaudit.cli import main
 from privaudit.data import read_set
@@ -129,6 +129,27 @@ class TestEndToEnd:
         assert area["lo"] < 0.5 < area["hi"]
         assert report["verdict"]["finding"]["level"] == "none"
         assert (report["verdict"]["status"], report["exit_code"]) == ("pass", 0)
+
+    @pytest.mark.parametrize("change", ["5 % brighter", "JPEG, quality 90"])
+    def test_heldout_images_that_were_changed_a_little_make_it_inconclusive(
+        self, images, tmp_path, capsys, monkeypatch, change
+    ):
+        members = draw(images.members, tmp_path / "members", 0, 300)
+        others = draw(images.nonmembers, tmp_path / "plain", 0, 300)
+        changed = tmp_path / "others"
+        changed.mkdir()
+        for path in others.iterdir():
+            with Image.open(path) as image:
+                if change == "5 % brighter":
+                    ImageEnhance.Brightness(image.convert("RGB")).enhance(1.05).save(changed / path.name)
+                else:
+                    image.convert("RGB").save(changed / f"{path.stem}.jpg", quality=90)
+        arguments = ("--members", members, "--nonmembers", changed, "--attack", self.LEVEL, "--out", tmp_path / "run")
+        report = scan(capsys, monkeypatch, "scan", TARGET, *arguments, "--fail-on", "auroc>0.55")
+        assert report["blind"]["families"]["compression"]["value"] > 0.95
+        assert (report["verdict"]["status"], report["exit_code"]) == ("inconclusive", 3)
+        assert "check 'blind baseline' failed" in report["verdict"]["reasons"][0]
+        assert report["verdict"]["finding"]["level"] == "unclear"
 
     @pytest.mark.slow
     def test_the_demo_command(self, tmp_path, capsys, monkeypatch):

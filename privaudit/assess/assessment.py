@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -100,28 +101,22 @@ def assess(
     gates = parse_gates(options.fail_on)
     fprs = required_fprs(gates)
     tested = {(entry.name, mask): f"{entry.name}/{mask}" for entry in entries for mask in entry.scores}
-    evaluation = evaluate(
-        {f"{entry.name}/{mask}": values for entry in entries for mask, values in entry.scores.items()} | blind,
-        is_member,
-        split.folds,
+    evaluated = partial(
+        evaluate,
+        is_member=is_member,
+        folds=split.folds,
         fprs=fprs,
         replicates=options.replicates,
         confidence=options.confidence,
         seed=options.seed,
+        units=split.labels,
+    )
+    evaluation = evaluated(
+        {f"{entry.name}/{mask}": values for entry in entries for mask, values in entry.scores.items()} | blind,
         learned=list(blind),
         spreads={f"{entry.name}/{mask}": entry.spread for entry in entries for mask in entry.scores},
-        units=split.labels,
     )
-    perfect = evaluate(
-        {PERFECT: perfect_scores(is_member)},
-        is_member,
-        split.folds,
-        fprs=fprs,
-        replicates=options.replicates,
-        confidence=options.confidence,
-        seed=options.seed,
-        units=split.labels,
-    )
+    perfect = evaluated({PERFECT: perfect_scores(is_member)})
     on_progress("evaluation", 3, steps)
     best = max(
         (entry.name for entry in entries if entry.kind == "published"),

@@ -69,7 +69,7 @@ class TestScan:
     @pytest.mark.parametrize(
         ("gate", "extra", "code"),
         [
-            ("auroc>0.99", (), 0),
+            ("auroc>0.85", (), 0),
             ("auroc>0.01", (), 1),
             ("auroc>0.01", ("--exit-zero",), 0),
             ("tpr@0.1%fpr>0.5", (), 3),
@@ -83,9 +83,9 @@ class TestScan:
         assert f"gate {gate}" in done.stdout
 
     def test_a_file_sets_options_a_variable_beats_it_and_a_flag_beats_both(self, root, scan, monkeypatch):
-        (root / "settings.toml").write_text("seed = 7\ndrop = 0.5\nfail-on = ['auroc>0.99']\n")
+        (root / "settings.toml").write_text("seed = 7\ndrop = 0.5\nfail-on = ['auroc>0.85']\n")
         config = json.loads(scan("--json", "--config", "settings.toml").stdout)["config"]
-        assert (config["seed"], config["drop"], config["fail_on"]) == (7, 0.5, ["auroc>0.99"])
+        assert (config["seed"], config["drop"], config["fail_on"]) == (7, 0.5, ["auroc>0.85"])
         monkeypatch.setenv("PRIVAUDIT_SEED", "8")
         monkeypatch.setenv("PRIVAUDIT_DROP", "0.6")
         done = scan("--json", "--config", "settings.toml")
