@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import platform
-import time
 from collections import Counter
 
 import numpy as np
@@ -90,8 +89,8 @@ def main() -> None:
     print("Last two columns: how often a rank test at 5 % rejects, of a chosen level and of the classifier.\n")
     print("| images a set | verdict fail | finding not none | chosen level | classifier |")
     print("|---|---|---|---|---|")
+    notes = []
     for size in SIZES:
-        begun = time.perf_counter()
         found = [repeat(seed, size) for seed in range(repeats)]
         failed: Counter[str] = Counter(gate for _, _, gates, _ in found for gate in gates)
         p_values = np.array([p for _, _, _, p in found])
@@ -103,8 +102,9 @@ def main() -> None:
         print(f"| {size} | " + " | ".join(cells) + " |", flush=True)
         uniform = kstest(p_values[:, 0], "uniform").pvalue
         by_gate = ", ".join(f"{gate} {count}" for gate, count in failed.most_common()) or "none"
-        note = f"failed gates: {by_gate}; p-values of a chosen level uniform: Kolmogorov-Smirnov p = {uniform:.2f}"
-        print(f"<!-- {size}: {note}; {time.perf_counter() - begun:.0f} s -->", flush=True)
+        level = f"p-values of a chosen level uniform: Kolmogorov-Smirnov p = {uniform:.2f}"
+        notes.append(f"{size} images a set: failed gates: {by_gate}; {level}.")
+    print("\n" + "\n\n".join(notes))
 
 
 if __name__ == "__main__":
