@@ -33,7 +33,7 @@ from privaudit.options import AuditOptions
 from privaudit.scorers import Methods, parse_methods
 from privaudit.target import Target
 
-GATES = ("auroc>0.5", "tpr@1%fpr>0.01", "epsilon>0")
+GATES = ("auroc>0.5", "tpr@10%fpr>0.1", "epsilon>0")
 
 
 def brighter(path: Path, folder: Path) -> None:

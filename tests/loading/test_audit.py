@@ -65,8 +65,9 @@ def test_too_few_groups_are_found_before_the_model_runs(sd_master: Path, images:
     rows = [json.loads(line) | {"group": "all"} for line in (images / "members.jsonl").read_text().splitlines()]
     manifest = images / "one-group.jsonl"
     manifest.write_text("\n".join(map(json.dumps, rows)))
+    chosen = replace(options(sd_master, images, tmp_path / "run"), members=manifest, attacks=("sima:levels=20,100",))
     with pytest.raises(DataError, match="expected"):
-        run_audit(replace(options(sd_master, images, tmp_path / "run"), members=manifest))
+        run_audit(chosen)
     assert not (tmp_path / "run" / "latents").exists()
 
 

@@ -18,7 +18,7 @@ class TestQuarters:
     def test_they_are_the_strata_of_the_evaluation(self, count):
         values = random_normal(count, seed=count).double().numpy()
         member = np.arange(count) % 2 == 0
-        strata = by_quartile(values, values, member, replicates=100)
+        strata = by_quartile(values, values, member)
         found = quarters(values)
         for number, stratum in enumerate(strata, start=1):
             assert ((found == number) & member).sum() == stratum.members
