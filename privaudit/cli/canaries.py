@@ -35,10 +35,12 @@ def make(
 ) -> None:
     """Toss a fair coin for every candidate, and seal the outcome.
 
-    Each image is included with probability 1/2, independently: half of them in expectation, not exactly. Writes
-    train.csv (the included ones, for the training team), canaries.json (who is in; keep it to yourself) and seal.json
-    (publish it before training: it proves afterwards that nothing was changed). Copies, near-duplicates and further
-    images of a group are left out.
+    Each image is included with probability 1/2, independently: half of
+    them in expectation, not exactly. Writes train.csv (the included ones,
+    for the training team), canaries.json (who is in; keep it to yourself)
+    and seal.json (publish it before training: it proves afterwards that
+    nothing was changed). Copies, near-duplicates and further images of a
+    group are left out.
     """
     from privaudit.canaries import draw_canaries
     from privaudit.report.canaries import print_drawn
