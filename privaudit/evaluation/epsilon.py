@@ -27,6 +27,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from privaudit.errors import ConfigError, DataError
 from privaudit.evaluation.clusters import effective_sizes, unit_codes
+from privaudit.evaluation.crossfit import splits
 from privaudit.evaluation.estimate import EpsilonBound
 from privaudit.evaluation.intervals import clopper_pearson
 from privaudit.evaluation.roc import checked, count
@@ -97,16 +98,9 @@ def held_out_counts(
             f"expected one fold an image, got shape {labels.shape} for {member.size} images; use assign_folds"
         )
     called = np.zeros((2, member.size), dtype=np.bool_)
-    reason = None if member.size else "expected at least 2 members and 2 non-members, got no images"
-    for fold in np.unique(labels):
-        others = labels != fold
+    reason = _too_few(labels, member)
+    for own, others in splits(labels, member) if reason is None else ():
         curve = count(values[others], member[others])
-        if min(curve.members, curve.nonmembers) < 2:
-            reason = (
-                f"expected at least 2 members and 2 non-members outside each fold, got {curve.members} and "
-                f"{curve.nonmembers}"
-            )
-            break
         # Of thresholds with equally many false positives the lowest is best, of those with equally many true
         # positives the highest; everything else need not be compared.
         corner = np.append(np.diff(curve.fp) > 0, True)
@@ -115,10 +109,21 @@ def held_out_counts(
             curve.tp[corner], curve.members, curve.fp[corner], curve.nonmembers, 1.0 - SELECTION_CONFIDENCE, delta
         )
         for form, bound in enumerate(bounds):
-            called[form, ~others] = values[~others] >= curve.thresholds[corner][int(np.argmax(bound))]
+            called[form, own] = values[own] >= curve.thresholds[corner][int(np.argmax(bound))]
     hit, miss = (Outcomes(int((form & member).sum()), int((form & ~member).sum())) for form in called)
     effective = None if units is None else effective_sizes(unit_codes(units, member.size), member)
     return HeldOutCounts(hit, miss, int(member.sum()), int((~member).sum()), reason, effective)
+
+
+def _too_few(folds: NDArray[np.int64], member: NDArray[np.bool_]) -> str | None:
+    """Why no threshold can be fixed outside some fold, if so."""
+    if not member.size:
+        return "expected at least 2 members and 2 non-members, got no images"
+    outside = [((folds != fold) & member, (folds != fold) & ~member) for fold in np.unique(folds)]
+    members, nonmembers = min(((int(m.sum()), int(n.sum())) for m, n in outside), key=min)
+    if min(members, nonmembers) >= 2:
+        return None
+    return f"expected at least 2 members and 2 non-members outside each fold, got {members} and {nonmembers}"
 
 
 def bound_from_counts(counts: HeldOutCounts, confidence: float = 0.95, delta: float = 0.0) -> EpsilonBound:
