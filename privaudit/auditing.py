@@ -15,35 +15,37 @@ import pandas as pd
 import torch
 
 import privaudit
-from privaudit.assess import Assessment, assess, split_images
+from privaudit.assess import Assessment, assess, influence_report, most_exposed, portraits, split_images
 from privaudit.attacks import make_plan
 from privaudit.codec import encode
 from privaudit.data import AuditData
 from privaudit.entries import lines
 from privaudit.errors import ConfigError
 from privaudit.evaluation import Check
+from privaudit.files import make_folder, write_text
 from privaudit.geometry.mask import mask_names
 from privaudit.loading import load_target
 from privaudit.measure import Measured, OnProgress, measure
 from privaudit.options import AuditOptions, default_folder
+from privaudit.portraits import FILE as EXPOSED
+from privaudit.portraits import save_portraits
 from privaudit.reading import Sources, list_sources, read_sources
 from privaudit.result import SCHEMA_VERSION, AuditResult, DataReport, RefusedReport, SkippedReport, TargetReport
 from privaudit.scorers import Methods, parse_methods
-from privaudit.shards import make_folder, write_text
 from privaudit.target import Target
 
 STAGES = ("latents", "influence", "scores")
 """Folders of a run that hold its cache."""
 UNKNOWN = "learns from images whose membership is known, and suspects are none"
-RESULTS = ("report.json", "samples.parquet", "scores/scores.parquet", "suspects.csv")
+RESULTS = ("report.json", "samples.parquet", "scores/scores.parquet", "suspects.csv", EXPOSED)
 
 
 def run_audit(options: AuditOptions, on_progress: OnProgress | None = None) -> AuditResult:
     """Audit a target: load, invert, measure the geometry, attack, evaluate, write the run folder.
 
     The run folder gets ``run.json``, the shards of each stage, ``scores/scores.parquet``,
-    ``samples.parquet``, ``report.json`` and, of suspects, ``suspects.csv``. The same call again resumes from the
-    shards; what a changed option does not touch is reused.
+    ``samples.parquet``, ``exposed.json``, ``report.json`` and, of suspects, ``suspects.csv``. The same call again
+    resumes from the shards; what a changed option does not touch is reused.
 
     Args:
         options: What to audit and how.
@@ -87,6 +89,7 @@ def run_audit(options: AuditOptions, on_progress: OnProgress | None = None) -> A
         passes,
         progress,
     )
+    exposed = most_exposed(data, assessment.scores, assessment.attacks, assessment.verdict)
     seconds = {
         "loading": loaded - started,
         "images": read - loaded,
@@ -109,8 +112,10 @@ def run_audit(options: AuditOptions, on_progress: OnProgress | None = None) -> A
         verdict=assessment.verdict,
         suspects=assessment.suspects,
         canaries=assessment.canaries,
+        influence=influence_report(measured, exposed),
     )
     _write_tables(options.out, data, measured, assessment)
+    save_portraits(options.out, portraits(data, measured, exposed, target.info.image_size))
     write_text(options.out / "report.json", result.to_json())
     return result
 

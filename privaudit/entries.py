@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -42,6 +42,9 @@ class Entry:
         chosen: The one of each fold.
         levels_by_fold: Its value on the axis; empty without one.
         choices: All that was chosen, by fold; empty if everything was fixed beforehand.
+        columns: Mask to ``(n, levels)``, the scores at each of `levels`, of which one was taken; without hard masks if
+            these drop several shares.
+        levels: What those columns are; empty unless noise levels alone were compared.
         spread: Factor by which its AUROC spreads wider than that of a fixed score, since the other folds had a part in
             it: that of models that were fitted to them (`privaudit.evaluation.metrics.spread`), or of a choice
             (`privaudit.evaluation.choice_spread`).
@@ -58,6 +61,8 @@ class Entry:
     chosen: tuple[Label, ...] = ()
     levels_by_fold: tuple[float, ...] = ()
     choices: tuple[Choice, ...] = ()
+    columns: Mapping[str, Floats] = field(default_factory=dict)
+    levels: tuple[float, ...] = ()
     spread: float = 1.0
 
     @property
@@ -244,6 +249,7 @@ def _entry(kind: Kind, attack: Attack, table: Table, is_member: Booleans, folds:
     steps = [f"the {what} of highest unmasked AUROC"] if len(table.labels) > 1 else []
     if picked.drop:
         steps.append("the share to drop of highest AUROC under the influence mask")
+    of_levels = table.axis == "level" and bool(table.columns) and not table.names
     how = "fixed beforehand" if table.columns else "nothing to choose"
     if steps:
         count = len(np.unique(folds))
@@ -260,6 +266,8 @@ def _entry(kind: Kind, attack: Attack, table: Table, is_member: Booleans, folds:
         chosen=picked.columns.chosen if values is not None else (),
         levels_by_fold=_finite(() if values is None else values[list(picked.columns.picked)]),
         choices=choices(picked, table, what),
+        columns={mask: table.by_mask[mask] for mask in MASKS if mask in table.by_mask} if of_levels else {},
+        levels=table.columns if of_levels else (),
         spread=picked.spread,
     )
 

@@ -25,9 +25,11 @@ from privaudit.geometry import (
     BANDS,
     band_masks,
     build_masks,
+    channel_shares,
     distortion_bound,
     estimate_influence,
     images_at_once,
+    influence_maps,
     make_estimator,
     mask_names,
     pooled_influence,
@@ -40,6 +42,8 @@ from privaudit.target import Target, require_finite
 
 SHARD = 256
 """Images a shard."""
+MAP = 32
+"""Longest side of an influence map that is kept of every image; larger latents are averaged over patches."""
 OnProgress = Callable[[str, int, int], None]
 """Called with (stage, images done, images in all)."""
 
@@ -52,6 +56,8 @@ class Measured:
         tables: What each attack found, under every mask.
         references: The same on the reference model; empty without one.
         distortion: ``(n,)``, Hadamard's bound of log sqrt(det G).
+        maps: ``(n, height, width)``, where each image's influence lies (see `privaudit.geometry.influence_maps`).
+        channels: ``(n, channels)``, which channels it falls to.
         residual: ``(n,)``, relative residual of the inversion; NaN where none was run.
         evaluations: ``(n,)``, evaluations of E(D(z)) that the inversion took; 0 where none was run.
         diverged: ``(n,)``, bool, whether the inversion diverged and kept its best iterate.
@@ -64,6 +70,8 @@ class Measured:
     tables: tuple[Table, ...]
     references: tuple[Table, ...]
     distortion: NDArray[np.float64]
+    maps: NDArray[np.float32]
+    channels: NDArray[np.float32]
     residual: NDArray[np.float64]
     evaluations: NDArray[np.int64]
     diverged: NDArray[np.bool_]
@@ -122,7 +130,7 @@ def measure(
         parts[name] = []
         for run in _runs(samples):
             part = stage(run, partial(_advance, on_progress, name, done, len(samples)))
-            parts[name].append(_keep(name, part))
+            parts[name].append(_keep(name, part, target.channel_axis))
             done += len(run)
             on_progress(name, done, len(samples))
         seconds[name] = time.perf_counter() - started
@@ -135,6 +143,8 @@ def measure(
         tables=_tables(methods.attacks, joined["scores"], options.drops),
         references=_tables(methods.attacks, joined.get("reference"), options.drops),
         distortion=influence["distortion"].numpy(),
+        maps=influence["maps"].numpy(),
+        channels=influence["channels"].numpy(),
         residual=latents["residual"].double().numpy() if options.inverts else np.full(count, np.nan),
         evaluations=latents["evaluations"].numpy() if options.inverts else np.zeros(count, np.int64),
         diverged=latents["diverged"].numpy() if options.inverts else np.zeros(count, np.bool_),
@@ -156,13 +166,15 @@ def _advance(on_progress: OnProgress, stage: str, before: int, total: int, done:
         on_progress(stage, before + done, total)
 
 
-def _keep(stage: str, tensors: Tensors) -> Tensors:
+def _keep(stage: str, tensors: Tensors, channel_axis: int) -> Tensors:
     """What is held for all images at once; the rest stays on disk, so memory does not grow with latents."""
     if stage == "influence":
         influence = tensors["influence"]
         return {
             "distortion": distortion_bound(influence),
             "shares": len(influence) * pooled_influence(influence),
+            "maps": influence_maps(influence, channel_axis, MAP),
+            "channels": channel_shares(influence, channel_axis),
         }
     return {name: values for name, values in tensors.items() if name not in ("encoded", "inverted")}
 

@@ -12,12 +12,13 @@ from privaudit.codec import decode, encode
 from privaudit.data.sets import Role
 from privaudit.errors import ResultError
 from privaudit.evaluation.canaries import CanaryReport
+from privaudit.evaluation.curves import Histogram, RocCurve
 from privaudit.evaluation.estimate import Comparison, Estimate, GroupStratum, Metrics, Stratum
 from privaudit.evaluation.selection import Choice
 from privaudit.evaluation.suspects import SuspectReport
 from privaudit.evaluation.verdict import Check, Verdict
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,21 @@ class DataReport:
 
 
 @dataclass(frozen=True)
+class LevelReport:
+    """An attack at one of the noise levels that were compared, on all images.
+
+    Attributes:
+        level: Noise level.
+        log_snr: 2 log(alpha / sigma) there; None where there is none.
+        auroc: By mask. The largest of them is no estimate of what an attacker reaches: it was picked on these images.
+    """
+
+    level: float
+    log_snr: float | None
+    auroc: Mapping[str, Estimate]
+
+
+@dataclass(frozen=True)
 class AttackReport:
     """One attack under all masks, or one score made of the attacks' scores.
 
@@ -98,6 +114,9 @@ class AttackReport:
         versus_published: This score without mask against that attack without mask, paired.
         distortion_quartiles: AUROC without mask by quartile of local distortion, lowest first.
         groups: The same by group of the manifests; empty without groups.
+        curves: ROC curve by mask, with pointwise limits without a mask.
+        histograms: How both sets are spread over the score, by mask.
+        levels: AUROC at each noise level that was compared; empty where levels are not what was.
     """
 
     name: str
@@ -122,6 +141,9 @@ class AttackReport:
     versus_published: Comparison | None
     distortion_quartiles: tuple[Stratum, ...]
     groups: tuple[GroupStratum, ...]
+    curves: Mapping[str, RocCurve]
+    histograms: Mapping[str, Histogram]
+    levels: tuple[LevelReport, ...]
 
 
 @dataclass(frozen=True)
@@ -141,12 +163,36 @@ class BlindReport:
         strongest: The family of what it looks at: ``pixels``, ``compression``, ``files`` or ``captions``.
         families: AUROC by family, the largest first.
         method: In words.
+        curve: ROC curve of the strongest one, without limits; None if none was fitted.
     """
 
     auroc: Estimate
     strongest: str
     families: Mapping[str, Estimate]
     method: str
+    curve: RocCurve | None
+
+
+@dataclass(frozen=True)
+class InfluenceReport:
+    """Where in the latent the decoder is most sensitive, averaged over images, so that no single image is shown.
+
+    Maps are means over images of each image's influence summed over channels, scaled to a mean of 1 over positions
+    and, of latents larger than `privaudit.measure.MAP` on a side, averaged over patches.
+
+    Attributes:
+        everywhere: ``(height, width)``, over all compared images.
+        exposed: The same over the members that the attack recognises most clearly.
+        images: How many those are.
+        attack: Whose score ranks them, without mask.
+        channels: Share of the influence that falls to each channel, over all compared images.
+    """
+
+    everywhere: tuple[tuple[float, ...], ...]
+    exposed: tuple[tuple[float, ...], ...]
+    images: int
+    attack: str
+    channels: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -169,6 +215,7 @@ class AuditResult:
         verdict: Finding, gates, status.
         suspects: What images of unknown membership say; None without any.
         canaries: The one-run audit; None unless membership was drawn by lot.
+        influence: Where the decoder is sensitive.
     """
 
     schema_version: int
@@ -186,6 +233,7 @@ class AuditResult:
     verdict: Verdict
     suspects: SuspectReport | None
     canaries: CanaryReport | None
+    influence: InfluenceReport
 
     def to_json(self) -> str:
         """Return the canonical JSON text: NaN as null, keys in the order of the fields."""
@@ -204,17 +252,13 @@ class AuditResult:
         Raises:
             ResultError: The text is no report of this schema version.
         """
-        try:
-            values = json.loads(text)
-        except ValueError as error:
-            raise ResultError(f"expected a privaudit report in JSON: {error}") from error
-        found = values.get("schema_version") if isinstance(values, dict) else None
-        if found != SCHEMA_VERSION:
+        report = read_report(text)
+        if isinstance(report, AuditFailure):
             raise ResultError(
-                f"expected schema_version {SCHEMA_VERSION}, got {found}; "
-                "read it with the privaudit version that wrote it"
+                "expected the report of an audit, got that of one that ended with an error: "
+                + "; ".join(report.verdict.reasons)
             )
-        return decode(cls, values)
+        return report
 
     @classmethod
     def load(cls, path: Path) -> AuditResult:
@@ -233,3 +277,71 @@ class AuditResult:
         if not file.is_file():
             raise ResultError(f"expected a report at {file}, found none; run privaudit scan first")
         return cls.from_json(file.read_text(encoding="utf-8"))
+
+
+@dataclass(frozen=True)
+class FailedVerdict:
+    """The verdict of an audit that did not get as far as one.
+
+    Attributes:
+        status: ``error``: nothing is said about the model.
+        reasons: What went wrong, one line a problem.
+    """
+
+    status: Literal["error"]
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class AuditFailure:
+    """``report.json`` of an audit that ended with an error, so that a machine finds a report whatever happened.
+
+    Attributes:
+        schema_version: As of `AuditResult`.
+        privaudit_version: That wrote it.
+        created: UTC, ISO 8601.
+        target: As it was asked for.
+        config: Every option as far as it could be read.
+        kind: Name of the error's class, such as ``TargetError``.
+        defect: Whether this is a defect of privaudit and not something that a user can mend.
+        verdict: What went wrong, where `AuditResult` has its verdict.
+    """
+
+    schema_version: int
+    privaudit_version: str
+    created: str
+    target: str
+    config: Mapping[str, Any]
+    kind: str
+    defect: bool
+    verdict: FailedVerdict
+
+    def to_json(self) -> str:
+        """Return the canonical JSON text."""
+        return json.dumps(encode(self), indent=2, allow_nan=False) + "\n"
+
+
+def read_report(text: str) -> AuditResult | AuditFailure:
+    """Read a report of either kind.
+
+    Args:
+        text: JSON.
+
+    Returns:
+        What `to_json` wrote.
+
+    Raises:
+        ResultError: The text is no report of this schema version.
+    """
+    try:
+        values = json.loads(text)
+    except ValueError as error:
+        raise ResultError(f"expected a privaudit report in JSON: {error}") from error
+    found = values.get("schema_version") if isinstance(values, dict) else None
+    if found != SCHEMA_VERSION:
+        raise ResultError(
+            f"expected schema_version {SCHEMA_VERSION}, got {found}; read it with the privaudit version that wrote it"
+        )
+    verdict = values.get("verdict")
+    failed = isinstance(verdict, dict) and verdict.get("status") == "error"
+    return decode(AuditFailure, values) if failed else decode(AuditResult, values)

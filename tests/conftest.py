@@ -23,7 +23,7 @@ def _import_by_path(name: str) -> None:
     spec.loader.exec_module(module)
 
 
-for _name in ("models", "reference"):
+for _name in ("actions", "models", "reference", "results"):
     _import_by_path(_name)
 
 

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import base64
 import io
 import json
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,6 +13,7 @@ import pytest
 import torch
 from diffusers import UNet2DModel
 from models import flow_target, gaussian_target, linear_target, save_small_pipeline, v_target, write_images
+from PIL import Image
 from rich.console import Console
 from sklearn.metrics import roc_auc_score
 
@@ -23,6 +26,7 @@ from privaudit.evaluation import learned
 from privaudit.loading import load_target
 from privaudit.measure import Measured
 from privaudit.options import AuditOptions
+from privaudit.portraits import load_portraits
 from privaudit.report.terminal import print_report
 from privaudit.result import AuditResult
 from privaudit.schedule import DiffusionSchedule, FlowSchedule
@@ -121,6 +125,53 @@ class TestRunFolder:
 
     def test_no_temporary_files_are_left(self, options, result):
         assert not list(options.out.rglob("*.tmp"))
+
+
+class TestWhatIsDrawn:
+    def test_levels_are_those_that_were_compared(self, result):
+        for attack in result.attacks:
+            assert tuple(level.level for level in attack.levels) == attack.search_space
+            for level in attack.levels:
+                assert set(level.auroc) == {"none", "random", "influence", "weighted"}
+            if len(attack.levels) == 1:  # nothing was chosen, so that its score is that of the attack
+                only, own = attack.levels[0].auroc, attack.masks
+                assert {mask: area.value for mask, area in only.items()} == {m: own[m].auroc.value for m in own}
+
+    def test_curves_and_histograms_agree_with_the_metrics(self, result):
+        for attack in result.attacks:
+            for mask, metrics in attack.masks.items():
+                curve, bars = attack.curves[mask], attack.histograms[mask]
+                area = np.trapezoid(curve.tpr, curve.fpr)
+                assert area == pytest.approx(metrics.auroc.value, abs=0.03)
+                assert (sum(bars.members), sum(bars.nonmembers)) == (result.data.members, result.data.nonmembers)
+                assert np.isfinite(curve.hi).any() == (mask == "none")
+        assert result.blind.curve is not None
+
+    def test_influence_is_a_mean_over_many_images(self, result):
+        maps = np.array(result.influence.everywhere), np.array(result.influence.exposed)
+        assert maps[0].shape == maps[1].shape == result.target.latent_shape[1:]
+        assert [found.mean() for found in maps] == pytest.approx([1.0, 1.0], abs=1e-3)
+        assert not np.array_equal(*maps)
+        assert result.influence.images == 20
+        assert sum(result.influence.channels) == pytest.approx(1.0, abs=1e-4)
+
+    def test_portraits_are_the_members_of_highest_score(self, options, result):
+        shown, table = load_portraits(options.out), read_scores(options.out)
+        own = table[(table["attack"] == result.influence.attack) & (table["mask"] == "none")]
+        members = own[own["set"] == "member"].sort_values("score", ascending=False)
+        others = own[own["set"] == "nonmember"]["score"]
+        assert [portrait.score for portrait in shown] == pytest.approx(members["score"].head(8).tolist())
+        assert [portrait.beaten for portrait in shown] == [(others < portrait.score).mean() for portrait in shown]
+        assert set(members["id"]) >= {portrait.id for portrait in shown}
+        for portrait in shown:
+            with Image.open(io.BytesIO(base64.b64decode(portrait.thumbnail))) as picture:
+                assert max(picture.size) <= 160
+
+    def test_no_image_is_named_in_the_report(self, options, result):
+        text = (options.out / "report.json").read_text()
+        table = read_scores(options.out)
+        assert not any(key in text for key in table["id"].unique())
+        assert not any(Path(path).name in text for path in table["path"].unique())
 
 
 def assert_alike(found, wanted):
@@ -566,6 +617,8 @@ class TestConvergence:
             tables=(),
             references=(),
             distortion=np.zeros(count),
+            maps=np.ones((count, 1, 1), np.float32),
+            channels=np.ones((count, 1), np.float32),
             residual=np.where(np.arange(count) < 2, 3.0, 0.001),
             evaluations=np.full(count, 4),
             diverged=np.arange(count) < 2,

@@ -181,6 +181,8 @@ def made_up(shift: float, role: str, *, differ: bool = False, n: int = 200) -> t
         tables=(Table("loss", "level", (20.0, 50.0), masks),),
         references=(),
         distortion=generator.normal(size=2 * n),
+        maps=np.ones((2 * n, 1, 1), np.float32),
+        channels=np.ones((2 * n, 1), np.float32),
         residual=np.zeros(2 * n),
         evaluations=np.ones(2 * n, np.int64),
         diverged=np.zeros(2 * n, np.bool_),

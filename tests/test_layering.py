@@ -12,6 +12,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "privaudit"
 ORDER = [
     {"errors"},
+    {"escape", "files"},
     {"codec", "data", "noise", "schedule", "shards", "spec"},
     {"batching", "memory", "target"},
     {"ddim", "loading"},
@@ -20,7 +21,7 @@ ORDER = [
     {"attacks"},
     {"evaluation"},
     {"scorers"},
-    {"canaries", "entries", "options", "result"},
+    {"canaries", "entries", "options", "portraits", "result"},
     {"inverting", "measure"},
     {"mapping", "origin", "reading"},
     {"assess"},

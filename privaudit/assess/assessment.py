@@ -27,6 +27,7 @@ from privaudit.data import AuditData
 from privaudit.entries import Entry, attack_entries, learned, lines
 from privaudit.evaluation import Check, Verdict, decide, evaluate, parse_gates, required_fprs
 from privaudit.evaluation.canaries import CanaryReport
+from privaudit.evaluation.curves import roc_curves
 from privaudit.evaluation.suspects import SuspectReport
 from privaudit.evaluation.verdict import PERFECT, TESTED_MASKS, perfect_scores
 from privaudit.measure import Measured, OnProgress
@@ -111,8 +112,9 @@ def assess(
         seed=options.seed,
         units=split.labels,
     )
+    scores = {f"{entry.name}/{mask}": values for entry in entries for mask, values in entry.scores.items()} | blind
     evaluation = evaluated(
-        {f"{entry.name}/{mask}": values for entry in entries for mask, values in entry.scores.items()} | blind,
+        scores,
         learned=list(blind),
         spreads={f"{entry.name}/{mask}": entry.spread for entry in entries for mask in entry.scores},
     )
@@ -123,7 +125,9 @@ def assess(
         key=lambda name: evaluation.metrics[f"{name}/none"].auroc.value,
         default=None,
     )
-    reporter = Reporter(evaluation, data, split, options, schedule, passes, compared.distortion, best)
+    unmasked = [f"{entry.name}/none" for entry in entries]
+    curves = roc_curves(evaluation, scores, is_member, limited=unmasked, seed=options.seed, units=split.labels)
+    reporter = Reporter(evaluation, data, split, options, schedule, passes, compared.distortion, best, curves)
     reports = []
     for done, entry in enumerate(entries, start=4):
         reports.append(reporter.report(entry))
@@ -157,7 +161,7 @@ def assess(
         )
     return Assessment(
         attacks=tuple(reports),
-        blind=blind_report(evaluation, list(blind)),
+        blind=blind_report(evaluation, list(blind), curves),
         checks=checks,
         verdict=verdict,
         scores=score_table(data, entries),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,6 +11,7 @@ from privaudit.assess.split import Split
 from privaudit.data import AuditData
 from privaudit.evaluation import Estimate, Evaluation
 from privaudit.evaluation.blind import FAMILIES, family_scores, file_features
+from privaudit.evaluation.curves import RocCurve
 from privaudit.measure import Measured
 from privaudit.result import BlindReport
 
@@ -40,12 +43,13 @@ def blind_families(measured: Measured, data: AuditData, split: Split, seed: int)
     return {f"{PREFIX}{family}": scores for family, scores in found.items()}
 
 
-def blind_report(evaluation: Evaluation, names: list[str]) -> BlindReport:
+def blind_report(evaluation: Evaluation, names: list[str], curves: Mapping[str, RocCurve]) -> BlindReport:
     """Sum up the families, the strongest one first.
 
     Args:
         evaluation: Holds their scores.
         names: Of these.
+        curves: ROC curves, theirs among them.
 
     Returns:
         The report; NaN with a reason if nothing could be measured.
@@ -55,10 +59,11 @@ def blind_report(evaluation: Evaluation, names: list[str]) -> BlindReport:
     if not ranked:
         nan = float("nan")
         reason = "there are too few images to fit a classifier to some folds and score the others"
-        return BlindReport(Estimate(nan, nan, nan, reason), "", {}, "not run")
+        return BlindReport(Estimate(nan, nan, nan, reason), "", {}, "not run", None)
     return BlindReport(
         auroc=areas[ranked[0]],
         strongest=ranked[0],
         families={family: areas[family] for family in ranked},
         method="out of fold, without the model: " + "; ".join(FAMILIES[family] for family in ranked),
+        curve=curves.get(f"{PREFIX}{ranked[0]}"),
     )

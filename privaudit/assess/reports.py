@@ -13,8 +13,10 @@ from privaudit.assess.split import Split
 from privaudit.data import AuditData
 from privaudit.entries import Entry
 from privaudit.evaluation import Comparison, Evaluation, by_group, by_quartile, compare
+from privaudit.evaluation.curves import RocCurve, histogram
+from privaudit.evaluation.delong import auroc_estimate
 from privaudit.options import AuditOptions
-from privaudit.result import AttackReport
+from privaudit.result import AttackReport, LevelReport
 from privaudit.schedule import Schedule
 
 
@@ -31,6 +33,7 @@ class Reporter:
         passes: Denoiser passes an image, by line of the report.
         distortion: ``(n,)``.
         best: The strongest published attack by unmasked AUROC.
+        curves: ROC curve of every ``ATTACK/MASK``.
     """
 
     evaluation: Evaluation
@@ -41,6 +44,7 @@ class Reporter:
     passes: Mapping[str, int]
     distortion: NDArray[np.float64]
     best: str | None
+    curves: Mapping[str, RocCurve]
 
     def report(self, entry: Entry) -> AttackReport:
         """Measure one entry."""
@@ -84,7 +88,19 @@ class Reporter:
             groups=by_group(groups, entry.scores["none"], is_member, confidence=self.options.confidence)
             if any(groups)
             else (),
+            curves={mask: self.curves[f"{entry.name}/{mask}"] for mask in entry.scores},
+            histograms={mask: histogram(values, is_member) for mask, values in entry.scores.items()},
+            levels=tuple(self._level(entry, column, is_member) for column in range(len(entry.levels))),
         )
+
+    def _level(self, entry: Entry, column: int, is_member: NDArray[np.bool_]) -> LevelReport:
+        confidence, units = self.options.confidence, self.split.labels
+        level = entry.levels[column]
+        areas = {
+            mask: auroc_estimate(values[:, column], is_member, confidence, units)
+            for mask, values in entry.columns.items()
+        }
+        return LevelReport(level, _log_snr(self.schedule, int(level)), areas)
 
 
 def score_table(data: AuditData, entries: Sequence[Entry]) -> pd.DataFrame:

@@ -258,11 +258,31 @@ def bound(
         value, pairs = largest_gap(curve), min(evaluation.effective)
         draws = np.clip(value + factor * (drawn.advantage[at] - value), 0.0, 1.0)
         return advantage_limit(value, draws, factor * drawn.excess[at], pairs, alpha, side)
-    if fpr is None or fpr not in drawn.fprs or unresolved(fpr, evaluation.effective[1], alpha):
-        return nan
+    return nan if fpr is None or fpr not in drawn.fprs else rate_bound(evaluation, name, fpr, alpha, side, drawn)
+
+
+def rate_bound(
+    evaluation: Evaluation, name: str, fpr: float, alpha: float, side: Side, drawn: Replicates | None
+) -> float:
+    """One-sided confidence limit of the true-positive rate at any false-positive rate.
+
+    Args:
+        evaluation: Holds the score.
+        name: Of the score.
+        fpr: Target.
+        alpha: Error probability.
+        side: Which limit.
+        drawn: Replicates at that target; needed only where some images were drawn together.
+
+    Returns:
+        The limit, or NaN if ``alpha`` is beyond what the images or the replicates resolve.
+    """
+    curve, factor = evaluation.curves[name], evaluation.factors.get(name, 1.0)
+    if unresolved(fpr, evaluation.effective[1], alpha) or (evaluation.clustered and drawn is None):
+        return float("nan")
     value = operating_point(curve, fpr).tpr
-    if evaluation.clustered:
-        draws = (drawn.tpr_strict if side == "lower" else drawn.tpr)[at, drawn.fprs.index(fpr)]
+    if evaluation.clustered and drawn is not None:
+        draws = (drawn.tpr_strict if side == "lower" else drawn.tpr)[drawn.names.index(name), drawn.fprs.index(fpr)]
         limit = rate_limit(value, draws, evaluation.effective[0], alpha, side)
     else:
         limit = tpr_limit(curve, fpr, alpha, side)

@@ -33,6 +33,7 @@ from privaudit.geometry.mask import (
     pooled_influence,
     random_mask,
 )
+from privaudit.geometry.positions import channel_shares, influence_maps
 from privaudit.geometry.pullback import PullbackMetric, dense_jacobian, pullback_metric
 from privaudit.geometry.trial import images_at_once
 
@@ -51,6 +52,7 @@ __all__ = [
     "anti_influence_mask",
     "band_masks",
     "build_masks",
+    "channel_shares",
     "check_decoder",
     "dense_jacobian",
     "distortion_bound",
@@ -58,6 +60,7 @@ __all__ = [
     "expected_agreement",
     "hard_mask",
     "images_at_once",
+    "influence_maps",
     "influence_mask",
     "influence_weights",
     "make_estimator",

@@ -1,0 +1,251 @@
+"""Results that no model was needed for: simulated scores, evaluated and judged by the real code."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from privaudit.evaluation import (
+    Check,
+    Choice,
+    Verdict,
+    by_group,
+    by_quartile,
+    compare,
+    decide,
+    evaluate,
+    parse_gates,
+    required_fprs,
+)
+from privaudit.evaluation.curves import histogram, roc_curves
+from privaudit.evaluation.delong import auroc_estimate
+from privaudit.evaluation.verdict import PERFECT, perfect_scores
+from privaudit.portraits import Portrait
+from privaudit.result import (
+    SCHEMA_VERSION,
+    AttackReport,
+    AuditFailure,
+    AuditResult,
+    BlindReport,
+    DataReport,
+    FailedVerdict,
+    InfluenceReport,
+    LevelReport,
+    RefusedReport,
+    SkippedReport,
+    TargetReport,
+)
+
+MASKS = ("none", "random", "influence", "weighted")
+NAMES = ("sima", "pia", "loss", "mirror", "secmi", "pfami", "clid", "rediffuse", "recon", "pian", "flow_mc", "epsilon")
+LEVELS = (20.0, 60.0, 100.0)
+CREATED = "2026-01-01T00:00:00+00:00"
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCBd81ytgAAAABJRU5ErkJggg=="
+"""A PNG of one grey pixel, in base64."""
+
+
+@cache
+def make_result(
+    *,
+    strength: float = 1.0,
+    images: int = 800,
+    attacks: tuple[str, ...] = ("sima", "mirror"),
+    learned: bool = True,
+    gates: tuple[str, ...] = (),
+    checks: tuple[Check, ...] = (),
+    groups: tuple[str, ...] = (),
+    target: str = "models/small",
+    seed: int = 0,
+    split: str = "b" * 32,
+    model: str = "a" * 32,
+) -> AuditResult:
+    """Evaluate simulated scores.
+
+    Args:
+        strength: Distance of members from non-members, in standard deviations: 0 leaks nothing, 1 a lot.
+        images: Of each set.
+        attacks: Names of the published ones.
+        learned: Whether ``combined`` is among the scores.
+        gates: Such as ``tpr@1%fpr>0.05``.
+        checks: Beside a blind baseline that is ok.
+        groups: Names that are dealt to the images in turn.
+        target: Name of the model.
+        seed: Of the scores.
+        split: Hash of the split.
+        model: Hash of the model.
+
+    Returns:
+        A result as a scan would write it, without a run folder.
+    """
+    random = np.random.default_rng(seed)
+    is_member = np.arange(2 * images) < images
+    folds = np.arange(2 * images) % 5
+    shift, common = strength * is_member, random.normal(size=2 * images)
+    columns = {
+        (name, mask): np.stack([
+            common * 0.5 + random.normal(size=2 * images) + shift * (1.0 - 0.2 * step - 0.05 * row) for step in range(3)
+        ]).T
+        for row, name in enumerate(attacks)
+        for mask in MASKS
+    }
+    scores = {f"{name}/{mask}": values[:, 0] for (name, mask), values in columns.items()}
+    if learned:
+        scores["combined/none"] = sum(scores[f"{name}/none"] for name in attacks) / len(attacks)
+    blind = random.normal(size=2 * images)
+    parsed = parse_gates(gates)
+    settings = {"fprs": required_fprs(parsed), "replicates": 400}
+    evaluation = evaluate(scores | {"blind": blind}, is_member, folds, learned=["blind", "combined/none"], **settings)
+    names = [*attacks, *(["combined"] if learned else [])]
+    curves = roc_curves(
+        evaluation, scores | {"blind": blind}, is_member, limited=[f"{name}/none" for name in names], seed=seed
+    )
+    distortion = random.normal(size=2 * images)
+    of_group = [groups[i % len(groups)] if groups else None for i in range(2 * images)]
+    best = max(attacks, key=lambda name: evaluation.metrics[f"{name}/none"].auroc.value)
+    tested = {tuple(name.split("/")): name for name in scores}
+    every = (Check("blind baseline", "ok", "pixel statistics do not tell the sets apart"), *checks)
+    verdict = decide(
+        evaluation,
+        tested,  # type: ignore[arg-type]
+        gates=parsed,
+        checks=every,
+        perfect=evaluate({PERFECT: perfect_scores(is_member)}, is_member, folds, **settings),
+    )
+
+    def report(name: str) -> AttackReport:
+        own = {mask: scores[f"{name}/{mask}"] for mask in MASKS if f"{name}/{mask}" in scores}
+        fixed = name == "combined"
+
+        def gain(mask: str):
+            return compare(evaluation, f"{name}/{mask}", f"{name}/none") if mask in own and mask != "none" else None
+
+        return AttackReport(
+            name=name,
+            kind="learned" if fixed else "ours" if name == "mirror" else "published",
+            reference="this project" if fixed or name == "mirror" else "Rao et al. 2025, arXiv:2509.25003",
+            level=None if fixed else LEVELS[0],
+            log_snr=None if fixed else 5.07,
+            axis="level",
+            levels_by_fold=() if fixed else LEVELS[:1] * 5,
+            search_space=() if fixed else LEVELS,
+            choices=()
+            if fixed
+            else (Choice("level", LEVELS, LEVELS[:1] * 5, "AUROC without mask on the other folds"),),
+            order=None if fixed else 4.0,
+            parameters={} if fixed else {"order": 4.0, "levels": list(LEVELS)},
+            passes=0 if fixed else 3,
+            selected_on="cross-fitting: for each of 5 folds, the level of highest unmasked AUROC on the other folds",
+            latents="encoder",
+            masks={mask: evaluation.metrics[f"{name}/{mask}"] for mask in own},
+            random_vs_none=gain("random"),
+            influence_vs_none=gain("influence"),
+            weighted_vs_none=gain("weighted"),
+            best_published=best if fixed else None,
+            versus_published=compare(evaluation, f"{name}/none", f"{best}/none") if fixed else None,
+            distortion_quartiles=by_quartile(distortion, own["none"], is_member),
+            groups=by_group(of_group, own["none"], is_member) if groups else (),
+            curves={mask: curves[f"{name}/{mask}"] for mask in own},
+            histograms={mask: histogram(values, is_member) for mask, values in own.items()},
+            levels=()
+            if fixed
+            else tuple(
+                LevelReport(
+                    level,
+                    8.0 - level / 20.0,
+                    {mask: auroc_estimate(columns[name, mask][:, at], is_member) for mask in MASKS},
+                )
+                for at, level in enumerate(LEVELS)
+            ),
+        )
+
+    area = evaluation.metrics["blind"].auroc
+    return AuditResult(
+        schema_version=SCHEMA_VERSION,
+        privaudit_version="0.1.0",
+        created=CREATED,
+        target=TargetReport(target, model, "unconditional", "epsilon", (4, 8, 8)),
+        data=DataReport("members", images, images, 0, 3, 1, 0, len(set(groups)), (), split),
+        config=make_config(target=target, seed=seed, fail_on=list(gates)),
+        hardware={"device": "cpu", "name": "x86_64", "cores": 2, "python": "3.11.7", "torch": "2.13.0+cpu"},
+        timing={"loading": 0.4, "latents": 20.0, "influence": 12.5, "scores": 50.25, "evaluation": 10.0},
+        attacks=tuple(report(name) for name in names),
+        refused=(RefusedReport("clid", "needs a text-conditional model"),),
+        blind=BlindReport(area, "pixels", {"pixels": area}, "out of fold, without the model: pixels", curves["blind"]),
+        checks=every,
+        verdict=verdict,
+        suspects=None,
+        canaries=None,
+        influence=InfluenceReport(
+            everywhere=tuple(tuple(1.0 + 0.1 * (row - column) for column in range(8)) for row in range(8)),
+            exposed=tuple(tuple(1.0 + 0.1 * (column - row) for column in range(8)) for row in range(8)),
+            images=20,
+            attack=best,
+            channels=(0.1, 0.2, 0.3, 0.4),
+        ),
+    )
+
+
+def make_config(**chosen: object) -> dict[str, object]:
+    """The options of an audit as they stand in a report."""
+    from privaudit.codec import encode
+    from privaudit.options import AuditOptions
+
+    options = AuditOptions(
+        target="models/small", members=Path("images/members"), nonmembers=Path("images/others"), out=Path("runs/small")
+    )
+    return {**encode(options), **chosen}
+
+
+def make_failure(*problems: str, kind: str = "TargetError", defect: bool = False) -> AuditFailure:
+    """A run that ended with an error."""
+    return AuditFailure(
+        schema_version=SCHEMA_VERSION,
+        privaudit_version="0.1.0",
+        created=CREATED,
+        target="models/small",
+        config=make_config(),
+        kind=kind,
+        defect=defect,
+        verdict=FailedVerdict("error", problems or ("expected a model folder at models/small, found none",)),
+    )
+
+
+def make_portraits(*names: str) -> tuple[Portrait, ...]:
+    """Portraits of images of those names, all of one grey pixel."""
+    ramp = tuple(tuple(0.5 + (row + column) / 14.0 for column in range(8)) for row in range(8))
+    return tuple(
+        Portrait(f"{number:032x}", f"images/members/{name}", None, "sima", 3.0 - number, 0.99, ramp, PIXEL)
+        for number, name in enumerate(names or ("one.png", "two.png"))
+    )
+
+
+def with_verdict(result: AuditResult, status: str) -> AuditResult:
+    """The same result with another status, for what depends on nothing else."""
+    return replace(result, verdict=replace(result.verdict, status=status))  # type: ignore[arg-type]
+
+
+def with_hostile_names(result: AuditResult, name: str) -> AuditResult:
+    """Put a name wherever a user's text can stand."""
+    attack = replace(
+        result.attacks[0],
+        groups=tuple(replace(group, name=name) for group in result.attacks[0].groups),
+        parameters={"preset": name},
+    )
+    return replace(
+        result,
+        target=replace(result.target, id=name),
+        data=replace(result.data, skipped=(SkippedReport(name, f"cannot be read: {name}"),)),
+        config={**result.config, "target": name, "members": name, "nonmembers": name, "reference": name},
+        attacks=(attack, *result.attacks[1:]),
+        refused=(RefusedReport("clid", f"needs {name}"),),
+        checks=(*result.checks, Check("captions", "warn", f"the caption {name}")),
+        verdict=Verdict(
+            result.verdict.status,
+            (f"{name}", *result.verdict.reasons),
+            result.verdict.gates,
+            result.verdict.finding,
+        ),
+    )
