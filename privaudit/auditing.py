@@ -15,7 +15,7 @@ import pandas as pd
 import torch
 
 import privaudit
-from privaudit.assess import Assessment, assess, influence_report, most_exposed, portraits, split_images
+from privaudit.assess import Assessment, Split, assess, influence_report, most_exposed, portraits, split_images
 from privaudit.attacks import make_plan
 from privaudit.codec import encode
 from privaudit.data import AuditData
@@ -114,7 +114,7 @@ def run_audit(options: AuditOptions, on_progress: OnProgress | None = None) -> A
         canaries=assessment.canaries,
         influence=influence_report(measured, exposed),
     )
-    _write_tables(options.out, data, measured, assessment)
+    _write_tables(options.out, data, measured, assessment, split)
     save_portraits(options.out, portraits(data, measured, exposed, target.info.image_size))
     write_text(options.out / "report.json", result.to_json())
     return result
@@ -323,7 +323,7 @@ def _describe_hardware(target: Target) -> dict[str, object]:
     }
 
 
-def _write_tables(out: Path, data: AuditData, measured: Measured, assessment: Assessment) -> None:
+def _write_tables(out: Path, data: AuditData, measured: Measured, assessment: Assessment, split: Split) -> None:
     samples = data.samples
     first = "suspect" if data.role == "suspects" else "member"
     sets = [first] * len(data.members) + ["nonmember"] * len(data.nonmembers) + ["suspect"] * len(data.suspects)
@@ -333,6 +333,8 @@ def _write_tables(out: Path, data: AuditData, measured: Measured, assessment: As
         "set": sets,
         "label": [s.label for s in samples],
         "group": [s.group for s in samples],
+        "unit": list(split.units),
+        "fold": pd.array([*split.folds.tolist(), *[None] * (len(samples) - len(split.folds))], dtype="Int64"),
         "caption": [s.caption for s in samples],
         "distortion": measured.distortion,
         "residual": measured.residual,

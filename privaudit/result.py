@@ -117,6 +117,8 @@ class AttackReport:
         curves: ROC curve by mask, with pointwise limits without a mask.
         histograms: How both sets are spread over the score, by mask.
         levels: AUROC at each noise level that was compared; empty where levels are not what was.
+        spread: Factor by which the standard deviation of its AUROC exceeds that of a fixed score, since other folds had
+            a part in it: tests and intervals allow for it.
     """
 
     name: str
@@ -144,6 +146,7 @@ class AttackReport:
     curves: Mapping[str, RocCurve]
     histograms: Mapping[str, Histogram]
     levels: tuple[LevelReport, ...]
+    spread: float = 1.0
 
 
 @dataclass(frozen=True)

@@ -149,6 +149,7 @@ def make_result(
             groups=by_group(of_group, own["none"], is_member) if groups else (),
             curves={mask: curves[f"{name}/{mask}"] for mask in own},
             histograms={mask: histogram(values, is_member) for mask, values in own.items()},
+            spread=1.5 if fixed else 1.0,
             levels=()
             if fixed
             else tuple(

@@ -22,7 +22,7 @@ from privaudit.assess.checks import convergence_check
 from privaudit.attacks import REGISTRY as ATTACKS
 from privaudit.auditing import choose_methods, load_reference, run_audit
 from privaudit.errors import ConfigError, DataError
-from privaudit.evaluation import learned
+from privaudit.evaluation import evaluate, learned
 from privaudit.loading import load_target
 from privaudit.measure import Measured
 from privaudit.options import AuditOptions
@@ -117,6 +117,24 @@ class TestRunFolder:
                 own = table[(table["attack"] == attack.name) & (table["mask"] == mask)]
                 assert metrics.auroc.value == pytest.approx(roc_auc_score(own["set"] == "member", own["score"]))
                 assert own["level"].isin(attack.search_space).all()
+
+    def test_intervals_follow_from_the_saved_files(self, options, result):
+        scores = read_scores(options.out).pivot_table(index="id", columns=["attack", "mask"], values="score")
+        samples = pd.read_parquet(options.out / "samples.parquet").set_index("id").loc[scores.index]
+        units = samples["unit"].where(samples["unit"].notna(), samples.index.to_series())
+        found = evaluate(
+            {f"{attack}/{mask}": scores[attack, mask].to_numpy() for attack, mask in scores},
+            samples["set"] == "member",
+            samples["fold"].astype(int),
+            units=units,
+            spreads={f"{a.name}/{mask}": a.spread for a in result.attacks for mask in a.masks},
+            replicates=options.replicates,
+        )
+        for attack in result.attacks:
+            for mask, metrics in attack.masks.items():
+                again = found.metrics[f"{attack.name}/{mask}"]
+                assert (again.auroc.lo, again.auroc.hi) == pytest.approx((metrics.auroc.lo, metrics.auroc.hi))
+                assert again.epsilon_lower.value == pytest.approx(metrics.epsilon_lower.value)
 
     def test_too_few_nonmembers_are_not_a_number_with_a_reason(self, result):
         rate = result.attacks[0].masks["none"].tpr_at_fpr["0.01"]

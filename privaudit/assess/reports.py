@@ -91,6 +91,7 @@ class Reporter:
             curves={mask: self.curves[f"{entry.name}/{mask}"] for mask in entry.scores},
             histograms={mask: histogram(values, is_member) for mask, values in entry.scores.items()},
             levels=tuple(self._level(entry, column, is_member) for column in range(len(entry.levels))),
+            spread=entry.spread,
         )
 
     def _level(self, entry: Entry, column: int, is_member: NDArray[np.bool_]) -> LevelReport:
