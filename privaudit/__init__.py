@@ -14,23 +14,52 @@ from privaudit.errors import PrivauditError
 if TYPE_CHECKING:
     from privaudit.auditing import audit, run_audit
     from privaudit.loading import load_target
+    from privaudit.masking import MaskTrial, try_masks
     from privaudit.options import AuditOptions
-    from privaudit.result import AuditResult
+    from privaudit.portraits import load_portraits
+    from privaudit.result import AuditFailure, AuditResult
+    from privaudit.runs import explain, load_samples, load_scores
 
 __version__ = "0.1.0"
 
 _LAZY = {
+    "AuditFailure": "privaudit.result",
     "AuditOptions": "privaudit.options",
     "AuditResult": "privaudit.result",
+    "MaskTrial": "privaudit.masking",
     "audit": "privaudit.auditing",
+    "explain": "privaudit.runs",
+    "load_portraits": "privaudit.portraits",
+    "load_samples": "privaudit.runs",
+    "load_scores": "privaudit.runs",
     "load_target": "privaudit.loading",
     "run_audit": "privaudit.auditing",
+    "try_masks": "privaudit.masking",
 }
 
-__all__ = ["AuditOptions", "AuditResult", "PrivauditError", "__version__", "audit", "load_target", "run_audit"]
+__all__ = [
+    "AuditFailure",
+    "AuditOptions",
+    "AuditResult",
+    "MaskTrial",
+    "PrivauditError",
+    "__version__",
+    "audit",
+    "explain",
+    "load_portraits",
+    "load_samples",
+    "load_scores",
+    "load_target",
+    "run_audit",
+    "try_masks",
+]
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name is
     if name not in _LAZY:
         raise AttributeError(f"module 'privaudit' has no attribute {name!r}")
     return getattr(import_module(_LAZY[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY})

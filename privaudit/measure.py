@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
 from pathlib import Path
@@ -23,9 +23,11 @@ from privaudit.data import Sample, load_images
 from privaudit.evaluation.blind import compression_traces, image_features
 from privaudit.geometry import (
     BANDS,
+    MaskRule,
     band_masks,
     build_masks,
     channel_shares,
+    control_of,
     distortion_bound,
     estimate_influence,
     images_at_once,
@@ -33,6 +35,7 @@ from privaudit.geometry import (
     make_estimator,
     mask_names,
     pooled_influence,
+    rule_masks,
 )
 from privaudit.inversion import invert, make_solver
 from privaudit.options import AuditOptions
@@ -103,6 +106,7 @@ def measure(
     *,
     reference: Target | None = None,
     budget: int | None = None,
+    rules: Mapping[str, MaskRule] | None = None,
 ) -> Measured:
     """Run the stages over all images; what an earlier run left in ``options.out`` is not run again.
 
@@ -114,11 +118,14 @@ def measure(
         on_progress: Called after each shard.
         reference: A model of the same latent shape and schedule that is asked the same.
         budget: Bytes that the geometry may take on the target's device; half of what is free by default.
+        rules: Further masks under which every attack is scored, each with its control (see
+            `privaudit.geometry.rule_masks`). What a function does is not known from its name, so that these scores
+            are neither read from ``options.out`` nor kept there.
 
     Returns:
         Scores and what goes with them.
     """
-    stages = _Stages(target, options, methods, budget)
+    stages = _Stages(target, options, methods, budget, rules)
     seconds: dict[str, float] = {}
     parts: dict[str, list[Tensors]] = {}
     order = {"latents": stages.latents, "influence": stages.influence, "scores": stages.scores}
@@ -140,8 +147,8 @@ def measure(
     latents, influence = joined["latents"], joined["influence"]
     count = len(samples)
     return Measured(
-        tables=_tables(methods.attacks, joined["scores"], options.drops),
-        references=_tables(methods.attacks, joined.get("reference"), options.drops),
+        tables=_tables(methods.attacks, joined["scores"], stages.names, options.drops),
+        references=_tables(methods.attacks, joined.get("reference"), stages.names, options.drops),
         distortion=influence["distortion"].numpy(),
         maps=influence["maps"].numpy(),
         channels=influence["channels"].numpy(),
@@ -179,12 +186,14 @@ def _keep(stage: str, tensors: Tensors, channel_axis: int) -> Tensors:
     return {name: values for name, values in tensors.items() if name not in ("encoded", "inverted")}
 
 
-def _tables(attacks: Sequence[Attack], scores: Tensors | None, drops: tuple[float, ...]) -> tuple[Table, ...]:
+def _tables(
+    attacks: Sequence[Attack], scores: Tensors | None, under: Sequence[str], drops: tuple[float, ...]
+) -> tuple[Table, ...]:
     if scores is None:
         return ()
 
     def masks(attack: Attack) -> dict[str, NDArray[np.float64]]:
-        names = [name for name in (*mask_names(drops), *BANDS) if f"{attack.title}/{name}" in scores]
+        names = [name for name in (*under, *BANDS) if f"{attack.title}/{name}" in scores]
         return {name: scores[f"{attack.title}/{name}"].numpy() for name in names}
 
     several = drops if len(drops) > 1 else ()
@@ -202,8 +211,17 @@ def _nothing() -> None:
 class _Stages:
     """The three stages of one run of images; each reads the shard of the one before."""
 
-    def __init__(self, target: Target, options: AuditOptions, methods: Methods, budget: int | None = None) -> None:
+    def __init__(
+        self,
+        target: Target,
+        options: AuditOptions,
+        methods: Methods,
+        budget: int | None = None,
+        rules: Mapping[str, MaskRule] | None = None,
+    ) -> None:
         self.target, self.options, self.methods, self.budget = target, options, methods, budget
+        self.rules = rules or {}
+        self.names = (*mask_names(options.drops), *(name for own in self.rules for name in (own, control_of(own))))
         self.solver, self.estimator = make_solver(options.solver), make_estimator(options.influence)
         self.pooled: Tensor | None = None
         size = options.batch_size or auto_batch_size(target.info.image_size, target.device.type)
@@ -286,7 +304,7 @@ class _Stages:
             attack.title: self._path(f"scores/{attack.title}", run, self._scores_config(attack, model))
             for attack in self.methods.attacks
         }
-        stored = {title: read_shard(path) for title, path in paths.items()}
+        stored = {title: None if self.rules else read_shard(path) for title, path in paths.items()}
         missing = [attack for attack in self.methods.attacks if stored[attack.title] is None]
         place = {sample.id: row for row, sample in enumerate(run)}
         expected = make_plan(missing, model).expected if missing else {}
@@ -309,7 +327,7 @@ class _Stages:
             scores: Tensors = {}
             for banded in (True, False):  # by tenths of the influence where a scorer can use that: it costs no pass
                 attacks = [attack for attack in missing if (attack.scale != "other") == banded]
-                chosen = masks if banded else {name: masks[name] for name in mask_names(self.options.drops)}
+                chosen = masks if banded else {name: masks[name] for name in self.names}
                 scores |= {f"{title}/{mask}": v for (title, mask), v in score_batch(attacks, found, chosen).items()}
             return scores
 
@@ -317,13 +335,14 @@ class _Stages:
         for attack in missing:
             own = {key: values for key, values in computed.items() if key.startswith(f"{attack.title}/")}
             stored[attack.title] = own
-            write_shard(paths[attack.title], own)
+            if not self.rules:
+                write_shard(paths[attack.title], own)
         return {key: values for tensors in stored.values() if tensors is not None for key, values in tensors.items()}
 
     def _masks(self, influence: Tensor, ids: list[str]) -> Tensors:
         drawn_by = ids if self.pooled is None else ["the whole set"] * len(ids)  # the random control has one too
         masks = build_masks(influence, drawn_by, self.options.drops, self.options.seed, self.options.gamma)
-        masks |= band_masks(influence)
+        masks |= band_masks(influence) | rule_masks(self.rules, influence, drawn_by, self.options.seed)
         return {name: mask.to(self.target.device) for name, mask in masks.items()}
 
     def _latents_at(self, run: Sequence[Sample], source: str) -> Tensor:

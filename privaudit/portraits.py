@@ -48,7 +48,7 @@ def save_portraits(folder: Path, portraits: tuple[Portrait, ...]) -> None:
     write_text(folder / FILE, json.dumps(encode(portraits), allow_nan=False) + "\n")
 
 
-def load_portraits(folder: Path) -> tuple[Portrait, ...]:
+def load_portraits(folder: str | Path) -> tuple[Portrait, ...]:
     """Read them.
 
     Args:
@@ -60,7 +60,7 @@ def load_portraits(folder: Path) -> tuple[Portrait, ...]:
     Raises:
         ResultError: There are none.
     """
-    file = folder / FILE
+    file = Path(folder) / FILE
     if not file.is_file():
         raise ResultError(f"expected {FILE} in {folder}, found none; images can be shown from a run folder only")
     try:

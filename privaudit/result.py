@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from privaudit.codec import decode, encode
 from privaudit.data.sets import Role
@@ -17,6 +17,14 @@ from privaudit.evaluation.estimate import Comparison, Estimate, GroupStratum, Me
 from privaudit.evaluation.selection import Choice
 from privaudit.evaluation.suspects import SuspectReport
 from privaudit.evaluation.verdict import Check, Verdict
+from privaudit.files import write_bytes
+from privaudit.portraits import Portrait
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from privaudit.report.frames import Kind
+    from privaudit.report.plots import Plots
 
 SCHEMA_VERSION = 4
 
@@ -198,9 +206,11 @@ class InfluenceReport:
     channels: tuple[float, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class AuditResult:
     """Everything a report shows; ``report.json`` is its exact JSON form.
+
+    What shows it (`frame`, `plot`, `save`, `to_html`) is loaded when it is asked for.
 
     Attributes:
         schema_version: Of this class.
@@ -238,6 +248,71 @@ class AuditResult:
     canaries: CanaryReport | None
     influence: InfluenceReport
 
+    def __repr__(self) -> str:
+        names = ", ".join(report.name for report in self.attacks)
+        return (
+            f"AuditResult(target={self.target.id!r}, finding={self.verdict.finding.level!r}, "
+            f"verdict={self.verdict.status!r}, attacks=[{names}], created={self.created!r})"
+        )
+
+    def _repr_html_(self) -> str:
+        from privaudit.report.notebook import render_notebook
+
+        return render_notebook(self)
+
+    def frame(self, kind: Kind = "metrics") -> pd.DataFrame:
+        """Lay a part of the result out as a table (see `privaudit.report.frames.frame`).
+
+        Args:
+            kind: ``metrics``, ``comparisons``, ``quartiles``, ``groups``, ``levels``, ``curves``, ``histograms``,
+                ``checks`` or ``gates``.
+
+        Returns:
+            The table.
+        """
+        from privaudit.report.frames import frame
+
+        return frame(self, kind)
+
+    @property
+    def plot(self) -> Plots:
+        """Its plots: ``result.plot.roc()`` (see `privaudit.report.plots.Plots`)."""
+        from privaudit.report.plots import Plots
+
+        return Plots(self)
+
+    def to_html(self, portraits: Sequence[Portrait] = ()) -> str:
+        """Render the whole report as one page.
+
+        Args:
+            portraits: Images to show, from `privaudit.load_portraits`; a page without them may leave the machine.
+
+        Returns:
+            HTML that needs nothing else.
+        """
+        from privaudit.report.html import render_html
+
+        return render_html(self, portraits)
+
+    def save(self, path: str | Path, portraits: Sequence[Portrait] = ()) -> Path:
+        """Write the result to a file, whose name says in which format: ``.json``, ``.html``, ``.md``, ``.csv``, ...
+
+        Args:
+            path: Of the file; an existing folder gets a ``report.json``, from which `load` reads the result again.
+            portraits: Images to show, in a format that can.
+
+        Returns:
+            Where it was written.
+
+        Raises:
+            ConfigError: No format has such a name.
+        """
+        from privaudit.report.formats import format_of
+
+        file = Path(path) / "report.json" if Path(path).is_dir() else Path(path)
+        write_bytes(file, format_of(file).encoded(self, portraits))
+        return file
+
     def to_json(self) -> str:
         """Return the canonical JSON text: NaN as null, keys in the order of the fields."""
         return json.dumps(encode(self), indent=2, allow_nan=False) + "\n"
@@ -264,7 +339,7 @@ class AuditResult:
         return report
 
     @classmethod
-    def load(cls, path: Path) -> AuditResult:
+    def load(cls, path: str | Path) -> AuditResult:
         """Read ``report.json`` of a run folder, or a report file.
 
         Args:
@@ -276,10 +351,7 @@ class AuditResult:
         Raises:
             ResultError: There is no report.
         """
-        file = path / "report.json" if path.is_dir() else path
-        if not file.is_file():
-            raise ResultError(f"expected a report at {file}, found none; run privaudit scan first")
-        return cls.from_json(file.read_text(encoding="utf-8"))
+        return cls.from_json(_text_at(Path(path)))
 
 
 @dataclass(frozen=True)
@@ -348,3 +420,28 @@ def read_report(text: str) -> AuditResult | AuditFailure:
     verdict = values.get("verdict")
     failed = isinstance(verdict, dict) and verdict.get("status") == "error"
     return decode(AuditFailure, values) if failed else decode(AuditResult, values)
+
+
+def load_report(path: str | Path) -> AuditResult | AuditFailure:
+    """Read a report of either kind from disk.
+
+    Args:
+        path: A run folder or a file.
+
+    Returns:
+        The result, or what a run that ended with an error left.
+
+    Raises:
+        ResultError: There is no report.
+    """
+    return read_report(_text_at(Path(path)))
+
+
+def _text_at(path: Path) -> str:
+    file = path / "report.json" if path.is_dir() else path
+    if not file.is_file():
+        raise ResultError(f"expected a report at {file}, found none; run privaudit scan first")
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ResultError(f"expected a privaudit report in JSON at {file}: {error}") from error

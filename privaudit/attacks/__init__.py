@@ -3,7 +3,7 @@
 from importlib import import_module
 from pkgutil import iter_modules
 
-from privaudit.attacks.base import REGISTRY, Attack, FieldAttack, masked_errors, score_batch
+from privaudit.attacks.base import REGISTRY, Attack, FieldAttack, LevelAttack, masked_errors, register, score_batch
 from privaudit.attacks.batch import Batch, Ledger
 from privaudit.attacks.plan import Plan, make_plan
 from privaudit.attacks.spec import parse_attacks
@@ -17,9 +17,11 @@ __all__ = [
     "Batch",
     "FieldAttack",
     "Ledger",
+    "LevelAttack",
     "Plan",
     "make_plan",
     "masked_errors",
     "parse_attacks",
+    "register",
     "score_batch",
 ]

@@ -66,10 +66,12 @@ def curve_grid(nonmembers: int) -> tuple[float, ...]:
     Returns:
         0, then rates from one false positive to 1 at equal ratios, with 1 %, .1 % and all multiples of 5 % among them.
     """
+    first = 1.0 / nonmembers
     steps = int(np.ceil(PER_DECADE * np.log10(nonmembers))) + 1
-    rates = np.concatenate([np.geomspace(1.0 / nonmembers, 1.0, max(2, steps)), np.linspace(0.05, 1.0, 20)])
-    marked = [rate for rate in (0.001, 0.01) if rate * nonmembers >= 1.0]
-    return (0.0, *sorted({round(float(rate), 6) for rate in (*rates, *marked)}))
+    rates = (*np.geomspace(first, 1.0, max(2, steps)), *np.linspace(0.05, 1.0, 20), 0.001, 0.01)
+    # below 1 / n, which a rounded first rate might be, no false positive would be allowed
+    further = {round(float(rate), 6) for rate in rates if rate > first * (1.0 + 1e-3)}
+    return (0.0, *sorted({first, 1.0} | further))
 
 
 def histogram(scores: ArrayLike, is_member: ArrayLike) -> Histogram:

@@ -35,6 +35,7 @@ from privaudit.geometry.mask import (
 )
 from privaudit.geometry.positions import channel_shares, influence_maps
 from privaudit.geometry.pullback import PullbackMetric, dense_jacobian, pullback_metric
+from privaudit.geometry.rule import MaskRule, check_names, control_of, rule_masks
 from privaudit.geometry.trial import images_at_once
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "Estimator",
     "Influence",
     "Jacobian",
+    "MaskRule",
     "Method",
     "PullbackMetric",
     "anti_influence_mask",
@@ -54,6 +56,8 @@ __all__ = [
     "build_masks",
     "channel_shares",
     "check_decoder",
+    "check_names",
+    "control_of",
     "dense_jacobian",
     "distortion_bound",
     "estimate_influence",
@@ -70,5 +74,6 @@ __all__ = [
     "pooled_influence",
     "pullback_metric",
     "random_mask",
+    "rule_masks",
     "wrong_cut",
 ]

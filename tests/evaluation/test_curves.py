@@ -7,6 +7,7 @@ from sklearn.metrics import roc_curve
 
 from privaudit.evaluation import evaluate
 from privaudit.evaluation.curves import BINS, curve_grid, histogram, roc_curves
+from privaudit.evaluation.roc import allowed_false_positives
 
 MEMBER = np.arange(600) < 300
 FOLDS = np.arange(600) % 5
@@ -24,12 +25,14 @@ def test_the_grid_has_the_rates_that_are_reported():
     assert {0.01, 0.001, 0.05, 0.5} <= set(grid)
     assert list(grid) == sorted(set(grid))
     assert 0.001 not in curve_grid(500)
-    assert min(curve_grid(500)[1:]) == pytest.approx(1 / 500)
 
 
-@pytest.mark.parametrize("nonmembers", [1, 2, 3])
-def test_the_grid_of_very_few(nonmembers):
-    assert curve_grid(nonmembers)[-1] == 1.0
+@pytest.mark.parametrize("nonmembers", [1, 2, 3, 7, 500, 1000, 1100, 3000])
+def test_the_first_rate_allows_one_false_positive(nonmembers):
+    grid = curve_grid(nonmembers)
+    assert allowed_false_positives(grid[1], nonmembers) == 1
+    assert grid[-1] == 1.0
+    assert all(left < right for left, right in zip(grid, grid[1:], strict=False))
 
 
 def test_the_curve_is_that_of_scikit_learn():

@@ -1,0 +1,79 @@
+"""What a notebook shows of a result: the verdict and the numbers that it rests on, not the whole page."""
+
+from __future__ import annotations
+
+from html import escape
+from pathlib import Path
+
+from privaudit.escape import harmless
+from privaudit.report.numbers import interval_text
+from privaudit.report.words import SETS, headline
+from privaudit.result import AttackReport, AuditResult
+
+EDGES = {"none": "#2e8540", "low": "#b8860b", "medium": "#d9730d", "high": "#d1242f", "unclear": "#8250df"}
+"""Of the box; the words say the same."""
+RATES = {"TPR at 1 % FPR": "0.01", "TPR at 0.1 % FPR": "0.001"}
+MOST = 20
+"""Rows of the table."""
+LINE = "1px solid rgba(128,128,128,.4)"
+"""Seen on light and on dark, like every colour here: text keeps the notebook's."""
+CELL = f"text-align:left;padding:2px 14px 2px 0;border:0;border-bottom:{LINE};background:none;color:inherit"
+
+
+def render_notebook(result: AuditResult) -> str:
+    """Write the box of a result, with inline styles alone and without scripts.
+
+    Args:
+        result: Of an audit.
+
+    Returns:
+        HTML of one element; every name in it is escaped.
+    """
+    finding, data = result.verdict.finding, result.data
+    size = f"{data.members} {SETS[data.role]}, {data.nonmembers} non-members"
+    lines = [
+        f'<div style="border:{LINE};border-left:6px solid {EDGES[finding.level]};padding:8px 14px;max-width:60em;'
+        'font-size:14px;line-height:1.45;color:inherit">',
+        f"<strong>{_text(headline(result))}</strong> <span>{_text(Path(result.target.id).name)}: {size}</span>",
+        f'<p style="margin:6px 0">{_text(finding.statement)}</p>',
+        *(
+            f'<p style="margin:6px 0">gate {_text(gate.gate)}: <strong>{gate.status.upper()}</strong>. '
+            f"{_text(gate.detail)}</p>"
+            for gate in result.verdict.gates
+        ),
+        _table(result),
+        *(
+            f'<p style="margin:6px 0">check {_text(check.name)}: <strong>{check.status}</strong>. '
+            f"{_text(check.detail)}</p>"
+            for check in result.checks
+            if check.status != "ok"
+        ),
+        '<p style="margin:6px 0;opacity:.75">More: <code>.frame()</code>, <code>.plot.roc()</code>, '
+        '<code>.save("report.html")</code></p>',
+        "</div>",
+    ]
+    return "\n".join(lines)
+
+
+def _table(result: AuditResult) -> str:
+    percent = f"{100 * float(result.config.get('confidence', 0.95)):g} %"
+    head = "".join(f'<th scope="col" style="{CELL}">{name}</th>' for name in ("attack", "AUROC", *RATES))
+    rows = "".join(_row(report) for report in result.attacks[:MOST])
+    further = len(result.attacks) - MOST
+    more = f"<tr><td colspan='4' style=\"{CELL}\">{further} more: .frame()</td></tr>" if further > 0 else ""
+    return (
+        '<table style="border-collapse:collapse;margin:8px 0;background:none;color:inherit;font-size:inherit">'
+        f'<caption style="text-align:left;padding:2px 0;color:inherit">Without mask, with {percent} intervals</caption>'
+        f"<thead><tr>{head}</tr></thead><tbody>{rows}{more}</tbody></table>"
+    )
+
+
+def _row(report: AttackReport) -> str:
+    metrics = report.masks["none"]
+    numbers = [interval_text(metrics.auroc), *(interval_text(metrics.tpr_at_fpr[fpr]) for fpr in RATES.values())]
+    cells = "".join(f'<td style="{CELL}">{number}</td>' for number in numbers)
+    return f'<tr><th scope="row" style="{CELL};font-weight:600">{_text(report.name)}</th>{cells}</tr>'
+
+
+def _text(text: str) -> str:
+    return escape(harmless(text))

@@ -1,0 +1,32 @@
+"""Plots of a result, one a file: pure functions, matplotlib axes in and out, no state of pyplot."""
+
+from privaudit.report.plots.accessor import Plots
+from privaudit.report.plots.canvas import Panels, as_png, canvas, canvases
+from privaudit.report.plots.choosing import strongest
+from privaudit.report.plots.distributions import distributions
+from privaudit.report.plots.influence import influence
+from privaudit.report.plots.levels import levels
+from privaudit.report.plots.masks import masks
+from privaudit.report.plots.overview import overview
+from privaudit.report.plots.palette import DARK, LIGHT, Palette
+from privaudit.report.plots.quartiles import quartiles
+from privaudit.report.plots.roc import roc
+
+__all__ = [
+    "DARK",
+    "LIGHT",
+    "Palette",
+    "Panels",
+    "Plots",
+    "as_png",
+    "canvas",
+    "canvases",
+    "distributions",
+    "influence",
+    "levels",
+    "masks",
+    "overview",
+    "quartiles",
+    "roc",
+    "strongest",
+]

@@ -1,0 +1,76 @@
+"""``result.plot.roc()`` and its like: the plots with the result filled in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from matplotlib.axes import Axes
+
+from privaudit.report.plots.canvas import Panels
+from privaudit.report.plots.distributions import distributions
+from privaudit.report.plots.influence import influence
+from privaudit.report.plots.levels import levels
+from privaudit.report.plots.masks import masks
+from privaudit.report.plots.overview import overview
+from privaudit.report.plots.palette import LIGHT, Palette
+from privaudit.report.plots.quartiles import quartiles
+from privaudit.report.plots.roc import roc
+from privaudit.result import AuditResult
+
+
+@dataclass(frozen=True)
+class Plots:
+    """The plots of one result; each takes matplotlib axes and returns them, or makes its own.
+
+    Attributes:
+        result: What is drawn.
+    """
+
+    result: AuditResult
+
+    def overview(self, *, mask: str = "none", axes: Sequence[Axes] | None = None, palette: Palette = LIGHT) -> Panels:
+        """AUROC and TPR at 1 % FPR of every attack (see `privaudit.report.plots.overview`)."""
+        return overview(self.result, mask=mask, axes=axes, palette=palette)
+
+    def roc(
+        self,
+        attacks: Sequence[str] | None = None,
+        *,
+        mask: str = "none",
+        blind: bool = True,
+        axes: Axes | None = None,
+        palette: Palette = LIGHT,
+    ) -> Axes:
+        """ROC curves on logarithmic axes (see `privaudit.report.plots.roc`)."""
+        return roc(self.result, attacks, mask=mask, blind=blind, axes=axes, palette=palette)
+
+    def distributions(
+        self, attack: str | None = None, *, mask: str = "none", axes: Axes | None = None, palette: Palette = LIGHT
+    ) -> Axes:
+        """Scores of both sets (see `privaudit.report.plots.distributions`)."""
+        return distributions(self.result, attack, mask=mask, axes=axes, palette=palette)
+
+    def masks(
+        self,
+        attacks: Sequence[str] | None = None,
+        *,
+        metric: Literal["auroc", "tpr"] = "auroc",
+        axes: Axes | None = None,
+        palette: Palette = LIGHT,
+    ) -> Axes:
+        """What each mask gains (see `privaudit.report.plots.masks`)."""
+        return masks(self.result, attacks, metric=metric, axes=axes, palette=palette)
+
+    def quartiles(self, attack: str | None = None, *, axes: Axes | None = None, palette: Palette = LIGHT) -> Axes:
+        """AUROC by local distortion (see `privaudit.report.plots.quartiles`)."""
+        return quartiles(self.result, attack, axes=axes, palette=palette)
+
+    def levels(self, attack: str | None = None, *, axes: Axes | None = None, palette: Palette = LIGHT) -> Axes:
+        """AUROC by noise level (see `privaudit.report.plots.levels`)."""
+        return levels(self.result, attack, axes=axes, palette=palette)
+
+    def influence(self, *, axes: Sequence[Axes] | None = None, palette: Palette = LIGHT) -> Panels:
+        """Mean influence maps (see `privaudit.report.plots.influence`)."""
+        return influence(self.result, axes=axes, palette=palette)

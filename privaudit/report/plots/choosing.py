@@ -1,0 +1,109 @@
+"""Which attacks a plot shows if nobody says, and what there is if somebody asks for another."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeVar
+
+from privaudit.errors import ResultError
+from privaudit.evaluation.estimate import Comparison
+from privaudit.result import AttackReport, AuditResult
+
+T = TypeVar("T")
+
+FEW = 4
+"""Attacks that fit into one picture of lines."""
+
+
+def strongest(result: AuditResult) -> str:
+    """Name the attack that a reader wants to see first.
+
+    Args:
+        result: Of an audit.
+
+    Returns:
+        The one that the finding quotes; without a finding, that of the largest AUROC without a mask.
+    """
+    return result.verdict.finding.attack or by_strength(result)[0].name
+
+
+def by_strength(result: AuditResult) -> list[AttackReport]:
+    """Sort the attacks by AUROC without a mask, the largest first and those without one last."""
+
+    def area(report: AttackReport) -> float:
+        value = report.masks["none"].auroc.value
+        return -math.inf if math.isnan(value) else value
+
+    return sorted(result.attacks, key=area, reverse=True)
+
+
+def attack_report(result: AuditResult, name: str | None) -> AttackReport:
+    """Find an attack.
+
+    Args:
+        result: Of an audit.
+        name: As in the report; None takes the `strongest`.
+
+    Returns:
+        Its report.
+
+    Raises:
+        ResultError: There is no such attack.
+    """
+    wanted = strongest(result) if name is None else name
+    return one_of({report.name: report for report in result.attacks}, wanted, "an attack of this audit")
+
+
+def attack_reports(result: AuditResult, names: Sequence[str] | None, most: int | None = None) -> list[AttackReport]:
+    """Find some attacks.
+
+    Args:
+        result: Of an audit.
+        names: As in the report; None takes all, in their order, or the strongest few.
+        most: How many those are.
+
+    Returns:
+        Their reports.
+
+    Raises:
+        ResultError: There is no such attack, or no name at all.
+    """
+    if names is None:
+        return list(result.attacks) if most is None else by_strength(result)[:most]
+    if isinstance(names, str) or not names:
+        raise ResultError(f"expected a list of one attack or more, got {names!r}; write attacks=['sima']")
+    return [attack_report(result, name) for name in names]
+
+
+def one_of(things: Mapping[str, T], name: str, what: str) -> T:
+    """Look something up.
+
+    Args:
+        things: By name.
+        name: Of the one that is wanted.
+        what: For the message, such as ``a mask of sima``.
+
+    Returns:
+        The thing.
+
+    Raises:
+        ResultError: There is none of that name.
+    """
+    if name not in things:
+        raise ResultError(f"expected {what} ({_listed(things)}), got {name!r}")
+    return things[name]
+
+
+def comparisons(report: AttackReport) -> dict[str, Comparison]:
+    """List what every mask gains over none, by mask; empty of a score that has no masks."""
+    found = {
+        "random": report.random_vs_none,
+        "influence": report.influence_vs_none,
+        "weighted": report.weighted_vs_none,
+    }
+    return {mask: gain for mask, gain in found.items() if gain is not None}
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(names) or "there is none"

@@ -1,0 +1,63 @@
+"""Whether an attack does better on images that the decoder distorts more."""
+
+from __future__ import annotations
+
+import math
+
+from matplotlib.axes import Axes
+
+from privaudit.errors import ResultError
+from privaudit.report.plots.canvas import Coordinates, canvas, dress, note, tick_names
+from privaudit.report.plots.choosing import attack_report
+from privaudit.report.plots.palette import LIGHT, Palette
+from privaudit.report.words import SETS
+from privaudit.result import AuditResult
+
+NAMES = ("lowest", "second", "third", "highest")
+LEFT: tuple[Coordinates, Coordinates] = ("axes fraction", "data")
+
+
+def quartiles(
+    result: AuditResult, attack: str | None = None, *, axes: Axes | None = None, palette: Palette = LIGHT
+) -> Axes:
+    """Draw the AUROC without mask in each quarter of the images by local distortion.
+
+    Args:
+        result: Of an audit.
+        attack: Its name; the strongest by default.
+        axes: To draw in; new ones by default.
+        palette: The colours.
+
+    Returns:
+        The axes; a dotted line is the AUROC over all images.
+
+    Raises:
+        ResultError: There is no such attack, or it has no quartiles.
+    """
+    report = attack_report(result, attack)
+    strata = report.distortion_quartiles
+    if not strata:
+        raise ResultError(f"expected quartiles of distortion for {report.name}, got none in this audit")
+    axes = canvas(6.4, 3.6, palette) if axes is None else axes
+    axes.axhline(0.5, color=palette.chance, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
+    area = report.masks["none"].auroc.value
+    if not math.isnan(area):
+        axes.axhline(area, color=palette.none, linewidth=1, linestyle=(0, (1, 2)), zorder=1)
+    for place, stratum in enumerate(strata):
+        found = stratum.auroc
+        if math.isnan(found.value):
+            note(axes, "n/a", (place, 0.5), palette.muted)
+            continue
+        axes.plot([place, place], [found.lo, found.hi], color=palette.attack(0), linewidth=1.8, zorder=2)
+        axes.plot([place, place], [found.lo, found.hi], color=palette.attack(0), linestyle="none", marker="_")
+        axes.plot(place, found.value, color=palette.attack(0), marker="o", markersize=6, zorder=3)
+    names = NAMES if len(strata) == len(NAMES) else tuple(str(number) for number in range(1, len(strata) + 1))
+    sizes = [f"{name}\n{s.members} : {s.nonmembers}" for name, s in zip(names, strata, strict=True)]
+    tick_names(axes, "x", range(len(strata)), sizes)
+    axes.set(xlim=(-0.5, len(strata) - 0.5), ylabel="AUROC without mask")
+    axes.set_xlabel(f"local distortion of the image, {SETS[result.data.role]} : non-members")
+    dress(axes, palette, grid="y")
+    note(axes, "guessing", (0, 0.5), palette.chance, within=LEFT, align=("left", "baseline"), shift=(4, 3))
+    if not math.isnan(area) and abs(area - 0.5) > 0.03:
+        note(axes, "all images", (0, area), palette.muted, within=LEFT, align=("left", "baseline"), shift=(4, 3))
+    return axes

@@ -1,0 +1,44 @@
+"""What docs/python.md says works, works, and prints what it shows."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+from pathlib import Path
+
+import pytest
+from models import save_small_pipeline, write_images
+
+from privaudit.attacks import REGISTRY
+
+PAGE = Path(__file__).parent.parent / "docs" / "python.md"
+BLOCK = re.compile(r"^```python\n(?P<code>.*?)^```\n(?:```text\n(?P<printed>.*?)^```\n)?", re.DOTALL | re.MULTILINE)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch) -> Path:
+    """The folder that the page speaks of; what it registers is forgotten afterwards."""
+    save_small_pipeline(tmp_path / "model")
+    for seed, (name, count) in enumerate({"members": 40, "nonmembers": 40, "suspects": 20}.items(), start=1):
+        write_images(tmp_path / name, count, seed=seed)
+    monkeypatch.chdir(tmp_path)
+    for name in REGISTRY:
+        monkeypatch.setitem(REGISTRY, name, REGISTRY[name])
+    yield tmp_path
+    REGISTRY.pop("twins", None)
+
+
+def test_the_page_runs_from_top_to_bottom(folder):
+    text, names = PAGE.read_text(), {"__name__": "__main__"}
+    blocks = list(BLOCK.finditer(text))
+    assert len(blocks) == text.count("```python\n")
+    for block in blocks:
+        line = text[: block.start()].count("\n") + 1
+        code = compile("\n" * line + block["code"], str(PAGE), "exec")
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            exec(code, names)
+        assert printed.getvalue() == (block["printed"] or ""), f"{PAGE.name}, line {line}"
+    for file in ("first.html", "first.csv", "with-images.html", "sima.png", "runs/suspects/suspects.csv"):
+        assert (folder / file).stat().st_size > 0
