@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet -c constraints.txt
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint docs clean
 
 demo: .venv/installed
 	$(BIN)/privaudit demo
@@ -15,6 +15,9 @@ lint: .venv/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+docs: .venv/installed-docs  # into build/site; a broken link fails
+	$(BIN)/python docs/site/build.py
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
@@ -30,6 +33,10 @@ lint: .venv/installed-dev
 
 .venv/installed-dev: .venv/installed-test
 	$(INSTALL) -e '.[dev]'
+	@touch $@
+
+.venv/installed-docs: .venv/installed
+	$(INSTALL) -e '.[docs]'
 	@touch $@
 
 clean:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -12,9 +12,30 @@ from privaudit.evaluation import parse_gates
 from privaudit.geometry import make_estimator, wrong_cut
 from privaudit.geometry.influence import DEFAULT as DEFAULT_ESTIMATOR
 from privaudit.inversion import DEFAULT, make_solver
+from privaudit.loading.device import resolve_device, resolve_dtype
 from privaudit.scorers import parse_methods
 
 LatentSource = Literal["encoder", "inversion"]
+
+Problem = tuple[str, tuple[str, ...]]
+"""A sentence, and the names of the options that it is about."""
+
+
+class OptionsError(ConfigError):
+    """Options of an audit that are wrong.
+
+    Attributes:
+        about: For each of ``problems`` the names of the options that it is about.
+    """
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        """Join the problems into one message.
+
+        Args:
+            problems: At least one.
+        """
+        super().__init__([text for text, _ in problems])
+        self.about = tuple(names for _, names in problems)
 
 
 def default_folder(target: str) -> Path:
@@ -49,13 +70,14 @@ class AuditOptions:
         memory: GiB that the geometry may take; None takes half of what is free (`privaudit.memory.SHARE`).
         seed: Of noise, probes, masks, folds and resampling.
         folds: Of the cross-fitting.
-        replicates: Bootstrap resamples.
+        replicates: Bootstrap resamples at least; more are drawn where limits are corrected for many tests.
         confidence: Of all intervals.
         fail_on: Gates, such as ``tpr@1%fpr>0.05``.
         gate_bound: Confidence limit that a gate looks at: ``lower`` fails if more leakage than it allows is shown,
             ``upper`` unless more is ruled out.
         strict: Stop at an unreadable image instead of skipping it.
         fresh: Forget what an earlier run left in ``out``.
+        config_file: The file that options came from; SARIF points to it. It decides nothing.
     """
 
     target: str
@@ -85,81 +107,104 @@ class AuditOptions:
     gate_bound: Literal["lower", "upper"] = "lower"
     strict: bool = False
     fresh: bool = False
+    config_file: Path | None = None
 
     def __post_init__(self) -> None:
         """Name every problem at once.
 
         Raises:
-            ConfigError: One or more options are wrong.
+            OptionsError: One or more options are wrong.
         """
-        problems = self._wrong_sets()
-        problems += [f"expected 0 <= drop < 1, got {drop}" for drop in self.drops if not 0 <= drop < 1]
+        problems = [*self._wrong_sets(), *self._wrong_names(), *self._wrong_numbers(), *self._wrong_texts()]
+        if not problems:
+            problems += self._wrong_cut()
+        if problems:
+            raise OptionsError(problems)
+
+    def _wrong_sets(self) -> list[Problem]:
+        """What is missing or too much among the image sets."""
+        given = [name for name in ("members", "nonmembers", "suspects") if getattr(self, name) is not None]
+        if self.canaries is not None:
+            alone = f"expected canaries alone, which are both sets, got {', '.join(given)}, too"
+            return [(alone, ("canaries", *given))] if given else []
+        if self.nonmembers is None:
+            missing = (
+                "expected nonmembers, images that the model was not trained on, got none; pass them with members or "
+                "suspects, or pass canaries"
+            )
+            return [(missing, ("nonmembers",))]
+        if self.members is None and self.suspects is None:
+            return [
+                ("expected members or suspects to compare with the nonmembers, got neither", ("members", "suspects"))
+            ]
+        return []
+
+    def _wrong_names(self) -> list[Problem]:
+        """What is none of a few words."""
+        return [
+            (f"expected {name} to be one of {', '.join(allowed)}, got {getattr(self, name)}", (name,))
+            for name, allowed in (
+                ("geometry_latents", ("encoder", "inversion")),
+                ("attack_latents", ("encoder", "inversion")),
+                ("mask_scope", ("image", "set")),
+                ("gate_bound", ("lower", "upper")),
+            )
+            if getattr(self, name) not in allowed
+        ]
+
+    def _wrong_numbers(self) -> list[Problem]:
+        problems: list[Problem] = [
+            (f"expected 0 <= drop < 1, got {drop}", ("drop",)) for drop in self.drops if not 0 <= drop < 1
+        ]
         if not self.drops or len(set(self.drops)) < len(self.drops):
-            problems.append(f"expected one share to drop, or several that differ, got {self.drops}")
-        for name, allowed in (
-            ("geometry_latents", ("encoder", "inversion")),
-            ("attack_latents", ("encoder", "inversion")),
-            ("mask_scope", ("image", "set")),
-            ("gate_bound", ("lower", "upper")),
-        ):
-            if getattr(self, name) not in allowed:
-                problems.append(f"expected {name} to be one of {', '.join(allowed)}, got {getattr(self, name)}")
+            problems.append((f"expected one share to drop, or several that differ, got {self.drops}", ("drop",)))
         if not 0 <= self.gamma < float("inf"):
-            problems.append(f"expected 0 <= gamma < infinity, got {self.gamma}")
+            problems.append((f"expected 0 <= gamma < infinity, got {self.gamma}", ("gamma",)))
         for name, least in (("folds", 2), ("replicates", 100)):
             if getattr(self, name) < least:
-                problems.append(f"expected {name} >= {least}, got {getattr(self, name)}")
+                problems.append((f"expected {name} >= {least}, got {getattr(self, name)}", (name,)))
         if self.batch_size is not None and self.batch_size < 1:
-            problems.append(f"expected a batch size >= 1 or auto, got {self.batch_size}")
+            problems.append((f"expected a batch size >= 1 or auto, got {self.batch_size}", ("batch_size",)))
         if not 0.5 < self.confidence < 1:
-            problems.append(f"expected 0.5 < confidence < 1, got {self.confidence}")
+            problems.append((f"expected 0.5 < confidence < 1, got {self.confidence}", ("confidence",)))
         elif self.replicates * (1 - self.confidence) < 2:
             needed = round(2 / (1 - self.confidence))
-            problems.append(f"expected at least {needed} replicates for this confidence, got {self.replicates}")
+            few = f"expected at least {needed} replicates for this confidence, got {self.replicates}"
+            problems.append((few, ("replicates", "confidence")))
         if not 0 <= self.seed < 2**32:
-            problems.append(f"expected 0 <= seed < 2^32, got {self.seed}")
+            problems.append((f"expected 0 <= seed < 2^32, got {self.seed}", ("seed",)))
+        if self.memory is not None and not 0 < self.memory < float("inf"):
+            problems.append((f"expected memory > 0 GiB, got {self.memory}", ("memory",)))
+        return problems
+
+    def _wrong_texts(self) -> list[Problem]:
+        """What cannot be read as attacks, gates, a solver, an estimator, a device or a precision."""
+        problems: list[Problem] = []
         parsers: tuple[tuple[str, Callable[[Any], object]], ...] = (
             ("attacks", parse_methods),
             ("fail_on", parse_gates),
             ("solver", make_solver),
             ("influence", make_estimator),
+            ("device", resolve_device),
+            ("dtype", resolve_dtype),
         )
         for name, parse in parsers:
             value = getattr(self, name)
             if isinstance(value, str) and name in ("attacks", "fail_on"):
-                problems.append(f"expected a tuple of texts for {name}, got the text {value!r}")
+                problems.append((f"expected a tuple of texts for {name}, got the text {value!r}", (name,)))
                 continue
             try:
                 parse(value)
             except ConfigError as error:
-                problems.extend(error.problems)
-        if not problems:
-            problems += self._wrong_cut()
-        if self.memory is not None and not 0 < self.memory < float("inf"):
-            problems.append(f"expected memory > 0 GiB, got {self.memory}")
-        if problems:
-            raise ConfigError(problems)
+                problems.extend((problem, (name,)) for problem in error.problems)
+        return problems
 
-    def _wrong_cut(self) -> list[str]:
+    def _wrong_cut(self) -> list[Problem]:
         """An estimator that settles the cut of one mask, with another share to drop or with several."""
         found = [problem for drop in self.drops for problem in wrong_cut(make_estimator(self.influence), drop)]
         if found and len(self.drops) > 1:
-            return [f"expected one share to drop with {self.influence}, which settles one cut, got {self.drops}"]
-        return found
-
-    def _wrong_sets(self) -> list[str]:
-        """What is missing or too much among the image sets."""
-        given = [name for name in ("members", "nonmembers", "suspects") if getattr(self, name) is not None]
-        if self.canaries is not None:
-            return [f"expected canaries alone, which are both sets, got {', '.join(given)}, too"] if given else []
-        if self.nonmembers is None:
-            return [
-                "expected nonmembers, images that the model was not trained on, got none; pass them with members or "
-                "suspects, or pass canaries"
-            ]
-        if self.members is None and self.suspects is None:
-            return ["expected members or suspects to compare with the nonmembers, got neither"]
-        return []
+            found = [f"expected one share to drop with {self.influence}, which settles one cut, got {self.drops}"]
+        return [(problem, ("drop", "influence")) for problem in found]
 
     @property
     def sources(self) -> tuple[Path, ...]:

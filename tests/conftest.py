@@ -23,7 +23,7 @@ def _import_by_path(name: str) -> None:
     spec.loader.exec_module(module)
 
 
-for _name in ("actions", "models", "reference", "results"):
+for _name in ("actions", "browser", "markup", "models", "reference", "results", "runs"):
     _import_by_path(_name)
 
 

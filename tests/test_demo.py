@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import sys
 from collections import Counter
@@ -18,6 +19,7 @@ from privaudit.data import read_set
 from privaudit.lab.demo_target import FOLDER, SPLIT, TARGET, unpack_demo_images
 from privaudit.lab.photographs import list_crops
 from privaudit.loading import hash_folder
+from privaudit.report.formats import FORMATS
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +155,13 @@ class TestEndToEnd:
 
     @pytest.mark.slow
     def test_the_demo_command(self, tmp_path, capsys, monkeypatch):
-        report = scan(capsys, monkeypatch, "demo", "--attack", self.LEVEL, "--out", tmp_path / "run")
+        """With a gate that it has to fail, and every report; CI keeps the run where PRIVAUDIT_DEMO_RUN says."""
+        run = Path(os.environ.get("PRIVAUDIT_DEMO_RUN", tmp_path / "run"))
+        monkeypatch.delenv("PRIVAUDIT_DEMO_RUN", raising=False)
+        asked = ("--out", run, "--format", ",".join(FORMATS), "--fail-on", "auroc>0.55")
+        report = scan(capsys, monkeypatch, "demo", "--attack", self.LEVEL, *asked)
+        assert (report["verdict"]["status"], report["exit_code"]) == ("fail", 1)
+        assert all((run / format.file).stat().st_size for format in FORMATS.values())
         assert report["data"]["members"] == report["data"]["nonmembers"] == 1100
         masks = report["attacks"][0]["masks"]
         assert 0.65 < masks["none"]["auroc"]["value"] < 0.92

@@ -19,6 +19,7 @@ from privaudit.assess.designs import (
     judge_unknown,
     proven_epsilon,
     suspect_finding,
+    suspect_gates,
 )
 from privaudit.assess.reports import Reporter, score_table
 from privaudit.assess.split import Split
@@ -28,6 +29,7 @@ from privaudit.entries import Entry, attack_entries, learned, lines
 from privaudit.evaluation import Check, Verdict, decide, evaluate, parse_gates, required_fprs
 from privaudit.evaluation.canaries import CanaryReport
 from privaudit.evaluation.curves import roc_curves
+from privaudit.evaluation.intervals import enough_replicates
 from privaudit.evaluation.suspects import SuspectReport
 from privaudit.evaluation.verdict import PERFECT, TESTED_MASKS, perfect_scores
 from privaudit.measure import Measured, OnProgress
@@ -102,12 +104,13 @@ def assess(
     gates = parse_gates(options.fail_on)
     fprs = required_fprs(gates)
     tested = {(entry.name, mask): f"{entry.name}/{mask}" for entry in entries for mask in entry.scores}
+    rests_on = [name for (_, mask), name in tested.items() if mask in TESTED_MASKS]
     evaluated = partial(
         evaluate,
         is_member=is_member,
         folds=split.folds,
         fprs=fprs,
-        replicates=options.replicates,
+        replicates=enough_replicates(options.replicates, options.confidence, max(2, len(gates)) * len(rests_on)),
         confidence=options.confidence,
         seed=options.seed,
         units=split.labels,
@@ -132,7 +135,6 @@ def assess(
     for done, entry in enumerate(entries, start=4):
         reports.append(reporter.report(entry))
         on_progress("evaluation", min(done, steps), steps)
-    rests_on = [name for (_, mask), name in tested.items() if mask in TESTED_MASKS]
     checks = all_checks(evaluation, compared, data, split, list(blind), rests_on, fprs)
     drawn = audit_by_lot(compared, data, options)
     verdict = decide(
@@ -149,7 +151,7 @@ def assess(
         verdict = replace(verdict, finding=canary_finding(verdict.finding, drawn, checks))
     unknown = judge_unknown(measured, data, split, options)
     if unknown is not None and data.role == "suspects":
-        verdict = replace(verdict, finding=suspect_finding(verdict.finding, unknown.report, checks))
+        verdict = suspect_gates(replace(verdict, finding=suspect_finding(verdict.finding, unknown.report, checks)))
         unknown = replace(unknown, report=doubted(unknown.report, checks))
     elif unknown is not None:
         unlike = suspect_checks(measured, data, split, options)

@@ -12,7 +12,8 @@ import pandas as pd
 from privaudit.assess.candidates import candidates
 from privaudit.assess.split import Split
 from privaudit.data import AuditData
-from privaudit.evaluation import Check, Finding
+from privaudit.escape import storable
+from privaudit.evaluation import Check, Finding, Verdict
 from privaudit.evaluation.canaries import SIGNIFICANCE, CanaryReport, audit_canaries
 from privaudit.evaluation.one_run import epsilon_one_run
 from privaudit.evaluation.suspects import SuspectReport, judge_suspects
@@ -70,9 +71,9 @@ def judge_unknown(measured: Measured, data: AuditData, split: Split, options: Au
     suspects = [samples[row] for row in np.flatnonzero(is_suspect)]
     listed = pd.DataFrame({
         "id": [sample.id for sample in suspects],
-        "path": [str(sample.path) for sample in suspects],
-        "label": [sample.label for sample in suspects],
-        "group": [sample.group for sample in suspects],
+        "path": [storable(str(sample.path)) for sample in suspects],
+        "label": [storable(sample.label) for sample in suspects],
+        "group": [storable(sample.group) for sample in suspects],
         "score": findings.score,
         "p": findings.p,
         "q": findings.q,
@@ -92,6 +93,24 @@ def doubted(report: SuspectReport, checks: Sequence[Check]) -> SuspectReport:
     """
     failed = [f"check {check.name!r} failed: {check.detail}" for check in checks if check.status == "fail"]
     return replace(report, statement=UNCLEAR + "; ".join(failed)) if failed else report
+
+
+OF_SUSPECTS = "it compares the suspects with the non-members, and no known members"
+
+
+def suspect_gates(verdict: Verdict) -> Verdict:
+    """Say in every gate's outcome what the gate compares where there is no known member.
+
+    Args:
+        verdict: Of the attacks, with the suspects taken for members.
+
+    Returns:
+        The same outcomes and status.
+    """
+    gates = tuple(replace(gate, detail=f"{gate.detail}; {OF_SUSPECTS}") for gate in verdict.gates)
+    stated = {f"gate {gate.gate!r}: {gate.detail}": f"; {OF_SUSPECTS}" for gate in verdict.gates}
+    reasons = tuple(reason + stated.get(reason, "") for reason in verdict.reasons)
+    return replace(verdict, gates=gates, reasons=reasons)
 
 
 def suspect_finding(finding: Finding, report: SuspectReport, checks: Sequence[Check] = ()) -> Finding:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from privaudit.assess.split import Split
 from privaudit.data import AuditData
 from privaudit.entries import Entry
+from privaudit.escape import storable
 from privaudit.evaluation import Comparison, Evaluation, by_group, by_quartile, compare
 from privaudit.evaluation.curves import RocCurve, histogram
 from privaudit.evaluation.delong import auroc_estimate
@@ -109,7 +110,7 @@ def score_table(data: AuditData, entries: Sequence[Entry]) -> pd.DataFrame:
     first = "suspect" if data.role == "suspects" else "member"
     base = {
         "id": [s.id for s in data.compared],
-        "path": [str(s.path) for s in data.compared],
+        "path": [storable(str(s.path)) for s in data.compared],
         "set": [first] * len(data.members) + ["nonmember"] * len(data.nonmembers),
     }
     tables = [

@@ -33,7 +33,7 @@ from privaudit.evaluation.roc import OperatingPoint, advantage, auroc, consisten
 from privaudit.evaluation.selection import Choice, CrossFitted, Label, apply_choice, cross_fit, merits
 from privaudit.evaluation.spread import choice_spread
 from privaudit.evaluation.strata import by_quartile, quartiles
-from privaudit.evaluation.verdict import Check, Finding, GateOutcome, Verdict, decide, exit_code
+from privaudit.evaluation.verdict import Check, Finding, GateOutcome, GateTest, Verdict, decide, exit_code
 
 __all__ = [
     "AurocCovariance",
@@ -50,6 +50,7 @@ __all__ = [
     "FixedThreshold",
     "Gate",
     "GateOutcome",
+    "GateTest",
     "GroupStratum",
     "Label",
     "LearnedScores",

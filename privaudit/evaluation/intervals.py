@@ -174,3 +174,17 @@ def check_replicates(confidence: float, replicates: int) -> None:
             f"expected at least {needed} bootstrap replicates for a confidence of {confidence:g}, "
             f"got {replicates}; 2000 is usual"
         ])
+
+
+def enough_replicates(least: int, confidence: float, tests: int) -> int:
+    """Replicates that resolve one-sided limits which are corrected for several tests.
+
+    Args:
+        least: That are drawn in any case.
+        confidence: Of all tests together.
+        tests: How many there are.
+
+    Returns:
+        ``least``, or twice as many as the error probability of one test takes.
+    """
+    return max(least, int(np.ceil(2.0 * tests / (1.0 - confidence) - 1e-6)))

@@ -60,6 +60,23 @@ class Check:
 
 
 @dataclass(frozen=True)
+class GateTest:
+    """What a gate says of one attack under one mask.
+
+    Attributes:
+        attack: Its name, or what stands for it where a bound does not depend on the attack (`ONE_RUN`).
+        mask: Its mask; empty where there is none.
+        limit: The confidence limit that is held against the gate; NaN where none could be given.
+        status: ``fail`` if the limit is beyond the gate, ``inconclusive`` if it says nothing.
+    """
+
+    attack: str
+    mask: str
+    limit: float
+    status: Literal["pass", "fail", "inconclusive"]
+
+
+@dataclass(frozen=True)
 class GateOutcome:
     """What became of one gate.
 
@@ -67,11 +84,13 @@ class GateOutcome:
         gate: As the user wrote it.
         status: ``pass``, ``fail`` or ``inconclusive``.
         detail: The limit that decided it, or why none could.
+        tests: Of every attack and mask. The gate fails if one of them does, passes if all do.
     """
 
     gate: str
     status: Literal["pass", "fail", "inconclusive"]
     detail: str
+    tests: tuple[GateTest, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -235,7 +254,7 @@ def _limits(
         beyond = {test: value for test, value in now.items() if value > test[0].limit}
         settled |= beyond or now
         left = [test for test in left if test not in beyond] if beyond else []
-    return settled
+    return {test: settled[test] for test in tests}
 
 
 def _most(
@@ -260,10 +279,12 @@ def _judge(
     failed: Sequence[str],
     most: float,
 ) -> GateOutcome:
-    if failed:
-        return GateOutcome(gate.text, "inconclusive", "; ".join(failed))
     mine = {pair: limit for (tested, pair), limit in limits.items() if tested == gate}
     known = {pair: value for pair, value in mine.items() if not np.isnan(value)}
+    telling = not failed and (most > gate.limit or any(value > gate.limit for value in known.values()))
+    tests = tuple(_test(gate, pair, limit, telling) for pair, limit in mine.items())
+    if failed:
+        return GateOutcome(gate.text, "inconclusive", "; ".join(failed), tests)
     if known:
         pair = max(known, key=lambda candidate: known[candidate])
         corrected = f", corrected for {len(limits)} tests" if side == "lower" else ""
@@ -271,16 +292,22 @@ def _judge(
             f"{side} limit {known[pair]:.4g} of {_named(pair)} ({evaluation.confidence:.0%} confidence{corrected})"
         )
         if known[pair] > gate.limit:
-            return GateOutcome(gate.text, "fail", f"{described} is above {gate.limit:g}")
+            return GateOutcome(gate.text, "fail", f"{described} is above {gate.limit:g}", tests)
         if most <= gate.limit:
             hopeless = (
                 f"so few images cannot fail it: scores without an error would have a lower limit of {most:.4g}"
                 f"{corrected}, not above {gate.limit:g}; add images, or set fewer gates or smaller numbers in them"
             )
-            return GateOutcome(gate.text, "inconclusive", hopeless)
+            return GateOutcome(gate.text, "inconclusive", hopeless, tests)
         if len(known) == len(mine):
-            return GateOutcome(gate.text, "pass", f"largest {described} is not above {gate.limit:g}")
-    return GateOutcome(gate.text, "inconclusive", _why_unmeasured(evaluation, pairs, gate, side, len(limits)))
+            return GateOutcome(gate.text, "pass", f"largest {described} is not above {gate.limit:g}", tests)
+    return GateOutcome(gate.text, "inconclusive", _why_unmeasured(evaluation, pairs, gate, side, len(limits)), tests)
+
+
+def _test(gate: Gate, pair: Pair, limit: float, telling: bool) -> GateTest:
+    if not telling or np.isnan(limit):
+        return GateTest(*pair, limit, "inconclusive")
+    return GateTest(*pair, limit, "fail" if limit > gate.limit else "pass")
 
 
 def _named(pair: Pair) -> str:

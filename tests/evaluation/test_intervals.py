@@ -6,6 +6,7 @@ from privaudit.evaluation.intervals import (
     advantage_limit,
     auroc_limit,
     clopper_pearson,
+    enough_replicates,
     percentile_limit,
     rate_limit,
 )
@@ -56,3 +57,9 @@ def test_advantage_at_the_edge_and_beyond_the_replicates() -> None:
     assert 0.5 < advantage_limit(1.0, ones, zeros, 50, 0.025, "lower") < 1.0
     assert advantage_limit(0.1, ones, ones, 50, 0.025, "lower") == 0.0
     assert np.isnan(advantage_limit(0.5, ones, zeros, 50, 1e-4, "lower"))
+
+
+@pytest.mark.parametrize(("tests", "expected"), [(1, 2000), (50, 2000), (114, 4560)])
+def test_replicates_resolve_a_limit_that_is_corrected(tests, expected):
+    assert enough_replicates(2000, 0.95, tests) == expected
+    assert not np.isnan(percentile_limit(np.arange(float(expected)), 0.05 / tests, "lower"))

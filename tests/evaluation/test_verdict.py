@@ -39,6 +39,32 @@ def test_gates_fail_pass_and_say_why() -> None:
     assert exit_code(verdict, exit_zero=True) == 0
 
 
+def test_a_gate_says_what_it_saw_of_every_attack_and_mask() -> None:
+    verdict = decide(*LEAKY, gates=parse_gates(["auroc>0.6", "auroc>0.99", "tpr@3%fpr>0.1"]))
+    failed, passed, unmeasured = (gate.tests for gate in verdict.gates)
+    assert {(test.attack, test.mask): test.status for test in failed} == {
+        ("sima", "none"): "fail",
+        ("sima", "influence"): "fail",
+        ("pia", "none"): "pass",
+    }
+    assert failed[1].limit > failed[0].limit > 0.6 > failed[2].limit
+    assert all(test.status == "pass" for test in passed)
+    assert all(test.status == "inconclusive" and np.isnan(test.limit) for test in unmeasured)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{}, {"checks": [BAD]}, {"side": "upper"}, {"epsilon_at": lambda error: 0.7}],
+    ids=["gates", "failed check", "upper", "one run"],
+)
+def test_a_gate_fails_if_one_of_its_tests_does_and_passes_if_all_do(arguments: dict) -> None:
+    gates = parse_gates(["auroc>0.6", "auroc>0.99", "epsilon>0.5", "epsilon>9", "tpr@3%fpr>0.1", "tpr@1%fpr>0.05"])
+    for gate in decide(*LEAKY, gates=gates, **arguments).gates:
+        found = {test.status for test in gate.tests}
+        assert (gate.status == "fail") == ("fail" in found)
+        assert (gate.status == "pass") == (found == {"pass"})
+
+
 def test_the_random_mask_is_a_control() -> None:
     verdict = decide(*LEAKY, gates=parse_gates(["auroc>0.95"]))
     assert bound(LEAKY[0], "sima/random", "auroc", None, 0.01) > 0.95
@@ -148,6 +174,7 @@ def test_what_perfect_scores_could_not_change_does_not_pass() -> None:
     few = judged(3, "auroc>0.6")
     assert few.gates[0].status == few.status == "inconclusive"
     assert "scores without an error would have a lower limit of" in few.gates[0].detail
+    assert [test.status for test in few.gates[0].tests] == ["inconclusive"]
     assert few.finding.level == "unclear"
     assert "3 members and 3 non-members are too few" in few.finding.statement
     assert judged(30, "auroc>0.6").gates[0].status == "pass"
