@@ -13,6 +13,7 @@ from privaudit.errors import PrivauditError
 
 if TYPE_CHECKING:
     from privaudit.auditing import audit, run_audit
+    from privaudit.comparing import CompareOptions, compare_runs
     from privaudit.loading import load_target
     from privaudit.masking import MaskTrial, try_masks
     from privaudit.options import AuditOptions
@@ -26,7 +27,9 @@ _LAZY = {
     "AuditFailure": "privaudit.result",
     "AuditOptions": "privaudit.options",
     "AuditResult": "privaudit.result",
+    "CompareOptions": "privaudit.comparing",
     "MaskTrial": "privaudit.masking",
+    "compare_runs": "privaudit.comparing",
     "audit": "privaudit.auditing",
     "explain": "privaudit.runs",
     "load_portraits": "privaudit.portraits",
@@ -41,10 +44,12 @@ __all__ = [
     "AuditFailure",
     "AuditOptions",
     "AuditResult",
+    "CompareOptions",
     "MaskTrial",
     "PrivauditError",
     "__version__",
     "audit",
+    "compare_runs",
     "explain",
     "load_portraits",
     "load_samples",

@@ -1,0 +1,137 @@
+"""`privaudit compare`: what changed from one run to another."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+import typer
+
+from privaudit.cli import options, texts
+from privaudit.cli.command import ConfiguredCommand, key_of
+from privaudit.cli.config import Settings
+from privaudit.cli.given import DEFAULT, Origin, options_together
+from privaudit.cli.output import to_reader
+from privaudit.errors import ConfigError
+
+if TYPE_CHECKING:
+    from privaudit.comparing import ComparisonResult
+
+FORMATS = {"json": "comparison.json", "md": "comparison.md"}
+
+
+class CompareCommand(ConfiguredCommand):
+    """Where and in which formats to write is said by flags alone: files and variables say it of a scan."""
+
+    not_from_files: ClassVar[frozenset[str]] = frozenset({"out", "format"})
+
+    def _find(self, parameter: Any, flags: Mapping[str, Any], settings: Settings) -> tuple[Any, Origin]:  # noqa: ANN401
+        if key_of(parameter) in self.not_from_files and flags.get(str(parameter.name)) is None:
+            return None, DEFAULT
+        return super()._find(parameter, flags, settings)
+
+
+def compare(
+    old: Annotated[Path, typer.Argument(help="Run folder of the earlier scan, or its report.json.")],
+    new: Annotated[Path, typer.Argument(help="Run folder of the later scan, or its report.json.")],
+    fail_on_regression: Annotated[
+        bool,
+        typer.Option(
+            "--fail-on-regression",
+            rich_help_panel=options.GATES,
+            help="Exit 1 if AUROC or TPR at 1 % FPR rose beyond chance, or a gate that passed fails now.",
+        ),
+    ] = False,
+    margin: Annotated[
+        float,
+        typer.Option(rich_help_panel=options.GATES, help="How much AUROC and TPR may rise before it counts."),
+    ] = 0.0,
+    confidence: Annotated[
+        float,
+        typer.Option(rich_help_panel=options.GATES, help="Of the intervals, and of all tests for a rise together."),
+    ] = 0.95,
+    allow: Annotated[
+        list[str] | None,
+        typer.Option(
+            rich_help_panel=options.GATES,
+            help="Compare although this differs, repeatable or with commas: split, role, preset, seed, folds, latents, "
+            "masks, reference, or all.",
+        ),
+    ] = None,
+    inconclusive: options.Inconclusive = "error",
+    exit_zero: options.ExitZero = False,
+    out: Annotated[
+        Path | None, typer.Option(rich_help_panel=options.REPORTS, help="Folder to write the comparison to.")
+    ] = None,
+    formats: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="NAMES",
+            rich_help_panel=options.REPORTS,
+            help="What to write to --out, with commas: json, md. Both by default.",
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool,
+        typer.Option(
+            "--json",
+            rich_help_panel=options.REPORTS,
+            help="Print comparison.json to standard output, and nothing else there.",
+        ),
+    ] = False,
+    config: options.Config = None,
+) -> None:
+    """Say what got worse and what got better from one scan to another, paired where both scored the same images."""
+    del config  # ConfiguredCommand has read it
+    with options_together():
+        from privaudit.comparing import CompareOptions
+
+        problems: list[str] = []
+        chosen = None
+        try:
+            chosen = CompareOptions(
+                fail_on_regression=fail_on_regression,
+                margin=margin,
+                confidence=confidence,
+                allow=tuple(part.strip() for text in allow or () for part in text.split(",") if part.strip()),
+            )
+        except ConfigError as error:
+            problems.extend(error.problems)
+        names = [part.strip() for part in (formats or ",".join(FORMATS)).split(",") if part.strip()]
+        problems += [
+            f"expected --format to name {', '.join(FORMATS)}, got {part!r}" for part in names if part not in FORMATS
+        ]
+        if formats and out is None:
+            problems.append("expected --out, the folder to write to, with --format, got none")
+        if problems or chosen is None:
+            raise ConfigError(problems)
+
+    from privaudit.comparing import compare_runs
+    from privaudit.evaluation.verdict import exit_code
+    from privaudit.files import make_folder
+    from privaudit.report.comparison import print_comparison
+
+    if out is not None:
+        make_folder(out, list(FORMATS.values()), [old, new])
+    found = compare_runs(old, new, chosen)
+    written = [] if out is None else _write(found, out, names)
+    with to_reader():
+        if as_json:
+            sys.stdout.write(found.to_json())
+        else:
+            print_comparison(found, files=written)
+    raise typer.Exit(exit_code(found.verdict, inconclusive=texts.counted_as(inconclusive), exit_zero=exit_zero))
+
+
+def _write(found: ComparisonResult, folder: Path, names: Sequence[str]) -> list[Path]:
+    from privaudit.files import write_text
+    from privaudit.report.comparison_markdown import render_comparison
+
+    written = []
+    for name in dict.fromkeys(names):
+        written.append(folder / FORMATS[name])
+        write_text(written[-1], found.to_json() if name == "json" else render_comparison(found))
+    return written
