@@ -1,0 +1,119 @@
+"""The page of a result, and that of an audit that ended with an error."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from privaudit.portraits import Portrait
+from privaudit.report.command import scan_command
+from privaudit.report.html import facts, figures, scores
+from privaudit.report.html.first import first_screen
+from privaudit.report.html.gallery import gallery
+from privaudit.report.html.glossary import GLOSSARY
+from privaudit.report.html.numbers import decimal, percent, probability, with_interval
+from privaudit.report.html.policy import assets
+from privaudit.report.outward import outward
+from privaudit.report.quoted import quoted
+from privaudit.report.words import SETS
+from privaudit.result import AuditFailure, AuditResult
+
+
+def render_html(result: AuditResult, portraits: Sequence[Portrait] = ()) -> str:
+    """Write the report as one self-contained HTML page.
+
+    It loads nothing, works without its script, and holds no path and nothing about a single image unless portraits are
+    given (see `privaudit.report.outward`).
+
+    Args:
+        result: Of an audit.
+        portraits: Images to show, from `privaudit.portraits.load_portraits`; a page that has some must be kept like
+            the images themselves.
+
+    Returns:
+        The text of the file.
+    """
+    fit = outward(result)
+    score = quoted(fit)
+    tables = {
+        table.name: table
+        for table in (
+            scores.score_table(fit),
+            scores.gain_table(fit),
+            scores.versus_table(fit),
+            scores.quartile_table(fit),
+            scores.level_table(fit),
+            scores.group_table(fit),
+            scores.blind_table(fit),
+            facts.attack_table(fit),
+            facts.choice_table(fit),
+            facts.option_table(fit),
+            facts.data_table(fit),
+            facts.provenance_table(fit),
+            facts.timing_table(fit),
+        )
+    }
+    return (
+        _environment()
+        .get_template("report.html")
+        .render(
+            result=fit,
+            first=first_screen(fit),
+            score=score,
+            tables=tables,
+            plots=figures.shown(fit),
+            further=figures.further(fit, score),
+            portraits=gallery(portraits),
+            glossary=GLOSSARY,
+            command=scan_command(fit.config),
+            members=SETS[fit.data.role],
+            **_shared(),
+        )
+    )
+
+
+def render_html_failure(failure: AuditFailure) -> str:
+    """Write the report of an audit that ended with an error.
+
+    Args:
+        failure: What went wrong.
+
+    Returns:
+        The text of the file.
+    """
+    fit = outward(failure)
+    return (
+        _environment()
+        .get_template("failure.html")
+        .render(
+            failure=fit,
+            model=fit.target,
+            command=scan_command(fit.config),
+            **_shared(),
+        )
+    )
+
+
+def _shared() -> dict[str, Any]:
+    return {"assets": assets()}
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("privaudit.report.html"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "decimal": decimal,
+        "percent": percent,
+        "probability": probability,
+        "with_interval": with_interval,
+    }
+    return environment

@@ -1,0 +1,196 @@
+"""Tables of what the attacks reach: all scores under all masks, gains, and the same by part of the images."""
+
+from __future__ import annotations
+
+import math
+
+from privaudit.evaluation.estimate import Comparison, Metrics
+from privaudit.report.html.numbers import percent
+from privaudit.report.html.table import (
+    Cell,
+    Column,
+    Row,
+    Table,
+    bound_cell,
+    count_cell,
+    difference_cells,
+    estimate_cell,
+    rate_cell,
+    text_cell,
+)
+from privaudit.report.quoted import quoted
+from privaudit.report.words import SETS
+from privaudit.result import AuditResult
+
+MASKS = {
+    "none": "no mask",
+    "random": "random (control)",
+    "influence": "influence",
+    "weighted": "weighted",
+}
+QUARTILES = ("lowest", "second", "third", "highest")
+
+
+def score_table(result: AuditResult) -> Table:
+    """List every attack under every mask with all its metrics."""
+    rates = list(
+        dict.fromkeys(rate for report in result.attacks for m in report.masks.values() for rate in m.tpr_at_fpr)
+    )
+    columns = (
+        Column("Attack"),
+        Column("Mask", about="mask"),
+        Column("AUROC", "number", "auroc"),
+        *(Column(f"TPR at {percent(float(rate))} FPR", "number", "tpr") for rate in rates),
+        Column("Advantage", "number", "advantage"),
+        Column("Attack success", "number", "success"),
+        Column("Epsilon at least", "number", "epsilon"),
+    )
+    best = quoted(result)
+    rows = tuple(
+        Row(
+            (text_cell(report.name), text_cell(mask_text(mask)), *_metric_cells(metrics, rates)),
+            quiet=mask == "random",
+            chosen=(report.name, mask) == (best.report.name, best.mask),
+        )
+        for report in result.attacks
+        for mask, metrics in report.masks.items()
+    )
+    return Table("scores", f"Every attack under every mask, with {confidence_text(result)} intervals", columns, rows)
+
+
+def gain_table(result: AuditResult) -> Table:
+    """List what each mask gains over no mask on the same images."""
+    columns = (Column("Attack"), Column("Mask", about="mask"), *_gain_columns())
+    rows = []
+    for report in result.attacks:
+        gains: dict[str, Comparison | None] = {
+            "random": report.random_vs_none,
+            "influence": report.influence_vs_none,
+            "weighted": report.weighted_vs_none,
+        }
+        rows += [
+            Row((text_cell(report.name), text_cell(mask_text(mask)), *_gain_cells(gain)), quiet=mask == "random")
+            for mask, gain in gains.items()
+            if gain is not None
+        ]
+    caption = f"Gain of each mask over no mask, paired on the same images, with {confidence_text(result)} intervals"
+    return Table("gains", caption, columns, tuple(rows))
+
+
+def versus_table(result: AuditResult) -> Table:
+    """List what scores that are not published gain over the strongest published attack."""
+    rows = tuple(
+        Row((text_cell(report.name), text_cell(report.best_published or ""), *_gain_cells(report.versus_published)))
+        for report in result.attacks
+        if report.versus_published is not None
+    )
+    columns = (Column("Score"), Column("Against"), *_gain_columns())
+    return Table("versus", "Gain over the strongest published attack, both without mask", columns, rows)
+
+
+def quartile_table(result: AuditResult) -> Table:
+    """List the AUROC by quartile of local distortion."""
+    columns = (Column("Attack"), *(Column(f"{name} quarter".capitalize(), "number") for name in QUARTILES))
+    rows = tuple(
+        Row((
+            text_cell(report.name),
+            *(estimate_cell(stratum.auroc) for stratum in report.distortion_quartiles),
+        ))
+        for report in result.attacks
+        if len(report.distortion_quartiles) == len(QUARTILES)
+    )
+    return Table("quartiles", "AUROC without mask by quarter of local distortion", columns, rows)
+
+
+def level_table(result: AuditResult) -> Table:
+    """List the AUROC at every noise level that was compared."""
+    columns = (
+        Column("Attack"),
+        Column("Noise level", "number"),
+        Column("log SNR", "number", "snr"),
+        *(Column(mask_text(mask).capitalize(), "number") for mask in MASKS),
+    )
+    rows = tuple(
+        Row((
+            text_cell(report.name),
+            Cell(f"{level.level:g}", order=level.level),
+            Cell("–") if level.log_snr is None else Cell(f"{level.log_snr:.2f}", order=level.log_snr),
+            *(estimate_cell(level.auroc[mask]) if mask in level.auroc else Cell("–") for mask in MASKS),
+        ))
+        for report in result.attacks
+        for level in report.levels
+    )
+    return Table("levels", "AUROC at each noise level that was compared, by mask", columns, rows)
+
+
+def group_table(result: AuditResult) -> Table:
+    """List how exposed each group of the manifests is."""
+    report = quoted(result).report
+    first = SETS[result.data.role].capitalize()
+    columns = (
+        Column("Group"),
+        Column(first, "number"),
+        Column("Non-members", "number"),
+        Column("AUROC", "number", "auroc"),
+        Column("TPR at 1 % FPR", "number", "tpr"),
+    )
+    rows = tuple(
+        Row((
+            text_cell(group.name),
+            count_cell(group.members),
+            count_cell(group.nonmembers, "" if group.against == "group" else "of all groups"),
+            estimate_cell(group.auroc),
+            rate_cell(group.tpr, 0.01),
+        ))
+        for group in sorted(report.groups, key=lambda group: (-_or_least(group.auroc.value), group.name))
+    )
+    return Table("groups", f"{report.name} without mask by group, the most exposed first", columns, rows)
+
+
+def blind_table(result: AuditResult) -> Table:
+    """List what classifiers reach that never see the model."""
+    columns = (Column("What it looks at"), Column("AUROC", "number", "auroc"))
+    rows = tuple(
+        Row((text_cell(family), estimate_cell(area)), chosen=family == result.blind.strongest)
+        for family, area in result.blind.families.items()
+    )
+    return Table("blind", "Classifiers that never see the model", columns, rows)
+
+
+def mask_text(mask: str) -> str:
+    """What a mask is called on the page."""
+    return MASKS.get(mask, mask)
+
+
+def confidence_text(result: AuditResult) -> str:
+    """The confidence of all intervals, such as ``95 %``."""
+    return percent(float(result.config.get("confidence", 0.95)))
+
+
+def _metric_cells(metrics: Metrics, rates: list[str]) -> list[Cell]:
+    return [
+        estimate_cell(metrics.auroc),
+        *(rate_cell(metrics.tpr_at_fpr.get(rate), float(rate)) for rate in rates),
+        estimate_cell(metrics.advantage),
+        estimate_cell(metrics.attack_success),
+        bound_cell(metrics.epsilon_lower),
+    ]
+
+
+def _gain_columns() -> tuple[Column, ...]:
+    return (
+        Column("AUROC gain", "number", "gain"),
+        Column("p", "number", "p"),
+        Column("TPR at 1 % FPR gain", "number", "gain"),
+        Column("p", "number", "p"),
+    )
+
+
+def _gain_cells(gain: Comparison | None) -> tuple[Cell, ...]:
+    area = difference_cells(gain.auroc_delta if gain else None)
+    rate = difference_cells(gain.tpr_delta if gain else None)
+    return (*area, *rate)
+
+
+def _or_least(value: float) -> float:
+    return -1.0 if math.isnan(value) else value

@@ -1,0 +1,99 @@
+"""A report fit to leave the machine: no folder of anybody's disk, no name of a single image, no invisible character.
+
+A folder such as ``/home/alice/patients/members`` tells who works where on what; its last part, ``members``, is enough
+to recognise the set, and the hashes say exactly which one it was. Files that could not be read are single images, of
+which not even the name is kept.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from privaudit.codec import decode, encode
+from privaudit.escape import harmless
+from privaudit.result import AuditFailure, AuditResult
+
+Report = TypeVar("Report", AuditResult, AuditFailure)
+
+LEFT_OUT = "(left out)"
+"""Stands for the name of a single image."""
+_HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*")
+_PATH = re.compile(r"(?<![\w.:/\\>-])(?:~|\.{1,2}|[A-Za-z]:)?(?:[/\\][^\s/\\:;,'\"()<>|]+){2,}[/\\]?")
+"""What looks like an absolute path inside a sentence."""
+_BEGINNING = re.compile(r"(?<!\w)(?=.)", re.DOTALL)
+"""Where a path may begin in a sentence."""
+_INSIDE = re.compile(r"\w")
+_SETS = ("members", "nonmembers", "suspects", "canaries", "out", "config_file")
+_MODELS = ("target", "reference")
+"""Options that name a place on the disk."""
+
+
+def outward(report: Report) -> Report:
+    """Take out of a report what does not concern its readers.
+
+    Args:
+        report: As it is in the run folder.
+
+    Returns:
+        The same with the last part of every path only, without the names of skipped files, and with control
+        characters and invisible ones shown as escapes.
+    """
+    values = encode(report)
+    hidden = {item["path"]: LEFT_OUT for item in values.get("data", {}).get("skipped", ())}
+    for place in _places(values):
+        hidden.setdefault(place, base_name(place))
+    named = {path: shown for path, shown in hidden.items() if path}
+    lengths = sorted({len(path) for path in named}, reverse=True)
+
+    def clean(text: str) -> str:
+        text = _without(text, named, lengths)
+        return harmless(_PATH.sub(lambda found: base_name(found[0]), text))
+
+    return decode(type(report), _mapped(values, clean))
+
+
+def base_name(path: str) -> str:
+    r"""Return the last part of a path of any system.
+
+    Args:
+        path: With slashes or backslashes.
+
+    Returns:
+        Such as ``members`` for ``/home/alice/members/`` and for ``C:\images\members``.
+    """
+    return re.split(r"[/\\]", path.rstrip("/\\"))[-1] or path
+
+
+def _without(text: str, named: Mapping[str, str], lengths: Sequence[int]) -> str:
+    """Replace whole paths, the longest first: by looking them up, since thousands of files may have been skipped."""
+    pieces, start = [], 0
+    for place in (found.start() for found in _BEGINNING.finditer(text)):
+        if place < start:
+            continue
+        for length in lengths:
+            end = place + length
+            if end <= len(text) and text[place:end] in named and not _INSIDE.match(text, end):
+                pieces += [text[start:place], named[text[place:end]]]
+                start = end
+                break
+    return "".join([*pieces, text[start:]]) if pieces else text
+
+
+def _places(values: Mapping[str, Any]) -> set[str]:
+    """Paths that the report names. ``owner/model`` may be a hub id, which readers need, and is left as it is."""
+    config, target = values["config"], values["target"]
+    models = [config.get(name) for name in _MODELS] + [target["id"] if isinstance(target, Mapping) else target]
+    named = [config.get(name) for name in _SETS] + [name for name in models if name and not _HUB_ID.fullmatch(name)]
+    return {place for place in named if isinstance(place, str) and re.search(r"[/\\]", place)}
+
+
+def _mapped(value: Any, change: Callable[[str], str]) -> Any:  # noqa: ANN401 - any JSON value
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, dict):
+        return {change(key): _mapped(item, change) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_mapped(item, change) for item in value]
+    return value

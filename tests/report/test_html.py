@@ -1,0 +1,581 @@
+"""The text of the HTML page: whole, self-contained, escaped, and with every number."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import math
+import re
+from dataclasses import fields, replace
+from functools import cache
+
+import pytest
+from markup import Element, read_page
+from results import NAMES, make_failure, make_portraits, make_result, with_hostile_names
+
+from privaudit.evaluation import Check, Finding
+from privaudit.evaluation.canaries import CanaryReport
+from privaudit.evaluation.estimate import Estimate
+from privaudit.evaluation.suspects import SuspectReport
+from privaudit.report.html import render_html, render_html_failure
+from privaudit.report.html.policy import assets
+from privaudit.report.html.svg import SHADES
+from privaudit.report.quoted import quoted
+from privaudit.result import SkippedReport
+
+NAN = math.nan
+SUSPECTS = SuspectReport(
+    count=12,
+    nonmembers=400,
+    known_members=0,
+    suspect_groups=10,
+    nonmember_groups=400,
+    search_space=("sima/none", "mirror/none"),
+    selected_on="cross-fitting",
+    chosen="sima/none",
+    chosen_by_fold=("sima/none",) * 5,
+    auroc=0.71,
+    set_p=0.0004,
+    out_of_fold_p=0.002,
+    welch_p=0.001,
+    permutations=9999,
+    alpha=0.05,
+    type_i_rate=Estimate(0.048, 0.03, 0.07),
+    false_flag_rate=Estimate(NAN, NAN, NAN, "too few non-members"),
+    type_i_repeats=500,
+    flagged={"0.05": 3, "0.1": 4},
+    smallest_p=0.0025,
+    reason="there are few suspects",
+    statement="There is evidence that some of these 12 images were trained on.",
+)
+CANARIES = CanaryReport(
+    canaries=200,
+    pilot=50,
+    audited=150,
+    included=80,
+    chosen="mean of all 2",
+    search_space=("sima/none", "mirror/none", "mean of all 2"),
+    guesses_in=20,
+    guesses_out=10,
+    correct=28,
+    epsilon_lower=1.234,
+    epsilon_most=3.5,
+    confidence=0.95,
+    delta=1e-5,
+    p=0.00012,
+    draws=9999,
+    seed=0,
+    statement="28 of 30 guesses about canaries were right.",
+)
+UNCLEAR = Finding("unclear", "Whether the model leaks cannot be told from these images: the sets differ")
+
+
+def with_suspects():
+    result = make_result()
+    finding = Finding("low", SUSPECTS.statement, "sima", "none")
+    return replace(
+        result,
+        data=replace(result.data, role="suspects", suspects=12),
+        verdict=replace(result.verdict, finding=finding),
+        suspects=SUSPECTS,
+    )
+
+
+def with_canaries():
+    result = make_result()
+    return replace(result, data=replace(result.data, role="canaries"), canaries=CANARIES)
+
+
+def without_a_curve():
+    """No blind baseline, no masks, no levels, no quarters: what the smallest audit may lack."""
+    result = make_result()
+    bare = [
+        replace(report, masks={"none": report.masks["none"]}, levels=(), distortion_quartiles=(), choices=(), groups=())
+        for report in result.attacks
+    ]
+    gains = {"random_vs_none": None, "influence_vs_none": None, "weighted_vs_none": None, "versus_published": None}
+    attacks = tuple(replace(report, **gains) for report in bare)
+    return replace(result, attacks=attacks, blind=replace(result.blind, curve=None, families={}), refused=())
+
+
+CASES = {
+    "high": lambda: make_result(strength=2.0, gates=("tpr@1%fpr>0.05", "auroc>0.98")),
+    "none": lambda: make_result(strength=0.0),
+    "few": lambda: make_result(strength=0.5, images=12),
+    "two": lambda: make_result(images=2),
+    "groups": lambda: make_result(groups=("clinic", "street")),
+    "suspects": with_suspects,
+    "canaries": with_canaries,
+    "bare": without_a_curve,
+    "unclear": lambda: replace(make_result(), verdict=replace(make_result().verdict, finding=UNCLEAR)),
+}
+
+
+@cache
+def page_of(case: str) -> str:
+    if case == "failure":
+        return render_html_failure(make_failure("one thing", "another thing"))
+    if case == "portraits":
+        return render_html(make_result(), make_portraits())
+    return render_html(CASES[case]())
+
+
+EVERY = [*CASES, "failure", "portraits"]
+
+
+def numbers(table: Element) -> list[list[str]]:
+    return [[cell.text for cell in row.all("td", "th")] for row in table.all("tbody")[0].all("tr")]
+
+
+def table_with(page: Element, caption: str) -> Element:
+    (found,) = [table for table in page.all("table") if caption in table.all("caption")[0].text]
+    return found
+
+
+@pytest.mark.parametrize("case", EVERY)
+def test_every_page_is_well_formed_and_every_reference_in_it_leads_somewhere(case):
+    page = read_page(page_of(case))
+    names = [element.attributes["id"] for element in page.all() if "id" in element.attributes]
+    assert len(names) == len(set(names))
+    for element in page.all():
+        for attribute in ("aria-labelledby", "aria-describedby", "for"):
+            for name in (element.attributes.get(attribute) or "").split():
+                assert name in names, f"{attribute} of {element.tag} names {name}"
+        if (target := element.attributes.get("href") or "").startswith("#"):
+            assert target[1:] in names, f"nothing at {target}"
+        for name in re.findall(r"url\(#([^)]*)\)", element.attributes.get("clip-path") or ""):
+            assert name in names
+
+
+@pytest.mark.parametrize("case", EVERY)
+def test_every_page_can_be_read_without_seeing_it(case):
+    page = read_page(page_of(case))
+    levels = [int(element.tag[1]) for element in page.all("h1", "h2", "h3", "h4")]
+    assert levels.count(1) == 1
+    assert all(below <= above + 1 for above, below in zip(levels, levels[1:], strict=False))
+    assert [len(page.all(tag)) for tag in ("main", "header", "footer", "title")] == [1, 1, 1, 1 + _drawn_titles(page)]
+    for table in page.all("table"):
+        assert table.all("caption")[0].text
+        assert all(head.attributes["scope"] == "col" for head in table.all("thead")[0].all("th"))
+        assert all(row.children[0].attributes.get("scope") == "row" for row in table.all("tbody")[0].all("tr"))
+    for drawing in page.all("svg"):
+        hidden = drawing.attributes.get("aria-hidden") == "true" or drawing.inside("ul")
+        assert hidden or (drawing.attributes["role"] == "img" and drawing.all("title")[0].text)
+    for plot in [drawing for drawing in page.all("svg") if drawing.attributes.get("class") == "plot"]:
+        assert len(plot.all("desc")[0].text) > 40
+        assert re.search(r"\d|n/a|could be measured", plot.all("desc")[0].text)
+    assert all(image.attributes["alt"] for image in page.all("img"))
+
+
+def _drawn_titles(page: Element) -> int:
+    return sum(len(drawing.all("title")) for drawing in page.all("svg"))
+
+
+@pytest.mark.parametrize("case", EVERY)
+def test_no_page_can_load_anything_or_run_anything_but_its_own_script(case):
+    page = read_page(page_of(case))
+    for element in page.all():
+        for name, value in element.attributes.items():
+            assert not name.startswith("on"), f"{element.tag} has {name}"
+            assert name not in ("style", "srcset", "action", "formaction", "poster", "ping", "srcdoc")
+            if name in ("src", "href", "xlink:href", "data"):
+                assert value is not None
+                assert value.startswith(("#", "data:image/png;base64,")), f"{element.tag} loads {value[:60]}"
+    assert {element.tag for element in page.all()}.isdisjoint({"link", "iframe", "object", "embed", "base", "form"})
+    (style,) = page.all("style")
+    source = "".join(style.texts)
+    assert "@import" not in source
+    assert "url(" not in source
+
+
+@pytest.mark.parametrize("case", ["high", "failure"])
+def test_the_policy_allows_this_style_and_this_script_and_nothing_else(case):
+    page = read_page(page_of(case))
+    (policy,) = [
+        meta.attributes["content"]
+        for meta in page.all("meta")
+        if meta.attributes.get("http-equiv") == "Content-Security-Policy"
+    ]
+    rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
+    assert rules.pop("default-src") == "'none'"
+    for kind in ("style", "script"):
+        text = "".join(page.all(kind)[0].texts)
+        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+        assert rules.pop(f"{kind}-src") == f"'sha256-{digest}'"
+    assert rules == {"img-src": "data:", "base-uri": "'none'", "form-action": "'none'"}
+
+
+def test_the_first_screen_says_what_was_tested_found_how_sure_and_what_to_do():
+    result = CASES["high"]()
+    first = read_page(page_of("high")).all("section")[0].text
+    rate = quoted(result).metrics.tpr_at_fpr["0.01"]
+    assert first.startswith("Leak found: high")
+    data = result.data
+    assert f"{data.members} images that it was trained on and {data.nonmembers} that it never saw" in first
+    assert result.verdict.finding.statement in first
+    assert f"{100 * rate.value:.0f} of 100" in first
+    assert f"{100 * rate.lo:.0f} to {100 * rate.hi:.0f} with 95 % confidence; guessing would recognise 1" in first
+    assert "Do not publish this model" in first
+    assert "Of 2 gates: 1 failed, 1 passed." in first
+    assert "✕ fail tpr@1%fpr>0.05" in first
+    assert result.verdict.gates[1].detail in first
+
+
+def test_squares_show_the_interval_and_the_scale_fits_a_small_share():
+    page = read_page(page_of("high"))
+    rate = quoted(CASES["high"]()).metrics.tpr_at_fpr["0.01"]
+    (picture,) = [drawing for drawing in page.all("svg") if drawing.attributes.get("class") == "squares"]
+    kinds = [square.attributes["class"] for square in picture.all("rect")]
+    assert len(kinds) == 100
+    assert kinds.count("sure") == math.floor(round(100 * rate.lo, 1))
+    assert kinds.count("sure") + kinds.count("maybe") == math.ceil(round(100 * rate.hi, 1))
+    assert picture.all("text")[-1].text == "100"
+    (small,) = [d for d in read_page(page_of("none")).all("svg") if d.attributes.get("class") == "squares"]
+    assert small.all("text")[-1].text == "10"
+
+
+def test_a_finding_that_cannot_be_told_shows_no_number_to_remember():
+    first = read_page(page_of("unclear")).all("section")[0]
+    assert first.text.startswith("Inconclusive")
+    assert "No number of this audit can be relied on" in first.text
+    assert "of 100" not in first.text
+
+
+def test_too_few_non_members_for_a_rate_show_the_auroc_instead():
+    first = read_page(page_of("few")).all("section")[0].text
+    area = quoted(CASES["few"]()).metrics.auroc
+    assert f"{100 * area.value:.0f} of 100 such pairs" in first
+    assert "guessing would be right in 50" in first
+
+
+def test_every_metric_of_every_score_stands_in_the_table_with_its_interval():
+    result = CASES["high"]()
+    rows = numbers(table_with(read_page(page_of("high")), "Every attack under every mask"))
+    labels = {"none": "no mask", "random": "random (control)", "influence": "influence", "weighted": "weighted"}
+    wanted = [(report, mask) for report in result.attacks for mask in report.masks]
+    assert [(row[0], row[1]) for row in rows] == [(report.name, labels[mask]) for report, mask in wanted]
+    for row, (report, mask) in zip(rows, wanted, strict=True):
+        metrics = report.masks[mask]
+        estimates = [metrics.auroc, *metrics.tpr_at_fpr.values(), metrics.advantage, metrics.attack_success]
+        for cell, estimate in zip(row[2:], estimates, strict=False):
+            if math.isnan(estimate.value):
+                assert cell.startswith("n/a")
+            elif math.isnan(estimate.lo):
+                assert cell.startswith(f"{estimate.value:.3f}")
+                assert cell.endswith("interval n/a")
+            else:
+                assert cell.startswith(f"{estimate.value:.3f}")
+                assert cell.endswith(f"{estimate.lo:.3f} to {estimate.hi:.3f}")
+        assert row[-1].startswith(f"{metrics.epsilon_lower.value:.3f}")
+
+
+def test_gains_are_paired_and_signed():
+    result = CASES["high"]()
+    rows = numbers(table_with(read_page(page_of("high")), "Gain of each mask"))
+    gain = result.attacks[0].influence_vs_none.auroc_delta
+    (row,) = [row for row in rows if row[:2] == [result.attacks[0].name, "influence"]]
+    signed = [f"{value:+.3f}".replace("-", "\N{MINUS SIGN}") for value in (gain.value, gain.lo, gain.hi)]
+    assert row[2] == f"{signed[0]} {signed[1]} to {signed[2]}"
+
+
+@pytest.mark.parametrize("case", ["two", "few", "none", "suspects", "bare"])
+def test_what_was_not_measured_is_na_with_its_reason_and_never_nan(case):
+    text = page_of(case)
+    page = read_page(text)
+    assert not re.search(r"(?i)(?<![a-z0-9+/])nan(?![a-z0-9+/])", text)
+    for table in page.all("table"):
+        for cell in table.all("td"):
+            if cell.text.startswith("n/a"):
+                (note,) = cell.all("a")
+                reason = page.one(note.attributes["href"][1:])
+                assert len(reason.text) > 10
+                assert reason.text in note.attributes["aria-label"]  # and a tooltip says it, too
+                assert note.attributes["data-tip"] == reason.text
+
+
+def test_some_numbers_are_missing_in_what_the_last_test_looks_at():
+    assert any(row[3].startswith("n/a") for row in numbers(table_with(read_page(page_of("two")), "Every attack")))
+
+
+def test_a_rate_realised_far_from_its_target_says_so():
+    result = make_result()
+    attack = result.attacks[0]
+    rate = replace(attack.masks["none"].tpr_at_fpr["0.01"], fpr_realised=0.0025, k=1, reason=None)
+    metrics = replace(attack.masks["none"], tpr_at_fpr={"0.01": rate})
+    changed = replace(result, attacks=(replace(attack, masks={**attack.masks, "none": metrics}), *result.attacks[1:]))
+    assert f"realised at a false-positive rate of 0.0025 (1 of {rate.n} non-members)" in render_html(changed)
+
+
+def test_sections_exist_where_there_is_something_to_say():
+    sections = {case: {s.attributes.get("id") for s in read_page(page_of(case)).all("section")} for case in CASES}
+    assert "groups" in sections["groups"]
+    assert "suspects" in sections["suspects"]
+    assert "canaries" in sections["canaries"]
+    assert not {"groups", "suspects", "canaries", "images-shown"} & sections["high"]
+
+
+def test_suspects_are_told_with_their_error_rates():
+    page = read_page(page_of("suspects"))
+    section = page.one("suspects").text
+    for wanted in (
+        SUSPECTS.statement,
+        "12 suspects (10 groups) with 400 non-members",
+        "p < 0.001 of no member",
+        "0.048 (0.030 to 0.070) of 500 splits",
+        "n/a flagged an image (too few non-members)",
+        "3 at a false discovery rate of 5 %, 4 at a false discovery rate of 10 %",
+        "there are few suspects",
+    ):
+        assert wanted in section
+    first = page.all("section")[0].text
+    assert "There is evidence that the model was trained on some of the suspects." in first
+    assert "accuses" in first
+    assert "recognises" not in first
+    assert "would score so high with a probability of < 0.001" in first
+
+
+def test_canaries_are_told_with_their_bound():
+    section = read_page(page_of("canaries")).one("canaries").text
+    for wanted in ("28 of 30 right", "at least 1.234 at 95 % confidence, delta 1e-05", "< 0.001, by 9999"):
+        assert wanted in section
+
+
+def test_groups_are_listed_with_who_they_were_compared_with():
+    result = make_result(groups=("clinic", "street"))
+    report = quoted(result).report
+    alone = replace(report.groups[0], against="all", tpr=None)
+    attacks = tuple(replace(r, groups=(alone, *r.groups[1:])) if r.name == report.name else r for r in result.attacks)
+    rows = numbers(table_with(read_page(render_html(replace(result, attacks=attacks))), "by group"))
+    (row,) = [row for row in rows if row[0] == alone.name]
+    assert row[2].endswith("of all groups")
+    assert row[4].startswith("n/a")
+    assert float(rows[0][3][:5]) >= float(rows[1][3][:5])
+
+
+def test_no_folder_and_no_single_image_is_named():
+    result = make_result()
+    config = {
+        **result.config,
+        "target": "/home/alice/secret/model",
+        "members": "/home/alice/patients/members",
+        "nonmembers": "C:\\Users\\alice\\patients\\others",
+        "out": "runs/of/alice/one",
+    }
+    lost = SkippedReport("/home/alice/patients/members/mrs-smith.png", "cannot be read")
+    looked = Check("unreadable files", "warn", f"1 files were skipped, the first: {lost.path}")
+    page = render_html(
+        replace(
+            result,
+            config=config,
+            target=replace(result.target, id="/home/alice/secret/model"),
+            data=replace(result.data, skipped=(lost,)),
+            checks=(*result.checks, looked),
+        ),
+    )
+    for private in ("alice", "secret", "patients", "mrs-smith"):
+        assert private not in page
+    text = read_page(page).text
+    assert "--members members --nonmembers others" in text
+    assert "1 files were skipped, the first: (left out)" in text
+    assert re.search(r"unreadable files\s+1\b", text)
+
+
+def test_images_are_shown_only_when_asked_for():
+    portraits = make_portraits("a.png", "b.png")
+    without = page_of("high")
+    assert not re.search(r"<img|a\.png|[0-9a-f]{31}1", without)
+    given = read_page(page_of("portraits"))
+    assert "This page shows images." in given.text
+    assert len(given.all("img")) == 2 * len(portraits)
+    assert "sima: score 3.00, above 99 % of the non-members" in given.text
+    assert "images/members" not in page_of("portraits")
+
+
+def test_a_thumbnail_that_is_no_picture_is_not_put_onto_the_page():
+    evil = base64.b64encode(b"<script>alert(1)</script>").decode()
+    shown = [
+        replace(portrait, thumbnail=text)
+        for portrait, text in zip(make_portraits(), (evil, '"><script>alert(1)</script>'), strict=True)
+    ]
+    page = render_html(make_result(), shown)
+    assert evil not in page
+    assert "alert(1)" not in page
+    assert page.count("This image cannot be shown.") == 2
+
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "</title></svg><svg onload=alert(1)>",
+    "]]><b>&amp;&lt;",
+    "a\x1b[31mred\x1b[0m\x07\x00b",
+    "$x_1$ \\frac{1}{2} $",
+    "gnp.\u202etxt",
+    "{{ 7 * 7 }}{% raw %}",
+    "_hidden",
+]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_names_of_users_are_shown_and_do_nothing(name):
+    result = with_hostile_names(make_result(attacks=("sima",), learned=False, groups=("one", "two")), name)
+    attack = replace(result.attacks[0], name=name, kind="ours")
+    finding = Finding("high", f"Evidence by {name}", name, "none")
+    portraits = [replace(portrait, path=name, label=name, attack=name) for portrait in make_portraits()]
+    result = replace(
+        result,
+        data=replace(result.data, skipped=()),
+        target=make_result().target,  # otherwise the name is a path, of which the page shows the last part
+        config=make_result().config,
+        attacks=(attack, *result.attacks[1:]),
+        verdict=replace(result.verdict, finding=finding),
+    )
+    text = render_html(result, portraits)
+    page = read_page(text)
+    test_tags = {"script": 1, "style": 1, "title": 1 + _drawn_titles(page), "b": 0, "base": 0}
+    assert {tag: len(page.all(tag)) for tag in test_tags} == test_tags
+    assert not any(attribute.startswith("on") for element in page.all() for attribute in element.attributes)
+    assert all(image.attributes["src"].startswith("data:image/png") for image in page.all("img"))
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", text)
+    assert "49" not in page.one("groups").all("h2")[0].text
+    shown = {"a\x1b[31m": r"a\x1b[31mred\x1b[0m\x07\x00b", "gnp.": r"gnp.\u202etxt"}
+    wanted = next((value for key, value in shown.items() if name.startswith(key)), name)
+    assert wanted in page.one("groups").all("caption")[0].text
+    drawn = [t.text for svg in page.all("svg") if svg.attributes.get("class") == "plot" for t in svg.all("text")]
+    assert any(wanted[:6].strip() in text for text in drawn)  # literal, where matplotlib would read a formula
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_the_name_of_the_model_and_of_folders_do_nothing(name):
+    text = render_html(with_hostile_names(make_result(attacks=("sima",), learned=False), name))
+    page = read_page(text)
+    assert [len(page.all(tag)) for tag in ("script", "style", "b", "base", "img")] == [1, 1, 0, 0, 0]
+    assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", text)
+    assert page.all("h1")[0].text.removeprefix("Privacy audit of ")
+
+
+def test_a_reason_with_markup_is_text_in_note_and_tooltip():
+    result = make_result()
+    reason = 'too few <b>"images"</b>'
+    attack = result.attacks[0]
+    metrics = replace(attack.masks["none"], auroc=Estimate(NAN, NAN, NAN, reason))
+    changed = replace(result, attacks=(replace(attack, masks={**attack.masks, "none": metrics}), *result.attacks[1:]))
+    page = read_page(render_html(changed))
+    notes = [link for link in page.all("a") if link.attributes.get("data-tip") == reason]
+    assert notes
+    assert page.one(notes[0].attributes["href"][1:]).text == reason
+
+
+def test_a_failure_says_that_nothing_was_found_and_what_to_do():
+    text = read_page(page_of("failure")).text
+    for wanted in (
+        "The audit ended with an error",
+        "neither good nor bad",
+        "one thing",
+        "another thing",
+        "run the same",
+    ):
+        assert wanted in text
+    defect = render_html_failure(make_failure("<b>broken</b>", kind="KeyError", defect=True))
+    assert "&lt;b&gt;broken" in defect
+    assert "This is a defect of privaudit (KeyError). Please report it" in read_page(defect).text
+
+
+def test_a_failure_names_no_folder():
+    failure = make_failure("expected images at /home/alice/patients/members, found none")
+    text = render_html_failure(replace(failure, target="/home/alice/model"))
+    assert "alice" not in text
+    assert "expected images at members, found none" in text
+
+
+def test_plots_take_their_colours_from_the_style_sheet():
+    page = read_page(page_of("high"))
+    style = assets().style
+    allowed = {f"{letter}-{shade}" for letter in "fs" for shade in SHADES} | {"plot", "pixelated"}
+    for plot in [drawing for drawing in page.all("svg") if drawing.attributes.get("class") == "plot"]:
+        for element in [plot, *plot.all()]:
+            assert set((element.attributes.get("class") or "").split()) <= allowed
+            for attribute in ("fill", "stroke"):
+                colour = element.attributes.get(attribute)
+                assert colour in (None, "none") or "influence" in plot.attributes["aria-labelledby"], colour
+    for shade in SHADES:
+        assert style.count(f"--c-{shade}:") == 2  # in light and in dark
+        assert f".f-{shade} {{ fill: var(--c-{shade}); }}" in style
+
+
+def luminance(colour: str) -> float:
+    parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: str, other: str) -> float:
+    high, low = sorted((luminance(one), luminance(other)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_colours_have_the_contrast_that_wcag_asks_for_in_light_and_dark():
+    schemes = re.findall(r":root \{([^}]*)\}", assets().style)
+    assert len(schemes) == 2
+    for scheme in schemes:
+        colours = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", scheme))
+        for text in ("ink", "soft", "link"):
+            for ground in ("paper", "card", "faint"):
+                assert contrast(colours[text], colours[ground]) >= 4.5, (text, ground)
+        for tone in ("none", "low", "medium", "high", "unclear"):
+            assert contrast(colours[tone], colours[f"{tone}-bg"]) >= 4.5, tone
+            assert contrast(colours["ink"], colours[f"{tone}-bg"]) >= 4.5, tone
+            assert contrast(colours[tone], colours["card"]) >= 4.5, tone
+        for shade in SHADES:
+            if shade not in ("grid", "background"):  # lines behind the data are no information
+                least = 4.5 if shade in ("text", "muted", "chance") else 3.0  # words, and graphical objects
+                assert contrast(colours[f"c-{shade}"], colours["c-background"]) >= least, shade
+
+
+def test_the_same_result_makes_the_same_page():
+    assert render_html(CASES["groups"]()) == page_of("groups")
+
+
+@pytest.mark.slow
+def test_a_page_of_many_attacks_is_small():
+    result = make_result(attacks=NAMES, groups=("a", "b", "c"))
+    assert len(result.attacks) == len(NAMES) + 1
+    assert len(render_html(result).encode()) < 1_000_000
+
+
+def test_the_page_is_made_from_the_result_alone(tmp_path, monkeypatch):
+    from privaudit.result import AuditResult
+
+    result = CASES["high"]()
+    monkeypatch.chdir(tmp_path)
+    assert render_html(AuditResult.from_json(json.dumps(json.loads(result.to_json())))) == page_of("high")
+
+
+def test_all_checks_are_listed_with_their_status():
+    result = make_result(checks=(Check("duplicates", "warn", "1 pair"), Check("files", "fail", "all differ")))
+    text = read_page(render_html(result)).one("checked").text
+    for wanted in ("✓ ok blind baseline", "! warning duplicates 1 pair", "✕ fail files all differ"):
+        assert wanted in text
+
+
+def test_every_option_is_listed():
+    from privaudit.options import AuditOptions
+
+    listed = {row[0] for row in numbers(table_with(read_page(page_of("high")), "Options of the audit"))}
+    assert {option.name for option in fields(AuditOptions)} <= listed
+
+
+def test_templates_style_and_script_are_installed_with_the_package():
+    import tomllib
+    from pathlib import Path
+
+    import privaudit
+
+    package = Path(privaudit.__file__).parent
+    project = tomllib.loads((package.parent / "pyproject.toml").read_text(encoding="utf-8"))
+    patterns = project["tool"]["setuptools"]["package-data"]["privaudit"]
+    installed = {path for pattern in patterns for path in package.glob(pattern)}
+    needed = {p for p in (package / "report" / "html").rglob("*") if p.suffix in (".html", ".css", ".js")}
+    assert len(needed) > 8
+    assert needed <= installed

@@ -1,0 +1,87 @@
+"""What leaves the machine with a report, and what stays."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from results import make_failure, make_result
+
+from privaudit.evaluation import Check
+from privaudit.report.outward import LEFT_OUT, base_name, outward
+from privaudit.result import SkippedReport
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/home/alice/members", "members"),
+        ("/home/alice/members/", "members"),
+        ("C:\\images\\members", "members"),
+        ("members", "members"),
+        ("/", "/"),
+    ],
+)
+def test_the_last_part_of_a_path_is_its_name(path, name):
+    assert base_name(path) == name
+
+
+def test_a_report_without_paths_stays_as_it_is():
+    result = replace(make_result(), config={**make_result().config, "members": "a", "nonmembers": "b", "out": "c"})
+    assert outward(result).to_json() == result.to_json()
+
+
+@pytest.mark.parametrize(
+    "option", ["target", "members", "nonmembers", "suspects", "canaries", "reference", "out", "config_file"]
+)
+def test_folders_are_named_by_their_last_part_wherever_they_stand(option):
+    result = make_result()
+    place = "data of alice/clinic a/set"
+    found = outward(
+        replace(
+            result,
+            config={**result.config, option: place},
+            checks=(Check("one", "warn", f"look at {place}, please"),),
+        )
+    )
+    assert found.config[option] == "set"
+    assert found.checks[0].detail == "look at set, please"
+    assert "alice" not in found.to_json()
+
+
+def test_paths_that_no_option_names_are_cut_too():
+    check = Check("one", "ok", "read /srv/alice/x/a.png and ~/alice/b.png, or C:\\alice\\c\\d.png")
+    found = outward(replace(make_result(), checks=(check,)))
+    assert found.checks[0].detail == "read a.png and b.png, or d.png"
+
+
+@pytest.mark.parametrize("text", ["combined/none", "1/2 sum log G", "see https://example.org/a/b/c", "a and/or b/c/d"])
+def test_what_only_looks_like_a_path_is_left(text):
+    assert outward(replace(make_result(), checks=(Check("one", "ok", text),))).checks[0].detail == text
+
+
+def test_a_hub_id_is_left():
+    result = make_result(target="owner/model")
+    assert outward(result).target.id == "owner/model"
+
+
+def test_files_that_could_not_be_read_are_counted_and_not_named():
+    result = make_result()
+    skipped = (SkippedReport("set/mrs smith.png", "cannot open set/mrs smith.png"), SkippedReport("b.png", "broken"))
+    check = Check("unreadable files", "warn", "2 files were skipped, the first: set/mrs smith.png")
+    found = outward(replace(result, data=replace(result.data, skipped=skipped), checks=(check,)))
+    assert [item.path for item in found.data.skipped] == [LEFT_OUT, LEFT_OUT]
+    assert found.data.skipped[0].reason == f"cannot open {LEFT_OUT}"
+    assert found.checks[0].detail == f"2 files were skipped, the first: {LEFT_OUT}"
+
+
+def test_characters_that_cannot_be_seen_are_shown():
+    found = outward(replace(make_result(), checks=(Check("one", "ok", "a\x1b[2J\u202eb"),)))
+    assert found.checks[0].detail == r"a\x1b[2J\u202eb"
+
+
+def test_a_failure_is_treated_alike():
+    failure = replace(make_failure("expected a folder at /home/alice/model, found none"), target="/home/alice/model")
+    found = outward(failure)
+    assert found.target == "model"
+    assert found.verdict.reasons == ("expected a folder at model, found none",)
