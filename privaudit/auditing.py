@@ -21,6 +21,7 @@ from privaudit.codec import encode
 from privaudit.data import AuditData
 from privaudit.entries import lines
 from privaudit.errors import ConfigError
+from privaudit.escape import csv_text, storable
 from privaudit.evaluation import Check
 from privaudit.files import make_folder, write_text
 from privaudit.geometry.mask import mask_names
@@ -38,6 +39,16 @@ STAGES = ("latents", "influence", "scores")
 """Folders of a run that hold its cache."""
 UNKNOWN = "learns from images whose membership is known, and suspects are none"
 RESULTS = ("report.json", "samples.parquet", "scores/scores.parquet", "suspects.csv", EXPOSED)
+RENDERED = (
+    "report.html",
+    "report.md",
+    "junit.xml",
+    "report.sarif",
+    "model-card.md",
+    "metrics.csv",
+    "metrics.parquet",
+)
+"""Files that are made of ``report.json``; names that a folder of the user's may hold, too."""
 
 
 def run_audit(options: AuditOptions, on_progress: OnProgress | None = None) -> AuditResult:
@@ -62,7 +73,7 @@ def run_audit(options: AuditOptions, on_progress: OnProgress | None = None) -> A
     """
     progress = on_progress or (lambda stage, done, total: None)
     sources = list_sources(options)
-    prepare_folder(options, RESULTS)
+    prepare_folder(options, stale_results(options.out))
     started = time.perf_counter()
     target = load_target(options.target, device=options.device, dtype=options.dtype)
     loaded = time.perf_counter()
@@ -252,6 +263,19 @@ def choose_methods(
     return Methods(tuple(running), ()), (*refused, *(RefusedReport(s.title, UNKNOWN) for s in methods.scorers))
 
 
+def stale_results(folder: Path) -> tuple[str, ...]:
+    """Name the files that an earlier run may have left in a folder.
+
+    Args:
+        folder: The run folder.
+
+    Returns:
+        What only a run writes and, in a folder that a run has written to, what was rendered of its report.
+    """
+    ran = any((folder / name).is_file() for name in ("report.json", "run.json"))
+    return (*RESULTS, *RENDERED) if ran else RESULTS
+
+
 def prepare_folder(options: AuditOptions, results: Sequence[str]) -> None:
     """Make the run folder, without the results of an earlier run: a failed one must not leave its report behind.
 
@@ -276,12 +300,25 @@ def _run_record(options: AuditOptions, target: Target, data: AuditData) -> str:
     record = {
         "privaudit_version": privaudit.__version__,
         "config": _describe_options(options),
-        "config_hash": hashlib.sha256(json.dumps(_describe_options(options), sort_keys=True).encode()).hexdigest()[:16],
+        "config_hash": config_hash(options),
         "target": encode(_describe_target(target)),
         "split_hash": data.split_hash,
         "hardware": _describe_hardware(target),
     }
     return json.dumps(record, indent=2) + "\n"
+
+
+def config_hash(options: AuditOptions) -> str:
+    """Hash what was asked for, wherever it was written down.
+
+    Args:
+        options: Of an audit.
+
+    Returns:
+        16 hexadecimal digits.
+    """
+    decides = {name: value for name, value in _describe_options(options).items() if name != "config_file"}
+    return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _describe_options(options: AuditOptions) -> dict[str, object]:
@@ -329,13 +366,13 @@ def _write_tables(out: Path, data: AuditData, measured: Measured, assessment: As
     sets = [first] * len(data.members) + ["nonmember"] * len(data.nonmembers) + ["suspect"] * len(data.suspects)
     table = pd.DataFrame({
         "id": [s.id for s in samples],
-        "path": [str(s.path) for s in samples],
+        "path": [storable(str(s.path)) for s in samples],
         "set": sets,
-        "label": [s.label for s in samples],
-        "group": [s.group for s in samples],
+        "label": [storable(s.label) for s in samples],
+        "group": [storable(s.group) for s in samples],
         "unit": list(split.units),
         "fold": pd.array([*split.folds.tolist(), *[None] * (len(samples) - len(split.folds))], dtype="Int64"),
-        "caption": [s.caption for s in samples],
+        "caption": [storable(s.caption) for s in samples],
         "distortion": measured.distortion,
         "residual": measured.residual,
         "evaluations": measured.evaluations,
@@ -347,4 +384,4 @@ def _write_tables(out: Path, data: AuditData, measured: Measured, assessment: As
         frame.to_parquet(temporary, index=False)
         os.replace(temporary, path)
     if assessment.suspect_scores is not None:
-        write_text(out / "suspects.csv", assessment.suspect_scores.to_csv(index=False))
+        write_text(out / "suspects.csv", csv_text(assessment.suspect_scores))

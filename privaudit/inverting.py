@@ -17,10 +17,12 @@ from torch import Tensor
 from privaudit.batching import Batcher, auto_batch_size
 from privaudit.data import Sample, SampleSet, load_images, read_set
 from privaudit.errors import ConfigError, DataError
+from privaudit.escape import csv_text, storable
+from privaudit.files import make_folder, write_text
 from privaudit.inversion import DEFAULT, Inversion, Solver, invert, make_solver, require_any_finite
 from privaudit.inversion.cocoercivity import not_along_t
 from privaudit.loading import load_target
-from privaudit.shards import make_folder, write_shard, write_text
+from privaudit.shards import write_shard
 from privaudit.target import Target, TargetInfo
 
 OnProgress = Callable[[str, int, int], None]
@@ -109,7 +111,7 @@ class InvertedSet:
         found = self.inversion
         columns = {
             "id": [sample.id for sample in self.images.samples],
-            "path": [str(sample.path) for sample in self.images.samples],
+            "path": [storable(str(sample.path)) for sample in self.images.samples],
             "outcome": found.outcomes,
             "residual": found.residual.tolist(),
             "pixel_residual": found.pixel_residual.tolist(),
@@ -168,7 +170,7 @@ def run_inversion(options: InvertOptions, on_progress: OnProgress | None = None)
     found = InvertedSet(target.info, target.dtype, make_solver(options.solver), images, inversion, seconds, options.out)
     ids = [sample.id for sample in images.samples]
     write_shard(options.out / "latents.safetensors", dict(zip(ids, inversion.latents, strict=True)))
-    write_text(options.out / "inversion.csv", found.table.to_csv(index=False))
+    write_text(options.out / "inversion.csv", csv_text(found.table))
     return found
 
 

@@ -20,11 +20,12 @@ from privaudit.batching import Batcher, auto_batch_size
 from privaudit.data import SampleSet, load_images, read_set
 from privaudit.ddim import ddim_sample
 from privaudit.errors import ConfigError, DataError
+from privaudit.escape import csv_text, storable
 from privaudit.evaluation import Metrics, assign_folds, evaluate
+from privaudit.files import make_folder, write_text
 from privaudit.inversion import Solver, invert, make_solver, require_any_finite
 from privaudit.loading import load_target
 from privaudit.noise import normal_for
-from privaudit.shards import make_folder, write_text
 from privaudit.target import Target, TargetInfo
 
 OnProgress = Callable[[str, int, int], None]
@@ -148,7 +149,7 @@ class Origin:
         """One row an image: id, path, error_encoder, error_inverted, remaining, residual, p_own."""
         return pd.DataFrame({
             "id": [sample.id for sample in self.images.samples],
-            "path": [str(sample.path) for sample in self.images.samples],
+            "path": [storable(str(sample.path)) for sample in self.images.samples],
             "error_encoder": self.traces.encoder,
             "error_inverted": self.traces.inverted,
             "remaining": self.traces.remaining,
@@ -217,7 +218,7 @@ def run_origin(options: OriginOptions, on_progress: OnProgress | None = None) ->
         metrics=_compare(own, given, [*keys, *(sample.id for sample in images.samples)], options),
         folder=options.out,
     )
-    write_text(options.out / "origin.csv", found.table.to_csv(index=False))
+    write_text(options.out / "origin.csv", csv_text(found.table))
     return found
 
 

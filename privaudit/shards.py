@@ -18,36 +18,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 import privaudit
-from privaudit.errors import ConfigError
 
 FORMAT = 4
 """Raised whenever the code that fills a shard changes what it holds; a new version of the package does it too."""
-
-
-def make_folder(path: Path, results: Sequence[str] = (), inputs: Sequence[Path] = ()) -> None:
-    """Make a folder to write results to, before anything expensive is done.
-
-    Results of an earlier run in it are removed: a run that fails must not leave them behind as its own.
-
-    Args:
-        path: Of the folder.
-        results: Names of the files that will be written.
-        inputs: Files that will be read.
-
-    Raises:
-        ConfigError: It cannot be made, or an input is one of the results.
-    """
-    places = {(path / name).resolve() for name in results}
-    if clash := [str(source) for source in inputs if source.resolve() in places]:
-        raise ConfigError([
-            f"expected inputs that the run does not overwrite, got {', '.join(clash)}; pass another --out"
-        ])
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        for place in places:
-            place.unlink(missing_ok=True)
-    except OSError as error:
-        raise ConfigError([f"expected a folder that can be written, got {path}: {error}"]) from error
 
 
 def shard_key(config: Mapping[str, Any], sample_ids: Sequence[str]) -> str:
@@ -78,12 +51,4 @@ def write_shard(path: Path, tensors: Mapping[str, Tensor]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary)
-    os.replace(temporary, path)
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file under a temporary name and rename it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_text(text, encoding="utf-8")
     os.replace(temporary, path)

@@ -14,8 +14,10 @@ from privaudit.attacks.spec import DEFAULT
 from privaudit.auditing import choose_methods, prepare_folder
 from privaudit.data import AuditData
 from privaudit.errors import ConfigError
+from privaudit.escape import csv_text
 from privaudit.evaluation import Estimate, tpr_at_fpr
 from privaudit.evaluation.delong import auroc_estimate
+from privaudit.files import write_text
 from privaudit.geometry import MASKS
 from privaudit.loading import load_target
 from privaudit.measure import OnProgress, measure
@@ -24,7 +26,6 @@ from privaudit.reading import list_sources, read_sources
 from privaudit.result import RefusedReport
 from privaudit.schedule import Schedule
 from privaudit.scorers import Methods, Table, parse_methods
-from privaudit.shards import write_text
 from privaudit.target import Target, TargetInfo
 
 POINTS = 25
@@ -147,7 +148,7 @@ def run_sweep(options: AuditOptions, points: int = POINTS, on_progress: OnProgre
         ),
         refused=refused,
     )
-    write_text(chosen.out / CSV, found.table().to_csv(index=False))
+    write_text(chosen.out / CSV, csv_text(found.table()))
     return found
 
 

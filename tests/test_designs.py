@@ -14,13 +14,13 @@ from rich.console import Console
 
 import privaudit
 from privaudit.assess import assess, split_images
-from privaudit.assess.designs import UNCLEAR, canary_finding, suspect_finding
+from privaudit.assess.designs import OF_SUSPECTS, UNCLEAR, canary_finding, suspect_finding, suspect_gates
 from privaudit.auditing import run_audit
 from privaudit.canaries import draw_canaries, read_canaries
 from privaudit.data import AuditData, Sample, SampleSet
 from privaudit.data.fingerprint import fingerprint, thumbnail
 from privaudit.errors import ConfigError, DataError
-from privaudit.evaluation import Check, Finding
+from privaudit.evaluation import Check, Finding, GateOutcome, Verdict
 from privaudit.evaluation.one_run import epsilon_one_run
 from privaudit.measure import Measured
 from privaudit.options import AuditOptions
@@ -57,7 +57,8 @@ def printed(result: AuditResult) -> str:
 @pytest.fixture(scope="module")
 def of_suspects(root) -> AuditResult:
     attacks = (*ATTACKS, "combined", "gsa")
-    return audit(root, "suspects-run", attacks, suspects=root / "suspects", nonmembers=root / "others")
+    sets = {"suspects": root / "suspects", "nonmembers": root / "others"}
+    return audit(root, "suspects-run", attacks, **sets, fail_on=("auroc>0.9",))
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +86,19 @@ class TestSuspects:
         assert {item.name for item in of_suspects.refused} == {"combined", "gsa"}
         assert all("suspects are none" in item.reason for item in of_suspects.refused)
         assert {report.kind for report in of_suspects.attacks} == {"published"}
+
+    def test_gates_say_what_they_compare(self, of_suspects):
+        (gate,) = of_suspects.verdict.gates
+        assert gate.detail.endswith(f"; {OF_SUSPECTS}")
+
+    def test_what_a_gate_compares_is_said_in_the_reasons_too(self):
+        failed = GateOutcome("auroc>0.6", "fail", "lower limit 0.7 is above 0.6")
+        verdict = Verdict(
+            "fail", ("gate 'auroc>0.6': lower limit 0.7 is above 0.6", "another"), (failed,), Finding("low", "x")
+        )
+        told = suspect_gates(verdict)
+        assert told.reasons == (f"gate 'auroc>0.6': lower limit 0.7 is above 0.6; {OF_SUSPECTS}", "another")
+        assert (told.status, told.gates[0].status, told.finding) == ("fail", "fail", verdict.finding)
 
     def test_each_has_a_line_in_the_run_folder(self, root, of_suspects):
         table = pd.read_csv(root / "suspects-run" / "suspects.csv")

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 import privaudit
 from privaudit import shards
-from privaudit.shards import read_shard, shard_key, write_shard, write_text
+from privaudit.files import write_text
+from privaudit.shards import read_shard, shard_key, write_shard
 
 VALUES = st.integers() | st.booleans() | st.text(max_size=4) | st.none()
 PLAIN = st.dictionaries(st.text(max_size=4), VALUES, max_size=4)

@@ -31,7 +31,7 @@ from privaudit.data import OnImage, Skipped, fingerprint, read_pixels, thumbnail
 from privaudit.data.entries import Entry, list_entries
 from privaudit.errors import ConfigError, DataError
 from privaudit.evaluation.duplicates import clusters, near_duplicates
-from privaudit.shards import make_folder, write_text
+from privaudit.files import make_folder, write_text
 
 FEWEST = 10
 """Candidates: with fewer no audit can say anything."""

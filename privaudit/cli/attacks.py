@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
+from privaudit.cli.output import to_reader
+
 
 def attacks() -> None:
     """List the attacks with presets, cost, needs and where they were published."""
-    from rich.console import Console, Group
+    from rich.console import Group
     from rich.text import Text
 
     from privaudit.report.attacks import attack_table, scorer_table
+    from privaudit.report.console import standard_output
 
-    Console().print(
-        Group(
-            attack_table(),
-            Text(),
-            scorer_table(),
-            Text(),
-            Text(
-                "Passes of the denoiser an image at the default levels; privaudit scan --dry-run counts what is shared."
-            ),
-        )
-    )
+    counted = "Passes of the denoiser an image at the default levels; privaudit scan --dry-run counts what is shared."
+    with to_reader():
+        standard_output().print(Group(attack_table(), Text(), scorer_table(), Text(), Text(counted)))

@@ -1,84 +1,178 @@
-"""Options from files: flag > PRIVAUDIT_* > privaudit.toml > [tool.privaudit] of pyproject.toml."""
+"""Options from files: privaudit.toml over [tool.privaudit] of pyproject.toml, or the one file that --config names."""
 
 from __future__ import annotations
 
+import re
 import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-import typer
-
+from privaudit.cli.kinds import Kind, describe
 from privaudit.errors import ConfigError
 
-LISTS = frozenset({"attack", "fail-on"})
-ONLY_FLAGS = frozenset({"config", "json", "help"})
+SECTION = "tool.privaudit"
+OWN, PROJECT = Path("privaudit.toml"), Path("pyproject.toml")
+PLACES = frozenset({"target", "reference"})
+"""Texts that are a folder if there is one, and a hub id otherwise."""
+TYPES: Mapping[Kind, type | tuple[type, ...]] = {"integer": int, "number": (int, float), "text": (str, int, float)}
+"""What TOML may have for a kind; a text for any other."""
 
 
-def use_config_file(context: typer.Context, chosen: Path | None) -> Path | None:
-    """Make a file's values the defaults of the command, under its flags and environment variables.
+@dataclass(frozen=True)
+class Setting:
+    """One value of a file.
+
+    Attributes:
+        key: Of the option, with dashes.
+        value: As TOML has it.
+        file: That it came from.
+        line: There, from 1; None where it was not found again.
+    """
+
+    key: str
+    value: Any
+    file: Path
+    line: int | None
+
+    @property
+    def where(self) -> str:
+        """File and line, such as ``privaudit.toml, line 3``."""
+        return str(self.file) if self.line is None else f"{self.file}, line {self.line}"
+
+    def given(self, kind: Kind) -> Any:  # noqa: ANN401 - whatever the option takes
+        """Turn the value into what the command line would have got; a relative path is relative to the file.
+
+        Args:
+            kind: Of the option.
+
+        Returns:
+            A flag's truth, a number, a text or a list of texts.
+
+        Raises:
+            ConfigError: The value is of another type.
+        """
+        several = kind in ("texts", "paths")
+        items = self.value if isinstance(self.value, list) and (several or kind == "text") else [self.value]
+        if not items or not all(_fits(item, kind) for item in items):
+            raise ConfigError([f"expected {self.key} as {describe(kind)}, got {_shown(self.value)}"])
+        if kind in ("path", "paths"):
+            items = [str(self._beside(item)) for item in items]
+        elif self.key in PLACES:
+            items = [str(self._beside(item)) if self._beside(item).exists() else item for item in items]
+        if several:
+            return items
+        return ",".join(map(str, items)) if kind == "text" else items[0]  # a list is what a flag takes with commas
+
+    def _beside(self, path: str) -> Path:
+        return self.file.parent / Path(path).expanduser()
+
+
+def _fits(item: Any, kind: Kind) -> bool:  # noqa: ANN401 - whatever TOML has
+    if isinstance(item, bool):
+        return kind == "flag"
+    return kind != "flag" and isinstance(item, TYPES.get(kind, str))
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the files say.
+
+    Attributes:
+        files: That were read and say anything, the strongest first.
+        settings: By key.
+        problems: What could not be read.
+    """
+
+    files: tuple[Path, ...]
+    settings: Mapping[str, Setting]
+    problems: tuple[str, ...]
+
+    def unknown(self, known: Sequence[str]) -> tuple[str, ...]:
+        """Name the keys that no command knows.
+
+        Args:
+            known: Keys of all commands: one file serves several.
+
+        Returns:
+            One problem a key.
+        """
+        found = []
+        for setting in self.settings.values():
+            if setting.key not in known:
+                close = get_close_matches(setting.key, known, n=1)
+                hint = f"did you mean {close[0]}?" if close else "privaudit config lists them"
+                found.append(f"expected an option of privaudit, got {setting.key} ({setting.where}); {hint}")
+        return tuple(found)
+
+
+def read_settings(chosen: Path | None) -> Settings:
+    """Read the files.
 
     Args:
-        context: Of the command.
         chosen: ``--config``; without it the working directory is looked at.
 
     Returns:
-        ``chosen``.
-
-    Raises:
-        ConfigError: The file is missing, is not TOML, or has keys that the command does not know.
+        Key by key the strongest value.
     """
-    source, values = _find(chosen)
-    values = {key.replace("_", "-"): value for key, value in values.items()}
-    options = {_flag(name): parameter.name for parameter in context.command.params for name in parameter.opts}
-    # one file serves several commands: what another command knows is no mistake of this one
-    unknown = sorted(
-        set(values) - _known_to_any(context) - {"target", "images", "members", "nonmembers", "suspects", "canaries"}
-    )
-    if unknown:
-        known = ", ".join(sorted(set(options) - ONLY_FLAGS))
-        raise ConfigError([f"expected options of privaudit in {source}, got {', '.join(unknown)}; known are {known}"])
-    context.default_map = {
-        **(context.default_map or {}),
-        **{str(options[key]): _as_given(key, value) for key, value in values.items() if key in options},
-    }
-    return chosen
+    files: list[Path] = []
+    settings: dict[str, Setting] = {}
+    problems: list[str] = []
+    for file in [OWN, PROJECT] if chosen is None else [chosen]:
+        if chosen is None and not file.is_file():
+            continue
+        try:
+            found = _read(file)
+        except ConfigError as error:
+            problems.extend(error.problems)
+            continue
+        if found:
+            files.append(file)
+        problems += _repeated(found)
+        settings = {setting.key: setting for setting in found} | settings
+    return Settings(tuple(files), settings, tuple(problems))
 
 
-def _as_given(key: str, value: Any) -> Any:  # noqa: ANN401 - whatever TOML has
-    """A list of numbers is what a flag takes as text with commas; an option that can be repeated takes a list."""
-    if key in LISTS:
-        return [value] if isinstance(value, str) else value
-    return ",".join(map(str, value)) if isinstance(value, list) else value
-
-
-def _known_to_any(context: typer.Context) -> set[str]:
-    root: Any = context.find_root().command
-    commands = [context.command, *getattr(root, "commands", {}).values()]
-    return {_flag(name) for command in commands for part in command.params for name in part.opts} - ONLY_FLAGS
-
-
-def _flag(option: str) -> str:
-    return option.lstrip("-")
-
-
-def _find(chosen: Path | None) -> tuple[Path, dict[str, Any]]:
-    if chosen is not None:
-        if not chosen.is_file():
-            raise ConfigError([f"expected a TOML file at {chosen}, found none"])
-        return chosen, _section(chosen, _read(chosen))
-    own, project = Path("privaudit.toml"), Path("pyproject.toml")
-    merged = dict(_read(project).get("tool", {}).get("privaudit", {})) if project.is_file() else {}
-    if own.is_file():
-        merged |= _read(own)
-    return (own if own.is_file() else project), merged
-
-
-def _section(path: Path, values: dict[str, Any]) -> dict[str, Any]:
-    return dict(values.get("tool", {}).get("privaudit", {})) if path.name == "pyproject.toml" else values
-
-
-def _read(path: Path) -> dict[str, Any]:
+def _read(file: Path) -> list[Setting]:
+    if not file.is_file():
+        raise ConfigError([f"expected a TOML file at {file}, found none"])
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        text = file.read_text(encoding="utf-8-sig")
+        values = tomllib.loads(text)
     except (OSError, ValueError) as error:
-        raise ConfigError([f"cannot read {path}: {error}"]) from error
+        raise ConfigError([f"cannot read {file}: {error}"]) from error
+    section = ""
+    if file.name == PROJECT.name:
+        section, tools = SECTION, values.get("tool", {})
+        values = tools.get("privaudit", {}) if isinstance(tools, dict) else {}
+        if not isinstance(values, dict):
+            raise ConfigError([f"expected [{SECTION}] of {file} to be a table, got {_shown(values)}"])
+    return [Setting(key.replace("_", "-"), value, file, _line(text, key, section)) for key, value in values.items()]
+
+
+def _repeated(settings: Sequence[Setting]) -> list[str]:
+    keys = [setting.key for setting in settings]
+    return [
+        f"expected {setting.key} once, got it again ({setting.where})"
+        for place, setting in enumerate(settings)
+        if setting.key in keys[:place]
+    ]
+
+
+def _line(text: str, key: str, section: str) -> int | None:
+    """The line of a key: TOML's own reader does not tell."""
+    current = ""
+    for number, line in enumerate(text.splitlines(), start=1):
+        if header := re.match(r"\s*\[+\s*([\w.\-]+)\s*\]", line):
+            current = header[1]
+        elif current == section and re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*[=.]", line):
+            return number
+    return None
+
+
+def _shown(value: Any) -> str:  # noqa: ANN401 - whatever TOML has
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "a table" if isinstance(value, dict) else repr(value)

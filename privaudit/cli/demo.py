@@ -8,19 +8,30 @@ from typing import Any, get_type_hints
 
 import typer
 
+from privaudit.cli.command import ConfiguredCommand
+from privaudit.cli.given import given
 from privaudit.cli.scan import scan
 
 FILLED_IN = ("target", "members", "nonmembers", "canaries")
 """What `demo` passes to `scan` itself; every other option of `scan` is an option of `demo`."""
 
 
+class DemoCommand(ConfiguredCommand):
+    """The demo's own command: a project's files say nothing about the demo's images, and its run is not overwritten."""
+
+    not_from_files = frozenset({"suspects", "reference", "out"})
+
+
 def demo(**chosen: Any) -> None:  # noqa: ANN401 - scan's own types, see below
     """Scan the small model that ships with privaudit, whose members are known."""
-    from privaudit.lab.demo_target import TARGET, unpack_demo_images
+    from privaudit.lab.demo_target import TARGET, DemoImages, unpack_demo_images
 
     chosen["out"] = chosen["out"] or Path("privaudit-runs/demo")
-    images = unpack_demo_images(chosen["out"] / "images")
-    if not chosen["quiet"]:
+    folder = chosen["out"] / "images"
+    images = DemoImages(folder / "members", folder / "nonmembers")
+    if not given().problems and not given().only_check:
+        images = unpack_demo_images(folder)
+    if not chosen["quiet"] and not given().only_check:
         typer.echo(f"privaudit scan {TARGET} --members {images.members} --nonmembers {images.nonmembers}", err=True)
     scan(target=str(TARGET), members=images.members, nonmembers=images.nonmembers, canaries=None, **chosen)
 

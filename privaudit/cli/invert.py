@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from privaudit.cli import options
+from privaudit.cli import options, texts
+from privaudit.cli.given import options_together
 from privaudit.cli.output import to_reader
 from privaudit.cli.progress import StageProgress
 
@@ -15,7 +16,7 @@ from privaudit.cli.progress import StageProgress
 def invert(
     target: Annotated[str, typer.Argument(help="Diffusers folder of a latent diffusion model, or a hub id.")],
     images: Annotated[Path, typer.Argument(help="Folder or manifest of images.")],
-    out: Annotated[Path | None, typer.Option(envvar="PRIVAUDIT_OUT", help="Folder to write.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder to write.")] = None,
     solver: options.Solver = None,
     truth: Annotated[
         Path | None,
@@ -34,7 +35,6 @@ def invert(
     dtype: Annotated[
         str,
         typer.Option(
-            envvar="PRIVAUDIT_DTYPE",
             help="auto, float32, bfloat16 or float16, of the autoencoder, even if its configuration says float32.",
         ),
     ] = "auto",
@@ -48,24 +48,25 @@ def invert(
     Writes latents.safetensors (by sample id), inversion.csv and residuals.png, and prints a summary.
     `privaudit solvers` lists the solvers.
     """
-    del config  # its callback has turned the file into defaults
+    del config  # ConfiguredCommand has read it
     from privaudit.inversion import DEFAULT
     from privaudit.inverting import InvertOptions, run_inversion
     from privaudit.report.inversion import print_inversion
     from privaudit.report.residual_plot import plot_residuals
 
-    chosen = InvertOptions(
-        target=target,
-        images=images,
-        out=out or Path("privaudit-runs") / f"{Path(target).resolve().name}-inversion",
-        solver=solver or DEFAULT,
-        truth=truth,
-        cocoercivity=cocoercivity,
-        device=device,
-        dtype=dtype,
-        batch_size=options.batch_size(batch_size),
-        strict=strict,
-    )
+    with options_together():
+        chosen = InvertOptions(
+            target=target,
+            images=images,
+            out=out or Path("privaudit-runs") / f"{Path(target).resolve().name}-inversion",
+            solver=solver or DEFAULT,
+            truth=truth,
+            cocoercivity=cocoercivity,
+            device=device,
+            dtype=dtype,
+            batch_size=texts.batch_size(batch_size),
+            strict=strict,
+        )
     with StageProgress(quiet=quiet, resumes=False) as progress:
         found = run_inversion(chosen, progress)
     plot = chosen.out / "residuals.png"
@@ -83,13 +84,14 @@ def solvers() -> None:
     """List the inversion solvers with their parameters and where they were published."""
     from dataclasses import asdict
 
-    from rich.console import Console
     from rich.table import Table
 
     from privaudit.inversion import SOLVERS, make_solver
+    from privaudit.report.console import standard_output
 
     table = Table("solver", "what it does, where it was published, parameters with their defaults", box=None)
     for name, kind in sorted(SOLVERS.items()):
         parameters = " ".join(f"{key}={str(value).lower()}" for key, value in asdict(make_solver(name)).items())
         table.add_row(name, f"{kind.summary}\n[dim]{kind.reference}\n{parameters}[/dim]")
-    Console(highlight=False).print(table)
+    with to_reader():
+        standard_output().print(table)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 import traceback
 from typing import Annotated
@@ -9,10 +10,30 @@ from typing import Annotated
 import typer
 
 from privaudit import __version__
-from privaudit.cli import attacks, canaries, demo, geometry, invert, lab, origin, scan, sweep
+from privaudit.cli import (
+    attacks,
+    canaries,
+    compare,
+    configuration,
+    demo,
+    geometry,
+    invert,
+    lab,
+    origin,
+    report,
+    scan,
+    sweep,
+)
+from privaudit.cli.command import ConfiguredCommand
+from privaudit.cli.output import say_error
 from privaudit.errors import PrivauditError
 
 EXIT_ERROR = 2
+EXITS = "Exit codes: 0 pass or no gate, 1 a gate failed, 2 an error, 3 inconclusive, 130 interrupted."
+SETTABLE = (
+    "Each option can also be set by a variable, --seed by PRIVAUDIT_SEED, and in privaudit.toml: privaudit config "
+    "shows what applies."
+)
 
 app = typer.Typer(
     name="privaudit",
@@ -21,17 +42,20 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit codes: 0 pass or no gate asked for, 1 a gate failed, 2 an error, 3 inconclusive.",
+    epilog=EXITS,
 )
-app.command("scan")(scan.scan)
-app.command("sweep")(sweep.sweep)
-app.command("demo")(demo.demo)
+app.command("scan", cls=ConfiguredCommand, epilog=f"{EXITS} {SETTABLE}")(scan.scan)
+app.command("demo", cls=demo.DemoCommand, epilog=f"{EXITS} {SETTABLE}")(demo.demo)
+app.command("compare", cls=compare.CompareCommand, epilog=f"{EXITS} {SETTABLE}")(compare.compare)
+app.command("report", epilog="Exits 0 whatever the verdict was, 2 if there is no report to read.")(report.report)
+app.command("config", context_settings=configuration.CONTEXT)(configuration.config)
 app.command("attacks")(attacks.attacks)
-app.command("invert")(invert.invert)
-app.command("geometry")(geometry.geometry)
-app.command("origin")(origin.origin)
+app.command("sweep", cls=ConfiguredCommand, epilog=SETTABLE)(sweep.sweep)
+app.command("invert", cls=ConfiguredCommand, epilog=SETTABLE)(invert.invert)
 app.command("solvers")(invert.solvers)
+app.command("geometry", cls=ConfiguredCommand, epilog=SETTABLE)(geometry.geometry)
 app.command("estimators")(geometry.estimators)
+app.command("origin", cls=ConfiguredCommand, epilog=SETTABLE)(origin.origin)
 app.add_typer(canaries.app, name="canaries")
 app.add_typer(lab.app, name="lab")
 
@@ -52,11 +76,14 @@ def root(
 
 
 def main() -> None:
-    """Run the command line and exit: 2 for every error, with one line for those that a user can act on."""
+    """Run the command line and exit: 2 for every error, with one line a problem for those that a user can act on."""
+    for stream in (sys.stdout, sys.stderr):  # a name that this terminal's encoding lacks is no reason to crash
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
     except (PrivauditError, OSError) as error:  # a disk that is full, a folder that cannot be written
-        typer.echo(f"error: {error}", err=True)
+        say_error(error)
         sys.exit(EXIT_ERROR)
     except Exception:  # a defect of ours: show it whole, but exit as an error and not as a failed gate
         traceback.print_exc()

@@ -1,4 +1,4 @@
-"""Standard output that may be closed before everything was written."""
+"""Both streams: standard output that may be closed before everything was written, errors of one line a problem."""
 
 from __future__ import annotations
 
@@ -6,6 +6,11 @@ import os
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
+
+import typer
+
+from privaudit.errors import ConfigError
+from privaudit.escape import harmless
 
 
 @contextmanager
@@ -16,3 +21,27 @@ def to_reader() -> Generator[None]:
         sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def say_error(error: Exception) -> None:
+    """Print an error on standard error, one line a problem; what names in it hold cannot reach the terminal as codes.
+
+    Args:
+        error: That a user can act on.
+    """
+    for problem in reasons_of(error):
+        typer.echo(f"error: {harmless(problem)}", err=True)
+
+
+def reasons_of(error: BaseException) -> tuple[str, ...]:
+    """Split an error into its problems.
+
+    Args:
+        error: Of any kind.
+
+    Returns:
+        One sentence each, at least one.
+    """
+    if isinstance(error, ConfigError):
+        return error.problems
+    return (str(error) or type(error).__name__,)

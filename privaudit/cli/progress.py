@@ -1,13 +1,17 @@
-"""Progress on standard error: a bar with the time left on a terminal, one line a stage elsewhere."""
+"""Progress on standard error: a bar with the time left on a terminal, a line a stage and a minute elsewhere."""
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from types import TracebackType
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+EVERY = 60.0
+"""Seconds between the lines of a long stage, so that the log of a CI job shows life and is not flooded."""
 
 
 class StageProgress:
@@ -25,8 +29,10 @@ class StageProgress:
             console=self._console,
         )
         self._tasks: dict[str, TaskID] = {}
-        self._started: dict[str, float] = {}
-        self._live = sys.stderr.isatty() and not quiet
+        self._started: dict[str, tuple[float, int]] = {}
+        self._finished: set[str] = set()
+        self._spoken = time.perf_counter()
+        self._live = sys.stderr.isatty() and not quiet and not _logged(self._console)
 
     def __enter__(self) -> StageProgress:
         """Start drawing."""
@@ -42,15 +48,35 @@ class StageProgress:
             self._bars.stop()
         if kind is KeyboardInterrupt:
             resuming = "the same command (without --fresh) resumes where it stopped"
-            self._console.print(f"interrupted; {resuming if self._resumes else 'nothing was written'}")
+            self._say(f"interrupted; {resuming if self._resumes else 'nothing was written'}")
 
     def __call__(self, stage: str, done: int, total: int, note: str = "") -> None:
         """Show that ``done`` of ``total`` steps of a stage are done."""
-        self._started.setdefault(stage, time.perf_counter())
+        now = time.perf_counter()
+        if done < total and stage in self._finished:  # the same again, of another model
+            self._finished.remove(stage)
+            del self._started[stage]
+        since, before = self._started.setdefault(stage, (now, done))
         if self._live:
             if stage not in self._tasks:
                 self._tasks[stage] = self._bars.add_task(stage, total=total, note=note)
             self._bars.update(self._tasks[stage], completed=done, total=total, note=note)
-        elif done >= total:
-            seconds = time.perf_counter() - self._started[stage]
-            self._console.print(f"{stage}: {total} done in {seconds:.1f} s {note}".rstrip(), highlight=False)
+        elif done >= total and stage not in self._finished:
+            self._finished.add(stage)
+            self._say(f"{stage}: {total} done in {now - since:.1f} s {note}".rstrip())
+        elif done < total and now - self._spoken >= EVERY:
+            left = (now - since) / (done - before) * (total - done) if done > before else 0.0
+            self._say(f"{stage}: {done} of {total}{_in_minutes(left)} {note}".rstrip())
+
+    def _say(self, line: str) -> None:
+        self._spoken = time.perf_counter()
+        self._console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def _logged(console: Console) -> bool:
+    """Whether what looks like a terminal keeps every line: a CI job's, or one that cannot move its cursor."""
+    return console.is_dumb_terminal or os.environ.get("CI", "").lower() not in ("", "0", "false")
+
+
+def _in_minutes(seconds: float) -> str:
+    return f", about {max(1, round(seconds / 60))} min left" if seconds > 0 else ""

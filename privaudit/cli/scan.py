@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
-from privaudit.cli import options
+from privaudit.cli import options, texts
+from privaudit.cli.failure import failure_of, write_failure
+from privaudit.cli.given import given, options_together
 from privaudit.cli.output import to_reader
 from privaudit.cli.progress import StageProgress
 from privaudit.errors import ConfigError
 
 if TYPE_CHECKING:
     from privaudit.options import AuditOptions
+    from privaudit.report.formats import Format
+    from privaudit.result import AuditFailure, AuditResult
+
+SCORES = (Path("scores") / "scores.parquet", Path("suspects.csv"))
+"""What a run folder holds beside reports that a user may want to open."""
 
 
 def scan(
@@ -22,7 +32,7 @@ def scan(
     nonmembers: options.Nonmembers = None,
     suspects: options.Suspects = None,
     canaries: options.Canaries = None,
-    out: options.Out = None,
+    strict: options.Strict = False,
     attack: options.Attacks = None,
     reference: options.Reference = None,
     drop: options.Drops = "0.4",
@@ -32,88 +42,141 @@ def scan(
     geometry_latents: options.GeometryLatents = "inversion",
     attack_latents: options.AttackLatents = "encoder",
     solver: options.Solver = None,
-    device: options.Device = "auto",
-    dtype: options.Dtype = "auto",
-    batch_size: options.BatchSize = "auto",
-    memory: options.Memory = None,
     seed: options.Seed = 0,
     fail_on: options.FailOn = None,
     gate_bound: options.GateBound = "lower",
     inconclusive: options.Inconclusive = "error",
     exit_zero: options.ExitZero = False,
-    strict: options.Strict = False,
+    out: options.Out = None,
+    format_: options.Formats = "json,html",
+    include_images: options.IncludeImages = False,
+    as_json: options.AsJson = False,
     fresh: options.Fresh = False,
     dry_run: options.DryRun = False,
-    as_json: options.AsJson = False,
+    device: options.Device = "auto",
+    dtype: options.Dtype = "auto",
+    batch_size: options.BatchSize = "auto",
+    memory: options.Memory = None,
     quiet: options.Quiet = False,
     config: options.Config = None,
 ) -> None:
     """Audit a model: can its members be told from images that it never saw?"""
-    del config  # its callback has turned the file into defaults
-    problems = []
-    if inconclusive not in ("pass", "fail", "error"):
-        problems.append(f"expected --inconclusive pass, fail or error, got {inconclusive}")
-    try:
-        images_a_pass = options.batch_size(batch_size)
-    except ConfigError as error:
-        images_a_pass = None
-        problems.extend(error.problems)
-    shares: float | tuple[float, ...] = 0.4
-    try:
-        shares = options.shares(drop)
-    except ConfigError as error:
-        problems.extend(error.problems)
-
-    from privaudit.auditing import run_audit
+    del config  # ConfiguredCommand has read it
     from privaudit.evaluation.verdict import exit_code
     from privaudit.geometry.influence import DEFAULT as DEFAULT_ESTIMATOR
     from privaudit.inversion import DEFAULT
     from privaudit.options import AuditOptions, LatentSource, default_folder
     from privaudit.report.terminal import print_report
 
+    folder = out or default_folder(target)
+    formats = texts.formats(format_)
     try:
-        chosen = AuditOptions(
-            target=target,
-            members=members,
-            nonmembers=nonmembers,
-            suspects=suspects,
-            canaries=canaries,
-            out=out or default_folder(target),
-            attacks=tuple(attack or ()),
-            reference=reference,
-            drop=shares,
-            gamma=gamma,
-            mask_scope=cast("Literal['image', 'set']", mask_scope),  # AuditOptions checks it
-            influence=influence or DEFAULT_ESTIMATOR,
-            geometry_latents=cast("LatentSource", geometry_latents),  # AuditOptions checks it
-            attack_latents=cast("LatentSource", attack_latents),
-            solver=solver or DEFAULT,
-            device=device,
-            dtype=dtype,
-            batch_size=images_a_pass,
-            memory=memory,
-            seed=seed,
-            fail_on=tuple(fail_on or ()),
-            gate_bound=cast("Literal['lower', 'upper']", gate_bound),
-            strict=strict,
-            fresh=fresh,
-        )
+        with options_together():
+            chosen = AuditOptions(
+                target=target,
+                members=members,
+                nonmembers=nonmembers,
+                suspects=suspects,
+                canaries=canaries,
+                out=folder,
+                attacks=tuple(attack or ()),
+                reference=reference,
+                drop=texts.shares(drop),
+                gamma=gamma,
+                mask_scope=cast("Literal['image', 'set']", mask_scope),  # AuditOptions checks it
+                influence=influence or DEFAULT_ESTIMATOR,
+                geometry_latents=cast("LatentSource", geometry_latents),  # AuditOptions checks it
+                attack_latents=cast("LatentSource", attack_latents),
+                solver=solver or DEFAULT,
+                device=device,
+                dtype=dtype,
+                batch_size=texts.batch_size(batch_size),
+                memory=memory,
+                seed=seed,
+                fail_on=tuple(fail_on or ()),
+                gate_bound=cast("Literal['lower', 'upper']", gate_bound),
+                strict=strict,
+                fresh=fresh,
+                config_file=next(iter(given().files), None),
+            )
     except ConfigError as error:
-        raise ConfigError([*problems, *error.problems]) from error
-    if problems:
-        raise ConfigError(problems)
+        sources = [path for path in (members, nonmembers, suspects, canaries) if path is not None]
+        if not (dry_run or given().only_check):
+            known = folder if out is not None or folder.is_dir() else None
+            _report_failure(failure_of(error, target, given().recorded), known, formats, sources, as_json=as_json)
+        raise
     if dry_run:
         _show_plan(chosen, as_json=as_json, quiet=quiet)
         return
-    with StageProgress(quiet=quiet) as progress:
-        result = run_audit(chosen, progress)
+    done = _carry_out(chosen, formats, include_images=include_images, as_json=as_json, quiet=quiet)
     with to_reader():
         if as_json:
-            sys.stdout.write(result.to_json())
+            sys.stdout.write(done.result.to_json())
         else:
-            print_report(result, chosen.out)
-    counted_as = cast("Literal['pass', 'fail', 'error']", inconclusive)  # checked above
-    raise typer.Exit(exit_code(result.verdict, inconclusive=counted_as, exit_zero=exit_zero))
+            print_report(done.result, chosen.out, files=done.files)
+    if done.broken is not None:
+        raise done.broken
+    raise typer.Exit(exit_code(done.result.verdict, inconclusive=texts.counted_as(inconclusive), exit_zero=exit_zero))
+
+
+@dataclass(frozen=True)
+class Done:
+    """An audit that came to an end.
+
+    Attributes:
+        result: What it found.
+        files: What was written.
+        broken: Why a report is missing; the result stands.
+    """
+
+    result: AuditResult
+    files: tuple[Path, ...]
+    broken: Exception | None
+
+
+def _carry_out(
+    chosen: AuditOptions, formats: tuple[Format, ...], *, include_images: bool, as_json: bool, quiet: bool
+) -> Done:
+    """Audit and write the reports; those of a failure if it ends with an error."""
+    from privaudit.auditing import run_audit
+    from privaudit.codec import encode
+    from privaudit.portraits import load_portraits
+    from privaudit.report.formats import FORMATS, write_reports
+
+    broken: Exception | None = None
+    with StageProgress(quiet=quiet) as progress:
+        try:
+            result = run_audit(chosen, progress)
+        except Exception as error:
+            failure = failure_of(error, chosen.target, encode(chosen))
+            _report_failure(failure, chosen.out, formats, chosen.sources, as_json=as_json)
+            raise
+        portraits = load_portraits(chosen.out) if include_images else ()
+        files = [chosen.out / FORMATS["json"].file]  # written by the audit
+        rendered = [form for form in formats if form.name != "json"]
+        for number, form in enumerate(rendered, start=1):
+            try:
+                files += write_reports(result, chosen.out, [form], portraits)
+            except Exception as error:  # of one report: the others, and the audit of hours, are worth showing
+                broken = broken or error
+            progress("reports", number, len(rendered))
+    files += [chosen.out / path for path in SCORES if (chosen.out / path).is_file()]
+    return Done(result, tuple(files), broken)
+
+
+def _report_failure(
+    failure: AuditFailure,
+    folder: Path | None,
+    formats: Sequence[Format],
+    sources: Sequence[Path],
+    *,
+    as_json: bool,
+) -> None:
+    if folder is not None:
+        write_failure(failure, folder, formats, sources)
+    if as_json:
+        with to_reader():
+            sys.stdout.write(failure.to_json())
 
 
 def _show_plan(chosen: AuditOptions, *, as_json: bool, quiet: bool) -> None:

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from privaudit.cli import options
+from privaudit.cli import options, texts
+from privaudit.cli.given import options_together
 from privaudit.cli.output import to_reader
 from privaudit.cli.progress import StageProgress
 
@@ -19,7 +20,7 @@ def sweep(
     points: Annotated[int, typer.Option(help="Levels of a curve, finer where there is less noise.")] = 25,
     out: Annotated[
         Path | None,
-        typer.Option(envvar="PRIVAUDIT_OUT", help="Folder to write; of a scan, to use its latents and geometry."),
+        typer.Option(help="Folder to write; of a scan, to use its latents and geometry."),
     ] = None,
     attack: options.Attacks = None,
     drop: options.Drop = 0.4,
@@ -44,7 +45,7 @@ def sweep(
     Writes sweep.csv and sweep.png and prints the best levels. An attack with levels of its own is swept over those:
     sima:levels=10,20,40. One that has no score for a single level is left out. The same command again resumes.
     """
-    del config  # its callback has turned the file into defaults
+    del config  # ConfiguredCommand has read it
     from privaudit.geometry.influence import DEFAULT as DEFAULT_ESTIMATOR
     from privaudit.inversion import DEFAULT
     from privaudit.options import AuditOptions
@@ -52,27 +53,28 @@ def sweep(
     from privaudit.report.sweep_plot import plot_sweep
     from privaudit.sweeping import CSV, PICTURE, run_sweep
 
-    chosen = AuditOptions(
-        target=target,
-        members=members,
-        nonmembers=nonmembers,
-        out=out or Path("privaudit-runs") / f"{Path(target).resolve().name}-sweep",
-        attacks=tuple(attack or ()),
-        drop=drop,
-        gamma=gamma,
-        mask_scope=mask_scope,  # type: ignore[arg-type]  # checked by the options, like the next two
-        influence=influence or DEFAULT_ESTIMATOR,
-        geometry_latents=geometry_latents,  # type: ignore[arg-type]
-        attack_latents=attack_latents,  # type: ignore[arg-type]
-        solver=solver or DEFAULT,
-        device=device,
-        dtype=dtype,
-        batch_size=options.batch_size(batch_size),
-        memory=memory,
-        seed=seed,
-        strict=strict,
-        fresh=fresh,
-    )
+    with options_together():
+        chosen = AuditOptions(
+            target=target,
+            members=members,
+            nonmembers=nonmembers,
+            out=out or Path("privaudit-runs") / f"{Path(target).resolve().name}-sweep",
+            attacks=tuple(attack or ()),
+            drop=drop,
+            gamma=gamma,
+            mask_scope=mask_scope,  # type: ignore[arg-type]  # checked by the options, like the next two
+            influence=influence or DEFAULT_ESTIMATOR,
+            geometry_latents=geometry_latents,  # type: ignore[arg-type]
+            attack_latents=attack_latents,  # type: ignore[arg-type]
+            solver=solver or DEFAULT,
+            device=device,
+            dtype=dtype,
+            batch_size=texts.batch_size(batch_size),
+            memory=memory,
+            seed=seed,
+            strict=strict,
+            fresh=fresh,
+        )
     with StageProgress(quiet=quiet) as progress:
         found = run_sweep(chosen, points, progress)
         plot_sweep(found, chosen.out / PICTURE)

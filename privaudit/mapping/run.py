@@ -16,6 +16,8 @@ from privaudit.batching import Batcher, auto_batch_size
 from privaudit.data import Sample, load_images
 from privaudit.data.entries import list_entries
 from privaudit.errors import DataError
+from privaudit.escape import csv_text
+from privaudit.files import make_folder, write_text
 from privaudit.geometry import (
     Distortion,
     Influence,
@@ -31,7 +33,7 @@ from privaudit.loading import load_target
 from privaudit.mapping.options import BOUND_LEFT_OUT, GeometryOptions, distortion_method
 from privaudit.mapping.result import EXTREMES, GeometryMap
 from privaudit.mapping.sets import read_sets
-from privaudit.shards import make_folder, write_shard, write_text
+from privaudit.shards import write_shard
 from privaudit.target import Target, require_finite
 
 OnProgress = Callable[[str, int, int], None]
@@ -98,7 +100,7 @@ def run_geometry(options: GeometryOptions, on_progress: OnProgress | None = None
     ids = [sample.id for sample in samples]
     write_shard(options.out / RESULTS[0], dict(zip(ids, influence.values.float(), strict=True)))
     write_shard(options.out / RESULTS[1], dict(zip(ids, influence.standard_error.float(), strict=True)))
-    write_text(options.out / RESULTS[2], found.table.to_csv(index=False))
+    write_text(options.out / RESULTS[2], csv_text(found.table))
     return found
 
 

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from privaudit.canaries import ASSIGNMENT, SEAL, TRAIN, Drawn
 from privaudit.evaluation.canaries import CanaryReport
-from privaudit.report.console import standard_output
+from privaudit.report.console import rows, section, standard_output
 
 
 def print_drawn(drawn: Drawn, console: Console | None = None) -> None:
@@ -50,21 +50,30 @@ def canary_section(report: CanaryReport, *, stated: bool = True) -> Group:
     Returns:
         For a summary on the terminal.
     """
-    title = Text("Canaries: drawn by lot, so that the false-positive rate is known", style="italic")
+    title = "Canaries: drawn by lot, so that the false-positive rate is known"
     if not report.guesses:
-        return Group(title, Text(f"not measured: {report.reason}"))
+        return section(title, Text(f"not measured: {report.reason}"))
     percent = f"{100 * report.confidence:g} %"
     delta = f", delta {report.delta:g}" if report.delta else ""
     lines = [
-        f"canaries  {report.canaries}: {report.pilot} to choose on, {report.audited} audited "
-        f"({report.included} of them trained on)",
-        f"chosen    {report.chosen}, of {len(report.search_space)} scores",
-        f"guesses   {report.guesses_in} in, {report.guesses_out} out; {report.correct} of {report.guesses} right",
-        f"epsilon   >= {report.epsilon_lower:.3f} ({percent}{delta}; {report.epsilon_most:.3f} had all been right)",
-        f"p         {_p(report)}",
+        (
+            "canaries",
+            f"{report.canaries}: {report.pilot} to choose on, {report.audited} audited "
+            f"({report.included} of them trained on)",
+        ),
+        ("chosen", f"{report.chosen}, of {len(report.search_space)} scores"),
+        (
+            "guesses",
+            f"{report.guesses_in} in, {report.guesses_out} out; {report.correct} of {report.guesses} right",
+        ),
+        (
+            "epsilon",
+            f">= {report.epsilon_lower:.3f} ({percent}{delta}; {report.epsilon_most:.3f} had all been right)",
+        ),
+        ("p", _p(report)),
     ]
-    statement = [report.statement] if stated else []
-    return Group(title, *(Text(line) for line in [*lines, *statement]))
+    found = rows([(Text(name), Text(line)) for name, line in lines], 9)
+    return section(title, Group(found, Text(report.statement)) if stated else found)
 
 
 def _p(report: CanaryReport) -> str:

@@ -4,51 +4,41 @@ from __future__ import annotations
 
 import math
 
-from rich.markup import escape
+from rich.console import Group
 from rich.table import Column, Table
+from rich.text import Text
 
 from privaudit.evaluation.estimate import Estimate, GroupStratum, RateEstimate
-from privaudit.report.console import TABLE
+from privaudit.report.console import TABLE, section
 from privaudit.report.numbers import interval_text
-from privaudit.result import AttackReport, AuditResult
+from privaudit.report.quoted import quoted
+from privaudit.result import AuditResult
 
 SHOWN = 12
 """Lines at most; the others are in report.json."""
 
 
-def group_table(result: AuditResult) -> Table:
+def group_section(result: AuditResult) -> Group | None:
     """List the groups on which the quoted attack does best.
 
     Args:
-        result: With groups.
+        result: Of an audit, `cleaned`.
 
     Returns:
-        The table.
+        A title and a table; None without groups.
     """
-    report = _quoted(result)
+    if not any(report.groups for report in result.attacks):
+        return None
+    report = quoted(result).report
     groups = sorted(report.groups, key=lambda group: (-_or_least(group.auroc.value), group.name))
     further = f"; {len(groups) - SHOWN} more in report.json" if len(groups) > SHOWN else ""
-    table = Table(
-        Column("group", overflow="fold"),
-        "members",
-        "non-members",
-        "AUROC",
-        "TPR@1%FPR",
-        title=f"{report.name} without mask by group, the most exposed first{further}",
-        caption="Groups with fewer than two non-members of their own are compared with all non-members (all).",
-        caption_justify="left",
-        **TABLE,
-    )
+    table = Table(Column("group", overflow="fold"), "members", "non-members", "AUROC", "TPR@1%FPR", **TABLE)
     for group in groups[:SHOWN]:
-        table.add_row(escape(group.name), str(group.members), _rivals(group), _cell(group.auroc), _cell(group.tpr))
-    return table
-
-
-def _quoted(result: AuditResult) -> AttackReport:
-    """The attack that the finding quotes, or else the one of largest AUROC."""
-    by_name = {report.name: report for report in result.attacks}
-    quoted = by_name.get(result.verdict.finding.attack or "")
-    return quoted or max(result.attacks, key=lambda report: _or_least(report.masks["none"].auroc.value))
+        cells = (group.name, str(group.members), _rivals(group), _cell(group.auroc), _cell(group.tpr))
+        table.add_row(*map(Text, cells))
+    note = "Groups with fewer than two non-members of their own are compared with all non-members (all)."
+    body = Group(table, Text(note, style="dim italic"))
+    return section(f"{report.name} without mask by group, the most exposed first{further}", body)
 
 
 def _rivals(group: GroupStratum) -> str:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from rich.console import Console
+from rich.console import Console, Group
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
 from privaudit.inverting import describe_solver
 from privaudit.origin import Origin
-from privaudit.report.console import TABLE, standard_output
+from privaudit.report.console import TABLE, section, standard_output
 from privaudit.report.numbers import interval_text
 
 SIGNIFICANCE = 0.05
@@ -67,14 +67,13 @@ def _answer(count: int, unlike: int, generations: int) -> str:
     )
 
 
-def _statistics(found: Origin) -> Table:
+def _statistics(found: Origin) -> Group:
     table = Table(
         "statistic",
         "own, median",
         "images, median",
         "AUROC",
         "TPR@1%FPR",
-        title="Own generations against the images (AUROC 1: told apart, .5: alike; first row decides)",
         **TABLE,
     )
     for name, label in LABELS.items():
@@ -82,4 +81,5 @@ def _statistics(found: Origin) -> Table:
         own, given = (float(np.median(getattr(part, name))) for part in (found.own, found.traces))
         cells = (interval_text(metrics.auroc), interval_text(metrics.tpr_at_fpr["0.01"]))
         table.add_row(label, f"{own:.4g}", f"{given:.4g}", *cells, style=None if name == "remaining" else "dim")
-    return table
+    title = "Own generations against the images (AUROC 1: told apart, .5: alike; first row decides)"
+    return section(title, table)

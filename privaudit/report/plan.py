@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.table import Column, Table
 from rich.text import Text
 
 from privaudit.attacks.batch import Work
 from privaudit.attacks.plan import Step
 from privaudit.planning import Forecast
-from privaudit.report.console import TABLE, standard_output
+from privaudit.report.console import TABLE, rows, section, standard_output
 
 
 def print_plan(forecast: Forecast, console: Console | None = None) -> None:
@@ -22,20 +22,19 @@ def print_plan(forecast: Forecast, console: Console | None = None) -> None:
     out = console or standard_output()
     out.print(_steps(forecast))
     out.print()
-    for line in _summary(forecast):
-        out.print(Text(line))
+    out.print(rows([(Text(name), Text(line)) for name, line in _summary(forecast)], 7))
 
 
-def _steps(forecast: Forecast) -> Table:
+def _steps(forecast: Forecast) -> Group:
     right = [Column(name, justify="right") for name in ("passes alone", "added", "time")]
     title = "Passes of the denoiser an image (back: through its gradient; enc, dec: of the autoencoder)"
-    table = Table("attack", *right, "shares passes with", title=title, **TABLE)
+    table = Table("attack", *right, "shares passes with", **TABLE)
     for step in forecast.steps:
         passes = (_passes(step, added=added) for added in (False, True))
         table.add_row(step.title, *passes, duration(forecast.cost(step)), ", ".join(step.shares))
     for name in forecast.scorers:
         table.add_row(name, "0", "0", "", "all")
-    return table
+    return section(title, table)
 
 
 def _passes(step: Step, *, added: bool) -> str:
@@ -48,18 +47,20 @@ def _passes(step: Step, *, added: bool) -> str:
 WORDS: tuple[tuple[Work, str], ...] = (("backward", "back"), ("encode", "enc"), ("decode", "dec"))
 
 
-def _summary(forecast: Forecast) -> list[str]:
+def _summary(forecast: Forecast) -> list[tuple[str, str]]:
     forward, alone = (sum(getattr(step, name)["forward"] for step in forecast.steps) for name in ("added", "alone"))
     sets = ", ".join(f"{count} {name}" for name, count in forecast.sets.items())
     stages = ", ".join(f"{name} {duration(seconds)}" for name, seconds in forecast.seconds.items())
     twice = ", twice, for the reference model" if forecast.models > 1 else ""
-    refused = [f"not run {item.name} {item.reason}" for item in forecast.refused]
     return [
-        f"images  {sets}, before duplicates are removed",
-        f"passes  {forward} an image instead of {alone}{twice}; every attack under all four masks",
-        f"time    about {duration(sum(forecast.seconds.values()))} for {forecast.images} images on {forecast.device}, "
-        f"{forecast.batch_size} at a time: {stages}; evaluation not included",
-        *refused,
+        ("images", f"{sets}, before duplicates are removed"),
+        ("passes", f"{forward} an image instead of {alone}{twice}; every attack under all four masks"),
+        (
+            "time",
+            f"about {duration(sum(forecast.seconds.values()))} for {forecast.images} images on {forecast.device}, "
+            f"{forecast.batch_size} at a time: {stages}; evaluation not included",
+        ),
+        *(("not run", f"{item.name} {item.reason}") for item in forecast.refused),
     ]
 
 

@@ -9,7 +9,7 @@ from rich.console import Console, Group
 from rich.text import Text
 
 from privaudit.evaluation.suspects import SuspectReport
-from privaudit.report.console import standard_output
+from privaudit.report.console import rows, section, standard_output
 from privaudit.report.numbers import interval_text, number_text
 
 
@@ -36,18 +36,21 @@ def suspects_section(report: SuspectReport, *, stated: bool = True) -> Group:
     flagged = ", ".join(f"{count} at {float(rate):.0%}" for rate, count in report.flagged.items())
     known = f", {report.known_members} known members" if report.known_members else ""
     lines = [
-        f"suspects  {_number(report.count, report.suspect_groups)} against "
-        f"{_number(report.nonmembers, report.nonmember_groups)} non-members{known}",
-        f"set       p {_p(report.set_p)} of no member among them, by {report.permutations} permutations",
-        f"          {_beside(report)}",
-        f"null      {_null(report)}",
-        f"images    flagged at a false discovery rate: {flagged}; least possible p {report.smallest_p:.2g}",
-        f"score     {_chosen(report)}: {report.selected_on}",
-        *([f"note      {report.reason}"] if report.reason else []),
+        (
+            "suspects",
+            f"{_number(report.count, report.suspect_groups)} against "
+            f"{_number(report.nonmembers, report.nonmember_groups)} non-members{known}",
+        ),
+        ("set", f"p {_p(report.set_p)} of no member among them, by {report.permutations} permutations"),
+        ("", _beside(report)),
+        ("null", _null(report)),
+        ("images", f"flagged at a false discovery rate: {flagged}; least possible p {report.smallest_p:.2g}"),
+        ("score", f"{_chosen(report)}: {report.selected_on}"),
+        *([("note", report.reason)] if report.reason else []),
     ]
-    title = Text("Suspects: were images of unknown membership trained on?", style="italic")
-    statement = [report.statement] if stated else []
-    return Group(title, *(Text(line) for line in [*lines, *statement]))
+    found = rows([(Text(name), Text(line)) for name, line in lines], 9)
+    title = "Suspects: were images of unknown membership trained on?"
+    return section(title, Group(found, Text(report.statement)) if stated else found)
 
 
 def _number(images: int, groups: int) -> str:

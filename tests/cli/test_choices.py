@@ -26,6 +26,7 @@ def report(privaudit, root):
     def run(*arguments: str) -> dict:
         done = privaudit(
             *("scan", "model", "--members", "members", "--nonmembers", "others", "--device", "cpu", "--json"),
+            *("--format", "json"),
             *("--geometry-latents", "encoder", *arguments),
         )
         assert done.returncode == 0, done.stderr

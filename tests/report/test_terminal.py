@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import io
 import math
+import re
+import unicodedata
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
+from results import make_failure, make_result
 from rich.console import Console
+from rich.text import Text
 
 from privaudit.evaluation import (
     Check,
@@ -24,21 +27,14 @@ from privaudit.evaluation import (
     Stratum,
     Verdict,
 )
+from privaudit.report.console import standard_output
 from privaudit.report.numbers import number_text
-from privaudit.report.terminal import _title, print_report
-from privaudit.result import (
-    SCHEMA_VERSION,
-    AttackReport,
-    AuditResult,
-    BlindReport,
-    DataReport,
-    RefusedReport,
-    TargetReport,
-)
+from privaudit.report.terminal import print_failure, print_report
+from privaudit.result import AuditResult, RefusedReport
 
 NAN = math.nan
 
-
+MADE = make_result()
 RATE = RateEstimate(0.123, 0.1, 0.15, 0.009, 9, 1000)
 METRICS = Metrics(
     Estimate(0.812, 0.79, 0.833),
@@ -48,79 +44,40 @@ METRICS = Metrics(
     EpsilonBound(1.25, 0.95),
 )
 GAIN = Comparison(Difference(0.021, 0.01, 0.032, 0.001), Difference(NAN, NAN, NAN, NAN, "too few"))
-SIMA = AttackReport(
-    name="sima",
-    kind="published",
-    reference="Rao",
-    level=60.0,
-    log_snr=3.2,
-    axis="level",
+SIMA = replace(
+    MADE.attacks[0],
     levels_by_fold=(60.0, 60.0, 80.0),
     search_space=(20.0, 60.0, 80.0),
     choices=(Choice("level", (20.0, 60.0, 80.0), (60.0, 60.0, 80.0), "AUROC on the other folds"),),
-    order=4.0,
-    parameters={},
-    passes=3,
-    selected_on="cross-fitting",
-    latents="encoder",
     masks=dict.fromkeys(("none", "random", "influence", "weighted"), METRICS),
     random_vs_none=GAIN,
     influence_vs_none=GAIN,
     weighted_vs_none=GAIN,
-    best_published=None,
-    versus_published=None,
     distortion_quartiles=tuple(Stratum(q, q + 1, 25, 25, Estimate(0.6 + q / 10, 0.5, 0.9)) for q in range(4)),
-    groups=(),
 )
 COMBINED = replace(
-    SIMA,
-    name="combined",
-    kind="learned",
-    reference="ours",
-    level=None,
-    log_snr=None,
-    levels_by_fold=(),
-    search_space=(),
-    choices=(),
-    order=None,
+    MADE.attacks[-1],
     masks={"none": METRICS},
-    random_vs_none=None,
-    influence_vs_none=None,
-    weighted_vs_none=None,
     best_published="sima",
     versus_published=Comparison(Difference(0.077, 0.05, 0.1, 0.001), Difference(0.2, 0.1, 0.3, 0.001)),
+    distortion_quartiles=SIMA.distortion_quartiles,
 )
 
 
 def a_result(finding: Finding | None = None, gates: tuple[GateOutcome, ...] = (), name: str = "model") -> AuditResult:
-    return AuditResult(
-        schema_version=SCHEMA_VERSION,
-        privaudit_version="0.1.0",
-        created="2026-01-01T00:00:00+00:00",
-        target=TargetReport(name, "a" * 32, "unconditional", "epsilon", (4, 8, 8)),
-        data=DataReport("members", 100, 100, 0, 3, 1, 0, 0, (), "b" * 32),
-        config={
-            "confidence": 0.95,
-            "drop": 0.4,
-            "seed": 0,
-            "attack_latents": "encoder",
-            "geometry_latents": "inversion",
-            "influence": "separable",
-        },
-        hardware={"device": "cpu", "cores": 2, "torch": "2.13"},
-        timing={"scores": 12.0, "loading": 0.1},
+    return replace(
+        MADE,
+        target=replace(MADE.target, id=name),
+        data=replace(MADE.data, members=100, nonmembers=100),
         attacks=(SIMA,),
         refused=(),
-        blind=BlindReport(Estimate(0.5, 0.4, 0.6), "pixels", {"pixels": Estimate(0.5, 0.4, 0.6)}, "trees"),
         checks=(Check("duplicates", "warn", "1 [red]picture[/]"),),
         verdict=Verdict(
             "pass",
-            ("no gate was set",),
+            ("no gate failed",),
             gates,
             finding or Finding("medium", "Evidence of leakage (medium): sima/weighted", "sima", "weighted"),
         ),
-        suspects=None,
-        canaries=None,
     )
 
 
@@ -158,7 +115,7 @@ def test_levels_of_all_folds_are_named():
 def test_fits_the_width(width):
     lines = printed(a_result(), width).splitlines()
     assert max(map(len, lines)) <= width
-    rows = [line for line in lines if line.startswith(("sima", " level"))]
+    rows = [line for line in lines if line.startswith(("sima ", " level"))]
     assert all("]" in row for row in rows), "no interval is broken over two lines"
 
 
@@ -183,7 +140,7 @@ def test_gates_are_shown_with_their_reason():
 
 
 def test_markup_in_names_is_harmless():
-    text = printed(replace(a_result(name="[bold]evil[/nope]"), config={**a_result().config}))
+    text = printed(a_result(name="[bold]evil[/nope]"))
     assert "nope]" in text, "the name is what the folder is called, to the letter"
     assert "1 [red]picture[/]" in text
 
@@ -241,7 +198,7 @@ def test_two_scores_against_the_best_attack_have_a_row_each():
 
 def test_another_axis_than_the_level_is_named():
     clid = replace(SIMA, name="clid", axis="loss weight / 1000", log_snr=None, levels_by_fold=(0.0, 30.0))
-    assert "loss weight / 1000 0/30" in flat(printed(replace(a_result(), attacks=(clid,)), 160))
+    assert "loss weight / 1000 0/30" in flat(printed(replace(a_result(), attacks=(clid,)), 120))
     narrow = printed(replace(a_result(), attacks=(clid, replace(SIMA, name="rediffuse@paper-reference"))))
     assert narrow.count(".812 [.790,.833]") == 8, "long names are broken, intervals are not"
     assert "…" not in narrow, "a name that is cut could be another's"
@@ -255,8 +212,20 @@ def test_attacks_that_could_not_run_are_named_with_their_reason():
 
 def test_choices_are_listed_with_what_each_fold_took_and_what_was_compared():
     text = flat(printed(a_result(), 160))
-    assert "chosen sima: level 60 (2), 80 (1) out of 3, by AUROC on the other folds" in text
+    assert "chosen level by AUROC on the other folds: sima 60 (2), 80 (1) of 3" in text
     assert "chosen" not in printed(replace(a_result(), attacks=(replace(SIMA, choices=()),)))
+
+
+def test_choices_of_one_kind_share_a_line():
+    def fitted(what: str, *by_fold: str) -> Choice:
+        return Choice(what, ("a", "b"), by_fold, "AUROC of inner folds")
+
+    gsa = replace(SIMA, name="gsa", choices=(fitted("penalty", "a", "a"), fitted("penalty, influence mask", "a", "b")))
+    selected = replace(COMBINED, name="selected", choices=(fitted("attack, level and mask", "b", "b"),))
+    text = flat(printed(replace(a_result(), attacks=(SIMA, replace(SIMA, name="pia"), gsa, selected)), 160))
+    assert "level by AUROC on the other folds: sima 60 (2), 80 (1) of 3; pia 60 (2), 80 (1) of 3" in text
+    assert "penalty by AUROC of inner folds: gsa a of 2; gsa (influence mask) a (1), b (1) of 2" in text
+    assert "attack, level and mask by AUROC of inner folds: selected b of 2" in text
 
 
 def test_several_shares_to_drop_are_named():
@@ -300,13 +269,6 @@ def test_headlines_about_suspects(level, headline):
     assert "LEAK" not in printed(result)
 
 
-def test_single_suspects_that_stand_out_are_in_the_headline():
-    found = SimpleNamespace(flagged={"0.05": 1, "0.1": 2})
-    result = a_result(Finding("none", "statement"))
-    result = replace(result, data=replace(result.data, role="suspects"), suspects=found)
-    assert _title(result) == "NO EVIDENCE FROM THE SUSPECTS AS A SET, 2 FLAGGED SINGLY"
-
-
 def test_what_is_beside_the_two_sets_is_counted():
     result = a_result()
     result = replace(result, data=replace(result.data, suspects=7, near_duplicates=2))
@@ -325,5 +287,110 @@ def test_a_long_name_is_broken_and_not_the_interval_beside_it():
 def test_a_tiny_p_is_not_zero():
     sure = Comparison(Difference(0.021, 0.01, 0.032, 1e-9), Difference(0.1, 0.05, 0.2, 0.0004998))
     text = printed(replace(a_result(), attacks=(replace(SIMA, random_vs_none=sure),)))
-    row = next(line for line in text.splitlines() if line.startswith("sima    random"))
+    row = next(line for line in text.splitlines() if line.startswith("sima") and "random" in line)
     assert row.count("<.001") == 2
+
+
+def test_a_wide_terminal_has_the_gain_beside_what_it_is_a_gain_of():
+    narrow, wide = printed(a_result(), 100), printed(a_result(), 160)
+    assert "Gain of each mask over no mask" in narrow
+    assert "Gain of each mask" not in wide
+    row = next(line for line in wide.splitlines() if "influence" in line and "[" in line)
+    assert re.split(" {2,}", row)[2:7] == [
+        ".812 [.790,.833]",
+        "+.021 [+.010,+.032]",
+        "0.001",
+        ".123 [.100,.150]",
+        "n/a",
+    ]
+    assert ".500 [.400,.600]" in row, "the advantage"
+    assert "1.250" in row, "the bound on epsilon"
+
+
+def test_a_table_of_perfect_scores_still_fits_80_columns():
+    sure = replace(METRICS, auroc=Estimate(1.0, 0.998, 1.0), tpr_at_fpr=dict.fromkeys(("0.01", "0.001"), RATE))
+    rates = {rate: replace(RATE, value=1.0, lo=0.998, hi=1.0) for rate in ("0.01", "0.001")}
+    perfect = replace(SIMA, masks=dict.fromkeys(SIMA.masks, replace(sure, tpr_at_fpr=rates)))
+    lines = printed(replace(a_result(), attacks=(perfect,))).splitlines()
+    assert sum(line.count("1.000 [.998,1.000]") for line in lines) == 12
+
+
+def test_says_what_to_do():
+    assert "What to do" in printed(a_result())
+    assert "Set a gate, such as --fail-on" in flat(printed(a_result()))
+
+
+def test_long_lines_of_checks_are_indented_below_their_own():
+    check = Check("sample size", "warn", "word " * 40)
+    lines = printed(replace(a_result(), checks=(check,))).splitlines()
+    at = next(number for number, line in enumerate(lines) if line.startswith("warn sample size"))
+    assert lines[at + 1].startswith("     word")
+
+
+def test_files_have_a_line_each_and_are_never_broken():
+    long = Path("runs") / ("a" * 90) / "report.json"
+    stream = io.StringIO()
+    print_report(a_result(), Path("x"), Console(file=stream, width=80), files=[long, Path("b/report.html")])
+    assert stream.getvalue().splitlines()[-2:] == [f"files   {long}", "        b/report.html"]
+
+
+def test_no_name_controls_the_terminal():
+    """Whatever console is used: the texts themselves are harmless before anything is laid out."""
+    evil = "\x1b[2J\x1b]0;owned\x07\u202etxt\r\x9b31m"
+    result = replace(
+        a_result(Finding("low", evil), gates=(GateOutcome(evil, "fail", evil),), name=f"models/{evil}"),
+        attacks=(
+            replace(SIMA, name=evil, groups=(GroupStratum(evil, 10, 5, "group", Estimate(0.5, 0.4, 0.6), None),)),
+        ),
+        checks=(Check(evil, "warn", evil),),
+        refused=(RefusedReport(evil, evil),),
+    )
+    failure = make_failure(evil)
+    stream = io.StringIO()
+    console = Console(file=stream, width=120, force_terminal=False)
+    print_report(result, Path(evil), console)
+    print_failure(failure, [Path(evil)], console)
+    assert not {character for character in stream.getvalue() if unicodedata.category(character) in {"Cc", "Cf"}} - {
+        "\n"
+    }
+    assert "\\x1b[2J" in stream.getvalue()
+
+
+def test_standard_output_shows_control_characters_of_any_summary(capsys):
+    standard_output().print(Text("a\x1b[31mb\nc"))
+    assert capsys.readouterr().out == "a\\x1b[31mb\nc\n"
+
+
+def test_a_failure_says_what_went_wrong_and_that_nothing_is_known():
+    stream = io.StringIO()
+    print_failure(make_failure("first", "second"), [Path("run/report.json")], Console(file=stream, width=80))
+    text = flat(stream.getvalue())
+    assert "AUDIT FAILED" in text
+    assert "nothing is known about the model. first second" in text
+    assert "defect" not in text
+    assert text.endswith("files run/report.json")
+
+
+def test_a_defect_is_called_one():
+    stream = io.StringIO()
+    print_failure(make_failure("RuntimeError: x", defect=True), (), Console(file=stream, width=80))
+    assert "This is a defect of privaudit: please report it." in flat(stream.getvalue())
+
+
+@pytest.mark.parametrize(
+    ("variables", "coloured"),
+    [
+        ({}, False),
+        ({"CI": "true", "GITHUB_ACTIONS": "true"}, False),
+        ({"FORCE_COLOR": "1"}, True),
+        ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, False),
+    ],
+)
+def test_a_pipe_gets_colours_only_if_it_asks_for_them(monkeypatch, capsys, variables, coloured):
+    for name in ("CI", "GITHUB_ACTIONS", "FORCE_COLOR", "NO_COLOR", "TTY_COMPATIBLE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {"TERM": "xterm-256color", **variables}.items():
+        monkeypatch.setenv(name, value)
+    print_report(a_result(), Path("run"))
+    out = capsys.readouterr().out
+    assert bool(re.search("\x1b\\[[0-9;]*3[0-7]", out)) == coloured

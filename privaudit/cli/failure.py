@@ -1,0 +1,78 @@
+"""Reports of an audit that ended with an error, so that a machine finds a report whatever happened."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+import privaudit
+from privaudit.cli.output import reasons_of
+from privaudit.errors import ConfigError, PrivauditError
+from privaudit.escape import harmless
+
+if TYPE_CHECKING:
+    from privaudit.report.formats import Format
+    from privaudit.result import AuditFailure
+
+
+def failure_of(error: BaseException, target: str, config: Mapping[str, Any]) -> AuditFailure:
+    """Describe an error as a report does.
+
+    Args:
+        error: That ended the audit.
+        target: As it was asked for.
+        config: Every option as far as it could be read.
+
+    Returns:
+        The report.
+    """
+    from privaudit.codec import encode
+    from privaudit.result import SCHEMA_VERSION, AuditFailure, FailedVerdict
+
+    defect = not isinstance(error, (PrivauditError, OSError))
+    reasons = reasons_of(error)
+    return AuditFailure(
+        schema_version=SCHEMA_VERSION,
+        privaudit_version=privaudit.__version__,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        target=target,
+        config=encode(dict(config)),
+        kind=type(error).__name__,
+        defect=defect,
+        verdict=FailedVerdict("error", tuple(f"{type(error).__name__}: {r}" for r in reasons) if defect else reasons),
+    )
+
+
+def write_failure(
+    failure: AuditFailure, folder: Path, formats: Sequence[Format], inputs: Sequence[Path] = ()
+) -> tuple[Path, ...]:
+    """Write the reports of a failure in place of those of an earlier run.
+
+    Nothing that happens here hides the error that is being reported: what cannot be written is named, and that is all.
+
+    Args:
+        failure: To report.
+        folder: The run folder.
+        formats: That were asked for; report.json is always written.
+        inputs: Files that the audit was to read, which no report may overwrite.
+
+    Returns:
+        The files.
+    """
+    from privaudit.auditing import stale_results
+    from privaudit.files import make_folder
+    from privaudit.report.formats import FORMATS, write_reports
+
+    written: list[Path] = []
+    try:
+        make_folder(folder, stale_results(folder), inputs)
+        for form in dict.fromkeys([FORMATS["json"], *formats]):
+            written += write_reports(failure, folder, [form])
+    except Exception as error:
+        if not isinstance(error, ConfigError) or folder.is_dir():  # else the error itself says so already
+            typer.echo(f"not every report of this error could be written: {harmless(str(error))}", err=True)
+    return tuple(written)

@@ -1,0 +1,142 @@
+"""`privaudit report`: show a saved report again, in any format, without the model."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from privaudit.cli.output import to_reader
+from privaudit.errors import ConfigError
+
+if TYPE_CHECKING:
+    from privaudit.report.formats import Format, Report
+
+STDOUT = "-"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be shown, and where.
+
+    Attributes:
+        run: A run folder or a report.
+        formats: To write; none prints the summary of the terminal.
+        out: Folder to write to; None for standard output.
+    """
+
+    run: Path
+    formats: tuple[Format, ...]
+    out: Path | None
+
+    @property
+    def folder(self) -> Path:
+        """The run folder."""
+        return self.run if self.run.is_dir() else self.run.parent
+
+
+def report(
+    run: Annotated[Path | None, typer.Argument(metavar="RUN", help="A run folder, or a report.json.")] = None,
+    formats: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--format",
+            help="What to write: json, html, md, junit, sarif, card, csv, parquet, several with commas. Without, the "
+            "summary is printed.",
+        ),
+    ] = None,
+    out: Annotated[
+        str | None, typer.Option(help="Folder to write to, that of RUN by default; - for standard output.")
+    ] = None,
+    include_images: Annotated[
+        bool, typer.Option("--include-images", help="Show the most exposed images in the page: they leave with it.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print report.json; the same as --format json --out -.")
+    ] = False,
+    schema: Annotated[
+        bool, typer.Option("--schema", help="Print the JSON Schema of report.json and nothing else.")
+    ] = False,
+) -> None:
+    """Show a saved report again, or write it in other formats; no model is needed.
+
+    The exit code says whether that worked, 0 or 2, and never what the audit found.
+
+    For the page of a CI job: privaudit report RUN --format md --out - >> $GITHUB_STEP_SUMMARY
+    """
+    if schema:
+        from privaudit.report.json_schema import shipped_schema
+
+        with to_reader():
+            sys.stdout.write(shipped_schema())
+        return
+    request = _read_request(run, formats, out, include_images=include_images, as_json=as_json)
+
+    from privaudit.portraits import load_portraits
+    from privaudit.report.formats import write_reports
+    from privaudit.result import AuditResult, load_report
+
+    found = load_report(request.run)
+    portraits = load_portraits(request.folder) if include_images and isinstance(found, AuditResult) else ()
+    with to_reader():
+        if not request.formats:
+            _print(found, request)
+        elif request.out is None:
+            sys.stdout.flush()
+            sys.stdout.buffer.write(request.formats[0].encoded(found, portraits))
+            sys.stdout.buffer.flush()
+        else:
+            for path in write_reports(found, request.out, request.formats, portraits):
+                typer.echo(path)
+
+
+def _read_request(
+    run: Path | None, names: list[str] | None, out: str | None, *, include_images: bool, as_json: bool
+) -> Request:
+    """Check the options together, and name all that is wrong with them at once."""
+    from privaudit.report.formats import FORMATS, parse_formats
+
+    problems: list[str] = []
+    formats: tuple[Format, ...] = ()
+    if run is None:
+        problems.append("expected RUN, a run folder or a report.json, got none")
+    if as_json and (names or out is not None):
+        problems.append("expected --json alone, which is --format json --out -")
+    if as_json:
+        names, out = ["json"], STDOUT
+    if names:
+        try:
+            formats = parse_formats(names)
+        except ConfigError as error:
+            problems += error.problems
+    elif out is not None:
+        problems.append(f"expected --format with --out {out}, to know what to write; choose from {', '.join(FORMATS)}")
+    if out == STDOUT and len(formats) > 1:
+        problems.append(f"expected one format for standard output, got {', '.join(form.name for form in formats)}")
+    if include_images and not any(form.portraits for form in formats):
+        shows = ", ".join(form.name for form in FORMATS.values() if form.portraits)
+        problems.append(f"expected --include-images with a format that shows images, {shows}")
+    if run is not None and run.is_file() and run.name != FORMATS["json"].file and formats and out is None:
+        problems.append(
+            f"expected --out with {run}: beside a copy of a report, the files would pass for those of a run"
+        )
+    if problems or run is None:
+        raise ConfigError(problems)
+    folder = run if run.is_dir() else run.parent
+    return Request(run, formats, None if out == STDOUT else Path(out) if out is not None else folder)
+
+
+def _print(found: Report, request: Request) -> None:
+    from privaudit.report.formats import FILES
+    from privaudit.report.terminal import print_failure, print_report
+    from privaudit.result import AuditFailure
+
+    files = tuple(path for path in (request.folder / name for name in FILES) if path.is_file())
+    shown = files if request.run.is_dir() else ()
+    if isinstance(found, AuditFailure):
+        print_failure(found, shown)
+    else:
+        print_report(found, request.folder, files=shown)

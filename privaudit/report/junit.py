@@ -1,0 +1,175 @@
+"""Gates as tests, in the XML that CI servers read: a suite is an attack, a case is a gate.
+
+A gate is one decision over all attacks and masks, so each case says what the gate's own corrected limits say of that
+attack: failed if a limit under any mask is beyond the gate, skipped if a limit is missing, passed otherwise. Whoever
+reads the list sees which attack breaks which gate, and the run fails exactly where one case does.
+"""
+
+from __future__ import annotations
+
+import math
+import xml.etree.ElementTree as ET
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from privaudit.escape import harmless, xml_text
+from privaudit.evaluation.verdict import GateOutcome, GateTest
+from privaudit.report.numbers import interval_text
+from privaudit.report.outward import base_name, outward
+from privaudit.report.words import headline
+from privaudit.result import AuditFailure, AuditResult
+
+NO_GATE = "no gate was set"
+ALL = "all attacks"
+"""Suite of a gate that was decided for no attack in particular."""
+OUTCOMES = {"failed": "failure", "crashed": "error", "skipped": "skipped"}
+"""Elements of a case that did not pass."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One test.
+
+    Attributes:
+        suite: The attack.
+        name: The gate.
+        outcome: What it is counted as.
+        message: Why, on one line; empty for a case that passed.
+        detail: All that was seen.
+    """
+
+    suite: str
+    name: str
+    outcome: Literal["passed", "failed", "crashed", "skipped"]
+    message: str
+    detail: str
+
+
+def render_junit(result: AuditResult) -> str:
+    """Write the gates of a result.
+
+    Args:
+        result: Of an audit.
+
+    Returns:
+        XML; without gates, one skipped case that says so.
+    """
+    shown = outward(result)
+    verdict, side = shown.verdict, str(shown.config.get("gate_bound", "lower"))
+    cases = [case for gate in verdict.gates for case in _cases(gate, side)]
+    if not cases:
+        reason = "; ".join(verdict.reasons)
+        cases = [Case("privaudit", NO_GATE, "skipped", reason, shown.verdict.finding.statement)]
+    facts = {
+        "privaudit_version": shown.privaudit_version,
+        "target": base_name(shown.target.id),
+        "target_hash": shown.target.hash,
+        "split_hash": shown.data.split_hash,
+        "verdict": verdict.status,
+        "headline": headline(shown),
+        "finding": verdict.finding.statement,
+    }
+    measured = {
+        report.name: {f"auroc, mask {mask}": interval_text(metrics.auroc) for mask, metrics in report.masks.items()}
+        for report in shown.attacks
+    }
+    checks = [f"{check.status}: {check.name}: {check.detail}" for check in shown.checks]
+    return _document(cases, facts, measured, checks, base_name(shown.target.id), shown.created)
+
+
+def render_junit_failure(failure: AuditFailure) -> str:
+    """Write a run that ended with an error as one case in error.
+
+    Args:
+        failure: Of the run.
+
+    Returns:
+        XML.
+    """
+    shown = outward(failure)
+    reasons = shown.verdict.reasons
+    case = Case("privaudit", "audit", "crashed", f"{shown.kind}: {reasons[0]}", "\n".join(reasons))
+    facts = {"privaudit_version": shown.privaudit_version, "target": base_name(shown.target), "verdict": "error"}
+    return _document([case], facts, {}, [], base_name(shown.target), shown.created)
+
+
+def _cases(gate: GateOutcome, side: str) -> list[Case]:
+    """The cases of a gate, one an attack."""
+    tests: dict[str, list[GateTest]] = {}
+    for test in gate.tests:
+        tests.setdefault(test.attack, []).append(test)
+    if not tests:
+        outcome = {"pass": "passed", "fail": "failed", "inconclusive": "skipped"}[gate.status]
+        return [Case(ALL, gate.gate, outcome, "" if outcome == "passed" else gate.detail, gate.detail)]  # type: ignore[arg-type]
+    return [_case(gate, attack, own, side) for attack, own in tests.items()]
+
+
+def _case(gate: GateOutcome, attack: str, tests: Sequence[GateTest], side: str) -> Case:
+    limits = ", ".join(f"{test.mask or 'whole audit'} {_limit(test.limit)}" for test in tests)
+    statuses = {test.status for test in tests}
+    detail = f"corrected {side} limits: {limits}\ngate over all attacks: {gate.status}: {gate.detail}"
+    if "fail" in statuses:
+        worst = max((test for test in tests if test.status == "fail"), key=lambda test: test.limit)
+        where = f" with mask {worst.mask}" if worst.mask else ""
+        return Case(
+            attack, gate.gate, "failed", f"{side} limit {worst.limit:.4g} of {attack}{where}, beyond the gate", detail
+        )
+    if "inconclusive" in statuses:
+        return Case(attack, gate.gate, "skipped", f"inconclusive: {gate.detail}", detail)
+    return Case(attack, gate.gate, "passed", "", detail)
+
+
+def _limit(value: float) -> str:
+    return "n/a" if math.isnan(value) else f"{value:.4g}"
+
+
+def _document(
+    cases: Sequence[Case],
+    facts: Mapping[str, str],
+    measured: Mapping[str, Mapping[str, str]],
+    checks: Sequence[str],
+    target: str,
+    created: str,
+) -> str:
+    root = ET.Element("testsuites", {"name": _line(f"privaudit: {target}"), **_counts(cases)})
+    for name in dict.fromkeys(case.suite for case in cases):
+        own = [case for case in cases if case.suite == name]
+        skipped = {"skipped": str(sum(case.outcome == "skipped" for case in own))}
+        about = {"name": _line(name), **_counts(own), **skipped, "timestamp": _timestamp(created)}
+        suite = ET.SubElement(root, "testsuite", about)
+        properties = ET.SubElement(suite, "properties")
+        for key, value in {**facts, **measured.get(name, {})}.items():
+            ET.SubElement(properties, "property", {"name": _line(key), "value": _line(value)})
+        for case in own:
+            _add_case(suite, case, target)
+        if checks:
+            ET.SubElement(suite, "system-out").text = xml_text("\n".join(checks))
+    ET.indent(root)
+    text: str = ET.tostring(root, encoding="utf-8", xml_declaration=True).decode("utf-8")
+    return text + "\n"
+
+
+def _add_case(suite: ET.Element, case: Case, target: str) -> None:
+    classname = f"privaudit.{target}.{case.suite}"
+    element = ET.SubElement(suite, "testcase", {"name": _line(case.name), "classname": _line(classname), "time": "0"})
+    if case.outcome == "passed":
+        ET.SubElement(element, "system-out").text = xml_text(case.detail)
+        return
+    tag = OUTCOMES[case.outcome]
+    ET.SubElement(element, tag, {"message": _line(case.message), "type": "privaudit"}).text = xml_text(case.detail)
+
+
+def _counts(cases: Sequence[Case]) -> dict[str, str]:
+    failed, crashed = (sum(case.outcome == outcome for case in cases) for outcome in ("failed", "crashed"))
+    return {"tests": str(len(cases)), "failures": str(failed), "errors": str(crashed)}
+
+
+def _line(text: str) -> str:
+    """For an attribute, whose newlines an XML parser would turn into spaces."""
+    return harmless(text)
+
+
+def _timestamp(created: str) -> str:
+    """Without the offset, which several readers do not know; the time is UTC."""
+    return _line(created.split("+")[0])

@@ -1,0 +1,110 @@
+"""A section for the model's README, with the metadata that the Hugging Face hub reads from it.
+
+The metadata go into the front matter of the README, the section into its text. Numbers that were not measured, or for
+which no interval can be given, are left out of the metadata: it has no place for a reason.
+"""
+
+from __future__ import annotations
+
+import math
+
+from huggingface_hub import EvalResult, ModelCardData
+
+from privaudit.evaluation.estimate import Estimate, RateEstimate
+from privaudit.report.markdown import numbers_table
+from privaudit.report.markdown_text import bullets, name, prose
+from privaudit.report.outward import base_name, outward
+from privaudit.report.quoted import quoted
+from privaudit.report.words import SETS, headline
+from privaudit.result import AuditFailure, AuditResult
+
+TASK = "Membership inference (privacy audit)"
+DIGITS = 4
+
+
+def render_card(result: AuditResult) -> str:
+    """Write the section and its metadata.
+
+    Args:
+        result: Of an audit.
+
+    Returns:
+        Markdown with front matter (``model-index``) where anything was measured.
+    """
+    shown = outward(result)
+    found, score = _eval_results(shown), quoted(shown)
+    head = f"---\n{_front_matter(base_name(shown.target.id), found)}\n---\n\n" if found else ""
+    warned = [f"{check.name}: {check.detail}" for check in shown.checks if check.status != "ok"]
+    checks = f"\n\nRead with care, since these checks warned or failed:\n\n{bullets(warned, 12)}" if warned else ""
+    data = shown.data
+    return (
+        f"{head}## Privacy evaluation\n\n"
+        f"**{prose(headline(shown))}.** {prose(shown.verdict.finding.statement)}\n\n"
+        f"Measured by membership inference: {len(shown.attacks)} scores tried to tell {data.members} "
+        f"{SETS[data.role]} from {data.nonmembers} non-members. The strongest was {name(score.report.name)}, mask "
+        f"{name(score.mask)}:\n\n"
+        f"{numbers_table(shown)}{checks}\n\n"
+        "A bound from these attacks and images is a lower bound: another attack may find more, and images of another "
+        "kind may be exposed more or less.\n\n"
+        f"Made by privaudit {name(shown.privaudit_version)} on {name(shown.created[:10])}: model "
+        f"{name(shown.target.hash[:12])}, images {name(data.split_hash[:12])}, seed "
+        f"{name(str(shown.config.get('seed', '')))}.\n"
+    )
+
+
+def render_card_failure(failure: AuditFailure) -> str:
+    """Say in the card that nothing is known.
+
+    Args:
+        failure: Of a run that ended with an error.
+
+    Returns:
+        Markdown without metadata.
+    """
+    shown = outward(failure)
+    return (
+        "## Privacy evaluation\n\n"
+        "The audit ended with an error, so that nothing is known about what this model reveals:\n\n"
+        f"{bullets(shown.verdict.reasons, 12)}\n"
+    )
+
+
+def _front_matter(model: str, found: list[EvalResult]) -> str:
+    text: str = ModelCardData(model_name=model, eval_results=found).to_yaml()
+    return text
+
+
+def _eval_results(result: AuditResult) -> list[EvalResult]:
+    """One entry a metric of the score that the report speaks of."""
+    score, data = quoted(result), result.data
+    metrics, confidence = score.metrics, float(result.config.get("confidence", 0.95))
+    intervals: dict[tuple[str, str], Estimate | RateEstimate] = {
+        ("roc_auc", "AUROC"): metrics.auroc,
+        **{
+            (f"tpr_at_fpr_{fpr}", f"TPR at {100 * float(fpr):g} % FPR"): rate
+            for fpr, rate in metrics.tpr_at_fpr.items()
+        },
+        ("advantage", "Advantage"): metrics.advantage,
+    }
+    measured = [
+        (kind, label, found.value, {"lo": round(found.lo, DIGITS), "hi": round(found.hi, DIGITS)})
+        for (kind, label), found in intervals.items()
+        if not any(map(math.isnan, (found.value, found.lo, found.hi)))
+    ]
+    bound = metrics.epsilon_lower
+    if not math.isnan(bound.value):
+        measured.append(("epsilon_lower", "Epsilon, lower bound", bound.value, {}))
+    return [
+        EvalResult(
+            task_type="other",
+            task_name=TASK,
+            dataset_type="private",
+            dataset_name=f"{data.members} {SETS[data.role]} and {data.nonmembers} non-members",
+            dataset_revision=data.split_hash,
+            metric_type=kind,
+            metric_name=label,
+            metric_value=round(value, DIGITS),
+            metric_args={"attack": score.report.name, "mask": score.mask, "confidence": confidence, **limits},
+        )
+        for kind, label, value, limits in measured
+    ]

@@ -1,0 +1,155 @@
+"""Every number with its interval in one table: for pandas, as Parquet and as CSV for a spreadsheet."""
+
+from __future__ import annotations
+
+import io
+import math
+
+import pandas as pd
+
+from privaudit.escape import csv_text, storable
+from privaudit.evaluation.estimate import Comparison, Difference, Estimate, Metrics, RateEstimate
+from privaudit.report.outward import outward
+from privaudit.result import AttackReport, AuditFailure, AuditResult
+
+
+def metrics_frame(result: AuditResult) -> pd.DataFrame:
+    """Lay out what every score tells, one row an attack and mask.
+
+    Args:
+        result: Of an audit.
+
+    Returns:
+        Columns ``attack``, ``kind``, ``mask``, ``level``, ``order``, ``passes``, ``members``, ``nonmembers``; for
+        ``auroc``, ``tpr@0.01`` and every other false-positive rate, ``advantage`` and ``attack_success`` the value,
+        ``_lo``, ``_hi`` and ``_reason``, for rates also ``_fpr_realised``, ``_k`` and ``_n``; ``epsilon_lower``,
+        ``epsilon_confidence``, ``epsilon_reason``; and ``auroc_gain`` and ``tpr_gain`` over no mask with ``_lo``,
+        ``_hi`` and ``_p``. What was not measured is NaN.
+    """
+    counts = {"members": result.data.members, "nonmembers": result.data.nonmembers}
+    rows = [
+        {**_head(report, mask), **counts, **_metrics(metrics), **_gains(_gain(report, mask))}
+        for report in result.attacks
+        for mask, metrics in report.masks.items()
+    ]
+    frame = pd.DataFrame(rows)
+    return frame.astype({name: "string" for name in frame.columns if name.endswith("_reason")})
+
+
+def render_csv(result: AuditResult) -> str:
+    """Write `metrics_frame` as CSV.
+
+    Args:
+        result: Of an audit.
+
+    Returns:
+        Comma-separated, with a header; what was not measured is empty, and no text is a formula.
+    """
+    return csv_text(metrics_frame(result))
+
+
+def render_csv_failure(failure: AuditFailure) -> str:
+    """Write what a spreadsheet can show of a run that ended with an error.
+
+    Args:
+        failure: Of the run.
+
+    Returns:
+        Columns ``status``, ``kind`` and ``reason``, one row a problem.
+    """
+    return csv_text(_failure_frame(failure))
+
+
+def render_parquet(result: AuditResult) -> bytes:
+    """Write `metrics_frame` as Parquet.
+
+    Args:
+        result: Of an audit.
+
+    Returns:
+        The content of the file.
+    """
+    return _parquet(metrics_frame(result))
+
+
+def render_parquet_failure(failure: AuditFailure) -> bytes:
+    """Write the table of `render_csv_failure` as Parquet.
+
+    Args:
+        failure: Of the run.
+
+    Returns:
+        The content of the file.
+    """
+    return _parquet(_failure_frame(failure))
+
+
+def _parquet(frame: pd.DataFrame) -> bytes:
+    stream = io.BytesIO()
+    frame.to_parquet(stream, index=False)
+    return stream.getvalue()
+
+
+def _failure_frame(failure: AuditFailure) -> pd.DataFrame:
+    shown = outward(failure)
+    return pd.DataFrame({"status": shown.verdict.status, "kind": shown.kind, "reason": list(shown.verdict.reasons)})
+
+
+def _head(report: AttackReport, mask: str) -> dict[str, object]:
+    return {
+        "attack": storable(report.name),
+        "kind": report.kind,
+        "mask": mask,
+        "level": _number(report.level),
+        "order": _number(report.order),
+        "passes": report.passes,
+    }
+
+
+def _metrics(metrics: Metrics) -> dict[str, object]:
+    cells = _estimate("auroc", metrics.auroc)
+    for fpr, rate in metrics.tpr_at_fpr.items():
+        name = f"tpr@{fpr}"
+        cells |= _estimate(name, rate)
+        cells |= {f"{name}_fpr_realised": rate.fpr_realised, f"{name}_k": rate.k, f"{name}_n": rate.n}
+    cells |= _estimate("advantage", metrics.advantage) | _estimate("attack_success", metrics.attack_success)
+    bound = metrics.epsilon_lower
+    return cells | {
+        "epsilon_lower": bound.value,
+        "epsilon_confidence": bound.confidence,
+        "epsilon_reason": bound.reason,
+    }
+
+
+def _estimate(name: str, estimate: Estimate | RateEstimate) -> dict[str, object]:
+    return {
+        name: estimate.value,
+        f"{name}_lo": estimate.lo,
+        f"{name}_hi": estimate.hi,
+        f"{name}_reason": estimate.reason,
+    }
+
+
+def _gain(report: AttackReport, mask: str) -> Comparison | None:
+    gains = {
+        "random": report.random_vs_none,
+        "influence": report.influence_vs_none,
+        "weighted": report.weighted_vs_none,
+    }
+    return gains.get(mask)
+
+
+def _gains(gain: Comparison | None) -> dict[str, object]:
+    return {
+        **_difference("auroc_gain", None if gain is None else gain.auroc_delta),
+        **_difference("tpr_gain", None if gain is None else gain.tpr_delta),
+    }
+
+
+def _difference(name: str, difference: Difference | None) -> dict[str, object]:
+    found = difference or Difference(math.nan, math.nan, math.nan, math.nan)
+    return {name: found.value, f"{name}_lo": found.lo, f"{name}_hi": found.hi, f"{name}_p": found.p}
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value

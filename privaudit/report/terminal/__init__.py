@@ -1,0 +1,81 @@
+"""The summary on the terminal: the finding first, the numbers below, files last."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from privaudit.escape import harmless
+from privaudit.report.canaries import canary_section
+from privaudit.report.console import cleaned, standard_output
+from privaudit.report.groups import group_section
+from privaudit.report.suspects import suspects_section
+from privaudit.report.terminal.attacks import attack_section, gain_section, quartile_section, versus_section
+from privaudit.report.terminal.headline import failure_panel, headline_panel
+from privaudit.report.terminal.notes import advice_section, check_section, run_section
+from privaudit.result import AuditFailure, AuditResult
+
+__all__ = ["print_failure", "print_report"]
+
+
+def print_report(
+    result: AuditResult, folder: Path, console: Console | None = None, files: Sequence[Path] | None = None
+) -> None:
+    """Print the summary of a result.
+
+    Args:
+        result: Of the audit.
+        folder: The run folder.
+        console: Standard output by default.
+        files: What was written, named at the end; by default what every run writes to its folder.
+    """
+    out = console or standard_output()
+    shown = cleaned(result)
+    sections = [
+        headline_panel(shown, out.width),
+        attack_section(shown, out.width),
+        gain_section(shown, out.width),
+        versus_section(shown, out.width),
+        quartile_section(shown, out.width),
+        group_section(shown),
+        None if shown.suspects is None else suspects_section(shown.suspects, stated=shown.data.role != "suspects"),
+        None if shown.canaries is None else canary_section(shown.canaries, stated=not _states_canaries(shown)),
+        check_section(shown),
+        advice_section(shown),
+        run_section(shown),
+    ]
+    for section in filter(None, sections):
+        out.print(section)
+        out.print()
+    _print_files(out, _usual_files(result, folder) if files is None else files)
+
+
+def print_failure(failure: AuditFailure, files: Sequence[Path] = (), console: Console | None = None) -> None:
+    """Print the summary of an audit that ended with an error.
+
+    Args:
+        failure: Its report.
+        files: What was written, named at the end.
+        console: Standard output by default.
+    """
+    out = console or standard_output()
+    out.print(failure_panel(cleaned(failure), out.width))
+    _print_files(out, files)
+
+
+def _states_canaries(result: AuditResult) -> bool:
+    return result.canaries is not None and result.canaries.statement in result.verdict.finding.statement
+
+
+def _usual_files(result: AuditResult, folder: Path) -> list[Path]:
+    names = ["report.json", "scores/scores.parquet", *(["suspects.csv"] if result.suspects is not None else [])]
+    return [folder / name for name in names]
+
+
+def _print_files(out: Console, files: Sequence[Path]) -> None:
+    """One path a line and never broken, so that it can be copied from a log."""
+    for place, path in enumerate(files):
+        out.print(Text(f"{'files' if place == 0 else '':<8}{harmless(str(path))}"), soft_wrap=True)

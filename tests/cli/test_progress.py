@@ -1,0 +1,86 @@
+"""Progress where no bar can be drawn: a line a stage, one a minute within it."""
+
+from __future__ import annotations
+
+import io
+import sys
+
+import pytest
+
+from privaudit.cli import progress
+from privaudit.cli.progress import StageProgress
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that the test moves."""
+    now = [1000.0]
+    monkeypatch.setattr(progress.time, "perf_counter", lambda: now[0])
+    return now
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_long_stage_speaks_once_a_minute_and_says_what_is_left(clock, capsys):
+    with StageProgress() as stages:
+        for step in range(301):  # a step a second
+            stages("scores", step, 300)
+            clock[0] += 1
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == [
+        "scores: 60 of 300, about 4 min left",
+        "scores: 120 of 300, about 3 min left",
+        "scores: 180 of 300, about 2 min left",
+        "scores: 240 of 300, about 1 min left",
+        "scores: 300 done in 300.0 s",
+    ]
+
+
+def test_a_stage_that_reports_its_end_twice_is_named_once(clock, capsys):
+    with StageProgress() as stages:
+        for done in (0, 5, 5):
+            stages("evaluation", done, 5)
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_the_same_stage_of_another_model_has_a_line_of_its_own(clock, capsys):
+    with StageProgress() as stages:
+        for done in (0, 2, 0, 2):
+            stages("scores", done, 2)
+            clock[0] += 10
+    assert capsys.readouterr().err.splitlines() == ["scores: 2 done in 10.0 s", "scores: 2 done in 10.0 s"]
+
+
+def test_a_resumed_stage_judges_its_speed_by_what_it_did_itself(clock, capsys):
+    with StageProgress() as stages:
+        stages("latents", 900, 1000)
+        clock[0] += 60
+        stages("latents", 950, 1000)
+    assert capsys.readouterr().err.splitlines() == ["latents: 950 of 1000, about 1 min left"]
+
+
+def test_quiet_says_nothing(clock, capsys):
+    with StageProgress(quiet=True) as stages:
+        stages("scores", 2, 2)
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("variables", "drawn"),
+    [({"TERM": "xterm"}, True), ({"TERM": "dumb"}, False), ({"TERM": "xterm", "CI": "true"}, False)],
+)
+def test_bars_are_drawn_where_lines_can_be_drawn_over(monkeypatch, variables, drawn):
+    for name in ("CI", "TERM", "NO_COLOR", "FORCE_COLOR", "TTY_INTERACTIVE", "TTY_COMPATIBLE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    with StageProgress() as stages:
+        stages("scores", 1, 2)
+        stages("scores", 2, 2)
+    written = sys.stderr.getvalue()
+    assert ("\x1b" in written) == drawn
+    assert ("scores: 2 done" in written) != drawn
