@@ -63,18 +63,6 @@ def storable(value: T) -> T | str:
     return value.encode("utf-8", "backslashreplace").decode("utf-8") if isinstance(value, str) else value
 
 
-def xml_text(text: str) -> str:
-    """Leave out of a text what XML 1.0 cannot hold, which is among what `harmless` shows; newlines stay.
-
-    Args:
-        text: Of any origin; quoting is left to the library that writes the document.
-
-    Returns:
-        Text that every XML parser accepts.
-    """
-    return harmless(text, keep="\n")
-
-
 def csv_cell(value: T) -> T | str:
     """Keep a spreadsheet from running a text as a formula.
 
@@ -125,7 +113,7 @@ def markdown(text: str) -> str:
     shown = re.sub(r"([\\`*_\[\]~])", r"\\\1", shown)
     for character, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("|", "&#124;"), ("$", "&#36;")):
         shown = shown.replace(character, entity)
-    shown = re.sub(r"(?i)(?<=://)|(?<=\bwww)(?=\.)|(?<=\bmailto:)|(?<=\bxmpp:)|(?<=\bGH-)(?=\d)", BREAK, shown)
+    shown = re.sub(r"(?i)(?<=:/)(?=/)|(?<=\bwww)(?=\.)|(?<=\bmailto:)|(?<=\bxmpp:)|(?<=\bGH-)(?=\d)", BREAK, shown)
     shown = re.sub(r"(?<!\w)@(?=\w)|(?<=[\w.+-])@(?=[\w.-]*\.\w)|[#!](?=\d)(?<!&#)", rf"\g<0>{BREAK}", shown)
     shown = re.sub(r"(?<!\w):(?=[\w+-]+:)", f":{BREAK}", shown)
     return re.sub(r"^([-+=#:]|\d+(?=[.)]))", _unmarked, shown)

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from privaudit.escape import harmless, xml_text
+from privaudit.escape import harmless
 from privaudit.evaluation.verdict import GateOutcome, GateTest
 from privaudit.report.numbers import interval_text
 from privaudit.report.outward import base_name, outward
@@ -108,7 +108,8 @@ def _cases(gate: GateOutcome, side: str) -> list[Case]:
 def _case(gate: GateOutcome, attack: str, tests: Sequence[GateTest], side: str) -> Case:
     limits = ", ".join(f"{test.mask or 'whole audit'} {_limit(test.limit)}" for test in tests)
     statuses = {test.status for test in tests}
-    detail = f"corrected {side} limits: {limits}\ngate over all attacks: {gate.status}: {gate.detail}"
+    corrected = "corrected " if side == "lower" else ""
+    detail = f"{corrected}{side} limits: {limits}\ngate over all attacks: {gate.status}: {gate.detail}"
     if "fail" in statuses:
         worst = max((test for test in tests if test.status == "fail"), key=lambda test: test.limit)
         where = f" with mask {worst.mask}" if worst.mask else ""
@@ -144,7 +145,7 @@ def _document(
         for case in own:
             _add_case(suite, case, target)
         if checks:
-            ET.SubElement(suite, "system-out").text = xml_text("\n".join(checks))
+            ET.SubElement(suite, "system-out").text = harmless("\n".join(checks), keep="\n")
     ET.indent(root)
     text: str = ET.tostring(root, encoding="utf-8", xml_declaration=True).decode("utf-8")
     return text + "\n"
@@ -154,10 +155,12 @@ def _add_case(suite: ET.Element, case: Case, target: str) -> None:
     classname = f"privaudit.{target}.{case.suite}"
     element = ET.SubElement(suite, "testcase", {"name": _line(case.name), "classname": _line(classname), "time": "0"})
     if case.outcome == "passed":
-        ET.SubElement(element, "system-out").text = xml_text(case.detail)
+        ET.SubElement(element, "system-out").text = harmless(case.detail, keep="\n")
         return
     tag = OUTCOMES[case.outcome]
-    ET.SubElement(element, tag, {"message": _line(case.message), "type": "privaudit"}).text = xml_text(case.detail)
+    ET.SubElement(element, tag, {"message": _line(case.message), "type": "privaudit"}).text = harmless(
+        case.detail, keep="\n"
+    )
 
 
 def _counts(cases: Sequence[Case]) -> dict[str, str]:
