@@ -14,6 +14,7 @@ from privaudit.assess import split_images
 from privaudit.auditing import choose_methods
 from privaudit.data import AuditData
 from privaudit.errors import ConfigError
+from privaudit.escape import storable
 from privaudit.evaluation import Comparison, Metrics, apply_choice, compare, evaluate
 from privaudit.files import make_folder
 from privaudit.geometry import MaskRule, check_names, control_of
@@ -166,7 +167,7 @@ def _read(table: Table, rules: Mapping[str, MaskRule], is_member: NDArray[np.boo
 def _rows(data: AuditData, scores: Mapping[tuple[str, str], NDArray[np.float64]]) -> pd.DataFrame:
     base = {
         "id": [sample.id for sample in data.compared],
-        "path": [str(sample.path) for sample in data.compared],
+        "path": [storable(str(sample.path)) for sample in data.compared],
         "set": ["member"] * len(data.members) + ["nonmember"] * len(data.nonmembers),
     }
     tables = [

@@ -31,7 +31,15 @@ SCHEMA_VERSION = 4
 
 @dataclass(frozen=True)
 class TargetReport:
-    """The audited model (see `privaudit.target.TargetInfo`)."""
+    """The audited model (see `privaudit.target.TargetInfo`).
+
+    Attributes:
+        id: Folder or hub id, as it was asked for.
+        hash: Of its weights and configuration.
+        family: Such as ``unconditional``.
+        prediction_type: What the denoiser predicts: ``epsilon``, ``v_prediction``, ``sample`` or ``flow``.
+        latent_shape: Without the batch.
+    """
 
     id: str
     hash: str
@@ -42,7 +50,12 @@ class TargetReport:
 
 @dataclass(frozen=True)
 class SkippedReport:
-    """A file that could not be read."""
+    """A file that could not be read.
+
+    Attributes:
+        path: Of the file.
+        reason: Why not.
+    """
 
     path: str
     reason: str
@@ -159,7 +172,12 @@ class AttackReport:
 
 @dataclass(frozen=True)
 class RefusedReport:
-    """An attack that was asked for and could not run on this target."""
+    """An attack that was asked for and could not run on this target.
+
+    Attributes:
+        name: Of the attack.
+        reason: Why not.
+    """
 
     name: str
     reason: str

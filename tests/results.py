@@ -238,7 +238,7 @@ def with_hostile_names(result: AuditResult, name: str) -> AuditResult:
     return replace(
         result,
         target=replace(result.target, id=name),
-        data=replace(result.data, skipped=(SkippedReport(name, f"cannot be read: {name}"),)),
+        data=replace(result.data, skipped=(SkippedReport(f"images/{name}.png", f"cannot be read: {name}"),)),
         config={**result.config, "target": name, "members": name, "nonmembers": name, "reference": name},
         attacks=(attack, *result.attacks[1:]),
         refused=(RefusedReport("clid", f"needs {name}"),),

@@ -18,6 +18,10 @@ from privaudit.evaluation.verdict import Check
 __all__ = ["blind_check", "consistency_check", "duplicate_check", "file_check", "sample_size_check"]
 
 
+TELLING = 0.65
+"""AUROC of a blind classifier that would matter: an interval beyond it says nothing."""
+
+
 def blind_check(evaluation: Evaluation, names: Sequence[str], attacks: Sequence[str], first: str = "members") -> Check:
     """Whether classifiers that never saw the target tell members from non-members.
 
@@ -31,7 +35,7 @@ def blind_check(evaluation: Evaluation, names: Sequence[str], attacks: Sequence[
         first: What the members are called.
 
     Returns:
-        ``ok`` if no family does; ``warn`` if one does but an attack has a larger AUROC than the strongest in the paired
+        ``ok`` if no family does and no interval goes beyond `TELLING`; ``warn`` if one does but an attack has a larger AUROC than the strongest in the paired
         test (Bonferroni over the attacks), or if there are too few images; else ``fail``. Of so few images that even an
         AUROC of 1 has no limit above .5, the rank test decides.
     """
@@ -54,7 +58,15 @@ def blind_check(evaluation: Evaluation, names: Sequence[str], attacks: Sequence[
         if few and value > 0.5:
             detail = f"too few images to say whether {families} tell the sets apart (largest AUROC {value:.3f})"
             return Check(check, "warn", detail)
-        return Check(check, "ok", f"{families} do not tell the sets apart (largest AUROC {value:.3f})")
+        area = max((evaluation.metrics[name].auroc for name in blind), key=lambda found: found.hi)
+        if area.hi > TELLING:
+            detail = (
+                f"too few images to rule out that {families} tell the sets apart (AUROC up to {area.hi:.3f} agrees with "
+                f"these images, the largest measured is {value:.3f})"
+            )
+            return Check(check, "warn", detail)
+        range_ = f"largest AUROC {value:.3f}, intervals up to {area.hi:.3f}"
+        return Check(check, "ok", f"{families} do not tell the sets apart ({range_})")
     told.sort(key=lambda name: evaluation.metrics[name].auroc.value, reverse=True)
     shown = {
         name: f"p = {evaluation.p_above_chance[name]:.2g}" if few else f"at least {lower[name]:.3f}" for name in told

@@ -102,12 +102,19 @@ class Finding:
         statement: In plain words.
         attack: The attack that the statement quotes; None unless leakage was found.
         mask: Its mask.
+        metric: What the level rests on: ``tpr`` at 1 % FPR, or ``auroc`` where there are too few non-members for that.
+        limit: Lower confidence limit of that metric, corrected for the scores that were compared; None
+            without one.
+        scores: How many were compared.
     """
 
     level: Literal["none", "low", "medium", "high", "unclear"]
     statement: str
     attack: str | None = None
     mask: str | None = None
+    metric: Literal["tpr", "auroc"] | None = None
+    limit: float | None = None
+    scores: int = 0
 
 
 @dataclass(frozen=True)
@@ -333,7 +340,7 @@ def _why_unmeasured(evaluation: Evaluation, pairs: Mapping[Pair, str], gate: Gat
         return metrics.epsilon_lower.reason or "it could not be measured"
     elif np.isnan(metrics.auroc.lo):
         return metrics.auroc.reason or "it could not be measured"
-    return "there are too few bootstrap replicates for so many tests; set more replicates or fewer gates"
+    return "there are too few bootstrap replicates for so many tests; run fewer attacks or set fewer gates"
 
 
 def _find(
@@ -390,6 +397,9 @@ def _find(
         f"{_in_images(evaluation, pairs[best], rates.get(best), len(p_values))}Evidence of leakage ({level}) by "
         f"{'/'.join(best)}: {shown}; {_in_numbers(evaluation.metrics[pairs[best]])}",
         *best,
+        metric="tpr" if rates else "auroc",
+        limit=None if np.isnan(bounds[best]) else bounds[best],
+        scores=len(p_values),
     )
 
 
