@@ -6,7 +6,8 @@
 Prints, for every run, AUROC and TPR@1%FPR with intervals by attack and mask; and by how much each score that is not a
 published attack exceeds the best published one under the influence mask: ratios of the true-positive rates with 95 %
 intervals from a stratified bootstrap of the saved scores. The best attack is the best at that very rate, so that the
-comparison is the hardest.
+comparison is the hardest. Folds, and images that belong together, are those that the run saved; a run of before schema 4
+saved none, so that its images are taken as independent.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ class Run:
         member: ``(n,)``.
         scores: ``ATTACK/MASK`` to ``(n,)``.
         metrics: The same.
+        units: ``(n,)``, labels of images that belong together; None if each is by itself.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Run:
     member: np.ndarray
     scores: dict[str, np.ndarray]
     metrics: Mapping[str, Metrics]
+    units: np.ndarray | None
 
 
 def load(folder: Path) -> Run:
@@ -58,9 +61,23 @@ def load(folder: Path) -> Run:
     learned = [
         f"{attack['name']}/{mask}" for attack in report["attacks"] for mask in attack["masks"] if _fitted(attack)
     ]
-    folds = assign_folds(list(wide.index), member)
-    evaluation = evaluate(scores, member, folds, fprs=FPRS, replicates=200, learned=learned)
-    return Run(folder.name, report, member, scores, evaluation.metrics)
+    spreads = {f"{attack['name']}/{mask}": attack.get("spread", 1.0) for attack in report["attacks"] for mask in MASKS}
+    samples = pd.read_parquet(folder / "samples.parquet").set_index("id").reindex(wide.index)
+    folds, units = assign_folds(list(wide.index), member), None
+    if "unit" in samples:
+        folds = samples["fold"].to_numpy(int)
+        units = samples["unit"].where(samples["unit"].notna(), samples.index.to_series()).to_numpy(str)
+    evaluation = evaluate(
+        scores,
+        member,
+        folds,
+        fprs=FPRS,
+        replicates=2000,
+        learned=learned,
+        spreads={name: spread for name, spread in spreads.items() if spread > 1.0},
+        units=units,
+    )
+    return Run(folder.name, report, member, scores, evaluation.metrics, units)
 
 
 def _fitted(attack: Mapping[str, Any]) -> bool:
@@ -132,7 +149,7 @@ def ratios(run: Run) -> list[str]:
         for attack, mask in [name.rsplit("/", 1)]
         if mask == ("influence" if kinds[attack] == "published" else "none")
     }
-    drawn = stratified_bootstrap(values, member, FPRS, REPLICATES, 0)
+    drawn = stratified_bootstrap(values, member, FPRS, REPLICATES, 0, run.units)
     lines = [
         "| score | " + " | ".join(f"TPR@{100 * fpr:g}%FPR, ratio to the best masked attack" for fpr in FPRS) + " |"
     ]
