@@ -9,7 +9,7 @@ demo: .venv/installed
 	$(BIN)/privaudit demo
 
 test: .venv/installed-test
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check .

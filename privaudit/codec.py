@@ -10,6 +10,7 @@ import dataclasses
 import math
 import types
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -113,7 +114,7 @@ def _form(kind: Any) -> type:  # noqa: ANN401
 def _decode_dataclass(kind: Any, value: Any, where: str) -> Any:  # noqa: ANN401
     if not isinstance(value, dict):
         raise ResultError(f"expected an object at {where}, got {type(value).__name__}")
-    hints = get_type_hints(kind)
+    hints = _hints(kind)
     known = {}
     for part in dataclasses.fields(kind):
         if part.name in value:
@@ -121,6 +122,12 @@ def _decode_dataclass(kind: Any, value: Any, where: str) -> Any:  # noqa: ANN401
         elif part.default is dataclasses.MISSING and part.default_factory is dataclasses.MISSING:
             raise ResultError(f"expected the key {part.name} at {where}, found {', '.join(map(str, value)) or 'none'}")
     return kind(**known)
+
+
+@cache
+def _hints(kind: type) -> dict[str, Any]:
+    """Types of the fields of a class, which take far longer to look up than a value to decode."""
+    return get_type_hints(kind)
 
 
 def _checked(value: Any, kind: Any, where: str) -> Any:  # noqa: ANN401

@@ -116,7 +116,43 @@ def test_a_value_that_looks_like_an_option_stays_a_value(tmp_path):
     )
     given = job.log.splitlines()
     assert "--members=--quiet" in given
-    assert given[-2:] == ["--", "--help"]
+    assert given[-4:-2] == ["--", "--help"]
+
+
+def test_nothing_that_the_scan_prints_is_obeyed_by_the_runner(tmp_path):
+    job = run_action(tmp_path / "work", stand_in(tmp_path, "privaudit", "echo ::error::x"), install="false", target="m")
+    first, *_, printed, _, last = job.log.splitlines()
+    token = first.removeprefix("::stop-commands::")
+    assert token != first
+    assert len(token) > 8
+    assert (printed, last) == ("::error::x", f"::{token}::")
+
+
+@pytest.mark.parametrize("out", [".", ""])
+def test_only_reports_of_an_earlier_run_are_deleted(tmp_path, out):
+    work = tmp_path / "work"
+    folder = work / (out or "privaudit-run")
+    folder.mkdir(parents=True)
+    for name in ("report.html", "metrics.csv", "report.tex", "metrics.py"):
+        (folder / name).touch()
+    job = run_action(work, stand_in(tmp_path, "privaudit", "exit 2"), install="false", target="m", out=out)
+    assert sorted(path.name for path in folder.iterdir()) == ["metrics.py", "report.tex"]
+    assert job.outputs["scan"]["report"] == (out or "privaudit-run")
+
+
+def test_blanks_around_a_value_are_none_of_its_own(tmp_path):
+    job = run_action(
+        tmp_path / "work",
+        stand_in(tmp_path, "privaudit", "exit 2"),
+        install="false",
+        target=" model\n",
+        members="a b\n",
+        **{"fail-on": "\n   \n auroc > 0.75 \n", "args": "  --seed=3\n \n"},
+    )
+    given = job.log.splitlines()
+    assert {"--members=a b", "--fail-on=auroc > 0.75", "--seed=3"} <= set(given)
+    assert sum(line.startswith("--fail-on") for line in given) == 1
+    assert given[-4:-2] == ["--", "model"]
 
 
 class TestInstallation:

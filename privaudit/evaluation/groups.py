@@ -14,10 +14,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from privaudit.errors import DataError
 from privaudit.evaluation.delong import auroc_estimate
-from privaudit.evaluation.estimate import GroupStratum
+from privaudit.evaluation.estimate import Estimate, GroupStratum
 from privaudit.evaluation.intervals import check_confidence
 from privaudit.evaluation.rate import rate_estimate
 from privaudit.evaluation.roc import checked, count
+
+ALONE = Estimate(float("nan"), float("nan"), float("nan"), "expected at least 2 members of the group, got 1")
 
 
 def by_group(
@@ -62,14 +64,15 @@ def by_group(
         part = inside if own else (inside & member) | ~member
         curve = count(values[part], member[part])
         rate = rate_estimate(curve, fpr, confidence)
+        alone = curve.members < 2  # its AUROC would be the rank of that image
         found.append(
             GroupStratum(
                 name=name,
                 members=curve.members,
                 nonmembers=curve.nonmembers,
                 against="group" if own else "all",
-                auroc=auroc_estimate(values[part], member[part], confidence),
-                tpr=None if np.isnan(rate.value) else rate,
+                auroc=ALONE if alone else auroc_estimate(values[part], member[part], confidence),
+                tpr=None if alone or np.isnan(rate.value) else rate,
             )
         )
     return tuple(found)
