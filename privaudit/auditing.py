@@ -23,7 +23,7 @@ from privaudit.entries import lines
 from privaudit.errors import ConfigError
 from privaudit.escape import csv_text, storable
 from privaudit.evaluation import Check
-from privaudit.files import make_folder, write_text
+from privaudit.files import alone_in, make_folder, write_text
 from privaudit.geometry.mask import mask_names
 from privaudit.loading import load_target
 from privaudit.measure import Measured, OnProgress, measure
@@ -31,7 +31,15 @@ from privaudit.options import AuditOptions, default_folder
 from privaudit.portraits import FILE as EXPOSED
 from privaudit.portraits import save_portraits
 from privaudit.reading import Sources, list_sources, read_sources
-from privaudit.result import SCHEMA_VERSION, AuditResult, DataReport, RefusedReport, SkippedReport, TargetReport
+from privaudit.result import (
+    SCHEMA_VERSION,
+    AuditResult,
+    DataReport,
+    Model,
+    RefusedReport,
+    SkippedReport,
+    TargetReport,
+)
 from privaudit.scorers import Methods, parse_methods
 from privaudit.target import Target
 
@@ -66,14 +74,20 @@ def run_audit(options: AuditOptions, on_progress: OnProgress | None = None) -> A
         The result, as written to ``report.json``.
 
     Raises:
-        ConfigError: An option, attack or gate is wrong; all are named at once.
+        ConfigError: An option, attack or gate is wrong, all are named at once; or another run writes to the folder.
         DataError: An image set cannot be used.
         TargetError: The model cannot be loaded.
         NonFiniteError: The model gives NaN or infinity; names the images.
     """
     progress = on_progress or (lambda stage, done, total: None)
     sources = list_sources(options)
-    prepare_folder(options, stale_results(options.out))
+    with alone_in(options.out):
+        prepare_folder(options, stale_results(options.out))
+        return _run(options, sources, progress)
+
+
+def _run(options: AuditOptions, sources: Sources, progress: OnProgress) -> AuditResult:
+    """Audit in a folder that is ready."""
     started = time.perf_counter()
     target = load_target(options.target, device=options.device, dtype=options.dtype)
     loaded = time.perf_counter()
@@ -124,6 +138,7 @@ def run_audit(options: AuditOptions, on_progress: OnProgress | None = None) -> A
         suspects=assessment.suspects,
         canaries=assessment.canaries,
         influence=influence_report(measured, exposed),
+        folders=_folders(options),
     )
     _write_tables(options.out, data, measured, assessment, split)
     save_portraits(options.out, portraits(data, measured, exposed, target.info.image_size))
@@ -199,11 +214,12 @@ def _check_reference(reference: Target | None, target: Target) -> tuple[Check, .
     if reference.info.hash == target.info.hash:
         return (Check(name, "warn", "the reference is the target itself, so that every difference is 0"),)
     if same:
-        return (Check(name, "ok", f"{reference.info.id} has the target's autoencoder"),)
+        return (Check(name, "ok", "the reference has the target's autoencoder"),)
     detail = (
-        "has another autoencoder; it was asked at the target's latents, so that the two should share a latent space"
+        "the reference has another autoencoder; it was asked at the target's latents, so that the two should share a "
+        "latent space"
     )
-    return (Check(name, "warn", f"{reference.info.id} {detail}"),)
+    return (Check(name, "warn", detail),)
 
 
 def _check_draw(sources: Sources) -> tuple[Check, ...]:
@@ -323,6 +339,12 @@ def config_hash(options: AuditOptions) -> str:
 
 def _describe_options(options: AuditOptions) -> dict[str, object]:
     return dict(encode(options))
+
+
+def _folders(options: AuditOptions) -> tuple[Model, ...]:
+    """Which models are folders and no hub ids: afterwards a name such as ``clinic/model`` does not tell."""
+    models: tuple[tuple[Model, str | None], ...] = (("target", options.target), ("reference", options.reference))
+    return tuple(name for name, source in models if source is not None and Path(source).expanduser().is_dir())
 
 
 def _describe_target(target: Target) -> TargetReport:

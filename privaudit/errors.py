@@ -11,7 +11,24 @@ from collections.abc import Sequence
 
 
 class PrivauditError(ValueError):
-    """Base of all errors that a user can act on."""
+    """Base of all errors that a user can act on.
+
+    Attributes:
+        problems: What is wrong, one sentence a problem.
+        private: Parts of the message that name single images, or a place that no option names: the user reads them,
+            and a report that leaves the machine does not have them.
+    """
+
+    def __init__(self, *problems: str, private: Sequence[str] = ()) -> None:
+        """Join the problems into one message.
+
+        Args:
+            problems: What was expected, what was found, what to do.
+            private: Parts of them, as they stand there.
+        """
+        super().__init__("; ".join(problems))
+        self.problems = problems
+        self.private = tuple(private)
 
 
 class DataError(PrivauditError):
@@ -25,14 +42,14 @@ class TargetError(PrivauditError):
 class ConfigError(PrivauditError):
     """One or more options are wrong; all of them are named at once."""
 
-    def __init__(self, problems: Sequence[str]) -> None:
+    def __init__(self, problems: Sequence[str], *, private: Sequence[str] = ()) -> None:
         """Join the problems into one message.
 
         Args:
             problems: One sentence a problem, at least one.
+            private: Parts of them, as they stand there.
         """
-        self.problems = tuple(problems)
-        super().__init__("; ".join(self.problems))
+        super().__init__(*problems, private=private)
 
 
 class NonFiniteError(PrivauditError):

@@ -23,6 +23,8 @@ JOINERS = "\u200c\u200d"
 """Zero-width non-joiner and joiner: several scripts and many emoji are not written without them."""
 FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")
 """Spreadsheets take a cell that begins like this, also in full width, for a formula."""
+COMMAND = re.compile(r"(?<![\w\\:])::(?=\w)|##(?=\[|vso\[|teamcity\[)")
+"""What the log of a CI job may take for a command."""
 BREAK = "&#8203;"
 """A zero-width space: what stands on either side of it is no longer one address, mention or reference."""
 
@@ -49,6 +51,25 @@ def harmless(text: str, keep: str = "") -> str:
         else character.encode("unicode_escape").decode("ascii")
         for character in text
     )
+
+
+def terminal(text: str, keep: str = "") -> str:
+    r"""Write a text for a terminal, or for the log of a CI job, in which nothing is obeyed.
+
+    A line of a log that begins with ``::`` is a command to GitHub, ``##[`` anywhere in it one to GitHub or Azure.
+
+    Args:
+        text: Of any origin.
+        keep: Characters to leave as they are, such as a newline.
+
+    Returns:
+        The same as `harmless`, with a backslash inside of what would be such a command.
+
+    >>> print(terminal("::stop-commands::x"), terminal("a::b ##[add-mask]x"))
+    \::stop-commands::x a::b #\#[add-mask]x
+    """
+    shown = harmless(text, keep)
+    return COMMAND.sub(lambda found: f"#\\{found[0][1:]}" if found[0][0] == "#" else f"\\{found[0]}", shown)
 
 
 def storable(value: T) -> T | str:

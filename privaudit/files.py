@@ -3,10 +3,73 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import sys
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 from privaudit.errors import ConfigError
+
+if sys.platform != "win32":
+    import fcntl
+
+_ours: ContextVar[frozenset[Path]] = ContextVar("ours", default=frozenset())
+"""Folders that the caller has for itself already."""
+
+
+@contextmanager
+def alone_in(folder: Path) -> Generator[None]:
+    """Have a folder to oneself while writing to it: of two runs at once, one would pass for the other.
+
+    The folder itself is locked, so that no file is left behind and the system lets go of it when a process dies. On
+    Windows, and on file systems without locks, nothing is locked.
+
+    Args:
+        folder: Made if it is missing.
+
+    Raises:
+        ConfigError: Another process, or another thread, writes to it.
+    """
+    place = folder.resolve()
+    handle = None if place in _ours.get() else _open(place)
+    if handle is None:
+        yield
+        return
+    try:
+        _lock(handle, folder)
+        token = _ours.set(_ours.get() | {place})
+        try:
+            yield
+        finally:
+            _ours.reset(token)
+    finally:
+        os.close(handle)
+
+
+def _open(folder: Path) -> int | None:
+    """A handle of a folder; None where there can be none, of which `make_folder` says why."""
+    if sys.platform == "win32":
+        return None
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return os.open(folder, os.O_RDONLY)
+    except OSError:
+        return None
+
+
+def _lock(handle: int, folder: Path) -> None:
+    if sys.platform == "win32":
+        return
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise ConfigError([
+            f"expected a folder that no other run writes to, but one writes to {folder}; wait for it, or pass another "
+            "--out"
+        ]) from error
+    except OSError:  # a file system without locks
+        return
 
 
 def make_folder(path: Path, results: Sequence[str] = (), inputs: Sequence[Path] = ()) -> None:

@@ -18,7 +18,7 @@ from privaudit.batching import Batcher, auto_batch_size
 from privaudit.data import Sample, SampleSet, load_images, read_set
 from privaudit.errors import ConfigError, DataError
 from privaudit.escape import csv_text, storable
-from privaudit.files import make_folder, write_text
+from privaudit.files import alone_in, make_folder, write_text
 from privaudit.inversion import DEFAULT, Inversion, Solver, invert, make_solver, require_any_finite
 from privaudit.inversion.cocoercivity import not_along_t
 from privaudit.loading import load_target
@@ -145,7 +145,13 @@ def run_inversion(options: InvertOptions, on_progress: OnProgress | None = None)
     progress = on_progress or (lambda stage, done, total: None)
     if not options.images.exists():
         raise DataError(f"expected images at {options.images}, but it does not exist")
-    make_folder(options.out, RESULTS, [source for source in (options.images, options.truth) if source is not None])
+    with alone_in(options.out):
+        make_folder(options.out, RESULTS, [source for source in (options.images, options.truth) if source is not None])
+        return _run(options, progress)
+
+
+def _run(options: InvertOptions, progress: OnProgress) -> InvertedSet:
+    """Invert in a folder that is ready."""
     target = load_target(options.target, device=options.device, dtype=options.dtype, upcast=options.dtype == "auto")
     images = read_set(
         options.images,

@@ -22,7 +22,7 @@ from privaudit.ddim import ddim_sample
 from privaudit.errors import ConfigError, DataError
 from privaudit.escape import csv_text, storable
 from privaudit.evaluation import Metrics, assign_folds, evaluate
-from privaudit.files import make_folder, write_text
+from privaudit.files import alone_in, make_folder, write_text
 from privaudit.inversion import Solver, invert, make_solver, require_any_finite
 from privaudit.loading import load_target
 from privaudit.noise import normal_for
@@ -179,7 +179,13 @@ def run_origin(options: OriginOptions, on_progress: OnProgress | None = None) ->
     progress = on_progress or (lambda stage, done, total: None)
     if not options.images.exists():
         raise DataError(f"expected images at {options.images}, but it does not exist")
-    make_folder(options.out, ["origin.csv"], [options.images])
+    with alone_in(options.out):
+        make_folder(options.out, ["origin.csv"], [options.images])
+        return _run(options, progress)
+
+
+def _run(options: OriginOptions, progress: OnProgress) -> Origin:
+    """Trace in a folder that is ready."""
     target = load_target(options.target, device=options.device, dtype=options.dtype)
     if options.prompt is not None and target.conditioner is None:
         raise ConfigError([f"expected a text-to-image target for --prompt, got {options.target}; leave it out"])

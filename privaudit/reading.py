@@ -74,7 +74,7 @@ def list_sources(options: AuditOptions) -> Sources:
     """
     problems = [f"expected images at {path}, but it does not exist" for path in options.sources if not path.exists()]
     if problems:
-        raise DataError("; ".join(problems))
+        raise DataError(*problems)
     if options.canaries is not None:
         drawn = read_canaries(options.canaries)
         return Sources(

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from privaudit.report.plots import Plots
 
 SCHEMA_VERSION = 4
+Model = Literal["target", "reference"]
+"""Options that name a model."""
 
 
 @dataclass(frozen=True)
@@ -247,6 +249,8 @@ class AuditResult:
         suspects: What images of unknown membership say; None without any.
         canaries: The one-run audit; None unless membership was drawn by lot.
         influence: Where the decoder is sensitive.
+        folders: Which of ``target`` and ``reference`` are folders of a disk. A folder may be named ``owner/model`` like
+            a model of the hub; a report that leaves the machine names the owner only of the latter.
     """
 
     schema_version: int
@@ -265,11 +269,13 @@ class AuditResult:
     suspects: SuspectReport | None
     canaries: CanaryReport | None
     influence: InfluenceReport
+    folders: tuple[Model, ...] = ("target", "reference")
 
     def __repr__(self) -> str:
         names = ", ".join(report.name for report in self.attacks)
+        target = Path(self.target.id).name if "target" in self.folders else self.target.id
         return (
-            f"AuditResult(target={self.target.id!r}, finding={self.verdict.finding.level!r}, "
+            f"AuditResult(target={target!r}, finding={self.verdict.finding.level!r}, "
             f"verdict={self.verdict.status!r}, attacks=[{names}], created={self.created!r})"
         )
 
@@ -398,6 +404,7 @@ class AuditFailure:
         kind: Name of the error's class, such as ``TargetError``.
         defect: Whether this is a defect of privaudit and not something that a user can mend.
         verdict: What went wrong, where `AuditResult` has its verdict.
+        private: Parts of the reasons that name single images, or a place that no option names.
     """
 
     schema_version: int
@@ -408,6 +415,7 @@ class AuditFailure:
     kind: str
     defect: bool
     verdict: FailedVerdict
+    private: tuple[str, ...] = ()
 
     def to_json(self) -> str:
         """Return the canonical JSON text."""

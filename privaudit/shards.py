@@ -47,8 +47,23 @@ def read_shard(path: Path) -> dict[str, Tensor] | None:
 
 
 def write_shard(path: Path, tensors: Mapping[str, Tensor]) -> None:
-    """Write a shard under a temporary name and rename it, so that an interrupted run leaves no half file."""
+    """Write a shard under a temporary name and rename it, so that an interrupted run leaves no half file.
+
+    Args:
+        path: Of the shard; its folder is made.
+        tensors: By name.
+
+    Raises:
+        OSError: It cannot be written, such as on a disk that is full.
+        SafetensorError: The tensors cannot be.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary)
+    try:
+        save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary)
+    except SafetensorError as error:  # its only word for a disk that is full
+        temporary.unlink(missing_ok=True)
+        if "os error" not in str(error):
+            raise
+        raise OSError(f"cannot write {path}: {error}") from error
     os.replace(temporary, path)

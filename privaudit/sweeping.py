@@ -17,12 +17,12 @@ from privaudit.errors import ConfigError
 from privaudit.escape import csv_text
 from privaudit.evaluation import Estimate, tpr_at_fpr
 from privaudit.evaluation.delong import auroc_estimate
-from privaudit.files import write_text
+from privaudit.files import alone_in, write_text
 from privaudit.geometry import MASKS
 from privaudit.loading import load_target
 from privaudit.measure import OnProgress, measure
 from privaudit.options import AuditOptions
-from privaudit.reading import list_sources, read_sources
+from privaudit.reading import Sources, list_sources, read_sources
 from privaudit.result import RefusedReport
 from privaudit.schedule import Schedule
 from privaudit.scorers import Methods, Table, parse_methods
@@ -131,7 +131,13 @@ def run_sweep(options: AuditOptions, points: int = POINTS, on_progress: OnProgre
     progress = on_progress or (lambda stage, done, total: None)
     chosen = replace(options, attacks=options.attacks or DEFAULT)
     sources = list_sources(chosen)
-    prepare_folder(chosen, (CSV, PICTURE))
+    with alone_in(chosen.out):
+        prepare_folder(chosen, (CSV, PICTURE))
+        return _run(chosen, sources, points, progress)
+
+
+def _run(chosen: AuditOptions, sources: Sources, points: int, progress: OnProgress) -> Sweep:
+    """Sweep in a folder that is ready."""
     target = load_target(chosen.target, device=chosen.device, dtype=chosen.dtype)
     data = read_sources(sources, chosen, target, progress)
     attacks, refused = choose_curves(chosen, target, [sample.caption for sample in data.samples], points)

@@ -165,6 +165,7 @@ def require_finite(values: Tensor, what: str, sample_ids: Sequence[str]) -> Tens
         shown = ", ".join(bad[:5]) + (f" and {len(bad) - 5} more" if len(bad) > 5 else "")
         raise NonFiniteError(
             f"expected a finite {what}, got NaN or infinity for the images {shown}; "
-            "try --dtype float32, or remove these images"
+            "try --dtype float32, or remove these images",
+            private=bad[:5],
         )
     return values

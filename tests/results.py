@@ -20,8 +20,11 @@ from privaudit.evaluation import (
     parse_gates,
     required_fprs,
 )
+from privaudit.evaluation.canaries import CanaryReport
 from privaudit.evaluation.curves import histogram, roc_curves
 from privaudit.evaluation.delong import auroc_estimate
+from privaudit.evaluation.estimate import Estimate
+from privaudit.evaluation.suspects import SuspectReport
 from privaudit.evaluation.verdict import PERFECT, perfect_scores
 from privaudit.portraits import Portrait
 from privaudit.result import (
@@ -45,6 +48,51 @@ LEVELS = (20.0, 60.0, 100.0)
 CREATED = "2026-01-01T00:00:00+00:00"
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCBd81ytgAAAABJRU5ErkJggg=="
 """A PNG of one grey pixel, in base64."""
+SUSPECTS = SuspectReport(
+    count=12,
+    nonmembers=400,
+    known_members=0,
+    suspect_groups=10,
+    nonmember_groups=400,
+    search_space=("sima/none", "mirror/none"),
+    selected_on="cross-fitting",
+    chosen="sima/none",
+    chosen_by_fold=("sima/none",) * 5,
+    auroc=0.71,
+    set_p=0.0004,
+    out_of_fold_p=0.002,
+    welch_p=0.001,
+    permutations=9999,
+    alpha=0.05,
+    type_i_rate=Estimate(0.048, 0.03, 0.07),
+    false_flag_rate=Estimate(float("nan"), float("nan"), float("nan"), "too few non-members"),
+    type_i_repeats=500,
+    flagged={"0.05": 3, "0.1": 4},
+    smallest_p=0.0025,
+    reason="there are few suspects",
+    statement="There is evidence that some of these 12 images were trained on.",
+)
+"""Evidence of training on some of twelve images."""
+CANARIES = CanaryReport(
+    canaries=200,
+    pilot=50,
+    audited=150,
+    included=80,
+    chosen="mean of all 2",
+    search_space=("sima/none", "mirror/none", "mean of all 2"),
+    guesses_in=20,
+    guesses_out=10,
+    correct=28,
+    epsilon_lower=1.234,
+    epsilon_most=3.5,
+    confidence=0.95,
+    delta=1e-5,
+    p=0.00012,
+    draws=9999,
+    seed=0,
+    statement="28 of 30 guesses about canaries were right.",
+)
+"""Of two hundred, and a bound above 0."""
 
 
 @cache
@@ -72,7 +120,7 @@ def make_result(
         gates: Such as ``tpr@1%fpr>0.05``.
         checks: Beside a blind baseline that is ok.
         groups: Names that are dealt to the images in turn.
-        target: Name of the model.
+        target: Name of the model, which is one of the hub's.
         seed: Of the scores.
         split: Hash of the split.
         model: Hash of the model.
@@ -186,6 +234,7 @@ def make_result(
             attack=best,
             channels=(0.1, 0.2, 0.3, 0.4),
         ),
+        folders=(),
     )
 
 
@@ -249,4 +298,33 @@ def with_hostile_names(result: AuditResult, name: str) -> AuditResult:
             result.verdict.gates,
             result.verdict.finding,
         ),
+    )
+
+
+def make_suspects() -> SuspectReport:
+    """Seven of them, against twenty non-members."""
+    rate = Estimate(0.05, 0.01, 0.1)
+    return SuspectReport(
+        count=7,
+        nonmembers=20,
+        known_members=0,
+        suspect_groups=7,
+        nonmember_groups=20,
+        search_space=("sima",),
+        selected_on="the whole",
+        chosen="sima",
+        chosen_by_fold=("sima",),
+        auroc=0.7,
+        set_p=0.03,
+        out_of_fold_p=0.04,
+        welch_p=0.01,
+        permutations=999,
+        alpha=0.05,
+        type_i_rate=rate,
+        false_flag_rate=rate,
+        type_i_repeats=100,
+        flagged={"0.05": 2, "0.1": 3},
+        smallest_p=0.05,
+        reason=None,
+        statement="Some of them were trained on.",
     )

@@ -18,6 +18,7 @@ from privaudit.errors import ConfigError, ResultError
 from privaudit.evaluation import Check
 from privaudit.report.frames import TABLES
 from privaudit.report.notebook import render_notebook
+from privaudit.report.words import answer, statement
 from privaudit.result import AuditResult
 
 KINDS = ("metrics", *TABLES)
@@ -159,7 +160,8 @@ class TestNotebook:
     def test_shows_verdict_numbers_gates_and_what_is_not_ok(self, result):
         text = read(result._repr_html_()).text
         metrics = result.attacks[0].masks["none"]
-        assert result.verdict.finding.statement in text
+        assert statement(result) in text
+        assert answer(result) in text
         assert f"{metrics.auroc.value:.3f}".lstrip("0") in text
         for gate in result.verdict.gates:
             assert f"gate {gate.gate}: {gate.status.upper()}" in text

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from privaudit.escape import csv_cell, csv_text, harmless, markdown, markdown_code, storable
+from privaudit.escape import csv_cell, csv_text, harmless, markdown, markdown_code, storable, terminal
 
 ANY = st.text(st.characters(codec=None, exclude_categories=()))
 
@@ -77,3 +77,19 @@ def test_a_table_keeps_its_numbers_and_its_missing_values() -> None:
         "text": ["-x", None],
     })
     assert csv_text(frame) == "number,count,flag,text\n-1.5,-3,True,'-x\n,,False,\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("::error file=a::b", r"\::error file=a::b"),
+        ("  ::stop-commands::x", r"  \::stop-commands::x"),
+        ("a ##[add-mask]b", r"a #\#[add-mask]b"),
+        ("##vso[task.complete]", r"#\#vso[task.complete]"),
+        ("privaudit::x, ## and :: stay", "privaudit::x, ## and :: stay"),
+        ("\x1b[2J", r"\x1b[2J"),
+    ],
+)
+def test_a_log_finds_no_command(text: str, shown: str) -> None:
+    assert terminal(text) == shown
+    assert terminal(terminal(text)) == shown

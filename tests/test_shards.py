@@ -105,3 +105,17 @@ def test_keys_ignore_the_order_of_options_but_not_of_images() -> None:
     assert shard_key({"a": 1, "b": 2}, ["x"]) == shard_key({"b": 2, "a": 1}, ["x"])
     assert shard_key({"a": 1}, ["x", "y"]) != shard_key({"a": 1}, ["y", "x"])
     assert shard_key({"a": Path("x")}, ["y"]) == shard_key({"a": Path("x")}, ("y",))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="sets a limit of POSIX")
+def test_a_disk_without_room_is_an_error_of_the_system(tmp_path: Path) -> None:
+    import resource
+
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        with pytest.raises(OSError, match=r"cannot write .*a\.safetensors: .*os error"):
+            write_shard(tmp_path / "a.safetensors", {"values": torch.ones(1000)})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert list(tmp_path.iterdir()) == []

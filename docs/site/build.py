@@ -7,6 +7,7 @@ import sys
 
 from check import problems
 from commands import commands
+from finish import finish
 from keys import keys
 from stage import ROOT, stage
 
@@ -22,6 +23,8 @@ def main() -> None:
         text = path.read_text(encoding="utf-8")
         path.write_text(text.replace(f"<!-- here: docs/site/{module}.py -->", made()), encoding="utf-8")
     built = subprocess.run([sys.executable, "-m", "zensical", "build", "--clean", "--strict"], cwd=ROOT, check=False)
+    if built.returncode == 0:
+        finish(SITE)
     found = problems(SITE) if built.returncode == 0 else ["zensical found problems, see above"]
     if found:
         sys.exit("\n".join(found))

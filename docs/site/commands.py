@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from html import escape
 from typing import Any
 
 from typer.main import get_command
@@ -64,10 +65,15 @@ def _usage(name: str, command: Any) -> str:  # noqa: ANN401
 
 def _row(option: Any) -> str:  # noqa: ANN401
     value = f" {option.metavar}" if option.metavar else ""
-    names = ", ".join(f"`{name}{value}`" for name in [*option.opts, *option.secondary_opts]).replace("|", "\\|")
+    names = ", ".join(_code(f"{name}{value}") for name in [*option.opts, *option.secondary_opts])
     default = None if callable(option.default) else option.default
     shown = "" if default in (None, False, ()) else f"`{default}`"
     return f"| {names} | {shown} | {_plain(option.help)} |"
+
+
+def _code(text: str) -> str:
+    """Code in a cell of a table, where a bar would end the cell and a backslash before it would be shown."""
+    return f"<code>{escape(text).replace('|', '&#124;')}</code>" if "|" in text else f"`{text}`"
 
 
 def _plain(text: str | None) -> str:

@@ -60,7 +60,9 @@ def split_images(data: AuditData, methods: Methods, options: AuditOptions) -> Sp
     samples, count, needed = data.samples, len(data.compared), needs_folds(methods, options.drops)
     for name, part in ((data.role, data.members), ("non-members", data.nonmembers)):
         if needed and len(part) < 2:
-            copies = f" ({part.duplicates} copies of it were dropped)" if part.duplicates else ""
+            lost = [f"{part.duplicates} copies of it were dropped"] if part.duplicates else []
+            lost += [f"{len(part.skipped)} files could not be read"] if part.skipped else []
+            copies = f" ({', '.join(lost)})" if lost else ""
             raise DataError(
                 f"expected at least 2 distinct {name}, so that what is chosen on some is judged on others, got "
                 f"{len(part)}{copies}; add images, or leave nothing to choose: --attack loss:levels=100, one --drop"

@@ -122,7 +122,8 @@ def check_assignment(assignment: Assignment, published: str | None = None) -> No
     if changed:
         raise DataError(
             f"expected the coins that the key gives, got {len(changed)} others, the first of {changed[0]}; restore "
-            "canaries.json as it was drawn"
+            "canaries.json as it was drawn",
+            private=changed[:1],
         )
     found = seal_of(assignment.key, assignment.candidates)
     if found != assignment.seal:

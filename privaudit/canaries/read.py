@@ -71,9 +71,9 @@ def read_canaries(path: Path, published: str | None = None, on_image: OnImage | 
     for position, candidate in enumerate(assignment.candidates, start=1):
         image = file.parent / candidate.path
         if not image.is_file():
-            wrong.append(f"{image} is missing")
+            wrong.append((image, "is missing"))
         elif hash_file(image) != candidate.sha256:
-            wrong.append(f"{image} was changed")
+            wrong.append((image, "was changed"))
         sides[candidate.included].append(
             Entry(image, candidate.caption, None, candidate.label or candidate.sha256[:16])
         )
@@ -81,9 +81,11 @@ def read_canaries(path: Path, published: str | None = None, on_image: OnImage | 
             on_image(position, len(assignment.candidates))
     if wrong:
         further = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
+        image, what = wrong[0]
         raise DataError(
-            f"expected every canary as it was drawn, but {wrong[0]}{further}; restore the files, or put "
-            "the folder back: paths are relative to it"
+            f"expected every canary as it was drawn, but {image} {what}{further}; restore the files, or put "
+            "the folder back: paths are relative to it",
+            private=[str(image)],
         )
     return Canaries(
         file.parent,
@@ -127,7 +129,8 @@ def hash_file(path: Path) -> str:
 def _check_manifest(manifest: Path, listed: Sequence[Entry], included: Sequence[Entry]) -> None:
     for entry in listed:
         if not entry.path.is_file():
-            raise DataError(f"expected {entry.path}, which {manifest} names, but it is missing; restore it")
+            missing = f"expected {entry.path}, which {manifest} names, but it is missing; restore it"
+            raise DataError(missing, private=[str(entry.path)])
     named = sorted((hash_file(entry.path), entry.caption or "") for entry in listed)
     wanted = sorted((hash_file(entry.path), entry.caption or "") for entry in included)
     if named != wanted:

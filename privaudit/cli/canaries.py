@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from privaudit.cli import options
+from privaudit.cli.command import PlainCommand
 from privaudit.cli.output import to_reader
 from privaudit.cli.progress import StageProgress
 
@@ -17,7 +18,7 @@ app = typer.Typer(
 )
 
 
-@app.command()
+@app.command(cls=PlainCommand)
 def make(
     candidates: Annotated[
         Path, typer.Argument(help="Folder or manifest of images that are not in the training data yet.")
@@ -53,7 +54,7 @@ def make(
         print_drawn(drawn)
 
 
-@app.command()
+@app.command(cls=PlainCommand)
 def verify(
     folder: Annotated[Path, typer.Argument(help="Folder that privaudit canaries make wrote.")],
     seal: Annotated[str | None, typer.Option(help="The seal that was published before training.")] = None,

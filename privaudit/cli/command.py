@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 import typer
 from typer.core import TyperCommand
+from typer.exceptions import TyperException
 
 from privaudit.cli.config import Setting, Settings, read_settings
 from privaudit.cli.given import DEFAULT, Given, Origin, in_words, running
@@ -45,7 +46,23 @@ class _Read:
     missing: bool = False
 
 
-class ConfiguredCommand(TyperCommand):
+class PlainCommand(TyperCommand):
+    """A command whose usage names arguments as manuals do: ``TARGET`` where typer writes ``{target}``."""
+
+    def collect_usage_pieces(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
+        """Collect the words of the line.
+
+        Args:
+            ctx: Of the command.
+
+        Returns:
+            The options and each argument.
+        """
+        pieces = super().collect_usage_pieces(ctx)
+        return [re.sub(r"\{([^{}]+)\}", lambda found: found[1].upper(), piece) for piece in pieces]
+
+
+class ConfiguredCommand(PlainCommand):
     """A command whose options can be set by flag, variable and file."""
 
     not_from_files: ClassVar[frozenset[str]] = frozenset()
@@ -63,15 +80,15 @@ class ConfiguredCommand(TyperCommand):
 
         Raises:
             ConfigError: An argument is missing; everything else that could not be read is named with it.
+            TyperException: Such a flag does not exist, or there are too many arguments.
         """
-        flags, rest, _ = self.make_parser(ctx).parse_args(args=list(args))
+        flags, rest, refusal = self._parse(ctx, args)
+        named = "" if flags.get("config") else f" ({variable_of('config')})"
         chosen = flags.get("config") or os.environ.get(variable_of("config"))
         for parameter in self.get_params(ctx):
             if parameter.is_eager:  # --help ends here
                 parameter.handle_parse_result(ctx, {**flags, "config": chosen}, [])
-        if rest:
-            ctx.fail(f"Got unexpected extra argument{'s' if len(rest) > 1 else ''} ({' '.join(rest)})")
-        settings = read_settings(Path(chosen) if chosen else None)
+        settings = read_settings(Path(chosen) if chosen else None, named if chosen else "")
         kinds = kinds_of(self.callback) if self.callback else {}
         found = {
             str(parameter.name): self._read(ctx, parameter, kinds[str(parameter.name)], flags, settings)
@@ -81,8 +98,6 @@ class ConfiguredCommand(TyperCommand):
         only_check = bool(ctx.meta.get(CHECK))
         problems = [*settings.problems, *settings.unknown(_known_keys(ctx))]
         problems += [text for item in found.values() for text in item.problems if not (item.missing and only_check)]
-        if not only_check and any(item.missing for item in found.values()):
-            raise ConfigError(problems)
         ctx.meta[GIVEN] = Given(
             values=dict(ctx.params),
             origins={name: item.origin for name, item in found.items()},
@@ -92,7 +107,37 @@ class ConfiguredCommand(TyperCommand):
             files=settings.files,
             only_check=only_check,
         )
+        if refusal is not None:
+            self.refused(ctx, ConfigError([str(refusal), *problems], private=rest))
+            raise refusal
+        if not only_check and any(item.missing for item in found.values()):
+            error = ConfigError(problems)
+            self.refused(ctx, error)
+            raise error
         return []
+
+    def refused(self, ctx: typer.Context, error: ConfigError) -> None:
+        """Hear that the command will not run, before the error is raised; its options are known as far as possible.
+
+        Args:
+            ctx: Of the command.
+            error: What is wrong.
+        """
+
+    def _parse(
+        self, ctx: typer.Context, args: Sequence[str]
+    ) -> tuple[Mapping[str, Any], list[str], TyperException | None]:
+        """Flags and arguments, those beyond, and what is wrong with them; then as much of them as can be read."""
+        try:
+            flags, rest, _ = self.make_parser(ctx).parse_args(args=list(args))
+            if rest:
+                ctx.fail(f"Got unexpected extra argument{'s' if len(rest) > 1 else ''} ({' '.join(rest)})")
+        except TyperException as error:
+            ctx.ignore_unknown_options = ctx.resilient_parsing = True
+            flags, rest, _ = self.make_parser(ctx).parse_args(args=list(args))
+            ctx.resilient_parsing = False
+            return flags, rest, error
+        return flags, [], None
 
     def invoke(self, ctx: typer.Context) -> Any:  # type: ignore[override]  # noqa: ANN401 - what the command returns
         """Run the command, which can then ask where its options came from."""

@@ -82,10 +82,11 @@ def compare(
             help="Print comparison.json to standard output, and nothing else there.",
         ),
     ] = False,
+    quiet: options.Quiet = False,
     config: options.Config = None,
 ) -> None:
     """Say what got worse and what got better from one scan to another, paired where both scored the same images."""
-    del config  # ConfiguredCommand has read it
+    del config, quiet  # ConfiguredCommand has read the one; of a second's work there is no progress to leave out
     with options_together():
         from privaudit.comparing import CompareOptions
 

@@ -108,11 +108,12 @@ class Settings:
         return tuple(found)
 
 
-def read_settings(chosen: Path | None) -> Settings:
+def read_settings(chosen: Path | None, named: str = "") -> Settings:
     """Read the files.
 
     Args:
         chosen: ``--config``; without it the working directory is looked at.
+        named: What to say of where it was chosen, if it cannot be read.
 
     Returns:
         Key by key the strongest value.
@@ -126,7 +127,7 @@ def read_settings(chosen: Path | None) -> Settings:
         try:
             found = _read(file)
         except ConfigError as error:
-            problems.extend(error.problems)
+            problems.extend(f"{problem}{named}" for problem in error.problems)
             continue
         if found:
             files.append(file)

@@ -44,6 +44,7 @@ def failure_of(error: BaseException, target: str, config: Mapping[str, Any]) -> 
         kind=type(error).__name__,
         defect=defect,
         verdict=FailedVerdict("error", tuple(f"{type(error).__name__}: {r}" for r in reasons) if defect else reasons),
+        private=error.private if isinstance(error, PrivauditError) else (),
     )
 
 
@@ -64,14 +65,15 @@ def write_failure(
         The files.
     """
     from privaudit.auditing import stale_results
-    from privaudit.files import make_folder
+    from privaudit.files import alone_in, make_folder
     from privaudit.report.formats import FORMATS, write_reports
 
     written: list[Path] = []
     try:
-        make_folder(folder, stale_results(folder), inputs)
-        for form in dict.fromkeys([FORMATS["json"], *formats]):
-            written += write_reports(failure, folder, [form])
+        with alone_in(folder):
+            make_folder(folder, stale_results(folder), inputs)
+            for form in dict.fromkeys([FORMATS["json"], *formats]):
+                written += write_reports(failure, folder, [form])
     except Exception as error:
         if not isinstance(error, ConfigError) or folder.is_dir():  # else the error itself says so already
             typer.echo(f"not every report of this error could be written: {harmless(str(error))}", err=True)

@@ -59,9 +59,11 @@ class Given:
     @property
     def recorded(self) -> dict[str, Any]:
         """The options as a report names them; what could not be read stands as it was given."""
+        file = self.values.get("config") or next(iter(self.files), None)
         names = {key: name for name, key in FIELDS.items()}
         keys = {name: key.replace("-", "_") for name, key in self.keys.items() if key != "config"}
-        return {names.get(key, key): self.wrong.get(name, self.values.get(name)) for name, key in keys.items()}
+        given = {names.get(key, key): self.wrong.get(name, self.values.get(name)) for name, key in keys.items()}
+        return {**given, "config_file": file}
 
     def located(self, error: ConfigError) -> list[str]:
         """Say of each problem where the values came from that it is about.
@@ -76,6 +78,8 @@ class Given:
         about: Sequence[Sequence[str]] = getattr(error, "about", ())
         for place, problem in enumerate(error.problems):
             names = [FIELDS.get(name, name) for name in (about[place] if place < len(about) else ())]
+            if any(name in self.wrong for name in names):  # what could not be read has been named, and is not missing
+                continue
             places = {self.keys.get(name, name): self.origins.get(name, DEFAULT) for name in names}
             given = {key: origin for key, origin in places.items() if origin.source != "default"}
             if self.only_check and names and not given:

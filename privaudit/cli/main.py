@@ -27,6 +27,7 @@ from privaudit.cli import (
 from privaudit.cli.command import ConfiguredCommand
 from privaudit.cli.output import say_error
 from privaudit.errors import PrivauditError
+from privaudit.escape import terminal
 
 EXIT_ERROR = 2
 EXITS = "Exit codes: 0 pass or no gate, 1 a gate failed, 2 an error, 3 inconclusive, 130 interrupted."
@@ -44,7 +45,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=EXITS,
 )
-app.command("scan", cls=ConfiguredCommand, epilog=f"{EXITS} {SETTABLE}")(scan.scan)
+app.command("scan", cls=scan.ScanCommand, epilog=f"{EXITS} {SETTABLE}")(scan.scan)
 app.command("demo", cls=demo.DemoCommand, epilog=f"{EXITS} {SETTABLE}")(demo.demo)
 app.command("compare", cls=compare.CompareCommand, epilog=f"{EXITS} {SETTABLE}")(compare.compare)
 app.command("report", epilog="Exits 0 whatever the verdict was, 2 if there is no report to read.")(report.report)
@@ -86,5 +87,5 @@ def main() -> None:
         say_error(error)
         sys.exit(EXIT_ERROR)
     except Exception:  # a defect of ours: show it whole, but exit as an error and not as a failed gate
-        traceback.print_exc()
+        typer.echo(terminal(traceback.format_exc(), keep="\n"), err=True, nl=False)
         sys.exit(EXIT_ERROR)

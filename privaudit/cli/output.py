@@ -9,8 +9,8 @@ from contextlib import contextmanager
 
 import typer
 
-from privaudit.errors import ConfigError
-from privaudit.escape import harmless
+from privaudit.errors import PrivauditError
+from privaudit.escape import terminal
 
 
 @contextmanager
@@ -18,7 +18,8 @@ def to_reader() -> Generator[None]:
     """Let a reader such as ``head`` go when it has seen enough: the files are written, and the exit code stands."""
     try:
         yield
-        sys.stdout.flush()
+        if sys.stdout is not None:  # a shell's >&- leaves none
+            sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
@@ -30,7 +31,7 @@ def say_error(error: Exception) -> None:
         error: That a user can act on.
     """
     for problem in reasons_of(error):
-        typer.echo(f"error: {harmless(problem)}", err=True)
+        typer.echo(f"error: {terminal(problem)}", err=True)
 
 
 def reasons_of(error: BaseException) -> tuple[str, ...]:
@@ -42,6 +43,6 @@ def reasons_of(error: BaseException) -> tuple[str, ...]:
     Returns:
         One sentence each, at least one.
     """
-    if isinstance(error, ConfigError):
+    if isinstance(error, PrivauditError) and error.problems:
         return error.problems
     return (str(error) or type(error).__name__,)

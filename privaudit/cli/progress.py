@@ -8,10 +8,24 @@ import time
 from types import TracebackType
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TaskID, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
 EVERY = 60.0
 """Seconds between the lines of a long stage, so that the log of a CI job shows life and is not flooded."""
+KNOWN = 1 / 3
+"""Share of a stage's steps that has to be done before the time left is estimated: the first ones may be the dearest."""
+
+
+class TimeLeftColumn(TimeRemainingColumn):
+    """The time left, once enough of the steps are done to tell."""
+
+    def render(self, task: Task) -> Text:
+        """Draw it."""
+        begun = float(task.fields.get("begun", 0.0))
+        if not task.finished and not _is_known(task.completed, begun, task.total or 0.0):
+            return Text("-:--:--", style="progress.remaining")
+        return super().render(task)
 
 
 class StageProgress:
@@ -24,7 +38,7 @@ class StageProgress:
             TextColumn("{task.description:<12}"),
             BarColumn(bar_width=32),
             MofNCompleteColumn(),
-            TimeRemainingColumn(elapsed_when_finished=True),
+            TimeLeftColumn(elapsed_when_finished=True),
             TextColumn("{task.fields[note]}", style="dim"),
             console=self._console,
         )
@@ -59,14 +73,15 @@ class StageProgress:
         since, before = self._started.setdefault(stage, (now, done))
         if self._live:
             if stage not in self._tasks:
-                self._tasks[stage] = self._bars.add_task(stage, total=total, note=note)
+                self._tasks[stage] = self._bars.add_task(stage, total=total, completed=done, note=note, begun=done)
             self._bars.update(self._tasks[stage], completed=done, total=total, note=note)
         elif done >= total and stage not in self._finished:
             self._finished.add(stage)
             self._say(f"{stage}: {total} done in {now - since:.1f} s {note}".rstrip())
         elif done < total and now - self._spoken >= EVERY:
-            left = (now - since) / (done - before) * (total - done) if done > before else 0.0
-            self._say(f"{stage}: {done} of {total}{_in_minutes(left)} {note}".rstrip())
+            known = _is_known(done, before, total)
+            left = _in_minutes((now - since) / (done - before) * (total - done)) if known else ""
+            self._say(f"{stage}: {done} of {total}{left} {note}".rstrip())
 
     def _say(self, line: str) -> None:
         self._spoken = time.perf_counter()
@@ -78,5 +93,10 @@ def _logged(console: Console) -> bool:
     return console.is_dumb_terminal or os.environ.get("CI", "").lower() not in ("", "0", "false")
 
 
+def _is_known(done: float, before: float, total: float) -> bool:
+    """Whether so many steps, of which some were done before, tell how long the others will take."""
+    return done - before >= KNOWN * (total - before) > 0
+
+
 def _in_minutes(seconds: float) -> str:
-    return f", about {max(1, round(seconds / 60))} min left" if seconds > 0 else ""
+    return f", about {max(1, round(seconds / 60))} min left"

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
 from privaudit.cli import options, texts
+from privaudit.cli.command import GIVEN, ConfiguredCommand
 from privaudit.cli.failure import failure_of, write_failure
-from privaudit.cli.given import given, options_together
+from privaudit.cli.given import Given, given, options_together
 from privaudit.cli.output import to_reader
 from privaudit.cli.progress import StageProgress
 from privaudit.errors import ConfigError
@@ -22,8 +23,46 @@ if TYPE_CHECKING:
     from privaudit.report.formats import Format
     from privaudit.result import AuditFailure, AuditResult
 
+SETS = ("members", "nonmembers", "suspects", "canaries")
 SCORES = (Path("scores") / "scores.parquet", Path("suspects.csv"))
 """What a run folder holds beside reports that a user may want to open."""
+
+
+class ScanCommand(ConfiguredCommand):
+    """A call that is refused leaves the reports of an error, in place of those of an earlier run."""
+
+    def refused(self, ctx: typer.Context, error: ConfigError) -> None:
+        """Write them to the run folder, as far as it is known.
+
+        Args:
+            ctx: Of the command.
+            error: What is wrong.
+        """
+        known: Given = ctx.meta[GIVEN]
+        values = known.values
+        if known.only_check or values["dry_run"]:
+            return
+        target = self.target_of(values)
+        sources = [Path(values[name]) for name in SETS if values.get(name) is not None]
+        _report_failure(
+            failure_of(error, target, known.recorded),
+            _known_folder(values["out"], self.folder_of(values)),
+            texts.formats(values["format_"]),
+            sources,
+            as_json=values["as_json"],
+        )
+
+    def target_of(self, values: Mapping[str, Any]) -> str:
+        """The model, as far as it is known; what was taken for a flag is none."""
+        target = str(values["target"])
+        return "" if target.startswith("-") else target
+
+    def folder_of(self, values: Mapping[str, Any]) -> Path | None:
+        """The run folder where none is chosen."""
+        from privaudit.options import default_folder
+
+        target = self.target_of(values)
+        return default_folder(target) if target else None
 
 
 def scan(
@@ -100,10 +139,10 @@ def scan(
                 config_file=next(iter(given().files), None),
             )
     except ConfigError as error:
-        sources = [path for path in (members, nonmembers, suspects, canaries) if path is not None]
+        sources = [path for path in (members, nonmembers, suspects, canaries) if path is not None]  # as in SETS
         if not (dry_run or given().only_check):
-            known = folder if out is not None or folder.is_dir() else None
-            _report_failure(failure_of(error, target, given().recorded), known, formats, sources, as_json=as_json)
+            failure = failure_of(error, target, given().recorded)
+            _report_failure(failure, _known_folder(out, folder), formats, sources, as_json=as_json)
         raise
     if dry_run:
         _show_plan(chosen, as_json=as_json, quiet=quiet)
@@ -140,11 +179,12 @@ def _carry_out(
     """Audit and write the reports; those of a failure if it ends with an error."""
     from privaudit.auditing import run_audit
     from privaudit.codec import encode
+    from privaudit.files import alone_in
     from privaudit.portraits import load_portraits
     from privaudit.report.formats import FORMATS, write_reports
 
     broken: Exception | None = None
-    with StageProgress(quiet=quiet) as progress:
+    with alone_in(chosen.out), StageProgress(quiet=quiet) as progress:
         try:
             result = run_audit(chosen, progress)
         except Exception as error:
@@ -162,6 +202,11 @@ def _carry_out(
             progress("reports", number, len(rendered))
     files += [chosen.out / path for path in SCORES if (chosen.out / path).is_file()]
     return Done(result, tuple(files), broken)
+
+
+def _known_folder(out: Path | None, usual: Path | None) -> Path | None:
+    """Where an error is reported: nobody wants a folder for a command that was mistyped."""
+    return usual if out is None and usual is not None and usual.is_dir() else out
 
 
 def _report_failure(

@@ -93,9 +93,19 @@ def read_picture(path: Path, size: tuple[int, int]) -> Picture:
     except DataError:
         raise
     except Exception as error:  # Pillow's parsers raise what they stumble on: struct.error, KeyError, ...
-        reason = f"not a readable image: {type(error).__name__}: {error}"
-        raise DataError(reason.replace("\n", " ")) from error
+        raise DataError(f"not a readable image: {type(error).__name__}: {_reason(error, path)}") from error
     return Picture(np.asarray(_resize_and_crop(image, size), dtype=np.uint8), facts)
+
+
+def _reason(error: Exception, path: Path) -> str:
+    """What Pillow or the system says, without the path of the file, which callers name if it should be named."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    said = str(error).replace("\n", " ")
+    for name in (path, path.absolute(), path.resolve()):
+        for shown in (repr(str(name)), str(name)):
+            said = said.replace(f" {shown}", "").replace(shown, "the file")
+    return said
 
 
 def _upright(image: Image.Image) -> Image.Image:

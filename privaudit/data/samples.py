@@ -150,7 +150,8 @@ def read_entries(
             picture = read_picture(entry.path, size)
         except DataError as error:
             if strict:
-                raise DataError(f"{entry.path}: {error}; leave out --strict to skip such files") from error
+                message = f"{entry.path}: {error}; leave out --strict to skip such files"
+                raise DataError(message, private=[str(entry.path)]) from error
             skipped.append(Skipped(entry.path, str(error)))
         else:
             sample = _describe(entry, picture)
@@ -163,7 +164,8 @@ def read_entries(
     if not samples:
         raise DataError(
             f"expected images in {source}, but none of its {len(entries)} files can be read; "
-            f"the first: {skipped[0].path}: {skipped[0].reason}"
+            f"the first: {skipped[0].path}: {skipped[0].reason}",
+            private=[str(skipped[0].path)],
         )
     return SampleSet(tuple(samples.values()), tuple(skipped), duplicates, frozenset(copied))
 
@@ -200,7 +202,9 @@ def load_images(samples: Sequence[Sample], size: tuple[int, int]) -> NDArray[np.
         try:
             values[:] = read_pixels(sample.path, size)
         except DataError as error:
-            raise DataError(f"{sample.path} changed while it was being audited: {error}") from error
+            changed = f"{sample.path} changed while it was being audited: {error}"
+            raise DataError(changed, private=[str(sample.path)]) from error
         if sample_id(values) != sample.id:
-            raise DataError(f"{sample.path} changed while it was being audited; run the same command again")
+            changed = f"{sample.path} changed while it was being audited; run the same command again"
+            raise DataError(changed, private=[str(sample.path)])
     return pixels.transpose(0, 3, 1, 2).astype(np.float32) / np.float32(127.5) - np.float32(1)

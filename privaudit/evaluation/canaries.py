@@ -260,7 +260,8 @@ def _checked(
     if np.isnan(scores).any():
         bad = sorted({ids[i] for i in np.flatnonzero(np.isnan(scores).any(axis=1)).tolist()})
         raise NonFiniteError(
-            f"expected scores that are numbers, got NaN for {len(bad)} of {len(ids)} canaries, the first {bad[0]}"
+            f"expected scores that are numbers, got NaN for {len(bad)} of {len(ids)} canaries, the first {bad[0]}",
+            private=bad[:1],
         )
     return scores, coins
 

@@ -17,7 +17,7 @@ from privaudit.data import Sample, load_images
 from privaudit.data.entries import list_entries
 from privaudit.errors import DataError
 from privaudit.escape import csv_text
-from privaudit.files import make_folder, write_text
+from privaudit.files import alone_in, make_folder, write_text
 from privaudit.geometry import (
     Distortion,
     Influence,
@@ -66,7 +66,12 @@ def run_geometry(options: GeometryOptions, on_progress: OnProgress | None = None
         NonFiniteError: The model gives NaN or infinity; names the images.
     """
     progress = on_progress or (lambda stage, done, total: None)
-    counts = _prepare(options)
+    with alone_in(options.out):
+        return _run(options, _prepare(options), progress)
+
+
+def _run(options: GeometryOptions, counts: Sequence[int], progress: OnProgress) -> GeometryMap:
+    """Measure in a folder that is ready."""
     target = load_target(options.target, device=options.device, dtype=options.dtype, upcast=options.dtype == "auto")
     sets = read_sets(
         options.images,

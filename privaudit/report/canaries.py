@@ -9,6 +9,7 @@ from rich.text import Text
 
 from privaudit.canaries import ASSIGNMENT, SEAL, TRAIN, Drawn
 from privaudit.evaluation.canaries import CanaryReport
+from privaudit.report.cells import percent
 from privaudit.report.console import rows, section, standard_output
 
 
@@ -53,7 +54,6 @@ def canary_section(report: CanaryReport, *, stated: bool = True) -> Group:
     title = "Canaries: drawn by lot, so that the false-positive rate is known"
     if not report.guesses:
         return section(title, Text(f"not measured: {report.reason}"))
-    percent = f"{100 * report.confidence:g} %"
     delta = f", delta {report.delta:g}" if report.delta else ""
     lines = [
         (
@@ -68,7 +68,8 @@ def canary_section(report: CanaryReport, *, stated: bool = True) -> Group:
         ),
         (
             "epsilon",
-            f">= {report.epsilon_lower:.3f} ({percent}{delta}; {report.epsilon_most:.3f} had all been right)",
+            f">= {report.epsilon_lower:.3f} ({percent(report.confidence)}{delta}; even a perfect attack "
+            f"could have shown only {report.epsilon_most:.3f})",
         ),
         ("p", _p(report)),
     ]
@@ -79,7 +80,8 @@ def canary_section(report: CanaryReport, *, stated: bool = True) -> Group:
 def _p(report: CanaryReport) -> str:
     if math.isnan(report.p):
         return f"n/a: {report.reason}"
-    return f"{report.p:.4g} of no leakage ({report.draws} rearrangements of the audited coins)"
+    rests = f"{report.draws} rearrangements of the audited coins"
+    return f"{report.p:.4g}: the chance of such scores if the model knew nothing of the coins ({rests})"
 
 
 def _seeded(drawn: Drawn) -> bool:

@@ -31,6 +31,10 @@ FLAGS = {
 """What decides the result, in the order of `privaudit scan --help`; device, run folder and cache do not."""
 
 
+ONLY_PYTHON = {"folds": 5, "replicates": 2000, "confidence": 0.95}
+"""What decides the result, too, and no flag sets, with the defaults."""
+
+
 def scan_command(config: Mapping[str, Any]) -> str:
     """Write the ``privaudit scan`` of a report.
 
@@ -39,12 +43,14 @@ def scan_command(config: Mapping[str, Any]) -> str:
 
     Returns:
         One line for a POSIX shell. Defaults are written out, so that it means the same for every version; what was
-        not given or left to privaudit (``auto``) is not.
+        not given or left to privaudit (``auto``) is not. What only Python can set follows as a comment.
     """
     words = ["privaudit", "scan", str(config.get("target", "TARGET"))]
     for name, flag in FLAGS.items():
         words += _words(flag, config.get(name), joined=name == "drop")
-    return shlex.join(words)
+    beyond = [f"{key}={_text(config[key])}" for key, usual in ONLY_PYTHON.items() if config.get(key, usual) != usual]
+    comment = f"  # and {', '.join(beyond)}, with privaudit.audit from Python" if beyond else ""
+    return shlex.join(words) + comment
 
 
 def _words(flag: str, value: Any, *, joined: bool) -> list[str]:  # noqa: ANN401 - of any option

@@ -14,18 +14,17 @@ from privaudit.codec import decode, encode
 from privaudit.comparing import ComparisonResult
 from privaudit.escape import harmless
 from privaudit.evaluation.estimate import Estimate
+from privaudit.report.cells import difference_text, p_text
 from privaudit.report.comparison_words import (
     DIRECTIONS,
     asked_text,
-    difference_text,
     fallen,
     headline,
     lead,
     metrics_of,
-    p_text,
     table_title,
 )
-from privaudit.report.console import TABLE, standard_output
+from privaudit.report.console import TABLE, section, standard_output
 from privaudit.report.numbers import interval_text, number_text
 
 WIDE = 124
@@ -46,9 +45,9 @@ def print_comparison(result: ComparisonResult, console: Console | None = None, f
     for metric in metrics_of(shown.changes):
         out.print()
         out.print(_table(shown, metric, out.width))
-    for section in (_settings(shown), _notes(shown), _about(shown, files)):
+    for part in (_settings(shown), _notes(shown), _about(shown, files)):
         out.print()
-        out.print(section)
+        out.print(part)
 
 
 def _harmless(result: ComparisonResult) -> ComparisonResult:
@@ -93,7 +92,7 @@ def _hanging(line: str) -> RenderableType:
     return grid
 
 
-def _table(result: ComparisonResult, metric: str, width: int) -> Table:
+def _table(result: ComparisonResult, metric: str, width: int) -> Group:
     wide = width >= WIDE
     table = Table(
         Column("attack", overflow="fold"),
@@ -103,7 +102,6 @@ def _table(result: ComparisonResult, metric: str, width: int) -> Table:
         Column("difference", no_wrap=True),
         "p",
         "",
-        title=Text(table_title(result, metric), style="italic"),
         **TABLE,
     )
     before = ""
@@ -122,7 +120,7 @@ def _table(result: ComparisonResult, metric: str, width: int) -> Table:
             style=STYLES[change.direction],
         )
         before = change.attack
-    return table
+    return section(table_title(result, metric), table)
 
 
 def _value_text(estimate: Estimate) -> str:
@@ -140,7 +138,7 @@ def _settings(result: ComparisonResult) -> Group:
     ]
     lines += [f"setting    {item.name}: {item.old} -> {item.new}" for item in result.settings]
     nothing = "nothing" if result.same_model else "nothing but the model"
-    return Group(Text("What differs", style="italic"), *map(Text, lines or [nothing]))
+    return section("What differs", Group(*map(Text, lines or [nothing])))
 
 
 def _notes(result: ComparisonResult) -> Group:
@@ -148,7 +146,7 @@ def _notes(result: ComparisonResult) -> Group:
         f"worse and better are corrected for {result.tests} tests together; p is of one difference by itself; the "
         "random mask is a control and not tested."
     )
-    return Group(Text("Keep in mind", style="italic"), *(Text(f"- {note}") for note in (*result.notes, marks)))
+    return section("Keep in mind", Group(*(Text(f"- {note}") for note in (*result.notes, marks))))
 
 
 def _about(result: ComparisonResult, files: Sequence[Path]) -> Group:
@@ -162,4 +160,4 @@ def _about(result: ComparisonResult, files: Sequence[Path]) -> Group:
             f"      {result.pairing.old_only} images in the old run alone, {result.pairing.new_only} in the new"
         )
     lines += [f"file  {file}" for file in files]
-    return Group(Text("What was compared", style="italic"), *map(Text, lines))
+    return section("What was compared", Group(*map(Text, lines)))

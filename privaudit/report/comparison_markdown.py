@@ -6,14 +6,13 @@ Like the summary of a result it names no folder of anybody's disk, and every lis
 from __future__ import annotations
 
 from privaudit.comparing import Change, ComparisonResult
+from privaudit.report.cells import difference_text, p_text, percent
 from privaudit.report.comparison_words import (
     DIRECTIONS,
     asked_text,
-    difference_text,
     headline,
     lead,
     metrics_of,
-    p_text,
     table_title,
 )
 from privaudit.report.markdown_text import bullets, name, prose, table
@@ -64,7 +63,7 @@ def _gates(result: ComparisonResult) -> str:
 def _changes(result: ComparisonResult, metric: str) -> str:
     order = {"worse": 0, "better": 1, "unclear": 2, "unmeasured": 3}
     changes = sorted((c for c in result.changes if c.metric == metric), key=lambda c: order[c.direction])
-    head = ["attack", "mask", "old", "new", f"difference [{result.confidence:.0%} interval]", "p", ""]
+    head = ["attack", "mask", "old", "new", f"difference [{percent(result.confidence)} interval]", "p", ""]
     return f"### {prose(table_title(result, metric))}\n\n" + table(head, map(_row, changes), ROWS, len(changes))
 
 

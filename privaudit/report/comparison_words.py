@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterable
 
 from privaudit.comparing import Change, ComparisonResult
-from privaudit.evaluation.estimate import Difference
 from privaudit.evaluation.verdict import TESTED_MASKS
+from privaudit.report.cells import difference_text, percent
 from privaudit.report.numbers import number_text
 
 SHOWN = 3
@@ -32,7 +32,13 @@ def headline(result: ComparisonResult) -> str:
         return f"{subject} MORE{', AND LESS ELSEWHERE' if fallen(result) else ''}"
     if fallen(result):
         return f"{subject} LESS"
-    return "NOTHING CHANGED" if unchanged(result) else "NO CHANGE SHOWN"
+    same = "NOTHING CHANGED" if unchanged(result) else "NO CHANGE SHOWN"
+    return f"{same} (GATES DIFFER)" if gates_differ(result) else same
+
+
+def gates_differ(result: ComparisonResult) -> bool:
+    """Whether the runs were held to other gates, or a gate came out in another way."""
+    return any(gate.old != gate.new for gate in result.gates)
 
 
 def unchanged(result: ComparisonResult) -> bool:
@@ -68,7 +74,7 @@ def lead(result: ComparisonResult) -> tuple[str, ...]:
     if result.tests:
         found.append(
             f"Of {result.tests} differences tested together, {len(up)} got worse and {len(down)} better{beyond} "
-            f"({result.confidence:.0%} confidence for all of them)."
+            f"({percent(result.confidence)} confidence for all of them)."
         )
     told_up, told_down = (_by_attack(changes)[:SHOWN] for changes in (up, down))
     found += [f"worse   {told(change)}" for change in told_up]
@@ -91,7 +97,9 @@ def _strongest(result: ComparisonResult) -> str | None:
         for c in known
         if (c.attack, c.mask) == (best.attack, best.mask)
     ]
-    return f"Strongest now is {best.attack}/{best.mask}: {', '.join(numbers)}."
+    left_out = [item.attack for item in result.not_compared]
+    of = f" of those compared ({', '.join(left_out)} {'is' if len(left_out) == 1 else 'are'} not)" if left_out else ""
+    return f"Strongest now{of} is {best.attack}/{best.mask}: {', '.join(numbers)}."
 
 
 def _by_attack(changes: list[Change]) -> list[Change]:
@@ -100,11 +108,11 @@ def _by_attack(changes: list[Change]) -> list[Change]:
 
 
 def table_title(result: ComparisonResult, metric: str) -> str:
-    """Say what a table holds: ``AUROC, 95% intervals, paired``."""
+    """Say what a table holds: ``AUROC, 95 % intervals, paired``."""
     if all(math.isnan(change.difference.lo) for change in result.changes if change.metric == metric):
         return f"{metric_text(metric)}, without intervals of the differences"
     kind = "paired" if result.pairing.paired else "not paired"
-    return f"{metric_text(metric)}, {result.confidence:.0%} intervals, {kind}"
+    return f"{metric_text(metric)}, {percent(result.confidence)} intervals, {kind}"
 
 
 def told(change: Change) -> str:
@@ -123,22 +131,6 @@ def metric_text(metric: str) -> str:
 def metrics_of(changes: Iterable[Change]) -> tuple[str, ...]:
     """Metrics that were compared, in the order of the first attack."""
     return tuple(dict.fromkeys(change.metric for change in changes))
-
-
-def difference_text(difference: Difference) -> str:
-    """Write a difference with its interval: ``+.033 [+.010,+.056]``; n/a for what could not be measured."""
-    if math.isnan(difference.value):
-        return "n/a"
-    if math.isnan(difference.lo):
-        return f"{number_text(difference.value, '+')} (n/a)"
-    return f"{number_text(difference.value, '+')} [{number_text(difference.lo, '+')},{number_text(difference.hi, '+')}]"
-
-
-def p_text(p: float) -> str:
-    """Write a p-value: three decimals, ``<.001`` below, n/a without one."""
-    if math.isnan(p):
-        return "n/a"
-    return number_text(p) if p >= 0.0005 else "<.001"
 
 
 def asked_text(result: ComparisonResult) -> str:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, TypeVar, cast
 
-from rich.console import Console, ConsoleOptions, Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.measure import Measurement
 from rich.segment import Segment
 from rich.table import Column, Table
 from rich.text import Text
 
-from privaudit.escape import harmless
+from privaudit.escape import harmless, terminal
 
 T = TypeVar("T")
 
@@ -32,12 +33,39 @@ class PipedConsole(Console):
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """Render as rich does; what a name may hold of terminal codes is shown and not obeyed."""
         for segment in super().render(renderable, options):
-            yield segment if segment.control else Segment(harmless(segment.text, keep="\n"), segment.style)
+            yield segment if segment.control else Segment(terminal(segment.text, keep="\n"), segment.style)
+
+
+def is_watched(console: Console) -> bool:
+    """Whether a person looks at a console: it is a terminal, and not the log of a CI job, which others may read."""
+    return console.is_terminal and os.environ.get("CI", "").lower() in ("", "0", "false")
 
 
 def standard_output() -> Console:
     """Return a console on standard output, without guesses at what is a number or a path."""
     return PipedConsole(highlight=False)
+
+
+@dataclass(frozen=True)
+class Unpadded:
+    """A renderable without the blanks that rich fills its lines with, which show in logs and diffs.
+
+    Attributes:
+        body: A table or a text.
+    """
+
+    body: RenderableType
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Yield its lines, each up to the last character that is seen."""
+        for line in console.render_lines(self.body, options, pad=False):
+            kept = list(line)
+            while kept and not kept[-1].text.rstrip(" "):
+                kept.pop()
+            yield from kept[:-1]
+            if kept:
+                yield Segment(kept[-1].text.rstrip(" "), kept[-1].style)
+            yield Segment.line()
 
 
 def section(title: str, body: RenderableType) -> Group:
@@ -48,9 +76,9 @@ def section(title: str, body: RenderableType) -> Group:
         body: What stands below.
 
     Returns:
-        Both.
+        Both, without blanks at the ends of lines.
     """
-    return Group(Text(title, style="italic"), body)
+    return Group(Unpadded(Text(title, style="italic")), Unpadded(body))
 
 
 def rows(pairs: Sequence[tuple[Text, Text]], indent: int) -> Table:

@@ -18,11 +18,12 @@ SHOWN = 12
 """Lines at most; the others are in report.json."""
 
 
-def group_section(result: AuditResult) -> Group | None:
+def group_section(result: AuditResult, *, named: bool = True) -> Group | None:
     """List the groups on which the quoted attack does best.
 
     Args:
         result: Of an audit, `cleaned`.
+        named: Whether the groups have their names, and not numbers.
 
     Returns:
         A title and a table; None without groups.
@@ -37,6 +38,7 @@ def group_section(result: AuditResult) -> Group | None:
         cells = (group.name, str(group.members), _rivals(group), _cell(group.auroc), _cell(group.tpr))
         table.add_row(*map(Text, cells))
     note = "Groups with fewer than two non-members of their own are compared with all non-members (all)."
+    note = note if named else f"{note} They are numbered here: a group may be a person, and report.json has the names."
     body = Group(table, Text(note, style="dim italic"))
     return section(f"{report.name} without mask by group, the most exposed first{further}", body)
 

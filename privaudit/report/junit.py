@@ -15,9 +15,12 @@ from typing import Literal
 
 from privaudit.escape import harmless
 from privaudit.evaluation.verdict import GateOutcome, GateTest
+from privaudit.report.found import found_lines, gate_lines
 from privaudit.report.numbers import interval_text
 from privaudit.report.outward import base_name, outward
-from privaudit.report.words import headline
+from privaudit.report.problems import problems
+from privaudit.report.remedy import remedy
+from privaudit.report.words import answer, headline
 from privaudit.result import AuditFailure, AuditResult
 
 NO_GATE = "no gate was set"
@@ -60,7 +63,7 @@ def render_junit(result: AuditResult) -> str:
     cases = [case for gate in verdict.gates for case in _cases(gate, side)]
     if not cases:
         reason = "; ".join(verdict.reasons)
-        cases = [Case("privaudit", NO_GATE, "skipped", reason, shown.verdict.finding.statement)]
+        cases = [Case("privaudit", NO_GATE, "skipped", reason, "\n".join(found_lines(shown)))]
     facts = {
         "privaudit_version": shown.privaudit_version,
         "target": base_name(shown.target.id),
@@ -68,14 +71,15 @@ def render_junit(result: AuditResult) -> str:
         "split_hash": shown.data.split_hash,
         "verdict": verdict.status,
         "headline": headline(shown),
-        "finding": verdict.finding.statement,
+        "answer": answer(shown),
     }
+    once = {"finding": " ".join(found_lines(shown)[1:]), "gates": " ".join(gate_lines(shown))}
     measured = {
         report.name: {f"auroc, mask {mask}": interval_text(metrics.auroc) for mask, metrics in report.masks.items()}
         for report in shown.attacks
     }
     checks = [f"{check.status}: {check.name}: {check.detail}" for check in shown.checks]
-    return _document(cases, facts, measured, checks, base_name(shown.target.id), shown.created)
+    return _document(cases, facts, once, measured, checks, base_name(shown.target.id), shown.created)
 
 
 def render_junit_failure(failure: AuditFailure) -> str:
@@ -88,10 +92,10 @@ def render_junit_failure(failure: AuditFailure) -> str:
         XML.
     """
     shown = outward(failure)
-    reasons = shown.verdict.reasons
-    case = Case("privaudit", "audit", "crashed", f"{shown.kind}: {reasons[0]}", "\n".join(reasons))
+    reasons = problems(shown)
+    case = Case("privaudit", "audit", "crashed", f"{shown.kind}: {reasons[0]}", "\n".join((*reasons, remedy(shown))))
     facts = {"privaudit_version": shown.privaudit_version, "target": base_name(shown.target), "verdict": "error"}
-    return _document([case], facts, {}, [], base_name(shown.target), shown.created)
+    return _document([case], facts, {}, {}, [], base_name(shown.target), shown.created)
 
 
 def _cases(gate: GateOutcome, side: str) -> list[Case]:
@@ -128,23 +132,24 @@ def _limit(value: float) -> str:
 def _document(
     cases: Sequence[Case],
     facts: Mapping[str, str],
+    once: Mapping[str, str],
     measured: Mapping[str, Mapping[str, str]],
     checks: Sequence[str],
     target: str,
     created: str,
 ) -> str:
     root = ET.Element("testsuites", {"name": _line(f"privaudit: {target}"), **_counts(cases)})
-    for name in dict.fromkeys(case.suite for case in cases):
+    for place, name in enumerate(dict.fromkeys(case.suite for case in cases)):
         own = [case for case in cases if case.suite == name]
         skipped = {"skipped": str(sum(case.outcome == "skipped" for case in own))}
         about = {"name": _line(name), **_counts(own), **skipped, "timestamp": _timestamp(created)}
         suite = ET.SubElement(root, "testsuite", about)
         properties = ET.SubElement(suite, "properties")
-        for key, value in {**facts, **measured.get(name, {})}.items():
+        for key, value in {**facts, **({} if place else once), **measured.get(name, {})}.items():
             ET.SubElement(properties, "property", {"name": _line(key), "value": _line(value)})
         for case in own:
             _add_case(suite, case, target)
-        if checks:
+        if checks and not place:
             ET.SubElement(suite, "system-out").text = harmless("\n".join(checks), keep="\n")
     ET.indent(root)
     text: str = ET.tostring(root, encoding="utf-8", xml_declaration=True).decode("utf-8")
@@ -153,7 +158,7 @@ def _document(
 
 def _add_case(suite: ET.Element, case: Case, target: str) -> None:
     classname = f"privaudit.{target}.{case.suite}"
-    element = ET.SubElement(suite, "testcase", {"name": _line(case.name), "classname": _line(classname), "time": "0"})
+    element = ET.SubElement(suite, "testcase", {"name": _line(case.name), "classname": _line(classname)})
     if case.outcome == "passed":
         ET.SubElement(element, "system-out").text = harmless(case.detail, keep="\n")
         return

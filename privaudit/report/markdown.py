@@ -8,13 +8,20 @@ from __future__ import annotations
 
 import math
 
-from privaudit.evaluation.estimate import Comparison, Difference, Estimate, GroupStratum, Metrics, RateEstimate
+from privaudit.evaluation.estimate import Comparison, Estimate, GroupStratum, Metrics, RateEstimate
+from privaudit.evaluation.suspects import SuspectReport
+from privaudit.report.cells import difference_text, percent
 from privaudit.report.command import scan_command
+from privaudit.report.found import found_lines, gate_lines, reach_lines
 from privaudit.report.markdown_text import PROSE, bullets, name, prose, table
-from privaudit.report.numbers import interval_text, number_text
+from privaudit.report.missing import plain_reason, why_no_rate
+from privaudit.report.numbers import interval_text, number_text, plain_p
 from privaudit.report.outward import base_name, outward
+from privaudit.report.problems import problems
 from privaudit.report.quoted import quoted
-from privaudit.report.words import SETS, advice, headline
+from privaudit.report.remedy import ASKED, remedy
+from privaudit.report.suspects import null_text, p_meaning
+from privaudit.report.words import SETS, advice, headline, scale_text, score_text
 from privaudit.result import AttackReport, AuditFailure, AuditResult
 
 GATES, CHECKS, ATTACKS, GROUPS, PROBLEMS, NOTES = 50, 40, 60, 12, 20, 12
@@ -33,13 +40,14 @@ def render_md(result: AuditResult) -> str:
     shown = outward(result)
     parts = [
         f"## privaudit: {name(base_name(shown.target.id))}: {prose(headline(shown))}",
-        prose(shown.verdict.finding.statement),
+        *map(prose, found_lines(shown)),
         _gates(shown),
         "### What to do\n\n" + bullets(advice(shown), NOTES),
+        "### Keep in mind\n\n" + bullets(reach_lines(shown), NOTES),
         _quoted(shown),
+        _suspects(shown),
         _attacks(shown),
         _groups(shown),
-        _suspects(shown),
         _canaries(shown),
         _checks(shown),
         _provenance(shown),
@@ -57,23 +65,28 @@ def render_md_failure(failure: AuditFailure) -> str:
         Markdown that ends with a newline.
     """
     shown = outward(failure)
-    ours = "\n\nThis is a defect of privaudit; please report it with the text above." if shown.defect else ""
     return (
         f"## privaudit: {name(base_name(shown.target))}: AUDIT FAILED\n\n"
         f"Nothing was found out about the model. {name(shown.kind)}:\n\n"
-        f"{bullets(shown.verdict.reasons, PROBLEMS)}{ours}\n\n"
+        f"{bullets(problems(shown), PROBLEMS)}\n\n"
+        f"### What to do\n\n{prose(remedy(shown))}\n\n"
+        f"### {ASKED}\n\n{name(scan_command(shown.config), PROSE)}\n\n"
         f"privaudit {name(shown.privaudit_version)}, {name(shown.created)}\n"
     )
 
 
 def _gates(result: AuditResult) -> str:
-    verdict = result.verdict
+    verdict, after = result.verdict, "\n\n".join(map(prose, gate_lines(result)))
     if not verdict.gates:
-        return "No gate was set (`--fail-on`), so nothing could fail."
+        return after
     order = {"fail": 0, "inconclusive": 1, "pass": 2}
     gates = sorted(verdict.gates, key=lambda gate: order[gate.status])
     rows = ([name(gate.gate), _status(gate.status), prose(gate.detail)] for gate in gates)
-    return f"### Gates: {_status(verdict.status)}\n\n" + table(["gate", "outcome", "why"], rows, GATES, len(gates))
+    return (
+        f"### Gates: {_status(verdict.status)}\n\n"
+        + table(["gate", "outcome", "why"], rows, GATES, len(gates))
+        + f"\n\n{after}"
+    )
 
 
 def _status(status: str) -> str:
@@ -87,39 +100,57 @@ def numbers_table(result: AuditResult) -> str:
         result: Of an audit.
 
     Returns:
-        A Markdown table.
+        A Markdown table, and below it why numbers are missing or rough.
     """
-    metrics, percent = quoted(result).metrics, f"{100 * float(result.config.get('confidence', 0.95)):g} %"
-    rates = [
-        (f"TPR at {100 * float(fpr):g} % FPR", rate, f"{100 * float(fpr):g} %" if float(fpr) < 1 else "")
-        for fpr, rate in metrics.tpr_at_fpr.items()
-    ]
+    metrics, confidence = quoted(result).metrics, float(result.config.get("confidence", 0.95))
     rows = [
-        ["AUROC", _measured(metrics.auroc), ".500"],
-        *([label, _measured(rate), chance] for label, rate, chance in rates),
-        ["advantage", _measured(metrics.advantage), "0"],
-        ["epsilon, lower bound", _bound(metrics), "0"],
-        ["AUROC without the model (blind baseline)", _measured(result.blind.auroc), ".500"],
+        ["AUROC", interval_text(metrics.auroc), ".500"],
+        *(
+            [f"TPR at {percent(float(fpr))} FPR", interval_text(rate), number_text(float(fpr))]
+            for fpr, rate in metrics.tpr_at_fpr.items()
+        ),
+        ["advantage", interval_text(metrics.advantage), ".000"],
+        ["epsilon, lower bound", _bound(metrics), ".000"],
+        ["AUROC without the model (blind baseline)", interval_text(result.blind.auroc), ".500"],
     ]
-    return table(["", f"measured [{percent} interval]", "by chance"], rows, NOTES, len(rows))
+    laid = table(["", f"measured [{percent(confidence)} interval]", "by chance"], rows, NOTES, len(rows))
+    why = _why(result, confidence)
+    return f"{laid}\n\n{bullets(why, NOTES)}" if why else laid
+
+
+def _why(result: AuditResult, confidence: float) -> list[str]:
+    """Why numbers of the table are missing or rough: a name and a few words each."""
+    metrics = quoted(result).metrics
+    notes = [
+        ("AUROC", _plain(metrics.auroc.reason)),
+        *(
+            (f"TPR at {percent(float(fpr))} FPR", why_no_rate(rate, float(fpr), confidence))
+            for fpr, rate in metrics.tpr_at_fpr.items()
+        ),
+        ("advantage", _plain(metrics.advantage.reason)),
+        ("epsilon", _plain(metrics.epsilon_lower.reason)),
+        ("blind baseline", _plain(result.blind.auroc.reason)),
+    ]
+    return [f"{what}: {why}" for what, why in notes if why]
+
+
+def _plain(reason: str | None) -> str | None:
+    return None if reason is None else plain_reason(reason)
 
 
 def _quoted(result: AuditResult) -> str:
+    if result.data.role == "suspects":
+        return ""  # rates of members would be of images that nobody knows to be members
     score = quoted(result)
-    title = f"### The numbers of {name(score.report.name)}, mask {name(score.mask)}"
+    title = f"### The numbers of {prose(score_text(score.report.name, score.mask))}"
     return f"{title}\n\n{numbers_table(result)}"
-
-
-def _measured(estimate: Estimate | RateEstimate) -> str:
-    note = f"; {prose(estimate.reason)}" if estimate.reason else ""
-    return f"{interval_text(estimate)}{note}"
 
 
 def _bound(metrics: Metrics) -> str:
     bound = metrics.epsilon_lower
     if math.isnan(bound.value):
-        return f"n/a; {prose(bound.reason or 'not measured')}"
-    return f"{number_text(bound.value)} ({bound.confidence:.0%} confidence)"
+        return "n/a"
+    return f"{number_text(bound.value)} ({percent(bound.confidence)} confidence)"
 
 
 def _attacks(result: AuditResult) -> str:
@@ -128,21 +159,21 @@ def _attacks(result: AuditResult) -> str:
         rates = [_cell(metrics.tpr_at_fpr.get(fpr)) for fpr in ("0.01", "0.001")]
         return [name(report.name), interval_text(metrics.auroc), *rates, _gain(report.influence_vs_none)]
 
-    head = ["attack, no mask", "AUROC", "TPR at 1 % FPR", "TPR at 0.1 % FPR", "AUROC gain of the influence mask"]
+    suspects = result.data.role == "suspects"
+    rate, title = (
+        ("suspects above the threshold at", "How suspects score beside non-members")
+        if suspects
+        else ("TPR at", "All attacks")
+    )
+    head = ["attack, no mask", "AUROC", f"{rate} 1 % FPR", f"{rate} 0.1 % FPR", "AUROC gain of the influence mask"]
     attacks = sorted(result.attacks, key=lambda report: -_or_least(report.masks["none"].auroc.value))
-    text = "### All attacks\n\n" + table(head, map(row, attacks), ATTACKS, len(attacks))
+    text = f"### {title}\n\n" + table(head, map(row, attacks), ATTACKS, len(attacks))
     refused = [f"{item.name}: {item.reason}" for item in result.refused]
     return f"{text}\n\nNot run:\n\n{bullets(refused, NOTES)}" if refused else text
 
 
 def _gain(gain: Comparison | None) -> str:
-    return "" if gain is None else _difference(gain.auroc_delta)
-
-
-def _difference(found: Difference) -> str:
-    if math.isnan(found.value):
-        return "n/a"
-    return f"{number_text(found.value, '+')} [{number_text(found.lo, '+')},{number_text(found.hi, '+')}]"
+    return "" if gain is None else difference_text(gain.auroc_delta)
 
 
 def _groups(result: AuditResult) -> str:
@@ -158,6 +189,7 @@ def _groups(result: AuditResult) -> str:
     groups = sorted(report.groups, key=lambda group: (-_or_least(group.auroc.value), group.name))
     head = ["group", "members", "non-members", "AUROC", "TPR at 1 % FPR"]
     title = f"### {name(report.name)} by group, the most exposed first"
+    title += "\n\nNumbered here; report.json has their names."
     return f"{title}\n\n" + table(head, map(row, groups), GROUPS, len(groups))
 
 
@@ -165,25 +197,42 @@ def _suspects(result: AuditResult) -> str:
     found = result.suspects
     if found is None:
         return ""
-    flagged = ", ".join(f"{count} at {float(rate):.0%}" for rate, count in found.flagged.items())
-    lines = [
-        found.statement,
-        f"{found.count} suspects against {found.nonmembers} non-members; p {_p(found.set_p)} of no member among them",
+    lines = ([] if result.data.role == "suspects" else [found.statement]) + suspect_lines(found)
+    return "### Suspects\n\n" + bullets(lines, NOTES)
+
+
+def suspect_lines(found: SuspectReport) -> list[str]:
+    """Say what the test of the suspects rests on.
+
+    Args:
+        found: Of the suspects.
+
+    Returns:
+        A few lines.
+    """
+    flagged = ", ".join(f"{count} at {percent(float(rate))}" for rate, count in found.flagged.items())
+    return [
+        f"{found.count} suspects against {found.nonmembers} non-members",
+        f"{p_meaning(found)}; evidence if {found.alpha:g} or less",
+        f"how often the test is wrong: {null_text(found)}",
         f"flagged singly at a false discovery rate: {flagged}",
         *([found.reason] if found.reason else []),
     ]
-    return "### Suspects\n\n" + bullets(lines, NOTES)
 
 
 def _canaries(result: AuditResult) -> str:
     found = result.canaries
     if found is None:
         return ""
+    stated = found.statement in result.verdict.finding.statement
+    delta = f", delta {found.delta:g}" if found.delta else ""
     lines = [
-        found.statement,
+        *([] if stated else [found.statement]),
         f"{found.canaries} canaries: {found.pilot} to choose on, {found.audited} audited; "
-        f"{found.correct} of {found.guesses_in + found.guesses_out} guesses right; p {_p(found.p)} of no leakage",
-        f"epsilon >= {number_text(found.epsilon_lower)} ({found.confidence:.0%} confidence)",
+        f"{found.correct} of {found.guesses_in + found.guesses_out} guesses right",
+        f"{plain_p(found.p)}: the chance of such scores if the model knew nothing of the coins",
+        f"epsilon at least {number_text(found.epsilon_lower)} ({percent(found.confidence)} confidence{delta}); even a "
+        f"perfect attack could have shown only {number_text(found.epsilon_most)}",
         *([found.reason] if found.reason else []),
     ]
     return "### Canaries\n\n" + bullets(lines, NOTES)
@@ -204,6 +253,7 @@ def _provenance(result: AuditResult) -> str:
         f"{'x'.join(map(str, target.latent_shape))}, hash {name(target.hash[:12])}",
         f"images: {data.members} {SETS[data.role]}, {data.nonmembers} non-members, {data.duplicates_removed} "
         f"duplicates removed, {len(data.skipped)} files skipped; split {name(data.split_hash[:12])}",
+        scale_text(result),
         f"privaudit {name(result.privaudit_version)}, report of schema {result.schema_version}, "
         f"{name(result.created)}, {name(str(hardware.get('device', '')))}, {seconds:.0f} s",
         f"again: {name(scan_command(result.config), PROSE)}",
@@ -213,12 +263,6 @@ def _provenance(result: AuditResult) -> str:
 
 def _cell(estimate: Estimate | RateEstimate | None) -> str:
     return "n/a" if estimate is None else interval_text(estimate)
-
-
-def _p(value: float) -> str:
-    if math.isnan(value):
-        return "n/a"
-    return f"{value:.2g}" if value > 0.0 else "< 1e-300"
 
 
 def _or_least(value: float) -> float:

@@ -1,7 +1,9 @@
 """A section for the model's README, with the metadata that the Hugging Face hub reads from it.
 
 The metadata go into the front matter of the README, the section into its text. Numbers that were not measured, or for
-which no interval can be given, are left out of the metadata: it has no place for a reason.
+which no interval can be given, are left out of the metadata: it has no place for a reason. So is everything about
+suspects, whose membership nobody knows, and everything that a failed check makes meaningless: whoever reads the
+metadata does not read the section.
 """
 
 from __future__ import annotations
@@ -11,11 +13,14 @@ import math
 from huggingface_hub import EvalResult, ModelCardData
 
 from privaudit.evaluation.estimate import Estimate, RateEstimate
-from privaudit.report.markdown import numbers_table
+from privaudit.report.cells import percent
+from privaudit.report.found import found_lines, reach_lines
+from privaudit.report.markdown import numbers_table, suspect_lines
 from privaudit.report.markdown_text import bullets, name, prose
 from privaudit.report.outward import base_name, outward
+from privaudit.report.problems import problems
 from privaudit.report.quoted import quoted
-from privaudit.report.words import SETS, headline
+from privaudit.report.words import SETS, headline, scale_text, score_text
 from privaudit.result import AuditFailure, AuditResult
 
 TASK = "Membership inference (privacy audit)"
@@ -32,24 +37,24 @@ def render_card(result: AuditResult) -> str:
         Markdown with front matter (``model-index``) where anything was measured.
     """
     shown = outward(result)
-    found, score = _eval_results(shown), quoted(shown)
+    found = _eval_results(shown)
     head = f"---\n{_front_matter(base_name(shown.target.id), found)}\n---\n\n" if found else ""
     warned = [f"{check.name}: {check.detail}" for check in shown.checks if check.status != "ok"]
     checks = f"\n\nRead with care, since these checks warned or failed:\n\n{bullets(warned, 12)}" if warned else ""
+    first, *others = found_lines(shown)
     data = shown.data
-    return (
-        f"{head}## Privacy evaluation\n\n"
-        f"**{prose(headline(shown))}.** {prose(shown.verdict.finding.statement)}\n\n"
-        f"Measured by membership inference: {len(shown.attacks)} scores tried to tell {data.members} "
-        f"{SETS[data.role]} from {data.nonmembers} non-members. The strongest was {name(score.report.name)}, mask "
-        f"{name(score.mask)}:\n\n"
-        f"{numbers_table(shown)}{checks}\n\n"
+    parts = [
+        f"**{prose(headline(shown))}.** {prose(first)}",
+        *map(prose, others),
+        f"{_measured(shown)}{checks}",
+        *map(prose, reach_lines(shown)),
         "A bound from these attacks and images is a lower bound: another attack may find more, and images of another "
-        "kind may be exposed more or less.\n\n"
+        "kind may be exposed more or less.",
         f"Made by privaudit {name(shown.privaudit_version)} on {name(shown.created[:10])}: model "
         f"{name(shown.target.hash[:12])}, images {name(data.split_hash[:12])}, seed "
-        f"{name(str(shown.config.get('seed', '')))}.\n"
-    )
+        f"{name(str(shown.config.get('seed', '')))}.",
+    ]
+    return f"{head}## Privacy evaluation\n\n" + "\n\n".join(parts) + "\n"
 
 
 def render_card_failure(failure: AuditFailure) -> str:
@@ -65,7 +70,22 @@ def render_card_failure(failure: AuditFailure) -> str:
     return (
         "## Privacy evaluation\n\n"
         "The audit ended with an error, so that nothing is known about what this model reveals:\n\n"
-        f"{bullets(shown.verdict.reasons, 12)}\n"
+        f"{bullets(problems(shown), 12)}\n"
+    )
+
+
+def _measured(result: AuditResult) -> str:
+    """How it was measured, and the numbers; of suspects those of the test, since rates need known members."""
+    data, suspects = result.data, result.suspects
+    how = f"Measured by membership inference ({prose(scale_text(result))})"
+    if data.role == "suspects" and suspects is not None:
+        return f"{how}, with images of which nobody knows whether they were trained on:\n\n" + bullets(
+            suspect_lines(suspects), 12
+        )
+    score = quoted(result)
+    return (
+        f"{how}: {data.members} {SETS[data.role]} against {data.nonmembers} non-members. The strongest score was "
+        f"{prose(score_text(score.report.name, score.mask))}:\n\n{numbers_table(result)}"
     )
 
 
@@ -75,14 +95,15 @@ def _front_matter(model: str, found: list[EvalResult]) -> str:
 
 
 def _eval_results(result: AuditResult) -> list[EvalResult]:
-    """One entry a metric of the score that the report speaks of."""
+    """One entry a metric of the score that the report speaks of; none of suspects, and none where a check failed."""
+    if result.data.role == "suspects" or result.verdict.finding.level == "unclear":
+        return []
     score, data = quoted(result), result.data
     metrics, confidence = score.metrics, float(result.config.get("confidence", 0.95))
     intervals: dict[tuple[str, str], Estimate | RateEstimate] = {
         ("roc_auc", "AUROC"): metrics.auroc,
         **{
-            (f"tpr_at_fpr_{fpr}", f"TPR at {100 * float(fpr):g} % FPR"): rate
-            for fpr, rate in metrics.tpr_at_fpr.items()
+            (f"tpr_at_fpr_{fpr}", f"TPR at {percent(float(fpr))} FPR"): rate for fpr, rate in metrics.tpr_at_fpr.items()
         },
         ("advantage", "Advantage"): metrics.advantage,
     }
@@ -94,6 +115,9 @@ def _eval_results(result: AuditResult) -> list[EvalResult]:
     bound = metrics.epsilon_lower
     if not math.isnan(bound.value):
         measured.append(("epsilon_lower", "Epsilon, lower bound", bound.value, {}))
+    finding = result.verdict.finding
+    rests = {"tpr": "tpr_at_fpr_0.01", "auroc": "roc_auc"}.get(finding.metric or "")
+    corrected = {} if finding.limit is None else {"corrected_lower": round(finding.limit, DIGITS)}
     return [
         EvalResult(
             task_type="other",
@@ -104,7 +128,13 @@ def _eval_results(result: AuditResult) -> list[EvalResult]:
             metric_type=kind,
             metric_name=label,
             metric_value=round(value, DIGITS),
-            metric_args={"attack": score.report.name, "mask": score.mask, "confidence": confidence, **limits},
+            metric_args={
+                "attack": score.report.name,
+                "mask": score.mask,
+                "confidence": confidence,
+                **limits,
+                **(corrected if kind == rests else {}),
+            },
         )
         for kind, label, value, limits in measured
     ]

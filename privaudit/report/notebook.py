@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from html import escape
-from pathlib import Path
 
 from privaudit.escape import harmless
 from privaudit.report.numbers import interval_text
-from privaudit.report.words import SETS, headline
+from privaudit.report.outward import base_name, outward
+from privaudit.report.words import SETS, answer, gate_note, headline, statement, tone
 from privaudit.result import AttackReport, AuditResult
 
-EDGES = {"none": "#2e8540", "low": "#b8860b", "medium": "#d9730d", "high": "#d1242f", "unclear": "#8250df"}
+EDGES = {
+    "none": "#2e8540",
+    "neutral": "#57738a",
+    "low": "#b8860b",
+    "medium": "#d9730d",
+    "high": "#d1242f",
+    "unclear": "#8250df",
+}
 """Of the box; the words say the same."""
 RATES = {"TPR at 1 % FPR": "0.01", "TPR at 0.1 % FPR": "0.001"}
 MOST = 20
@@ -29,18 +36,21 @@ def render_notebook(result: AuditResult) -> str:
     Returns:
         HTML of one element; every name in it is escaped.
     """
-    finding, data = result.verdict.finding, result.data
+    result = outward(result)  # notebooks are shared with what they show
+    data, note = result.data, gate_note(result)
     size = f"{data.members} {SETS[data.role]}, {data.nonmembers} non-members"
     lines = [
-        f'<div style="border:{LINE};border-left:6px solid {EDGES[finding.level]};padding:8px 14px;max-width:60em;'
+        f'<div style="border:{LINE};border-left:6px solid {EDGES[tone(result)]};padding:8px 14px;max-width:60em;'
         'font-size:14px;line-height:1.45;color:inherit">',
-        f"<strong>{_text(headline(result))}</strong> <span>{_text(Path(result.target.id).name)}: {size}</span>",
-        f'<p style="margin:6px 0">{_text(finding.statement)}</p>',
+        f"<strong>{_text(headline(result))}</strong> <span>{_text(base_name(result.target.id))}: {size}</span>",
+        f'<p style="margin:6px 0">{_text(answer(result))}</p>',
+        f'<p style="margin:6px 0">{_text(statement(result))}</p>',
         *(
             f'<p style="margin:6px 0">gate {_text(gate.gate)}: <strong>{gate.status.upper()}</strong>. '
             f"{_text(gate.detail)}</p>"
             for gate in result.verdict.gates
         ),
+        *([f'<p style="margin:6px 0;opacity:.75">{_text(note)}</p>'] if note else []),
         _table(result),
         *(
             f'<p style="margin:6px 0">check {_text(check.name)}: <strong>{check.status}</strong>. '

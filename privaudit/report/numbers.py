@@ -20,3 +20,20 @@ def interval_text(estimate: Estimate | RateEstimate) -> str:
     if math.isnan(estimate.lo) and math.isnan(estimate.hi):
         return f"{number_text(estimate.value)} (n/a)"
     return f"{number_text(estimate.value)} [{number_text(estimate.lo)},{number_text(estimate.hi)}]"
+
+
+def hundredths(share: float) -> str:
+    """Write a share as so many of a hundred: whole ones from ten on, one decimal below; n/a for NaN.
+
+    Below ten it is what tables with three decimals have, rounded once: 0.0125 is 1.3 here and 0.013 there.
+    """
+    if math.isnan(share):
+        return "n/a"
+    return f"{100.0 * share:.0f}" if share >= 0.095 else f"{100.0 * float(f'{share:.3f}'):.1f}"
+
+
+def plain_p(p: float) -> str:
+    """Write a p-value for readers: ``p = 0.012`` or ``p below 0.001``; p n/a for NaN."""
+    if math.isnan(p):
+        return "p n/a"
+    return f"p = {p:.2g}" if p >= 0.001 else "p below 0.001"

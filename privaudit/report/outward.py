@@ -1,18 +1,21 @@
-"""A report fit to leave the machine: no folder of anybody's disk, no name of a single image, no invisible character.
+"""A report fit to leave the machine: no folder of anybody's disk, no name of an image or a group, nothing invisible.
 
 A folder such as ``/home/alice/patients/members`` tells who works where on what; its last part, ``members``, is enough
 to recognise the set, and the hashes say exactly which one it was. Files that could not be read are single images, of
-which not even the name is kept.
+which not even the name is kept. A group is often one person: it gets a number, the most exposed the first.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from privaudit.codec import decode, encode
 from privaudit.escape import harmless
+from privaudit.report.quoted import quoted
 from privaudit.result import AuditFailure, AuditResult
 
 Report = TypeVar("Report", AuditResult, AuditFailure)
@@ -37,11 +40,12 @@ def outward(report: Report) -> Report:
         report: As it is in the run folder.
 
     Returns:
-        The same with the last part of every path only, without the names of skipped files, and with control
-        characters and invisible ones shown as escapes.
+        The same with the last part of every path only, without the names of groups, of skipped files and of images
+        that an error is about, and with control characters and invisible ones shown as escapes.
     """
-    values = encode(report)
-    hidden = {item["path"]: LEFT_OUT for item in values.get("data", {}).get("skipped", ())}
+    values: dict[str, Any] = encode(report if isinstance(report, AuditFailure) else with_numbered_groups(report))
+    unread: list[str] = [item["path"] for item in values.get("data", {}).get("skipped", ())]
+    hidden: dict[str, str] = dict.fromkeys([*unread, *values.get("private", ())], LEFT_OUT)
     for place in _places(values):
         hidden.setdefault(place, base_name(place))
     named = {path: shown for path, shown in hidden.items() if path}
@@ -52,6 +56,41 @@ def outward(report: Report) -> Report:
         return harmless(_PATH.sub(lambda found: base_name(found[0]), text))
 
     return decode(type(report), _mapped(values, clean))
+
+
+def with_numbered_groups(result: AuditResult) -> AuditResult:
+    """Give the groups numbers for names.
+
+    Args:
+        result: Of an audit.
+
+    Returns:
+        The same with ``group 1`` for the group on which the quoted attack does best, and so on, for every attack.
+    """
+    exposed = sorted(quoted(result).report.groups, key=lambda group: (-_or_least(group.auroc.value), group.name))
+    further = sorted({group.name for report in result.attacks for group in report.groups})
+    names = list(dict.fromkeys([*(group.name for group in exposed), *further]))
+    width = len(str(len(names)))
+    numbered = {name: f"group {number:0{width}d}" for number, name in enumerate(names, start=1)}
+    return replace(
+        result,
+        attacks=tuple(
+            replace(
+                report,
+                groups=tuple(
+                    sorted(
+                        (replace(group, name=numbered[group.name]) for group in report.groups),
+                        key=lambda group: group.name,
+                    )
+                ),
+            )
+            for report in result.attacks
+        ),
+    )
+
+
+def _or_least(value: float) -> float:
+    return -math.inf if math.isnan(value) else value
 
 
 def base_name(path: str) -> str:
@@ -82,10 +121,15 @@ def _without(text: str, named: Mapping[str, str], lengths: Sequence[int]) -> str
 
 
 def _places(values: Mapping[str, Any]) -> set[str]:
-    """Paths that the report names. ``owner/model`` may be a hub id, which readers need, and is left as it is."""
+    """Paths that the report names; a hub id is none, but who knows what ``owner/model`` is after an error."""
     config, target = values["config"], values["target"]
-    models = [config.get(name) for name in _MODELS] + [target["id"] if isinstance(target, Mapping) else target]
-    named = [config.get(name) for name in _SETS] + [name for name in models if name and not _HUB_ID.fullmatch(name)]
+    named = [config.get(name) for name in _SETS]
+    for model, name in [
+        ("target", target["id"] if isinstance(target, Mapping) else target),
+        *((model, config.get(model)) for model in _MODELS),
+    ]:
+        local = model in values.get("folders", _MODELS)
+        named += [] if isinstance(name, str) and _HUB_ID.fullmatch(name) and not local else [name]
     return {place for place in named if isinstance(place, str) and re.search(r"[/\\]", place)}
 
 

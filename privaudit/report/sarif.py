@@ -21,7 +21,7 @@ from privaudit.escape import harmless
 from privaudit.evaluation.gates import parse_gates
 from privaudit.report.command import scan_command
 from privaudit.report.outward import base_name, outward
-from privaudit.report.words import advice, headline
+from privaudit.report.words import advice, answer, headline, statement
 from privaudit.result import AuditFailure, AuditResult
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -77,6 +77,7 @@ def render_sarif(result: AuditResult) -> str:
         "verdict": shown.verdict.status,
         "reasons": list(shown.verdict.reasons),
         "headline": headline(shown),
+        "answer": answer(shown),
         "finding": encode(shown.verdict.finding),
         "targetHash": shown.target.hash,
         "splitHash": shown.data.split_hash,
@@ -125,7 +126,7 @@ def _results(result: AuditResult) -> Iterator[Result]:
     finding = result.verdict.finding
     if finding.level != "none":
         rule = "finding-unclear" if finding.level == "unclear" else "finding-leakage"
-        text = f"{headline(result)}. {finding.statement}\n{advice(result)[0]}"
+        text = "\n".join((f"{headline(result)}. {answer(result)}", statement(result), advice(result)[0]))
         strong = finding.level in ("medium", "high")
         yield Result(rule, "warning" if strong else "note", text, "", encode(finding))
     for check in result.checks:

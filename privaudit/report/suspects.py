@@ -9,8 +9,9 @@ from rich.console import Console, Group
 from rich.text import Text
 
 from privaudit.evaluation.suspects import SuspectReport
+from privaudit.report.cells import percent
 from privaudit.report.console import rows, section, standard_output
-from privaudit.report.numbers import interval_text, number_text
+from privaudit.report.numbers import interval_text, number_text, plain_p
 
 
 def print_suspects(report: SuspectReport, console: Console | None = None) -> None:
@@ -33,7 +34,7 @@ def suspects_section(report: SuspectReport, *, stated: bool = True) -> Group:
     Returns:
         For a summary on the terminal.
     """
-    flagged = ", ".join(f"{count} at {float(rate):.0%}" for rate, count in report.flagged.items())
+    flagged = ", ".join(f"{count} at {percent(float(rate))}" for rate, count in report.flagged.items())
     known = f", {report.known_members} known members" if report.known_members else ""
     lines = [
         (
@@ -41,11 +42,11 @@ def suspects_section(report: SuspectReport, *, stated: bool = True) -> Group:
             f"{_number(report.count, report.suspect_groups)} against "
             f"{_number(report.nonmembers, report.nonmember_groups)} non-members{known}",
         ),
-        ("set", f"p {_p(report.set_p)} of no member among them, by {report.permutations} permutations"),
-        ("", _beside(report)),
-        ("null", _null(report)),
-        ("images", f"flagged at a false discovery rate: {flagged}; least possible p {report.smallest_p:.2g}"),
+        ("set", f"{p_meaning(report)}; evidence if {report.alpha:g} or less"),
         ("score", f"{_chosen(report)}: {report.selected_on}"),
+        ("beside", _beside(report)),
+        ("null", null_text(report)),
+        ("images", f"flagged at a false discovery rate: {flagged}; least possible p {report.smallest_p:.2g}"),
         *([("note", report.reason)] if report.reason else []),
     ]
     found = rows([(Text(name), Text(line)) for name, line in lines], 9)
@@ -53,32 +54,54 @@ def suspects_section(report: SuspectReport, *, stated: bool = True) -> Group:
     return section(title, Group(found, Text(report.statement)) if stated else found)
 
 
-def _number(images: int, groups: int) -> str:
-    return f"{images}" if images == groups else f"{images} ({groups} groups)"
+def p_meaning(report: SuspectReport) -> str:
+    """Say what the p-value of the set is the chance of.
+
+    Args:
+        report: Of the suspects.
+
+    Returns:
+        Such as ``p = 0.88: the chance of scores as high if none was trained on (9999 permutations)``.
+    """
+    if math.isnan(report.set_p):
+        return "p n/a: the set was not tested"
+    return f"{plain_p(report.set_p)}: the chance of scores as high if none was trained on ({_by(report.permutations)})"
 
 
-def _p(value: float) -> str:
-    if math.isnan(value):
-        return "n/a"
-    return f"{value:.2g}" if value > 0.0 else "< 1e-300"
+def null_text(report: SuspectReport) -> str:
+    """Say how often the procedure finds something among non-members, where there is nothing to find.
 
+    Args:
+        report: Of the suspects.
 
-def _beside(report: SuspectReport) -> str:
-    area, welch = f"AUROC {number_text(report.auroc)}", f"Welch's p {_p(report.welch_p)}"
-    if report.known_members:
-        return f"{area}, {welch}"
-    return f"with the score chosen on other folds: p {_p(report.out_of_fold_p)}, {area} ({welch} is too small)"
-
-
-def _null(report: SuspectReport) -> str:
+    Returns:
+        Two measured rates with what is expected of the first.
+    """
     rate = report.type_i_rate
     if math.isnan(rate.value):
         return f"not measured: {rate.reason}"
     note = f" ({rate.reason})" if rate.reason else ""
     return (
-        f"{interval_text(rate)} of {report.type_i_repeats} splits of the non-members gave p <= {report.alpha:g}, "
-        f"{interval_text(report.false_flag_rate)} a flagged image{note}"
+        f"{interval_text(rate)} of {report.type_i_repeats} splits of the non-members gave p <= "
+        f"{report.alpha:g} ({percent(report.alpha)} are expected), {interval_text(report.false_flag_rate)} a flagged "
+        f"image{note}"
     )
+
+
+def _number(images: int, groups: int) -> str:
+    return f"{images}" if images == groups else f"{images} ({groups} groups)"
+
+
+def _by(permutations: int) -> str:
+    return f"{permutations} permutation{'s' if permutations != 1 else ''}"
+
+
+def _beside(report: SuspectReport) -> str:
+    area, welch = f"AUROC {number_text(report.auroc)}", f"Welch's {plain_p(report.welch_p)}"
+    if report.known_members:
+        return f"{area}, {welch}"
+    tested = f"with the score chosen on other folds: {plain_p(report.out_of_fold_p)}, {area}"
+    return f"{tested}; {welch} as if folds were independent"
 
 
 def _chosen(report: SuspectReport) -> str:

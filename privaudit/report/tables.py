@@ -24,16 +24,23 @@ def metrics_frame(result: AuditResult) -> pd.DataFrame:
         ``auroc``, ``tpr@0.01`` and every other false-positive rate, ``advantage`` and ``attack_success`` the value,
         ``_lo``, ``_hi`` and ``_reason``, for rates also ``_fpr_realised``, ``_k`` and ``_n``; ``epsilon_lower``,
         ``epsilon_confidence``, ``epsilon_reason``; and ``auroc_gain`` and ``tpr_gain`` over no mask with ``_lo``,
-        ``_hi`` and ``_p``. What was not measured is NaN.
+        ``_hi`` and ``_p``; in the row that the finding rests on, ``finding_metric`` and ``finding_limit``, the lower
+        limit corrected for all scores. What was not measured is NaN.
     """
     counts = {"members": result.data.members, "nonmembers": result.data.nonmembers}
     rows = [
-        {**_head(report, mask), **counts, **_metrics(metrics), **_gains(_gain(report, mask))}
+        {
+            **_head(report, mask),
+            **counts,
+            **_metrics(metrics),
+            **_gains(_gain(report, mask)),
+            **_found(result, report, mask),
+        }
         for report in result.attacks
         for mask, metrics in report.masks.items()
     ]
     frame = pd.DataFrame(rows)
-    return frame.astype({name: "string" for name in frame.columns if name.endswith("_reason")})
+    return frame.astype({name: "string" for name in frame.columns if name.endswith(("_reason", "finding_metric"))})
 
 
 def render_csv(result: AuditResult) -> str:
@@ -149,6 +156,15 @@ def _gains(gain: Comparison | None) -> dict[str, object]:
 def _difference(name: str, difference: Difference | None) -> dict[str, object]:
     found = difference or Difference(math.nan, math.nan, math.nan, math.nan)
     return {name: found.value, f"{name}_lo": found.lo, f"{name}_hi": found.hi, f"{name}_p": found.p}
+
+
+def _found(result: AuditResult, report: AttackReport, mask: str) -> dict[str, object]:
+    finding = result.verdict.finding
+    here = (finding.attack, finding.mask) == (report.name, mask)
+    return {
+        "finding_metric": finding.metric if here else None,
+        "finding_limit": _number(finding.limit if here else None),
+    }
 
 
 def _number(value: float | None) -> float:

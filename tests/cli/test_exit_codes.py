@@ -6,6 +6,7 @@ import csv
 import io
 import itertools
 import json
+import threading
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
 
@@ -17,7 +18,7 @@ from results import make_result
 from privaudit.auditing import RENDERED, RESULTS, prepare_folder, stale_results
 from privaudit.errors import PrivauditError, TargetError
 from privaudit.evaluation import Check
-from privaudit.files import write_text
+from privaudit.files import alone_in, write_text
 from privaudit.report.formats import FILES, FORMATS
 from privaudit.result import AuditFailure, load_report
 
@@ -210,6 +211,50 @@ class TestWrongOptions:
         assert done.returncode == 2
         assert (tmp_path / "report.json").read_text() == "a manifest"
 
+    @pytest.mark.parametrize("command", ["scan", "demo"])
+    @pytest.mark.parametrize(
+        ("arguments", "reason"),
+        [
+            (("--nope",), "No such option: --nope"),
+            (("model", "mine/x", "y"), "Got unexpected extra argument"),
+            ((), "expected TARGET, got none; privaudit scan --help shows what it is"),
+        ],
+    )
+    def test_of_usage_are_reported_in_place_of_an_earlier_run(
+        self, privaudit, scan, audits, tmp_path, command, arguments, reason
+    ):
+        if command == "demo" and not arguments:
+            pytest.skip("needs no arguments")
+        out = ("--out", tmp_path / "run", "--format", ",".join(FORMATS))
+        audits(made("pass"))
+        assert scan(*out).returncode == 0
+        done = privaudit(command, *arguments, *out)
+        assert done.returncode == 2
+        assert_well_formed(tmp_path / "run", "error")
+        assert load_report(tmp_path / "run").verdict.reasons[0].startswith(reason)
+        for form in FORMATS.values():
+            if form.aggregates:
+                assert b"mine/x" not in (tmp_path / "run" / form.file).read_bytes()
+
+    def test_of_usage_are_on_standard_output_as_json(self, privaudit, tmp_path):
+        done = privaudit("scan", "model", "--out", tmp_path / "run", "--nope", "--json")
+        assert json.loads(done.stdout)["verdict"]["status"] == "error"
+        assert "No such option" in done.stderr
+
+    def test_of_usage_write_nothing_where_nothing_is_to_be_written(self, privaudit, root, tmp_path):
+        assert privaudit("scan", "model", "--nope").returncode == 2
+        assert privaudit("scan", "--out").returncode == 2
+        assert privaudit("scan", "--out", tmp_path / "run", "--dry-run").returncode == 2
+        assert privaudit("config", "scan", "--out", tmp_path / "run", "--nope").returncode == 2
+        assert not (tmp_path / "run").exists()
+        assert not (root / "privaudit-runs").exists()
+
+    def test_of_usage_never_overwrite_an_input(self, privaudit, tmp_path):
+        (tmp_path / "report.json").write_text("a manifest")
+        done = privaudit("scan", "--members", tmp_path / "report.json", "--out", tmp_path)
+        assert done.returncode == 2
+        assert (tmp_path / "report.json").read_text() == "a manifest"
+
     def test_of_a_dry_run_write_nothing(self, scan, tmp_path):
         assert scan("--drop", "1", "--out", tmp_path / "run", "--dry-run").returncode == 2
         assert not (tmp_path / "run").exists()
@@ -277,6 +322,18 @@ class TestEndToEnd:
         write_images(folder / "others", 12, seed=2)
         return folder
 
+    @pytest.mark.parametrize("strict", [("--strict",), ()])
+    def test_no_report_that_leaves_names_an_image(self, scan, root, tmp_path, strict):
+        (root / "some broken").mkdir(exist_ok=True)
+        (root / "some broken" / "mrs smith.png").write_text("no image")
+        done = scan("--members", "some broken", *strict, "--out", tmp_path / "run", "--format", ",".join(FORMATS))
+        assert done.returncode == 2
+        assert "mrs smith.png: not a readable image" in done.stderr, "whoever runs it is told"
+        for form in FORMATS.values():
+            content = (tmp_path / "run" / form.file).read_bytes()
+            assert (b"smith" in content) == (not form.aggregates), form.name
+            assert b"not a readable image" in content, form.name
+
     @pytest.mark.parametrize(
         ("flags", "code", "status"),
         [
@@ -291,3 +348,30 @@ class TestEndToEnd:
         done = scan(*quick, *flags, "--out", tmp_path / "run", "--format", ",".join(FORMATS))
         assert done.returncode == code, done.stderr
         assert_well_formed(tmp_path / "run", status)
+
+
+def test_a_folder_that_another_run_writes_to_is_left_alone(scan, audits, tmp_path):
+    audits(made("pass"))
+
+    def other() -> None:
+        with alone_in(tmp_path / "run"):
+            started.set()
+            done.wait(60)
+
+    started, done = threading.Event(), threading.Event()
+    thread = threading.Thread(target=other)
+    thread.start()
+    started.wait(60)
+    refused = [scan("--out", tmp_path / "run"), scan("--out", tmp_path / "run", "--drop", "1")]
+    done.set()
+    thread.join()
+    assert [run.returncode for run in refused] == [2, 2]
+    assert "error: expected a folder that no other run writes to" in refused[0].stderr
+    assert list((tmp_path / "run").iterdir()) == []
+    assert scan("--out", tmp_path / "run").returncode == 0
+
+
+def test_a_closed_standard_output_is_no_defect(scan, audits, tmp_path, monkeypatch):
+    audits(made("pass"))
+    monkeypatch.setattr("sys.stdout", None)
+    assert scan("--out", tmp_path / "run").returncode == 0

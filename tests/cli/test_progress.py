@@ -6,9 +6,10 @@ import io
 import sys
 
 import pytest
+from rich.progress import Progress
 
 from privaudit.cli import progress
-from privaudit.cli.progress import StageProgress
+from privaudit.cli.progress import StageProgress, TimeLeftColumn
 
 
 @pytest.fixture
@@ -31,12 +32,33 @@ def test_a_long_stage_speaks_once_a_minute_and_says_what_is_left(clock, capsys):
             clock[0] += 1
     lines = capsys.readouterr().err.splitlines()
     assert lines == [
-        "scores: 60 of 300, about 4 min left",
+        "scores: 60 of 300",
         "scores: 120 of 300, about 3 min left",
         "scores: 180 of 300, about 2 min left",
         "scores: 240 of 300, about 1 min left",
         "scores: 300 done in 300.0 s",
     ]
+
+
+def test_the_first_steps_of_a_stage_do_not_tell_how_long_the_others_take(clock, capsys):
+    with StageProgress() as stages:
+        for step in range(31):  # the first ten take a minute each, the others a second
+            stages("evaluation", step, 30)
+            clock[0] += 60 if step < 10 else 1
+    lines = capsys.readouterr().err.splitlines()
+    assert [line for line in lines if "left" in line and int(line.split()[1]) < 10] == []
+    assert "evaluation: 1 of 30" in lines
+
+
+def test_the_bar_says_nothing_of_the_time_left_before_it_can_tell():
+    column = TimeLeftColumn()
+    clock = iter(range(10_000))
+    with Progress(column, get_time=lambda: float(next(clock)), disable=True) as bars:
+        task = bars.add_task("scores", total=90, completed=60, begun=60)
+        bars.update(task, completed=65)
+        assert column.render(bars.tasks[0]).plain == "-:--:--"
+        bars.update(task, completed=80)
+        assert column.render(bars.tasks[0]).plain.startswith("0:00:")
 
 
 def test_a_stage_that_reports_its_end_twice_is_named_once(clock, capsys):

@@ -29,8 +29,9 @@ def test_every_number_is_there() -> None:
     assert f"canaries 200: 50 to choose on, 150 audited ({report.included} of them trained on)" in text
     assert f"chosen {report.chosen}, of 3 scores" in text
     assert f"{report.guesses_in} in, {report.guesses_out} out; {report.correct} of {report.guesses} right" in text
-    assert f"epsilon >= {report.epsilon_lower:.3f} (95 %; {report.epsilon_most:.3f} had all been right)" in text
-    assert "p 0.0001 of no leakage (9999 rearrangements of the audited coins)" in text
+    assert f"epsilon >= {report.epsilon_lower:.3f} (95 %; even a perfect attack could have shown only "
+    assert f"{report.epsilon_most:.3f})" in text
+    assert "p 0.0001: the chance of such scores if the model knew nothing of the coins (9999 rearrangements of" in text
     assert text.endswith(" ".join(report.statement.split()))
 
 

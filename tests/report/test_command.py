@@ -10,7 +10,7 @@ from results import make_config
 
 from privaudit.cli import app
 from privaudit.options import AuditOptions
-from privaudit.report.command import FLAGS, scan_command
+from privaudit.report.command import FLAGS, ONLY_PYTHON, scan_command
 
 UNNEEDED = {"target", "out", "device", "fresh", "folds", "replicates", "confidence", "config_file"}
 
@@ -46,3 +46,12 @@ def test_every_flag_exists_and_every_option_that_matters_has_one():
     assert set(FLAGS.values()) <= known
     decided = {option.name for option in fields(AuditOptions)} - UNNEEDED
     assert decided <= set(FLAGS)
+
+
+def test_what_only_python_can_set_follows_as_a_comment():
+    usual = {field.name: field.default for field in fields(AuditOptions)}
+    assert {name: usual[name] for name in ONLY_PYTHON} == ONLY_PYTHON
+    plain = scan_command(make_config())
+    line = scan_command(make_config(confidence=0.8, folds=3))
+    assert line == f"{plain}  # and folds=3, confidence=0.8, with privaudit.audit from Python"
+    assert shlex.split(line, comments=True) == shlex.split(plain)

@@ -11,10 +11,11 @@ from rich.console import Console
 from runs import labels, rewrite, write_run
 
 from privaudit.comparing import CompareOptions, compare_runs
+from privaudit.comparing.comparison import NotCompared
 from privaudit.evaluation import Check
 from privaudit.report.comparison import print_comparison
 from privaudit.report.comparison_markdown import render_comparison
-from privaudit.report.comparison_words import headline
+from privaudit.report.comparison_words import headline, lead
 from privaudit.result import AuditResult
 
 MEMBER = labels(300)
@@ -70,7 +71,15 @@ def test_headline(folders, old, new, expected):
 
 def test_headline_of_a_change_that_is_not_shown(folders, tmp_path):
     near = write_run(tmp_path / "near", simulate(0.4, 5), MEMBER)
-    assert headline(compare_runs(folders["weak"], near, OPTIONS)) == "NO CHANGE SHOWN"
+    assert headline(compare_runs(folders["weak"], near, OPTIONS)) == "NO CHANGE SHOWN (GATES DIFFER)"
+    held = write_run(tmp_path / "held", simulate(0.4, 5), MEMBER, gates=("auroc>0.7",))
+    assert headline(compare_runs(folders["weak"], held, OPTIONS)) == "NO CHANGE SHOWN"
+
+
+def test_the_strongest_is_the_strongest_of_those_compared(worse):
+    assert lead(worse)[0].startswith("Strongest now is sima/")
+    without = replace(worse, not_compared=(NotCompared("combined", "it is made of other attacks"),))
+    assert lead(without)[0].startswith("Strongest now of those compared (combined is not) is sima/")
 
 
 def test_headline_of_suspects(folders, worse):
@@ -100,6 +109,11 @@ class TestTerminal:
         assert interval in printed(worse, 160)
         assert interval not in printed(worse, 80)
 
+    def test_no_table_is_padded(self, worse):
+        lines = printed(worse).splitlines()
+        table = lines[lines.index("AUROC, 95 % intervals, paired") + 1 :]
+        assert [line for line in table if line != line.rstrip()] == []
+
     def test_what_was_allowed_is_said(self, folders, tmp_path):
         seeded = write_run(tmp_path / "seeded", simulate(0.4, 5), MEMBER, config={"seed": 7})
         found = compare_runs(folders["weak"], seeded, replace(OPTIONS, allow=("seed",)))
@@ -118,7 +132,7 @@ class TestMarkdown:
     def test_has_the_verdict_and_a_table_a_metric(self, worse):
         text = render_comparison(worse)
         assert text.startswith("## privaudit compare: `small` → `small`: LEAKS MORE\n")
-        assert "### AUROC, 95% intervals, paired" in text
+        assert "### AUROC, 95 % intervals, paired" in text
         assert "### TPR@1%FPR, without intervals of the differences" in text  # 300 non-members are too few
         assert "**worse**" in text
         assert text.endswith("\n")

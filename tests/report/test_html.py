@@ -12,62 +12,21 @@ from functools import cache
 
 import pytest
 from markup import Element, read_page
-from results import NAMES, make_failure, make_portraits, make_result, with_hostile_names
+from results import CANARIES, NAMES, SUSPECTS, make_failure, make_portraits, make_result, with_hostile_names
 
 from privaudit.evaluation import Check, Finding
-from privaudit.evaluation.canaries import CanaryReport
 from privaudit.evaluation.estimate import Estimate
-from privaudit.evaluation.suspects import SuspectReport
-from privaudit.report.html import render_html, render_html_failure
+from privaudit.report.html import render_html, render_html_failure, suspected
+from privaudit.report.html.checked import WHY, checked
+from privaudit.report.html.numbers import decimal, equals, probability
 from privaudit.report.html.policy import assets
 from privaudit.report.html.svg import SHADES
+from privaudit.report.html.table import Cell, Column, Row, Table, text_cell
 from privaudit.report.quoted import quoted
+from privaudit.report.words import statement
 from privaudit.result import SkippedReport
 
 NAN = math.nan
-SUSPECTS = SuspectReport(
-    count=12,
-    nonmembers=400,
-    known_members=0,
-    suspect_groups=10,
-    nonmember_groups=400,
-    search_space=("sima/none", "mirror/none"),
-    selected_on="cross-fitting",
-    chosen="sima/none",
-    chosen_by_fold=("sima/none",) * 5,
-    auroc=0.71,
-    set_p=0.0004,
-    out_of_fold_p=0.002,
-    welch_p=0.001,
-    permutations=9999,
-    alpha=0.05,
-    type_i_rate=Estimate(0.048, 0.03, 0.07),
-    false_flag_rate=Estimate(NAN, NAN, NAN, "too few non-members"),
-    type_i_repeats=500,
-    flagged={"0.05": 3, "0.1": 4},
-    smallest_p=0.0025,
-    reason="there are few suspects",
-    statement="There is evidence that some of these 12 images were trained on.",
-)
-CANARIES = CanaryReport(
-    canaries=200,
-    pilot=50,
-    audited=150,
-    included=80,
-    chosen="mean of all 2",
-    search_space=("sima/none", "mirror/none", "mean of all 2"),
-    guesses_in=20,
-    guesses_out=10,
-    correct=28,
-    epsilon_lower=1.234,
-    epsilon_most=3.5,
-    confidence=0.95,
-    delta=1e-5,
-    p=0.00012,
-    draws=9999,
-    seed=0,
-    statement="28 of 30 guesses about canaries were right.",
-)
 UNCLEAR = Finding("unclear", "Whether the model leaks cannot be told from these images: the sets differ")
 
 
@@ -126,6 +85,10 @@ EVERY = [*CASES, "failure", "portraits"]
 
 def numbers(table: Element) -> list[list[str]]:
     return [[cell.text for cell in row.all("td", "th")] for row in table.all("tbody")[0].all("tr")]
+
+
+def text_of_note(page: Element, mark: Element) -> str:
+    return re.sub(r"^\[[a-z]\] | ↩$", "", page.one(mark.attributes["href"][1:]).text)
 
 
 def table_with(page: Element, caption: str) -> Element:
@@ -212,11 +175,17 @@ def test_the_first_screen_says_what_was_tested_found_how_sure_and_what_to_do():
     rate = quoted(result).metrics.tpr_at_fpr["0.01"]
     assert first.startswith("Leak found: high")
     data = result.data
-    assert f"{data.members} images that it was trained on and {data.nonmembers} that it never saw" in first
-    assert result.verdict.finding.statement in first
-    assert f"{100 * rate.value:.0f} of 100" in first
+    assert f"{data.members} images that the model was trained on and {data.nonmembers} that it never saw" in first
+    assert "3 attacks, 9 scores an image: 7 count, the 2 random masks are controls." in first
+    assert "Someone who has an image can often tell whether the model was trained on it." in first
+    assert "An interface that only returns pictures was not tested." in first
+    assert "Not tested: pictures that the model generates, captions, and other images than these." in first
+    assert statement(result) in first
+    assert first.count(f"{100 * rate.value:.0f} of 100") == 3  # the number, what the picture shows, and the finding
+    assert first.count(f"at least {100 * result.verdict.finding.limit:.0f}, corrected") == 1
     assert f"{100 * rate.lo:.0f} to {100 * rate.hi:.0f} with 95 % confidence; guessing would recognise 1" in first
-    assert "Do not publish this model" in first
+    assert "Do not publish the model" in first
+    assert "A pass means: more than this was not shown." in first
     assert "Of 2 gates: 1 failed, 1 passed." in first
     assert "✕ fail tpr@1%fpr>0.05" in first
     assert result.verdict.gates[1].detail in first
@@ -228,7 +197,9 @@ def test_squares_show_the_interval_and_the_scale_fits_a_small_share():
     (picture,) = [drawing for drawing in page.all("svg") if drawing.attributes.get("class") == "squares"]
     kinds = [square.attributes["class"] for square in picture.all("rect")]
     assert len(kinds) == 100
-    assert kinds.count("sure") == math.floor(round(100 * rate.lo, 1))
+    least = CASES["high"]().verdict.finding.limit
+    assert kinds.count("sure") == round(100 * least) < round(100 * rate.lo)  # corrected, as the finding says it
+    assert "at least, allowing for 7 scores" in page.all("section")[0].text
     assert kinds.count("sure") + kinds.count("maybe") == math.ceil(round(100 * rate.hi, 1))
     assert picture.all("text")[-1].text == "100"
     (small,) = [d for d in read_page(page_of("none")).all("svg") if d.attributes.get("class") == "squares"]
@@ -253,11 +224,18 @@ def test_every_metric_of_every_score_stands_in_the_table_with_its_interval():
     result = CASES["high"]()
     rows = numbers(table_with(read_page(page_of("high")), "Every attack under every mask"))
     labels = {"none": "no mask", "random": "random (control)", "influence": "influence", "weighted": "weighted"}
-    wanted = [(report, mask) for report in result.attacks for mask in report.masks]
-    assert [(row[0], row[1]) for row in rows] == [(report.name, labels[mask]) for report, mask in wanted]
+    best = quoted(result)
+    assert [(row[0], row[1]) for row in rows][0] == (best.report.name, labels[best.mask])
+    strongest = sorted(result.attacks, key=lambda r: (r.name != best.report.name, -r.masks["none"].auroc.value))
+    assert list(dict.fromkeys(row[0] for row in rows)) == [report.name for report in strongest]
+    masks = {text: mask for mask, text in labels.items()}
+    reports = {report.name: report for report in result.attacks}
+    wanted = [(reports[row[0]], masks[row[1]]) for row in rows]
+    assert len(set(map(tuple, (row[:2] for row in rows)))) == sum(len(report.masks) for report in result.attacks)
     for row, (report, mask) in zip(rows, wanted, strict=True):
         metrics = report.masks[mask]
-        estimates = [metrics.auroc, *metrics.tpr_at_fpr.values(), metrics.advantage, metrics.attack_success]
+        rates = metrics.tpr_at_fpr
+        estimates = [rates["0.01"], metrics.auroc, rates["0.001"], metrics.advantage, metrics.attack_success]
         for cell, estimate in zip(row[2:], estimates, strict=False):
             if math.isnan(estimate.value):
                 assert cell.startswith("n/a")
@@ -285,17 +263,44 @@ def test_what_was_not_measured_is_na_with_its_reason_and_never_nan(case):
     page = read_page(text)
     assert not re.search(r"(?i)(?<![a-z0-9+/])nan(?![a-z0-9+/])", text)
     for table in page.all("table"):
-        for cell in table.all("td"):
-            if cell.text.startswith("n/a"):
-                (note,) = cell.all("a")
-                reason = page.one(note.attributes["href"][1:])
-                assert len(reason.text) > 10
-                assert reason.text in note.attributes["aria-label"]  # and a tooltip says it, too
-                assert note.attributes["data-tip"] == reason.text
+        heads = table.all("thead")[0].all("th")
+        for row in table.all("tbody")[0].all("tr"):
+            for head, cell in zip(heads, row.all("th", "td"), strict=True):
+                if cell.text.startswith("n/a"):
+                    (note,) = [*head.all("a"), *cell.all("a")]  # in the head if all rows have it
+                    reason = text_of_note(page, note)
+                    assert len(reason) > 10
+                    assert reason in note.attributes["aria-label"]
+                    assert note.attributes["data-tip"]
 
 
 def test_some_numbers_are_missing_in_what_the_last_test_looks_at():
-    assert any(row[3].startswith("n/a") for row in numbers(table_with(read_page(page_of("two")), "Every attack")))
+    assert any(row[2].startswith("n/a") for row in numbers(table_with(read_page(page_of("two")), "Every attack")))
+
+
+def test_a_note_that_all_rows_have_is_told_once_in_the_head_and_leads_back():
+    table = table_with(read_page(page_of("few")), "Every attack under every mask")
+    heads = [head for head in table.all("thead")[0].all("th") if head.all("a")]
+    assert heads[0].text == "TPR at 1 % FPR [a]"
+    assert not table.all("tbody")[0].all("a")
+    page = read_page(page_of("few"))
+    for back in [link for link in page.all("a") if link.attributes.get("class") == "back"]:
+        mark = page.one(back.attributes["href"][1:])
+        assert page.one(mark.attributes["href"][1:]).all("a")[0].attributes == back.attributes
+    assert "n/a: 1 % false positives need at least 100 non-members, there are 12" in page.text
+    exact = "expected at least 100 non-members for a TPR at an FPR of 0.01, got 12 non-members"
+    assert exact not in page.text
+    assert exact in {link.attributes.get("data-tip") for link in page.all("a")}
+
+
+def test_few_rows_keep_their_notes():
+    row = Row((text_cell("a"), Cell("n/a", note="why")))
+    columns = (Column("Attack"), Column("AUROC"))
+    assert [cell is not None for cell in Table("t", "c", columns, (row,) * 2).shared] == [False, False]
+    assert [cell is not None for cell in Table("t", "c", columns, (row,) * 3).shared] == [False, True]
+    other = Row((text_cell("b"), Cell("1")))
+    assert Table("t", "c", columns, (row, row, other)).shared == (None, None)
+    assert Table("t", "c", columns, (other, row, row)).first == {"why": "1-1"}
 
 
 def test_a_rate_realised_far_from_its_target_says_so():
@@ -321,8 +326,8 @@ def test_suspects_are_told_with_their_error_rates():
     for wanted in (
         SUSPECTS.statement,
         "12 suspects (10 groups) with 400 non-members",
-        "p < 0.001 of no member",
-        "0.048 (0.030 to 0.070) of 500 splits",
+        "p ≤ 0.001: the chance of scores as high if none was trained on (9999 permutations); evidence if 0.05 or less",
+        "0.048 (0.030 to 0.070) of 500 splits of the non-members gave p ≤ 0.05 (5 % are expected)",
         "n/a flagged an image (too few non-members)",
         "3 at a false discovery rate of 5 %, 4 at a false discovery rate of 10 %",
         "there are few suspects",
@@ -330,14 +335,19 @@ def test_suspects_are_told_with_their_error_rates():
         assert wanted in section
     first = page.all("section")[0].text
     assert "There is evidence that the model was trained on some of the suspects." in first
-    assert "accuses" in first
     assert "recognises" not in first
-    assert "would score so high with a probability of < 0.001" in first
+    assert "suspects would score as high as these in fewer than 0.1 of 100 cases" in first
+    assert not [drawing for drawing in page.all("svg") if drawing.attributes.get("class") == "squares"]
+    assert "Epsilon at least" not in table_with(page, "Every attack under every mask").text
+    assert "suspects above the threshold" in page.text
+    assert "Set a gate" not in first
+    for wrong in ("members found", "the model leaks.", "the 20 most exposed", "recognises most clearly"):
+        assert wrong not in page.text, wrong
 
 
 def test_canaries_are_told_with_their_bound():
     section = read_page(page_of("canaries")).one("canaries").text
-    for wanted in ("28 of 30 right", "at least 1.234 at 95 % confidence, delta 1e-05", "< 0.001, by 9999"):
+    for wanted in ("28 of 30 right", "at least 1.234 at 95 % confidence, delta 1e-05", "p ≤ 0.001, by 9999"):
         assert wanted in section
 
 
@@ -347,10 +357,18 @@ def test_groups_are_listed_with_who_they_were_compared_with():
     alone = replace(report.groups[0], against="all", tpr=None)
     attacks = tuple(replace(r, groups=(alone, *r.groups[1:])) if r.name == report.name else r for r in result.attacks)
     rows = numbers(table_with(read_page(render_html(replace(result, attacks=attacks))), "by group"))
-    (row,) = [row for row in rows if row[0] == alone.name]
-    assert row[2].endswith("of all groups")
+    (row,) = [row for row in rows if row[2].endswith("of all groups")]
     assert row[4].startswith("n/a")
     assert float(rows[0][3][:5]) >= float(rows[1][3][:5])
+
+
+def test_of_thousands_of_groups_the_most_exposed_are_listed():
+    result = make_result(groups=("clinic",))
+    (group,) = quoted(result).report.groups
+    many = tuple(replace(group, name=f"clinic {number}") for number in range(2000))
+    page = read_page(render_html(replace(result, attacks=tuple(replace(r, groups=many) for r in result.attacks))))
+    assert len(numbers(table_with(page, "by group"))) == 100
+    assert "1900 more in report.json" in page.one("groups").text
 
 
 def test_no_folder_and_no_single_image_is_named():
@@ -464,7 +482,7 @@ def test_a_reason_with_markup_is_text_in_note_and_tooltip():
     page = read_page(render_html(changed))
     notes = [link for link in page.all("a") if link.attributes.get("data-tip") == reason]
     assert notes
-    assert page.one(notes[0].attributes["href"][1:]).text == reason
+    assert text_of_note(page, notes[0]) == reason
 
 
 def test_a_failure_says_that_nothing_was_found_and_what_to_do():
@@ -579,3 +597,115 @@ def test_templates_style_and_script_are_installed_with_the_package():
     needed = {p for p in (package / "report" / "html").rglob("*") if p.suffix in (".html", ".css", ".js")}
     assert len(needed) > 8
     assert needed <= installed
+
+
+def first_of(result) -> Element:
+    return read_page(render_html(result)).all("section")[0]
+
+
+def test_a_tick_only_for_a_test_that_could_have_found_a_leak():
+    assert "level-none" in first_of(make_result(strength=0.0)).attributes["class"]
+    small = first_of(make_result(strength=0.0, images=40))
+    assert "level-neutral" in small.attributes["class"]
+    assert small.text.startswith("No leak found by a small test Leaks up to an AUROC of 0.61 would have gone unnoticed")
+    undecided = first_of(make_result(strength=0.3, images=40, gates=("tpr@1%fpr>0.05",)))
+    assert "level-unclear" in undecided.attributes["class"]
+    assert "needs at least 492 non-members for a limit, since 7 tests share the error; there were 40." in undecided.text
+
+
+def test_where_the_rate_shows_nothing_the_pairs_are_counted():
+    result = make_result(strength=0.12, gates=("auroc>0.6",))
+    assert result.verdict.finding.level == "low"
+    rate = quoted(result).metrics.tpr_at_fpr["0.01"]
+    assert rate.lo <= 0.01
+    first = first_of(result).text
+    assert f"{100 * quoted(result).metrics.auroc.value:.0f} of 100 such pairs" in first
+    assert f"{100 * rate.value:.1f} of 100" not in first
+
+
+def test_a_learned_score_is_called_the_worst_case_with_the_best_that_is_not_learned_beside_it():
+    result = make_result(images=400, strength=2.0)
+    assert result.verdict.finding.attack == "combined"
+    first = first_of(result).text
+    assert "This attacker already knows other training images and learns from them: the worst case." in first
+    tested = [
+        (report.masks[mask].auroc, report.name)
+        for report in result.attacks
+        if report.kind != "learned"
+        for mask in ("none", "influence", "weighted")
+    ]
+    area, name = max(tested, key=lambda found: found[0].value)
+    assert f"to choose the noise level, {name}, " in first
+    assert f"tells {100 * area.value:.0f} of 100 ({100 * area.lo:.0f} to {100 * area.hi:.0f}) pairs apart." in first
+
+
+def test_pages_whose_numbers_mean_nothing_say_so_above_the_table():
+    assert "These numbers cannot be relied on." in read_page(page_of("unclear")).one("numbers").text
+    assert "These numbers cannot be relied on." not in read_page(page_of("high")).one("numbers").text
+
+
+def test_every_check_says_why_it_matters_and_the_worst_come_first():
+    worst = Check("sample size", "fail", "two images")
+    result = replace(
+        make_result(), checks=(*make_result().checks, worst, Check("file properties, suspects", "warn", "x"))
+    )
+    found = checked(result)
+    assert [check.status for check in found] == sorted((c.status for c in found), key=["fail", "warn", "ok"].index)
+    assert all(check.why for check in found)
+    assert f"Why: {WHY['sample size']}." in read_page(render_html(result)).one("checked").text
+    assert checked(replace(result, checks=(Check("new", "ok", "x"),)))[0].why == ""
+
+
+def test_the_glossary_says_how_sure_an_accusation_is_here():
+    result = CASES["high"]()
+    rate = quoted(result).metrics.tpr_at_fpr["0.01"].value
+    text = read_page(page_of("high")).one("term-sure").text
+    assert f"If half, {100 * rate / (rate + 0.01):.0f} of 100 accusations are right here" in text
+    assert f"if 1 of 1000, {100 * 0.001 * rate / (0.001 * rate + 0.999 * 0.01):.1f} of 100" in text
+    assert "an AUROC of at least 0.85 is high and of 0.69 medium" in read_page(page_of("high")).one("term-levels").text
+
+
+def test_advice_about_checks_leads_to_them():
+    result = replace(make_result(), checks=(*make_result().checks, Check("<b>", "warn", "x")))
+    (item,) = [item for item in first_of(result).all("li") if item.text.startswith("Read the checks")]
+    assert item.all("a")[0].attributes["href"] == "#checked"
+    assert "<b>" in item.text
+    assert not item.all("b")
+
+
+def test_problems_of_a_failure_are_told_one_by_one():
+    page = read_page(
+        render_html_failure(make_failure("expected images at a, found none; expected a model at b, found none"))
+    )
+    items = [item.text for item in page.all("li")]
+    assert items == ["expected images at a, found none", "expected a model at b, found none"]
+    assert "level-error" in page.all("section")[0].attributes["class"]
+
+
+def test_the_tested_score_of_suspects_has_its_auroc():
+    result = with_suspects()
+    assert suspected.tested_area(result) == result.attacks[0].masks["none"].auroc
+    at = replace(result, suspects=replace(SUSPECTS, chosen="sima@60/weighted"))
+    assert suspected.tested_area(at) == result.attacks[0].levels[1].auroc["weighted"]
+    for chosen in ("mean of all", "sima@61/none", "nobody/none"):
+        assert suspected.tested_area(replace(result, suspects=replace(SUSPECTS, chosen=chosen))) is None
+    assert suspected.tested_area(make_result()) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "signed", "wanted"),
+    [
+        (-0.0001, True, "0.000"),
+        (0.0, True, "0.000"),
+        (0.0001, False, "0.000"),
+        (-0.0005001, True, "\N{MINUS SIGN}0.001"),
+    ],
+)
+def test_zero_has_no_sign(value, signed, wanted):
+    assert decimal(value, signed=signed) == wanted
+
+
+def test_the_least_p_of_2000_replicates_is_not_called_less():
+    assert probability(2 / 2001) == "≤\N{NO-BREAK SPACE}0.001" == equals(2 / 2001)
+    assert equals(0.878) == "=\N{NO-BREAK SPACE}0.878"
+    assert equals(NAN) == "n/a"

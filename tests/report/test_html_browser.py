@@ -171,10 +171,10 @@ def test_a_table_is_sorted_from_the_keyboard(browser, pages):
 
 def test_numbers_that_are_missing_sort_last_both_ways(browser, pages):
     with visiting(browser, pages["gap"]) as visit:
-        button = visit.page.locator("#numbers thead button").nth(2)
+        button = visit.page.locator("#numbers thead button").nth(3)
         for _ in range(2):
             button.press("Enter")
-            texts = visit.page.locator("#numbers tbody td:nth-child(3) .value").all_inner_texts()
+            texts = visit.page.locator("#numbers tbody td:nth-child(4) .value").all_inner_texts()
             missing = [text == "n/a" for text in texts]
             assert missing == [False] * (len(texts) - 1) + [True]
 
@@ -209,10 +209,11 @@ def test_print_shows_what_is_folded_and_cuts_no_table(browser, pages, screenshot
         visit.page.emulate_media(media="print", color_scheme="dark")
         assert visit.page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
         hidden = visit.page.evaluate(
-            "[...document.querySelectorAll('details .plot, details table')]"
+            "[...document.querySelectorAll('details:not(.screen) .plot, details:not(.screen) table')]"
             ".filter(part => !part.checkVisibility()).length"
         )
         assert hidden == 0
+        assert not visit.page.locator("#options-caption").is_visible()  # what only a screen needs is left out
         cut = visit.page.evaluate(
             "[...document.querySelectorAll('table')].filter(table => table.getBoundingClientRect().right >"
             " document.documentElement.clientWidth + 1).map(table => table.caption.textContent)"

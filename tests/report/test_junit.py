@@ -14,6 +14,7 @@ from results import make_failure, make_result
 from privaudit.evaluation import Check, GateOutcome, exit_code
 from privaudit.evaluation.verdict import ONE_RUN, GateTest
 from privaudit.report.junit import render_junit, render_junit_failure
+from privaudit.report.words import answer, statement
 from privaudit.result import AuditResult
 
 SCHEMA = etree.XMLSchema(etree.parse(str(Path(__file__).parents[1] / "schemas" / "junit-10.xsd")))
@@ -89,10 +90,18 @@ def test_finding_and_checks_stand_beside_the_gates() -> None:
     (suite, *_) = ET.fromstring(render_junit(BROKEN).encode()).iter("testsuite")
     properties = {one.attrib["name"]: one.attrib["value"] for one in suite.iter("property")}
     assert properties["verdict"] == "inconclusive"
-    assert properties["finding"] == BROKEN.verdict.finding.statement
+    assert properties["finding"] == statement(BROKEN)
+    assert properties["answer"] == answer(BROKEN)
     assert properties["target_hash"] == BROKEN.target.hash
     assert properties["auroc, mask none"].startswith(".7")
     assert "fail: blind: the sets differ" in (suite.findtext("system-out") or "")
+
+
+def test_what_holds_for_the_run_is_said_once() -> None:
+    text = render_junit(GATED)
+    assert len(GATED.attacks) > 1
+    assert text.count('name="finding"') == text.count('name="gates"') == text.count("ok: blind baseline") == 1
+    assert "time=" not in text, "nothing was timed"
 
 
 def test_gates_of_no_attack_in_particular() -> None:
@@ -109,4 +118,4 @@ def test_a_failure_is_one_error() -> None:
     assert cases(text) == {("privaudit", "audit"): "error"}
     (error,) = ET.fromstring(text.encode()).iter("error")
     assert error.attrib["message"] == "ConfigError: no model\\x1b[2J"
-    assert error.text == "no model\\x1b[2J\nno images"
+    assert (error.text or "").startswith("no model\\x1b[2J\nno images\nFix each of these")

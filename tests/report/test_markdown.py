@@ -7,14 +7,13 @@ from dataclasses import replace
 
 import pytest
 from markdown_it import MarkdownIt
-from results import NAMES, make_failure, make_result
+from results import NAMES, make_failure, make_result, make_suspects
 
-from privaudit.evaluation import Check, GateOutcome, GroupStratum
+from privaudit.evaluation import Check, Finding, GateOutcome, GroupStratum
 from privaudit.evaluation.canaries import CanaryReport
-from privaudit.evaluation.estimate import Estimate
-from privaudit.evaluation.suspects import SuspectReport
 from privaudit.report.markdown import render_md, render_md_failure
 from privaudit.report.numbers import interval_text
+from privaudit.report.words import answer
 from privaudit.result import AuditResult, RefusedReport, SkippedReport
 
 LIMIT = 900_000
@@ -37,8 +36,16 @@ def rows(text: str) -> list[list[str]]:
 def test_the_verdict_comes_first() -> None:
     lines = render_md(GATED).split("\n")
     assert lines[0] == "## privaudit: `small`: LEAK FOUND: MEDIUM"
-    assert lines[2].startswith("An attacker who accuses 1 of 100 unseen images wrongly recognises")
-    assert lines[4] == "### Gates: **fail**"
+    assert lines[2] == answer(GATED)
+    assert lines[4].startswith("An attacker who wrongly accuses 1 of 100 unseen images recognises")
+    assert lines[6] == "### Gates: **fail**"
+
+
+def test_an_attacker_who_knows_members_is_called_the_worst_case() -> None:
+    learned = replace(GATED.verdict.finding, attack="combined", mask="none")
+    text = render_md(replace(GATED, verdict=replace(GATED.verdict, finding=learned)))
+    assert "\nThis attacker already knows other training images and learns from them: the worst case." in text
+    assert "This attacker" not in render_md(GATED), "the strongest score was not fitted to members"
 
 
 def test_gates_that_fail_come_before_those_that_pass() -> None:
@@ -49,7 +56,7 @@ def test_gates_that_fail_come_before_those_that_pass() -> None:
         ["tpr@0.1%fpr>0.1", "inconclusive"],
         ["auroc>0.99", "pass"],
     ]
-    assert "No gate was set (`--fail-on`)" in render_md(make_result())
+    assert "No gate was set (--fail-on)" in render_md(make_result())
 
 
 def test_every_attack_stands_with_its_intervals() -> None:
@@ -65,7 +72,8 @@ def test_every_attack_stands_with_its_intervals() -> None:
 
 def test_what_was_not_measured_says_why() -> None:
     text = render_md(make_result(images=30))
-    assert "n/a; expected at least 100 non-members" in text
+    assert "- TPR at 1 % FPR: n/a: 1 % false positives need at least 100 non-members, there are 30\n" in text
+    assert "expected" not in text[text.index("### The numbers") : text.index("### All attacks")]
     assert "nan" not in text.lower().replace("nanc", "")
 
 
@@ -80,21 +88,61 @@ def test_checks_that_failed_come_first_and_refused_attacks_are_named() -> None:
     assert "clid: needs a text-conditional model" in text
 
 
+def of_suspects() -> AuditResult:
+    """Nobody knows which of the first set were trained on."""
+    verdict = replace(GATED.verdict, gates=(), finding=Finding("none", "No evidence"))
+    return replace(GATED, data=replace(GATED.data, role="suspects"), suspects=make_suspects(), verdict=verdict)
+
+
+def test_a_run_of_suspects_has_no_rates_of_members() -> None:
+    text = render_md(of_suspects())
+    assert "### The numbers of" not in text
+    assert "epsilon, lower" not in text
+    assert "suspects above the threshold at 1 % FPR" in text
+    assert "What the attacker needs" not in text
+    assert text.index("### Suspects") < text.index("### How suspects score")
+
+
+@pytest.mark.parametrize(
+    ("gates", "checks", "wanted"),
+    [
+        (("auroc>0.99",), (), "Exit code 0."),
+        (("auroc>0.6",), (), "Exit code 1, unless --exit-zero was given."),
+        (("tpr@0.1%fpr>0.1",), (), "Exit code 3, unless --inconclusive or --exit-zero said otherwise."),
+        ((), (), "No gate was set (--fail-on), so the exit code is 0."),
+        ((), (Check("blind", "fail", "differ"),), "No gate was set (--fail-on), so the exit code is 0 all the same."),
+    ],
+)
+def test_the_exit_code_is_named_as_far_as_it_is_known(gates, checks, wanted) -> None:
+    assert f"\n{wanted}\n" in render_md(make_result(gates=gates, checks=checks))
+
+
+def test_nothing_undecided_or_weak_is_called_free_of_leaks() -> None:
+    small = render_md(make_result(strength=0.0, images=40, gates=("tpr@1%fpr>0.05",)))
+    assert small.startswith("## privaudit: `small`: NOT DECIDED\n\nNo leak was found, but ")
+    assert "LEAK FOUND" not in small.split("\n")[0]
+    assert "A pass means: more than this was not shown." in render_md(make_result(strength=0.1, gates=("auroc>0.9",)))
+
+
 def test_groups_suspects_and_canaries_where_they_are() -> None:
     plain, groups = render_md(GATED), render_md(make_result(groups=("left|right", "other")))
     assert not any(f"### {title}" in plain for title in ("Suspects", "Canaries"))
     assert "by group, the most exposed first" in groups
-    assert any(row[0] == "left|right" for row in rows(groups))
-    text = render_md(replace(GATED, suspects=suspects(), canaries=canaries()))
-    assert "7 suspects against 20 non-members; p 0.03 of no member among them" in text
-    assert "2 at 5%, 3 at 10%" in text
-    assert "50 canaries: 10 to choose on, 40 audited; 17 of 20 guesses right; p n/a of no leakage" in text
+    assert {"group 1", "group 2"} <= {row[0] for row in rows(groups)}
+    assert "left" not in groups
+    text = render_md(replace(GATED, suspects=make_suspects(), canaries=canaries()))
+    assert "- 7 suspects against 20 non-members\n- p = 0.03: the chance of scores as high" in text
+    assert "2 at 5 %, 3 at 10 %" in text
+    assert "50 canaries: 10 to choose on, 40 audited; 17 of 20 guesses right\n- p n/a: the chance of such" in text
+    assert "even a perfect attack could have shown only 2.000" in text
 
 
 def test_a_failure() -> None:
     text = render_md_failure(make_failure("no model", "no images", kind="ConfigError"))
     assert text.startswith("## privaudit: `small`: AUDIT FAILED\n")
     assert "- no model\n- no images\n" in text
+    assert "### What to do\n\nFix each of these and run the same command again" in text
+    assert "### What was asked for\n\n`privaudit scan " in text
     assert "defect" not in text
     assert "This is a defect of privaudit" in render_md_failure(make_failure("x", defect=True))
 
@@ -131,34 +179,6 @@ def monstrous(result: AuditResult) -> AuditResult:
         checks=tuple(Check(f"{number}{long}", "warn", long) for number in range(200)),
         data=replace(result.data, skipped=tuple(SkippedReport(f"{n}.png", "broken") for n in range(10_000))),
         verdict=verdict,
-    )
-
-
-def suspects() -> SuspectReport:
-    rate = Estimate(0.05, 0.01, 0.1)
-    return SuspectReport(
-        count=7,
-        nonmembers=20,
-        known_members=0,
-        suspect_groups=7,
-        nonmember_groups=20,
-        search_space=("sima",),
-        selected_on="the whole",
-        chosen="sima",
-        chosen_by_fold=("sima",),
-        auroc=0.7,
-        set_p=0.03,
-        out_of_fold_p=0.04,
-        welch_p=0.01,
-        permutations=999,
-        alpha=0.05,
-        type_i_rate=rate,
-        false_flag_rate=rate,
-        type_i_repeats=100,
-        flagged={"0.05": 2, "0.1": 3},
-        smallest_p=0.05,
-        reason=None,
-        statement="Some of them were trained on.",
     )
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from huggingface_hub import ModelCard
-from results import make_failure, make_result
+from dataclasses import replace
 
-from privaudit.evaluation import Check
+from huggingface_hub import ModelCard
+from results import make_failure, make_result, make_suspects
+
+from privaudit.evaluation import Check, Finding
 from privaudit.report.model_card import render_card, render_card_failure
 from privaudit.report.numbers import interval_text
 from privaudit.report.quoted import quoted
@@ -27,6 +29,9 @@ def test_the_hub_reads_the_numbers() -> None:
         "lo": round(score.metrics.auroc.lo, 4),
         "hi": round(score.metrics.auroc.hi, 4),
     }
+    limit = RESULT.verdict.finding.limit
+    assert limit is not None
+    assert found["tpr_at_fpr_0.01"].metric_args["corrected_lower"] == round(limit, 4), "the number to quote"
     assert area.task_type == "other"
     assert area.dataset_revision == RESULT.data.split_hash
     assert area.dataset_name == "600 members and 600 non-members"
@@ -38,7 +43,7 @@ def test_the_section_says_it_in_words_and_numbers() -> None:
     text = ModelCard(render_card(RESULT)).text
     assert text.lstrip().startswith("## Privacy evaluation\n\n**LEAK FOUND")
     assert interval_text(quoted(RESULT).metrics.auroc) in text
-    assert "n/a; expected at least 1000 non-members" in text
+    assert "TPR at 0.1 % FPR: n/a: 0.1 % false positives need at least 1000 non-members, there are 600" in text
 
 
 def test_checks_that_do_not_hold_stand_in_the_card() -> None:
@@ -51,6 +56,22 @@ def test_an_audit_that_measured_nothing_has_no_metadata() -> None:
     text = render_card(make_result(images=1))
     assert text.startswith("## Privacy evaluation")
     assert "nan" not in text.lower().replace("nanc", "")
+
+
+def test_suspects_and_failed_checks_leave_no_numbers_to_be_misread() -> None:
+    verdict = replace(RESULT.verdict, finding=Finding("none", "No evidence"))
+    of_suspects = replace(RESULT, data=replace(RESULT.data, role="suspects"), suspects=make_suspects(), verdict=verdict)
+    text = render_card(of_suspects)
+    assert text.startswith("## Privacy evaluation\n\n**NO EVIDENCE")
+    assert "epsilon" not in text
+    assert "| AUROC |" not in text
+    assert "p = 0.03: the chance of scores as high if none was trained on" in text
+    broken = render_card(make_result(images=600, checks=(Check("blind", "fail", "the sets differ"),)))
+    assert broken.startswith("## Privacy evaluation\n\n**INCONCLUSIVE")
+
+
+def test_a_small_test_is_called_one() -> None:
+    assert "**NO LEAK FOUND BY A SMALL TEST.**" in render_card(make_result(strength=0.0, images=40))
 
 
 def test_a_failure_says_that_nothing_is_known() -> None:

@@ -9,6 +9,7 @@ from results import make_failure, make_result
 
 from privaudit.evaluation import Check
 from privaudit.report.outward import LEFT_OUT, base_name, outward
+from privaudit.report.quoted import quoted
 from privaudit.result import SkippedReport
 
 
@@ -58,6 +59,46 @@ def test_paths_that_no_option_names_are_cut_too():
 @pytest.mark.parametrize("text", ["combined/none", "1/2 sum log G", "see https://example.org/a/b/c", "a and/or b/c/d"])
 def test_what_only_looks_like_a_path_is_left(text):
     assert outward(replace(make_result(), checks=(Check("one", "ok", text),))).checks[0].detail == text
+
+
+def test_groups_are_numbered_the_most_exposed_first():
+    result = make_result(groups=("mrs smith", "mr jones", "bob@example.org"))
+    shown = outward(result)
+    for report in shown.attacks:
+        assert [group.name for group in report.groups] == ["group 1", "group 2", "group 3"]
+    values = [group.auroc.value for group in quoted(shown).report.groups]
+    assert values == sorted(values, reverse=True)
+    assert sorted(values) == sorted(group.auroc.value for group in quoted(result).report.groups)
+    assert not any(name in shown.to_json() for name in ("smith", "jones", "bob"))
+
+
+def test_a_group_has_the_same_number_in_every_attack():
+    result = make_result(groups=("a", "b", "c"))
+    sizes = {report.name: [g.auroc.value for g in report.groups] for report in result.attacks}
+    for report, shown in zip(result.attacks, outward(result).attacks, strict=True):
+        order = [sizes[report.name].index(group.auroc.value) for group in shown.groups]
+        first = [sizes[result.attacks[0].name].index(group.auroc.value) for group in outward(result).attacks[0].groups]
+        assert order == first
+
+
+@pytest.mark.parametrize("option", ["target", "reference"])
+def test_a_folder_with_the_name_of_a_hub_id_is_a_folder(option):
+    result = make_result(target="mrs-smith/model")
+    config = {**result.config, option: "mrs-smith/model", "target": "mrs-smith/model"}
+    found = outward(replace(result, folders=("target", "reference"), config=config))
+    assert "mrs-smith" not in found.to_json()
+
+
+def test_of_an_error_not_even_the_name_of_an_image_is_kept():
+    reasons = ("my sets/mrs smith.png: not a readable image", "seed in deep/bob/c.toml, line 4")
+    failure = make_failure(*reasons)
+    failure = replace(
+        failure, private=("my sets/mrs smith.png",), config={**failure.config, "config_file": "deep/bob/c.toml"}
+    )
+    found = outward(failure)
+    assert found.verdict.reasons == (f"{LEFT_OUT}: not a readable image", "seed in c.toml, line 4")
+    assert "smith" not in found.to_json()
+    assert "bob" not in found.to_json()
 
 
 def test_a_hub_id_is_left():

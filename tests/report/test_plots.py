@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 import matplotlib as mpl
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from results import make_result, with_hostile_names
@@ -112,6 +113,28 @@ class TestEveryPlot:
     def test_few_images_are_enough_to_draw(self, name, images):
         few = make_result(images=images)
         assert getattr(plots, name)(few)._repr_png_()
+
+
+class TestWords:
+    @pytest.mark.parametrize("name", ["roc", "distributions", "masks", "quartiles", "levels"])
+    def test_no_legend_lies_on_data(self, result, name):
+        axes = getattr(plots, name)(result)
+        drawn = FigureCanvasAgg(axes.figure)
+        drawn.draw()
+        renderer = drawn.get_renderer()
+        assert axes.get_legend().get_window_extent(renderer).y0 >= axes.get_window_extent(renderer).y1
+
+    def test_of_suspects_nobody_says_who_is_found(self, result):
+        suspects = replace(result, data=replace(result.data, role="suspects"))
+        axes = plots.roc(suspects)
+        assert axes.get_ylabel() == "suspects above the threshold"
+        assert axes.get_xlabel() == "non-members above the threshold"
+        assert [panel.get_title() for panel in plots.influence(suspects)] == ["all images", "the 20 highest-scoring"]
+        assert "members found" in plots.roc(result).get_ylabel()
+
+    def test_an_attack_that_is_called_like_a_number_is_called_an_attack(self):
+        left, _ = plots.overview(make_result(images=50, attacks=("epsilon", "sima")))
+        assert "epsilon (attack)" in [text.get_text() for text in left.get_yticklabels()]
 
 
 class TestRoc:
@@ -244,7 +267,7 @@ class TestLevels:
         assert line.get_xdata().tolist() == [level.log_snr for level in report.levels]
         assert line.get_ydata().tolist() == [level.auroc["none"].value for level in report.levels]
         assert axes.get_xlim()[0] > axes.get_xlim()[1]
-        assert "chosen" in texts_of(axes)
+        assert "what most folds chose" in texts_of(axes)
 
     def test_levels_stand_in_where_there_is_no_log_snr(self, result):
         report = next(a for a in result.attacks if a.name == "sima")
@@ -284,8 +307,11 @@ class TestOverview:
         def drawn(axes):
             return [line.get_xdata()[0] for line in axes.lines if line.get_marker() == "o"]
 
-        assert drawn(left) == [a.masks["none"].auroc.value for a in result.attacks]
-        assert drawn(right) == [a.masks["none"].tpr_at_fpr["0.01"].value for a in result.attacks]
+        best = plots.strongest(result)
+        order = sorted(result.attacks, key=lambda a: (a.name != best, -a.masks["none"].auroc.value))
+        assert drawn(left) == [a.masks["none"].auroc.value for a in order]
+        assert drawn(right) == [a.masks["none"].tpr_at_fpr["0.01"].value for a in order]
+        assert [text.get_text() for text in left.get_yticklabels()] == [a.name for a in order]
 
     def test_what_was_not_measured_is_written(self):
         assert "n/a" in texts_of(plots.overview(make_result(images=30)))

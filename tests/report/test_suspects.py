@@ -47,10 +47,11 @@ def test_every_number_is_shown():
     shown = text(REPORT, width=200)
     for part in (
         "120 against 900 (300 groups) non-members",
-        "p 0.0012 of no member among them, by 9999 permutations",
-        "chosen on other folds: p 0.034, AUROC .750 (Welch's p < 1e-300 is too small)",
-        ".048 [.031,.071] of 500 splits of the non-members gave p <= 0.05, .090 [.066,.119] a flagged image",
-        "3 at 5%, 11 at 10%; least possible p 0.0033",
+        "p = 0.0012: the chance of scores as high if none was trained on (9999 permutations); evidence if 0.05 or less",
+        "chosen on other folds: p = 0.034, AUROC .750; Welch's p below 0.001 as if folds were independent",
+        ".048 [.031,.071] of 500 splits of the non-members gave p <= 0.05 (5 % are expected)",
+        ".090 [.066,.119] a flagged image",
+        "3 at 5 %, 11 at 10 %; least possible p 0.0033",
         "pia@[200], in other folds sima@50 (2): the best of 3",
         "There is evidence, [not] proof.",
     ):

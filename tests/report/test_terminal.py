@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from results import make_failure, make_result
+from results import make_failure, make_result, make_suspects
 from rich.console import Console
 from rich.text import Text
 
@@ -27,9 +27,10 @@ from privaudit.evaluation import (
     Stratum,
     Verdict,
 )
-from privaudit.report.console import standard_output
+from privaudit.report.console import Unpadded, standard_output
 from privaudit.report.numbers import number_text
 from privaudit.report.terminal import print_failure, print_report
+from privaudit.report.terminal.headline import headline_panel
 from privaudit.result import AuditResult, RefusedReport
 
 NAN = math.nan
@@ -81,9 +82,10 @@ def a_result(finding: Finding | None = None, gates: tuple[GateOutcome, ...] = ()
     )
 
 
-def printed(result: AuditResult, width: int = 80) -> str:
+def printed(result: AuditResult, width: int = 80, *, watched: bool = False) -> str:
     stream = io.StringIO()
-    print_report(result, Path("runs/demo"), Console(file=stream, width=width, highlight=False))
+    colours = {"force_terminal": True, "color_system": None} if watched else {}
+    print_report(result, Path("runs/demo"), Console(file=stream, width=width, highlight=False, **colours))
     return stream.getvalue()
 
 
@@ -131,6 +133,52 @@ def test_wide_terminals_show_epsilon():
 def test_headlines(level, headline):
     text = printed(a_result(Finding(level, "statement")))
     assert headline in text
+
+
+def test_what_is_undecided_or_weak_is_not_green():
+    """A tick's colour is only for a test that could have found a leak."""
+
+    def colour_of(result: AuditResult) -> str:
+        return str(headline_panel(result, 80).border_style)
+
+    assert colour_of(make_result(strength=0.0, images=40, gates=("tpr@1%fpr>0.05",))) == "magenta"
+    assert colour_of(make_result(strength=0.0, images=40)) == "blue"
+    assert colour_of(make_result(strength=0.0)) == "green"
+    assert colour_of(make_result(gates=("auroc>0.99",))) == "dark_orange", "a gate that passes hides no leak"
+    assert "NOT DECIDED" in printed(make_result(strength=0.0, images=40, gates=("tpr@1%fpr>0.05",)))
+
+
+def test_who_the_attacker_is_and_what_a_pass_means():
+    result = make_result(gates=("auroc>0.99",))
+    learned = replace(result.verdict.finding, attack="combined", mask="none")
+    text = flat(printed(replace(result, verdict=replace(result.verdict, finding=learned))))
+    assert "This attacker already knows other training images and learns from them: the worst case." in text
+    assert "What the attacker needs: the picture, and the model's weights" in text
+    assert "How sure is one accusation? It depends on" in text
+    assert "A pass means: more than this was not shown." in text
+    assert "Exit code 0." in text
+
+
+def test_suspects_come_before_tables_that_only_describe_them():
+    finding = Finding("none", "No evidence")
+    result = replace(a_result(finding), data=replace(MADE.data, role="suspects"), suspects=make_suspects())
+    text = flat(printed(result))
+    assert text.index("the chance of scores as high if none was trained on") < text.index("How suspects score beside")
+    assert "a row is not the test of the set" in text
+    assert "What the attacker needs" not in text
+
+
+@pytest.mark.parametrize("width", [80, 160])
+def test_no_line_ends_with_blanks(width):
+    result = replace(make_result(groups=("a", "b")), suspects=make_suspects())
+    assert [line for line in printed(result, width).splitlines() if line != line.rstrip()] == []
+
+
+def test_colours_stay_where_padding_goes():
+    stream = io.StringIO()
+    console = Console(file=stream, width=80, force_terminal=True, color_system="standard", highlight=False)
+    console.print(Unpadded(Text("red", style="red")))
+    assert stream.getvalue() == "\x1b[31mred\x1b[0m\n"
 
 
 def test_gates_are_shown_with_their_reason():
@@ -231,7 +279,7 @@ def test_choices_of_one_kind_share_a_line():
 def test_several_shares_to_drop_are_named():
     result = a_result()
     text = flat(printed(replace(result, config={**result.config, "drop": [0.2, 0.4, 0.6]})))
-    assert "(20%, 40% or 60%, as chosen for each fold, dropped by random and influence)" in text
+    assert "(20 %, 40 % or 60 %, as chosen for each fold, dropped by random and influence)" in text
 
 
 def test_a_rate_without_an_interval_says_so():
@@ -239,17 +287,23 @@ def test_a_rate_without_an_interval_says_so():
     assert ".123 (n/a)" in printed(replace(a_result(), attacks=(replace(SIMA, masks={"none": bare}),)))
 
 
-def test_groups_are_ranked_and_say_what_they_are_compared_with():
+def test_groups_are_ranked_and_say_what_they_are_compared_with(monkeypatch):
     groups = tuple(
         GroupStratum(f"painter [b]{i}", 10, 5, "group" if i % 2 else "all", Estimate(0.5 + i / 50, 0.4, 0.9), None)
         for i in range(15)
     )
-    text = printed(replace(a_result(), attacks=(replace(SIMA, groups=groups),)))
+    monkeypatch.delenv("CI", raising=False)
+    result = replace(a_result(), attacks=(replace(SIMA, groups=groups),))
+    text = printed(result, watched=True)
     assert "sima without mask by group, the most exposed first; 3 more in report.json" in flat(text)
     rows = [line for line in text.splitlines() if line.startswith("painter")]
     assert [row.split()[1] for row in rows] == [f"[b]{i}" for i in range(14, 2, -1)]
     assert "5 (all)" in rows[0]
     assert "(all)" not in rows[1]
+    assert "painter" not in printed(result), "a pipe may be a log that others read"
+    assert "group 01" in printed(result)
+    monkeypatch.setenv("CI", "true")
+    assert "painter" not in printed(result, watched=True)
 
 
 @pytest.mark.parametrize(
@@ -299,7 +353,7 @@ def test_a_wide_terminal_has_the_gain_beside_what_it_is_a_gain_of():
     assert re.split(" {2,}", row)[2:7] == [
         ".812 [.790,.833]",
         "+.021 [+.010,+.032]",
-        "0.001",
+        ".001",
         ".123 [.100,.150]",
         "n/a",
     ]
@@ -317,7 +371,7 @@ def test_a_table_of_perfect_scores_still_fits_80_columns():
 
 def test_says_what_to_do():
     assert "What to do" in printed(a_result())
-    assert "Set a gate, such as --fail-on" in flat(printed(a_result()))
+    assert "set a gate, such as --fail-on" in flat(printed(a_result()))
 
 
 def test_long_lines_of_checks_are_indented_below_their_own():
@@ -366,15 +420,15 @@ def test_a_failure_says_what_went_wrong_and_that_nothing_is_known():
     print_failure(make_failure("first", "second"), [Path("run/report.json")], Console(file=stream, width=80))
     text = flat(stream.getvalue())
     assert "AUDIT FAILED" in text
-    assert "nothing is known about the model. first second" in text
+    assert "nothing is known about the model. - first - second Fix each of these and run the same command again" in text
     assert "defect" not in text
     assert text.endswith("files run/report.json")
 
 
 def test_a_defect_is_called_one():
     stream = io.StringIO()
-    print_failure(make_failure("RuntimeError: x", defect=True), (), Console(file=stream, width=80))
-    assert "This is a defect of privaudit: please report it." in flat(stream.getvalue())
+    print_failure(make_failure("RuntimeError: x", kind="RuntimeError", defect=True), (), Console(file=stream, width=80))
+    assert "This is a defect of privaudit (RuntimeError). Please report it" in flat(stream.getvalue())
 
 
 @pytest.mark.parametrize(

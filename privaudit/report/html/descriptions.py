@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from privaudit.evaluation.curves import Histogram, RocCurve
 from privaudit.report.html.numbers import decimal, percent, with_interval
 from privaudit.report.html.scores import QUARTILES, mask_text
-from privaudit.report.words import SETS
+from privaudit.report.words import SETS, attack_text
 from privaudit.result import AttackReport, AuditResult
 
 RATES = (0.001, 0.01, 0.1)
@@ -17,10 +17,11 @@ RATES = (0.001, 0.01, 0.1)
 def describe_roc(result: AuditResult, report: AttackReport, mask: str) -> str:
     """Say what a ROC curve and the blind baseline reach."""
     curve = report.curves[mask]
-    reached = f"{report.name}, {mask_text(mask)}, recognises {_reached(curve)}."
+    does = "sets apart" if result.data.role == "suspects" else "recognises"
+    reached = f"{attack_text(report.name)}, {mask_text(mask)}, {does} {_reached(curve)}."
     area = f" The area under the curve is {with_interval(report.masks[mask].auroc)}; guessing gives 0.5."
     blind = result.blind.curve
-    beside = "" if blind is None else f" The blind baseline ({result.blind.strongest}) recognises {_reached(blind)}."
+    beside = "" if blind is None else f" The blind baseline ({result.blind.strongest}) {does} {_reached(blind)}."
     return reached + area + beside
 
 
@@ -91,9 +92,10 @@ def describe_levels(report: AttackReport) -> str:
 def describe_influence(result: AuditResult) -> str:
     """Say where the decoder is most sensitive, for all images and for the most exposed."""
     found = result.influence
+    which = "highest-scoring suspects" if result.data.role == "suspects" else "most exposed"
     places = [
         f"{_peak(values)} {whose}"
-        for values, whose in ((found.everywhere, "over all images"), (found.exposed, "over the most exposed"))
+        for values, whose in ((found.everywhere, "over all images"), (found.exposed, f"over the {which}"))
     ]
     return f"Mean influence by position, 1 on average. It is largest {' and '.join(places)}."
 

@@ -7,17 +7,19 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from privaudit.report.html.numbers import seconds
+from privaudit.report.html.numbers import decimal, seconds
 from privaudit.report.html.table import Cell, Column, Row, Table, count_cell, text_cell
-from privaudit.report.words import SETS
+from privaudit.report.words import SETS, attack_text
 from privaudit.result import AttackReport, AuditResult
 
 KINDS = {
     "published": "published",
-    "ours": "of this project",
+    "ours": "ours",
     "reference": "minus the reference model's errors",
     "learned": "fitted to other images",
 }
+HARDWARE = {"name": "processor"}
+"""Facts of the machine whose names say too little."""
 
 
 def attack_table(result: AuditResult) -> Table:
@@ -33,7 +35,7 @@ def attack_table(result: AuditResult) -> Table:
     )
     rows = tuple(
         Row((
-            text_cell(report.name),
+            text_cell(attack_text(report.name)),
             text_cell(KINDS[report.kind]),
             text_cell(_where(report)),
             count_cell(report.passes),
@@ -57,7 +59,7 @@ def choice_table(result: AuditResult) -> Table:
     )
     rows = tuple(
         Row((
-            text_cell(report.name),
+            text_cell(attack_text(report.name)),
             text_cell(choice.what),
             text_cell(_counted(choice.by_fold)),
             text_cell(", ".join(_label(label) for label in choice.search_space)),
@@ -83,11 +85,11 @@ def data_table(result: AuditResult) -> Table:
     facts = {
         SETS[data.role]: f"{data.members}",
         "non-members": f"{data.nonmembers}",
-        **({"suspects": f"{data.suspects}"} if data.role != "suspects" else {}),
+        **({"suspects": f"{data.suspects}"} if data.suspects and data.role != "suspects" else {}),
         "duplicates removed": f"{data.duplicates_removed}",
         "pictures in both sets": f"{data.shared}",
         "near-duplicate pairs": f"{data.near_duplicates}",
-        "groups": f"{data.groups}",
+        **({"groups": f"{data.groups}"} if data.groups else {}),
         "unreadable files": f"{len(data.skipped)}",
     }
     return _pairs("images", "The images", "Images", facts)
@@ -106,8 +108,8 @@ def provenance_table(result: AuditResult) -> Table:
         "seed": _text(result.config.get("seed")),
         "privaudit": result.privaudit_version,
         "report schema": f"{result.schema_version}",
-        "created": result.created,
-        **{name: _text(value) for name, value in result.hardware.items()},
+        "scanned": result.created,
+        **{HARDWARE.get(name, name): _text(value) for name, value in result.hardware.items()},
     }
     return _pairs("provenance", "What was audited, with what, on what", "Fact", facts)
 
@@ -137,7 +139,7 @@ def _where(report: AttackReport) -> str:
         levels = "/".join(f"{level:g}" for level in sorted(set(report.levels_by_fold)))
         parts.append(f"{report.axis} {levels}")
     if report.log_snr is not None:
-        parts.append(f"log SNR {report.log_snr:.2f}")
+        parts.append(f"log SNR {decimal(report.log_snr, 2)}")
     if report.order is not None:
         parts.append(f"order {report.order:g}")
     return ", ".join(parts)

@@ -11,10 +11,12 @@ from matplotlib.figure import Figure
 
 from privaudit.report import plots
 from privaudit.report.html import descriptions as say
-from privaudit.report.html.scores import confidence_text, mask_text
+from privaudit.report.html.scores import confidence_text, mask_text, ranked
 from privaudit.report.html.svg import PALETTE, inline_svg
+from privaudit.report.plots.choosing import by_strength
+from privaudit.report.plots.roc import BANDED
 from privaudit.report.quoted import Quoted, quoted
-from privaudit.report.words import SETS
+from privaudit.report.words import SETS, attack_text
 from privaudit.result import AttackReport, AuditResult
 
 WIDTH = 4.4
@@ -67,7 +69,7 @@ def overview(result: AuditResult) -> Picture:
 
 def roc(result: AuditResult, score: Quoted) -> Picture:
     """Draw the ROC curves of the strongest attacks, the quoted one first."""
-    names = [score.report.name, *(report.name for report in _ranked(result) if report.name != score.report.name)]
+    names = [score.report.name, *(report.name for report in by_strength(result) if report.name != score.report.name)]
     axes = plots.roc(result, names[:CURVES], axes=plots.canvas(WIDTH, 4.2, PALETTE), palette=PALETTE)
     return _picture(
         axes,
@@ -75,8 +77,8 @@ def roc(result: AuditResult, score: Quoted) -> Picture:
         "ROC curves on logarithmic axes",
         say.describe_roc(result, score.report, "none"),
         f"ROC curves without mask, both axes logarithmic. Band: pointwise {confidence_text(result)} limits of "
-        f"{score.report.name}, where the non-members resolve them. Points: at 1 % false positives. Further up is more "
-        "leakage; the blind baseline should lie on the line of guessing.",
+        f"{_banded(score.report, min(CURVES, len(names)))}, where the non-members resolve them. Points: at 1 % false "
+        f"positives. {_further_up(result)}; the blind baseline should lie on the line of guessing.",
     )
 
 
@@ -90,8 +92,8 @@ def distributions(result: AuditResult, score: Quoted) -> Picture:
         "distributions",
         f"Scores of both sets, {report.name}",
         say.describe_distributions(result, report, mask),
-        f"How the {SETS[result.data.role]} and the non-members are spread over the score of {report.name} "
-        f"({mask_text(mask)}). The less they overlap, the more the model leaks.",
+        f"How the {SETS[result.data.role]} and the non-members are spread over the score of {attack_text(report.name)} "
+        f"({mask_text(mask)}). {_apart(result)}.",
     )
 
 
@@ -122,14 +124,14 @@ def quartiles(result: AuditResult, score: Quoted) -> Picture | None:
         "quartiles-plot",
         f"AUROC by local distortion, {score.report.name}",
         say.describe_quartiles(score.report),
-        f"AUROC of {score.report.name} without mask in each quarter of the images, by how much the decoder distorts "
-        "them, with intervals.",
+        f"AUROC of {attack_text(score.report.name)} without mask in each quarter of the images, by how much the "
+        "decoder distorts them, with intervals.",
     )
 
 
 def levels(result: AuditResult, score: Quoted) -> Picture | None:
     """Draw the AUROC by noise level, of the quoted attack or the strongest that has levels; None without any."""
-    report = next((r for r in (score.report, *_ranked(result)) if r.levels), None)
+    report = next((r for r in (score.report, *by_strength(result)) if r.levels), None)
     if report is None:
         return None
     axes = plots.levels(result, report.name, axes=plots.canvas(WIDTH, 3.4, PALETTE), palette=PALETTE)
@@ -138,8 +140,9 @@ def levels(result: AuditResult, score: Quoted) -> Picture | None:
         "levels-plot",
         f"AUROC by noise level, {report.name}",
         say.describe_levels(report),
-        f"AUROC of {report.name} at each noise level that was compared, by mask; band: interval without mask. The "
-        "largest of them is no estimate of what an attacker reaches, because it was picked on these images.",
+        f"AUROC of {attack_text(report.name)} at each noise level that was compared, by mask; band: interval "
+        "without mask. The largest of them is no estimate of what an attacker reaches, because it was picked on these "
+        "images.",
     )
 
 
@@ -153,15 +156,14 @@ def influence(result: AuditResult) -> Picture:
         "Mean influence by position in the latent",
         say.describe_influence(result),
         f"Where in the latent the decoder is most sensitive: mean over all compared images, and over the "
-        f"{result.influence.images} that {result.influence.attack} recognises most clearly. Brighter is more. Both are "
-        "means, which show no single image.",
+        f"{result.influence.images} {_exposed(result)}. Brighter is more. Both are means, which show no single image.",
     )
 
 
 def further(result: AuditResult, score: Quoted) -> tuple[Further, ...]:
     """Draw ROC curve and distributions of the other attacks, without mask."""
     found = []
-    for place, report in enumerate(result.attacks):
+    for place, report in enumerate(ranked(result)):
         if report.name == score.report.name:
             continue
         curve = plots.roc(result, [report.name], axes=plots.canvas(WIDTH, 3.8, PALETTE), palette=PALETTE)
@@ -193,8 +195,25 @@ def shown(result: AuditResult) -> dict[str, Picture | None]:
     }
 
 
-def _ranked(result: AuditResult) -> list[AttackReport]:
-    return sorted(result.attacks, key=lambda r: r.masks["none"].auroc.value or 0.0, reverse=True)
+def _banded(report: AttackReport, drawn: int) -> str:
+    return attack_text(report.name) if drawn > BANDED or drawn == 1 else "each attack"
+
+
+def _further_up(result: AuditResult) -> str:
+    return "Further up, suspects score higher" if result.data.role == "suspects" else "Further up is more leakage"
+
+
+def _apart(result: AuditResult) -> str:
+    if result.data.role == "suspects":
+        return "The further the suspects lie to the right, the more they look trained on"
+    return "The less they overlap, the more the model leaks"
+
+
+def _exposed(result: AuditResult) -> str:
+    attack = attack_text(result.influence.attack)
+    if result.data.role == "suspects":
+        return f"suspects that score highest with {attack}"
+    return f"that {attack} recognises most clearly"
 
 
 def _picture(axes: Axes, name: str, title: str, description: str, caption: str = "") -> Picture:

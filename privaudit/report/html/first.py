@@ -2,27 +2,43 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from privaudit.evaluation.verdict import TESTED_MASKS, GateOutcome
-from privaudit.report.html.numbers import probability
-from privaudit.report.html.proportion import Proportion, pairs_in_words, proportion, score_in_words
+from privaudit.report.attacker import NEEDS, NOT_TESTED, worst_case
+from privaudit.report.html.numbers import percent
+from privaudit.report.html.proportion import Proportion, pairs_in_words, proportion
+from privaudit.report.numbers import hundredths
 from privaudit.report.quoted import quoted
-from privaudit.report.words import advice, headline
+from privaudit.report.words import (
+    Tone,
+    advice,
+    answer,
+    canary_reach,
+    gate_note,
+    headline,
+    scale_text,
+    score_text,
+    statement,
+    tone,
+)
 from privaudit.result import AuditResult
 
-ANSWERS = {
-    "none": "No attack told the training images from images that the model never saw.",
-    "low": "The model gives away a weak trace of which images it was trained on.",
-    "medium": "The model gives away, for part of its training images, that it was trained on them.",
-    "high": "The model gives away which images it was trained on.",
-    "unclear": "Whether the model gives away its training images cannot be told from these images.",
-}
-ABOUT_SUSPECTS = {
-    "none": "Nothing shows that the model was trained on the suspects.",
-    "unclear": "Whether the model was trained on the suspects cannot be told from these images.",
-}
-"""Any other level is evidence."""
+
+@dataclass(frozen=True)
+class Chance:
+    """How often suspects would score as high as these if none had been trained on.
+
+    Attributes:
+        number: Of a hundred, as it is written.
+        evidence: From where on it counts as evidence, in words.
+        flagged: How many stand out singly, in words.
+    """
+
+    number: str
+    evidence: str
+    flagged: str
 
 
 @dataclass(frozen=True)
@@ -31,33 +47,41 @@ class FirstScreen:
 
     Attributes:
         model: Name of the audited model.
-        level: Of the finding.
+        tone: Of the headline.
         steps: How many of three steps of strength are filled; 0 without a leak.
         headline: In a few words.
         answer: One plain sentence.
         tested: What was compared, and how.
-        statement: The finding's own words, with every number.
-        sure: The number that a reader should remember; None where none can be trusted.
+        limits: What the attacker needs, and what was not tested.
+        statement: The finding in words, with every number.
+        sure: The number that a reader should remember; None where none can be trusted, and of suspects.
+        chance: The same of suspects.
         pairs: The AUROC in words; empty without a number.
         about: Which score the number is of, and what its interval leaves out.
+        worst: What this attacker knows that others do not.
         advice: What to do, the most urgent first.
         gates: What became of them.
         outcome: The gates in one sentence.
+        note: What a gate that passed means.
     """
 
     model: str
-    level: str
+    tone: Tone
     steps: int
     headline: str
     answer: str
     tested: str
+    limits: tuple[str, ...]
     statement: str
     sure: Proportion | None
+    chance: Chance | None
     pairs: str
     about: str
+    worst: str
     advice: tuple[str, ...]
     gates: tuple[GateOutcome, ...]
     outcome: str
+    note: str
 
 
 def first_screen(result: AuditResult) -> FirstScreen:
@@ -70,49 +94,55 @@ def first_screen(result: AuditResult) -> FirstScreen:
         Every text of it.
     """
     finding, score = result.verdict.finding, quoted(result)
-    found = proportion(result, score) if finding.level != "unclear" else None
-    answers = ANSWERS if result.data.role != "suspects" else ABOUT_SUSPECTS
+    suspects = result.data.role == "suspects"
+    found = proportion(result, score) if finding.level != "unclear" and not suspects else None
     return FirstScreen(
         model=result.target.id,
-        level=finding.level,
-        steps={"low": 1, "medium": 2, "high": 3}.get(finding.level, 0),
+        tone=tone(result),
+        steps={"low": 1, "medium": 2, "high": 3}.get(tone(result), 0),
         headline=headline(result).capitalize(),
-        answer=answers.get(finding.level, "There is evidence that the model was trained on some of the suspects."),
+        answer=answer(result),
         tested=_tested(result),
-        statement=finding.statement.rstrip(".") + ".",
+        limits=(NEEDS, NOT_TESTED),
+        statement=statement(result),
         sure=found,
+        chance=_chance(result) if finding.level != "unclear" else None,
         pairs=pairs_in_words(result, score) if found is not None and found.guess != 0.5 else "",
         about=_about(result) if found is not None else "",
+        worst=worst_case(result) if found is not None else "",
         advice=advice(result),
         gates=result.verdict.gates,
         outcome=_outcome(result),
+        note=_note(result),
     )
 
 
 def _tested(result: AuditResult) -> str:
     data = result.data
     sets = {
-        "members": f"{data.members} images that it was trained on and {data.nonmembers} that it never saw",
-        "canaries": f"{data.members} canaries that it was trained on and {data.nonmembers} that were kept back, "
-        "drawn by lot before the training",
-        "suspects": f"{data.members} images that it may have been trained on and {data.nonmembers} that it never saw",
+        "members": f"{data.members} images that the model was trained on and {data.nonmembers} that it never saw",
+        "canaries": f"{data.members} canaries that the model was trained on and {data.nonmembers} that were kept back, "
+        "drawn by lot before the training,",
+        "suspects": f"{data.members} images that the model may have been trained on and {data.nonmembers} that it "
+        "never saw",
     }
-    scores = sum(len(report.masks) for report in result.attacks)
-    attacks = f"{len(result.attacks)} attacks" if len(result.attacks) != 1 else "1 attack"
     beside = f" (and {data.suspects} suspects)" if data.suspects and data.role != "suspects" else ""
-    return (
-        f"Whether {sets[data.role]}{beside} can be told apart by looking at the model. {attacks} were run, each with "
-        f"its masks: {scores} scores an image."
-    )
+    return f"Whether {sets[data.role]}{beside} can be told apart with the model's help: {scale_text(result)}."
+
+
+def _chance(result: AuditResult) -> Chance | None:
+    report = result.suspects
+    if report is None or result.data.role != "suspects" or math.isnan(report.set_p):
+        return None
+    number = hundredths(report.set_p) if report.set_p >= 0.001 else "fewer than 0.1"
+    counts = [f"{count} at a false discovery rate of {percent(float(rate))}" for rate, count in report.flagged.items()]
+    flagged = f"Of {report.count} images, flagged singly: {', '.join(counts) or 'none'}."
+    return Chance(number, f"We speak of evidence at {100.0 * report.alpha:g} of 100 or fewer.", flagged)
 
 
 def _about(result: AuditResult) -> str:
-    if result.suspects is not None and result.data.role == "suspects":
-        p = probability(result.suspects.set_p)
-        return (
-            f"Had the model been trained on none of the suspects, they would score so high with a probability of {p}."
-        )
-    this = f"This is {score_in_words(quoted(result))}"
+    score = quoted(result)
+    this = f"This is {score_text(score.report.name, score.mask)}"
     tried = sum(mask in TESTED_MASKS for report in result.attacks for mask in report.masks)
     if result.verdict.finding.attack is None:
         return f"{this}, the strongest attack without mask." if tried > 1 else f"{this}."
@@ -133,6 +163,12 @@ def _outcome(result: AuditResult) -> str:
     names = {"fail": "failed", "inconclusive": "inconclusive", "pass": "passed"}
     parts = ", ".join(f"{count} {names[status]}" for status, count in counts.items() if count)
     return f"Of {len(gates)} gates: {parts}." if len(gates) > 1 else f"The gate {_was(gates[0].status)}."
+
+
+def _note(result: AuditResult) -> str:
+    """What a pass means; what canaries could have shown is said once."""
+    note, reach = gate_note(result), canary_reach(result)
+    return note.replace(reach, "").strip() if reach and reach in answer(result) else note
 
 
 def _was(status: str) -> str:

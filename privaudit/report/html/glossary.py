@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from privaudit.report.attacker import base_rate
+from privaudit.report.words import LEVELS
+from privaudit.result import AuditResult
+
 
 class Term(NamedTuple):
     """An entry of the glossary."""
@@ -103,3 +107,19 @@ GLOSSARY: dict[str, Term] = {
         "The share of members recognised against the share of non-members accused, for every threshold.",
     ),
 }
+
+
+def glossary(result: AuditResult) -> dict[str, Term]:
+    """Explain the terms of a page.
+
+    Args:
+        result: Of an audit; it says how sure an accusation is here.
+
+    Returns:
+        By identifier.
+    """
+    return {
+        "levels": Term("High, medium, low", LEVELS[0].upper() + LEVELS[1:]),
+        "sure": Term("How sure is an accusation?", base_rate(result)),
+        **GLOSSARY,
+    }

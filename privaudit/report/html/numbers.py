@@ -36,11 +36,13 @@ def decimal(value: float, digits: int = 3, *, signed: bool = False) -> str:
         signed: With a plus sign.
 
     Returns:
-        Such as ``0.963``, ``+0.021`` or ``n/a``, with a minus sign as wide as a plus.
+        Such as ``0.963``, ``+0.021`` or ``n/a``, with a minus sign as wide as a plus; zero has no sign.
     """
     if math.isnan(value):
         return NOT_MEASURED
     text = f"{value:{'+' if signed else ''}.{digits}f}"
+    if not text.strip("+-0."):
+        return text.lstrip("+-")  # neither -0.000 nor +0.000
     return text.replace("-", MINUS)
 
 
@@ -85,11 +87,17 @@ def probability(p: float) -> str:
         p: In [0, 1], or NaN.
 
     Returns:
-        Such as ``0.012`` or ``< 0.001``; n/a for NaN.
+        Such as ``0.012`` or ``≤ 0.001``, the least that 2000 replicates can show; n/a for NaN.
     """
     if math.isnan(p):
         return NOT_MEASURED
-    return f"{p:.3f}" if p >= 0.001 else f"<{GLUE}0.001"
+    return f"{p:.3f}" if p > 0.001 else f"≤{GLUE}0.001"
+
+
+def equals(p: float) -> str:
+    """Write a p-value after the letter: ``= 0.88``, ``≤ 0.001`` or n/a."""
+    text = probability(p)
+    return text if text.startswith("≤") or math.isnan(p) else f"={GLUE}{text}"
 
 
 def percent(share: float) -> str:

@@ -16,8 +16,8 @@
     [...table.tHead.rows[0].cells].forEach((head, column) => {
       const button = document.createElement("button");
       button.type = "button";
-      button.append(...head.childNodes);
-      head.append(button);
+      button.append(...[...head.childNodes].filter((node) => !node.classList?.contains("note")));
+      head.prepend(button);
       head.setAttribute("aria-sort", "none");
       button.addEventListener("click", () => {
         const first = head.classList.contains("number") ? "descending" : "ascending";

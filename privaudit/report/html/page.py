@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from privaudit.portraits import Portrait
 from privaudit.report.command import scan_command
 from privaudit.report.html import facts, figures, scores
+from privaudit.report.html.checked import checked
 from privaudit.report.html.first import first_screen
 from privaudit.report.html.gallery import gallery
-from privaudit.report.html.glossary import GLOSSARY
-from privaudit.report.html.numbers import decimal, percent, probability, with_interval
+from privaudit.report.html.glossary import glossary
+from privaudit.report.html.numbers import decimal, equals, percent, probability, with_interval
 from privaudit.report.html.policy import assets
+from privaudit.report.html.suspected import tested_area
+from privaudit.report.missing import plain_reason
 from privaudit.report.outward import outward
+from privaudit.report.problems import problems
 from privaudit.report.quoted import quoted
-from privaudit.report.words import SETS
+from privaudit.report.remedy import remedy
+from privaudit.report.words import SETS, attack_text
 from privaudit.result import AuditFailure, AuditResult
+
+CHECKS = "Read the checks that warn"
+"""How the advice about checks begins."""
 
 
 def render_html(result: AuditResult, portraits: Sequence[Portrait] = ()) -> str:
@@ -67,9 +77,14 @@ def render_html(result: AuditResult, portraits: Sequence[Portrait] = ()) -> str:
             plots=figures.shown(fit),
             further=figures.further(fit, score),
             portraits=gallery(portraits),
-            glossary=GLOSSARY,
+            glossary=glossary(fit),
             command=scan_command(fit.config),
             members=SETS[fit.data.role],
+            checks=checked(fit),
+            unsure=fit.verdict.finding.level == "unclear",
+            chosen=fit.suspects.chosen if fit.suspects is not None and fit.suspects.chosen else "another choice",
+            tested_area=tested_area(fit),
+            shown_title="The highest-scoring suspects" if fit.data.role == "suspects" else "The most exposed images",
             **_shared(),
         )
     )
@@ -85,11 +100,13 @@ def render_html_failure(failure: AuditFailure) -> str:
         The text of the file.
     """
     fit = outward(failure)
+    fit = replace(fit, verdict=replace(fit.verdict, reasons=problems(fit)))
     return (
         _environment()
         .get_template("failure.html")
         .render(
             failure=fit,
+            remedy=remedy(fit),
             model=fit.target,
             command=scan_command(fit.config),
             **_shared(),
@@ -99,6 +116,20 @@ def render_html_failure(failure: AuditFailure) -> str:
 
 def _shared() -> dict[str, Any]:
     return {"assets": assets()}
+
+
+def linked(text: str) -> Markup:
+    """Make the beginning of the advice about checks a link to them; everything is escaped.
+
+    Args:
+        text: One piece of advice.
+
+    Returns:
+        The same, as HTML.
+    """
+    if not text.startswith(CHECKS):
+        return escape(text)
+    return Markup('<a href="#checked">{}</a>{}').format(CHECKS, text.removeprefix(CHECKS))
 
 
 @cache
@@ -111,7 +142,11 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
+        "attack_text": attack_text,
         "decimal": decimal,
+        "equals": equals,
+        "linked": linked,
+        "plain": plain_reason,
         "percent": percent,
         "probability": probability,
         "with_interval": with_interval,

@@ -6,17 +6,16 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
+from privaudit.report.attacker import shows_rate
 from privaudit.report.html.numbers import Interval
-from privaudit.report.html.scores import confidence_text, mask_text
+from privaudit.report.html.scores import confidence_text
+from privaudit.report.missing import plain_reason, why_no_rate
+from privaudit.report.numbers import hundredths
 from privaudit.report.quoted import Quoted
 from privaudit.result import AuditResult
 
 Square = Literal["sure", "maybe", "not"]
-SEEN = {
-    "members": "training images",
-    "canaries": "canaries that were trained on",
-    "suspects": "suspects",
-}
+SEEN = {"members": "training images", "canaries": "canaries that were trained on", "suspects": "suspects"}
 
 
 @dataclass(frozen=True)
@@ -33,6 +32,9 @@ class Proportion:
         lo: Lower limit, of one; NaN without an interval.
         hi: Upper limit.
         guess: What guessing reaches, of one.
+        least: The lower limit that is corrected for the scores that were compared, of one; NaN if the finding has
+            none of this number.
+        least_text: What that limit is called.
     """
 
     before: str
@@ -44,6 +46,8 @@ class Proportion:
     lo: float
     hi: float
     guess: float
+    least: float
+    least_text: str
 
     @property
     def sentence(self) -> str:
@@ -58,10 +62,10 @@ class Proportion:
 
     @property
     def squares(self) -> tuple[Square, ...]:
-        """A hundred squares: recognised even at the lower limit, up to the upper limit, and the others."""
-        lo = self.share if math.isnan(self.lo) else self.lo
+        """A hundred squares: up to the least, up to the upper limit, and the others."""
+        least = next((limit for limit in (self.least, self.lo) if not math.isnan(limit)), self.share)
         hi = self.share if math.isnan(self.hi) else self.hi
-        sure, most = math.floor(round(100.0 * lo, 1)), math.ceil(round(100.0 * hi, 1))
+        sure, most = round(100.0 * least), math.ceil(round(100.0 * hi, 1))
         return tuple("sure" if place < sure else "maybe" if place < most else "not" for place in range(100))
 
     @property
@@ -74,33 +78,35 @@ def proportion(result: AuditResult, score: Quoted) -> Proportion | None:
     """Say what a score reaches in images out of a hundred.
 
     Args:
-        result: Of an audit.
+        result: Of an audit with known members.
         score: One of its scores.
 
     Returns:
-        Its true-positive rate at 1 % false positives or, where that could not be measured, its AUROC; None without
-        either.
+        Its true-positive rate at 1 % false positives or, where that was not measured or shows nothing although a leak
+        was found, its AUROC; None without either.
     """
     confidence, seen = confidence_text(result), SEEN[result.data.role]
     rate, area = score.metrics.tpr_at_fpr.get("0.01"), score.metrics.auroc
-    if rate is not None and not math.isnan(rate.value):
-        known = result.data.role != "suspects"  # of suspects nobody knows who is recognised and who wrongly accused
+    if rate is not None and shows_rate(result, score):
+        least, least_text = _least(result, score, "tpr")
         return Proportion(
-            f"An attacker who wrongly accuses 1 of 100 images that the model never saw "
-            f"{'recognises' if known else 'accuses'}",
-            _hundredths(rate.value),
+            "An attacker who wrongly accuses 1 of 100 images that the model never saw recognises",
+            hundredths(rate.value),
             seen,
-            _interval(rate, rate.reason, confidence),
-            f"guessing would {'recognise' if known else 'accuse'} 1",
+            _interval(rate, why_no_rate(rate, 0.01), confidence),
+            "guessing would recognise 1",
             rate.value,
             rate.lo,
             rate.hi,
             0.01,
+            least,
+            least_text,
         )
     if not math.isnan(area.value):
+        least, least_text = _least(result, score, "auroc")
         return Proportion(
             f"Shown one of the {seen} and one image that the model never saw, the attack tells which is which in",
-            _hundredths(area.value),
+            hundredths(area.value),
             "such pairs",
             _interval(area, area.reason, confidence),
             "guessing would be right in 50",
@@ -108,6 +114,8 @@ def proportion(result: AuditResult, score: Quoted) -> Proportion | None:
             area.lo,
             area.hi,
             0.5,
+            least,
+            least_text,
         )
     return None
 
@@ -116,23 +124,22 @@ def pairs_in_words(result: AuditResult, score: Quoted) -> str:
     """Say what the AUROC means, in pairs out of a hundred."""
     area = score.metrics.auroc
     if math.isnan(area.value):
-        return f"Its AUROC could not be measured: {area.reason}."
+        return f"Its AUROC could not be measured: {plain_reason(area.reason or 'n/a')}."
     return (
-        f"Of 100 pairs of one such image and one that the model never saw, it tells {_hundredths(area.value)} apart "
+        f"Of 100 pairs of one such image and one that the model never saw, it tells {hundredths(area.value)} apart "
         f"({_interval(area, area.reason, confidence_text(result))}); guessing would be right in 50."
     )
 
 
-def score_in_words(score: Quoted) -> str:
-    """Name a score, such as ``sima, weighted mask``."""
-    return f"{score.report.name}, {mask_text(score.mask)}" + ("" if score.mask == "none" else " mask")
-
-
-def _hundredths(share: float) -> str:
-    return f"{100.0 * share:.0f}" if share >= 0.095 else f"{100.0 * share:.1f}"
+def _least(result: AuditResult, score: Quoted, metric: str) -> tuple[float, str]:
+    finding = result.verdict.finding
+    own = (finding.attack, finding.mask, finding.metric) == (score.report.name, score.mask, metric)
+    if not own or finding.limit is None or math.isnan(finding.limit):
+        return math.nan, "lower end of the interval"
+    return finding.limit, f"at least{f', allowing for {finding.scores} scores' if finding.scores > 1 else ''}"
 
 
 def _interval(estimate: Interval, reason: str | None, confidence: str) -> str:
     if math.isnan(estimate.lo) or math.isnan(estimate.hi):
-        return f"interval n/a: {reason}" if reason else "interval n/a"
-    return f"{_hundredths(estimate.lo)} to {_hundredths(estimate.hi)} with {confidence} confidence"
+        return plain_reason(reason) if reason else "no interval"
+    return f"{hundredths(estimate.lo)} to {hundredths(estimate.hi)} with {confidence} confidence"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from privaudit.evaluation.estimate import Comparison, Metrics
-from privaudit.report.html.numbers import percent
+from privaudit.report.html.numbers import decimal, percent
 from privaudit.report.html.table import (
     Cell,
     Column,
@@ -19,8 +19,8 @@ from privaudit.report.html.table import (
     text_cell,
 )
 from privaudit.report.quoted import quoted
-from privaudit.report.words import SETS
-from privaudit.result import AuditResult
+from privaudit.report.words import SETS, attack_text
+from privaudit.result import AttackReport, AuditResult
 
 MASKS = {
     "none": "no mask",
@@ -28,32 +28,45 @@ MASKS = {
     "influence": "influence",
     "weighted": "weighted",
 }
+GROUPS = 100
+"""Rows of the table of groups, of which there may be thousands."""
+QUOTED = "0.01"
+"""The false-positive rate that reports speak of, first in every table."""
 QUARTILES = ("lowest", "second", "third", "highest")
 
 
 def score_table(result: AuditResult) -> Table:
-    """List every attack under every mask with all its metrics."""
+    """List every attack under every mask with all its metrics, the quoted score first and then by AUROC."""
     rates = list(
         dict.fromkeys(rate for report in result.attacks for m in report.masks.values() for rate in m.tpr_at_fpr)
     )
+    suspects = result.data.role == "suspects"  # nothing is refuted where membership is not known
+    rates.sort(key=lambda rate: (rate != QUOTED, -float(rate)))
     columns = (
         Column("Attack"),
         Column("Mask", about="mask"),
+        *(Column(f"TPR at {percent(float(rate))} FPR", "number", "tpr") for rate in rates[:1]),
         Column("AUROC", "number", "auroc"),
-        *(Column(f"TPR at {percent(float(rate))} FPR", "number", "tpr") for rate in rates),
+        *(Column(f"TPR at {percent(float(rate))} FPR", "number", "tpr") for rate in rates[1:]),
         Column("Advantage", "number", "advantage"),
         Column("Attack success", "number", "success"),
-        Column("Epsilon at least", "number", "epsilon"),
+        *([] if suspects else [Column("Epsilon at least", "number", "epsilon")]),
     )
-    best = quoted(result)
+    best, sure = quoted(result), float(result.config.get("confidence", 0.95))
     rows = tuple(
         Row(
-            (text_cell(report.name), text_cell(mask_text(mask)), *_metric_cells(metrics, rates)),
+            (
+                text_cell(attack_text(report.name)),
+                text_cell(mask_text(mask)),
+                *_metric_cells(metrics, rates, sure)[: len(columns) - 2],
+            ),
             quiet=mask == "random",
             chosen=(report.name, mask) == (best.report.name, best.mask),
         )
-        for report in result.attacks
-        for mask, metrics in report.masks.items()
+        for report in ranked(result)
+        for mask, metrics in sorted(
+            report.masks.items(), key=lambda m: (report.name, m[0]) != (best.report.name, best.mask)
+        )
     )
     return Table("scores", f"Every attack under every mask, with {confidence_text(result)} intervals", columns, rows)
 
@@ -62,14 +75,17 @@ def gain_table(result: AuditResult) -> Table:
     """List what each mask gains over no mask on the same images."""
     columns = (Column("Attack"), Column("Mask", about="mask"), *_gain_columns())
     rows = []
-    for report in result.attacks:
+    for report in ranked(result):
         gains: dict[str, Comparison | None] = {
             "random": report.random_vs_none,
             "influence": report.influence_vs_none,
             "weighted": report.weighted_vs_none,
         }
         rows += [
-            Row((text_cell(report.name), text_cell(mask_text(mask)), *_gain_cells(gain)), quiet=mask == "random")
+            Row(
+                (text_cell(attack_text(report.name)), text_cell(mask_text(mask)), *_gain_cells(gain)),
+                quiet=mask == "random",
+            )
             for mask, gain in gains.items()
             if gain is not None
         ]
@@ -80,8 +96,12 @@ def gain_table(result: AuditResult) -> Table:
 def versus_table(result: AuditResult) -> Table:
     """List what scores that are not published gain over the strongest published attack."""
     rows = tuple(
-        Row((text_cell(report.name), text_cell(report.best_published or ""), *_gain_cells(report.versus_published)))
-        for report in result.attacks
+        Row((
+            text_cell(attack_text(report.name)),
+            text_cell(attack_text(report.best_published or "")),
+            *_gain_cells(report.versus_published),
+        ))
+        for report in ranked(result)
         if report.versus_published is not None
     )
     columns = (Column("Score"), Column("Against"), *_gain_columns())
@@ -93,10 +113,10 @@ def quartile_table(result: AuditResult) -> Table:
     columns = (Column("Attack"), *(Column(f"{name} quarter".capitalize(), "number") for name in QUARTILES))
     rows = tuple(
         Row((
-            text_cell(report.name),
+            text_cell(attack_text(report.name)),
             *(estimate_cell(stratum.auroc) for stratum in report.distortion_quartiles),
         ))
-        for report in result.attacks
+        for report in ranked(result)
         if len(report.distortion_quartiles) == len(QUARTILES)
     )
     return Table("quartiles", "AUROC without mask by quarter of local distortion", columns, rows)
@@ -112,20 +132,22 @@ def level_table(result: AuditResult) -> Table:
     )
     rows = tuple(
         Row((
-            text_cell(report.name),
+            text_cell(attack_text(report.name)),
             Cell(f"{level.level:g}", order=level.level),
-            Cell("–") if level.log_snr is None else Cell(f"{level.log_snr:.2f}", order=level.log_snr),
+            Cell("–") if level.log_snr is None else Cell(decimal(level.log_snr, 2), order=level.log_snr),
             *(estimate_cell(level.auroc[mask]) if mask in level.auroc else Cell("–") for mask in MASKS),
         ))
-        for report in result.attacks
+        for report in ranked(result)
         for level in report.levels
     )
-    return Table("levels", "AUROC at each noise level that was compared, by mask", columns, rows)
+    caption = "AUROC at each noise level that was compared, by mask; intervals here take every image as independent"
+    return Table("levels", caption, columns, rows)
 
 
 def group_table(result: AuditResult) -> Table:
     """List how exposed each group of the manifests is."""
     report = quoted(result).report
+    groups = sorted(report.groups, key=lambda group: (-_or_least(group.auroc.value), group.name))
     first = SETS[result.data.role].capitalize()
     columns = (
         Column("Group"),
@@ -142,9 +164,11 @@ def group_table(result: AuditResult) -> Table:
             estimate_cell(group.auroc),
             rate_cell(group.tpr, 0.01),
         ))
-        for group in sorted(report.groups, key=lambda group: (-_or_least(group.auroc.value), group.name))
+        for group in groups[:GROUPS]
     )
-    return Table("groups", f"{report.name} without mask by group, the most exposed first", columns, rows)
+    further = f"; {len(groups) - GROUPS} more in report.json" if len(groups) > GROUPS else ""
+    caption = f"{attack_text(report.name)} without mask by group, the most exposed first{further}"
+    return Table("groups", caption, columns, rows)
 
 
 def blind_table(result: AuditResult) -> Table:
@@ -157,6 +181,12 @@ def blind_table(result: AuditResult) -> Table:
     return Table("blind", "Classifiers that never see the model", columns, rows)
 
 
+def ranked(result: AuditResult) -> list[AttackReport]:
+    """Sort attacks for tables and plots: the quoted one first, then by AUROC without mask; those without one last."""
+    best = quoted(result).report.name
+    return sorted(result.attacks, key=lambda r: (r.name != best, -_or_least(r.masks["none"].auroc.value)))
+
+
 def mask_text(mask: str) -> str:
     """What a mask is called on the page."""
     return MASKS.get(mask, mask)
@@ -167,10 +197,12 @@ def confidence_text(result: AuditResult) -> str:
     return percent(float(result.config.get("confidence", 0.95)))
 
 
-def _metric_cells(metrics: Metrics, rates: list[str]) -> list[Cell]:
+def _metric_cells(metrics: Metrics, rates: list[str], confidence: float) -> list[Cell]:
+    found = [rate_cell(metrics.tpr_at_fpr.get(rate), float(rate), confidence) for rate in rates]
     return [
+        *found[:1],
         estimate_cell(metrics.auroc),
-        *(rate_cell(metrics.tpr_at_fpr.get(rate), float(rate)) for rate in rates),
+        *found[1:],
         estimate_cell(metrics.advantage),
         estimate_cell(metrics.attack_success),
         bound_cell(metrics.epsilon_lower),

@@ -165,6 +165,28 @@ def legend(
     return made
 
 
+def legend_above(
+    axes: Axes, handles: Sequence[Any], names: Sequence[str], palette: Palette, columns: int, title: str | None = None
+) -> Legend:
+    """Write what the lines are above the axes, where no data can be.
+
+    Args:
+        axes: They are drawn in.
+        handles: The lines.
+        names: Of each, as in `legend`.
+        palette: The colours.
+        columns: Names beside each other.
+        title: Above the names.
+
+    Returns:
+        The legend.
+    """
+    places = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "ncols": columns, "title": title}
+    made = legend(axes, handles, names, palette, columnspacing=1.2, **places)
+    made.get_title().set(color=palette.text, fontsize=SMALL)
+    return made
+
+
 Coordinates = Literal["data", "axes fraction"]
 
 

@@ -55,13 +55,22 @@ def attack_report(result: AuditResult, name: str | None) -> AttackReport:
     return one_of({report.name: report for report in result.attacks}, wanted, "an attack of this audit")
 
 
-def attack_reports(result: AuditResult, names: Sequence[str] | None, most: int | None = None) -> list[AttackReport]:
+def quoted_first(result: AuditResult) -> list[AttackReport]:
+    """Sort the attacks as `by_strength` does, but for the `strongest`, which comes first."""
+    best = strongest(result)
+    return sorted(by_strength(result), key=lambda report: report.name != best)
+
+
+def attack_reports(
+    result: AuditResult, names: Sequence[str] | None, most: int | None = None, *, ranked: bool = False
+) -> list[AttackReport]:
     """Find some attacks.
 
     Args:
         result: Of an audit.
         names: As in the report; None takes all, in their order, or the strongest few.
         most: How many those are.
+        ranked: Put the quoted one first and the others in the order of their AUROC, if no name is given.
 
     Returns:
         Their reports.
@@ -70,6 +79,8 @@ def attack_reports(result: AuditResult, names: Sequence[str] | None, most: int |
         ResultError: There is no such attack, or no name at all.
     """
     if names is None:
+        if ranked:
+            return quoted_first(result)
         return list(result.attacks) if most is None else by_strength(result)[:most]
     if isinstance(names, str) or not names:
         raise ResultError(f"expected a list of one attack or more, got {names!r}; write attacks=['sima']")

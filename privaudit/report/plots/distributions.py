@@ -8,10 +8,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from privaudit.report.plots.canvas import canvas, dress, legend, literal
+from privaudit.report.plots.canvas import canvas, dress, legend_above, literal
 from privaudit.report.plots.choosing import attack_report, one_of
 from privaudit.report.plots.palette import LIGHT, Palette
-from privaudit.report.words import SETS
+from privaudit.report.words import SETS, attack_text
 from privaudit.result import AuditResult
 
 
@@ -53,11 +53,11 @@ def distributions(
         lines.append(Line2D([], [], color=colour, linewidth=1.6, linestyle=dashes))  # type: ignore[arg-type]
         names.append(f"{sum(counts)} {name}")
     axes.set(xlim=(edges[0], edges[-1]), ylim=(0, None), yticks=[], ylabel="density")
-    axes.set_xlabel(f"score of {literal(report.name)}, higher: more likely a member", parse_math=False)
+    axes.set_xlabel(f"score of {literal(attack_text(report.name))}, higher: more likely a member", parse_math=False)
     axes.ticklabel_format(axis="x", useMathText=False, scilimits=(-4, 5))
     dress(axes, palette)
     axes.xaxis.get_offset_text().set(color=palette.text, fontsize=9)
-    legend(axes, lines, names, palette, loc="best")
+    legend_above(axes, lines, names, palette, 2)
     return axes
 
 

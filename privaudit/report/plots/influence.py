@@ -34,7 +34,8 @@ def influence(result: AuditResult, *, axes: Sequence[Axes] | None = None, palett
         raise ResultError(f"expected two axes, of all and of exposed images, got {len(panels)}")
     maps = [np.atleast_2d(np.array(values, dtype=np.float64)) for values in (found.everywhere, found.exposed)]
     low, top = min(values.min() for values in maps), max(values.max() for values in maps)
-    titles = ("all images", f"the {found.images} most exposed")
+    which = "highest-scoring" if result.data.role == "suspects" else "most exposed"
+    titles = ("all images", f"the {found.images} {which}")
     for panel, values, title in zip(panels, maps, titles, strict=True):
         shown = without_ticks(panel).imshow(
             values, cmap=palette.colours, vmin=low, vmax=top if top > low else low + 1, interpolation="none"

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from privaudit.errors import ResultError
-from privaudit.report.plots.canvas import canvas, dress, legend, note
+from privaudit.report.plots.canvas import canvas, dress, legend_above
 from privaudit.report.plots.choosing import attack_report
 from privaudit.report.plots.palette import LIGHT, MASK_DASHES, MASK_MARKERS, Palette
 from privaudit.result import AuditResult
@@ -43,7 +43,6 @@ def levels(
     chosen = report.log_snr if by_snr else report.level
     if chosen is not None:
         axes.axvline(chosen, color=palette.muted, linewidth=1, linestyle=(0, (1, 2)), zorder=1)
-        note(axes, "chosen", (chosen, 1), palette.muted, within=("data", "axes fraction"))
     seen = list(dict.fromkeys(mask for level in points for mask in level.auroc))
     handles: list[Line2D] = []
     for depth, mask in enumerate(seen):
@@ -59,5 +58,10 @@ def levels(
         axes.invert_xaxis()
     axes.set(xlabel="log SNR, noise to the right" if by_snr else f"{report.axis}, noise to the right", ylabel="AUROC")
     dress(axes, palette, grid="y")
-    legend(axes, handles, ["no mask" if mask == "none" else mask for mask in seen], palette, loc="best")
+    names = ["no mask" if mask == "none" else mask for mask in seen]
+    if chosen is not None:
+        handles.append(Line2D([], [], color=palette.muted, linewidth=1, linestyle=(0, (1, 2))))
+        names.append("what most folds chose")
+    handles.append(Line2D([], [], color=palette.chance, linewidth=1, linestyle=(0, (4, 3))))
+    legend_above(axes, handles, [*names, "guessing"], palette, 3)
     return axes

@@ -10,10 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from privaudit.errors import ResultError
-from privaudit.report.plots.canvas import canvas, dress, legend, literal, tick_names
+from privaudit.report.plots.canvas import canvas, dress, legend_above, literal, tick_names
 from privaudit.report.plots.choosing import attack_reports, comparisons, one_of
 from privaudit.report.plots.palette import LIGHT, MASK_MARKERS, Palette
 from privaudit.report.plots.rows import ROW, row
+from privaudit.report.words import attack_text
 from privaudit.result import AuditResult
 
 GAINS = {"auroc": "gain in AUROC over no mask", "tpr": "gain in TPR at 1 % FPR over no mask"}
@@ -45,7 +46,7 @@ def masks(
         ResultError: There is no such attack, none has masks, or there is no such metric.
     """
     label = one_of(GAINS, metric, "a metric")
-    found = [(report.name, comparisons(report)) for report in attack_reports(result, attacks)]
+    found = [(report.name, comparisons(report)) for report in attack_reports(result, attacks, ranked=True)]
     found = [(name, gains) for name, gains in found if gains]
     if not found:
         raise ResultError("expected an attack that was compared under masks, got none in this audit or selection")
@@ -57,7 +58,7 @@ def masks(
             at = place + APART * (seen.index(mask) - (len(seen) - 1) / 2)
             delta = gain.auroc_delta if metric == "auroc" else gain.tpr_delta
             row(axes, at, delta, palette.mask(mask), palette, marker=MASK_MARKERS[mask])
-    tick_names(axes, "y", range(len(found)), [literal(name, 18) for name, _ in found])
+    tick_names(axes, "y", range(len(found)), [literal(attack_text(name), 18) for name, _ in found])
     axes.set(ylim=(len(found) - 0.4, -0.6), xlabel=label)
     _symmetric(axes)
     dress(axes, palette, grid="x")
@@ -66,8 +67,8 @@ def masks(
         Line2D([], [], color=palette.mask(mask), linewidth=1.8, marker=MASK_MARKERS[mask], markersize=6)
         for mask in seen
     ]
-    places = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "ncols": len(seen)}
-    legend(axes, handles, [f"{mask} mask" if mask != "weighted" else "weighted" for mask in seen], palette, **places)
+    names = [f"{mask} mask" if mask != "weighted" else "weighted" for mask in seen]
+    legend_above(axes, handles, names, palette, len(seen))
     return axes
 
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import math
 
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 
 from privaudit.errors import ResultError
-from privaudit.report.plots.canvas import Coordinates, canvas, dress, note, tick_names
+from privaudit.report.plots.canvas import canvas, dress, legend_above, note, tick_names
 from privaudit.report.plots.choosing import attack_report
 from privaudit.report.plots.palette import LIGHT, Palette
 from privaudit.report.words import SETS
 from privaudit.result import AuditResult
 
 NAMES = ("lowest", "second", "third", "highest")
-LEFT: tuple[Coordinates, Coordinates] = ("axes fraction", "data")
 
 
 def quartiles(
@@ -57,7 +57,8 @@ def quartiles(
     axes.set(xlim=(-0.5, len(strata) - 0.5), ylabel="AUROC without mask")
     axes.set_xlabel(f"local distortion of the image, {SETS[result.data.role]} : non-members")
     dress(axes, palette, grid="y")
-    note(axes, "guessing", (0, 0.5), palette.chance, within=LEFT, align=("left", "baseline"), shift=(4, 3))
-    if not math.isnan(area) and abs(area - 0.5) > 0.03:
-        note(axes, "all images", (0, area), palette.muted, within=LEFT, align=("left", "baseline"), shift=(4, 3))
+    lines = [Line2D([], [], color=palette.chance, linewidth=1, linestyle=(0, (4, 3)))]
+    if not math.isnan(area):
+        lines.append(Line2D([], [], color=palette.none, linewidth=1, linestyle=(0, (1, 2))))
+    legend_above(axes, lines, ["guessing", "all images"][: len(lines)], palette, 2)
     return axes

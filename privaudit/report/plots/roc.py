@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from privaudit.evaluation.curves import RocCurve
 from privaudit.report.numbers import number_text
-from privaudit.report.plots.canvas import SMALL, canvas, dress, legend, literal, without_minor_ticks
+from privaudit.report.plots.canvas import canvas, dress, legend_above, literal, without_minor_ticks
 from privaudit.report.plots.choosing import FEW, attack_reports, one_of
 from privaudit.report.plots.palette import DASHES, LIGHT, Dash, Palette
-from privaudit.report.words import SETS
+from privaudit.report.words import SETS, attack_text
 from privaudit.result import AuditResult
 
 MARKED = 0.01
@@ -62,7 +62,7 @@ def roc(
         if place == 0 or len(shown) <= BANDED:
             _band(axes, curve, colour)
         lines += [_line(axes, curve, colour, DASHES[place % len(DASHES)], 3 - place / 100)]
-        names += [f"{literal(report.name)} ({number_text(report.masks[mask].auroc.value)})"]
+        names += [f"{literal(attack_text(report.name))} ({number_text(report.masks[mask].auroc.value)})"]
     if blind and result.blind.curve is not None:
         lines += [_line(axes, result.blind.curve, palette.blind, (0, (1, 2)), 2)]
         names += [f"without the model ({number_text(result.blind.auroc.value)})"]
@@ -71,13 +71,15 @@ def roc(
     names += ["guessing (.500)"]
     axes.axvline(MARKED, color=palette.muted, linewidth=0.8, linestyle=(0, (1, 2)), zorder=1)
     axes.set(xscale="log", yscale="log", xlim=(least, 1), ylim=(least, 1.0))
-    found = f"true-positive rate: {SETS[result.data.role]} found"
-    axes.set(xlabel="false-positive rate: strangers accused", ylabel=found)
+    if result.data.role == "suspects":  # of whom nobody knows who is found
+        axes.set(xlabel="non-members above the threshold", ylabel="suspects above the threshold")
+    else:
+        found = f"true-positive rate: {SETS[result.data.role]} found"
+        axes.set(xlabel="false-positive rate: strangers accused", ylabel=found)
     without_minor_ticks(axes)
     _percents(axes, least)
     dress(axes, palette, grid="both")
-    box = legend(axes, lines, names, palette, loc="lower right", title="attack (AUROC)")
-    box.get_title().set(color=palette.text, fontsize=SMALL)
+    legend_above(axes, lines, names, palette, 2, "attack (AUROC)")
     return axes
 
 

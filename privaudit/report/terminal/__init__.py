@@ -10,12 +10,13 @@ from rich.text import Text
 
 from privaudit.escape import harmless
 from privaudit.report.canaries import canary_section
-from privaudit.report.console import cleaned, standard_output
+from privaudit.report.console import cleaned, is_watched, standard_output
 from privaudit.report.groups import group_section
+from privaudit.report.outward import with_numbered_groups
 from privaudit.report.suspects import suspects_section
 from privaudit.report.terminal.attacks import attack_section, gain_section, quartile_section, versus_section
 from privaudit.report.terminal.headline import failure_panel, headline_panel
-from privaudit.report.terminal.notes import advice_section, check_section, run_section
+from privaudit.report.terminal.notes import advice_section, check_section, reach_section, run_section
 from privaudit.result import AuditFailure, AuditResult
 
 __all__ = ["print_failure", "print_report"]
@@ -33,18 +34,23 @@ def print_report(
         files: What was written, named at the end; by default what every run writes to its folder.
     """
     out = console or standard_output()
-    shown = cleaned(result)
+    watched = is_watched(out)
+    shown = cleaned(result if watched else with_numbered_groups(result))
+    about = None if shown.suspects is None else suspects_section(shown.suspects, stated=shown.data.role != "suspects")
+    first = shown.data.role == "suspects"  # their membership is the question, and the tables only describe them
     sections = [
         headline_panel(shown, out.width),
+        about if first else None,
         attack_section(shown, out.width),
         gain_section(shown, out.width),
         versus_section(shown, out.width),
         quartile_section(shown, out.width),
-        group_section(shown),
-        None if shown.suspects is None else suspects_section(shown.suspects, stated=shown.data.role != "suspects"),
+        group_section(shown, named=watched),
+        None if first else about,
         None if shown.canaries is None else canary_section(shown.canaries, stated=not _states_canaries(shown)),
         check_section(shown),
         advice_section(shown),
+        reach_section(shown),
         run_section(shown),
     ]
     for section in filter(None, sections):

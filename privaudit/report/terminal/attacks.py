@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from itertools import zip_longest
 
 from rich.console import Group
 from rich.table import Column, Table
 from rich.text import Text
 
-from privaudit.evaluation.estimate import Comparison, Difference, Metrics
+from privaudit.evaluation.estimate import Comparison, Metrics
+from privaudit.report.cells import difference_text, p_text, percent
 from privaudit.report.console import TABLE, fitted, section
 from privaudit.report.numbers import interval_text, number_text
 from privaudit.result import AttackReport, AuditResult
@@ -33,8 +33,13 @@ def attack_section(result: AuditResult, width: int) -> Group:
     Returns:
         A title and a table.
     """
-    percent = f"{100 * float(result.config.get('confidence', 0.95)):g} %"
-    title = f"Attacks, with {percent} intervals (chance: AUROC .5, TPR = FPR)"
+    confidence = percent(float(result.config.get("confidence", 0.95)))
+    title = f"Attacks, with {confidence} intervals (chance: AUROC .5, TPR = FPR)"
+    if result.data.role == "suspects":
+        title = (
+            f"How suspects score beside non-members, with {confidence} intervals (alike: AUROC .5; TPR: suspects above "
+            "the threshold; levels by cross-fitting, so that a row is not the test of the set)"
+        )
     if width >= MERGED:
         title += f"; gain over no mask, same images ({_dropped(result)} dropped by random and influence)"
     table = Table(*_headings(width), **TABLE)
@@ -148,7 +153,7 @@ def _gain(report: AttackReport, mask: str) -> Comparison | None:
 
 def _gained(gain: Comparison) -> list[str]:
     area, rate = gain.auroc_delta, gain.tpr_delta
-    return [_difference(area), _p(area), _difference(rate), _p(rate)]
+    return [difference_text(area), p_text(area.p), difference_text(rate), p_text(rate.p)]
 
 
 def _how_chosen(report: AttackReport) -> list[str]:
@@ -160,17 +165,5 @@ def _how_chosen(report: AttackReport) -> list[str]:
 
 def _dropped(result: AuditResult) -> str:
     drop = result.config.get("drop", 0.4)
-    shares = [f"{share:.0%}" for share in (drop if isinstance(drop, (list, tuple)) else [drop])]
+    shares = [percent(share) for share in (drop if isinstance(drop, (list, tuple)) else [drop])]
     return shares[0] if len(shares) == 1 else f"{', '.join(shares[:-1])} or {shares[-1]}, as chosen for each fold,"
-
-
-def _difference(difference: Difference) -> str:
-    if math.isnan(difference.value):
-        return "n/a"
-    return f"{number_text(difference.value, '+')} [{number_text(difference.lo, '+')},{number_text(difference.hi, '+')}]"
-
-
-def _p(difference: Difference) -> str:
-    if math.isnan(difference.p):
-        return "n/a"
-    return f"{difference.p:.3f}" if difference.p >= 0.0005 else "<.001"

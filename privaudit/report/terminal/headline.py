@@ -1,4 +1,4 @@
-"""The first thing on the terminal: what was found, and what became of the gates."""
+"""The first thing on the terminal: what was found, what that means, and what became of the gates."""
 
 from __future__ import annotations
 
@@ -8,10 +8,20 @@ from rich.console import Group
 from rich.panel import Panel
 from rich.text import Text
 
-from privaudit.report.words import headline
+from privaudit.report.found import found_lines, gate_lines
+from privaudit.report.problems import problems
+from privaudit.report.remedy import remedy
+from privaudit.report.words import headline, tone
 from privaudit.result import AuditFailure, AuditResult
 
-COLOURS = {"none": "green", "low": "yellow", "medium": "dark_orange", "high": "red", "unclear": "magenta"}
+COLOURS = {
+    "none": "green",
+    "neutral": "blue",
+    "low": "yellow",
+    "medium": "dark_orange",
+    "high": "red",
+    "unclear": "magenta",
+}
 GATES = {"pass": "green", "fail": "red", "inconclusive": "magenta"}
 WIDEST = 100
 """Columns of a text that is still easy to read."""
@@ -25,21 +35,21 @@ def headline_panel(result: AuditResult, width: int) -> Panel:
         width: Columns of the terminal.
 
     Returns:
-        A panel; its border has the colour of what decides the exit code.
+        A panel; its border has the colour of a gate that failed or was not decided, else that of the finding: a gate
+        that passes does not make a leak green.
     """
-    finding, verdict = result.verdict.finding, result.verdict
-    colour = COLOURS[finding.level]
-    lines = [Text(headline(result), style=f"bold {colour}"), Text(finding.statement)]
+    verdict, colour = result.verdict, COLOURS[tone(result)]
+    lines = [Text(headline(result), style=f"bold {colour}"), *(Text(line) for line in found_lines(result))]
     for gate in verdict.gates:
         outcome = (gate.status.upper(), f"bold {GATES[gate.status]}")
         lines.append(Text.assemble(f"gate {gate.gate}: ", outcome, f". {gate.detail}"))
-    if not verdict.gates:
-        lines.append(Text("No gate was set (--fail-on), so the exit code is 0.", style="dim"))
-    return _panel(lines, result.target.id, GATES[verdict.status] if verdict.gates else colour, width)
+    lines += [Text(line, style="dim") for line in gate_lines(result)]
+    border = colour if not verdict.gates or verdict.status == "pass" else GATES[verdict.status]
+    return _panel(lines, result.target.id, border, width)
 
 
 def failure_panel(failure: AuditFailure, width: int) -> Panel:
-    """Lay out why there is no finding.
+    """Lay out why there is no finding, and what to do.
 
     Args:
         failure: Of an audit, `cleaned`.
@@ -48,14 +58,15 @@ def failure_panel(failure: AuditFailure, width: int) -> Panel:
     Returns:
         A panel.
     """
-    whose = "This is a defect of privaudit: please report it." if failure.defect else ""
+    reasons = problems(failure)
+    mark = "- " if len(reasons) > 1 else ""
     lines = [
         "The audit ended with an error, so that nothing is known about the model.",
-        *failure.verdict.reasons,
-        whose,
+        *(f"{mark}{reason}" for reason in reasons),
+        remedy(failure),
     ]
-    texts = [Text("AUDIT FAILED", style="bold red"), *(Text(line) for line in lines if line)]
-    return _panel(texts, failure.target, "red", width)
+    texts = [Text("AUDIT FAILED", style="bold magenta"), *(Text(line) for line in lines if line)]
+    return _panel(texts, failure.target, "magenta", width)
 
 
 def _panel(lines: list[Text], target: str, colour: str, width: int) -> Panel:

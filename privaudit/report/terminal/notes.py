@@ -11,7 +11,8 @@ from rich.text import Text
 
 from privaudit.evaluation import Choice
 from privaudit.report.console import rows, section
-from privaudit.report.words import SETS, advice
+from privaudit.report.found import reach_lines
+from privaudit.report.words import SETS, advice, scale_text
 from privaudit.result import AuditResult
 
 MARKS = {"ok": ("ok", "green"), "warn": ("warn", "yellow"), "fail": ("fail", "red")}
@@ -43,6 +44,18 @@ def advice_section(result: AuditResult) -> Group:
     return section("What to do", rows([(Text("-"), Text(sentence)) for sentence in advice(result)], 1))
 
 
+def reach_section(result: AuditResult) -> Group:
+    """Say how far the finding reaches.
+
+    Args:
+        result: Of an audit, `cleaned`.
+
+    Returns:
+        A title and the sentences.
+    """
+    return section("Keep in mind", rows([(Text("-"), Text(sentence)) for sentence in reach_lines(result)], 1))
+
+
 def run_section(result: AuditResult) -> Group:
     """Say what was audited, how and where.
 
@@ -58,6 +71,7 @@ def run_section(result: AuditResult) -> Group:
     lines = [
         ("target", f"{target.family}, {target.prediction_type}, latents {shape}, hash {target.hash[:12]}"),
         ("images", _images(result)),
+        ("scores", scale_text(result)),
         (
             "how",
             f"attack at the {config['attack_latents']} latents, geometry at the {config['geometry_latents']} latents "

@@ -1,0 +1,131 @@
+"""Who the attacker of the first number is: what it knows, what it needs, and how often its accusations are right."""
+
+from __future__ import annotations
+
+import math
+
+from privaudit.evaluation.estimate import Estimate, RateEstimate
+from privaudit.evaluation.verdict import TESTED_MASKS, TPR_LEVELS
+from privaudit.report.numbers import hundredths
+from privaudit.report.quoted import Quoted, quoted
+from privaudit.report.words import score_text
+from privaudit.result import AttackReport, AuditResult
+
+NEEDS = (
+    "What the attacker needs: the picture, and the model's weights or access to its denoiser. An interface that only "
+    "returns pictures was not tested."
+)
+NOT_TESTED = "Not tested: pictures that the model generates, captions, and other images than these."
+PRIORS = ((0.5, "half"), (0.001, "1 of 1000"))
+"""Shares of the checked pictures that were trained on."""
+MARKED = 0.01
+
+
+def learns(report: AttackReport) -> bool:
+    """Whether a score was fitted to known members, which a stranger has not."""
+    return report.kind == "learned" or any(choice.what.startswith("penalty") for choice in report.choices)
+
+
+def worst_case(result: AuditResult) -> str:
+    """Say what the quoted attacker knows beside the model, and how far one gets without it.
+
+    Args:
+        result: Of an audit.
+
+    Returns:
+        A sentence or two; empty if the quoted score was not fitted to known members, and of suspects, where none are.
+    """
+    score = quoted(result)
+    if not learns(score.report) or result.data.role == "suspects":
+        return ""
+    told = "This attacker already knows other training images and learns from them: the worst case."
+    rest = [report for report in result.attacks if not learns(report)]
+    by_rate = _strongest(rest, "rate")
+    if shows_rate(result, score) and by_rate is not None:
+        return f"{told} {_beside(by_rate)} recognises {_of_100(_rate(by_rate))}."
+    by_area = _strongest(rest, "area")
+    return told if by_area is None else f"{told} {_beside(by_area)} tells {_of_100(by_area.metrics.auroc)} pairs apart."
+
+
+def shows_rate(result: AuditResult, score: Quoted) -> bool:
+    """Whether a report counts recognised images, and not pairs: the rate is known, and no leak is shown by pairs alone.
+
+    Args:
+        result: Of an audit.
+        score: The quoted one.
+
+    Returns:
+        False where the interval of the rate holds what guessing reaches although a leak was found.
+    """
+    rate, finding = _rate(score), result.verdict.finding
+    if rate is None or math.isnan(rate.value) or finding.metric == "auroc":
+        return False
+    return finding.level not in ("low", "medium", "high") or rate.lo > MARKED
+
+
+def right_of_100(recognised: float, accused: float, prior: float) -> float:
+    """Count the accusations that are right.
+
+    Args:
+        recognised: True-positive rate, in [0, 1].
+        accused: False-positive rate, in [0, 1].
+        prior: Share of the checked pictures that were trained on.
+
+    Returns:
+        Of a hundred; NaN if nobody is accused.
+    """
+    right, wrong = prior * recognised, (1.0 - prior) * accused
+    return 100.0 * right / (right + wrong) if right + wrong > 0.0 else math.nan
+
+
+def base_rate(result: AuditResult) -> str:
+    """Say how sure a single accusation is, from the rates of the result.
+
+    Args:
+        result: Of an audit.
+
+    Returns:
+        A few sentences; with the rate at which a leak is called high where no leak was found or measured.
+    """
+    rate, finding = _rate(quoted(result)), result.verdict.finding
+    found = finding.level in ("low", "medium", "high") and rate is not None and rate.value > 0.0
+    recognised = rate.value if found and rate is not None else TPR_LEVELS["high"]
+    (_, often), (_, rarely) = PRIORS
+    half, few = (hundredths(right_of_100(recognised, MARKED, prior) / 100.0) for prior, _ in PRIORS)
+    whose = "here" if found else f"of an attacker who recognises {hundredths(recognised)} of 100"
+    return (
+        f"It depends on how many of the pictures that an attacker checks were trained on. If {often}, {half} of 100 "
+        f"accusations are right {whose}; if {rarely}, {few} of 100. Of the others, 1 of 100 is wrongly accused."
+    )
+
+
+def _rate(score: Quoted) -> RateEstimate | None:
+    return score.metrics.tpr_at_fpr.get("0.01")
+
+
+def _strongest(reports: list[AttackReport], by: str) -> Quoted | None:
+    scores = [Quoted(report, mask) for report in reports for mask in report.masks if mask in TESTED_MASKS]
+    values = {}
+    for place, score in enumerate(scores):
+        found = _rate(score) if by == "rate" else score.metrics.auroc
+        if found is not None and not math.isnan(found.value):
+            values[place] = found.value
+    return scores[max(values, key=values.__getitem__)] if values else None
+
+
+def _beside(score: Quoted) -> str:
+    name = score_text(score.report.name, score.mask)
+    if score.report.choices:
+        return f"Knowing them only to choose {_what(score.report)}, {name},"
+    return f"Without that, {name},"
+
+
+def _what(report: AttackReport) -> str:
+    return "the noise level" if report.axis == "level" else f"the {report.axis}"
+
+
+def _of_100(found: Estimate | RateEstimate | None) -> str:
+    if found is None:
+        return "n/a"
+    limits = "" if math.isnan(found.lo) else f" ({hundredths(found.lo)} to {hundredths(found.hi)})"
+    return f"{hundredths(found.value)} of 100{limits}"

@@ -1,0 +1,55 @@
+"""What was found, in the sentences that every text report begins with."""
+
+from __future__ import annotations
+
+from privaudit.report.attacker import NEEDS, NOT_TESTED, base_rate, worst_case
+from privaudit.report.exits import exit_text
+from privaudit.report.words import answer, canary_reach, gate_note, statement
+from privaudit.result import AuditResult
+
+LEAKS = ("low", "medium", "high")
+
+
+def found_lines(result: AuditResult) -> tuple[str, ...]:
+    """Say what was found: in a sentence, in numbers, who could find it, and what could have been found at most.
+
+    Args:
+        result: Of an audit.
+
+    Returns:
+        Two sentences or more.
+    """
+    plain, reach = answer(result), canary_reach(result)
+    worst = worst_case(result) if result.verdict.finding.level in LEAKS else ""
+    stated = reach in f"{plain} {gate_note(result)}"
+    return tuple(filter(None, (plain, statement(result), worst, "" if stated else reach)))
+
+
+def gate_lines(result: AuditResult) -> tuple[str, ...]:
+    """Say what gates that passed mean, unless it has been said, and with which code the scan ended.
+
+    Args:
+        result: Of an audit.
+
+    Returns:
+        One sentence or two.
+    """
+    note, reach = gate_note(result), canary_reach(result)
+    if reach and reach in answer(result):
+        note = note.replace(reach, "").strip()
+    return tuple(filter(None, (note, exit_text(result))))
+
+
+def reach_lines(result: AuditResult) -> tuple[str, ...]:
+    """Say how far the finding reaches: what an attacker needs, how sure one accusation is, what was not tested.
+
+    Args:
+        result: Of an audit.
+
+    Returns:
+        Sentences; of suspects, whose membership nobody knows, only what was not tested.
+    """
+    if result.data.role == "suspects":
+        return (NOT_TESTED,)
+    sure = f"How sure is one accusation? {base_rate(result)}" if result.verdict.finding.level in LEAKS else ""
+    return tuple(filter(None, (NEEDS, sure, NOT_TESTED)))

@@ -1,0 +1,228 @@
+"""Headline, answer, tone and advice agree with one another, and none of them reassures where nothing was decided."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+from results import CANARIES, SUSPECTS, make_result
+
+from privaudit.evaluation import Check, Finding
+from privaudit.evaluation.estimate import RateEstimate
+from privaudit.evaluation.rate import rate_estimate, unresolved
+from privaudit.evaluation.roc import count
+from privaudit.evaluation.verdict import GateOutcome
+from privaudit.report.attacker import base_rate, learns, right_of_100, worst_case
+from privaudit.report.missing import plain_reason, why_no_rate
+from privaudit.report.needed import non_members_needed, undecided
+from privaudit.report.numbers import hundredths, plain_p
+from privaudit.report.quoted import quoted
+from privaudit.report.words import (
+    advice,
+    answer,
+    attack_text,
+    gate_note,
+    headline,
+    largest_auroc,
+    scale_text,
+    score_text,
+    statement,
+    tone,
+)
+
+NAN = math.nan
+
+
+def with_status(result, status, gates=("auroc>0.6",), **config):
+    outcomes = tuple(GateOutcome(gate, status, "why") for gate in gates)
+    verdict = replace(result.verdict, status=status, gates=outcomes)
+    return replace(result, verdict=verdict, config={**result.config, **config})
+
+
+def with_finding(result, level, **changes):
+    return replace(result, verdict=replace(result.verdict, finding=Finding(level, "stated", **changes)))
+
+
+def of_suspects(result, **changes):
+    return replace(result, data=replace(result.data, role="suspects"), suspects=replace(SUSPECTS, **changes))
+
+
+NONE = make_result(strength=0.0)
+SMALL = make_result(strength=0.0, images=40)
+
+
+@pytest.mark.parametrize(
+    ("result", "wanted"),
+    [
+        (NONE, ("NO LEAK FOUND", "none")),
+        (SMALL, ("NO LEAK FOUND BY A SMALL TEST", "neutral")),
+        (with_status(NONE, "inconclusive"), ("NOT DECIDED", "unclear")),
+        (with_status(NONE, "fail", gate_bound="upper"), ("NOT RULED OUT", "neutral")),
+        (with_status(NONE, "fail"), ("A GATE FAILED", "low")),
+        (with_status(NONE, "pass"), ("NO LEAK FOUND", "none")),
+        (with_finding(NONE, "unclear"), ("INCONCLUSIVE", "unclear")),
+        (with_finding(NONE, "low"), ("LEAK FOUND: LOW", "low")),
+        (with_status(with_finding(NONE, "high"), "inconclusive"), ("LEAK FOUND: HIGH", "high")),
+        (of_suspects(NONE, flagged={"0.05": 0}), ("NO EVIDENCE OF TRAINING ON THE SUSPECTS", "neutral")),
+        (of_suspects(NONE), ("NO EVIDENCE FROM THE SUSPECTS AS A SET, 4 FLAGGED SINGLY", "low")),
+        (with_finding(of_suspects(NONE), "low"), ("EVIDENCE OF TRAINING ON SOME OF THE SUSPECTS", "low")),
+        (with_finding(of_suspects(NONE), "unclear"), ("INCONCLUSIVE", "unclear")),
+    ],
+)
+def test_headline_and_tone(result, wanted):
+    assert (headline(result), tone(result)) == wanted
+    assert answer(result).endswith(".")
+    assert advice(result)
+
+
+def test_the_tick_stands_for_a_stated_limit():
+    upper = largest_auroc(NONE)
+    assert 0.5 < upper < 0.6
+    assert f"an AUROC above {upper:.2f} is ruled out for these attacks (95" in answer(NONE)
+    without = replace(
+        NONE,
+        attacks=tuple(
+            replace(
+                report,
+                masks={
+                    mask: replace(metrics, tpr_at_fpr={"0.01": RateEstimate(NAN, NAN, NAN, NAN, 0, 60, "expected")})
+                    for mask, metrics in report.masks.items()
+                },
+            )
+            for report in NONE.attacks
+        ),
+    )
+    assert tone(without) == "neutral"
+    assert answer(without) == "There were too few non-members to see whether single images stand out."
+
+
+def test_a_small_test_says_what_it_would_have_missed():
+    assert answer(SMALL).startswith(f"Leaks up to an AUROC of {largest_auroc(SMALL):.2f} would have gone unnoticed")
+    assert advice(SMALL)[0].startswith("Add images, 1000 to each set or more, before you rely on this: 40 members")
+    canaries = replace(SMALL, data=replace(SMALL.data, role="canaries"), canaries=CANARIES)
+    assert answer(canaries).endswith("could have shown an epsilon of only 3.5 with these canaries.")
+    assert advice(canaries)[0].startswith("Draw more canaries")
+
+
+def test_an_inconclusive_gate_says_what_it_needs_and_comes_first():
+    result = make_result(strength=0.3, images=40, gates=("tpr@1%fpr>0.05",))
+    assert result.verdict.status == "inconclusive"
+    assert answer(result) == "No leak was found, but the gate tpr@1%fpr>0.05 could not be decided with so few images."
+    wanted = (
+        "Add images: the gate tpr@1%fpr>0.05 needs at least 492 non-members for a limit, since 7 tests share the error"
+    )
+    assert advice(result)[0].startswith(wanted)
+    assert not any("Keep the report" in item for item in advice(result))
+    high = with_finding(result, "high")
+    assert [item.startswith("Add images") for item in advice(high)] == [False, False, True]
+
+
+def test_what_a_gate_needs_is_what_the_limit_needs():
+    needed = non_members_needed(0.01, 0.05 / 7)
+    assert unresolved(0.01, needed, 0.05 / 7) is None
+    assert unresolved(0.01, needed - 1, 0.05 / 7) is not None
+    assert non_members_needed(0.01, 0.9) == 100
+
+
+def test_a_bound_from_below_is_not_mended_by_images():
+    result = with_status(NONE, "inconclusive", ("epsilon>1",), gate_bound="upper")
+    assert undecided(result) == (
+        "Leave --gate-bound upper out for the gate epsilon>1: an audit bounds epsilon from below only.",
+    )
+    failed = replace(result, checks=(Check("blind baseline", "fail", "x"),))
+    assert undecided(failed) == ()
+
+
+@pytest.mark.parametrize("result", [with_finding(NONE, "unclear"), of_suspects(NONE)])
+def test_no_gate_is_advised_where_none_can_help(result):
+    assert not any("set a gate" in item for item in advice(result))
+
+
+def test_a_gate_is_advised_that_can_be_decided():
+    assert any("'tpr@1%fpr>0.05'" in item for item in advice(NONE))
+    assert any("'auroc>0.6'" in item for item in advice(SMALL))
+
+
+def test_a_pass_is_not_a_proof():
+    assert gate_note(with_status(NONE, "pass")).startswith("A pass means: more than this was not shown.")
+    assert gate_note(with_status(NONE, "pass", gate_bound="upper")) == ""
+    assert gate_note(with_status(NONE, "fail")) == ""
+    assert gate_note(NONE) == ""
+
+
+def test_the_statement_has_the_numbers_of_the_page():
+    result = make_result(strength=2.0)
+    finding, rate = result.verdict.finding, quoted(result).metrics.tpr_at_fpr["0.01"]
+    text = statement(result)
+    assert f"recognises {100 * rate.value:.0f} of 100 training images (at least {100 * finding.limit:.0f}, " in text
+    assert f" by {finding.attack}, {finding.mask} mask: " in text
+    assert "(corrected p below 0.001)" in text
+    assert text.endswith(".")
+    assert "p = 0.036" in statement(make_result(strength=0.12, gates=("auroc>0.6",)))
+    zero = with_finding(NONE, "low")
+    zero = replace(zero, verdict=replace(zero.verdict, finding=replace(zero.verdict.finding, statement="p < 1e-300")))
+    assert statement(zero) == "p below 0.001."
+
+
+def test_attacks_and_scores_are_counted_once():
+    assert scale_text(NONE) == "3 attacks, 9 scores an image: 7 count, the 2 random masks are controls"
+    alone = replace(NONE, attacks=NONE.attacks[-1:])
+    assert scale_text(alone) == "1 attack, 1 score an image"
+
+
+def test_a_name_is_not_taken_for_a_number():
+    assert attack_text("epsilon") == "epsilon (attack)"
+    assert score_text("sima", "weighted") == "sima, weighted mask"
+    assert score_text("sima", "none") == "sima, no mask"
+
+
+def test_the_worst_case_is_told_of_learned_scores_alone():
+    result = make_result(images=400, strength=2.0)
+    assert learns(quoted(result).report)
+    assert worst_case(result).startswith("This attacker already knows other training images")
+    assert worst_case(make_result(strength=2.0)) == ""  # sima
+    alone = replace(result, attacks=tuple(report for report in result.attacks if learns(report)))
+    assert worst_case(alone).endswith("the worst case.")
+    assert worst_case(replace(result, data=replace(result.data, role="suspects"))) == ""
+
+
+def test_base_rates():
+    assert right_of_100(0.575, 0.01, 0.5) == pytest.approx(100 * 0.575 / 0.585)
+    assert right_of_100(0.575, 0.01, 0.001) == pytest.approx(5.44, abs=0.01)
+    assert math.isnan(right_of_100(0.0, 0.0, 0.5))
+    assert "95 of 100 accusations are right of an attacker who recognises 20 of 100" in base_rate(NONE)
+
+
+def test_why_a_rate_is_missing():
+    curve = count([1.0] * 1100 + [0.0] * 1100, [True] * 1100 + [False] * 1100)
+    assert why_no_rate(None, 0.01) == "n/a: too few non-members"
+    assert why_no_rate(rate_estimate(curve, 0.01), 0.01) is None
+    told = "no interval: 0.1 % false positives need about 3700 non-members, there are 1100"
+    assert why_no_rate(rate_estimate(curve, 0.001), 0.001) == told
+    small = count([1.0] * 60 + [0.0] * 60, [True] * 60 + [False] * 60)
+    assert why_no_rate(rate_estimate(small, 0.01), 0.01) == (
+        "n/a: 1 % false positives need at least 100 non-members, there are 60"
+    )
+    few = count([1.0] * 800 + [0.0] * 800, [True] * 800 + [False] * 800)
+    assert why_no_rate(rate_estimate(few, 0.01), 0.01) == "rough: 1 % false positives are only 8 of 800 non-members"
+    alike = RateEstimate(0.5, NAN, NAN, 0.01, 4, 400, "expected at least 368 independent non-members, got 300")
+    assert why_no_rate(alike, 0.01) == (
+        "no interval: 1 % false positives need about 370 non-members, and some of the 400 count as one"
+    )
+
+
+def test_plain_reasons():
+    assert plain_reason("expected at least 2 members, got 1; add some") == "needs at least 2 members, there are 1"
+    assert plain_reason("something else") == "something else"
+
+
+@pytest.mark.parametrize(
+    ("share", "wanted"), [(0.5745, "57"), (0.0125, "1.3"), (0.4874, "49"), (0.0, "0.0"), (0.095, "10"), (NAN, "n/a")]
+)
+def test_hundredths(share, wanted):
+    assert hundredths(share) == wanted
+
+
+def test_plain_p():
+    assert [plain_p(p) for p in (0.036, 0.0, 1e-5, NAN)] == ["p = 0.036", "p below 0.001", "p below 0.001", "p n/a"]
