@@ -92,7 +92,7 @@ def table(run: Run) -> list[str]:
         f"### {run.name}",
         "",
         f"{target['family']}, {target['prediction_type']}; {data['members']} members, {data['nonmembers']} held out; "
-        f"blind baseline {run.report['blind']['auroc']['value']:.3f}.",
+        f"blind baseline {run.report['blind']['auroc']['value']:.3f}. Cells: AUROC [95 %] / TPR at 1 % FPR [95 %].",
         "",
         "| attack | at | passes | " + " | ".join(MASKS) + " |",
         "|---|---|---|" + "---|" * len(MASKS),

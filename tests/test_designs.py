@@ -19,6 +19,7 @@ from privaudit.auditing import run_audit
 from privaudit.canaries import draw_canaries, read_canaries
 from privaudit.data import AuditData, Sample, SampleSet
 from privaudit.data.fingerprint import fingerprint, thumbnail
+from privaudit.data.samples import Skipped
 from privaudit.errors import ConfigError, DataError
 from privaudit.evaluation import Check, Finding, GateOutcome, Verdict
 from privaudit.evaluation.one_run import epsilon_one_run
@@ -316,6 +317,9 @@ def test_too_few_distinct_images_are_named_as_what_they_are():
     data = made_up(0.0, "suspects")[0]
     alone = replace(data, members=SampleSet(data.members.samples[:1], duplicates=5))
     methods = Methods(parse_methods(("loss:levels=20,50",)).attacks, ())
+    lost = replace(alone.members, duplicates=0, skipped=(Skipped(Path("a.png"), "broken"),) * 3)
+    with pytest.raises(DataError, match=r"at least 2 distinct suspects, .* got 1 \(3 files could not be read\)"):
+        split_images(replace(data, members=lost), methods, made_up(0.0, "suspects")[2])
     with pytest.raises(DataError, match=r"at least 2 distinct suspects, .* got 1 \(5 copies of it were dropped\)"):
         split_images(alone, methods, made_up(0.0, "suspects")[2])
 

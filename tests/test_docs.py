@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import os
 import pydoc
 import re
@@ -18,6 +19,7 @@ from typer.main import get_command
 
 import privaudit
 from privaudit.cli import app
+from privaudit.report import words
 
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
@@ -145,6 +147,30 @@ class TestPages:
         for path in EXAMPLES:
             assert f"\n{path.read_text()}```\n" in guide, f"{path.name} and the guide differ"
 
+    def test_the_attack_of_the_guide_is_the_one_that_python_runs(self):
+        block = re.compile(
+            r"^```python\n(from dataclasses import dataclass\n.*?draw=1\))", flags=re.DOTALL | re.MULTILINE
+        )
+        (guide,) = block.findall((DOCS / "guides" / "write-an-attack.md").read_text())
+        assert guide in (DOCS / "python.md").read_text()
+
+    def test_how_to_cite_names_this_version_and_nobody_who_was_made_up(self):
+        cited = read_yaml(ROOT / "CITATION.cff")
+        project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+        assert (cited["cff-version"], cited["type"]) == ("1.2.0", "software")
+        assert cited["version"] == privaudit.__version__
+        assert cited["license"] == project["license"]
+        assert cited["authors"] == [{"name": "privaudit contributors"}]
+        assert project["description"].lower() in cited["title"].lower()
+
+    def test_headlines_are_those_of_the_reports(self):
+        guide = (DOCS / "guides" / "reading-a-report.md").read_text()
+        source = inspect.getsource(words.headline)
+        shown = re.findall(r'"([A-Z][A-Z ]{5,})"', source)
+        assert len(shown) > 5
+        for found in shown:
+            assert found in guide.replace("\n", " "), f"{found} is not explained"
+
 
 class TestStaging:
     def test_a_linked_file_comes_along_and_its_links_hold(self, site, tmp_path):
@@ -185,6 +211,16 @@ class TestCheck:
         assert site("check").problems(tmp_path) == ([] if problem is None else [problem])
 
 
+class TestFinish:
+    def test_a_page_that_is_not_found_stands_alone_and_the_index_is_a_script(self, site, tmp_path):
+        (tmp_path / "index.html").write_text("")
+        (tmp_path / "search.json").write_text('{"items": []}')
+        site("finish").finish(tmp_path)
+        assert (tmp_path / "search.js").read_text() == 'var __index={"items": []}'
+        assert not re.search(r"(href|src)=", (tmp_path / "404.html").read_text())
+        assert site("check").problems(tmp_path) == []
+
+
 class TestGenerated:
     def test_every_command_has_a_section_with_its_options(self, site):
         text = site("commands").commands()
@@ -193,7 +229,9 @@ class TestGenerated:
         scan = text[text.index("## privaudit scan") : text.index("## privaudit demo")]
         assert "privaudit scan TARGET [OPTIONS]" in scan
         for parameter in find(["scan"]).params:
-            assert parameter.param_type_name == "argument" or f"| `{parameter.opts[0]}" in scan
+            assert parameter.param_type_name == "argument" or re.search(f"\\| (`|<code>){parameter.opts[0]}", scan)
+        assert "| <code>--mask-scope image&#124;set</code> |" in scan, "a bar in code would end the cell"
+        assert "\\|" not in scan
         demo = text[text.index("## privaudit demo") :]
         assert demo.splitlines()[8].startswith(
             "Takes the options of [privaudit scan](#privaudit-scan), but for `--members`"

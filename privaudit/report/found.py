@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from privaudit.evaluation.verdict import TESTED_MASKS
 from privaudit.report.attacker import NEEDS, NOT_TESTED, base_rate, worst_case
 from privaudit.report.exits import exit_text
 from privaudit.report.words import answer, canary_reach, gate_note, statement
@@ -23,6 +24,26 @@ def found_lines(result: AuditResult) -> tuple[str, ...]:
     worst = worst_case(result) if result.verdict.finding.level in LEAKS else ""
     stated = reach in f"{plain} {gate_note(result)}"
     return tuple(filter(None, (plain, statement(result), worst, "" if stated else reach)))
+
+
+def choice_note(result: AuditResult) -> str:
+    """Say what the intervals of the score that is quoted leave out: it was picked as the best of several.
+
+    Args:
+        result: Of an audit.
+
+    Returns:
+        A sentence; empty where there was nothing to pick from.
+    """
+    tried = sum(mask in TESTED_MASKS for report in result.attacks for mask in report.masks)
+    finding = result.verdict.finding
+    if tried < 2 or finding.attack is None:
+        return ""
+    corrected = "“at least”" if "at least" in finding.statement else "the p-value"
+    return (
+        f"It is the strongest of {tried} scores that were compared. Its intervals do not allow for that choice; "
+        f"{corrected} in what was found does."
+    )
 
 
 def gate_lines(result: AuditResult) -> tuple[str, ...]:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import math
 
-from privaudit.evaluation.estimate import Comparison, Estimate, GroupStratum, Metrics, RateEstimate
+from privaudit.evaluation.estimate import Comparison, Estimate, GroupStratum, RateEstimate
 from privaudit.evaluation.suspects import SuspectReport
 from privaudit.report.cells import difference_text, percent
 from privaudit.report.command import scan_command
-from privaudit.report.found import found_lines, gate_lines, reach_lines
+from privaudit.report.found import choice_note, found_lines, gate_lines, reach_lines
 from privaudit.report.markdown_text import PROSE, bullets, name, prose, table
 from privaudit.report.missing import plain_reason, why_no_rate
 from privaudit.report.numbers import interval_text, number_text, plain_p
@@ -110,7 +110,7 @@ def numbers_table(result: AuditResult) -> str:
             for fpr, rate in metrics.tpr_at_fpr.items()
         ),
         ["advantage", interval_text(metrics.advantage), ".000"],
-        ["epsilon, lower bound", _bound(metrics), ".000"],
+        ["epsilon, lower bound", _bound(result), ".000"],
         ["AUROC without the model (blind baseline)", interval_text(result.blind.auroc), ".500"],
     ]
     laid = table(["", f"measured [{percent(confidence)} interval]", "by chance"], rows, NOTES, len(rows))
@@ -128,7 +128,7 @@ def _why(result: AuditResult, confidence: float) -> list[str]:
             for fpr, rate in metrics.tpr_at_fpr.items()
         ),
         ("advantage", _plain(metrics.advantage.reason)),
-        ("epsilon", _plain(metrics.epsilon_lower.reason)),
+        ("epsilon", _plain((result.canaries or metrics.epsilon_lower).reason)),
         ("blind baseline", _plain(result.blind.auroc.reason)),
     ]
     return [f"{what}: {why}" for what, why in notes if why]
@@ -143,11 +143,17 @@ def _quoted(result: AuditResult) -> str:
         return ""  # rates of members would be of images that nobody knows to be members
     score = quoted(result)
     title = f"### The numbers of {prose(score_text(score.report.name, score.mask))}"
-    return f"{title}\n\n{numbers_table(result)}"
+    note = choice_note(result)
+    return f"{title}\n\n{numbers_table(result)}" + (f"\n\n{prose(note)}" if note else "")
 
 
-def _bound(metrics: Metrics) -> str:
-    bound = metrics.epsilon_lower
+def _bound(result: AuditResult) -> str:
+    """Of canaries the bound of their own audit, which gates look at, too; otherwise that of the score."""
+    if (drawn := result.canaries) is not None:
+        if math.isnan(drawn.epsilon_lower):
+            return "n/a"
+        return f"{number_text(drawn.epsilon_lower)} ({percent(drawn.confidence)} confidence, one-run audit)"
+    bound = quoted(result).metrics.epsilon_lower
     if math.isnan(bound.value):
         return "n/a"
     return f"{number_text(bound.value)} ({percent(bound.confidence)} confidence)"

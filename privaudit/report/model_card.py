@@ -14,7 +14,7 @@ from huggingface_hub import EvalResult, ModelCardData
 
 from privaudit.evaluation.estimate import Estimate, RateEstimate
 from privaudit.report.cells import percent
-from privaudit.report.found import found_lines, reach_lines
+from privaudit.report.found import choice_note, found_lines, reach_lines
 from privaudit.report.markdown import numbers_table, suspect_lines
 from privaudit.report.markdown_text import bullets, name, prose
 from privaudit.report.outward import base_name, outward
@@ -86,6 +86,7 @@ def _measured(result: AuditResult) -> str:
     return (
         f"{how}: {data.members} {SETS[data.role]} against {data.nonmembers} non-members. The strongest score was "
         f"{prose(score_text(score.report.name, score.mask))}:\n\n{numbers_table(result)}"
+        + (f"\n\n{prose(note)}" if (note := choice_note(result)) else "")
     )
 
 
@@ -107,14 +108,20 @@ def _eval_results(result: AuditResult) -> list[EvalResult]:
         },
         ("advantage", "Advantage"): metrics.advantage,
     }
-    measured = [
+    measured: list[tuple[str, str, float, dict[str, object]]] = [
         (kind, label, found.value, {"lo": round(found.lo, DIGITS), "hi": round(found.hi, DIGITS)})
         for (kind, label), found in intervals.items()
         if not any(map(math.isnan, (found.value, found.lo, found.hi)))
     ]
-    bound = metrics.epsilon_lower
-    if not math.isnan(bound.value):
-        measured.append(("epsilon_lower", "Epsilon, lower bound", bound.value, {}))
+    drawn = result.canaries  # their own audit has the bound that gates look at
+    bound, sure = (
+        (metrics.epsilon_lower.value, metrics.epsilon_lower.confidence)
+        if drawn is None
+        else (drawn.epsilon_lower, drawn.confidence)
+    )
+    if not math.isnan(bound):
+        how = {} if drawn is None else {"delta": drawn.delta, "method": "one-run audit of canaries"}
+        measured.append(("epsilon_lower", "Epsilon, lower bound", bound, {"confidence": sure, **how}))
     finding = result.verdict.finding
     rests = {"tpr": "tpr_at_fpr_0.01", "auroc": "roc_auc"}.get(finding.metric or "")
     corrected = {} if finding.limit is None else {"corrected_lower": round(finding.limit, DIGITS)}

@@ -23,9 +23,14 @@ def interval_text(estimate: Estimate | RateEstimate) -> str:
 
 
 def hundredths(share: float) -> str:
-    """Write a share as so many of a hundred: whole ones from ten on, one decimal below; n/a for NaN.
+    """Write a share as so many of a hundred.
 
-    Below ten it is what tables with three decimals have, rounded once: 0.0125 is 1.3 here and 0.013 there.
+    Args:
+        share: In [0, 1], or NaN.
+
+    Returns:
+        Whole ones from ten on. Below, one decimal of what tables with three decimals have: 0.0125 is 1.3 here and
+        0.013 there. n/a for NaN.
     """
     if math.isnan(share):
         return "n/a"

@@ -167,9 +167,12 @@ def gate_note(result: AuditResult) -> str:
         A sentence or two; empty if no gate passed, or if passing meant that more was ruled out (``--gate-bound
         upper``).
     """
-    if _upper(result) or all(gate.status != "pass" for gate in result.verdict.gates):
+    passed = [gate.gate for gate in result.verdict.gates if gate.status == "pass"]
+    if _upper(result) or not passed:
         return ""
-    return " ".join(filter(None, [f"{_PASSED} (--gate-bound upper does).", canary_reach(result)]))
+    bounded = all(gate.lstrip().lower().startswith("epsilon") for gate in passed)
+    rest = ", and no audit could: epsilon is bounded from below only." if bounded else " (--gate-bound upper does)."
+    return " ".join(filter(None, [f"{_PASSED}{rest}", canary_reach(result)]))
 
 
 def canary_reach(result: AuditResult) -> str:

@@ -359,3 +359,10 @@ class TestOutput:
             done = scan("--members", "named", "--out", "named-run", *arguments)
             assert "\x1b" not in done.stdout + done.stderr
         assert "a\\x1b[2J.png" in done.stderr
+
+
+def test_every_set_that_is_missing_has_a_line(privaudit):
+    done = privaudit("scan", "model", "--members", "nowhere", "--nonmembers", "neither")
+    assert done.stderr.splitlines() == [
+        f"error: expected images at {name}, but it does not exist" for name in ("nowhere", "neither")
+    ]

@@ -379,3 +379,32 @@ def test_help_does_not_read_the_files(privaudit, root):
     done = privaudit("scan", "--help")
     assert done.returncode == 0
     assert "--fail-on" in done.stdout
+
+
+def test_what_could_not_be_read_is_not_said_to_be_missing(privaudit, root):
+    (root / "privaudit.toml").write_text("nonmembers = 3\n")
+    done = privaudit("scan", "model", "--members", "a")
+    assert done.stderr.splitlines() == [
+        "error: expected nonmembers as a path, got 3 (nonmembers in privaudit.toml, line 1)"
+    ]
+
+
+def test_a_variable_that_names_no_file_is_named(privaudit, monkeypatch):
+    monkeypatch.setenv("PRIVAUDIT_CONFIG", "no.toml")
+    done = privaudit("scan", "model", "--members", "a", "--nonmembers", "b")
+    assert "error: expected a TOML file at no.toml, found none (PRIVAUDIT_CONFIG)\n" in done.stderr
+    done = privaudit("scan", "model", "--members", "a", "--nonmembers", "b", "--config", "none.toml")
+    assert "error: expected a TOML file at none.toml, found none\n" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "usage"),
+    [
+        (("scan",), "scan [OPTIONS] TARGET"),
+        (("compare",), "compare [OPTIONS] OLD NEW"),
+        (("geometry",), "geometry [OPTIONS] TARGET IMAGES..."),
+        (("canaries", "make"), "make [OPTIONS] CANDIDATES"),
+    ],
+)
+def test_arguments_are_named_as_manuals_do(privaudit, command, usage):
+    assert usage in privaudit(*command, "--help").stdout

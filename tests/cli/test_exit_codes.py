@@ -322,6 +322,37 @@ class TestEndToEnd:
         write_images(folder / "others", 12, seed=2)
         return folder
 
+    def test_nothing_that_leaves_names_a_folder_an_image_or_a_group(self, privaudit, root, tmp_path):
+        if not (root / "clinic").exists():
+            (root / "clinic").mkdir()
+            (root / "clinic" / "model").symlink_to(root / "model")
+        names = sorted(path.name for path in (root / "members").iterdir())
+        (root / "members" / "jane doe.png").write_text("no image")
+        rows = [f"members/{name},{'mrs smith' if place % 2 else 'bob'}" for place, name in enumerate(names)]
+        (root / "mine.csv").write_text("\n".join(["path,group", *rows, "members/jane doe.png,bob"]))
+        quick = ("--attack", "sima:levels=20", "--geometry-latents", "encoder", "--device", "cpu")
+        sets = ("--members", "mine.csv", "--nonmembers", "others")
+        out = ("--out", tmp_path / "run", "--format", ",".join(FORMATS))
+        done = privaudit("scan", "clinic/model", *sets, *quick, *out)
+        assert done.returncode == 0, done.stderr
+        result = load_report(tmp_path / "run")
+        assert result.folders == ("target",)
+        assert {group.name for group in result.attacks[0].groups} == {"mrs smith", "bob"}
+        (check,) = [check for check in result.checks if check.name == "unreadable files"]
+        assert check.detail == "1 file was skipped; report.json lists them"
+        for form in FORMATS.values():
+            content = (tmp_path / "run" / form.file).read_bytes()
+            for name in (b"smith", b"jane", b"clinic"):
+                named = not form.aggregates or (form.name, name) == (
+                    "sarif",
+                    b"clinic",
+                )  # its locations, see formats.md
+                assert (name in content) == named, (form.name, name)
+        assert "smith" not in done.stdout
+        assert "jane" not in done.stdout
+        assert "jane" not in result._repr_html_()
+        assert "clinic" not in result._repr_html_() + repr(result)
+
     @pytest.mark.parametrize("strict", [("--strict",), ()])
     def test_no_report_that_leaves_names_an_image(self, scan, root, tmp_path, strict):
         (root / "some broken").mkdir(exist_ok=True)

@@ -8,8 +8,9 @@ from huggingface_hub import ModelCard
 from results import make_failure, make_result, make_suspects
 
 from privaudit.evaluation import Check, Finding
+from privaudit.evaluation.canaries import CanaryReport
 from privaudit.report.model_card import render_card, render_card_failure
-from privaudit.report.numbers import interval_text
+from privaudit.report.numbers import interval_text, number_text
 from privaudit.report.quoted import quoted
 
 RESULT = make_result(images=600)
@@ -78,3 +79,18 @@ def test_a_failure_says_that_nothing_is_known() -> None:
     text = render_card_failure(make_failure("no model"))
     assert not text.startswith("---")
     assert "nothing is known about what this model reveals:\n\n- no model" in text
+
+
+def test_the_quoted_score_is_said_to_be_the_best_of_several() -> None:
+    assert "strongest of 7 scores that were compared. Its intervals do not allow for that choice" in render_card(RESULT)
+
+
+def test_of_canaries_the_bound_is_that_of_their_audit() -> None:
+    drawn = CanaryReport(
+        50, 10, 40, 20, "sima/none", ("sima/none",), 10, 10, 17, 0.7, 2.0, 0.95, 1e-5, 0.01, 999, 0, "shown"
+    )
+    card = ModelCard(render_card(replace(RESULT, canaries=drawn)))
+    (entry,) = [entry for entry in card.data.eval_results or [] if entry.metric_type == "epsilon_lower"]
+    assert entry.metric_value == round(drawn.epsilon_lower, 4)
+    assert entry.metric_args["method"] == "one-run audit of canaries"
+    assert f"{number_text(drawn.epsilon_lower)} (95 % confidence, one-run audit)" in card.text

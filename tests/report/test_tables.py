@@ -51,6 +51,14 @@ def test_gains_stand_beside_the_mask_that_they_are_of() -> None:
     assert math.isnan(rows.loc["none", "auroc_gain"])
 
 
+def test_the_number_to_quote_stands_in_the_row_that_the_finding_rests_on() -> None:
+    finding = RESULT.verdict.finding
+    (row,) = FRAME[FRAME.finding_metric.notna()].to_dict("records")
+    assert (row["attack"], row["mask"]) == (finding.attack, finding.mask)
+    assert (row["finding_metric"], row["finding_limit"]) == (finding.metric, finding.limit)
+    assert FRAME.finding_limit.notna().sum() == 1
+
+
 def test_reasons_stand_where_numbers_do_not() -> None:
     missing = FRAME["tpr@0.001"].isna()
     assert missing.all()

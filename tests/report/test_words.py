@@ -151,6 +151,14 @@ def test_a_pass_is_not_a_proof():
     assert gate_note(NONE) == ""
 
 
+def test_no_option_rules_out_a_larger_epsilon() -> None:
+    bounded = make_result(strength=0.0, gates=("epsilon>3",))
+    assert bounded.verdict.gates[0].status == "pass"
+    assert "no audit could: epsilon is bounded from below only." in gate_note(bounded)
+    assert "--gate-bound" not in gate_note(bounded)
+    assert "--gate-bound upper does" in gate_note(make_result(strength=0.0, gates=("epsilon>3", "auroc>0.6")))
+
+
 def test_the_statement_has_the_numbers_of_the_page():
     result = make_result(strength=2.0)
     finding, rate = result.verdict.finding, quoted(result).metrics.tpr_at_fpr["0.01"]
