@@ -6,8 +6,8 @@
 Prints, for every run, AUROC and TPR@1%FPR with intervals by attack and mask; and by how much each score that is not a
 published attack exceeds the best published one under the influence mask: ratios of the true-positive rates with 95 %
 intervals from a stratified bootstrap of the saved scores. The best attack is the best at that very rate, so that the
-comparison is the hardest. Folds, and images that belong together, are those that the run saved; a run of before schema 4
-saved none, so that its images are taken as independent.
+comparison is the hardest. Folds, and images that belong together, are those that the run saved; a run of before
+schema 4 saved none, so that its images are taken as independent.
 """
 
 from __future__ import annotations

@@ -35,9 +35,9 @@ def blind_check(evaluation: Evaluation, names: Sequence[str], attacks: Sequence[
         first: What the members are called.
 
     Returns:
-        ``ok`` if no family does and no interval goes beyond `TELLING`; ``warn`` if one does but an attack has a larger AUROC than the strongest in the paired
-        test (Bonferroni over the attacks), or if there are too few images; else ``fail``. Of so few images that even an
-        AUROC of 1 has no limit above .5, the rank test decides.
+        ``ok`` if no family does and no interval goes beyond `TELLING`; ``warn`` if one does but an attack has a larger
+        AUROC than the strongest in the paired test (Bonferroni over the attacks), or if there are too few images; else
+        ``fail``. Of so few images that even an AUROC of 1 has no limit above .5, the rank test decides.
     """
     check, alpha = "blind baseline", 1.0 - evaluation.confidence
     blind = [names] if isinstance(names, str) else list(names)  # one name is a sequence of letters

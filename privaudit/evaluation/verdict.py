@@ -37,7 +37,7 @@ PERFECT = "perfect"
 
 TPR_LEVELS = {"high": 0.20, "medium": 0.05}
 """Least lower limit of TPR at 1 % FPR. If half of all candidates are members, an image that is called a member
-is one with probability TPR / (TPR + .01): 95 % at .20 (nearly certain about single images), 83 % at .05."""
+is one with probability TPR / (TPR + .01): 95 % at .20, 83 % at .05."""
 
 AUROC_LEVELS = {"high": 0.85, "medium": 0.69}
 """The same for the AUROC, where there are too few non-members for 1 % FPR: the AUROC of the equal-variance
