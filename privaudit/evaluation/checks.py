@@ -61,8 +61,8 @@ def blind_check(evaluation: Evaluation, names: Sequence[str], attacks: Sequence[
         area = max((evaluation.metrics[name].auroc for name in blind), key=lambda found: found.hi)
         if area.hi > TELLING:
             detail = (
-                f"too few images to rule out that {families} tell the sets apart (AUROC up to {area.hi:.3f} agrees with "
-                f"these images, the largest measured is {value:.3f})"
+                f"too few images to rule out that {families} tell the sets apart (AUROC up to {area.hi:.3f} agrees "
+                f"with these images, the largest measured is {value:.3f})"
             )
             return Check(check, "warn", detail)
         range_ = f"largest AUROC {value:.3f}, intervals up to {area.hi:.3f}"

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from privaudit.batching import Batcher, auto_batch_size
 from privaudit.data import Sample, load_images
-from privaudit.data.entries import list_entries
+from privaudit.data.entries import Entry, list_entries
 from privaudit.errors import DataError
 from privaudit.escape import csv_text
 from privaudit.files import alone_in, make_folder, write_text
@@ -66,8 +66,10 @@ def run_geometry(options: GeometryOptions, on_progress: OnProgress | None = None
         NonFiniteError: The model gives NaN or infinity; names the images.
     """
     progress = on_progress or (lambda stage, done, total: None)
+    entries = _listed(options)
     with alone_in(options.out):
-        return _run(options, _prepare(options), progress)
+        _prepare(options, entries)
+        return _run(options, [len(part) for part in entries], progress)
 
 
 def _run(options: GeometryOptions, counts: Sequence[int], progress: OnProgress) -> GeometryMap:
@@ -130,17 +132,21 @@ def choose_shown(distortion: NDArray[np.float64], count: int) -> tuple[int, ...]
     return *extremes, *(middle[int(place + 0.5)] for place in places)
 
 
-def _prepare(options: GeometryOptions) -> list[int]:
-    """Make the folder, rid of what an earlier run left in it, and count the files or rows of each set."""
+def _listed(options: GeometryOptions) -> list[list[Entry]]:
+    """The files or rows of each set."""
     entries = []
     for source in options.images:
         if not source.exists():
             raise DataError(f"expected images at {source}, but it does not exist")
         entries.append(list_entries(source))
+    return entries
+
+
+def _prepare(options: GeometryOptions, entries: Sequence[Sequence[Entry]]) -> None:
+    """Make the folder, rid of what an earlier run left in it."""
     stale = [f"{MAPS}/{path.name}" for path in (options.out / MAPS).glob("*.png") if re.match(r"\d+-", path.name)]
     inputs = [*options.images, *(entry.path for part in entries for entry in part)]
     make_folder(options.out, [*RESULTS, *stale], inputs)
-    return [len(part) for part in entries]
 
 
 class _Run:
