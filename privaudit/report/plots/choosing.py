@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from privaudit.errors import ResultError
 from privaudit.evaluation.estimate import Comparison
+from privaudit.report.quoted import quoted
 from privaudit.result import AttackReport, AuditResult
 
 T = TypeVar("T")
@@ -25,7 +26,7 @@ def strongest(result: AuditResult) -> str:
     Returns:
         The one that the finding quotes; without a finding, that of the largest AUROC without a mask.
     """
-    return result.verdict.finding.attack or by_strength(result)[0].name
+    return quoted(result).report.name
 
 
 def by_strength(result: AuditResult) -> list[AttackReport]:
