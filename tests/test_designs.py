@@ -116,7 +116,8 @@ class TestSuspects:
     def test_are_saved_exactly_and_printed_once(self, root, of_suspects):
         assert AuditResult.load(root / "suspects-run").to_json() == of_suspects.to_json()
         text = printed(of_suspects)
-        assert "NO EVIDENCE OF TRAINING ON THE SUSPECTS" in text
+        assert "NOT DECIDED" in text  # the gate, by so few images
+        assert "No evidence was found that some of these 12 images were trained on" in text
         assert "12 suspects and 30 non-members" in text
         assert "suspects.csv" in text
 
@@ -291,11 +292,12 @@ class TestEvidence:
         )
         found = judged(apart, measured.rows(order), options)
         checks = {check.name: check for check in found.checks}
-        assert checks["blind baseline"].status == "ok"
+        assert checks["blind baseline"].status != "fail"
         assert checks["suspects"].detail.startswith("3 are among the members or non-members")
         assert found.verdict.finding.level in ("low", "medium", "high")
         assert found.suspects.set_p < 0.001
-        assert checks["blind baseline, suspects"].status == ("warn" if differ else "ok")
+        assert ("the two sets differ" in checks["blind baseline, suspects"].detail) == differ
+        assert checks["blind baseline, suspects"].status != "fail"  # about the suspects alone
         assert found.suspects.statement.startswith(UNCLEAR if differ else "There is evidence")
 
     @pytest.mark.parametrize(("bound", "status"), [("lower", "pass"), ("upper", "fail")])
