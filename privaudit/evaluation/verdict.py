@@ -424,7 +424,7 @@ def _in_images(evaluation: Evaluation, name: str, limit: float | None, compared:
     if rate is None or limit is None or limit <= 0.01:
         return ""
     return (
-        f"An attacker who accuses 1 of 100 unseen images wrongly recognises {100 * rate.value:.1f} of 100 training "
+        f"An attacker who wrongly accuses 1 of 100 unseen images recognises {100 * rate.value:.1f} of 100 training "
         f"images (at least {100 * limit:.1f}, corrected for {compared} scores compared); guessing would recognise 1. "
     )
 

@@ -150,9 +150,6 @@ def statement(result: AuditResult) -> str:
             text = text.replace(f"{100 * rate.value:.1f} of 100", f"{hundredths(rate.value)} of 100")
         if finding.limit is not None:
             text = text.replace(f"at least {100 * finding.limit:.1f},", f"at least {hundredths(finding.limit)},")
-    text = text.replace(
-        "accuses 1 of 100 unseen images wrongly recognises", "wrongly accuses 1 of 100 unseen images recognises"
-    )
     text = _TINY.sub(lambda found: plain_p(float(found[1])) if float(found[1]) < 0.001 else found[0], text)
     return text.rstrip(".") + "."
 
