@@ -171,6 +171,16 @@ class AttackReport:
     levels: tuple[LevelReport, ...]
     spread: float = 1.0
 
+    @property
+    def gains(self) -> dict[str, Comparison]:
+        """What every mask gains over none, by mask; empty of a score that has no masks."""
+        found = {
+            "random": self.random_vs_none,
+            "influence": self.influence_vs_none,
+            "weighted": self.weighted_vs_none,
+        }
+        return {mask: gain for mask, gain in found.items() if gain is not None}
+
 
 @dataclass(frozen=True)
 class RefusedReport:

@@ -61,9 +61,7 @@ def _columns(name: str, *, paired: bool = False) -> tuple[str, ...]:
 
 def _compared(report: AttackReport) -> Iterable[tuple[str, str, Comparison | None]]:
     none = f"{report.name}/none"
-    yield f"{report.name}/random", none, report.random_vs_none
-    yield f"{report.name}/influence", none, report.influence_vs_none
-    yield f"{report.name}/weighted", none, report.weighted_vs_none
+    yield from ((f"{report.name}/{mask}", none, gain) for mask, gain in report.gains.items())
     yield none, f"{report.best_published}/none", report.versus_published
 
 

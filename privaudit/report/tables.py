@@ -33,7 +33,7 @@ def metrics_frame(result: AuditResult) -> pd.DataFrame:
             **_head(report, mask),
             **counts,
             **_metrics(metrics),
-            **_gains(_gain(report, mask)),
+            **_gains(report.gains.get(mask)),
             **_found(result, report, mask),
         }
         for report in result.attacks
@@ -135,15 +135,6 @@ def _estimate(name: str, estimate: Estimate | RateEstimate) -> dict[str, object]
         f"{name}_hi": estimate.hi,
         f"{name}_reason": estimate.reason,
     }
-
-
-def _gain(report: AttackReport, mask: str) -> Comparison | None:
-    gains = {
-        "random": report.random_vs_none,
-        "influence": report.influence_vs_none,
-        "weighted": report.weighted_vs_none,
-    }
-    return gains.get(mask)
 
 
 def _gains(gain: Comparison | None) -> dict[str, object]:

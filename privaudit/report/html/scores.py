@@ -76,18 +76,12 @@ def gain_table(result: AuditResult) -> Table:
     columns = (Column("Attack"), Column("Mask", about="mask"), *_gain_columns())
     rows = []
     for report in ranked(result):
-        gains: dict[str, Comparison | None] = {
-            "random": report.random_vs_none,
-            "influence": report.influence_vs_none,
-            "weighted": report.weighted_vs_none,
-        }
         rows += [
             Row(
                 (text_cell(attack_text(report.name)), text_cell(mask_text(mask)), *_gain_cells(gain)),
                 quiet=mask == "random",
             )
-            for mask, gain in gains.items()
-            if gain is not None
+            for mask, gain in report.gains.items()
         ]
     caption = f"Gain of each mask over no mask, paired on the same images, with {confidence_text(result)} intervals"
     return Table("gains", caption, columns, tuple(rows))

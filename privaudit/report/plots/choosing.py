@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from privaudit.errors import ResultError
-from privaudit.evaluation.estimate import Comparison
 from privaudit.report.quoted import quoted
 from privaudit.result import AttackReport, AuditResult
 
@@ -105,16 +104,6 @@ def one_of(things: Mapping[str, T], name: str, what: str) -> T:
     if name not in things:
         raise ResultError(f"expected {what} ({_listed(things)}), got {name!r}")
     return things[name]
-
-
-def comparisons(report: AttackReport) -> dict[str, Comparison]:
-    """List what every mask gains over none, by mask; empty of a score that has no masks."""
-    found = {
-        "random": report.random_vs_none,
-        "influence": report.influence_vs_none,
-        "weighted": report.weighted_vs_none,
-    }
-    return {mask: gain for mask, gain in found.items() if gain is not None}
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 
 from privaudit.errors import ResultError
 from privaudit.report.plots.canvas import canvas, dress, legend_above, literal, tick_names
-from privaudit.report.plots.choosing import attack_reports, comparisons, one_of
+from privaudit.report.plots.choosing import attack_reports, one_of
 from privaudit.report.plots.palette import LIGHT, MASK_MARKERS, Palette
 from privaudit.report.plots.rows import ROW, row
 from privaudit.report.words import attack_text
@@ -46,7 +46,7 @@ def masks(
         ResultError: There is no such attack, none has masks, or there is no such metric.
     """
     label = one_of(GAINS, metric, "a metric")
-    found = [(report.name, comparisons(report)) for report in attack_reports(result, attacks, ranked=True)]
+    found = [(report.name, report.gains) for report in attack_reports(result, attacks, ranked=True)]
     found = [(name, gains) for name, gains in found if gains]
     if not found:
         raise ResultError("expected an attack that was compared under masks, got none in this audit or selection")

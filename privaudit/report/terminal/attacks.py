@@ -67,10 +67,9 @@ def gain_section(result: AuditResult, width: int) -> Group | None:
     title = f"Gain of each mask over no mask, same images ({_dropped(result)} dropped by random and influence)"
     table = Table(_named("attack"), "mask", "AUROC gain", "p", "TPR@1%FPR gain", "p", **TABLE)
     for report in result.attacks:
-        for mask in ("random", "influence", "weighted"):
-            if (gain := _gain(report, mask)) is not None:
-                name = report.name if mask == "random" else ""
-                table.add_row(*map(Text, (name, mask, *_gained(gain))), style="dim" if mask == "random" else None)
+        for mask, gain in report.gains.items():
+            name = report.name if mask == "random" else ""
+            table.add_row(*map(Text, (name, mask, *_gained(gain))), style="dim" if mask == "random" else None)
     return section(title, fitted(table, width))
 
 
@@ -133,22 +132,13 @@ def _cells(report: AttackReport, mask: str, width: int) -> list[str]:
         interval_text(metrics.tpr_at_fpr["0.001"]),
     )
     if width >= MERGED:
-        gain = _gain(report, mask)
+        gain = report.gains.get(mask)
         gained = ["", "", "", ""] if gain is None else _gained(gain)
         area, rate = area + gained[:2], rate + gained[2:]
     cells = [*area, *rate, rare]
     if "advantage" in _headings(width):
         cells.append(interval_text(metrics.advantage))
     return [*cells, number_text(metrics.epsilon_lower.value)] if width >= WIDE else cells
-
-
-def _gain(report: AttackReport, mask: str) -> Comparison | None:
-    gains = {
-        "random": report.random_vs_none,
-        "influence": report.influence_vs_none,
-        "weighted": report.weighted_vs_none,
-    }
-    return gains.get(mask)
 
 
 def _gained(gain: Comparison) -> list[str]:
