@@ -25,7 +25,7 @@ from privaudit.data import load_images, read_set
 from privaudit.geometry import build_masks, estimate_influence
 from privaudit.lab.demo_target import TARGET, unpack_demo_images
 from privaudit.loading import load_target
-from privaudit.target import Target
+from privaudit.model.target import Target
 
 FOUR = ("sima", "loss", "pia", "secmi")
 THREE = ("none", "random", "influence")

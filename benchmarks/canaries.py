@@ -24,7 +24,7 @@ from scipy.special import ndtr
 from scipy.stats import kstest
 
 from privaudit.evaluation import assign_folds, epsilon_lower
-from privaudit.evaluation.canaries import CanaryReport, audit_canaries
+from privaudit.evaluation.canary_audit import CanaryReport, audit_canaries
 from privaudit.evaluation.intervals import clopper_pearson
 
 CANARIES, NOISE = 1000, 9

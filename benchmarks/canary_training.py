@@ -21,23 +21,23 @@ import numpy as np
 import torch
 from scipy.stats import kstest
 
-from privaudit.assess.candidates import candidates
-from privaudit.auditing import choose_methods, run_audit
+from privaudit.auditing.assess.score_candidates import candidates
+from privaudit.auditing.options import AuditOptions
+from privaudit.auditing.run import choose_methods, run_audit
+from privaudit.auditing.sources import list_sources, read_sources
+from privaudit.auditing.stages import measure
 from privaudit.canaries import draw_canaries, verify_canaries
 from privaudit.data import load_images, read_entries
-from privaudit.evaluation.canaries import audit_canaries
+from privaudit.evaluation.canary_audit import audit_canaries
 from privaudit.evaluation.intervals import clopper_pearson
 from privaudit.lab.demo_target import TARGET, unpack_demo_images
-from privaudit.lab.denoiser import train_denoiser
 from privaudit.lab.recipe import LabRecipe
 from privaudit.lab.save import save_pipeline
 from privaudit.lab.stage import Stage
+from privaudit.lab.train_denoiser import train_denoiser
 from privaudit.lab.unconditional import build_unconditional
 from privaudit.loading import load_autoencoder, load_target
-from privaudit.measure import measure
-from privaudit.options import AuditOptions
-from privaudit.reading import list_sources, read_sources
-from privaudit.result import AuditResult
+from privaudit.results.audit_result import AuditResult
 
 CANDIDATES, STEPS, SEED, SIZE = 600, 1200, 0, (32, 32)
 LEVELS = (0.01, 0.05, 0.1)

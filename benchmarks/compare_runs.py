@@ -22,10 +22,10 @@ import sklearn
 from coverage import cell
 from coverage_learned import FEATURES, FOLD, IMAGES, MEMBER, cross_fitted
 
-from privaudit.comparing.judging import find_changes
-from privaudit.comparing.options import CompareOptions
-from privaudit.comparing.paired import Scores, measure_paired
-from privaudit.comparing.pairing import Shared
+from privaudit.compare.compare_options import CompareOptions
+from privaudit.compare.judging import find_changes
+from privaudit.compare.paired import Scores, measure_paired
+from privaudit.compare.pairing import Shared
 from privaudit.evaluation import choice_spread, cross_fit
 from privaudit.evaluation.delong import auroc_covariance, auroc_difference
 from privaudit.evaluation.metrics import spread

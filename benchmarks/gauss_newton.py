@@ -17,13 +17,13 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from privaudit.ddim import ddim_sample
 from privaudit.geometry.jacobian import Decode, columns
 from privaudit.inversion import invert, nmse_db
 from privaudit.lab.demo_target import TARGET
 from privaudit.loading import load_target
-from privaudit.noise import normal_for
-from privaudit.origin import to_eight_bits
+from privaudit.model.ddim import ddim_sample
+from privaudit.model.noise import normal_for
+from privaudit.tasks.origin_test import to_eight_bits
 
 STEPS = 6
 DAMPING = (1e-6, 1e-4, 1e-2)

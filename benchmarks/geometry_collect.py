@@ -24,9 +24,9 @@ from torch import Tensor
 from privaudit.data import Sample, load_images, read_set, separate
 from privaudit.geometry import Jacobian, dense_jacobian, estimate_influence
 from privaudit.inversion import make_solver
-from privaudit.inverting import invert_samples
 from privaudit.loading import load_target
-from privaudit.target import Target
+from privaudit.model.target import Target
+from privaudit.tasks.inverting import invert_samples
 
 LEVELS = (0, 5, 10, 20, 30, 40, 50, 60, 80, 100, 140, 180, 240, 300)
 BATCH = 64

@@ -27,12 +27,12 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from privaudit.data import load_images, read_set
-from privaudit.ddim import ddim_sample
 from privaudit.inversion import Inversion, invert
 from privaudit.lab.demo_target import TARGET, unpack_demo_images
 from privaudit.loading import load_autoencoder, load_target
-from privaudit.noise import normal_for
-from privaudit.target import Target
+from privaudit.model.ddim import ddim_sample
+from privaudit.model.noise import normal_for
+from privaudit.model.target import Target
 
 OPEN = ":tolerance=0"
 """Run the whole budget, for curves."""

@@ -29,15 +29,15 @@ from torch import Tensor
 from privaudit.attacks import Batch, score_batch
 from privaudit.attacks.sima import Sima
 from privaudit.data import load_images, read_set
-from privaudit.ddim import ddim_sample
 from privaudit.evaluation import assign_folds, compare, cross_fit, evaluate
 from privaudit.geometry import estimate_influence
 from privaudit.inversion import Inversion, invert, nmse_db
 from privaudit.lab.demo_target import TARGET, unpack_demo_images
 from privaudit.loading import load_target
-from privaudit.noise import normal_for
-from privaudit.origin import to_eight_bits
-from privaudit.target import Target
+from privaudit.model.ddim import ddim_sample
+from privaudit.model.noise import normal_for
+from privaudit.model.target import Target
+from privaudit.tasks.origin_test import to_eight_bits
 
 Array = NDArray[np.float64]
 SOLVERS = {"tolerance .01": "anderson", "20 evaluations": "anderson:evaluations=20:tolerance=0"}

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from privaudit import AuditOptions, run_audit
 from privaudit.lab.demo_target import TARGET, unpack_demo_images
-from privaudit.result import AttackReport
+from privaudit.results.audit_result import AttackReport
 
 MASKS = ("none", "random", "influence", "weighted")
 

@@ -18,7 +18,7 @@ import pandas as pd
 import torch
 
 from privaudit import AuditOptions, run_audit
-from privaudit.result import AuditResult
+from privaudit.results.audit_result import AuditResult
 
 MASKS = ("none", "random", "influence", "weighted")
 

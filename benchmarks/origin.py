@@ -25,8 +25,8 @@ from privaudit.evaluation import assign_folds, compare, evaluate
 from privaudit.inversion import make_solver
 from privaudit.lab.demo_target import TARGET, unpack_demo_images
 from privaudit.loading import load_target
-from privaudit.origin import SOLVER, Traces, generate, scores, to_eight_bits, trace
-from privaudit.target import Target
+from privaudit.model.target import Target
+from privaudit.tasks.origin_test import SOLVER, Traces, generate, scores, to_eight_bits, trace
 
 SOLVERS = {
     "anderson, 10": SOLVER,

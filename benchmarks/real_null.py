@@ -22,16 +22,16 @@ import numpy as np
 import torch
 from PIL import Image, ImageEnhance
 
-from privaudit.assess import Assessment, assess, split_images
 from privaudit.attacks import make_plan
+from privaudit.auditing.assess import Assessment, assess, split_images
+from privaudit.auditing.options import AuditOptions
+from privaudit.auditing.stages import measure
 from privaudit.data import AuditData, SampleSet, read_set
 from privaudit.geometry import MASKS
 from privaudit.lab.demo_target import TARGET, unpack_demo_images
 from privaudit.loading import load_target
-from privaudit.measure import measure
-from privaudit.options import AuditOptions
+from privaudit.model.target import Target
 from privaudit.scorers import Methods, parse_methods
-from privaudit.target import Target
 
 GATES = ("auroc>0.5", "tpr@10%fpr>0.1", "epsilon>0")
 

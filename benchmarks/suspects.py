@@ -26,14 +26,14 @@ import numpy as np
 import scipy
 from scipy.stats import kstest
 
-from privaudit.assess.candidates import candidates
-from privaudit.auditing import choose_methods
+from privaudit.auditing.assess.score_candidates import candidates
+from privaudit.auditing.options import AuditOptions
+from privaudit.auditing.run import choose_methods
+from privaudit.auditing.sources import list_sources, read_sources
+from privaudit.auditing.stages import measure
 from privaudit.evaluation.intervals import clopper_pearson
 from privaudit.evaluation.suspects import SuspectFindings, judge_suspects
 from privaudit.loading import load_target
-from privaudit.measure import measure
-from privaudit.options import AuditOptions
-from privaudit.reading import list_sources, read_sources
 
 PERMUTATIONS, KNOWN, NONMEMBERS, FDR = 999, 500, 800, 0.1
 COUNTS = (5, 10, 20, 50, 100, 200)

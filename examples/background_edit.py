@@ -36,13 +36,13 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from privaudit.data import load_images, read_set
-from privaudit.ddim import CLEAN, ddim_levels, ddim_sample, ddim_step
 from privaudit.errors import ConfigError
 from privaudit.inversion import invert
 from privaudit.lab.demo_target import TARGET, unpack_demo_images
 from privaudit.loading import load_target
-from privaudit.noise import normal_for
-from privaudit.target import Target
+from privaudit.model.ddim import CLEAN, ddim_levels, ddim_sample, ddim_step
+from privaudit.model.noise import normal_for
+from privaudit.model.target import Target
 
 SOLVERS = (
     "encoder",

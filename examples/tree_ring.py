@@ -37,13 +37,13 @@ from scipy.stats import binomtest
 from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
-from privaudit.ddim import ddim_invert, ddim_sample
 from privaudit.evaluation import auroc, stratified_bootstrap
 from privaudit.inversion import invert, make_solver, nmse_db
 from privaudit.lab.demo_target import TARGET
 from privaudit.loading import load_target
-from privaudit.noise import normal_for
-from privaudit.target import Target
+from privaudit.model.ddim import ddim_invert, ddim_sample
+from privaudit.model.noise import normal_for
+from privaudit.model.target import Target
 
 SOLVERS = (
     "encoder",

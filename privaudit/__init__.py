@@ -9,35 +9,34 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from privaudit._version import __version__
 from privaudit.errors import PrivauditError
 
 if TYPE_CHECKING:
-    from privaudit.auditing import audit, run_audit
-    from privaudit.comparing import CompareOptions, compare_runs
+    from privaudit.auditing.custom_masks import MaskTrial, try_masks
+    from privaudit.auditing.options import AuditOptions
+    from privaudit.auditing.run import audit, run_audit
+    from privaudit.compare import CompareOptions, compare_runs
     from privaudit.loading import load_target
-    from privaudit.masking import MaskTrial, try_masks
-    from privaudit.options import AuditOptions
-    from privaudit.portraits import load_portraits
-    from privaudit.result import AuditFailure, AuditResult
-    from privaudit.runs import explain, load_samples, load_scores
-
-__version__ = "0.1.0"
+    from privaudit.results.audit_result import AuditFailure, AuditResult
+    from privaudit.results.exemplars import load_portraits
+    from privaudit.results.saved_scores import explain, load_samples, load_scores
 
 _LAZY = {
-    "AuditFailure": "privaudit.result",
-    "AuditOptions": "privaudit.options",
-    "AuditResult": "privaudit.result",
-    "CompareOptions": "privaudit.comparing",
-    "MaskTrial": "privaudit.masking",
-    "compare_runs": "privaudit.comparing",
-    "audit": "privaudit.auditing",
-    "explain": "privaudit.runs",
-    "load_portraits": "privaudit.portraits",
-    "load_samples": "privaudit.runs",
-    "load_scores": "privaudit.runs",
+    "AuditFailure": "privaudit.results.audit_result",
+    "AuditOptions": "privaudit.auditing.options",
+    "AuditResult": "privaudit.results.audit_result",
+    "CompareOptions": "privaudit.compare",
+    "MaskTrial": "privaudit.auditing.custom_masks",
+    "compare_runs": "privaudit.compare",
+    "audit": "privaudit.auditing.run",
+    "explain": "privaudit.results.saved_scores",
+    "load_portraits": "privaudit.results.exemplars",
+    "load_samples": "privaudit.results.saved_scores",
+    "load_scores": "privaudit.results.saved_scores",
     "load_target": "privaudit.loading",
-    "run_audit": "privaudit.auditing",
-    "try_masks": "privaudit.masking",
+    "run_audit": "privaudit.auditing.run",
+    "try_masks": "privaudit.auditing.custom_masks",
 }
 
 __all__ = [

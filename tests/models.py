@@ -14,8 +14,8 @@ from diffusers import AutoencoderKL
 from torch import Tensor, nn
 
 from privaudit.loading.heads import noise_from_output
-from privaudit.schedule import DiffusionSchedule, FlowSchedule, Schedule
-from privaudit.target import Condition, Target, TargetInfo
+from privaudit.model.schedule import DiffusionSchedule, FlowSchedule, Schedule
+from privaudit.model.target import Condition, Target, TargetInfo
 
 LATENT = (2, 4, 4)
 IMAGE = (3, 8, 8)

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from privaudit.noise import normal_for
-from privaudit.target import Target
+from privaudit.model.noise import normal_for
+from privaudit.model.target import Target
 
 
 def jacobian(decode, latent: Tensor) -> Tensor:

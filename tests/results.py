@@ -20,14 +20,13 @@ from privaudit.evaluation import (
     parse_gates,
     required_fprs,
 )
-from privaudit.evaluation.canaries import CanaryReport
+from privaudit.evaluation.canary_audit import CanaryReport
 from privaudit.evaluation.curves import histogram, roc_curves
 from privaudit.evaluation.delong import auroc_estimate
 from privaudit.evaluation.estimate import Estimate
 from privaudit.evaluation.suspects import SuspectReport
 from privaudit.evaluation.verdict import PERFECT, perfect_scores
-from privaudit.portraits import Portrait
-from privaudit.result import (
+from privaudit.results.audit_result import (
     SCHEMA_VERSION,
     AttackReport,
     AuditFailure,
@@ -41,6 +40,7 @@ from privaudit.result import (
     SkippedReport,
     TargetReport,
 )
+from privaudit.results.exemplars import Portrait
 
 MASKS = ("none", "random", "influence", "weighted")
 NAMES = ("sima", "pia", "loss", "mirror", "secmi", "pfami", "clid", "rediffuse", "recon", "pian", "flow_mc", "epsilon")
@@ -240,8 +240,8 @@ def make_result(
 
 def make_config(**chosen: object) -> dict[str, object]:
     """The options of an audit as they stand in a report."""
-    from privaudit.codec import encode
-    from privaudit.options import AuditOptions
+    from privaudit.auditing.options import AuditOptions
+    from privaudit.storage.exact_json import encode
 
     options = AuditOptions(
         target="models/small", members=Path("images/members"), nonmembers=Path("images/others"), out=Path("runs/small")

@@ -12,7 +12,7 @@ from results import make_config, make_result
 
 from privaudit.evaluation import Check, decide, evaluate, parse_gates, required_fprs
 from privaudit.evaluation.verdict import PERFECT, perfect_scores
-from privaudit.result import AttackReport, AuditResult
+from privaudit.results.audit_result import AttackReport, AuditResult
 
 Scores = Mapping[tuple[str, str], np.ndarray]
 

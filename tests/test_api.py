@@ -19,7 +19,7 @@ from privaudit.evaluation import Check
 from privaudit.report.frames import TABLES
 from privaudit.report.notebook import render_notebook
 from privaudit.report.words import answer, statement
-from privaudit.result import AuditResult
+from privaudit.results.audit_result import AuditResult
 
 KINDS = ("metrics", *TABLES)
 

@@ -5,8 +5,8 @@ from pkgutil import iter_modules
 
 from privaudit.attacks.base import REGISTRY, Attack, FieldAttack, LevelAttack, masked_errors, register, score_batch
 from privaudit.attacks.batch import Batch, Ledger
+from privaudit.attacks.parsing import parse_attacks
 from privaudit.attacks.plan import Plan, make_plan
-from privaudit.attacks.spec import parse_attacks
 
 for _module in iter_modules(__path__):
     import_module(f"{__name__}.{_module.name}")

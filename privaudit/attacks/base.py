@@ -18,8 +18,8 @@ from torch import Tensor
 
 from privaudit.attacks.batch import Batch
 from privaudit.errors import ConfigError
-from privaudit.spec import Named
-from privaudit.target import Target, require_finite
+from privaudit.model.target import Target, require_finite
+from privaudit.registry import Named
 
 Need = Literal["images", "captions", "flow model", "gradients"]
 """What an attack cannot run without, beside latents and denoiser."""

@@ -18,9 +18,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from privaudit.ddim import ddim_move
-from privaudit.noise import normal_for
-from privaudit.target import Condition, Target
+from privaudit.model.ddim import ddim_move
+from privaudit.model.noise import normal_for
+from privaudit.model.target import Condition, Target
 
 Work = Literal["forward", "backward", "encode", "decode"]
 """What costs time: a pass of the denoiser, one back through it, and the autoencoder's two halves."""
@@ -167,7 +167,7 @@ class Batch:
         return latents
 
     def step(self, latents: Tensor, noise: Tensor, start: int, stop: int) -> Tensor:
-        """Go from one level to another along a noise prediction, no fresh noise (see `privaudit.ddim.ddim_step`)."""
+        """Go from one level to another along a noise prediction, no fresh noise (see `privaudit.model.ddim`)."""
         return ddim_move(self.target, latents, noise, start, stop)
 
     def _step(self, latents: Tensor, start: int, stop: int, *, first: bool) -> Callable[[], Tensor]:

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from privaudit.attacks.base import Attack
 from privaudit.attacks.batch import Batch, Ledger, Work
-from privaudit.schedule import DiffusionSchedule, FlowSchedule
-from privaudit.target import Condition, Target, TargetInfo
+from privaudit.model.schedule import DiffusionSchedule, FlowSchedule
+from privaudit.model.target import Condition, Target, TargetInfo
 
 WORK: tuple[Work, ...] = ("forward", "backward", "encode", "decode")
 

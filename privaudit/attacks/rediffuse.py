@@ -10,7 +10,7 @@ from torch import Tensor
 
 from privaudit.attacks.base import FieldAttack, register
 from privaudit.attacks.batch import Batch
-from privaudit.ddim import CLEAN
+from privaudit.model.ddim import CLEAN
 
 
 @register

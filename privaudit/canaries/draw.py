@@ -26,12 +26,12 @@ from privaudit.canaries.assignment import (
     toss,
 )
 from privaudit.canaries.read import ASSIGNMENT, SEAL, TRAIN, hash_file
-from privaudit.codec import encode
 from privaudit.data import OnImage, Skipped, fingerprint, read_pixels, thumbnail
-from privaudit.data.entries import Entry, list_entries
+from privaudit.data.listing import Entry, list_entries
 from privaudit.errors import ConfigError, DataError
 from privaudit.evaluation.duplicates import clusters, near_duplicates
-from privaudit.files import make_folder, write_text
+from privaudit.storage.exact_json import encode
+from privaudit.storage.files import make_folder, write_text
 
 FEWEST = 10
 """Candidates: with fewer no audit can say anything."""

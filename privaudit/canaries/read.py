@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from privaudit.canaries.assignment import Assignment, check_assignment
-from privaudit.codec import decode
 from privaudit.data import OnImage
-from privaudit.data.entries import Entry, list_entries
+from privaudit.data.listing import Entry, list_entries
 from privaudit.errors import DataError
+from privaudit.storage.exact_json import decode
 
 ASSIGNMENT = "canaries.json"
 """Private: key and coins."""

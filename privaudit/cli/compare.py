@@ -17,7 +17,7 @@ from privaudit.cli.output import to_reader
 from privaudit.errors import ConfigError
 
 if TYPE_CHECKING:
-    from privaudit.comparing import ComparisonResult
+    from privaudit.compare import ComparisonResult
 
 FORMATS = {"json": "comparison.json", "md": "comparison.md"}
 
@@ -88,7 +88,7 @@ def compare(
     """Say what got worse and what got better from one scan to another, paired where both scored the same images."""
     del config, quiet  # ConfiguredCommand has read the one; of a second's work there is no progress to leave out
     with options_together():
-        from privaudit.comparing import CompareOptions
+        from privaudit.compare import CompareOptions
 
         problems: list[str] = []
         chosen = None
@@ -110,10 +110,10 @@ def compare(
         if problems or chosen is None:
             raise ConfigError(problems)
 
-    from privaudit.comparing import compare_runs
+    from privaudit.compare import compare_runs
     from privaudit.evaluation.verdict import exit_code
-    from privaudit.files import make_folder
-    from privaudit.report.comparison import print_comparison
+    from privaudit.report.comparison_summary import print_comparison
+    from privaudit.storage.files import make_folder
 
     if out is not None:
         make_folder(out, list(FORMATS.values()), [old, new])
@@ -128,8 +128,8 @@ def compare(
 
 
 def _write(found: ComparisonResult, folder: Path, names: Sequence[str]) -> list[Path]:
-    from privaudit.files import write_text
     from privaudit.report.comparison_markdown import render_comparison
+    from privaudit.storage.files import write_text
 
     written = []
     for name in dict.fromkeys(names):

@@ -16,7 +16,7 @@ from privaudit.escape import harmless
 
 if TYPE_CHECKING:
     from privaudit.report.formats import Format
-    from privaudit.result import AuditFailure
+    from privaudit.results.audit_result import AuditFailure
 
 
 def failure_of(error: BaseException, target: str, config: Mapping[str, Any]) -> AuditFailure:
@@ -30,8 +30,8 @@ def failure_of(error: BaseException, target: str, config: Mapping[str, Any]) -> 
     Returns:
         The report.
     """
-    from privaudit.codec import encode
-    from privaudit.result import SCHEMA_VERSION, AuditFailure, FailedVerdict
+    from privaudit.results.audit_result import SCHEMA_VERSION, AuditFailure, FailedVerdict
+    from privaudit.storage.exact_json import encode
 
     defect = not isinstance(error, (PrivauditError, OSError))
     reasons = reasons_of(error)
@@ -64,9 +64,9 @@ def write_failure(
     Returns:
         The files.
     """
-    from privaudit.auditing import stale_results
-    from privaudit.files import alone_in, make_folder
+    from privaudit.auditing.run import stale_results
     from privaudit.report.formats import FORMATS, write_reports
+    from privaudit.storage.files import alone_in, make_folder
 
     written: list[Path] = []
     try:

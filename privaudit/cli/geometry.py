@@ -72,9 +72,9 @@ def geometry(
     del config  # ConfiguredCommand has read it
     from privaudit.geometry.influence import DEFAULT as DEFAULT_INFLUENCE
     from privaudit.inversion import DEFAULT as DEFAULT_SOLVER
-    from privaudit.mapping import BOUND, MAPS, RESULTS, GeometryOptions, run_geometry
-    from privaudit.report.geometry import print_geometry
-    from privaudit.report.geometry_plots import plot_geometry
+    from privaudit.tasks.geometry_maps import BOUND, MAPS, RESULTS, GeometryOptions, run_geometry
+    from privaudit.tasks.geometry_maps.map_plots import plot_geometry
+    from privaudit.tasks.geometry_maps.map_summary import print_geometry
 
     with options_together():
         chosen = GeometryOptions(
@@ -104,8 +104,8 @@ def geometry(
 def estimators() -> None:
     """List the estimators of influence and the methods of distortion, with their parameters and where published."""
     from privaudit.geometry import ESTIMATORS, METHODS, make_estimator, make_method
-    from privaudit.mapping import BOUND, BOUND_REFERENCE, BOUND_SUMMARY
     from privaudit.report.console import standard_output
+    from privaudit.tasks.geometry_maps import BOUND, BOUND_REFERENCE, BOUND_SUMMARY
 
     influence = {name: _row(make_estimator(name)) for name in sorted(ESTIMATORS)}
     distortion = {name: _row(make_method(name)) for name in METHODS}

@@ -50,9 +50,9 @@ def invert(
     """
     del config  # ConfiguredCommand has read it
     from privaudit.inversion import DEFAULT
-    from privaudit.inverting import InvertOptions, run_inversion
-    from privaudit.report.inversion import print_inversion
-    from privaudit.report.residual_plot import plot_residuals
+    from privaudit.tasks.inversion_summary import print_inversion
+    from privaudit.tasks.inverting import InvertOptions, run_inversion
+    from privaudit.tasks.residual_plot import plot_residuals
 
     with options_together():
         chosen = InvertOptions(

@@ -34,8 +34,8 @@ def origin(
     Generates images of its own to compare with, and writes origin.csv with a p-value for each image.
     """
     del config  # ConfiguredCommand has read it
-    from privaudit.origin import SOLVER, OriginOptions, run_origin
-    from privaudit.report.origin import print_origin
+    from privaudit.tasks.origin_summary import print_origin
+    from privaudit.tasks.origin_test import SOLVER, OriginOptions, run_origin
 
     with options_together():
         chosen = OriginOptions(

@@ -75,9 +75,9 @@ def report(
         return
     request = _read_request(run, formats, out, include_images=include_images, as_json=as_json)
 
-    from privaudit.portraits import load_portraits
     from privaudit.report.formats import write_reports
-    from privaudit.result import AuditResult, load_report
+    from privaudit.results.audit_result import AuditResult, load_report
+    from privaudit.results.exemplars import load_portraits
 
     found = load_report(request.run)
     portraits = load_portraits(request.folder) if include_images and isinstance(found, AuditResult) else ()
@@ -132,7 +132,7 @@ def _read_request(
 def _print(found: Report, request: Request) -> None:
     from privaudit.report.formats import FILES
     from privaudit.report.terminal import print_failure, print_report
-    from privaudit.result import AuditFailure
+    from privaudit.results.audit_result import AuditFailure
 
     files = tuple(path for path in (request.folder / name for name in FILES) if path.is_file())
     shown = files if request.run.is_dir() else ()

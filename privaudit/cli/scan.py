@@ -19,9 +19,9 @@ from privaudit.cli.progress import StageProgress
 from privaudit.errors import ConfigError
 
 if TYPE_CHECKING:
-    from privaudit.options import AuditOptions
+    from privaudit.auditing.options import AuditOptions
     from privaudit.report.formats import Format
-    from privaudit.result import AuditFailure, AuditResult
+    from privaudit.results.audit_result import AuditFailure, AuditResult
 
 SETS = ("members", "nonmembers", "suspects", "canaries")
 SCORES = (Path("scores") / "scores.parquet", Path("suspects.csv"))
@@ -59,7 +59,7 @@ class ScanCommand(ConfiguredCommand):
 
     def folder_of(self, values: Mapping[str, Any]) -> Path | None:
         """The run folder where none is chosen."""
-        from privaudit.options import default_folder
+        from privaudit.auditing.options import default_folder
 
         target = self.target_of(values)
         return default_folder(target) if target else None
@@ -101,10 +101,10 @@ def scan(
 ) -> None:
     """Audit a model: can its members be told from images that it never saw?"""
     del config  # ConfiguredCommand has read it
+    from privaudit.auditing.options import AuditOptions, LatentSource, default_folder
     from privaudit.evaluation.verdict import exit_code
     from privaudit.geometry.influence import DEFAULT as DEFAULT_ESTIMATOR
     from privaudit.inversion import DEFAULT
-    from privaudit.options import AuditOptions, LatentSource, default_folder
     from privaudit.report.terminal import print_report
 
     folder = out or default_folder(target)
@@ -177,11 +177,11 @@ def _carry_out(
     chosen: AuditOptions, formats: tuple[Format, ...], *, include_images: bool, as_json: bool, quiet: bool
 ) -> Done:
     """Audit and write the reports; those of a failure if it ends with an error."""
-    from privaudit.auditing import run_audit
-    from privaudit.codec import encode
-    from privaudit.files import alone_in
-    from privaudit.portraits import load_portraits
+    from privaudit.auditing.run import run_audit
     from privaudit.report.formats import FORMATS, write_reports
+    from privaudit.results.exemplars import load_portraits
+    from privaudit.storage.exact_json import encode
+    from privaudit.storage.files import alone_in
 
     broken: Exception | None = None
     with alone_in(chosen.out), StageProgress(quiet=quiet) as progress:
@@ -226,8 +226,8 @@ def _report_failure(
 
 def _show_plan(chosen: AuditOptions, *, as_json: bool, quiet: bool) -> None:
     """Print the plan of an audit and how long it will take here; nothing is written."""
-    from privaudit.planning import plan_audit
-    from privaudit.report.plan import print_plan
+    from privaudit.auditing.dry_run import plan_audit
+    from privaudit.report.forecast import print_plan
 
     with StageProgress(quiet=quiet) as progress:
         forecast = plan_audit(chosen, progress)

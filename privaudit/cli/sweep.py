@@ -46,12 +46,12 @@ def sweep(
     sima:levels=10,20,40. One that has no score for a single level is left out. The same command again resumes.
     """
     del config  # ConfiguredCommand has read it
+    from privaudit.auditing.options import AuditOptions
+    from privaudit.auditing.sweep import CSV, PICTURE, run_sweep
     from privaudit.geometry.influence import DEFAULT as DEFAULT_ESTIMATOR
     from privaudit.inversion import DEFAULT
-    from privaudit.options import AuditOptions
-    from privaudit.report.sweep import print_sweep
     from privaudit.report.sweep_plot import plot_sweep
-    from privaudit.sweeping import CSV, PICTURE, run_sweep
+    from privaudit.report.sweep_summary import print_sweep
 
     with options_together():
         chosen = AuditOptions(

@@ -5,8 +5,8 @@ id in any folder, under any name and in any lossless format. Everything the audi
 (noise, mask, latent, score) is keyed by that id.
 """
 
-from privaudit.data.facts import FileFacts
-from privaudit.data.fingerprint import fingerprint, thumbnail
+from privaudit.data.image_file import FileFacts
+from privaudit.data.perceptual_hash import fingerprint, thumbnail
 from privaudit.data.pixels import Picture, read_picture, read_pixels, sample_id
 from privaudit.data.samples import (
     OnImage,

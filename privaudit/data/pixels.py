@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
-from privaudit.data.facts import FileFacts, file_facts
+from privaudit.data.image_file import FileFacts, file_facts
 from privaudit.errors import DataError
 
 UPRIGHT = {

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from privaudit.data.entries import IMAGE_SUFFIXES, Entry, list_entries
-from privaudit.data.facts import FileFacts
-from privaudit.data.fingerprint import fingerprint, thumbnail
+from privaudit.data.image_file import FileFacts
+from privaudit.data.listing import IMAGE_SUFFIXES, Entry, list_entries
+from privaudit.data.perceptual_hash import fingerprint, thumbnail
 from privaudit.data.pixels import Picture, read_picture, read_pixels, sample_id
 from privaudit.errors import DataError
 

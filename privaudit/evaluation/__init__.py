@@ -12,7 +12,7 @@ from privaudit.evaluation.checks import blind_check, sample_size_check
 from privaudit.evaluation.conditional import ConditionalLaw, conditional_law, conditional_scores
 from privaudit.evaluation.crossfit import assign_folds, splits
 from privaudit.evaluation.delong import AurocCovariance, auroc_covariance, delong_test
-from privaudit.evaluation.epsilon import epsilon_lower
+from privaudit.evaluation.epsilon_bound import epsilon_lower
 from privaudit.evaluation.estimate import (
     Comparison,
     Difference,
@@ -25,7 +25,7 @@ from privaudit.evaluation.estimate import (
     Stratum,
 )
 from privaudit.evaluation.gates import Gate, parse_gates, required_fprs
-from privaudit.evaluation.groups import by_group
+from privaudit.evaluation.group_metrics import by_group
 from privaudit.evaluation.learned import LearnedScores, out_of_fold
 from privaudit.evaluation.metrics import Evaluation, bound, compare, evaluate
 from privaudit.evaluation.rate import rate_at_threshold

@@ -24,8 +24,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from privaudit.errors import DataError
 from privaudit.evaluation.crossfit import pairs, splits
+from privaudit.evaluation.feature_table import canonical_order, checked_table, standardised
 from privaudit.evaluation.roc import checked
-from privaudit.evaluation.table import canonical_order, checked_table, standardised
 
 Floats = NDArray[np.float64]
 

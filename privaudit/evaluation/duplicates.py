@@ -40,7 +40,7 @@ def near_duplicates(
     of `MOST_CONTRAST`, means of every colour within `MOST_SHIFT`.
 
     Args:
-        fingerprints: ``(n,)``, 64-bit hashes, from `privaudit.data.fingerprint`.
+        fingerprints: ``(n,)``, 64-bit hashes, from `privaudit.data.perceptual_hash`.
         thumbnails: ``(n, 192)``, from `privaudit.data.thumbnail`; None to go by the hashes alone.
         distance: Bits, 0 to 64.
 

@@ -17,9 +17,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from privaudit.errors import ConfigError
 from privaudit.evaluation.crossfit import pairs, splits
+from privaudit.evaluation.feature_table import canonical_order, checked_table, standardised
 from privaudit.evaluation.roc import auroc
 from privaudit.evaluation.selection import Choice
-from privaudit.evaluation.table import canonical_order, checked_table, standardised
 
 Floats = NDArray[np.float64]
 

@@ -5,7 +5,7 @@
 | AUROC | DeLong's variance, on the logit scale (`privaudit.evaluation.delong`) |
 | TPR at FPR | melded: the threshold's rank and the members above it both vary (`privaudit.evaluation.rate`) |
 | advantage, attack success | bootstrap of the whole curve (`privaudit.evaluation.intervals.advantage_limit`) |
-| epsilon | Clopper-Pearson at thresholds fixed on other folds (`privaudit.evaluation.epsilon`) |
+| epsilon | Clopper-Pearson at thresholds fixed on other folds (`privaudit.evaluation.epsilon_bound`) |
 | difference of AUROCs | DeLong's covariance, paired |
 | difference of TPRs | bootstrap, paired |
 
@@ -27,7 +27,7 @@ from privaudit.errors import ConfigError
 from privaudit.evaluation.bootstrap import Replicates, stratified_bootstrap
 from privaudit.evaluation.clusters import effective_sizes, unit_codes
 from privaudit.evaluation.delong import AurocCovariance, auroc_covariance, auroc_difference, why_special
-from privaudit.evaluation.epsilon import HeldOutCounts, bound_from_counts, held_out_counts
+from privaudit.evaluation.epsilon_bound import HeldOutCounts, bound_from_counts, held_out_counts
 from privaudit.evaluation.estimate import Comparison, Difference, EpsilonBound, Estimate, Metrics
 from privaudit.evaluation.gates import Metric
 from privaudit.evaluation.intervals import (

@@ -1,6 +1,6 @@
 """Geometry of the decoder: Jacobian products, pullback metric, influence, distortion, masks."""
 
-from privaudit.geometry.checks import check_decoder
+from privaudit.geometry.decoder_checks import check_decoder
 from privaudit.geometry.distortion import (
     METHODS,
     Distortion,

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from privaudit.errors import ConfigError
-from privaudit.noise import generator_for
+from privaudit.model.noise import generator_for
 
 MASKS = ("none", "random", "influence", "weighted")
 """Every attack is scored under each of these, in this order."""

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from privaudit.errors import ConfigError
 from privaudit.geometry.mask import MASKS
-from privaudit.noise import generator_for
+from privaudit.model.noise import generator_for
 
 MaskRule = Callable[[Tensor], Tensor]
 """From the influence, ``(n, *latent)``, to masks or weights of that shape, each image's from its own alone."""

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from privaudit.geometry.checks import check_decoder
+from privaudit.execution.memory import SHARE, free_bytes, items_within, pass_bytes
+from privaudit.geometry.decoder_checks import check_decoder
 from privaudit.geometry.influence import Estimator
 from privaudit.geometry.jacobian import Decode, forward_mode
-from privaudit.memory import SHARE, free_bytes, items_within, pass_bytes
 
 
 def images_at_once(
@@ -31,7 +31,7 @@ def images_at_once(
         estimator: How much it needs is `Estimator.memory`.
         most: Largest batch that is wanted.
         latent_shape: That a latent should have, if it is known.
-        budget: Bytes; a share of what is free (`privaudit.memory.SHARE`) by default.
+        budget: Bytes; a share of what is free (`privaudit.execution.memory.SHARE`) by default.
 
     Returns:
         Images a batch, 1 to ``most``.

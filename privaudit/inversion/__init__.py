@@ -9,8 +9,8 @@ from privaudit.inversion import (  # noqa: F401 - importing registers them
     krasnoselskii_mann,
     pixel_mixing,
 )
+from privaudit.inversion.inversion_result import OUTCOMES, Inversion, nmse_db
 from privaudit.inversion.recover import DEFAULT, invert, require_any_finite
-from privaudit.inversion.result import OUTCOMES, Inversion, nmse_db
 from privaudit.inversion.solver import SOLVERS, Evaluation, Invertible, Memory, Solver, make_solver, register
 
 __all__ = [

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from privaudit.inversion.inversion_result import Inversion
 from privaudit.inversion.mixing import lengths
 from privaudit.inversion.problem import Problem
-from privaudit.inversion.result import Inversion
 from privaudit.inversion.rounding import rounding_floor
 from privaudit.inversion.solver import Evaluation, Solver
 

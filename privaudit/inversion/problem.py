@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from privaudit.batching import Batcher
 from privaudit.errors import TargetError
+from privaudit.execution.batching import Batcher
 from privaudit.inversion.mixing import lengths
 from privaudit.inversion.solver import Evaluation, Invertible
-from privaudit.target import require_finite
+from privaudit.model.target import require_finite
 
 SILENT = 1e-6
 """Root mean square below which an image or a latent counts as zero, to which nothing can be relative."""

@@ -11,10 +11,10 @@ from torch import Tensor
 from privaudit.errors import ConfigError, DataError
 from privaudit.inversion.cocoercivity import cocoercivity, not_along_t
 from privaudit.inversion.fixed_point import solve
+from privaudit.inversion.inversion_result import Inversion, nmse_db
 from privaudit.inversion.problem import Problem
-from privaudit.inversion.result import Inversion, nmse_db
 from privaudit.inversion.solver import Invertible, Solver, make_solver
-from privaudit.target import require_finite
+from privaudit.model.target import require_finite
 
 DEFAULT = "anderson"
 """The default solver."""

@@ -14,7 +14,7 @@ from typing import ClassVar, Literal, Protocol, TypeVar
 import torch
 from torch import Tensor
 
-from privaudit.spec import Named, build
+from privaudit.registry import Named, build
 
 
 class Invertible(Protocol):

@@ -17,7 +17,7 @@ from privaudit.lab.family import Family
 from privaudit.lab.recipe import LabRecipe
 from privaudit.lab.text_encoder import TOKENS, WIDTH, TokenisedCaptions, build_text_encoder, tokenise
 from privaudit.loading.components import read_json
-from privaudit.target import Condition, Target
+from privaudit.model.target import Condition, Target
 
 STEPS = 1000
 """What the network is told at sigma = 1."""

@@ -16,7 +16,7 @@ from privaudit.lab.diffusion import build_schedule, noise_latents, read_schedule
 from privaudit.lab.family import Family
 from privaudit.lab.recipe import LabRecipe
 from privaudit.lab.text_encoder import TOKENS, WIDTH, TokenisedCaptions, build_text_encoder, tokenise
-from privaudit.target import Target
+from privaudit.model.target import Target
 
 
 @dataclass(frozen=True)

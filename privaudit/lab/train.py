@@ -12,24 +12,24 @@ import torch
 from torch import nn
 
 from privaudit.data import OnImage, Sample, load_images, read_set
-from privaudit.lab.autoencoder import train_autoencoder
 from privaudit.lab.captions import caption_images
 from privaudit.lab.claim import check_snapshots, claim_folder
-from privaudit.lab.denoiser import train_denoiser
 from privaudit.lab.family import Family
 from privaudit.lab.flow import build_flow, continue_flow
-from privaudit.lab.given import read_given, write_seen
 from privaudit.lab.manifests import Trained, write_manifests
 from privaudit.lab.recipe import LabRecipe
 from privaudit.lab.save import save_pipeline
 from privaudit.lab.split import Split, split_samples
 from privaudit.lab.stage import OnStep, Stage
+from privaudit.lab.starting_point import read_given, write_seen
 from privaudit.lab.text import build_text, continue_text
 from privaudit.lab.text_encoder import TOKENS
 from privaudit.lab.tokenizer import build_tokenizer
+from privaudit.lab.train_autoencoder import train_autoencoder
+from privaudit.lab.train_denoiser import train_denoiser
 from privaudit.lab.unconditional import build_unconditional, continue_unconditional
 from privaudit.loading import hash_folder
-from privaudit.target import Target
+from privaudit.model.target import Target
 
 
 def train_target(

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from privaudit.lab.diffusion import build_schedule, noise_latents, read_schedule
 from privaudit.lab.family import Family
 from privaudit.lab.recipe import LabRecipe
-from privaudit.target import Target
+from privaudit.model.target import Target
 
 
 @dataclass(frozen=True)

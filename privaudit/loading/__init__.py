@@ -1,4 +1,4 @@
-"""Foreign models become one `privaudit.target.Target` or autoencoder here, and nowhere else."""
+"""Foreign models become one `privaudit.model.target.Target` or autoencoder here, and nowhere else."""
 
 from privaudit.loading.folder import hash_folder, load_target
 from privaudit.loading.standalone import load_autoencoder

@@ -18,7 +18,7 @@ from transformers.utils import logging as transformers_logging
 
 from privaudit.errors import TargetError
 from privaudit.loading.heads import FLOW, PREDICTION_TYPES
-from privaudit.schedule import DiffusionSchedule, FlowSchedule, Schedule
+from privaudit.model.schedule import DiffusionSchedule, FlowSchedule, Schedule
 
 VOCABULARIES = ("tokenizer.json", "vocab.json")
 CLIP_TOKENIZERS = ("CLIPTokenizer", "CLIPTokenizerFast")

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from privaudit.target import Condition
+from privaudit.model.target import Condition
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from privaudit.errors import TargetError
 from privaudit.loading.heads import noise_from_output
-from privaudit.schedule import Schedule
-from privaudit.target import Condition, Conditioner
+from privaudit.model.schedule import Schedule
+from privaudit.model.target import Condition, Conditioner
 
 
 @dataclass(frozen=True)

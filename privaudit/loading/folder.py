@@ -16,7 +16,7 @@ from privaudit.loading.source import find_folder
 from privaudit.loading.stable_diffusion import UNETS, load_unet
 from privaudit.loading.stable_diffusion_3 import TRANSFORMERS, load_transformer
 from privaudit.loading.standalone import autoencoder_name
-from privaudit.target import Target, TargetInfo
+from privaudit.model.target import Target, TargetInfo
 
 TARGET_AUTOENCODERS = ("AutoencoderKL", "VQModel")
 """Of targets; `load_autoencoder` reads more."""

@@ -12,7 +12,7 @@ from privaudit.errors import TargetError
 from privaudit.loading.components import EncoderNames, check_class, class_name, load_component, load_text_encoder
 from privaudit.loading.conditioner import ClipConditioner
 from privaudit.loading.denoiser import DiffusersUNet, Parts
-from privaudit.schedule import Schedule
+from privaudit.model.schedule import Schedule
 
 UNETS = ("UNet2DModel", "UNet2DConditionModel")
 CLIP = EncoderNames("text_encoder", ("CLIPTextModel",), "tokenizer")

@@ -18,7 +18,7 @@ from privaudit.loading.components import (
 )
 from privaudit.loading.conditioner import StableDiffusion3Conditioner, caption_length
 from privaudit.loading.denoiser import DiffusersTransformer, Parts
-from privaudit.schedule import Schedule
+from privaudit.model.schedule import Schedule
 
 TRANSFORMERS = ("SD3Transformer2DModel",)
 CLIP = tuple(

@@ -9,7 +9,7 @@ from privaudit.evaluation.verdict import TESTED_MASKS, TPR_LEVELS
 from privaudit.report.numbers import hundredths
 from privaudit.report.quoted import Quoted, quoted
 from privaudit.report.words import score_text
-from privaudit.result import AttackReport, AuditResult
+from privaudit.results.audit_result import AttackReport, AuditResult
 
 NEEDS = (
     "What the attacker needs: the picture, and the model's weights or access to its denoiser. An interface that only "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from privaudit.result import AuditFailure, AuditResult
+from privaudit.results.audit_result import AuditFailure, AuditResult
 
 
 def render_json(result: AuditResult) -> str:

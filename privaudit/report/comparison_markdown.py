@@ -5,7 +5,7 @@ Like the summary of a result it names no folder of anybody's disk, and every lis
 
 from __future__ import annotations
 
-from privaudit.comparing import Change, ComparisonResult
+from privaudit.compare import Change, ComparisonResult
 from privaudit.report.cells import difference_text, p_text, percent
 from privaudit.report.comparison_words import (
     DIRECTIONS,

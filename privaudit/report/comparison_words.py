@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from privaudit.comparing import Change, ComparisonResult
+from privaudit.compare import Change, ComparisonResult
 from privaudit.evaluation.verdict import TESTED_MASKS
 from privaudit.report.cells import difference_text, percent
 from privaudit.report.numbers import number_text

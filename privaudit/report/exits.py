@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from privaudit.evaluation.verdict import exit_code
-from privaudit.result import AuditResult
+from privaudit.results.audit_result import AuditResult
 
 OTHERWISE = {1: "unless --exit-zero was given", 3: "unless --inconclusive or --exit-zero said otherwise"}
 """Options that change a code and are no part of a result."""

@@ -15,9 +15,9 @@ from pathlib import Path
 from types import MappingProxyType
 
 from privaudit.errors import ConfigError
-from privaudit.files import write_bytes
-from privaudit.portraits import Portrait
-from privaudit.result import AuditFailure, AuditResult
+from privaudit.results.audit_result import AuditFailure, AuditResult
+from privaudit.results.exemplars import Portrait
+from privaudit.storage.files import write_bytes
 
 Report = AuditResult | AuditFailure
 

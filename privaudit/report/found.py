@@ -6,7 +6,7 @@ from privaudit.evaluation.verdict import TESTED_MASKS
 from privaudit.report.attacker import NEEDS, NOT_TESTED, base_rate, worst_case
 from privaudit.report.exits import exit_text
 from privaudit.report.words import answer, canary_reach, gate_note, statement
-from privaudit.result import AuditResult
+from privaudit.results.audit_result import AuditResult
 
 LEAKS = ("low", "medium", "high")
 

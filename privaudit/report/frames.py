@@ -10,7 +10,7 @@ import pandas as pd
 from privaudit.errors import ResultError
 from privaudit.evaluation.estimate import Comparison, Difference, Estimate, RateEstimate
 from privaudit.report.tables import metrics_frame
-from privaudit.result import AttackReport, AuditResult
+from privaudit.results.audit_result import AttackReport, AuditResult
 
 Kind = Literal["metrics", "comparisons", "quartiles", "groups", "levels", "curves", "histograms", "checks", "gates"]
 Row: TypeAlias = dict[str, Any]

@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from privaudit.files import write_text
-from privaudit.result import SCHEMA_VERSION, AuditFailure, AuditResult
+from privaudit.results.audit_result import SCHEMA_VERSION, AuditFailure, AuditResult
+from privaudit.storage.files import write_text
 
 FILE = Path(__file__).with_name("report.schema.json")
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -61,7 +61,7 @@ def shipped_schema() -> str:
 
 
 def _schema(kind: Any, known: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401 - any annotation
-    """The schema of an annotation; classes are added to the known ones. The rules are those of `privaudit.codec`."""
+    """The schema of an annotation, by the rules of `privaudit.storage.exact_json`; classes are added to the known."""
     origin, arguments = get_origin(kind), get_args(kind)
     if kind in PLAIN:
         return dict(PLAIN[kind])

@@ -21,7 +21,7 @@ from privaudit.report.outward import base_name, outward
 from privaudit.report.problems import problems
 from privaudit.report.remedy import remedy
 from privaudit.report.words import answer, headline
-from privaudit.result import AuditFailure, AuditResult
+from privaudit.results.audit_result import AuditFailure, AuditResult
 
 NO_GATE = "no gate was set"
 ALL = "all attacks"

@@ -11,7 +11,6 @@ import math
 from privaudit.evaluation.estimate import Comparison, Estimate, GroupStratum, RateEstimate
 from privaudit.evaluation.suspects import SuspectReport
 from privaudit.report.cells import difference_text, percent
-from privaudit.report.command import scan_command
 from privaudit.report.found import choice_note, found_lines, gate_lines, reach_lines
 from privaudit.report.markdown_text import PROSE, bullets, name, prose, table
 from privaudit.report.missing import plain_reason, why_no_rate
@@ -20,9 +19,10 @@ from privaudit.report.outward import base_name, outward
 from privaudit.report.problems import problems
 from privaudit.report.quoted import quoted
 from privaudit.report.remedy import ASKED, remedy
-from privaudit.report.suspects import null_text, p_meaning
+from privaudit.report.scan_command import scan_command
+from privaudit.report.suspect_section import null_text, p_meaning
 from privaudit.report.words import SETS, advice, headline, scale_text, score_text
-from privaudit.result import AttackReport, AuditFailure, AuditResult
+from privaudit.results.audit_result import AttackReport, AuditFailure, AuditResult
 
 GATES, CHECKS, ATTACKS, GROUPS, PROBLEMS, NOTES = 50, 40, 60, 12, 20, 12
 """Lines of each list."""

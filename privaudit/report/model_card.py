@@ -21,7 +21,7 @@ from privaudit.report.outward import base_name, outward
 from privaudit.report.problems import problems
 from privaudit.report.quoted import quoted
 from privaudit.report.words import SETS, headline, scale_text, score_text
-from privaudit.result import AuditFailure, AuditResult
+from privaudit.results.audit_result import AuditFailure, AuditResult
 
 TASK = "Membership inference (privacy audit)"
 DIGITS = 4

@@ -7,7 +7,7 @@ import math
 from privaudit.errors import ConfigError
 from privaudit.evaluation.gates import Gate, parse_gates
 from privaudit.evaluation.verdict import GateOutcome
-from privaudit.result import AuditResult
+from privaudit.results.audit_result import AuditResult
 
 
 def undecided(result: AuditResult) -> tuple[str, ...]:

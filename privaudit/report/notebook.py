@@ -8,7 +8,7 @@ from privaudit.escape import harmless
 from privaudit.report.numbers import interval_text
 from privaudit.report.outward import base_name, outward
 from privaudit.report.words import SETS, answer, gate_note, headline, statement, tone
-from privaudit.result import AttackReport, AuditResult
+from privaudit.results.audit_result import AttackReport, AuditResult
 
 EDGES = {
     "none": "#2e8540",

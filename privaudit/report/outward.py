@@ -13,10 +13,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from privaudit.codec import decode, encode
 from privaudit.escape import harmless
 from privaudit.report.quoted import quoted
-from privaudit.result import AuditFailure, AuditResult
+from privaudit.results.audit_result import AuditFailure, AuditResult
+from privaudit.storage.exact_json import decode, encode
 
 Report = TypeVar("Report", AuditResult, AuditFailure)
 

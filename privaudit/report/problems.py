@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from privaudit.result import AuditFailure
+from privaudit.results.audit_result import AuditFailure
 
 _NEXT = re.compile(r"; (?=expected )")
 

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from privaudit.evaluation.estimate import Metrics
-from privaudit.result import AttackReport, AuditResult
+from privaudit.results.audit_result import AttackReport, AuditResult
 
 
 @dataclass(frozen=True)

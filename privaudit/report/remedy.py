@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from privaudit.report.problems import problems
-from privaudit.result import AuditFailure
+from privaudit.results.audit_result import AuditFailure
 
 ASKED = "What was asked for"
 """Heading of the command."""

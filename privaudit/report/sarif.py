@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote
 
-from privaudit.codec import encode
 from privaudit.errors import ConfigError
 from privaudit.escape import harmless
 from privaudit.evaluation.gates import parse_gates
-from privaudit.report.command import scan_command
 from privaudit.report.outward import base_name, outward
+from privaudit.report.scan_command import scan_command
 from privaudit.report.words import advice, answer, headline, statement
-from privaudit.result import AuditFailure, AuditResult
+from privaudit.results.audit_result import AuditFailure, AuditResult
+from privaudit.storage.exact_json import encode
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 ROOT = "%SRCROOT%"

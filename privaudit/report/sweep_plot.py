@@ -10,9 +10,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from privaudit.auditing.sweep import Point, Sweep
+from privaudit.model.schedule import Schedule
 from privaudit.report.drawing import save, shorten
-from privaudit.schedule import Schedule
-from privaudit.sweeping import Point, Sweep
 
 LINES = {
     "none": {"color": "black", "linestyle": "-", "linewidth": 1.6},

@@ -10,7 +10,7 @@ import pandas as pd
 from privaudit.escape import csv_text, storable
 from privaudit.evaluation.estimate import Comparison, Difference, Estimate, Metrics, RateEstimate
 from privaudit.report.outward import outward
-from privaudit.result import AttackReport, AuditFailure, AuditResult
+from privaudit.results.audit_result import AttackReport, AuditFailure, AuditResult
 
 
 def metrics_frame(result: AuditResult) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from privaudit.evaluation.verdict import AUROC_LEVELS, TESTED_MASKS, TPR_LEVELS
 from privaudit.report.needed import undecided
 from privaudit.report.numbers import hundredths, plain_p
 from privaudit.report.quoted import quoted
-from privaudit.result import AuditResult
+from privaudit.results.audit_result import AuditResult
 
 Tone = Literal["none", "neutral", "low", "medium", "high", "unclear"]
 

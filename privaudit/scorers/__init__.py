@@ -3,9 +3,9 @@
 from importlib import import_module
 from pkgutil import iter_modules
 
-from privaudit.scorers.base import REGISTRY, Evidence, Scored, Scorer
-from privaudit.scorers.spec import DEFAULT, Methods, parse_methods
-from privaudit.scorers.table import Table
+from privaudit.scorers.error_table import Table
+from privaudit.scorers.methods import DEFAULT, Methods, parse_methods
+from privaudit.scorers.scorer import REGISTRY, Evidence, Scored, Scorer
 
 for _module in iter_modules(__path__):
     import_module(f"{__name__}.{_module.name}")

@@ -9,8 +9,8 @@ import numpy as np
 
 from privaudit.evaluation.learned import out_of_fold
 from privaudit.geometry import BANDS
-from privaudit.scorers.base import Evidence, Scored, Scorer, register
-from privaudit.scorers.table import Floats, Table
+from privaudit.scorers.error_table import Floats, Table
+from privaudit.scorers.scorer import Evidence, Scored, Scorer, register
 
 
 @register

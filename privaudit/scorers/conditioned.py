@@ -9,9 +9,9 @@ import numpy as np
 
 from privaudit.evaluation.conditional import MEDIANS, conditional_law
 from privaudit.evaluation.selection import Choice
-from privaudit.scorers.base import Evidence, Scored, Scorer, register
-from privaudit.scorers.picking import Reading, choices, pick
-from privaudit.scorers.table import Floats, join
+from privaudit.scorers.error_table import Floats, join
+from privaudit.scorers.level_selection import Reading, choices, pick
+from privaudit.scorers.scorer import Evidence, Scored, Scorer, register
 
 
 @register

@@ -11,8 +11,8 @@ from privaudit.errors import DataError
 from privaudit.evaluation.selection import Choice, Label, cross_fit
 from privaudit.evaluation.spread import choice_spread
 from privaudit.geometry import mask_names
-from privaudit.scorers.base import Evidence, Scored, Scorer, register
-from privaudit.scorers.table import Floats, Table, minus
+from privaudit.scorers.error_table import Floats, Table, minus
+from privaudit.scorers.scorer import Evidence, Scored, Scorer, register
 
 
 @register

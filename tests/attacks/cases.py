@@ -13,7 +13,7 @@ from torch import Tensor
 
 from privaudit.attacks import REGISTRY, Attack, Batch, Ledger, parse_attacks, score_batch
 from privaudit.geometry import build_masks
-from privaudit.target import Target
+from privaudit.model.target import Target
 
 IDS = ("a", "b", "c", "d")
 CAPTIONS = ("a red fox sleeping", "two boats", "snow", "a house on a hill under dark clouds")

@@ -13,7 +13,7 @@ from privaudit.attacks import Batch, Ledger
 from privaudit.attacks.batch import crop_centre
 from privaudit.attacks.clid import Clid, reduce
 from privaudit.attacks.recon import spread
-from privaudit.noise import normal_for
+from privaudit.model.noise import normal_for
 
 
 class TestNoise:

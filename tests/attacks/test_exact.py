@@ -37,7 +37,7 @@ from privaudit.attacks.recon import Recon
 from privaudit.attacks.rediffuse import Rediffuse
 from privaudit.attacks.secmi import Secmi
 from privaudit.attacks.sima import Sima
-from privaudit.ddim import CLEAN
+from privaudit.model.ddim import CLEAN
 
 FLOWS = ("flow", DATA_FLOW)
 every_head = pytest.mark.parametrize("head", HEADS)

@@ -18,7 +18,7 @@ from models import LATENT, schedule_of, target_of
 from privaudit.attacks import REGISTRY, Attack, Batch
 from privaudit.attacks.base import FieldAttack, LevelAttack
 from privaudit.loading.denoiser import DiffusersUNet
-from privaudit.target import Condition, Target
+from privaudit.model.target import Condition, Target
 
 HALF = (torch.bfloat16, torch.float16)
 ROUNDINGS = 8

@@ -17,7 +17,7 @@ from privaudit.attacks.loss import Loss
 from privaudit.attacks.secmi import Secmi
 from privaudit.attacks.sima import Sima
 from privaudit.errors import ConfigError
-from privaudit.schedule import DiffusionSchedule
+from privaudit.model.schedule import DiffusionSchedule
 
 LEVELLED = sorted(name for name, kind in REGISTRY.items() if issubclass(kind, LevelAttack))
 every_attack = pytest.mark.parametrize("name", LEVELLED)

@@ -7,7 +7,7 @@ import json
 import pytest
 from models import save_small_pipeline, write_images
 
-from privaudit.result import AuditResult
+from privaudit.results.audit_result import AuditResult
 
 
 @pytest.fixture(scope="module")
@@ -94,9 +94,9 @@ def test_an_estimator_that_settles_one_cut_has_one_share(privaudit):
 
 
 def test_a_sweep_chooses_nothing(root):
+    from privaudit.auditing.options import AuditOptions
+    from privaudit.auditing.sweep import run_sweep
     from privaudit.errors import ConfigError
-    from privaudit.options import AuditOptions
-    from privaudit.sweeping import run_sweep
 
     options = AuditOptions("model", root / "members", root / "others", root / "sweep", drop=(0.2, 0.4))
     with pytest.raises(ConfigError, match="expected one share to drop, since a sweep chooses nothing"):

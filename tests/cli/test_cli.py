@@ -14,7 +14,7 @@ from typer.main import get_command
 from privaudit import __version__
 from privaudit.attacks import REGISTRY as ATTACKS
 from privaudit.cli import app
-from privaudit.result import SCHEMA_VERSION, AuditResult, load_report
+from privaudit.results.audit_result import SCHEMA_VERSION, AuditResult, load_report
 from privaudit.scorers import REGISTRY as SCORERS
 
 
@@ -184,7 +184,7 @@ def test_a_crash_exits_2_with_its_traceback(scan, monkeypatch):
     def broken(*args, **kwargs):
         raise RuntimeError("a defect of ours")
 
-    monkeypatch.setattr("privaudit.auditing.load_target", broken)
+    monkeypatch.setattr("privaudit.auditing.run.load_target", broken)
     done = scan()
     assert done.returncode == 2
     assert "RuntimeError: a defect of ours" in done.stderr
@@ -195,7 +195,7 @@ def test_an_interrupted_scan_says_that_it_resumes(scan, monkeypatch):
     def interrupted(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("privaudit.auditing.load_target", interrupted)
+    monkeypatch.setattr("privaudit.auditing.run.load_target", interrupted)
     done = scan()
     assert done.returncode == 130
     assert "resumes where it stopped" in done.stderr

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from runs import labels, write_run
 
-from privaudit.comparing import ComparisonResult
+from privaudit.compare import ComparisonResult
 from privaudit.evaluation import Check
 
 MEMBER = labels(300)

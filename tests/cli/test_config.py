@@ -10,10 +10,10 @@ import pytest
 from results import make_result
 from typer.main import get_command
 
-from privaudit.auditing import config_hash
+from privaudit.auditing.options import AuditOptions
+from privaudit.auditing.run import config_hash
 from privaudit.cli import app
 from privaudit.cli.command import ConfiguredCommand, key_of, variable_of
-from privaudit.options import AuditOptions
 
 COMMANDS = get_command(app).commands
 CONFIGURED = sorted(name for name, command in COMMANDS.items() if isinstance(command, ConfiguredCommand))
@@ -86,7 +86,7 @@ def asked(monkeypatch):
         (options.out / "report.json").write_text("{}")
         return make_result(images=40, attacks=("sima",), learned=False)
 
-    monkeypatch.setattr("privaudit.auditing.run_audit", run_audit)
+    monkeypatch.setattr("privaudit.auditing.run.run_audit", run_audit)
     return found
 
 

@@ -15,12 +15,12 @@ import pytest
 from models import save_small_pipeline, write_images
 from results import make_result
 
-from privaudit.auditing import RENDERED, RESULTS, prepare_folder, stale_results
+from privaudit.auditing.run import RENDERED, RESULTS, prepare_folder, stale_results
 from privaudit.errors import PrivauditError, TargetError
 from privaudit.evaluation import Check
-from privaudit.files import alone_in, write_text
 from privaudit.report.formats import FILES, FORMATS
-from privaudit.result import AuditFailure, load_report
+from privaudit.results.audit_result import AuditFailure, load_report
+from privaudit.storage.files import alone_in, write_text
 
 BROKEN = Check("blind baseline 2", "fail", "the sets differ in their colours")
 OUTCOMES = {
@@ -70,7 +70,7 @@ def audits(monkeypatch):
             write_text(options.out / "report.json", outcome.to_json())
             return outcome
 
-        monkeypatch.setattr("privaudit.auditing.run_audit", run_audit)
+        monkeypatch.setattr("privaudit.auditing.run.run_audit", run_audit)
 
     return end_with
 
@@ -296,7 +296,7 @@ def test_an_interrupted_audit_exits_130_without_a_report(scan, audits, tmp_path,
         prepare_folder(options, stale_results(options.out))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("privaudit.auditing.run_audit", interrupted)
+    monkeypatch.setattr("privaudit.auditing.run.run_audit", interrupted)
     done = scan("--out", tmp_path / "run")
     assert done.returncode == 130
     assert "resumes where it stopped" in done.stderr

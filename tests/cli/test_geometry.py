@@ -11,7 +11,7 @@ from models import save_small_pipeline, write_images
 from safetensors.torch import load_file
 
 from privaudit.geometry import ESTIMATORS, METHODS, make_estimator, make_method
-from privaudit.mapping import BOUND, RESULTS
+from privaudit.tasks.geometry_maps import BOUND, RESULTS
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +90,7 @@ class TestGeometry:
         def interrupted(*arguments, **options):
             raise KeyboardInterrupt
 
-        monkeypatch.setattr("privaudit.mapping.run.estimate_influence", interrupted)
+        monkeypatch.setattr("privaudit.tasks.geometry_maps.mapping.estimate_influence", interrupted)
         done = geometry("--out", "interrupted")
         assert done.returncode == 130
         assert "interrupted; nothing was written" in done.stderr

@@ -18,7 +18,7 @@ from models import save_small_pipeline, write_images
 from safetensors.torch import load_file, save_file
 
 from privaudit.inversion import SOLVERS, make_solver
-from privaudit.result import AuditResult
+from privaudit.results.audit_result import AuditResult
 
 SOLVER = "forward-step:evaluations=3:tolerance=0"
 
@@ -128,7 +128,7 @@ class TestInvert:
         def interrupted(*arguments, **options):
             raise KeyboardInterrupt
 
-        monkeypatch.setattr("privaudit.inverting.invert", interrupted)
+        monkeypatch.setattr("privaudit.tasks.inverting.invert", interrupted)
         done = invert("--out", "interrupted")
         assert done.returncode == 130
         assert "interrupted; nothing was written" in done.stderr
@@ -164,7 +164,7 @@ class TestOrigin:
         def interrupted(*arguments, **options):
             raise KeyboardInterrupt
 
-        monkeypatch.setattr("privaudit.origin.generate", interrupted)
+        monkeypatch.setattr("privaudit.tasks.origin_test.generate", interrupted)
         done = origin("--out", "interrupted-origin")
         assert done.returncode == 130
         assert "interrupted; nothing was written" in done.stderr

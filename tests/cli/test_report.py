@@ -15,9 +15,9 @@ from typer.testing import CliRunner
 
 from privaudit.cli.main import app
 from privaudit.errors import ConfigError, ResultError
-from privaudit.portraits import save_portraits
 from privaudit.report.formats import FORMATS
 from privaudit.report.json_schema import shipped_schema
+from privaudit.results.exemplars import save_portraits
 
 RESULT = make_result(gates=("tpr@1%fpr>0.05",))
 

@@ -7,7 +7,7 @@ import pytest
 from models import save_small_pipeline, write_images
 from PIL import Image
 
-from privaudit.attacks.spec import DEFAULT
+from privaudit.attacks.parsing import DEFAULT
 
 
 @pytest.fixture(scope="module")

@@ -46,7 +46,7 @@ def test_features_describe_each_image_alone() -> None:
 def test_features_in_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     x = pictures(20)
     whole = image_features(x)
-    monkeypatch.setattr("privaudit.evaluation.blind.pixels._BATCH_VALUES", 1)
+    monkeypatch.setattr("privaudit.evaluation.blind.pixel_features._BATCH_VALUES", 1)
     np.testing.assert_allclose(image_features(x), whole, rtol=1e-9, atol=1e-12)
 
 

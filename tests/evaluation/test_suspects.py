@@ -6,10 +6,10 @@ import math
 import numpy as np
 import pytest
 
-from privaudit.codec import decode, encode
 from privaudit.errors import ConfigError, DataError, NonFiniteError
 from privaudit.evaluation.suspects import SuspectReport, judge_suspects
-from privaudit.evaluation.suspects.candidates import MEAN
+from privaudit.evaluation.suspects.normal_scores import MEAN
+from privaudit.storage.exact_json import decode, encode
 
 QUICK = {"permutations": 199, "repeats": 0}
 

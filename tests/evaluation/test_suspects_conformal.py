@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest, kstest
 
-from privaudit.evaluation.suspects.candidates import normal_scores, observe
 from privaudit.evaluation.suspects.conformal import image_tests, needed_on_top, smallest_p
+from privaudit.evaluation.suspects.normal_scores import normal_scores, observe
 
 
 def images_of(table, is_suspect, keys=None):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from privaudit.evaluation.suspects import null_rate
-from privaudit.evaluation.suspects.candidates import normal_scores, observe
+from privaudit.evaluation.suspects.normal_scores import normal_scores, observe
 from privaudit.evaluation.suspects.null_rate import null_rates
 
 

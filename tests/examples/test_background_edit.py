@@ -13,7 +13,7 @@ from scipy.stats import wilcoxon
 from privaudit.errors import ConfigError
 from privaudit.lab.demo_target import TARGET
 from privaudit.loading import load_target
-from privaudit.noise import normal_for
+from privaudit.model.noise import normal_for
 
 ENCODER, FREE, GRADIENT = "encoder", "anderson:evaluations=20:tolerance=0.001", "gradient:evaluations=4"
 IMAGES = 10

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from scipy.stats import binomtest, wilcoxon
 
-from privaudit.noise import normal_for
+from privaudit.model.noise import normal_for
 
 ENCODER, FREE, GRADIENT = "encoder", "anderson:evaluations=20:tolerance=0.001", "gradient:evaluations=3"
 KEYS, SHAPE = 16, (4, 8, 8)

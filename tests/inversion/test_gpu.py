@@ -7,11 +7,11 @@ import time
 import pytest
 import torch
 
-from privaudit.ddim import ddim_sample
 from privaudit.inversion import SOLVERS, invert, make_solver
 from privaudit.lab.demo_target import TARGET
 from privaudit.loading import load_target
-from privaudit.noise import normal_for
+from privaudit.model.ddim import ddim_sample
+from privaudit.model.noise import normal_for
 
 pytestmark = [
     pytest.mark.gpu,

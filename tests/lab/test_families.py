@@ -15,8 +15,6 @@ from torch import nn
 
 from privaudit.data import read_set
 from privaudit.lab import stage as stage_module
-from privaudit.lab.autoencoder import build_autoencoder, encode_posterior
-from privaudit.lab.denoiser import train_denoiser
 from privaudit.lab.diffusion import build_schedule
 from privaudit.lab.family import Family
 from privaudit.lab.flow import Flow, build_flow, continue_flow
@@ -27,6 +25,8 @@ from privaudit.lab.text import build_text
 from privaudit.lab.text_encoder import TOKENS, tokenise
 from privaudit.lab.tokenizer import build_tokenizer
 from privaudit.lab.train import train_target
+from privaudit.lab.train_autoencoder import build_autoencoder, encode_posterior
+from privaudit.lab.train_denoiser import train_denoiser
 from privaudit.loading import load_target
 
 Recipe = Callable[..., LabRecipe]

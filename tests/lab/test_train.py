@@ -15,13 +15,13 @@ from safetensors.torch import load_file
 from privaudit.data import load_images, read_set
 from privaudit.errors import ConfigError, DataError, NonFiniteError
 from privaudit.lab import stage as stage_module
-from privaudit.lab.autoencoder import build_autoencoder
-from privaudit.lab.denoiser import train_denoiser
 from privaudit.lab.diffusion import build_schedule
 from privaudit.lab.manifests import Trained
 from privaudit.lab.recipe import LabRecipe
 from privaudit.lab.stage import Stage
 from privaudit.lab.train import train_target
+from privaudit.lab.train_autoencoder import build_autoencoder
+from privaudit.lab.train_denoiser import train_denoiser
 from privaudit.lab.unconditional import build_unconditional
 from privaudit.loading import hash_folder, load_target
 

@@ -14,10 +14,10 @@ from privaudit.data import load_images, read_set
 from privaudit.errors import ConfigError
 from privaudit.lab import stage as stage_module
 from privaudit.lab import vq
-from privaudit.lab.autoencoder import build_autoencoder, encode_posterior, train_autoencoder
 from privaudit.lab.recipe import LabRecipe
 from privaudit.lab.stage import Stage
 from privaudit.lab.train import Trained, train_target
+from privaudit.lab.train_autoencoder import build_autoencoder, encode_posterior, train_autoencoder
 from privaudit.lab.vq import Codebook
 from privaudit.loading import load_target
 

@@ -11,9 +11,9 @@ import pytest
 from diffusers import VQModel
 from models import write_images
 
-from privaudit.auditing import run_audit
+from privaudit.auditing.options import AuditOptions
+from privaudit.auditing.run import run_audit
 from privaudit.errors import DataError
-from privaudit.options import AuditOptions
 
 
 @pytest.fixture(scope="module")

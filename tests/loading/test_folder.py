@@ -21,7 +21,7 @@ from safetensors.torch import load_file, save_file
 from privaudit.errors import ConfigError, TargetError
 from privaudit.loading import hash_folder, load_target
 from privaudit.loading.folder import resolve_device, resolve_dtype
-from privaudit.target import Target
+from privaudit.model.target import Target
 
 Make = Callable[..., Path]
 Edit = Callable[..., None]

@@ -11,8 +11,8 @@ from safetensors.torch import load_file, save_file
 from privaudit.errors import ConfigError, TargetError
 from privaudit.loading import hash_folder, load_target
 from privaudit.loading.folder import COMPONENTS
-from privaudit.schedule import FlowSchedule
-from privaudit.target import Target
+from privaudit.model.schedule import FlowSchedule
+from privaudit.model.target import Target
 
 Make = Callable[..., Path]
 Edit = Callable[..., None]

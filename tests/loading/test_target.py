@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from privaudit.errors import ConfigError, NonFiniteError
-from privaudit.schedule import DiffusionSchedule
-from privaudit.target import require_finite
+from privaudit.model.schedule import DiffusionSchedule
+from privaudit.model.target import require_finite
 
 
 @given(powers=st.lists(st.floats(0.0, 1.0), min_size=1, max_size=5))

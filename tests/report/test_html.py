@@ -18,13 +18,13 @@ from privaudit.evaluation import Check, Finding
 from privaudit.evaluation.estimate import Estimate
 from privaudit.report.html import render_html, render_html_failure, suspected
 from privaudit.report.html.checked import WHY, checked
-from privaudit.report.html.numbers import decimal, equals, probability
+from privaudit.report.html.page_numbers import decimal, equals, probability
+from privaudit.report.html.page_table import Cell, Column, Row, Table, text_cell
 from privaudit.report.html.policy import assets
 from privaudit.report.html.svg import SHADES
-from privaudit.report.html.table import Cell, Column, Row, Table, text_cell
 from privaudit.report.quoted import quoted
 from privaudit.report.words import statement
-from privaudit.result import SkippedReport
+from privaudit.results.audit_result import SkippedReport
 
 NAN = math.nan
 UNCLEAR = Finding("unclear", "Whether the model leaks cannot be told from these images: the sets differ")
@@ -563,7 +563,7 @@ def test_a_page_of_many_attacks_is_small():
 
 
 def test_the_page_is_made_from_the_result_alone(tmp_path, monkeypatch):
-    from privaudit.result import AuditResult
+    from privaudit.results.audit_result import AuditResult
 
     result = CASES["high"]()
     monkeypatch.chdir(tmp_path)
@@ -578,7 +578,7 @@ def test_all_checks_are_listed_with_their_status():
 
 
 def test_every_option_is_listed():
-    from privaudit.options import AuditOptions
+    from privaudit.auditing.options import AuditOptions
 
     listed = {row[0] for row in numbers(table_with(read_page(page_of("high")), "Options of the audit"))}
     assert {option.name for option in fields(AuditOptions)} <= listed

@@ -27,13 +27,13 @@ from markdown_it import MarkdownIt
 from results import make_failure, make_portraits, make_result, with_hostile_names
 from rich.console import Console
 
-from privaudit.comparing import CompareOptions, compare_runs
+from privaudit.compare import CompareOptions, compare_runs
 from privaudit.escape import csv_cell, csv_text, harmless, markdown, markdown_code, storable
-from privaudit.report.comparison import print_comparison
 from privaudit.report.comparison_markdown import render_comparison
+from privaudit.report.comparison_summary import print_comparison
 from privaudit.report.formats import FORMATS, Report
 from privaudit.report.terminal import print_failure, print_report
-from privaudit.result import AuditResult, SkippedReport, read_report
+from privaudit.results.audit_result import AuditResult, SkippedReport, read_report
 
 HOSTILE = {
     "html": "<script>alert(1)</script><img src=x onerror=alert(1)>",

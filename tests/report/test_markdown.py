@@ -10,11 +10,11 @@ from markdown_it import MarkdownIt
 from results import NAMES, make_failure, make_result, make_suspects
 
 from privaudit.evaluation import Check, Finding, GateOutcome, GroupStratum
-from privaudit.evaluation.canaries import CanaryReport
+from privaudit.evaluation.canary_audit import CanaryReport
 from privaudit.report.markdown import render_md, render_md_failure
 from privaudit.report.numbers import interval_text
 from privaudit.report.words import answer
-from privaudit.result import AuditResult, RefusedReport, SkippedReport
+from privaudit.results.audit_result import AuditResult, RefusedReport, SkippedReport
 
 LIMIT = 900_000
 """Bytes; a job summary of GitHub holds 1 MiB."""

@@ -8,7 +8,7 @@ from huggingface_hub import ModelCard
 from results import make_failure, make_result, make_suspects
 
 from privaudit.evaluation import Check, Finding
-from privaudit.evaluation.canaries import CanaryReport
+from privaudit.evaluation.canary_audit import CanaryReport
 from privaudit.report.model_card import render_card, render_card_failure
 from privaudit.report.numbers import interval_text, number_text
 from privaudit.report.quoted import quoted

@@ -10,7 +10,7 @@ from results import make_failure, make_result
 from privaudit.evaluation import Check
 from privaudit.report.outward import LEFT_OUT, base_name, outward
 from privaudit.report.quoted import quoted
-from privaudit.result import SkippedReport
+from privaudit.results.audit_result import SkippedReport
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from results import make_config, make_failure, make_result
 
 from privaudit.evaluation import Check
 from privaudit.report.sarif import render_sarif, render_sarif_failure
-from privaudit.result import AuditResult
+from privaudit.results.audit_result import AuditResult
 
 FILE = Path(__file__).parents[1] / "schemas" / "sarif-2.1.0-rtm.4.json"
 STANDARD = Draft4Validator(json.loads(FILE.read_text()), format_checker=FormatChecker())

@@ -16,7 +16,7 @@ from jsonschema import Draft202012Validator
 from results import make_failure, make_result
 
 from privaudit.report.json_schema import report_schema, schema_text, shipped_schema
-from privaudit.result import SCHEMA_VERSION, AuditFailure, AuditResult, read_report
+from privaudit.results.audit_result import SCHEMA_VERSION, AuditFailure, AuditResult, read_report
 
 SCHEMA = report_schema()
 VALIDATOR = Draft202012Validator(SCHEMA)

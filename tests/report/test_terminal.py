@@ -31,7 +31,7 @@ from privaudit.report.console import Unpadded, standard_output
 from privaudit.report.numbers import number_text
 from privaudit.report.terminal import print_failure, print_report
 from privaudit.report.terminal.headline import headline_panel
-from privaudit.result import AuditResult, RefusedReport
+from privaudit.results.audit_result import AuditResult, RefusedReport
 
 NAN = math.nan
 

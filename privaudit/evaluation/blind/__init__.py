@@ -4,10 +4,10 @@ If what images look like, how they were stored or what is written under them sep
 measure the difference of the sets and not the training (Das, Zhang, Tramer 2024, arXiv:2406.16201).
 """
 
-from privaudit.evaluation.blind.captions import caption_scores
+from privaudit.evaluation.blind.caption_features import caption_scores
 from privaudit.evaluation.blind.families import FAMILIES, family_scores
-from privaudit.evaluation.blind.files import file_features
-from privaudit.evaluation.blind.pixels import image_features
+from privaudit.evaluation.blind.file_features import file_features
+from privaudit.evaluation.blind.pixel_features import image_features
 from privaudit.evaluation.blind.traces import compression_traces
 from privaudit.evaluation.blind.trees import blind_scores
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from privaudit.evaluation.blind.captions import caption_scores
+from privaudit.evaluation.blind.caption_features import caption_scores
 from privaudit.evaluation.blind.trees import blind_scores
 
 FAMILIES: Mapping[str, str] = {

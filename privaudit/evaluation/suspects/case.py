@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from privaudit.errors import DataError, NonFiniteError
-from privaudit.evaluation.suspects.candidates import Floats
+from privaudit.evaluation.suspects.normal_scores import Floats
 
 
 @dataclass(frozen=True)

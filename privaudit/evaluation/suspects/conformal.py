@@ -26,7 +26,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from privaudit.evaluation.suspects.candidates import Floats, Observations
+from privaudit.evaluation.suspects.normal_scores import Floats, Observations
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from privaudit.evaluation.estimate import Estimate
-from privaudit.evaluation.suspects.candidates import Floats
+from privaudit.evaluation.suspects.normal_scores import Floats
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,12 @@ from numpy.typing import ArrayLike, NDArray
 from privaudit.errors import ConfigError, DataError
 from privaudit.evaluation.crossfit import assign_folds
 from privaudit.evaluation.roc import auroc
-from privaudit.evaluation.suspects.candidates import MEAN, Floats, Observations, normal_scores, observe
 from privaudit.evaluation.suspects.case import Case, make_case, require_numbers
 from privaudit.evaluation.suspects.conformal import image_tests, smallest_p
 from privaudit.evaluation.suspects.findings import SuspectFindings, SuspectReport
+from privaudit.evaluation.suspects.normal_scores import MEAN, Floats, Observations, normal_scores, observe
 from privaudit.evaluation.suspects.null_rate import null_rates
-from privaudit.evaluation.suspects.set_test import set_test
+from privaudit.evaluation.suspects.set_permutation import set_test
 from privaudit.evaluation.suspects.wording import caution, statement
 
 RATES = (0.05, 0.1)

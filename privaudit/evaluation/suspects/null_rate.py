@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from privaudit.evaluation.estimate import Estimate
 from privaudit.evaluation.intervals import clopper_pearson
-from privaudit.evaluation.suspects.candidates import Observations
 from privaudit.evaluation.suspects.conformal import image_tests
-from privaudit.evaluation.suspects.set_test import set_test
+from privaudit.evaluation.suspects.normal_scores import Observations
+from privaudit.evaluation.suspects.set_permutation import set_test
 
 PERMUTATIONS = 199
 """Of each repeat; levels down to 0.5 % are then resolved."""

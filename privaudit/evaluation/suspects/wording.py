@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from privaudit.evaluation.suspects.conformal import needed_on_top, smallest_p
-from privaudit.evaluation.suspects.set_test import SetTest
+from privaudit.evaluation.suspects.set_permutation import SetTest
 
 CONDITION = (
     "This holds only if the suspects differ from the non-members in nothing but membership: one source, one way of "

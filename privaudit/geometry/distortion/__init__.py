@@ -2,7 +2,7 @@
 
 from privaudit.geometry.distortion import exact, lanczos, truncated  # noqa: F401 - importing registers them
 from privaudit.geometry.distortion.bound import distortion_bound
-from privaudit.geometry.distortion.measure import DEFAULT, measure_distortion
+from privaudit.geometry.distortion.measurement import DEFAULT, measure_distortion
 from privaudit.geometry.distortion.method import METHODS, Distortion, Method, make_method, register
 
 __all__ = [

@@ -15,7 +15,7 @@ from privaudit.geometry.distortion.method import Distortion, Method, register
 from privaudit.geometry.distortion.singular import relative_rounding
 from privaudit.geometry.distortion.whitening import measure_whitening
 from privaudit.geometry.jacobian import Jacobian
-from privaudit.noise import generator_for
+from privaudit.model.noise import generator_for
 
 
 @register

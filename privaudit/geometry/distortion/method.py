@@ -12,7 +12,7 @@ from torch import Tensor
 
 from privaudit.errors import ConfigError
 from privaudit.geometry.jacobian import Jacobian
-from privaudit.spec import Named, build
+from privaudit.registry import Named, build
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from privaudit.geometry.distortion.singular import (
     singular_values,
 )
 from privaudit.geometry.jacobian import Jacobian
-from privaudit.noise import generator_for
+from privaudit.model.noise import generator_for
 
 
 @register

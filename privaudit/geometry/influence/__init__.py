@@ -9,7 +9,7 @@ from privaudit.geometry.influence import (  # noqa: F401 - importing registers t
     separable,
 )
 from privaudit.geometry.influence.adaptive import expected_agreement, wrong_cut
-from privaudit.geometry.influence.estimate import DEFAULT, estimate_influence
+from privaudit.geometry.influence.estimation import DEFAULT, estimate_influence
 from privaudit.geometry.influence.estimator import ESTIMATORS, Estimator, Influence, make_estimator, register
 
 __all__ = [

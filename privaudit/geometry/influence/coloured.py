@@ -12,7 +12,7 @@ from torch import Tensor
 
 from privaudit.geometry.influence.estimator import Estimator, Influence, register
 from privaudit.geometry.jacobian import Jacobian
-from privaudit.noise import generator_for
+from privaudit.model.noise import generator_for
 
 
 @register

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from privaudit.geometry.jacobian import Jacobian
-from privaudit.spec import Named, build
+from privaudit.registry import Named, build
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from privaudit.geometry.jacobian import Jacobian
-from privaudit.noise import generator_for
+from privaudit.model.noise import generator_for
 
 TOGETHER = 16
 """Probes an image held at once."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from privaudit.result import AuditResult
+from privaudit.results.audit_result import AuditResult
 
 WHY = {
     "blind baseline": "if the sets differ in something else, an attack may recognise that and not membership",

@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 
 from privaudit.evaluation.curves import Histogram, RocCurve
-from privaudit.report.html.numbers import decimal, percent, with_interval
+from privaudit.report.html.page_numbers import decimal, percent, with_interval
 from privaudit.report.html.scores import QUARTILES, mask_text
 from privaudit.report.words import SETS, attack_text
-from privaudit.result import AttackReport, AuditResult
+from privaudit.results.audit_result import AttackReport, AuditResult
 
 RATES = (0.001, 0.01, 0.1)
 

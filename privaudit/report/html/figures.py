@@ -14,10 +14,10 @@ from privaudit.report.html import descriptions as say
 from privaudit.report.html.scores import confidence_text, mask_text, ranked
 from privaudit.report.html.svg import PALETTE, inline_svg
 from privaudit.report.plots.choosing import by_strength
-from privaudit.report.plots.roc import BANDED
+from privaudit.report.plots.roc_plot import BANDED
 from privaudit.report.quoted import Quoted, quoted
 from privaudit.report.words import SETS, attack_text
-from privaudit.result import AttackReport, AuditResult
+from privaudit.results.audit_result import AttackReport, AuditResult
 
 WIDTH = 4.4
 """Inches at ten points of text: as wide as a phone, so that labels can be read there; a screen shows it larger."""

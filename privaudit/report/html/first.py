@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from privaudit.evaluation.verdict import TESTED_MASKS, GateOutcome
 from privaudit.report.attacker import NEEDS, NOT_TESTED, worst_case
-from privaudit.report.html.numbers import percent
+from privaudit.report.html.page_numbers import percent
 from privaudit.report.html.proportion import Proportion, pairs_in_words, proportion
 from privaudit.report.numbers import hundredths
 from privaudit.report.quoted import quoted
@@ -23,7 +23,7 @@ from privaudit.report.words import (
     statement,
     tone,
 )
-from privaudit.result import AuditResult
+from privaudit.results.audit_result import AuditResult
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ from matplotlib import colormaps
 from PIL import Image, UnidentifiedImageError
 
 from privaudit.escape import harmless
-from privaudit.portraits import Portrait
 from privaudit.report.drawing import COLOURS, log_influence
-from privaudit.report.html.numbers import decimal, percent
+from privaudit.report.html.page_numbers import decimal, percent
 from privaudit.report.outward import base_name
+from privaudit.results.exemplars import Portrait
 
 LARGEST = 512
 """Pixels on a side beyond which a thumbnail is none."""

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from privaudit.report.attacker import base_rate
 from privaudit.report.words import LEVELS
-from privaudit.result import AuditResult
+from privaudit.results.audit_result import AuditResult
 
 
 class Term(NamedTuple):

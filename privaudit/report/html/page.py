@@ -10,14 +10,12 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from privaudit.portraits import Portrait
-from privaudit.report.command import scan_command
-from privaudit.report.html import facts, figures, scores
+from privaudit.report.html import figures, run_tables, scores
 from privaudit.report.html.checked import checked
 from privaudit.report.html.first import first_screen
 from privaudit.report.html.gallery import gallery
 from privaudit.report.html.glossary import glossary
-from privaudit.report.html.numbers import decimal, equals, percent, probability, with_interval
+from privaudit.report.html.page_numbers import decimal, equals, percent, probability, with_interval
 from privaudit.report.html.policy import assets
 from privaudit.report.html.suspected import tested_area
 from privaudit.report.missing import plain_reason
@@ -25,8 +23,10 @@ from privaudit.report.outward import outward
 from privaudit.report.problems import problems
 from privaudit.report.quoted import quoted
 from privaudit.report.remedy import remedy
+from privaudit.report.scan_command import scan_command
 from privaudit.report.words import SETS, attack_text
-from privaudit.result import AuditFailure, AuditResult
+from privaudit.results.audit_result import AuditFailure, AuditResult
+from privaudit.results.exemplars import Portrait
 
 CHECKS = "Read the checks that warn"
 """How the advice about checks begins."""
@@ -40,8 +40,8 @@ def render_html(result: AuditResult, portraits: Sequence[Portrait] = ()) -> str:
 
     Args:
         result: Of an audit.
-        portraits: Images to show, from `privaudit.portraits.load_portraits`; a page that has some must be kept like
-            the images themselves.
+        portraits: Images to show, from `privaudit.load_portraits`; a page that has some must be kept like the images
+            themselves.
 
     Returns:
         The text of the file.
@@ -58,12 +58,12 @@ def render_html(result: AuditResult, portraits: Sequence[Portrait] = ()) -> str:
             scores.level_table(fit),
             scores.group_table(fit),
             scores.blind_table(fit),
-            facts.attack_table(fit),
-            facts.choice_table(fit),
-            facts.option_table(fit),
-            facts.data_table(fit),
-            facts.provenance_table(fit),
-            facts.timing_table(fit),
+            run_tables.attack_table(fit),
+            run_tables.choice_table(fit),
+            run_tables.option_table(fit),
+            run_tables.data_table(fit),
+            run_tables.provenance_table(fit),
+            run_tables.timing_table(fit),
         )
     }
     return (

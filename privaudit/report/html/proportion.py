@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from privaudit.report.attacker import shows_rate
-from privaudit.report.html.numbers import Interval
+from privaudit.report.html.page_numbers import Interval
 from privaudit.report.html.scores import confidence_text
 from privaudit.report.missing import plain_reason, why_no_rate
 from privaudit.report.numbers import hundredths
 from privaudit.report.quoted import Quoted
-from privaudit.result import AuditResult
+from privaudit.results.audit_result import AuditResult
 
 Square = Literal["sure", "maybe", "not"]
 SEEN = {"members": "training images", "canaries": "canaries that were trained on", "suspects": "suspects"}

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 from privaudit.evaluation.estimate import Comparison, Metrics
-from privaudit.report.html.numbers import decimal, percent
-from privaudit.report.html.table import (
+from privaudit.report.html.page_numbers import decimal, percent
+from privaudit.report.html.page_table import (
     Cell,
     Column,
     Row,
@@ -20,7 +20,7 @@ from privaudit.report.html.table import (
 )
 from privaudit.report.quoted import quoted
 from privaudit.report.words import SETS, attack_text
-from privaudit.result import AttackReport, AuditResult
+from privaudit.results.audit_result import AttackReport, AuditResult
 
 MASKS = {
     "none": "no mask",

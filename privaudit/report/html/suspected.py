@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from privaudit.evaluation.estimate import Estimate
-from privaudit.result import AuditResult
+from privaudit.results.audit_result import AuditResult
 
 
 def tested_area(result: AuditResult) -> Estimate | None:

@@ -10,7 +10,7 @@ from privaudit.report.plots.masks import masks
 from privaudit.report.plots.overview import overview
 from privaudit.report.plots.palette import DARK, LIGHT, Palette
 from privaudit.report.plots.quartiles import quartiles
-from privaudit.report.plots.roc import roc
+from privaudit.report.plots.roc_plot import roc
 
 __all__ = [
     "DARK",

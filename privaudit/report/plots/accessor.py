@@ -16,8 +16,8 @@ from privaudit.report.plots.masks import masks
 from privaudit.report.plots.overview import overview
 from privaudit.report.plots.palette import LIGHT, Palette
 from privaudit.report.plots.quartiles import quartiles
-from privaudit.report.plots.roc import roc
-from privaudit.result import AuditResult
+from privaudit.report.plots.roc_plot import roc
+from privaudit.results.audit_result import AuditResult
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Plots:
         axes: Axes | None = None,
         palette: Palette = LIGHT,
     ) -> Axes:
-        """ROC curves on logarithmic axes (see `privaudit.report.plots.roc`)."""
+        """ROC curves on logarithmic axes (see `privaudit.report.plots.roc_plot`)."""
         return roc(self.result, attacks, mask=mask, blind=blind, axes=axes, palette=palette)
 
     def distributions(

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from privaudit.errors import ResultError
 from privaudit.report.quoted import quoted
-from privaudit.result import AttackReport, AuditResult
+from privaudit.results.audit_result import AttackReport, AuditResult
 
 T = TypeVar("T")
 

@@ -12,7 +12,7 @@ from privaudit.report.plots.canvas import canvas, dress, legend_above, literal
 from privaudit.report.plots.choosing import attack_report, one_of
 from privaudit.report.plots.palette import LIGHT, Palette
 from privaudit.report.words import SETS, attack_text
-from privaudit.result import AuditResult
+from privaudit.results.audit_result import AuditResult
 
 
 def distributions(

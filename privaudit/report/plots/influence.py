@@ -11,7 +11,7 @@ from privaudit.errors import ResultError
 from privaudit.report.drawing import without_ticks
 from privaudit.report.plots.canvas import SIZE, SMALL, Panels, canvases, dress
 from privaudit.report.plots.palette import LIGHT, Palette
-from privaudit.result import AuditResult
+from privaudit.results.audit_result import AuditResult
 
 
 def influence(result: AuditResult, *, axes: Sequence[Axes] | None = None, palette: Palette = LIGHT) -> Panels:

@@ -9,7 +9,7 @@ from privaudit.errors import ResultError
 from privaudit.report.plots.canvas import canvas, dress, legend_above
 from privaudit.report.plots.choosing import attack_report
 from privaudit.report.plots.palette import LIGHT, MASK_DASHES, MASK_MARKERS, Palette
-from privaudit.result import AuditResult
+from privaudit.results.audit_result import AuditResult
 
 
 def levels(

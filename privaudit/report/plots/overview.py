@@ -12,7 +12,7 @@ from privaudit.report.plots.choosing import one_of, quoted_first, strongest
 from privaudit.report.plots.palette import LIGHT, Palette
 from privaudit.report.plots.rows import ROW, row
 from privaudit.report.words import attack_text
-from privaudit.result import AuditResult
+from privaudit.results.audit_result import AuditResult
 
 RATE = "0.01"
 """The false-positive rate of the right panel, as a key of ``tpr_at_fpr``."""

@@ -12,7 +12,7 @@ from privaudit.report.plots.canvas import canvas, dress, legend_above, note, tic
 from privaudit.report.plots.choosing import attack_report
 from privaudit.report.plots.palette import LIGHT, Palette
 from privaudit.report.words import SETS
-from privaudit.result import AuditResult
+from privaudit.results.audit_result import AuditResult
 
 NAMES = ("lowest", "second", "third", "highest")
 

@@ -9,15 +9,15 @@ from rich.console import Console
 from rich.text import Text
 
 from privaudit.escape import harmless
-from privaudit.report.canaries import canary_section
+from privaudit.report.canary_section import canary_section
 from privaudit.report.console import cleaned, is_watched, standard_output
-from privaudit.report.groups import group_section
+from privaudit.report.group_section import group_section
 from privaudit.report.outward import with_numbered_groups
-from privaudit.report.suspects import suspects_section
-from privaudit.report.terminal.attacks import attack_section, gain_section, quartile_section, versus_section
+from privaudit.report.suspect_section import suspects_section
+from privaudit.report.terminal.attack_tables import attack_section, gain_section, quartile_section, versus_section
+from privaudit.report.terminal.closing_notes import advice_section, check_section, reach_section, run_section
 from privaudit.report.terminal.headline import failure_panel, headline_panel
-from privaudit.report.terminal.notes import advice_section, check_section, reach_section, run_section
-from privaudit.result import AuditFailure, AuditResult
+from privaudit.results.audit_result import AuditFailure, AuditResult
 
 __all__ = ["print_failure", "print_report"]
 

@@ -12,7 +12,7 @@ from privaudit.report.found import found_lines, gate_lines
 from privaudit.report.problems import problems
 from privaudit.report.remedy import remedy
 from privaudit.report.words import headline, tone
-from privaudit.result import AuditFailure, AuditResult
+from privaudit.results.audit_result import AuditFailure, AuditResult
 
 COLOURS = {
     "none": "green",

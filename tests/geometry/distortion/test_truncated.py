@@ -48,7 +48,7 @@ class TestSubspaceIteration:
 
     def test_literal_transcription(self, with_spectrum):
         """The projection of J on the range of (J J^T)^power J Omega, in dense matrices without normalisation."""
-        from privaudit.noise import generator_for
+        from privaudit.model.noise import generator_for
 
         singular = 0.9 ** torch.arange(64)
         decode, latents = with_spectrum(singular, 96), random_normal(1, 64, dtype=torch.float64)

@@ -1,0 +1,1 @@
+"""An audit from its options to its result."""

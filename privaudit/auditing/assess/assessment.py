@@ -1,0 +1,193 @@
+"""Choose levels by cross-fitting, let the scorers learn, compute metrics and comparisons, judge."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from privaudit.auditing.assess.attack_reports import Reporter, score_table
+from privaudit.auditing.assess.attack_scores import Entry, attack_entries, learned, lines
+from privaudit.auditing.assess.blind_baseline import blind_families, blind_report
+from privaudit.auditing.assess.folds import Split
+from privaudit.auditing.assess.run_checks import all_checks
+from privaudit.auditing.designs.judgements import (
+    audit_by_lot,
+    canary_finding,
+    doubted,
+    judge_unknown,
+    proven_epsilon,
+    suspect_finding,
+    suspect_gates,
+)
+from privaudit.auditing.designs.suspect_checks import known_check, suspect_checks
+from privaudit.auditing.options import AuditOptions
+from privaudit.auditing.stages import Measured, OnProgress
+from privaudit.data import AuditData
+from privaudit.evaluation import Check, Verdict, decide, evaluate, parse_gates, required_fprs
+from privaudit.evaluation.canary_audit import CanaryReport
+from privaudit.evaluation.curves import roc_curves
+from privaudit.evaluation.intervals import enough_replicates
+from privaudit.evaluation.suspects import SuspectReport
+from privaudit.evaluation.verdict import PERFECT, TESTED_MASKS, perfect_scores
+from privaudit.model.schedule import Schedule
+from privaudit.results.audit_result import AttackReport, BlindReport
+from privaudit.scorers import Evidence, Methods
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """What the scores of an audit say.
+
+    Attributes:
+        attacks: One report an attack.
+        blind: The blind baseline.
+        checks: What could make the numbers untrustworthy.
+        verdict: Finding, gates, status.
+        scores: The rows of ``scores.parquet``: one an image, attack and mask.
+        suspects: What the images of unknown membership say; None without any.
+        suspect_scores: One row a suspect: its score, p-value and q-value; None without any.
+        canaries: The one-run audit; None unless membership was drawn by lot.
+    """
+
+    attacks: tuple[AttackReport, ...]
+    blind: BlindReport
+    checks: tuple[Check, ...]
+    verdict: Verdict
+    scores: pd.DataFrame
+    suspects: SuspectReport | None
+    suspect_scores: pd.DataFrame | None
+    canaries: CanaryReport | None
+
+
+def assess(
+    measured: Measured,
+    data: AuditData,
+    split: Split,
+    methods: Methods,
+    options: AuditOptions,
+    schedule: Schedule,
+    passes: Mapping[str, int],
+    on_progress: OnProgress = lambda stage, done, total: None,
+) -> Assessment:
+    """Judge what was measured.
+
+    The level of an attack is chosen on its unmasked score and used for every mask, so a mask is compared
+    with no mask at the same level, from the same denoiser passes.
+
+    Args:
+        measured: What every attack found at every level.
+        data: The images, in the same order.
+        split: Their folds, and what belongs together.
+        methods: What was run.
+        options: Of the audit.
+        schedule: Of the target.
+        passes: Denoiser passes an image, by line of the report.
+        on_progress: Called after the blind baseline, the scorers, the bootstrap, and each report.
+
+    Returns:
+        Everything that a result needs beside provenance.
+    """
+    compared = measured.rows(slice(len(data.compared)))
+    is_member = np.arange(len(data.compared)) < len(data.members)
+    kinds = len(lines(methods.attacks)) * (2 if compared.references else 1)
+    steps = 3 + kinds + len(methods.scorers)
+    on_progress("evaluation", 0, steps)
+    blind = blind_families(compared, data, split, options.seed)
+    on_progress("evaluation", 1, steps)
+    entries = _entries(compared, is_member, split, methods, options.seed)
+    on_progress("evaluation", 2, steps)
+    gates = parse_gates(options.fail_on)
+    fprs = required_fprs(gates)
+    tested = {(entry.name, mask): f"{entry.name}/{mask}" for entry in entries for mask in entry.scores}
+    rests_on = [name for (_, mask), name in tested.items() if mask in TESTED_MASKS]
+    evaluated = partial(
+        evaluate,
+        is_member=is_member,
+        folds=split.folds,
+        fprs=fprs,
+        replicates=enough_replicates(options.replicates, options.confidence, max(2, len(gates)) * len(rests_on)),
+        confidence=options.confidence,
+        seed=options.seed,
+        units=split.labels,
+    )
+    scores = {f"{entry.name}/{mask}": values for entry in entries for mask, values in entry.scores.items()} | blind
+    evaluation = evaluated(
+        scores,
+        learned=list(blind),
+        spreads={f"{entry.name}/{mask}": entry.spread for entry in entries for mask in entry.scores},
+    )
+    perfect = evaluated({PERFECT: perfect_scores(is_member)})
+    on_progress("evaluation", 3, steps)
+    best = max(
+        (entry.name for entry in entries if entry.kind == "published"),
+        key=lambda name: evaluation.metrics[f"{name}/none"].auroc.value,
+        default=None,
+    )
+    unmasked = [f"{entry.name}/none" for entry in entries]
+    curves = roc_curves(evaluation, scores, is_member, limited=unmasked, seed=options.seed, units=split.labels)
+    reporter = Reporter(evaluation, data, split, options, schedule, passes, compared.distortion, best, curves)
+    reports = []
+    for done, entry in enumerate(entries, start=4):
+        reports.append(reporter.report(entry))
+        on_progress("evaluation", min(done, steps), steps)
+    checks = all_checks(evaluation, compared, data, split, list(blind), rests_on, fprs)
+    drawn = audit_by_lot(compared, data, options)
+    verdict = decide(
+        evaluation,
+        tested,
+        gates=gates,
+        checks=checks,
+        side=options.gate_bound,
+        epsilon_at=proven_epsilon(drawn),
+        epsilon_most=proven_epsilon(drawn, most=True),
+        perfect=perfect,
+    )
+    if drawn is not None:
+        verdict = replace(verdict, finding=canary_finding(verdict.finding, drawn, checks))
+    unknown = judge_unknown(measured, data, split, options)
+    if unknown is not None and data.role == "suspects":
+        verdict = suspect_gates(replace(verdict, finding=suspect_finding(verdict.finding, unknown.report, checks)))
+        unknown = replace(unknown, report=doubted(unknown.report, checks))
+    elif unknown is not None:
+        unlike = suspect_checks(measured, data, split, options)
+        unknown = replace(unknown, report=doubted(unknown.report, unlike))
+        # about the suspects alone: what is said of members and non-members stands
+        checks += (
+            *(replace(check, status="ok" if check.status == "ok" else "warn") for check in unlike),
+            *known_check(data),
+        )
+    return Assessment(
+        attacks=tuple(reports),
+        blind=blind_report(evaluation, list(blind), curves),
+        checks=checks,
+        verdict=verdict,
+        scores=score_table(data, entries),
+        suspects=None if unknown is None else unknown.report,
+        suspect_scores=None if unknown is None else unknown.table,
+        canaries=drawn,
+    )
+
+
+def _entries(
+    measured: Measured, is_member: NDArray[np.bool_], split: Split, methods: Methods, seed: int
+) -> list[Entry]:
+    """Attacks, attacks minus the reference's errors, and what the scorers make of them."""
+    tables, references, folds = measured.tables, measured.references, split.folds
+    entries = attack_entries(methods.attacks, tables, references, is_member, folds, seed)
+    evidence = Evidence(
+        tables=tables,
+        references=references,
+        chosen={(entry.name, mask): values for entry in entries for mask, values in entry.scores.items()},
+        published=tuple(attack.title for attack in methods.attacks if attack.published),
+        distortion=measured.distortion,
+        images=measured.features,
+        is_member=is_member,
+        folds=folds,
+        seed=seed,
+    )
+    return entries + [learned(scorer, evidence) for scorer in methods.scorers]

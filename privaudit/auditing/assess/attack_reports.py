@@ -1,0 +1,127 @@
+"""One line of the report: an attack, or a score made of the attacks, under every mask."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from privaudit.auditing.assess.attack_scores import Entry
+from privaudit.auditing.assess.folds import Split
+from privaudit.auditing.options import AuditOptions
+from privaudit.data import AuditData
+from privaudit.escape import storable
+from privaudit.evaluation import Comparison, Evaluation, by_group, by_quartile, compare
+from privaudit.evaluation.curves import RocCurve, histogram
+from privaudit.evaluation.delong import auroc_estimate
+from privaudit.model.schedule import Schedule
+from privaudit.results.audit_result import AttackReport, LevelReport
+
+
+@dataclass(frozen=True)
+class Reporter:
+    """What all lines of a report share.
+
+    Attributes:
+        evaluation: Holds ``ATTACK/MASK`` for every entry.
+        data: The images.
+        split: What belongs together.
+        options: Of the audit.
+        schedule: Of the target.
+        passes: Denoiser passes an image, by line of the report.
+        distortion: ``(n,)``.
+        best: The strongest published attack by unmasked AUROC.
+        curves: ROC curve of every ``ATTACK/MASK``.
+    """
+
+    evaluation: Evaluation
+    data: AuditData
+    split: Split
+    options: AuditOptions
+    schedule: Schedule
+    passes: Mapping[str, int]
+    distortion: NDArray[np.float64]
+    best: str | None
+    curves: Mapping[str, RocCurve]
+
+    def report(self, entry: Entry) -> AttackReport:
+        """Measure one entry."""
+        none = f"{entry.name}/none"
+        is_member = np.arange(len(self.data.compared)) < len(self.data.members)
+
+        def against_none(mask: str) -> Comparison | None:
+            return compare(self.evaluation, f"{entry.name}/{mask}", none) if mask in entry.scores else None
+
+        is_level = entry.axis == "level" and entry.level is not None
+        rivals = entry.kind != "published" and self.best is not None
+        groups = [sample.group for sample in self.data.compared]
+        return AttackReport(
+            name=entry.name,
+            kind=entry.kind,
+            reference=entry.reference,
+            level=entry.level,
+            log_snr=_log_snr(self.schedule, int(entry.level)) if is_level and entry.level is not None else None,
+            axis=entry.axis,
+            levels_by_fold=entry.levels_by_fold,
+            search_space=entry.search_space,
+            choices=entry.choices,
+            order=entry.order,
+            parameters=entry.parameters,
+            passes=self.passes.get(entry.line, 0),
+            selected_on=entry.selected_on,
+            latents=self.options.attack_latents,
+            masks={mask: self.evaluation.metrics[f"{entry.name}/{mask}"] for mask in entry.scores},
+            random_vs_none=against_none("random"),
+            influence_vs_none=against_none("influence"),
+            weighted_vs_none=against_none("weighted"),
+            best_published=self.best if rivals else None,
+            versus_published=compare(self.evaluation, none, f"{self.best}/none") if rivals else None,
+            distortion_quartiles=by_quartile(
+                self.distortion,
+                entry.scores["none"],
+                is_member,
+                confidence=self.options.confidence,
+                units=self.split.labels,
+            ),
+            groups=by_group(groups, entry.scores["none"], is_member, confidence=self.options.confidence)
+            if any(groups)
+            else (),
+            curves={mask: self.curves[f"{entry.name}/{mask}"] for mask in entry.scores},
+            histograms={mask: histogram(values, is_member) for mask, values in entry.scores.items()},
+            levels=tuple(self._level(entry, column, is_member) for column in range(len(entry.levels))),
+            spread=entry.spread,
+        )
+
+    def _level(self, entry: Entry, column: int, is_member: NDArray[np.bool_]) -> LevelReport:
+        confidence, units = self.options.confidence, self.split.labels
+        level = entry.levels[column]
+        areas = {
+            mask: auroc_estimate(values[:, column], is_member, confidence, units)
+            for mask, values in entry.columns.items()
+        }
+        return LevelReport(level, _log_snr(self.schedule, int(level)), areas)
+
+
+def score_table(data: AuditData, entries: Sequence[Entry]) -> pd.DataFrame:
+    """List the rows of ``scores.parquet``: one an image, attack and mask."""
+    first = "suspect" if data.role == "suspects" else "member"
+    base = {
+        "id": [s.id for s in data.compared],
+        "path": [storable(str(s.path)) for s in data.compared],
+        "set": [first] * len(data.members) + ["nonmember"] * len(data.nonmembers),
+    }
+    tables = [
+        pd.DataFrame({**base, "attack": entry.name, "mask": mask, "level": entry.level_of_image, "score": values})
+        for entry in entries
+        for mask, values in entry.scores.items()
+    ]
+    return pd.concat(tables, ignore_index=True)
+
+
+def _log_snr(schedule: Schedule, level: int) -> float | None:
+    """None at a level without noise, or without signal: JSON has no infinity."""
+    value = schedule.log_snr(level)
+    return value if np.isfinite(value) else None

@@ -1,0 +1,308 @@
+"""One score an image for each line of a report: a candidate chosen on the other folds, or a model fitted to them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from privaudit.attacks import Attack
+from privaudit.evaluation import Choice, Label, apply_choice, cross_fit, out_of_fold
+from privaudit.evaluation.metrics import spread
+from privaudit.geometry import HARD, MASKS, hard_mask, mask_names
+from privaudit.scorers import Evidence, Methods, Scorer, Table
+from privaudit.scorers.error_table import join, minus
+from privaudit.scorers.level_selection import choices, pick
+from privaudit.storage.exact_json import encode
+
+Floats = NDArray[np.float64]
+Booleans = NDArray[np.bool_]
+Integers = NDArray[np.int64]
+Kind = Literal["published", "ours", "reference", "learned"]
+WIDER = 1.1
+"""Spread from which on tests and intervals allow for it."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What becomes one line of the report.
+
+    Attributes:
+        name: In the report.
+        kind: Published attack, attack minus reference, or learned from other images.
+        methods: The scorer, or the attacks that were compared: mostly one.
+        axis: What the columns of an attack are.
+        scores: Mask to ``(n,)``, higher = more likely a member.
+        selected_on: How it was chosen, in words.
+        level_of_image: ``(n,)``, the value on the axis that each image's score came from; NaN without one.
+        search_space: The candidates that were compared; empty if there is one score.
+        chosen: The one of each fold.
+        levels_by_fold: Its value on the axis; empty without one.
+        choices: All that was chosen, by fold; empty if everything was fixed beforehand.
+        columns: Mask to ``(n, levels)``, the scores at each of `levels`, of which one was taken; without hard masks if
+            these drop several shares.
+        levels: What those columns are; empty unless noise levels alone were compared.
+        spread: Factor by which its AUROC spreads wider than that of a fixed score, since the other folds had a part in
+            it: that of models that were fitted to them (`privaudit.evaluation.metrics.spread`), or of a choice
+            (`privaudit.evaluation.choice_spread`).
+    """
+
+    name: str
+    kind: Kind
+    methods: tuple[Attack | Scorer, ...]
+    axis: str
+    scores: Mapping[str, Floats]
+    selected_on: str
+    level_of_image: Floats
+    search_space: tuple[Label, ...] = ()
+    chosen: tuple[Label, ...] = ()
+    levels_by_fold: tuple[float, ...] = ()
+    choices: tuple[Choice, ...] = ()
+    columns: Mapping[str, Floats] = field(default_factory=dict)
+    levels: tuple[float, ...] = ()
+    spread: float = 1.0
+
+    @property
+    def fitted(self) -> bool:
+        """Whether tests and intervals have to allow for the spread."""
+        return self.spread > WIDER
+
+    @property
+    def method(self) -> Attack | Scorer:
+        """The first of the methods, which have name and reference in common."""
+        return self.methods[0]
+
+    @property
+    def reference(self) -> str:
+        """Where it was published."""
+        return self.method.reference
+
+    @property
+    def line(self) -> str:
+        """What was asked for: the name, without what marks a difference from the reference."""
+        return self.method.line if isinstance(self.method, Attack) else self.method.title
+
+    @property
+    def level(self) -> float | None:
+        """What most folds chose; None without one."""
+        return max(self.levels_by_fold, key=self.levels_by_fold.count) if self.levels_by_fold else None
+
+    @property
+    def order(self) -> float | None:
+        """Order of the norm; None if there is none or several were compared."""
+        found = {getattr(method, "order", None) for method in self.methods}
+        return found.pop() if len(found) == 1 else None
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """All parameters; the list of values where several were compared."""
+        every = [encode(method) for method in self.methods]
+        named = {name: [found[name] for found in every] for name in every[0] if name not in ("variant", "candidate_of")}
+        return {name: found[0] if all(v == found[0] for v in found) else found for name, found in named.items()}
+
+
+def needs_folds(methods: Methods, drops: Sequence[float]) -> bool:
+    """Say whether anything is chosen or fitted, so that images have to be dealt into folds.
+
+    Args:
+        methods: With levels of the target.
+        drops: Shares that the hard masks drop.
+
+    Returns:
+        False if everything is fixed beforehand.
+    """
+    several = len(drops) > 1 or len(lines(methods.attacks)) < len(methods.attacks)
+    return several or bool(methods.scorers) or any(a.learned or len(a.columns) > 1 for a in methods.attacks)
+
+
+def lines(attacks: Sequence[Attack]) -> dict[str, tuple[Attack, ...]]:
+    """Group attacks by the line of the report that they are candidates of, which mostly is their own.
+
+    Args:
+        attacks: In any order.
+
+    Returns:
+        Name of the line to its attacks, in their order.
+    """
+    found: dict[str, tuple[Attack, ...]] = {}
+    for attack in attacks:
+        found[attack.line] = (*found.get(attack.line, ()), attack)
+    return found
+
+
+def attack_entries(
+    attacks: Sequence[Attack],
+    tables: Sequence[Table],
+    references: Sequence[Table],
+    is_member: Booleans,
+    folds: Integers,
+    seed: int,
+) -> list[Entry]:
+    """Make the lines of all attacks, then those of their errors minus the reference's.
+
+    Args:
+        attacks: That were run.
+        tables: What each found.
+        references: What each found on the reference model; empty without one.
+        is_member: ``(n,)``.
+        folds: ``(n,)``.
+        seed: Of what is fitted to the features of a learned attack.
+
+    Returns:
+        One entry a line, and one more with a reference.
+    """
+    groups = lines(attacks)
+    found = [
+        replace(plain(group[0], _table(line, group, tables), is_member, folds, seed), methods=group)
+        for line, group in groups.items()
+    ]
+    for line, group in groups.items() if references else ():
+        own, other = _table(line, group, tables), _table(line, group, references)
+        found.append(replace(calibrated(group[0], own, other, is_member, folds, seed), methods=group))
+    return found
+
+
+def plain(attack: Attack, table: Table, is_member: Booleans, folds: Integers, seed: int) -> Entry:
+    """Choose the level of an attack for each fold on the others, on its unmasked score, for all masks.
+
+    Args:
+        attack: The attack.
+        table: What it found.
+        is_member: ``(n,)``.
+        folds: ``(n,)``.
+        seed: Of what is fitted to the features of a learned attack.
+
+    Returns:
+        Its entry.
+    """
+    return _entry("published" if attack.published else "ours", attack, table, is_member, folds, seed)
+
+
+def calibrated(
+    attack: Attack, table: Table, reference: Table, is_member: Booleans, folds: Integers, seed: int
+) -> Entry:
+    """Subtract from every error the same error on the reference model, with the same noise.
+
+    Args:
+        attack: The attack.
+        table: What it found on the target.
+        reference: What it found on the reference.
+        is_member: ``(n,)``.
+        folds: ``(n,)``.
+        seed: Of what is fitted to the features of a learned attack.
+
+    Returns:
+        The entry of the difference.
+    """
+    return _entry("reference", attack, minus(table, reference), is_member, folds, seed)
+
+
+def learned(scorer: Scorer, evidence: Evidence) -> Entry:
+    """Let a scorer score.
+
+    Args:
+        scorer: The scorer.
+        evidence: What the attacks found.
+
+    Returns:
+        Its entry.
+    """
+    found = scorer.score(evidence)
+    return Entry(
+        name=scorer.title,
+        kind="learned",
+        methods=(scorer,),
+        axis="level",
+        scores=found.scores,
+        selected_on=found.how,
+        level_of_image=np.full(len(evidence.is_member), np.nan),
+        choices=found.choices,
+        spread=max(found.spread, spread(np.unique(evidence.folds).size)) if scorer.fitted else found.spread,
+    )
+
+
+def _table(line: str, group: Sequence[Attack], tables: Sequence[Table]) -> Table:
+    """What the attacks of a line found, with the parameters that tell them apart in the names of the candidates."""
+    own = {table.name: table for table in tables}
+    if len(group) == 1:
+        return own[group[0].title]
+    every = [encode(attack) for attack in group]
+    names = [
+        name
+        for name in every[0]
+        if name not in ("variant", "candidate_of") and any(found[name] != every[0][name] for found in every)
+    ]
+    called = [", ".join(f"{name} {found[name]:g}" for name in names) for found in every]
+    return join(line, [own[attack.title] for attack in group], called)
+
+
+def _entry(kind: Kind, attack: Attack, table: Table, is_member: Booleans, folds: Integers, seed: int) -> Entry:
+    unknown = np.full(len(is_member), np.nan)
+    if table.learned:
+        return _fitted(kind, attack, table, is_member, folds, seed)
+    picked = pick(table, is_member, folds)
+    values = np.asarray(table.columns) if table.columns else None
+    what = f"parameters and {table.axis}" if table.names else table.axis
+    steps = [f"the {what} of highest unmasked AUROC"] if len(table.labels) > 1 else []
+    if picked.drop:
+        steps.append("the share to drop of highest AUROC under the influence mask")
+    of_levels = table.axis == "level" and bool(table.columns) and not table.names
+    how = "fixed beforehand" if table.columns else "nothing to choose"
+    if steps:
+        count = len(np.unique(folds))
+        how = f"cross-fitting: for each of {count} folds, {', then '.join(steps)} on the other folds"
+    return Entry(
+        name=table.name,
+        kind=kind,
+        methods=(attack,),
+        axis=table.axis,
+        scores=picked.scores,
+        selected_on=how,
+        level_of_image=unknown if values is None else values[picked.columns.index],
+        search_space=table.labels if values is not None else (),
+        chosen=picked.columns.chosen if values is not None else (),
+        levels_by_fold=_finite(() if values is None else values[list(picked.columns.picked)]),
+        choices=choices(picked, table, what),
+        columns={mask: table.by_mask[mask] for mask in MASKS if mask in table.by_mask} if of_levels else {},
+        levels=table.columns if of_levels else (),
+        spread=picked.spread,
+    )
+
+
+def _finite(values: Sequence[float] | Floats) -> tuple[float, ...]:
+    """Levels by fold, or none if they are none."""
+    return () if np.isnan(values).any() else tuple(float(value) for value in values)
+
+
+def _fitted(kind: Kind, attack: Attack, table: Table, is_member: Booleans, folds: Integers, seed: int) -> Entry:
+    """Classify features under every mask; a share to drop is as good for a fold as its classifier on inner folds."""
+    under = mask_names(table.drops or (0.0,))
+    models = {mask: out_of_fold(table.by_mask[mask], is_member, folds, seed=seed) for mask in under}
+    scores = {mask: model.scores for mask, model in models.items()}
+    listed = [
+        choice if mask == "none" else replace(choice, what=f"{choice.what}, {mask} mask")
+        for mask, model in models.items()
+        for choice in model.choices
+    ]
+    if table.drops:
+        shares = {mask: [models[hard_mask(mask, drop, table.drops)] for drop in table.drops] for mask in HARD}
+        merit = np.nan_to_num([model.merit for model in shares["influence"]]).T
+        stacked = {mask: np.column_stack([model.scores for model in of_mask]) for mask, of_mask in shares.items()}
+        choice = cross_fit(stacked["influence"], table.drops, is_member, folds, merit)
+        scores |= {mask: apply_choice(found, choice, is_member, folds) for mask, found in stacked.items()}
+        seen = "AUROC under the influence mask on inner folds, within the other folds"
+        listed.append(Choice("drop", table.drops, choice.chosen, seen))
+    return Entry(
+        name=table.name,
+        kind=kind,
+        methods=(attack,),
+        axis=attack.axis,
+        scores={mask: scores[mask] for mask in MASKS},
+        selected_on=f"cross-fitting: {models['none'].summary}",
+        level_of_image=np.full(len(is_member), np.nan),
+        choices=tuple(listed),
+        spread=spread(np.unique(folds).size),
+    )

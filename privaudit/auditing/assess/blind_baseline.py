@@ -1,0 +1,69 @@
+"""The blind baseline of an audit: what the two sets differ in without any model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from privaudit.auditing.assess.folds import Split
+from privaudit.auditing.stages import Measured
+from privaudit.data import AuditData
+from privaudit.evaluation import Estimate, Evaluation
+from privaudit.evaluation.blind import FAMILIES, family_scores, file_features
+from privaudit.evaluation.curves import RocCurve
+from privaudit.results.audit_result import BlindReport
+
+PREFIX = "blind baseline/"
+
+
+def blind_families(measured: Measured, data: AuditData, split: Split, seed: int) -> dict[str, NDArray[np.float64]]:
+    """Score the compared images by what is known without the model.
+
+    Args:
+        measured: Has pixel statistics and compression traces.
+        data: Has files and captions.
+        split: The folds.
+        seed: Of the classifiers.
+
+    Returns:
+        `PREFIX` + family to ``(n,)``; empty if there is one fold only, since no image could be scored by others.
+    """
+    if np.unique(split.folds).size < 2:
+        return {}
+    samples = data.compared
+    is_member = np.arange(len(samples)) < len(data.members)
+    tables = {
+        "pixels": measured.features,
+        "compression": measured.traces,
+        "files": file_features([sample.file for sample in samples]),
+    }
+    found = family_scores(tables, [sample.caption for sample in samples], is_member, split.folds, seed)
+    return {f"{PREFIX}{family}": scores for family, scores in found.items()}
+
+
+def blind_report(evaluation: Evaluation, names: list[str], curves: Mapping[str, RocCurve]) -> BlindReport:
+    """Sum up the families, the strongest one first.
+
+    Args:
+        evaluation: Holds their scores.
+        names: Of these.
+        curves: ROC curves, theirs among them.
+
+    Returns:
+        The report; NaN with a reason if nothing could be measured.
+    """
+    areas = {name.removeprefix(PREFIX): evaluation.metrics[name].auroc for name in names}
+    ranked = sorted(areas, key=lambda family: -areas[family].value)
+    if not ranked:
+        nan = float("nan")
+        reason = "there are too few images to fit a classifier to some folds and score the others"
+        return BlindReport(Estimate(nan, nan, nan, reason), "", {}, "not run", None)
+    return BlindReport(
+        auroc=areas[ranked[0]],
+        strongest=ranked[0],
+        families={family: areas[family] for family in ranked},
+        method="out of fold, without the model: " + "; ".join(FAMILIES[family] for family in ranked),
+        curve=curves.get(f"{PREFIX}{ranked[0]}"),
+    )

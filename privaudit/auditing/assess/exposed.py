@@ -1,0 +1,128 @@
+"""The images that the quoted attack recognises most clearly, and where the decoder is sensitive to them."""
+
+from __future__ import annotations
+
+import base64
+import io
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from PIL import Image
+
+from privaudit.auditing.stages import Measured
+from privaudit.data import AuditData, load_images
+from privaudit.evaluation import Verdict
+from privaudit.results.audit_result import AttackReport, InfluenceReport
+from privaudit.results.exemplars import Portrait
+
+SHARE = 0.05
+"""Of the members, whose influence is averaged."""
+LEAST = 20
+"""Images that an average is taken over at least, so that none of them shows."""
+PORTRAITS = 8
+"""Images that are shown one by one, in reports that may show images."""
+SIDE = 160
+"""Pixels along the longer side of a thumbnail."""
+
+
+@dataclass(frozen=True)
+class Exposed:
+    """Members in the order in which an attack recognises them.
+
+    Attributes:
+        attack: Whose unmasked score ranks them.
+        order: Positions of the members among the compared images, the clearest first.
+        scores: Of all compared images, ``(n,)``.
+    """
+
+    attack: str
+    order: NDArray[np.int64]
+    scores: NDArray[np.float64]
+
+
+def most_exposed(data: AuditData, scores: pd.DataFrame, attacks: tuple[AttackReport, ...], verdict: Verdict) -> Exposed:
+    """Rank the members by the attack that the finding quotes, or else by the one of largest AUROC.
+
+    Args:
+        data: The images.
+        scores: Rows of ``scores.parquet``.
+        attacks: Of the report.
+        verdict: Of the audit.
+
+    Returns:
+        The ranking; images that score alike stay in their order.
+    """
+    areas = {report.name: np.nan_to_num(report.masks["none"].auroc.value) for report in attacks}
+    attack = verdict.finding.attack
+    name = attack if attack in areas else max(areas, key=lambda each: areas[each])
+    own = scores[(scores["attack"] == name) & (scores["mask"] == "none")]["score"].to_numpy(np.float64)
+    return Exposed(name, np.argsort(-own[: len(data.members)], kind="stable"), own)
+
+
+def influence_report(measured: Measured, exposed: Exposed) -> InfluenceReport:
+    """Average the influence over all compared images, and over the most exposed members.
+
+    Args:
+        measured: What was found for the compared images.
+        exposed: The ranking of their members.
+
+    Returns:
+        The means.
+    """
+    count = min(len(exposed.order), max(LEAST, round(SHARE * len(exposed.order))))
+    compared = slice(len(exposed.scores))
+    return InfluenceReport(
+        everywhere=_rows(measured.maps[compared].mean(axis=0)),
+        exposed=_rows(measured.maps[exposed.order[:count]].mean(axis=0)),
+        images=count,
+        attack=exposed.attack,
+        channels=tuple(round(float(share), 6) for share in measured.channels[compared].mean(axis=0)),
+    )
+
+
+def portraits(data: AuditData, measured: Measured, exposed: Exposed, size: tuple[int, int]) -> tuple[Portrait, ...]:
+    """Describe the most exposed members one by one.
+
+    Args:
+        data: The images.
+        measured: What was found.
+        exposed: Their ranking.
+        size: Height and width that the target sees, in pixels.
+
+    Returns:
+        `PORTRAITS` of them at most, the clearest first.
+    """
+    others = exposed.scores[len(data.members) :]
+    found = []
+    for position in exposed.order[:PORTRAITS]:
+        sample, score = data.members.samples[position], float(exposed.scores[position])
+        if not np.isfinite(score):
+            continue
+        found.append(
+            Portrait(
+                id=sample.id,
+                path=str(sample.path),
+                label=sample.label,
+                attack=exposed.attack,
+                score=score,
+                beaten=float((others < score).mean()),
+                influence=_rows(measured.maps[position]),
+                thumbnail=_thumbnail(load_images([sample], size)[0]),
+            )
+        )
+    return tuple(found)
+
+
+def _rows(values: NDArray[np.floating]) -> tuple[tuple[float, ...], ...]:
+    return tuple(tuple(round(float(value), 4) for value in row) for row in values)
+
+
+def _thumbnail(pixels: NDArray[np.floating]) -> str:
+    """PNG in base64 of ``(3, height, width)`` in [-1, 1]."""
+    picture = Image.fromarray(np.clip((pixels.transpose(1, 2, 0) + 1.0) * 127.5 + 0.5, 0, 255).astype(np.uint8))
+    picture.thumbnail((SIDE, SIDE))
+    stream = io.BytesIO()
+    picture.save(stream, "PNG", optimize=True)
+    return base64.b64encode(stream.getvalue()).decode("ascii")

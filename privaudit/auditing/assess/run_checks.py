@@ -1,0 +1,99 @@
+"""What could make the numbers untrustworthy: everything that an audit knows about its images and its run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from privaudit.auditing.assess.folds import Split
+from privaudit.auditing.stages import Measured
+from privaudit.data import AuditData
+from privaudit.evaluation import Check, Evaluation
+from privaudit.evaluation.checks import (
+    blind_check,
+    consistency_check,
+    duplicate_check,
+    file_check,
+    sample_size_check,
+)
+
+LEAST_CONVERGED = 0.9
+"""Share of images whose inversion should reach its tolerance."""
+
+
+def all_checks(
+    evaluation: Evaluation,
+    measured: Measured,
+    data: AuditData,
+    split: Split,
+    blind: Sequence[str],
+    rests_on: Sequence[str],
+    fprs: Sequence[float],
+) -> tuple[Check, ...]:
+    """Check an audit.
+
+    Args:
+        evaluation: Holds the scores.
+        measured: What the model said.
+        data: The images.
+        split: What belongs together.
+        blind: Names of the blind scores in the evaluation.
+        rests_on: Names of the scores that the verdict rests on.
+        fprs: False-positive rates that were asked for.
+
+    Returns:
+        One entry a check, the one that decides most often first.
+    """
+    is_member = np.arange(len(data.compared)) < len(data.members)
+    first = "included canaries" if data.role == "canaries" else data.role
+    copies = sum(part.duplicates for part in data.sets)
+    return (
+        _blind_check(evaluation, blind, rests_on, first, drawn_by_lot=data.role == "canaries"),
+        sample_size_check(len(data.members), len(data.nonmembers), fprs, first),
+        duplicate_check(len(data.shared), copies, split.pairs, is_member, first),
+        file_check([s.file for s in data.members.samples], [s.file for s in data.nonmembers.samples], first),
+        skipped_check(data),
+        convergence_check(measured),
+        Check("non-finite values", "ok", "every score is a finite number; a run with another one stops and names it"),
+        consistency_check(evaluation),
+    )
+
+
+def _blind_check(
+    evaluation: Evaluation, blind: Sequence[str], rests_on: Sequence[str], first: str, *, drawn_by_lot: bool
+) -> Check:
+    if not blind:
+        return Check(
+            "blind baseline", "warn", "not measured: there are too few images to fit a classifier to some folds"
+        )
+    found = blind_check(evaluation, blind, rests_on, first)
+    if drawn_by_lot and found.status != "ok":
+        detail = f"{found.detail}; these sets were drawn by lot, so that they differ by chance alone"
+        return replace(found, status="ok", detail=detail)
+    return found
+
+
+def skipped_check(data: AuditData) -> Check:
+    """Whether every file could be read."""
+    skipped = [file for part in data.sets for file in part.skipped]
+    if skipped:
+        # not which: details go wherever a report goes, and the name of an image is nobody's business there
+        number = "1 file was" if len(skipped) == 1 else f"{len(skipped)} files were"
+        return Check("unreadable files", "warn", f"{number} skipped; report.json lists them")
+    return Check("unreadable files", "ok", "every file could be read")
+
+
+def convergence_check(measured: Measured) -> Check:
+    """Whether the inversion reached its tolerance."""
+    if np.isnan(measured.tolerance):
+        return Check("convergence", "ok", "inversion not used: geometry and attack are taken at the encoder's latents")
+    share = float((measured.residual <= measured.tolerance).mean())
+    detail = (
+        f"{share:.0%} of the images reached a relative residual of {measured.tolerance:g} "
+        f"(median {float(np.median(measured.residual)):.2g}, {measured.evaluations.mean():.1f} evaluations an image)"
+    )
+    if lost := int(measured.diverged.sum()):
+        detail += f"; {lost} diverged and kept their best iterate"
+    return Check("convergence", "ok" if share >= LEAST_CONVERGED and not lost else "warn", detail)

@@ -1,0 +1,177 @@
+"""`try_masks`: what a mask of a user's own gains, beside those that every audit scores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from privaudit.auditing.assess import split_images
+from privaudit.auditing.options import AuditOptions, default_folder
+from privaudit.auditing.run import choose_methods
+from privaudit.auditing.sources import list_sources, read_sources
+from privaudit.auditing.stages import OnProgress, measure
+from privaudit.data import AuditData
+from privaudit.errors import ConfigError
+from privaudit.escape import storable
+from privaudit.evaluation import Comparison, Metrics, apply_choice, compare, evaluate
+from privaudit.geometry import MaskRule, check_names, control_of
+from privaudit.loading import load_target
+from privaudit.scorers import Methods, Table
+from privaudit.scorers.level_selection import pick
+from privaudit.storage.files import make_folder
+
+
+@dataclass(frozen=True, eq=False)
+class MaskTrial:
+    """What every attack tells under every mask.
+
+    Attributes:
+        metrics: By attack and mask.
+        gains: Of each mask over none, by attack and mask, paired.
+        controls: Of each own mask over its control, the same weights dealt to random dimensions, paired.
+        scores: One row an image, attack and mask, as in ``scores.parquet``.
+    """
+
+    metrics: Mapping[tuple[str, str], Metrics]
+    gains: Mapping[tuple[str, str], Comparison]
+    controls: Mapping[tuple[str, str], Comparison]
+    scores: pd.DataFrame
+
+    def frame(self) -> pd.DataFrame:
+        """Lay the AUROCs out as a table.
+
+        Returns:
+            One row an attack and mask: ``auroc`` with its limits, its ``gain`` over no mask, and for an own mask its
+            gain ``over_shuffled``, each with limits and p-value.
+        """
+        rows = []
+        for (attack, mask), metrics in self.metrics.items():
+            area = metrics.auroc
+            row = {"attack": attack, "mask": mask, "auroc": area.value, "auroc_lo": area.lo, "auroc_hi": area.hi}
+            for name, found in (("gain", self.gains), ("over_shuffled", self.controls)):
+                if (paired := found.get((attack, mask))) is not None:
+                    delta = paired.auroc_delta
+                    row |= {name: delta.value, f"{name}_lo": delta.lo, f"{name}_hi": delta.hi, f"{name}_p": delta.p}
+            rows.append(row)
+        return pd.DataFrame(rows)
+
+
+def try_masks(
+    rules: Mapping[str, MaskRule],
+    target: str | Path,
+    members: str | Path,
+    nonmembers: str | Path,
+    out: str | Path | None = None,
+    *,
+    on_progress: OnProgress | None = None,
+    **choices: object,
+) -> MaskTrial:
+    """Score the attacks of an audit under masks of one's own.
+
+    Latents and influence come from the run folder where an audit with the same options has left them; the attacks ask
+    the model again. Reports in the folder stay as they are.
+
+    Args:
+        rules: Functions by the name of their mask, from the influence ``(n, *latent)`` to masks or weights of that
+            shape, each image's from its own influence alone.
+        target: A diffusers folder or hub id.
+        members: Folder or manifest of images said to be in the training set.
+        nonmembers: Folder or manifest of images said not to be.
+        out: The run folder; as of `privaudit.audit` by default.
+        on_progress: Called with (stage, done, total).
+        choices: Any other field of `AuditOptions`, as of the audit.
+
+    Returns:
+        Metrics and scores under the usual masks, the own ones, and the control of each: its weights shuffled.
+
+    Raises:
+        ConfigError: A name is taken, a mask is not one, or an option is wrong.
+        DataError: An image set cannot be used.
+    """
+    check_names(rules)
+    folder = default_folder(str(target)) if out is None else Path(out)
+    options = AuditOptions(
+        target=str(target),
+        members=Path(members),
+        nonmembers=Path(nonmembers),
+        out=folder,
+        **choices,  # type: ignore[arg-type]
+    )
+    progress = on_progress or (lambda stage, done, total: None)
+    sources = list_sources(options)
+    make_folder(folder)
+    loaded = load_target(options.target, device=options.device, dtype=options.dtype)
+    data = read_sources(sources, options, loaded, progress)
+    methods, _ = choose_methods(options, loaded, [sample.caption for sample in data.samples])
+    attacks = tuple(attack for attack in methods.attacks if not attack.learned)
+    if not attacks:
+        raise ConfigError(["expected an attack with a score of its own under a mask, got features alone; add sima"])
+    methods = Methods(attacks, ())
+    split = split_images(data, methods, options)
+    budget = None if options.memory is None else int(options.memory * 2**30)
+    measured = measure(loaded, data.samples, methods, options, progress, budget=budget, rules=rules)
+    is_member = np.arange(len(data.compared)) < len(data.members)
+    read = {table.name: _read(table, rules, is_member, split.folds) for table in measured.tables}
+    scores = {(attack, mask): values for attack, found in read.items() for mask, values in found.scores.items()}
+    evaluation = evaluate(
+        {_named(*pair): values for pair, values in scores.items()},
+        is_member,
+        split.folds,
+        replicates=options.replicates,
+        confidence=options.confidence,
+        seed=options.seed,
+        spreads={_named(attack, mask): read[attack].spread for attack, mask in scores},
+        units=split.labels,
+    )
+    return MaskTrial(
+        metrics={pair: evaluation.metrics[_named(*pair)] for pair in scores},
+        gains={
+            (attack, mask): compare(evaluation, _named(attack, mask), _named(attack, "none"))
+            for attack, mask in scores
+            if mask != "none"
+        },
+        controls={
+            (attack, mask): compare(evaluation, _named(attack, mask), _named(attack, control_of(mask)))
+            for attack, mask in scores
+            if mask in rules
+        },
+        scores=_rows(data, scores),
+    )
+
+
+def _named(attack: str, mask: str) -> str:
+    return f"{attack}/{mask}"
+
+
+@dataclass(frozen=True)
+class _Read:
+    """Scores of an attack by mask, and how far the choice of its level spreads their AUROC."""
+
+    scores: Mapping[str, NDArray[np.float64]]
+    spread: float
+
+
+def _read(table: Table, rules: Mapping[str, MaskRule], is_member: NDArray[np.bool_], folds: NDArray[np.int64]) -> _Read:
+    """Take every mask at the level that each fold chose without one, own masks like those of every audit."""
+    picked = pick(table, is_member, folds)
+    own = [name for rule in rules for name in (rule, control_of(rule))]
+    read = {mask: apply_choice(table.by_mask[mask], picked.columns, is_member, folds) for mask in own}
+    return _Read(picked.scores | read, picked.spread)
+
+
+def _rows(data: AuditData, scores: Mapping[tuple[str, str], NDArray[np.float64]]) -> pd.DataFrame:
+    base = {
+        "id": [sample.id for sample in data.compared],
+        "path": [storable(str(sample.path)) for sample in data.compared],
+        "set": ["member"] * len(data.members) + ["nonmember"] * len(data.nonmembers),
+    }
+    tables = [
+        pd.DataFrame({**base, "attack": attack, "mask": mask, "score": values})
+        for (attack, mask), values in scores.items()
+    ]
+    return pd.concat(tables, ignore_index=True)

@@ -1,0 +1,1 @@
+"""What is compared with what: members, suspects or canaries against non-members."""

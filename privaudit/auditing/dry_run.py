@@ -1,0 +1,241 @@
+"""`privaudit scan --dry-run`: what an audit would run, what is shared, and how long that takes on this device."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from privaudit.attacks import Plan, make_plan
+from privaudit.attacks.gsa import differentiable
+from privaudit.attacks.plan import WORK, Step
+from privaudit.auditing.options import AuditOptions
+from privaudit.auditing.run import choose_methods, load_reference
+from privaudit.auditing.sources import list_sources
+from privaudit.auditing.stages import OnProgress
+from privaudit.data import Sample, load_images
+from privaudit.data.pixels import read_pixels, sample_id
+from privaudit.errors import DataError
+from privaudit.execution.batching import auto_batch_size
+from privaudit.geometry import estimate_influence, images_at_once, make_estimator
+from privaudit.geometry.mask import mask_names
+from privaudit.inversion import invert, make_solver
+from privaudit.loading import load_target
+from privaudit.model.target import Target
+from privaudit.results.audit_result import RefusedReport
+from privaudit.storage.exact_json import encode
+
+REPEATS = 3
+"""Timings of each kind of work, after one that warms up; the shortest counts."""
+LONG = 2.0
+"""Seconds after which one timing is enough: what warming up adds is little of it."""
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What an audit would do.
+
+    Attributes:
+        target: Folder or hub id.
+        sets: Files or rows of each set; duplicates are not looked for.
+        device: Where it would run.
+        batch_size: Images a pass.
+        steps: Passes an image, one entry an attack, in the order in which they run.
+        scorers: Names of what is computed from the attacks' scores, without passes.
+        refused: Attacks that cannot run, and why.
+        models: 2 with a reference model, which takes the same passes again.
+        seconds_per_image: Of each kind of work, measured just now.
+        seconds: Of each stage, for all images; the evaluation is not foreseen.
+    """
+
+    target: str
+    sets: Mapping[str, int]
+    device: str
+    batch_size: int
+    steps: tuple[Step, ...]
+    scorers: tuple[str, ...]
+    refused: tuple[RefusedReport, ...]
+    models: int
+    seconds_per_image: Mapping[str, float]
+    seconds: Mapping[str, float]
+
+    @property
+    def images(self) -> int:
+        """Of all sets."""
+        return sum(self.sets.values())
+
+    def cost(self, step: Step) -> float:
+        """Seconds that an attack adds, for all images and models."""
+        return self.images * self.models * sum(step.added[work] * self.seconds_per_image[work] for work in WORK)
+
+    def to_json(self) -> str:
+        """Return JSON text."""
+        return json.dumps(encode(self), indent=2, allow_nan=False) + "\n"
+
+
+def plan_audit(options: AuditOptions, on_progress: OnProgress | None = None) -> Forecast:
+    """Plan an audit and time one batch of each kind of work; nothing is written.
+
+    Args:
+        options: Of the audit.
+        on_progress: Called with ("calibration", done, total).
+
+    Returns:
+        The forecast.
+
+    Raises:
+        ConfigError: An option or attack is wrong.
+        DataError: An image set cannot be used.
+        TargetError: The model cannot be loaded.
+    """
+    progress = on_progress or (lambda stage, done, total: None)
+    sources = list_sources(options)
+    target = load_target(options.target, device=options.device, dtype=options.dtype)
+    reference = load_reference(options, target)
+    methods, refused = choose_methods(options, target, [entry.caption for entry in sources.entries])
+    plan = make_plan(methods.attacks, target, mask_names(options.drops))
+    size = options.batch_size or auto_batch_size(target.info.image_size, target.device.type)
+    count = len(sources.entries)
+    samples = first_readable([entry.path for entry in sources.entries], size, target)
+    each = calibrate(target, samples, options, plan, progress)
+    models = 1 + (reference is not None)
+    scores = sum(plan.total(work) * each[work] for work in WORK)
+    return Forecast(
+        target=options.target,
+        sets={listed.name: len(listed.entries) for listed in sources.sets},
+        device=str(target.device),
+        batch_size=size,
+        steps=plan.steps,
+        scorers=tuple(scorer.title for scorer in methods.scorers),
+        refused=refused,
+        models=models,
+        seconds_per_image=each,
+        seconds={
+            "latents": count * each["latents"],
+            "influence": count * each["influence"],
+            "scores": count * models * scores,
+        },
+    )
+
+
+def first_readable(paths: Iterable[Path], count: int, target: Target) -> list[Sample]:
+    """Read images until there are enough for a batch; an unreadable one is passed over, as an audit does.
+
+    Args:
+        paths: Of all images.
+        count: Of the batch.
+        target: Gives the size of the images.
+
+    Returns:
+        One or more samples.
+
+    Raises:
+        DataError: None can be read.
+    """
+    found = []
+    for path in paths:
+        with suppress(DataError):
+            found.append(Sample(sample_id(read_pixels(path, target.info.image_size)), path))
+        if len(found) == count:
+            break
+    if not found:
+        raise DataError("expected an image that can be read, got none; check the image sets")
+    return found
+
+
+def calibrate(
+    target: Target, samples: Sequence[Sample], options: AuditOptions, plan: Plan, on_progress: OnProgress
+) -> dict[str, float]:
+    """Time one batch of each kind of work that a plan has.
+
+    Args:
+        target: The audited model.
+        samples: The batch.
+        options: Give solver and estimator.
+        plan: What of it is needed.
+        on_progress: Called after each kind.
+
+    Returns:
+        Seconds an image; 0 for work that the plan has not.
+    """
+    ids = [sample.id for sample in samples]
+    images = torch.from_numpy(load_images(samples, target.info.image_size)).to(target.device)
+    condition = target.condition([None] * len(samples))
+    with torch.no_grad():
+        latents = target.encode(images)
+    level, estimator = target.schedule.last // 5, make_estimator(options.influence)
+    budget = None if options.memory is None else int(options.memory * 2**30)
+    together = images_at_once(
+        target.decode, latents[:2], ids[:2], estimator, len(ids), latent_shape=target.info.latent_shape, budget=budget
+    )
+
+    def forward() -> None:
+        with torch.no_grad():
+            target.predict_noise(latents, level, condition)
+
+    def both_ways() -> None:
+        with differentiable(target.denoiser.module) as weights:
+            loss = target.predict_noise(latents, level, condition).square().mean()
+            torch.autograd.grad(loss, weights, allow_unused=True)
+
+    def influence() -> None:
+        estimate_influence(
+            target.decode,
+            latents[:together],
+            ids[:together],
+            estimator,
+            seed=options.seed,
+            channel_axis=target.channel_axis,
+            at_once=together,
+            check=False,
+        )
+
+    def through(half: Callable[[torch.Tensor], torch.Tensor], given: torch.Tensor) -> Callable[[], None]:
+        def run() -> None:
+            with torch.no_grad():
+                half(given)
+
+        return run
+
+    kinds: dict[str, Callable[[], object]] = {
+        "forward": forward,
+        "encode": through(target.encode, images),
+        "decode": through(target.decode, latents),
+        "influence": influence,
+        "latents": lambda: invert(target, images, make_solver(options.solver), clip=True, sample_ids=ids),
+    }
+    if not options.inverts:
+        kinds["latents"] = kinds["encode"]
+    if plan.total("backward"):
+        kinds["backward"] = both_ways
+    found: dict[str, float] = {work: 0.0 for work in WORK}
+    for done, (name, run) in enumerate(kinds.items(), start=1):
+        found[name] = _seconds(run, target.device) / (together if name == "influence" else len(samples))
+        on_progress("calibration", done, len(kinds))
+    found["backward"] = max(0.0, found["backward"] - found["forward"])
+    return found
+
+
+def _seconds(run: Callable[[], object], device: torch.device) -> float:
+    """The shortest of a few runs; the first, which warms up, counts if it is long."""
+    best = float("inf")
+    for number in range(1 + REPEATS):
+        _wait(device)
+        started = time.perf_counter()
+        run()
+        _wait(device)
+        seconds = time.perf_counter() - started
+        if seconds > LONG:
+            return seconds
+        best = min(best, seconds) if number else best
+    return best
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

@@ -1,0 +1,409 @@
+"""`run_audit`: the one place where the parts meet."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pandas as pd
+import torch
+
+import privaudit
+from privaudit.attacks import make_plan
+from privaudit.auditing.assess import Assessment, Split, assess, influence_report, most_exposed, portraits, split_images
+from privaudit.auditing.assess.attack_scores import lines
+from privaudit.auditing.options import AuditOptions, default_folder
+from privaudit.auditing.sources import Sources, list_sources, read_sources
+from privaudit.auditing.stages import Measured, OnProgress, measure
+from privaudit.data import AuditData
+from privaudit.errors import ConfigError
+from privaudit.escape import csv_text, storable
+from privaudit.evaluation import Check
+from privaudit.geometry.mask import mask_names
+from privaudit.loading import load_target
+from privaudit.model.target import Target
+from privaudit.results.audit_result import (
+    SCHEMA_VERSION,
+    AuditResult,
+    DataReport,
+    Model,
+    RefusedReport,
+    SkippedReport,
+    TargetReport,
+)
+from privaudit.results.exemplars import FILE as EXPOSED
+from privaudit.results.exemplars import save_portraits
+from privaudit.scorers import Methods, parse_methods
+from privaudit.storage.exact_json import encode
+from privaudit.storage.files import alone_in, make_folder, write_text
+
+STAGES = ("latents", "influence", "scores")
+"""Folders of a run that hold its cache."""
+UNKNOWN = "learns from images whose membership is known, and suspects are none"
+RESULTS = ("report.json", "samples.parquet", "scores/scores.parquet", "suspects.csv", EXPOSED)
+RENDERED = (
+    "report.html",
+    "report.md",
+    "junit.xml",
+    "report.sarif",
+    "model-card.md",
+    "metrics.csv",
+    "metrics.parquet",
+)
+"""Files that are made of ``report.json``; names that a folder of the user's may hold, too."""
+
+
+def run_audit(options: AuditOptions, on_progress: OnProgress | None = None) -> AuditResult:
+    """Audit a target: load, invert, measure the geometry, attack, evaluate, write the run folder.
+
+    The run folder gets ``run.json``, the shards of each stage, ``scores/scores.parquet``,
+    ``samples.parquet``, ``exposed.json``, ``report.json`` and, of suspects, ``suspects.csv``. The same call again
+    resumes from the shards; what a changed option does not touch is reused.
+
+    Args:
+        options: What to audit and how.
+        on_progress: Called with (stage, done, total).
+
+    Returns:
+        The result, as written to ``report.json``.
+
+    Raises:
+        ConfigError: An option, attack or gate is wrong, all are named at once; or another run writes to the folder.
+        DataError: An image set cannot be used.
+        TargetError: The model cannot be loaded.
+        NonFiniteError: The model gives NaN or infinity; names the images.
+    """
+    progress = on_progress or (lambda stage, done, total: None)
+    sources = list_sources(options)
+    with alone_in(options.out):
+        prepare_folder(options, stale_results(options.out))
+        return _run(options, sources, progress)
+
+
+def _run(options: AuditOptions, sources: Sources, progress: OnProgress) -> AuditResult:
+    """Audit in a folder that is ready."""
+    started = time.perf_counter()
+    target = load_target(options.target, device=options.device, dtype=options.dtype)
+    loaded = time.perf_counter()
+    reference = load_reference(options, target)
+    data = read_sources(sources, options, target, progress)
+    methods, refused = choose_methods(options, target, [sample.caption for sample in data.samples])
+    split = split_images(data, methods, options)  # too few images for what is to be chosen: better now than after hours
+    names = mask_names(options.drops)
+    passes = {
+        line: make_plan(attacks, target, names).total("forward") for line, attacks in lines(methods.attacks).items()
+    }
+    read = time.perf_counter()
+    write_text(options.out / "run.json", _run_record(options, target, data))
+    budget = None if options.memory is None else int(options.memory * 2**30)
+    measured = measure(target, data.samples, methods, options, progress, reference=reference, budget=budget)
+    begun = time.perf_counter()
+    assessment = assess(
+        measured,
+        data,
+        split,
+        methods,
+        options,
+        target.schedule,
+        passes,
+        progress,
+    )
+    exposed = most_exposed(data, assessment.scores, assessment.attacks, assessment.verdict)
+    seconds = {
+        "loading": loaded - started,
+        "images": read - loaded,
+        **measured.seconds,
+        "evaluation": time.perf_counter() - begun,
+    }
+    result = AuditResult(
+        schema_version=SCHEMA_VERSION,
+        privaudit_version=privaudit.__version__,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        target=_describe_target(target),
+        data=_describe_data(data, len(split.pairs)),
+        config=_describe_options(options),
+        hardware=_describe_hardware(target),
+        timing={stage: round(value, 3) for stage, value in seconds.items()},
+        attacks=assessment.attacks,
+        refused=refused,
+        blind=assessment.blind,
+        checks=(*assessment.checks, *_check_draw(sources), *_check_reference(reference, target)),
+        verdict=assessment.verdict,
+        suspects=assessment.suspects,
+        canaries=assessment.canaries,
+        influence=influence_report(measured, exposed),
+        folders=_folders(options),
+    )
+    _write_tables(options.out, data, measured, assessment, split)
+    save_portraits(options.out, portraits(data, measured, exposed, target.info.image_size))
+    write_text(options.out / "report.json", result.to_json())
+    return result
+
+
+def audit(
+    target: str | Path,
+    members: str | Path | None = None,
+    nonmembers: str | Path | None = None,
+    out: str | Path | None = None,
+    *,
+    suspects: str | Path | None = None,
+    canaries: str | Path | None = None,
+    **choices: object,
+) -> AuditResult:
+    """Audit a target from Python; the same as `privaudit scan`.
+
+    Args:
+        target: A diffusers folder or hub id.
+        members: Folder or manifest of images said to be in the training set.
+        nonmembers: Folder or manifest of images said not to be.
+        out: The run folder; by default that of the command line, below ``privaudit-runs``.
+        suspects: Folder or manifest of images of unknown membership; without ``members``, they are what is compared.
+        canaries: What `privaudit canaries make` wrote, instead of members and nonmembers.
+        choices: Any other field of `AuditOptions`, such as ``attacks=("sima",)`` or ``drop=0.6``.
+
+    Returns:
+        The result (see `run_audit` for what raises).
+    """
+    sets = {"members": members, "nonmembers": nonmembers, "suspects": suspects, "canaries": canaries}
+    paths = {name: None if source is None else Path(source) for name, source in sets.items()}
+    folder = default_folder(str(target)) if out is None else Path(out)
+    return run_audit(AuditOptions(target=str(target), out=folder, **paths, **choices))  # type: ignore[arg-type]
+
+
+def load_reference(options: AuditOptions, target: Target) -> Target | None:
+    """Load the reference model, if there is one.
+
+    Args:
+        options: Name it.
+        target: Has been loaded.
+
+    Returns:
+        The reference; it is asked at the target's latents.
+
+    Raises:
+        ConfigError: Its latents or noise levels are others than the target's.
+        TargetError: It cannot be loaded.
+    """
+    if options.reference is None:
+        return None
+    reference = load_target(options.reference, device=options.device, dtype=options.dtype)
+    problems = [
+        f"expected a reference with the target's {what}, got {found} and not {wanted}; pass the model it was tuned from"
+        for what, found, wanted in (
+            ("latent shape", reference.info.latent_shape, target.info.latent_shape),
+            ("family", reference.info.family, target.info.family),
+            ("noise levels", _noise_levels(reference), _noise_levels(target)),
+        )
+        if found != wanted
+    ]
+    if problems:
+        raise ConfigError(problems)
+    return reference
+
+
+def _check_reference(reference: Target | None, target: Target) -> tuple[Check, ...]:
+    if reference is None:
+        return ()
+    name, same = "reference", reference.info.autoencoder_hash == target.info.autoencoder_hash
+    if reference.info.hash == target.info.hash:
+        return (Check(name, "warn", "the reference is the target itself, so that every difference is 0"),)
+    if same:
+        return (Check(name, "ok", "the reference has the target's autoencoder"),)
+    detail = (
+        "the reference has another autoencoder; it was asked at the target's latents, so that the two should share a "
+        "latent space"
+    )
+    return (Check(name, "warn", detail),)
+
+
+def _check_draw(sources: Sources) -> tuple[Check, ...]:
+    if sources.canaries is None:
+        return ()
+    drawn = sources.canaries
+    detail = f"{len(drawn)} drawn {drawn.created}; coins and files agree with the seal {drawn.seal}"
+    if drawn.seeded:
+        return (Check("canaries", "warn", f"{detail}; drawn from a seed, so that whoever knew it knew every coin"),)
+    return (Check("canaries", "ok", f"{detail}; compare it with the one that was published before training"),)
+
+
+def _noise_levels(target: Target) -> tuple[int, float]:
+    return target.schedule.last, round(target.schedule.log_snr(target.schedule.last // 2), 4)
+
+
+def choose_methods(
+    options: AuditOptions, target: Target, captions: Sequence[str | None]
+) -> tuple[Methods, tuple[RefusedReport, ...]]:
+    """Give the attacks levels of the target, and leave out those that cannot run on it.
+
+    Args:
+        options: Name the attacks.
+        target: The audited model.
+        captions: Of all images.
+
+    Returns:
+        What will be run, and what will not.
+
+    Raises:
+        ConfigError: None can run, or a level does not exist.
+    """
+    methods = parse_methods(options.attacks)
+    unknown = options.canaries is None and options.members is None
+    without = sum(not caption for caption in captions)
+    running, refused = [], []
+    for attack in methods.attacks:
+        reason = attack.refusal(target)
+        if reason is None and attack.learned and unknown:
+            reason = UNKNOWN
+        if reason is None and "captions" in attack.needs and without:
+            reason = f"needs a caption for every image, and {without} have none; name them in the manifests"
+        if reason is None:
+            running.append(attack.at(target))
+        else:
+            refused.append(RefusedReport(attack.title, reason))
+    if not running:
+        raise ConfigError([f"expected an attack that can run: {item.name} {item.reason}" for item in refused])
+    if (options.suspects or options.canaries) and all(attack.learned for attack in running):
+        what, named = "suspects" if options.suspects else "canaries", ", ".join(attack.title for attack in running)
+        raise ConfigError([
+            f"expected an attack that scores {what} without learning from known membership, got {named} alone; add "
+            "--attack sima or another one"
+        ])
+    if not unknown:
+        return Methods(tuple(running), methods.scorers), tuple(refused)
+    return Methods(tuple(running), ()), (*refused, *(RefusedReport(s.title, UNKNOWN) for s in methods.scorers))
+
+
+def stale_results(folder: Path) -> tuple[str, ...]:
+    """Name the files that an earlier run may have left in a folder.
+
+    Args:
+        folder: The run folder.
+
+    Returns:
+        What only a run writes and, in a folder that a run has written to, what was rendered of its report.
+    """
+    ran = any((folder / name).is_file() for name in ("report.json", "run.json"))
+    return (*RESULTS, *RENDERED) if ran else RESULTS
+
+
+def prepare_folder(options: AuditOptions, results: Sequence[str]) -> None:
+    """Make the run folder, without the results of an earlier run: a failed one must not leave its report behind.
+
+    Args:
+        options: Name the folder, and whether the shards in it are forgotten.
+        results: Names of the files that will be written.
+
+    Raises:
+        ConfigError: It cannot be written.
+    """
+    make_folder(options.out, results, options.sources)
+    try:
+        if options.fresh:  # only what a run has written: the folder may hold files of the user's
+            for stage in STAGES:
+                for shard in (options.out / stage).glob("*.safetensors"):
+                    shard.unlink()
+    except OSError as error:
+        raise ConfigError([f"expected a run folder that can be written, got {options.out}: {error}"]) from error
+
+
+def _run_record(options: AuditOptions, target: Target, data: AuditData) -> str:
+    record = {
+        "privaudit_version": privaudit.__version__,
+        "config": _describe_options(options),
+        "config_hash": config_hash(options),
+        "target": encode(_describe_target(target)),
+        "split_hash": data.split_hash,
+        "hardware": _describe_hardware(target),
+    }
+    return json.dumps(record, indent=2) + "\n"
+
+
+def config_hash(options: AuditOptions) -> str:
+    """Hash what was asked for, wherever it was written down.
+
+    Args:
+        options: Of an audit.
+
+    Returns:
+        16 hexadecimal digits.
+    """
+    decides = {name: value for name, value in _describe_options(options).items() if name != "config_file"}
+    return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _describe_options(options: AuditOptions) -> dict[str, object]:
+    return dict(encode(options))
+
+
+def _folders(options: AuditOptions) -> tuple[Model, ...]:
+    """Which models are folders and no hub ids: afterwards a name such as ``clinic/model`` does not tell."""
+    models: tuple[tuple[Model, str | None], ...] = (("target", options.target), ("reference", options.reference))
+    return tuple(name for name, source in models if source is not None and Path(source).expanduser().is_dir())
+
+
+def _describe_target(target: Target) -> TargetReport:
+    info = target.info
+    return TargetReport(info.id, info.hash, info.family, info.prediction_type, info.latent_shape)
+
+
+def _describe_data(data: AuditData, near_duplicates: int) -> DataReport:
+    skipped = [file for part in data.sets for file in part.skipped]
+    return DataReport(
+        role=data.role,
+        members=len(data.members),
+        nonmembers=len(data.nonmembers),
+        suspects=len(data.members) if data.role == "suspects" else len(data.suspects),
+        duplicates_removed=sum(part.duplicates for part in data.sets) + 2 * len(data.shared),
+        shared=len(data.shared),
+        near_duplicates=near_duplicates,
+        groups=len({sample.group for sample in data.samples if sample.group is not None}),
+        split_hash=data.split_hash,
+        skipped=tuple(SkippedReport(str(file.path), file.reason) for file in skipped),
+    )
+
+
+def _describe_hardware(target: Target) -> dict[str, object]:
+    from importlib.metadata import version
+
+    device = torch.cuda.get_device_name(target.device) if target.device.type == "cuda" else platform.processor()
+    packages = ("torch", "diffusers", "transformers", "numpy", "scikit-learn")
+    return {
+        "device": target.device.type,
+        "name": device or platform.machine(),
+        "cores": os.cpu_count() or 0,
+        "python": platform.python_version(),
+        **{package: version(package) for package in packages},
+    }
+
+
+def _write_tables(out: Path, data: AuditData, measured: Measured, assessment: Assessment, split: Split) -> None:
+    samples = data.samples
+    first = "suspect" if data.role == "suspects" else "member"
+    sets = [first] * len(data.members) + ["nonmember"] * len(data.nonmembers) + ["suspect"] * len(data.suspects)
+    table = pd.DataFrame({
+        "id": [s.id for s in samples],
+        "path": [storable(str(s.path)) for s in samples],
+        "set": sets,
+        "label": [storable(s.label) for s in samples],
+        "group": [storable(s.group) for s in samples],
+        "unit": list(split.units),
+        "fold": pd.array([*split.folds.tolist(), *[None] * (len(samples) - len(split.folds))], dtype="Int64"),
+        "caption": [storable(s.caption) for s in samples],
+        "distortion": measured.distortion,
+        "residual": measured.residual,
+        "evaluations": measured.evaluations,
+        "diverged": measured.diverged,
+    })
+    (out / "scores").mkdir(parents=True, exist_ok=True)
+    for path, frame in ((out / "scores" / "scores.parquet", assessment.scores), (out / "samples.parquet", table)):
+        temporary = path.with_name(f".{path.name}.tmp")
+        frame.to_parquet(temporary, index=False)
+        os.replace(temporary, path)
+    if assessment.suspect_scores is not None:
+        write_text(out / "suspects.csv", csv_text(assessment.suspect_scores))

@@ -1,0 +1,249 @@
+"""`privaudit sweep`: how well each attack tells members from non-members at each noise level, under each mask."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from privaudit.attacks import Attack
+from privaudit.attacks.base import LevelAttack
+from privaudit.attacks.parsing import DEFAULT
+from privaudit.auditing.options import AuditOptions
+from privaudit.auditing.run import choose_methods, prepare_folder
+from privaudit.auditing.sources import Sources, list_sources, read_sources
+from privaudit.auditing.stages import OnProgress, measure
+from privaudit.data import AuditData
+from privaudit.errors import ConfigError
+from privaudit.escape import csv_text
+from privaudit.evaluation import Estimate, tpr_at_fpr
+from privaudit.evaluation.delong import auroc_estimate
+from privaudit.geometry import MASKS
+from privaudit.loading import load_target
+from privaudit.model.schedule import Schedule
+from privaudit.model.target import Target, TargetInfo
+from privaudit.results.audit_result import RefusedReport
+from privaudit.scorers import Methods, Table, parse_methods
+from privaudit.storage.files import alone_in, write_text
+
+POINTS = 25
+"""Levels of a curve."""
+RANGE = 0.6
+"""Share of the schedule that is swept: beyond it little of an image is left."""
+RATE = 0.01
+"""False-positive rate at which the true-positive rate is read."""
+CSV, PICTURE = "sweep.csv", "sweep.png"
+
+
+@dataclass(frozen=True)
+class Point:
+    """One attack under one mask at one level.
+
+    Attributes:
+        attack: Name.
+        mask: One of `privaudit.geometry.MASKS`.
+        level: What the denoiser is told.
+        log_snr: 2 log(alpha / sigma) there.
+        auroc: With its interval.
+        tpr_at_1pct: TPR at 1 % FPR; NaN below 100 non-members.
+    """
+
+    attack: str
+    mask: str
+    level: int
+    log_snr: float
+    auroc: Estimate
+    tpr_at_1pct: float
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """All curves.
+
+    Attributes:
+        info: Of the target.
+        schedule: Of the target.
+        members: Distinct members.
+        nonmembers: Distinct non-members.
+        confidence: Of the intervals.
+        points: By attack, mask and level, in this order.
+        refused: Attacks that have no curve, and why.
+    """
+
+    info: TargetInfo
+    schedule: Schedule
+    members: int
+    nonmembers: int
+    confidence: float
+    points: tuple[Point, ...]
+    refused: tuple[RefusedReport, ...]
+
+    @property
+    def attacks(self) -> tuple[str, ...]:
+        """Names, in their order."""
+        return tuple(dict.fromkeys(point.attack for point in self.points))
+
+    def curve(self, attack: str, mask: str) -> tuple[Point, ...]:
+        """One attack under one mask, by level."""
+        return tuple(point for point in self.points if (point.attack, point.mask) == (attack, mask))
+
+    def best(self, attack: str, mask: str) -> Point:
+        """The point of largest AUROC; the cleanest of equals."""
+        return max(self.curve(attack, mask), key=lambda point: (point.auroc.value, -point.level))
+
+    def table(self) -> pd.DataFrame:
+        """One row a point, as in ``sweep.csv``."""
+        rows = [
+            (p.attack, p.mask, p.level, p.log_snr, p.auroc.value, p.auroc.lo, p.auroc.hi, p.tpr_at_1pct)
+            for p in self.points
+        ]
+        names = ["attack", "mask", "level", "log_snr", "auroc", "lo", "hi", "tpr_at_1pct"]
+        return pd.DataFrame(rows, columns=names)
+
+
+def run_sweep(options: AuditOptions, points: int = POINTS, on_progress: OnProgress | None = None) -> Sweep:
+    """Score every image at many levels and measure each level by itself; writes ``sweep.csv``.
+
+    The stages and their cache are those of an audit: in the folder of a scan its latents and geometry are used, and the
+    same call again runs nothing. Nothing is chosen here, so nothing is cross-fitted: each point is what an audit at
+    that fixed level would report, and the best of many points is better than it would be on new images.
+
+    Args:
+        options: As of an audit; an attack with levels of its own is swept over those.
+        points: Levels of the other attacks.
+        on_progress: Called with (stage, done, total).
+
+    Returns:
+        The curves.
+
+    Raises:
+        ConfigError: An option is wrong, or no attack can be swept.
+        DataError: An image set cannot be used.
+        TargetError: The model cannot be loaded.
+        NonFiniteError: The model gives NaN or infinity; names the images.
+    """
+    if points < 2:
+        raise ConfigError([f"expected at least 2 points, got {points}; {POINTS} is usual"])
+    if len(options.drops) > 1:
+        raise ConfigError([f"expected one share to drop, since a sweep chooses nothing, got {options.drops}"])
+    progress = on_progress or (lambda stage, done, total: None)
+    chosen = replace(options, attacks=options.attacks or DEFAULT)
+    sources = list_sources(chosen)
+    with alone_in(chosen.out):
+        prepare_folder(chosen, (CSV, PICTURE))
+        return _run(chosen, sources, points, progress)
+
+
+def _run(chosen: AuditOptions, sources: Sources, points: int, progress: OnProgress) -> Sweep:
+    """Sweep in a folder that is ready."""
+    target = load_target(chosen.target, device=chosen.device, dtype=chosen.dtype)
+    data = read_sources(sources, chosen, target, progress)
+    attacks, refused = choose_curves(chosen, target, [sample.caption for sample in data.samples], points)
+    budget = None if chosen.memory is None else int(chosen.memory * 2**30)
+    measured = measure(target, data.samples, Methods(attacks, ()), chosen, progress, budget=budget)
+    found = Sweep(
+        info=target.info,
+        schedule=target.schedule,
+        members=len(data.members),
+        nonmembers=len(data.nonmembers),
+        confidence=chosen.confidence,
+        points=tuple(
+            point for table in measured.tables for point in curve_points(table, data, target.schedule, chosen)
+        ),
+        refused=refused,
+    )
+    write_text(chosen.out / CSV, csv_text(found.table()))
+    return found
+
+
+def choose_curves(
+    options: AuditOptions, target: Target, captions: Sequence[str | None], points: int = POINTS
+) -> tuple[tuple[Attack, ...], tuple[RefusedReport, ...]]:
+    """Give attacks whose columns are levels the levels of a curve, and leave out all others.
+
+    Args:
+        options: Name the attacks.
+        target: The audited model.
+        captions: Of all images.
+        points: Levels of a curve.
+
+    Returns:
+        What will be swept, and what will not.
+
+    Raises:
+        ConfigError: Nothing can be swept, or a level does not exist.
+    """
+    methods, refused = choose_methods(options, target, captions)
+    asked = {attack.title: attack for attack in parse_methods(options.attacks).attacks}
+    swept: list[Attack] = []
+    left = [*refused, *(RefusedReport(s.title, "is made of all levels of other attacks") for s in methods.scorers)]
+    for attack in methods.attacks:
+        if not isinstance(attack, LevelAttack) or attack.columns != tuple(map(float, attack.levels)):
+            left.append(RefusedReport(attack.title, "has no score for each of its levels"))
+            continue
+        given = asked[attack.title]
+        own = isinstance(given, LevelAttack) and (given.levels or given.log_snr)
+        swept.append(attack if own else replace(attack, levels=curve_levels(attack, target.schedule, points)))
+    if not swept:
+        raise ConfigError([f"expected an attack that can be swept: {item.name} {item.reason}" for item in left])
+    return tuple(swept), tuple(left)
+
+
+def curve_levels(attack: LevelAttack, schedule: Schedule, points: int = POINTS) -> tuple[int, ...]:
+    """Spread levels over the cleaner part of a schedule, finer where it is cleaner: first + (top - first) (k / n)^2.
+
+    Args:
+        attack: Says which levels it can take.
+        schedule: Of the target.
+        points: How many; fewer are left where neighbours round to the same level.
+
+    Returns:
+        From the first level that the attack can take and that has noise, to `RANGE` of the schedule.
+    """
+    top = round(RANGE * schedule.last)
+    first = next(level for level in range(top + 1) if _can_take(attack, level, schedule))
+    spread = first + (top - first) * np.linspace(0, 1, points) ** 2
+    return tuple(int(level) for level in np.unique(spread.round()))
+
+
+def _can_take(attack: LevelAttack, level: int, schedule: Schedule) -> bool:
+    try:
+        replace(attack, levels=(level,))
+    except ConfigError:
+        return False
+    return bool(np.isfinite(schedule.log_snr(level)))
+
+
+def curve_points(table: Table, data: AuditData, schedule: Schedule, options: AuditOptions) -> list[Point]:
+    """Measure every level of an attack under every mask, with intervals (DeLong).
+
+    Args:
+        table: What the attack found.
+        data: The images, in the same order.
+        schedule: Of the target.
+        options: Give seed and confidence.
+
+    Returns:
+        By mask and level.
+    """
+    is_member = np.arange(len(data.samples)) < len(data.members)
+    levels = [int(level) for level in table.columns]
+    scores = {
+        f"{mask}/{level}": column for mask in MASKS for level, column in zip(levels, table.by_mask[mask].T, strict=True)
+    }
+    enough = RATE * len(data.nonmembers) >= 1
+    return [
+        Point(
+            attack=table.name,
+            mask=mask,
+            level=level,
+            log_snr=schedule.log_snr(level),
+            auroc=auroc_estimate(scores[name], is_member, options.confidence),
+            tpr_at_1pct=tpr_at_fpr(scores[name], is_member, RATE).tpr if enough else float("nan"),
+        )
+        for mask in MASKS
+        for level in levels
+        for name in [f"{mask}/{level}"]
+    ]

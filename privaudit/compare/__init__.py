@@ -1,0 +1,38 @@
+"""Two runs beside each other: what got worse, what got better, and whether the runs can be compared at all.
+
+`compare_runs` reads two run folders (or two report files) and needs no model. Scores of both models on the same images
+rise and fall together, so that differences are paired wherever both runs kept the scores of the same images.
+"""
+
+from __future__ import annotations
+
+from privaudit.compare.compare_options import KINDS, CompareOptions
+from privaudit.compare.comparing import compare_runs
+from privaudit.compare.comparison import (
+    COMPARISON_SCHEMA,
+    Change,
+    CheckChange,
+    ComparisonResult,
+    GateChange,
+    Mismatch,
+    NotCompared,
+    Pairing,
+    RunSummary,
+    Setting,
+)
+
+__all__ = [
+    "COMPARISON_SCHEMA",
+    "KINDS",
+    "Change",
+    "CheckChange",
+    "CompareOptions",
+    "ComparisonResult",
+    "GateChange",
+    "Mismatch",
+    "NotCompared",
+    "Pairing",
+    "RunSummary",
+    "Setting",
+    "compare_runs",
+]

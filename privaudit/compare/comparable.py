@@ -1,0 +1,170 @@
+"""Whether two runs measured the same quantity, and what else differs between them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from privaudit.compare.compare_options import KINDS, CompareOptions
+from privaudit.compare.comparison import Mismatch, NotCompared, Setting
+from privaudit.errors import ConfigError
+from privaudit.results.audit_result import AttackReport, AuditResult
+
+OPTIONS = {
+    "seed": ("seed",),
+    "folds": ("folds",),
+    "latents": ("attack_latents",),
+    "masks": ("drop", "gamma", "mask_scope", "influence", "geometry_latents"),
+    "reference": ("reference",),
+}
+"""Options of an audit that make its numbers another quantity, by kind."""
+
+PACKAGES = ("torch", "diffusers", "transformers", "numpy", "scikit-learn")
+
+
+def require_comparable(old: AuditResult, new: AuditResult, options: CompareOptions) -> tuple[Mismatch, ...]:
+    """Refuse runs that did not measure the same quantity.
+
+    Args:
+        old: The old run.
+        new: The new run.
+        options: Say what is no obstacle.
+
+    Returns:
+        What differs and was allowed.
+
+    Raises:
+        ConfigError: Something differs that was not allowed; all of it is named.
+    """
+    found = mismatches(old, new)
+    refused = [item for item in found if not options.allows(item.kind)]
+    if refused:
+        raise ConfigError([
+            f"expected the same {item.what} in both runs, got {item.old} in OLD and {item.new} in NEW "
+            f"({KINDS[item.kind]}); scan again alike, or compare all the same with --allow {item.kind}"
+            for item in refused
+        ])
+    return found
+
+
+def mismatches(old: AuditResult, new: AuditResult) -> tuple[Mismatch, ...]:
+    """List what makes the numbers of two runs different quantities.
+
+    Args:
+        old: The old run.
+        new: The new run.
+
+    Returns:
+        All of it; empty if they are comparable.
+    """
+    found = []
+    if old.data.role != new.data.role:
+        found.append(Mismatch("role", "kind of audit", old.data.role, new.data.role))
+    if old.data.split_hash != new.data.split_hash:
+        found.append(Mismatch("split", "split", _split(old), _split(new)))
+    for kind, names in OPTIONS.items():
+        for name in names:
+            one, other = old.config.get(name), new.config.get(name)
+            if one != other:
+                found.append(Mismatch(kind, name, _text(one), _text(other)))
+    if "inversion" in {run.config.get(name) for run in (old, new) for name in ("geometry_latents", "attack_latents")}:
+        one, other = old.config.get("solver"), new.config.get("solver")
+        if one != other:
+            found.append(Mismatch("masks", "solver", _text(one), _text(other)))
+    for name, one_line, other_line in common(old, new):
+        found += _presets(name, one_line, other_line)
+    return tuple(found)
+
+
+def common(old: AuditResult, new: AuditResult) -> tuple[tuple[str, AttackReport, AttackReport], ...]:
+    """Pair the attacks of two runs.
+
+    Args:
+        old: The old run.
+        new: The new run.
+
+    Returns:
+        Name and both reports of each attack that is in both, in the order of the new run.
+    """
+    before = {report.name: report for report in old.attacks}
+    return tuple((report.name, before[report.name], report) for report in new.attacks if report.name in before)
+
+
+def unlike_evidence(old: AuditResult, new: AuditResult) -> tuple[NotCompared, ...]:
+    """List scores that are made of other attacks in either run, so that they are other scores.
+
+    Args:
+        old: The old run.
+        new: The new run.
+
+    Returns:
+        One entry a learned score of both runs; empty if it was made of the same attacks.
+    """
+    one, other = _evidence(old), _evidence(new)
+    if one == other:
+        return ()
+    apart = ", ".join(sorted(one ^ other))
+    return tuple(
+        NotCompared(name, f"it is made of all attacks of its run, which differ by {apart}")
+        for name, report, _ in common(old, new)
+        if report.kind == "learned"
+    )
+
+
+def other_settings(old: AuditResult, new: AuditResult) -> tuple[Setting, ...]:
+    """List what else differs and a reader should know.
+
+    Args:
+        old: The old run.
+        new: The new run.
+
+    Returns:
+        Kind of model, versions, machine, what intervals and gates look at.
+    """
+    sources = {
+        "family": (old.target.family, new.target.family),
+        "prediction": (old.target.prediction_type, new.target.prediction_type),
+        "latent shape": (old.target.latent_shape, new.target.latent_shape),
+        "privaudit": (old.privaudit_version, new.privaudit_version),
+        "dtype": (old.config.get("dtype"), new.config.get("dtype")),
+        "device": (old.hardware.get("device"), new.hardware.get("device")),
+        **{name: (old.hardware.get(name), new.hardware.get(name)) for name in PACKAGES},
+        "unreadable files": (len(old.data.skipped), len(new.data.skipped)),
+        "confidence": (old.config.get("confidence"), new.config.get("confidence")),
+        "gate bound": (old.config.get("gate_bound"), new.config.get("gate_bound")),
+    }
+    return tuple(Setting(name, _text(one), _text(other)) for name, (one, other) in sources.items() if one != other)
+
+
+def _evidence(result: AuditResult) -> set[str]:
+    return {report.name for report in result.attacks if report.kind != "learned"}
+
+
+def _presets(name: str, old: AttackReport, new: AttackReport) -> list[Mismatch]:
+    parts: Mapping[str, tuple[Any, Any]] = {
+        "kind": (old.kind, new.kind),
+        "latents": (old.latents, new.latents),
+        **{
+            key: (old.parameters.get(key), new.parameters.get(key))
+            for key in dict.fromkeys([*old.parameters, *new.parameters])
+        },
+        "candidates": (old.search_space, new.search_space),
+    }
+    differ = {key: pair for key, pair in parts.items() if pair[0] != pair[1]}
+    if "levels" in differ:  # the candidates are these levels
+        differ.pop("candidates", None)
+    return [Mismatch("preset", f"{key} of {name}", _text(one), _text(other)) for key, (one, other) in differ.items()]
+
+
+def _split(result: AuditResult) -> str:
+    return f"{result.data.split_hash[:12]} of {result.data.members} and {result.data.nonmembers} images"
+
+
+def _text(value: Any) -> str:  # noqa: ANN401 - a JSON value
+    if value is None:
+        return "none"
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Sequence):
+        return ",".join(_text(item) for item in value) or "none"
+    return f"{value:g}" if isinstance(value, float) else str(value)

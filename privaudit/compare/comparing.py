@@ -1,0 +1,94 @@
+"""`compare_runs`: the one place where the parts of a comparison meet."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import privaudit
+from privaudit.compare.comparable import common, other_settings, require_comparable, unlike_evidence
+from privaudit.compare.compare_options import CompareOptions
+from privaudit.compare.comparison import COMPARISON_SCHEMA, ComparisonResult, RunSummary
+from privaudit.compare.judging import find_changes, judge
+from privaudit.compare.paired import measure_paired
+from privaudit.compare.pairing import match
+from privaudit.compare.reader_notes import notes
+from privaudit.compare.saved_runs import Run, load_runs
+from privaudit.compare.tracking import gates_of, track_checks, track_gates
+from privaudit.compare.unpaired import measure_unpaired
+
+
+def compare_runs(old: Path | str, new: Path | str, options: CompareOptions | None = None) -> ComparisonResult:
+    """Say what changed from one audit to another.
+
+    Differences are paired where both run folders hold the scores of the same images; of two report files, or where less
+    than half of the images are the same, they come from the two intervals.
+
+    Args:
+        old: Run folder, or a ``report.json``.
+        new: The same, of what was audited later.
+        options: How to compare; by default nothing can fail.
+
+    Returns:
+        The comparison; its verdict says whether there is a regression.
+
+    Raises:
+        ConfigError: A run cannot be read, or the runs did not measure the same; every reason is named.
+    """
+    chosen = options or CompareOptions()
+    before, after = load_runs(Path(old), Path(new))
+    allowed = require_comparable(before.result, after.result, chosen)
+    left_out = () if chosen.allows("preset") else unlike_evidence(before.result, after.result)
+    skipped = {item.attack for item in left_out}
+    lines = [line for line in common(before.result, after.result) if line[0] not in skipped]
+    gates = gates_of(before.result, after.result)
+    pairing, shared = match(before, after)
+    if shared is None or before.images is None or after.images is None:
+        measured, sizes = measure_unpaired(before.result, after.result, lines, gates)
+    else:
+        measured, sizes = measure_paired(before.images.scores, after.images.scores, shared, lines, gates, chosen)
+    changes, tests = find_changes(measured, chosen)
+    tracked = track_gates(before.result, after.result)
+    names = [[report.name for report in run.result.attacks] for run in (before, after)]
+    return ComparisonResult(
+        schema_version=COMPARISON_SCHEMA,
+        privaudit_version=privaudit.__version__,
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        old=_summary(before),
+        new=_summary(after),
+        same_model=before.result.target.hash == after.result.target.hash,
+        fail_on_regression=chosen.fail_on_regression,
+        margin=chosen.margin,
+        confidence=chosen.confidence,
+        tests=tests,
+        allowed=allowed,
+        settings=other_settings(before.result, after.result),
+        pairing=pairing,
+        changes=changes,
+        not_compared=left_out,
+        added=tuple(name for name in names[1] if name not in names[0]),
+        removed=tuple(name for name in names[0] if name not in names[1]),
+        gates=tracked,
+        checks=track_checks(before.result, after.result),
+        notes=notes(before.result, after.result, pairing, lines, changes, tracked),
+        verdict=judge(after.result, changes, tracked, tests, sizes, chosen),
+    )
+
+
+def _summary(run: Run) -> RunSummary:
+    result = run.result
+    return RunSummary(
+        run=run.name,
+        created=result.created,
+        privaudit_version=result.privaudit_version,
+        target=result.target.id,
+        hash=result.target.hash,
+        family=result.target.family,
+        role=result.data.role,
+        members=result.data.members,
+        nonmembers=result.data.nonmembers,
+        split_hash=result.data.split_hash,
+        status=result.verdict.status,
+        level=result.verdict.finding.level,
+        statement=result.verdict.finding.statement,
+    )

@@ -1,0 +1,153 @@
+"""Whether the new run leaks more: one verdict, from which the exit code follows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+from privaudit.compare.compare_options import CompareOptions
+from privaudit.compare.comparison import Change, Direction, GateChange
+from privaudit.compare.holm import step_down
+from privaudit.compare.measuring import CHANCE, Measured
+from privaudit.evaluation.verdict import TESTED_MASKS, GateOutcome, Verdict
+from privaudit.results.audit_result import AuditResult
+
+GATE = "no regression"
+"""Stands for a gate in the verdict of a comparison."""
+
+
+def find_changes(measured: Sequence[Measured], options: CompareOptions) -> tuple[tuple[Change, ...], int]:
+    """Test all differences together, once for a rise beyond the margin and once for a fall.
+
+    What is tested is AUROC and TPR at 1 % FPR of every attack, under the masks that a verdict rests on
+    (`privaudit.evaluation.verdict.TESTED_MASKS`). Without any change a rise is found in at most 1 - confidence of
+    comparisons, and a fall in as many. More leaks only if the new run's interval is above chance, too, and less only if
+    the old run's is.
+
+    Args:
+        measured: All that was compared.
+        options: Of the comparison.
+
+    Returns:
+        The same with what came out, and how many differences were tested.
+    """
+    error = 1.0 - options.confidence
+    tested = [item for item in measured if item.metric in CHANCE and item.mask in TESTED_MASKS]
+    rises = step_down([_lower(item) for item in tested], options.margin, error)
+    falls = step_down([_negated_upper(item) for item in tested], options.margin, error)
+    limits = {id(item): (rise, -fall) for item, rise, fall in zip(tested, rises, falls, strict=True)}
+    changes = []
+    for item in measured:
+        rise, fall = limits.get(id(item), (float("nan"), float("nan")))
+        changes.append(
+            Change(
+                attack=item.attack,
+                mask=item.mask,
+                metric=item.metric,
+                old=item.old,
+                new=item.new,
+                difference=item.at(error / 2.0),
+                rise=rise,
+                fall=fall,
+                tested=not math.isnan(rise),
+                direction=_direction(item, rise, fall, options.margin),
+            )
+        )
+    return tuple(changes), sum(not math.isnan(rise) for rise in rises)
+
+
+def judge(
+    new: AuditResult,
+    changes: Sequence[Change],
+    gates: Sequence[GateChange],
+    tests: int,
+    sizes: tuple[float, float],
+    options: CompareOptions,
+) -> Verdict:
+    """Turn differences into a verdict.
+
+    Args:
+        new: The new run.
+        changes: From `find_changes`.
+        gates: Of both runs.
+        tests: How many differences were tested.
+        sizes: Members and non-members that count as independent.
+        options: Of the comparison.
+
+    Returns:
+        ``inconclusive`` if a check of the new run failed, nothing could be tested, or so few images were compared that
+        not even a step from chance to scores without an error would have shown; ``fail`` if a difference is beyond the
+        margin or a gate that passed fails; else ``pass``. It has a gate only if a regression was to fail.
+    """
+    broken = [
+        f"check {check.name!r} of the new run failed: {check.detail}" for check in new.checks if check.status == "fail"
+    ]
+    worse = [_told(change, options.margin) for change in changes if change.direction == "worse"]
+    worse += [f"gate {gate.gate!r} passed and fails now: {gate.detail}" for gate in gates if gate.regressed]
+    status: Literal["pass", "fail", "inconclusive"] = "pass"
+    if broken:
+        status, reasons = "inconclusive", [*broken, *worse]
+    elif worse:
+        status, reasons = "fail", worse
+    elif not tests:
+        status, reasons = "inconclusive", [_why_untested(changes)]
+    elif _hopeless(tests, sizes, options):
+        status, reasons = (
+            "inconclusive",
+            [
+                f"{sizes[0]:g} members and {sizes[1]:g} non-members are too few to show even a rise of the AUROC from "
+                f".5 to 1, corrected for {tests} tests; add images"
+            ],
+        )
+    else:
+        beyond = f" by more than {options.margin:g}" if options.margin else ""
+        reasons = [f"none of {tests} differences is shown to have risen{beyond}"]
+    outcome = (GateOutcome(GATE, status, "; ".join(reasons)),) if options.fail_on_regression else ()
+    return Verdict(status, tuple(reasons), outcome, new.verdict.finding)
+
+
+def _lower(item: Measured) -> Callable[[float], float]:
+    return lambda error: item.at(error).lo
+
+
+def _negated_upper(item: Measured) -> Callable[[float], float]:
+    return lambda error: -item.at(error).hi
+
+
+def _direction(item: Measured, rise: float, fall: float, margin: float) -> Direction:
+    if math.isnan(rise):
+        return "unmeasured"
+    least = CHANCE[item.metric] + margin  # a score that rises from below chance to chance gives nobody away
+    if rise > margin and item.new.lo > least:
+        return "worse"
+    return "better" if fall < -margin and item.old.lo > least else "unclear"
+
+
+def _told(change: Change, margin: float) -> str:
+    beyond = f", more than {margin:g}" if margin else ""
+    return (
+        f"{change.metric} of {change.attack}/{change.mask} rose from {change.old.value:.3f} to {change.new.value:.3f}, "
+        f"by at least {change.rise:.3f}{beyond}"
+    )
+
+
+def _why_untested(changes: Sequence[Change]) -> str:
+    if not changes:
+        return "nothing could be compared: the runs have no attack and mask in common"
+    reason = next(
+        (change.difference.reason for change in changes if change.difference.reason), "no limit could be given"
+    )
+    return f"no difference could be tested: {reason}"
+
+
+def _hopeless(tests: int, sizes: tuple[float, float], options: CompareOptions) -> bool:
+    """Whether an AUROC that rises from chance to 1 would go unnoticed."""
+    from scipy.special import stdtrit  # keeps ``import privaudit`` fast
+
+    members, nonmembers = sizes
+    if min(sizes) <= 1.0:
+        return True
+    sd = math.sqrt((members + nonmembers + 1.0) / (12.0 * members * nonmembers))  # of scores that say nothing
+    least = 0.5 + float(stdtrit(min(sizes) - 1.0, (1.0 - options.confidence) / tests)) * sd
+    return least <= options.margin

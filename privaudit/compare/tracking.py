@@ -1,0 +1,66 @@
+"""Gates, checks and attacks of two runs beside each other."""
+
+from __future__ import annotations
+
+from privaudit.compare.comparison import CheckChange, GateChange
+from privaudit.evaluation.gates import Gate, parse_gates
+from privaudit.evaluation.verdict import GateOutcome
+from privaudit.results.audit_result import AuditResult
+
+
+def gates_of(*results: AuditResult) -> tuple[Gate, ...]:
+    """List the gates that any of the results was judged by."""
+    return parse_gates([outcome.gate for result in results for outcome in result.verdict.gates])
+
+
+def track_gates(old: AuditResult, new: AuditResult) -> tuple[GateChange, ...]:
+    """Say what became of each gate.
+
+    Args:
+        old: The old run.
+        new: The new run.
+
+    Returns:
+        Those of the new run, then those that it does not have; gates that mean the same are one, however written.
+    """
+    before, after = _by_meaning(old), _by_meaning(new)
+    changes = []
+    for meaning in dict.fromkeys([*after, *before]):
+        one, other = before.get(meaning), after.get(meaning)
+        latest = (before | after)[meaning]
+        changes.append(
+            GateChange(
+                gate=latest.gate,
+                old=one.status if one else None,
+                new=other.status if other else None,
+                regressed=one is not None and other is not None and (one.status, other.status) == ("pass", "fail"),
+                detail=latest.detail,
+            )
+        )
+    return tuple(changes)
+
+
+def track_checks(old: AuditResult, new: AuditResult) -> tuple[CheckChange, ...]:
+    """Say which checks changed their status.
+
+    Args:
+        old: The old run.
+        new: The new run.
+
+    Returns:
+        Those of the new run, then those that it does not have.
+    """
+    before, after = ({check.name: check for check in result.checks} for result in (old, new))
+    changes = []
+    for name in dict.fromkeys([*after, *before]):
+        one, other = before.get(name), after.get(name)
+        status = (one.status if one else None, other.status if other else None)
+        if status[0] != status[1]:
+            changes.append(CheckChange(name, *status, detail=(before | after)[name].detail))
+    return tuple(changes)
+
+
+def _by_meaning(result: AuditResult) -> dict[tuple[str, float | None, float], GateOutcome]:
+    outcomes = result.verdict.gates
+    gates = parse_gates([outcome.gate for outcome in outcomes])
+    return {(g.metric, g.fpr, g.limit): outcome for g, outcome in zip(gates, outcomes, strict=True)}

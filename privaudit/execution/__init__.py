@@ -1,0 +1,1 @@
+"""Running a computation over many images: batches, memory, shards, progress."""

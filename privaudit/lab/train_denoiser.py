@@ -1,0 +1,83 @@
+"""Train the lab's denoiser, of whatever family, on the latents of its images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from copy import deepcopy
+
+import torch
+from diffusers import AutoencoderKL, VQModel
+from diffusers.training_utils import EMAModel
+from torch import Tensor, nn
+
+from privaudit.lab.family import Family
+from privaudit.lab.recipe import LabRecipe
+from privaudit.lab.stage import OnStep, Stage, run_stage
+from privaudit.lab.train_autoencoder import encode_posterior
+from privaudit.loading.units import read_units
+
+
+def train_denoiser(
+    images: Tensor,
+    autoencoder: AutoencoderKL | VQModel,
+    family: Family,
+    recipe: LabRecipe,
+    stage: Stage,
+    on_step: OnStep | None = None,
+    snapshots: Collection[int] = (),
+    on_snapshot: Callable[[int, nn.Module], None] | None = None,
+) -> nn.Module:
+    """Train the networks of a family with AdamW, and average their weights.
+
+    Latents are posterior samples, as in latent diffusion (Rombach et al. 2022), or those of a VQ model before
+    quantisation, in the units that the autoencoder's configuration says.
+
+    Args:
+        images: ``(n, 3, height, width)``, in [-1, 1]: the members.
+        autoencoder: Trained, in eval mode.
+        family: Networks, trained in place, and loss.
+        recipe: Steps, rates.
+        stage: Where to keep the checkpoint.
+        on_step: Progress callback.
+        snapshots: Steps after which ``on_snapshot`` gets the averaged networks.
+        on_snapshot: Called with (step, networks in eval mode); must not keep them.
+
+    Returns:
+        The networks with their averaged weights, in eval mode.
+    """
+    model = family.network.train().requires_grad_(True)
+    optimiser = torch.optim.AdamW(model.parameters(), lr=recipe.denoiser_rate, weight_decay=0.0)
+    average = EMAModel(model.parameters(), decay=recipe.ema_decay, use_ema_warmup=False)
+    views = [images, images.flip(-1)] if recipe.flip else [images]
+    encoded = [encode_posterior(autoencoder, view) for view in views]
+    means = torch.stack([view.mean for view in encoded]).clone()
+    deviations = torch.stack([view.deviation for view in encoded]).clone()
+    units = read_units(autoencoder, means.device)
+
+    def averaged() -> nn.Module:
+        copy = deepcopy(model)
+        if recipe.ema_decay > 0:
+            average.copy_to(copy.parameters())
+        return copy.eval().requires_grad_(False)
+
+    def train_step(step: int) -> Tensor:
+        generator = stage.generator(step)
+        index = stage.batch(step, recipe.denoiser_batch, len(images))
+        view = torch.randint(0, len(views), index.shape, generator=generator)
+        mean, deviation = means[view, index], deviations[view, index]
+        latents = units.scaled(mean + deviation * torch.randn(mean.shape, generator=generator))
+        loss = family.loss(latents, index, generator)
+        for group in optimiser.param_groups:
+            group["lr"] = recipe.denoiser_rate * min(1.0, (step + 1) / max(1, recipe.warmup))
+        optimiser.zero_grad(set_to_none=True)
+        torch.autograd.backward(loss)
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimiser.step()
+        average.step(model.parameters())
+        if on_snapshot is not None and step + 1 in snapshots:
+            on_snapshot(step + 1, averaged())
+        return loss.detach()
+
+    parts = {"model": model, "optimiser": optimiser, "average": average}
+    run_stage(stage, parts, recipe.denoiser_steps, train_step, on_step)
+    return averaged()

@@ -1,0 +1,1 @@
+"""The audited model behind one signature, its noise levels and its noise; no diffusers."""

@@ -1,0 +1,171 @@
+"""The audited model, behind one signature: whatever it predicts, the attacks see noise.
+
+`privaudit.loading` builds a `Target` from a diffusers folder; everything to the right of it (inversion,
+geometry, attacks) knows nothing of diffusers, scaling factors or prediction types.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from privaudit.errors import NonFiniteError
+from privaudit.model.schedule import Schedule
+
+
+class Autoencoder(Protocol):
+    """Encoder and decoder in the denoiser's scaled latent units."""
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of its weights; what goes in and comes out is float32."""
+
+    @property
+    def channel_axis(self) -> int:
+        """Axis of the latent's channels, with the batch as axis 0; all others are positions."""
+
+    def encode(self, images: Tensor) -> Tensor:
+        """Map ``(n, 3, h, w)`` in [-1, 1] to scaled latents (the posterior mean)."""
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Map scaled latents to images, not clamped, so that derivatives are the decoder's own."""
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What a denoiser is conditioned on, for each image of a batch.
+
+    Attributes:
+        hidden: ``(n, tokens, width)``, what its attention reads.
+        pooled: ``(n, width)``, for models that also take one vector a caption.
+    """
+
+    hidden: Tensor
+    pooled: Tensor | None = None
+
+    def rows(self, chosen: Sequence[int]) -> Condition:
+        """Take some images, in any order and number."""
+        index = torch.tensor(list(chosen), device=self.hidden.device)
+        return Condition(self.hidden[index], None if self.pooled is None else self.pooled[index])
+
+
+class Denoiser(Protocol):
+    """A network whose output has been turned into a noise prediction."""
+
+    @property
+    def module(self) -> nn.Module:
+        """The network itself, for attacks that differentiate by its weights."""
+
+    def predict_noise(self, noisy: Tensor, level: int | Sequence[int], condition: Condition | None) -> Tensor:
+        """Predict the noise in ``noisy`` at one level, or at one an image; same shape, float32."""
+
+
+class Conditioner(Protocol):
+    """Turns captions into what the denoiser is conditioned on."""
+
+    def __call__(self, captions: Sequence[str | None]) -> Condition:
+        """Embed captions; None is the model's null condition."""
+
+
+@dataclass(frozen=True)
+class TargetInfo:
+    """What a report says about the audited model.
+
+    Attributes:
+        id: The folder or hub id that was loaded.
+        hash: SHA-256 over its configuration and weight files, 32 hexadecimal digits.
+        autoencoder_hash: The same over the autoencoder alone, on which latents and geometry depend.
+        family: ``unconditional`` or ``text-to-image``.
+        prediction_type: What the network predicts: ``epsilon``, ``v_prediction``, ``sample`` or ``flow``.
+        latent_shape: Shape of one latent.
+        image_size: Height and width that the target was trained on.
+    """
+
+    id: str
+    hash: str
+    autoencoder_hash: str
+    family: str
+    prediction_type: str
+    latent_shape: tuple[int, ...]
+    image_size: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Target:
+    """A latent diffusion model in eval mode, frozen.
+
+    Attributes:
+        info: What a report says about it.
+        autoencoder: Scaled latents to and from images.
+        denoiser: Noise prediction.
+        schedule: Noise levels.
+        device: Where its weights are.
+        conditioner: None for an unconditional model.
+    """
+
+    info: TargetInfo
+    autoencoder: Autoencoder
+    denoiser: Denoiser
+    schedule: Schedule
+    device: torch.device
+    conditioner: Conditioner | None = None
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Of the autoencoder's weights."""
+        return self.autoencoder.dtype
+
+    @property
+    def channel_axis(self) -> int:
+        """Axis of the latent's channels (see `Autoencoder.channel_axis`)."""
+        return self.autoencoder.channel_axis
+
+    def encode(self, images: Tensor) -> Tensor:
+        """Encode ``(n, 3, h, w)`` in [-1, 1] to ``(n, *latent)``, float32 (posterior mean, scaled)."""
+        return self.autoencoder.encode(images.to(self.device))
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Decode ``(n, *latent)`` to ``(n, 3, h, w)``, float32, not clamped."""
+        return self.autoencoder.decode(latents.to(self.device))
+
+    def predict_noise(self, noisy: Tensor, level: int | Sequence[int], condition: Condition | None) -> Tensor:
+        """Predict the noise in ``(n, *latent)`` at a level, or one an image; float32, whatever the network's head."""
+        return self.denoiser.predict_noise(noisy.to(self.device), level, condition)
+
+    def condition(self, captions: Sequence[str | None]) -> Condition | None:
+        """Embed captions for `predict_noise`; None for an unconditional model."""
+        return None if self.conditioner is None else self.conditioner(captions)
+
+    def alpha_sigma(self, level: int) -> tuple[float, float]:
+        """Signal and noise scale at a level (see `Schedule.alpha_sigma`)."""
+        return self.schedule.alpha_sigma(level)
+
+
+def require_finite(values: Tensor, what: str, sample_ids: Sequence[str]) -> Tensor:
+    """Return the values, or name the images for which they are NaN or infinite.
+
+    Args:
+        values: ``(n, ...)``.
+        what: For the message, for example "decoder output".
+        sample_ids: One id an image.
+
+    Returns:
+        ``values``, unchanged.
+
+    Raises:
+        NonFiniteError: A value is NaN or infinite.
+    """
+    finite = torch.isfinite(values).flatten(1).all(dim=1).tolist() if values.numel() else []
+    bad = [key for key, good in zip(sample_ids, finite, strict=True) if not good] if finite else []
+    if bad:
+        shown = ", ".join(bad[:5]) + (f" and {len(bad) - 5} more" if len(bad) > 5 else "")
+        raise NonFiniteError(
+            f"expected a finite {what}, got NaN or infinity for the images {shown}; "
+            "try --dtype float32, or remove these images",
+            private=bad[:5],
+        )
+    return values

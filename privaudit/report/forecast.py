@@ -1,0 +1,73 @@
+"""The plan of an audit on the terminal: what is run, what is shared, how long it takes."""
+
+from __future__ import annotations
+
+from rich.console import Console, Group
+from rich.table import Column, Table
+from rich.text import Text
+
+from privaudit.attacks.batch import Work
+from privaudit.attacks.plan import Step
+from privaudit.auditing.dry_run import Forecast
+from privaudit.report.console import TABLE, rows, section, standard_output
+
+
+def print_plan(forecast: Forecast, console: Console | None = None) -> None:
+    """Print a forecast.
+
+    Args:
+        forecast: Of an audit.
+        console: Standard output by default.
+    """
+    out = console or standard_output()
+    out.print(_steps(forecast))
+    out.print()
+    out.print(rows([(Text(name), Text(line)) for name, line in _summary(forecast)], 7))
+
+
+def _steps(forecast: Forecast) -> Group:
+    right = [Column(name, justify="right") for name in ("passes alone", "added", "time")]
+    title = "Passes of the denoiser an image (back: through its gradient; enc, dec: of the autoencoder)"
+    table = Table("attack", *right, "shares passes with", **TABLE)
+    for step in forecast.steps:
+        passes = (_passes(step, added=added) for added in (False, True))
+        table.add_row(step.title, *passes, duration(forecast.cost(step)), ", ".join(step.shares))
+    for name in forecast.scorers:
+        table.add_row(name, "0", "0", "", "all")
+    return section(title, table)
+
+
+def _passes(step: Step, *, added: bool) -> str:
+    work = step.added if added else step.alone
+    parts = [str(work["forward"])]
+    parts += [f"{work[kind]} {word}" for kind, word in WORDS if work[kind]]
+    return " + ".join(parts)
+
+
+WORDS: tuple[tuple[Work, str], ...] = (("backward", "back"), ("encode", "enc"), ("decode", "dec"))
+
+
+def _summary(forecast: Forecast) -> list[tuple[str, str]]:
+    forward, alone = (sum(getattr(step, name)["forward"] for step in forecast.steps) for name in ("added", "alone"))
+    sets = ", ".join(f"{count} {name}" for name, count in forecast.sets.items())
+    stages = ", ".join(f"{name} {duration(seconds)}" for name, seconds in forecast.seconds.items())
+    twice = ", twice, for the reference model" if forecast.models > 1 else ""
+    return [
+        ("images", f"{sets}, before duplicates are removed"),
+        ("passes", f"{forward} an image instead of {alone}{twice}; every attack under all four masks"),
+        (
+            "time",
+            f"about {duration(sum(forecast.seconds.values()))} for {forecast.images} images on {forecast.device}, "
+            f"{forecast.batch_size} at a time: {stages}; evaluation not included",
+        ),
+        *(("not run", f"{item.name} {item.reason}") for item in forecast.refused),
+    ]
+
+
+def duration(seconds: float) -> str:
+    """Write a time as a person would: ``40 s``, ``3 min``, ``2.5 h``."""
+    if seconds < 0.5:
+        return f"{seconds:.1f} s"
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

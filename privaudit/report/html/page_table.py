@@ -1,0 +1,185 @@
+"""A table as the page lays it out: cells with their interval, and notes below that say why a number is missing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from privaudit.evaluation.estimate import Difference, EpsilonBound, Estimate, RateEstimate
+from privaudit.report.html.page_numbers import between, decimal, probability
+from privaudit.report.missing import plain_reason, why_no_rate
+
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
+MANY = 3
+"""Rows from which on a note that all of them have is told once, in the head of its column."""
+UNLIKE = 0.1
+"""Relative gap from which on a realised false-positive rate is told beside its target."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell.
+
+    Attributes:
+        text: First line.
+        detail: Second line, smaller.
+        order: What the column is sorted by; None sorts last.
+        note: Footnote in plain words: why there is no number, or what to keep in mind about it.
+        exact: The same as the result has it, for the tooltip.
+        mark: Status that is shown as a badge instead of the text.
+    """
+
+    text: str
+    detail: str = ""
+    order: float | str | None = None
+    note: str | None = None
+    exact: str | None = None
+    mark: Literal["ok", "warn", "fail"] | None = None
+
+
+@dataclass(frozen=True)
+class Column:
+    """The head of a column.
+
+    Attributes:
+        title: In words.
+        kind: ``number`` is set flush right, ``prose`` gets room for sentences.
+        about: Identifier of the entry in the glossary that explains it.
+    """
+
+    title: str
+    kind: Literal["", "number", "prose"] = ""
+    about: str | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row; the first cell is its header.
+
+    Attributes:
+        cells: As many as there are columns.
+        quiet: A control or otherwise of less interest.
+        chosen: The one that the finding quotes.
+    """
+
+    cells: tuple[Cell, ...]
+    quiet: bool = False
+    chosen: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table.
+
+    Attributes:
+        name: Identifier on the page.
+        caption: What it shows.
+        columns: Heads.
+        rows: In the order of the page.
+    """
+
+    name: str
+    caption: str
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+
+    @property
+    def shared(self) -> tuple[Cell | None, ...]:
+        """For each column the cell whose note all rows have, which its head then tells once; None without one."""
+        if len(self.rows) < MANY:
+            return (None,) * len(self.columns)
+        columns = zip(*(row.cells for row in self.rows), strict=True)
+        return tuple(
+            cells[0] if len({cell.note for cell in cells}) == 1 and cells[0].note else None for cells in columns
+        )
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Every footnote once, in the order in which they are first needed: heads before rows."""
+        heads = [cell.note for cell in self.shared if cell is not None]
+        noted = [*heads, *(cell.note for row in self.rows for cell in row.cells)]
+        return tuple(dict.fromkeys(note for note in noted if note))
+
+    @property
+    def first(self) -> Mapping[str, str]:
+        """Where each footnote is first referred to: ``head-COLUMN`` or ``ROW-COLUMN``, from 0."""
+        shared = self.shared
+        found: dict[str, str] = {}
+        for column, cell in enumerate(shared):
+            if cell is not None and cell.note:
+                found.setdefault(cell.note, f"head-{column}")
+        for number, row in enumerate(self.rows):
+            for column, cell in enumerate(row.cells):
+                if cell.note and shared[column] is None:
+                    found.setdefault(cell.note, f"{number}-{column}")
+        return found
+
+    def letter(self, note: str) -> str:
+        """The letter of a footnote, from a, then aa: a digit beside a number would be taken for one of its own."""
+        place = self.notes.index(note)
+        return LETTERS[place % len(LETTERS)] * (1 + place // len(LETTERS))
+
+
+def text_cell(text: str, detail: str = "") -> Cell:
+    """Make a cell of words, sorted without regard to case."""
+    return Cell(text, detail, order=text.casefold())
+
+
+def count_cell(count: int, detail: str = "") -> Cell:
+    """Make a cell of a whole number."""
+    return Cell(f"{count}", detail, order=float(count))
+
+
+def estimate_cell(estimate: Estimate) -> Cell:
+    """Make a cell of a value with its interval."""
+    return Cell(
+        decimal(estimate.value), between(estimate), _order(estimate.value), _plain(estimate.reason), estimate.reason
+    )
+
+
+def rate_cell(rate: RateEstimate | None, target: float, confidence: float = 0.95) -> Cell:
+    """Make a cell of a true-positive rate.
+
+    Args:
+        rate: None where it was not measured at all.
+        target: False-positive rate that was asked for.
+        confidence: Of its interval.
+
+    Returns:
+        The cell; a note tells a realised false-positive rate that is far from the target.
+    """
+    note = why_no_rate(rate, target, confidence)
+    if rate is None:
+        return Cell("n/a", note=note)
+    realised = rate.fpr_realised
+    if not math.isnan(rate.value) and abs(realised - target) > UNLIKE * target:
+        told = f"realised at a false-positive rate of {realised:.3g} ({rate.k} of {rate.n} non-members)"
+        note = f"{told}; {note}" if note else told
+    return Cell(decimal(rate.value), between(rate), _order(rate.value), note, rate.reason)
+
+
+def bound_cell(bound: EpsilonBound) -> Cell:
+    """Make a cell of a one-sided bound."""
+    sure = "" if math.isnan(bound.value) else f"{100.0 * bound.confidence:g} % sure"
+    return Cell(decimal(bound.value), sure, _order(bound.value), _plain(bound.reason), bound.reason)
+
+
+def difference_cells(difference: Difference | None) -> tuple[Cell, Cell]:
+    """Make the cells of a paired difference and of its p-value."""
+    if difference is None:
+        return Cell("–"), Cell("–")
+    limits = between(difference, signed=True)
+    exact, note = difference.reason, _plain(difference.reason)
+    value = Cell(decimal(difference.value, signed=True), limits, _order(difference.value), note, exact)
+    why = note if math.isnan(difference.p) else None
+    return value, Cell(probability(difference.p), order=_order(difference.p), note=why, exact=exact if why else None)
+
+
+def _plain(reason: str | None) -> str | None:
+    return plain_reason(reason) if reason else None
+
+
+def _order(value: float) -> float | None:
+    return None if math.isnan(value) else value

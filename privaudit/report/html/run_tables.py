@@ -1,0 +1,171 @@
+"""Tables of what was run: checks, choices, options, versions, times."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from privaudit.report.html.page_numbers import decimal, seconds
+from privaudit.report.html.page_table import Cell, Column, Row, Table, count_cell, text_cell
+from privaudit.report.words import SETS, attack_text
+from privaudit.results.audit_result import AttackReport, AuditResult
+
+KINDS = {
+    "published": "published",
+    "ours": "ours",
+    "reference": "minus the reference model's errors",
+    "learned": "fitted to other images",
+}
+HARDWARE = {"name": "processor"}
+"""Facts of the machine whose names say too little."""
+
+
+def attack_table(result: AuditResult) -> Table:
+    """List where each score comes from and how it was made."""
+    columns = (
+        Column("Attack"),
+        Column("Kind"),
+        Column("Taken at"),
+        Column("Passes an image", "number"),
+        Column("Chosen or fixed", "prose"),
+        Column("Parameters", "prose"),
+        Column("Published in", "prose"),
+    )
+    rows = tuple(
+        Row((
+            text_cell(attack_text(report.name)),
+            text_cell(KINDS[report.kind]),
+            text_cell(_where(report)),
+            count_cell(report.passes),
+            text_cell(report.selected_on),
+            text_cell(_named(report.parameters) or "none"),
+            text_cell(report.reference),
+        ))
+        for report in result.attacks
+    )
+    return Table("attacks", "Where each score comes from", columns, rows)
+
+
+def choice_table(result: AuditResult) -> Table:
+    """List what was chosen for each fold, out of what, by what."""
+    columns = (
+        Column("Attack"),
+        Column("What"),
+        Column("Taken, by how many folds"),
+        Column("Out of", "prose"),
+        Column("By looking at", "prose"),
+    )
+    rows = tuple(
+        Row((
+            text_cell(attack_text(report.name)),
+            text_cell(choice.what),
+            text_cell(_counted(choice.by_fold)),
+            text_cell(", ".join(_label(label) for label in choice.search_space)),
+            text_cell(choice.seen),
+        ))
+        for report in result.attacks
+        for choice in report.choices
+    )
+    return Table("choices", "What was chosen, each time on the other folds", columns, rows)
+
+
+def option_table(result: AuditResult) -> Table:
+    """List every option."""
+    options = {name: _text(value) for name, value in result.config.items()}
+    if not result.config.get("attacks"):
+        options["attacks"] = "the default ones"
+    return _pairs("options", "Options of the audit", "Option", options)
+
+
+def data_table(result: AuditResult) -> Table:
+    """List how many images there were, and what became of them."""
+    data = result.data
+    facts = {
+        SETS[data.role]: f"{data.members}",
+        "non-members": f"{data.nonmembers}",
+        **({"suspects": f"{data.suspects}"} if data.suspects and data.role != "suspects" else {}),
+        "duplicates removed": f"{data.duplicates_removed}",
+        "pictures in both sets": f"{data.shared}",
+        "near-duplicate pairs": f"{data.near_duplicates}",
+        **({"groups": f"{data.groups}"} if data.groups else {}),
+        "unreadable files": f"{len(data.skipped)}",
+    }
+    return _pairs("images", "The images", "Images", facts)
+
+
+def provenance_table(result: AuditResult) -> Table:
+    """List what identifies the audit: hashes, versions, machine."""
+    target = result.target
+    facts = {
+        "model": target.id,
+        "model hash": target.hash,
+        "family": target.family,
+        "predicts": target.prediction_type,
+        "latents": " × ".join(map(str, target.latent_shape)),
+        "hash of the split": result.data.split_hash,
+        "seed": _text(result.config.get("seed")),
+        "privaudit": result.privaudit_version,
+        "report schema": f"{result.schema_version}",
+        "scanned": result.created,
+        **{HARDWARE.get(name, name): _text(value) for name, value in result.hardware.items()},
+    }
+    return _pairs("provenance", "What was audited, with what, on what", "Fact", facts)
+
+
+def timing_table(result: AuditResult) -> Table:
+    """List how long each stage took."""
+    total = sum(result.timing.values())
+    rows = [Row((text_cell(stage), Cell(seconds(value), order=value))) for stage, value in [*result.timing.items()]]
+    rows.append(Row((text_cell("all"), Cell(seconds(total), order=total)), chosen=True))
+    return Table(
+        "timing", "Time by stage; what an earlier run had left is not counted", _columns("Stage", "Time"), tuple(rows)
+    )
+
+
+def _columns(left: str, right: str) -> tuple[Column, Column]:
+    return Column(left), Column(right, "number")
+
+
+def _pairs(name: str, caption: str, head: str, facts: Mapping[str, str]) -> Table:
+    rows = tuple(Row((text_cell(key), text_cell(value))) for key, value in facts.items())
+    return Table(name, caption, (Column(head), Column("Value")), rows)
+
+
+def _where(report: AttackReport) -> str:
+    parts = [f"{report.latents} latents"]
+    if report.levels_by_fold:
+        levels = "/".join(f"{level:g}" for level in sorted(set(report.levels_by_fold)))
+        parts.append(f"{report.axis} {levels}")
+    if report.log_snr is not None:
+        parts.append(f"log SNR {decimal(report.log_snr, 2)}")
+    if report.order is not None:
+        parts.append(f"order {report.order:g}")
+    return ", ".join(parts)
+
+
+def _counted(labels: tuple[str | float, ...]) -> str:
+    taken = Counter(_label(label) for label in labels)
+    return ", ".join(f"{label} ({count})" if len(taken) > 1 else label for label, count in taken.items())
+
+
+def _named(parameters: Mapping[str, Any]) -> str:
+    given = {name: value for name, value in parameters.items() if value not in (None, "", [], ())}
+    return ", ".join(f"{name} {_text(value)}" for name, value in given.items())
+
+
+def _text(value: Any) -> str:  # noqa: ANN401 - of any option
+    if value is None:
+        return "not given"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(_text(item) for item in value) or "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (int, float)):
+        return f"{value:g}" if isinstance(value, float) else f"{value}"
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _label(label: str | float) -> str:
+    return label if isinstance(label, str) else f"{label:g}"

@@ -1,0 +1,105 @@
+"""ROC curves on logarithmic axes: what an attacker recognises who may accuse only few strangers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from numpy.typing import NDArray
+
+from privaudit.evaluation.curves import RocCurve
+from privaudit.report.numbers import number_text
+from privaudit.report.plots.canvas import canvas, dress, legend_above, literal, without_minor_ticks
+from privaudit.report.plots.choosing import FEW, attack_reports, one_of
+from privaudit.report.plots.palette import DASHES, LIGHT, Dash, Palette
+from privaudit.report.words import SETS, attack_text
+from privaudit.results.audit_result import AuditResult
+
+MARKED = 0.01
+"""False-positive rate that is marked, and that the axes reach in any case."""
+BANDED = 2
+"""Curves up to which each has its band; of more, the first one has."""
+
+
+def roc(
+    result: AuditResult,
+    attacks: Sequence[str] | None = None,
+    *,
+    mask: str = "none",
+    blind: bool = True,
+    axes: Axes | None = None,
+    palette: Palette = LIGHT,
+) -> Axes:
+    """Draw true- against false-positive rates, both logarithmic.
+
+    Bands are pointwise limits, which an audit computes without a mask; they end where the non-members are too few. A
+    line marks 1 % false positives, and a dot each curve there.
+
+    Args:
+        result: Of an audit.
+        attacks: Names; the four of largest AUROC by default.
+        mask: Under which the images were scored; attacks without it are left out.
+        blind: Also draw the strongest classifier that never sees the model.
+        axes: To draw in; new ones by default.
+        palette: The colours.
+
+    Returns:
+        The axes.
+
+    Raises:
+        ResultError: There is no such attack, or none has this mask.
+    """
+    reports = attack_reports(result, attacks, FEW)
+    shown = [report for report in reports if mask in report.curves]
+    if not shown:
+        one_of({name: None for report in reports for name in report.curves}, mask, "a mask with a ROC curve")
+    axes = canvas(6.4, 4.8, palette) if axes is None else axes
+    lines, names = [], []
+    for place, report in enumerate(shown):
+        curve, colour = report.curves[mask], palette.attack(place)
+        if place == 0 or len(shown) <= BANDED:
+            _band(axes, curve, colour)
+        lines += [_line(axes, curve, colour, DASHES[place % len(DASHES)], 3 - place / 100)]
+        names += [f"{literal(attack_text(report.name))} ({number_text(report.masks[mask].auroc.value)})"]
+    if blind and result.blind.curve is not None:
+        lines += [_line(axes, result.blind.curve, palette.blind, (0, (1, 2)), 2)]
+        names += [f"without the model ({number_text(result.blind.auroc.value)})"]
+    least = min([MARKED, *(min(rate for rate in report.curves[mask].fpr if rate > 0) for report in shown)])
+    lines += axes.plot([least, 1], [least, 1], color=palette.chance, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
+    names += ["guessing (.500)"]
+    axes.axvline(MARKED, color=palette.muted, linewidth=0.8, linestyle=(0, (1, 2)), zorder=1)
+    axes.set(xscale="log", yscale="log", xlim=(least, 1), ylim=(least, 1.0))
+    if result.data.role == "suspects":  # of whom nobody knows who is found
+        axes.set(xlabel="non-members above the threshold", ylabel="suspects above the threshold")
+    else:
+        found = f"true-positive rate: {SETS[result.data.role]} found"
+        axes.set(xlabel="false-positive rate: strangers accused", ylabel=found)
+    without_minor_ticks(axes)
+    _percents(axes, least)
+    dress(axes, palette, grid="both")
+    legend_above(axes, lines, names, palette, 2, "attack (AUROC)")
+    return axes
+
+
+def _line(axes: Axes, curve: RocCurve, colour: str, dashes: Dash, depth: float) -> Line2D:
+    fpr, tpr = np.array(curve.fpr), np.array(curve.tpr)
+    drawn = (fpr > 0) & (tpr > 0)  # logarithms of the others are minus infinity
+    (line,) = axes.plot(fpr[drawn], tpr[drawn], color=colour, linewidth=1.6, linestyle=dashes, zorder=depth)
+    at = np.isclose(fpr, MARKED) & drawn
+    axes.plot(fpr[at], tpr[at], color=colour, linestyle="none", marker="o", markersize=5, zorder=depth)
+    return line
+
+
+def _band(axes: Axes, curve: RocCurve, colour: str) -> None:
+    fpr, low, high = (np.array(values, dtype=np.float64) for values in (curve.fpr, curve.lo, curve.hi))
+    known: NDArray[np.bool_] = np.isfinite(low) & np.isfinite(high) & (fpr > 0)
+    floor = np.maximum(low, np.finfo(np.float64).tiny)
+    axes.fill_between(fpr, floor, high, where=known.tolist(), color=colour, alpha=0.18, linewidth=0, zorder=1.5)
+
+
+def _percents(axes: Axes, least: float) -> None:
+    rates = [10.0**power for power in range(int(np.floor(np.log10(least))), 1) if 10.0**power >= least * 0.999]
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_ticks(rates, [f"{100 * rate:g} %" for rate in rates])

@@ -1,0 +1,106 @@
+"""A candidate for each fold, by its unmasked score, and with it the share of dimensions that the hard masks drop."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from privaudit.evaluation.selection import Choice, CrossFitted, apply_choice, cross_fit, merits
+from privaudit.evaluation.spread import choice_spread
+from privaudit.geometry import HARD, MASKS
+from privaudit.scorers.error_table import Floats, Table
+
+UNMASKED = "AUROC without mask on the other folds"
+MASKED = "AUROC under the influence mask on the other folds"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Scores under one mask, and where they came from.
+
+    Attributes:
+        candidates: ``(n, columns)``, all that could be taken.
+        choice: Which was.
+        scores: ``(n,)``.
+    """
+
+    candidates: Floats
+    choice: CrossFitted
+    scores: Floats
+
+
+@dataclass(frozen=True)
+class Picked:
+    """What was taken for each fold.
+
+    Attributes:
+        columns: Which column.
+        by_mask: The scores under each of `privaudit.geometry.MASKS`.
+        drop: The share of each fold, if several were compared.
+        spread: Factor by which the choice widens the spread of the AUROC (see `privaudit.evaluation.choice_spread`).
+    """
+
+    columns: CrossFitted
+    by_mask: Mapping[str, Reading]
+    spread: float
+    drop: tuple[float, ...] = ()
+
+    @property
+    def scores(self) -> dict[str, Floats]:
+        """Mask to ``(n,)``."""
+        return {mask: reading.scores for mask, reading in self.by_mask.items()}
+
+
+def pick(table: Table, is_member: NDArray[np.bool_], folds: NDArray[np.int64]) -> Picked:
+    """Choose for each fold, on the others, a column by its unmasked score, then the share to drop at that column.
+
+    The share is chosen under the influence mask, and the random mask, its control, drops the same. All masks of a fold
+    are read at one column, from the same denoiser passes.
+
+    Args:
+        table: Of scores.
+        is_member: ``(n,)``.
+        folds: ``(n,)``.
+
+    Returns:
+        What was taken, and the scores.
+    """
+    labels = table.labels or (table.name,)
+    columns = cross_fit(table.by_mask["none"], labels, is_member, folds)
+
+    def read(candidates: Floats, choice: CrossFitted = columns) -> Reading:
+        return Reading(candidates, choice, apply_choice(candidates, choice, is_member, folds))
+
+    spread = choice_spread(table.by_mask["none"], is_member, folds)
+    if not table.drops:
+        return Picked(columns, {mask: read(table.by_mask[mask]) for mask in MASKS}, spread)
+    stacked = {mask: np.hstack(list(table.hard(mask).values())) for mask in HARD}
+    width = len(labels)
+    at_column = np.arange(len(table.drops) * width) % width == np.array(columns.picked)[:, None]
+    merit = np.where(at_column, merits(stacked["influence"], is_member, folds), -np.inf)
+    shares = cross_fit(stacked["influence"], np.repeat(table.drops, width).tolist(), is_member, folds, merit)
+    by_mask = {mask: read(stacked[mask], shares) if mask in HARD else read(table.by_mask[mask]) for mask in MASKS}
+    spread = max(spread, choice_spread(stacked["influence"], is_member, folds))
+    return Picked(columns, by_mask, spread, tuple(table.drops[column // width] for column in shares.picked))
+
+
+def choices(picked: Picked, table: Table, what: str) -> tuple[Choice, ...]:
+    """List what was chosen.
+
+    Args:
+        picked: What was taken.
+        table: From which.
+        what: Name of the choice of a column.
+
+    Returns:
+        One for the column, one for the share to drop; none for what was fixed beforehand.
+    """
+    found = []
+    if len(table.labels) > 1:
+        found.append(Choice(what, table.labels, picked.columns.chosen, UNMASKED))
+    if picked.drop:
+        found.append(Choice("drop", table.drops, picked.drop, MASKED))
+    return tuple(found)

@@ -1,0 +1,96 @@
+"""What a scorer is: it makes a new score of what the attacks found, without asking the model again."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from privaudit.evaluation import Choice
+from privaudit.registry import Named
+from privaudit.scorers.error_table import Floats, Table
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Everything that a scorer may look at.
+
+    Attributes:
+        tables: What each attack found on the target.
+        references: The same on the reference model, if there is one.
+        chosen: (attack, mask) to ``(n,)``: every reported score, those minus the reference's among them.
+        published: Names of the tables of published attacks.
+        distortion: ``(n,)``, local distortion of the decoder.
+        images: ``(n, d)``, statistics of the images alone.
+        is_member: ``(n,)``; a scorer may use it for images of other folds only.
+        folds: ``(n,)``, groups kept together.
+        seed: Of the audit.
+    """
+
+    tables: tuple[Table, ...]
+    references: tuple[Table, ...]
+    chosen: Mapping[tuple[str, str], Floats]
+    published: tuple[str, ...]
+    distortion: Floats
+    images: Floats
+    is_member: NDArray[np.bool_]
+    folds: NDArray[np.int64]
+    seed: int
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What a scorer made.
+
+    Attributes:
+        scores: Mask to ``(n,)``, higher = more likely a member; ``none`` alone for a score that weighs dimensions or
+            chooses a mask itself.
+        how: How they were chosen or learned, in words.
+        choices: All that was chosen, by fold.
+        spread: Factor by which the choice of a candidate widens the spread of the AUROC.
+    """
+
+    scores: Mapping[str, Floats]
+    how: str
+    choices: tuple[Choice, ...] = ()
+    spread: float = 1.0
+
+
+@dataclass(frozen=True)
+class Scorer(Named, ABC):
+    """Base of all scorers: frozen dataclasses of parameters.
+
+    Attributes:
+        fitted: Whether members, too, are what it is fitted to, so that its scores share training images.
+    """
+
+    fitted: ClassVar[bool] = False
+
+    @property
+    def title(self) -> str:
+        """Name in reports and on the command line."""
+        return self.name
+
+    @abstractmethod
+    def score(self, evidence: Evidence) -> Scored:
+        """Score every image by what was chosen or fitted without its fold.
+
+        Args:
+            evidence: What the attacks found.
+
+        Returns:
+            The scores, and how they came about.
+        """
+
+
+REGISTRY: dict[str, type[Scorer]] = {}
+
+
+def register(kind: type[Scorer]) -> type[Scorer]:
+    """Add a scorer to the registry under its ``name``; its file is found by `privaudit.scorers`."""
+    REGISTRY[kind.name] = kind
+    return kind

@@ -1,0 +1,1 @@
+"""What lies on the disk: exact JSON, locked folders, files that are whole or absent, shards."""

@@ -1,0 +1,34 @@
+"""Maps of the decoder's geometry over sets of images: what is asked, what is read, what is found."""
+
+from privaudit.tasks.geometry_maps.geometry_map import EXTREMES, GeometryMap, half_share, quarters
+from privaudit.tasks.geometry_maps.image_sets import ImageSet, read_sets, set_labels
+from privaudit.tasks.geometry_maps.map_options import (
+    BOUND,
+    BOUND_LEFT_OUT,
+    BOUND_REFERENCE,
+    BOUND_SUMMARY,
+    GeometryOptions,
+    distortion_method,
+)
+from privaudit.tasks.geometry_maps.mapping import MAPS, RESULTS, OnProgress, choose_shown, run_geometry
+
+__all__ = [
+    "BOUND",
+    "BOUND_LEFT_OUT",
+    "BOUND_REFERENCE",
+    "BOUND_SUMMARY",
+    "EXTREMES",
+    "MAPS",
+    "RESULTS",
+    "GeometryMap",
+    "GeometryOptions",
+    "ImageSet",
+    "OnProgress",
+    "choose_shown",
+    "distortion_method",
+    "half_share",
+    "quarters",
+    "read_sets",
+    "run_geometry",
+    "set_labels",
+]

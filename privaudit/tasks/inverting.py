@@ -1,0 +1,270 @@
+"""`run_inversion`: a folder of images becomes a file of latents, with what is known about each."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import pandas as pd
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from privaudit.data import Sample, SampleSet, load_images, read_set
+from privaudit.errors import ConfigError, DataError
+from privaudit.escape import csv_text, storable
+from privaudit.execution.batching import Batcher, auto_batch_size
+from privaudit.inversion import DEFAULT, Inversion, Solver, invert, make_solver, require_any_finite
+from privaudit.inversion.cocoercivity import not_along_t
+from privaudit.loading import load_target
+from privaudit.model.target import Target, TargetInfo
+from privaudit.storage.files import alone_in, make_folder, write_text
+from privaudit.storage.shards import write_shard
+
+OnProgress = Callable[[str, int, int], None]
+"""Called with (stage, images done, images in all)."""
+
+
+RESULTS = ("latents.safetensors", "inversion.csv", "residuals.png")
+"""Files of an inversion's folder."""
+
+
+@dataclass(frozen=True)
+class InvertOptions:
+    """What to invert and how; the defaults are those of `privaudit invert`.
+
+    Attributes:
+        target: A diffusers folder or hub id.
+        images: Folder or manifest.
+        out: Folder to write.
+        solver: Specification (see `privaudit.inversion.make_solver`).
+        truth: Safetensors file with the latents that the images were decoded from, in the denoiser's scaled units,
+            keyed by sample id, by the manifest's id or by the file's stem; None if they are not known.
+        cocoercivity: Also check the assumption of the convergence theorems.
+        device: ``auto``, ``cuda`` or ``cpu``.
+        dtype: ``auto``, ``float32``, ``bfloat16`` or ``float16``, even where the autoencoder's configuration prefers
+            float32.
+        batch_size: Images a pass; None chooses.
+        strict: Stop at an unreadable image instead of skipping it.
+    """
+
+    target: str
+    images: Path
+    out: Path
+    solver: str = DEFAULT
+    truth: Path | None = None
+    cocoercivity: bool = False
+    device: str = "auto"
+    dtype: str = "auto"
+    batch_size: int | None = None
+    strict: bool = False
+
+    def __post_init__(self) -> None:
+        """Name every problem at once.
+
+        Raises:
+            ConfigError: One or more options are wrong.
+        """
+        problems: list[str] = []
+        try:
+            solver = make_solver(self.solver)
+        except ConfigError as error:
+            problems.extend(error.problems)
+        else:
+            if self.cocoercivity:
+                problems.extend(not_along_t(solver))
+        if self.batch_size is not None and self.batch_size < 1:
+            problems.append(f"expected a batch size >= 1 or auto, got {self.batch_size}")
+        if problems:
+            raise ConfigError(problems)
+
+
+@dataclass(frozen=True)
+class InvertedSet:
+    """The inversion of a set of images.
+
+    Attributes:
+        info: What is known about the target.
+        dtype: That the autoencoder ran in.
+        solver: As it was run.
+        images: What was read, and what was skipped.
+        inversion: Of all images, in their order, on the CPU.
+        seconds: Time of the inversion.
+        folder: Where everything was written.
+    """
+
+    info: TargetInfo
+    dtype: torch.dtype
+    solver: Solver
+    images: SampleSet
+    inversion: Inversion
+    seconds: float
+    folder: Path
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row an image: id, path, outcome, residual, pixel_residual, evaluations, nmse, cocoercivity."""
+        found = self.inversion
+        columns = {
+            "id": [sample.id for sample in self.images.samples],
+            "path": [storable(str(sample.path)) for sample in self.images.samples],
+            "outcome": found.outcomes,
+            "residual": found.residual.tolist(),
+            "pixel_residual": found.pixel_residual.tolist(),
+            "evaluations": found.evaluations.tolist(),
+        }
+        for name in ("nmse", "cocoercivity"):
+            values = getattr(found, name)
+            columns |= {} if values is None else {name: values.tolist()}
+        return pd.DataFrame(columns)
+
+
+def run_inversion(options: InvertOptions, on_progress: OnProgress | None = None) -> InvertedSet:
+    """Invert a folder of images and write the result.
+
+    The folder gets ``latents.safetensors`` (sample id to latent, float32, in the denoiser's scaled units) and
+    ``inversion.csv`` (one row an image). Both are written at the end, whole or not at all.
+
+    Args:
+        options: What to invert and how.
+        on_progress: Called with (stage, done, total).
+
+    Returns:
+        Everything that was found.
+
+    Raises:
+        ConfigError: An option is wrong, or the folder cannot be written.
+        DataError: The images or the true latents cannot be used.
+        TargetError: The model cannot be loaded or does not round-trip its shapes.
+        NonFiniteError: The model gives NaN or infinity; names the images.
+    """
+    progress = on_progress or (lambda stage, done, total: None)
+    if not options.images.exists():
+        raise DataError(f"expected images at {options.images}, but it does not exist")
+    with alone_in(options.out):
+        make_folder(options.out, RESULTS, [source for source in (options.images, options.truth) if source is not None])
+        return _run(options, progress)
+
+
+def _run(options: InvertOptions, progress: OnProgress) -> InvertedSet:
+    """Invert in a folder that is ready."""
+    target = load_target(options.target, device=options.device, dtype=options.dtype, upcast=options.dtype == "auto")
+    images = read_set(
+        options.images,
+        target.info.image_size,
+        strict=options.strict,
+        on_image=lambda done, total: progress("images", done, total),
+    )
+    truth = None if options.truth is None else read_latents(options.truth, images.samples, target.info.latent_shape)
+    progress("inversion", 0, len(images))
+    started = time.perf_counter()
+    inversion = invert_samples(
+        target,
+        images.samples,
+        make_solver(options.solver),
+        truth=truth,
+        with_cocoercivity=options.cocoercivity,
+        batch_size=options.batch_size,
+        on_batch=lambda done: progress("inversion", done, len(images)),
+    )
+    seconds = time.perf_counter() - started
+    require_any_finite(inversion.residual, [sample.id for sample in images.samples])
+    found = InvertedSet(target.info, target.dtype, make_solver(options.solver), images, inversion, seconds, options.out)
+    ids = [sample.id for sample in images.samples]
+    write_shard(options.out / "latents.safetensors", dict(zip(ids, inversion.latents, strict=True)))
+    write_text(options.out / "inversion.csv", csv_text(found.table))
+    return found
+
+
+def invert_samples(
+    target: Target,
+    samples: Sequence[Sample],
+    solver: Solver,
+    *,
+    truth: Tensor | None = None,
+    with_cocoercivity: bool = False,
+    batch_size: int | None = None,
+    on_batch: Callable[[int], None] | None = None,
+) -> Inversion:
+    """Invert image files batch by batch; saturated pixels are compared as files show them (``clip``).
+
+    Args:
+        target: Gives E and D.
+        samples: One or more.
+        solver: How.
+        truth: ``(n, *latent)``.
+        with_cocoercivity: See `invert`.
+        batch_size: Images a pass; None chooses.
+        on_batch: Called with the number of images done.
+
+    Returns:
+        The inversion of all of them, on the CPU.
+    """
+    batcher = Batcher(batch_size or auto_batch_size(target.info.image_size, target.device.type))
+
+    def compute(rows: range) -> Inversion:
+        batch = [samples[row] for row in rows]
+        found = invert(
+            target,
+            torch.from_numpy(load_images(batch, target.info.image_size)),
+            solver,
+            clip=True,
+            sample_ids=[sample.id for sample in batch],
+            truth=None if truth is None else truth[list(rows)],
+            with_cocoercivity=with_cocoercivity,
+        )
+        return found.to("cpu")
+
+    return Inversion.join(batcher.parts(range(len(samples)), compute, on_batch))
+
+
+def read_latents(path: Path, samples: Sequence[Sample], shape: Sequence[int]) -> Tensor:
+    """Read one latent for each image from a safetensors file.
+
+    Args:
+        path: Of the file; its keys are sample ids, ids of the manifest, or stems of the image files.
+        samples: The images.
+        shape: Of one latent.
+
+    Returns:
+        ``(n, *latent)``, float32, in the order of the images.
+
+    Raises:
+        DataError: The file cannot be read, lacks an image, or holds another shape.
+    """
+    try:
+        stored = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise DataError(f"expected latents by sample id in the safetensors file {path}: {error}") from error
+    found, missing = [], []
+    stems = Counter(sample.path.stem for sample in samples)
+    for sample in samples:
+        names = (sample.id, sample.label, sample.path.stem if stems[sample.path.stem] == 1 else None)
+        keys = [key for key in names if key in stored]
+        if not keys:
+            missing.append(f"{sample.id} ({sample.path.name})")
+            continue
+        latent = stored[str(keys[0])].float()
+        if latent.shape != tuple(shape):
+            raise DataError(f"expected latents of shape {tuple(shape)} in {path}, got {tuple(latent.shape)}")
+        found.append(latent)
+    if missing:
+        shown = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
+        raise DataError(
+            f"expected a latent in {path} for every image, by sample id, manifest id or a file stem that no other "
+            f"image has; none for {shown}"
+        )
+    return torch.stack(found)
+
+
+def describe_solver(solver: Solver) -> str:
+    """Name a solver and its parameters: ``anderson (memory 5, rho 1, ...)``."""
+    parts = ", ".join(
+        f"{name} {str(value).lower() if isinstance(value, bool) else format(value, 'g')}"
+        for name, value in asdict(solver).items()
+    )
+    return f"{solver.name} ({parts})"

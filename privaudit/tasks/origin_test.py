@@ -1,0 +1,320 @@
+"""`run_origin`: did these images come out of this model?
+
+An image that the decoder made has an exact latent, so inversion takes almost all of the encoder's error away; for
+any other image most of it stays. The model's own generations, made on the spot, say how much is usual.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from privaudit.data import SampleSet, load_images, read_set
+from privaudit.errors import ConfigError, DataError
+from privaudit.escape import csv_text, storable
+from privaudit.evaluation import Metrics, assign_folds, evaluate
+from privaudit.execution.batching import Batcher, auto_batch_size
+from privaudit.inversion import Solver, invert, make_solver, require_any_finite
+from privaudit.loading import load_target
+from privaudit.model.ddim import ddim_sample
+from privaudit.model.noise import normal_for
+from privaudit.model.target import Target, TargetInfo
+from privaudit.storage.files import alone_in, make_folder, write_text
+
+OnProgress = Callable[[str, int, int], None]
+"""Called with (stage, images done, images in all)."""
+SOLVER = "anderson:evaluations=10:tolerance=0"
+"""The default solver: nothing stops early, so that all images are treated alike."""
+
+
+FEWEST = 20
+"""Generations to compare with; the least p-value is 1 / (their number + 1)."""
+
+
+@dataclass(frozen=True)
+class OriginOptions:
+    """What to compare; the defaults are those of `privaudit origin`.
+
+    Attributes:
+        target: A diffusers folder or hub id.
+        images: Folder or manifest of the images in question.
+        out: Folder to write.
+        generated: How many images the model generates to compare with.
+        steps: DDIM steps of a generation.
+        prompt: Caption of the generations; None is the model's null condition.
+        solver: Specification of a solver.
+        confidence: Of the intervals.
+        seed: Of the generations and of the bootstrap.
+        device: ``auto``, ``cuda`` or ``cpu``.
+        dtype: ``auto``, ``float32``, ``bfloat16`` or ``float16``.
+        batch_size: Images a pass; None chooses.
+        strict: Stop at an unreadable image instead of skipping it.
+    """
+
+    target: str
+    images: Path
+    out: Path
+    generated: int = 200
+    steps: int = 50
+    prompt: str | None = None
+    solver: str = SOLVER
+    confidence: float = 0.95
+    seed: int = 0
+    device: str = "auto"
+    dtype: str = "auto"
+    batch_size: int | None = None
+    strict: bool = False
+
+    def __post_init__(self) -> None:
+        """Name every problem at once.
+
+        Raises:
+            ConfigError: One or more options are wrong.
+        """
+        problems: list[str] = []
+        try:
+            make_solver(self.solver)
+        except ConfigError as error:
+            problems.extend(error.problems)
+        if self.generated < FEWEST:
+            problems.append(
+                f"expected {FEWEST} or more generated images, so that p can fall below .05, got {self.generated}"
+            )
+        if self.steps < 1:
+            problems.append(f"expected 1 or more DDIM steps, got {self.steps}")
+        if self.batch_size is not None and self.batch_size < 1:
+            problems.append(f"expected a batch size >= 1 or auto, got {self.batch_size}")
+        if not 0.5 < self.confidence < 1:
+            problems.append(f"expected 0.5 < confidence < 1, got {self.confidence}")
+        if not 0 <= self.seed < 2**32:
+            problems.append(f"expected 0 <= seed < 2^32, got {self.seed}")
+        if problems:
+            raise ConfigError(problems)
+
+
+@dataclass(frozen=True)
+class Traces:
+    """What inversion leaves of each image's error.
+
+    Attributes:
+        encoder: ``(n,)``, root mean square of clip(D(E(x))) - x, in [0, 2].
+        inverted: ``(n,)``, that of clip(D(z)) - x at the inverted latent z.
+        residual: ``(n,)``, relative residual of the fixed point at z.
+    """
+
+    encoder: NDArray[np.float64]
+    inverted: NDArray[np.float64]
+    residual: NDArray[np.float64]
+
+    @property
+    def remaining(self) -> NDArray[np.float64]:
+        """``(n,)``: share of the encoder's error that remains after inversion; small for own generations."""
+        return self.inverted / np.maximum(self.encoder, np.finfo(np.float32).tiny)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The comparison of images with a model's own generations.
+
+    Attributes:
+        info: What is known about the target.
+        solver: As it was run.
+        images: What was read, and what was skipped.
+        traces: Of the images.
+        own: Of the model's generations.
+        p_values: ``(n,)``: how often an own generation keeps as much of its error, or more (conformal p-value):
+            a small one speaks against this model.
+        metrics: Own generations (positive) against the images, by the names of `scores`; empty for a single image.
+        folder: Where everything was written.
+    """
+
+    info: TargetInfo
+    solver: Solver
+    images: SampleSet
+    traces: Traces
+    own: Traces
+    p_values: NDArray[np.float64]
+    metrics: dict[str, Metrics]
+    folder: Path
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row an image: id, path, error_encoder, error_inverted, remaining, residual, p_own."""
+        return pd.DataFrame({
+            "id": [sample.id for sample in self.images.samples],
+            "path": [storable(str(sample.path)) for sample in self.images.samples],
+            "error_encoder": self.traces.encoder,
+            "error_inverted": self.traces.inverted,
+            "remaining": self.traces.remaining,
+            "residual": self.traces.residual,
+            "p_own": self.p_values,
+        })
+
+
+def run_origin(options: OriginOptions, on_progress: OnProgress | None = None) -> Origin:
+    """Compare images with a model's own generations by what inversion leaves of their error.
+
+    The folder gets ``origin.csv``, one row an image.
+
+    Args:
+        options: What to compare.
+        on_progress: Called with (stage, done, total).
+
+    Returns:
+        Everything that was measured.
+
+    Raises:
+        ConfigError: An option is wrong, or the folder cannot be written.
+        DataError: The images cannot be used.
+        TargetError: The model cannot be loaded.
+        NonFiniteError: The model gives NaN or infinity; names the images.
+    """
+    progress = on_progress or (lambda stage, done, total: None)
+    if not options.images.exists():
+        raise DataError(f"expected images at {options.images}, but it does not exist")
+    with alone_in(options.out):
+        make_folder(options.out, ["origin.csv"], [options.images])
+        return _run(options, progress)
+
+
+def _run(options: OriginOptions, progress: OnProgress) -> Origin:
+    """Trace in a folder that is ready."""
+    target = load_target(options.target, device=options.device, dtype=options.dtype)
+    if options.prompt is not None and target.conditioner is None:
+        raise ConfigError([f"expected a text-to-image target for --prompt, got {options.target}; leave it out"])
+    images = read_set(
+        options.images,
+        target.info.image_size,
+        strict=options.strict,
+        on_image=lambda done, total: progress("images", done, total),
+    )
+    solver = make_solver(options.solver)
+    batcher = Batcher(options.batch_size or auto_batch_size(target.info.image_size, target.device.type))
+    keys = [f"own generation {number}" for number in range(options.generated)]
+
+    def trace_own(batch: Sequence[str]) -> Traces:
+        return trace(target, generate(target, batch, options.steps, options.prompt, options.seed), solver, batch)
+
+    def trace_given(rows: range) -> Traces:
+        batch = [images.samples[row] for row in rows]
+        pixels = torch.from_numpy(load_images(batch, target.info.image_size))
+        return trace(target, pixels, solver, [sample.id for sample in batch])
+
+    count = len(images)
+    progress("generations", 0, len(keys))
+    own = _join(batcher.parts(keys, trace_own, lambda done: progress("generations", done, len(keys))))
+    progress("traces", 0, count)
+    given = _join(batcher.parts(range(count), trace_given, lambda done: progress("traces", done, count)))
+    for traces, ids in ((own, keys), (given, [sample.id for sample in images.samples])):
+        require_any_finite(torch.from_numpy(traces.residual), ids)
+    found = Origin(
+        info=target.info,
+        solver=solver,
+        images=images,
+        traces=given,
+        own=own,
+        p_values=conformal_p_values(given.remaining, own.remaining),
+        metrics=_compare(own, given, [*keys, *(sample.id for sample in images.samples)], options),
+        folder=options.out,
+    )
+    write_text(options.out / "origin.csv", csv_text(found.table))
+    return found
+
+
+def generate(target: Target, keys: Sequence[str], steps: int, prompt: str | None, seed: int) -> Tensor:
+    """Generate images by DDIM and round them to 8 bits, as a saved file would be.
+
+    Args:
+        target: The model.
+        keys: One name an image; its noise belongs to it.
+        steps: Denoiser passes.
+        prompt: Caption, or None for the null condition.
+        seed: Of the noise.
+
+    Returns:
+        ``(n, 3, h, w)`` in [-1, 1].
+    """
+    noise = normal_for(seed, keys, target.info.latent_shape, "generation")
+    condition = target.condition([prompt] * len(keys))
+    latents = ddim_sample(target, noise, steps, condition)
+    with torch.no_grad():
+        return to_eight_bits(target.decode(latents))
+
+
+def to_eight_bits(images: Tensor) -> Tensor:
+    """Clip to [-1, 1] and round to the 256 values that a file can hold."""
+    return ((images.clamp(-1, 1) + 1) * 127.5).round() / 127.5 - 1
+
+
+def trace(target: Target, images: Tensor, solver: Solver, sample_ids: Sequence[str]) -> Traces:
+    """Measure what inversion leaves of the error of some images.
+
+    Args:
+        target: Gives E and D.
+        images: ``(n, 3, h, w)`` in [-1, 1].
+        solver: How to invert.
+        sample_ids: One id an image.
+
+    Returns:
+        The traces.
+    """
+    images = images.to(target.device)
+    found = invert(target, images, solver, clip=True, sample_ids=sample_ids)
+
+    def error(latents: Tensor) -> NDArray[np.float64]:
+        with torch.no_grad():
+            gaps = (target.decode(latents).clamp(-1, 1) - images).double()
+        values: NDArray[np.float64] = gaps.square().flatten(1).mean(dim=1).sqrt().cpu().numpy()
+        return values
+
+    return Traces(error(found.encoded), error(found.latents), found.residual.double().cpu().numpy())
+
+
+def scores(traces: Traces) -> dict[str, NDArray[np.float64]]:
+    """Scores of origin, higher = more likely generated by the model.
+
+    Args:
+        traces: Of some images.
+
+    Returns:
+        ``remaining`` (the one that counts), and for comparison ``inverted`` and ``encoder``, the errors alone, and
+        ``residual``, that of the fixed point; each ``(n,)``.
+    """
+    return {name: -getattr(traces, name) for name in ("remaining", "inverted", "encoder", "residual")}
+
+
+def conformal_p_values(values: NDArray[np.float64], own: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Conformal p-values: p = (1 + #{own >= value}) / (1 + #own).
+
+    Valid if the image is one more generation like the others.
+
+    Args:
+        values: ``(n,)``, large speaks against the model.
+        own: ``(m,)``, of its generations.
+
+    Returns:
+        ``(n,)``.
+    """
+    larger = len(own) - np.searchsorted(np.sort(own), values, side="left")
+    found: NDArray[np.float64] = (1 + larger) / (1 + len(own))
+    return found
+
+
+def _join(parts: Sequence[Traces]) -> Traces:
+    return Traces(*(np.concatenate([getattr(p, name) for p in parts]) for name in ("encoder", "inverted", "residual")))
+
+
+def _compare(own: Traces, given: Traces, ids: Sequence[str], options: OriginOptions) -> dict[str, Metrics]:
+    if len(given.encoder) < 2:
+        return {}
+    is_own = np.arange(len(ids)) < options.generated
+    both = {name: np.concatenate([values, scores(given)[name]]) for name, values in scores(own).items()}
+    folds = assign_folds(ids, is_own, seed=options.seed)
+    return evaluate(both, is_own, folds, confidence=options.confidence, seed=options.seed).metrics

@@ -1,0 +1,356 @@
+"""Audits of suspects and of canaries, from the command's options to the run folder."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from models import save_small_pipeline, write_images
+from rich.console import Console
+
+import privaudit
+from privaudit.auditing.assess import assess, split_images
+from privaudit.auditing.designs.judgements import OF_SUSPECTS, UNCLEAR, canary_finding, suspect_finding, suspect_gates
+from privaudit.auditing.options import AuditOptions
+from privaudit.auditing.run import run_audit
+from privaudit.auditing.stages import Measured
+from privaudit.canaries import draw_canaries, read_canaries
+from privaudit.data import AuditData, Sample, SampleSet
+from privaudit.data.perceptual_hash import fingerprint, thumbnail
+from privaudit.data.samples import Skipped
+from privaudit.errors import ConfigError, DataError
+from privaudit.evaluation import Check, Finding, GateOutcome, Verdict
+from privaudit.evaluation.one_run import epsilon_one_run
+from privaudit.model.schedule import DiffusionSchedule
+from privaudit.report.terminal import print_report
+from privaudit.results.audit_result import AuditResult
+from privaudit.scorers import Methods, Table, parse_methods
+
+ATTACKS = ("sima:levels=20,100", "loss:levels=50")
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory) -> Path:
+    root = tmp_path_factory.mktemp("designs")
+    save_small_pipeline(root / "model")
+    for seed, (name, count) in enumerate(
+        {"members": 30, "others": 30, "suspects": 12, "candidates": 60}.items(), start=10
+    ):
+        write_images(root / name, count, seed=seed)
+    draw_canaries(root / "candidates", root / "drawn", seed=1)
+    return root
+
+
+def audit(root: Path, out: str, attacks: tuple[str, ...] = ATTACKS, **choices: object) -> AuditResult:
+    return privaudit.audit(root / "model", out=root / out, attacks=attacks, device="cpu", replicates=200, **choices)
+
+
+def printed(result: AuditResult) -> str:
+    stream = io.StringIO()
+    print_report(result, Path("run"), Console(file=stream, width=100, highlight=False))
+    return " ".join(stream.getvalue().split())
+
+
+@pytest.fixture(scope="module")
+def of_suspects(root) -> AuditResult:
+    attacks = (*ATTACKS, "combined", "gsa")
+    sets = {"suspects": root / "suspects", "nonmembers": root / "others"}
+    return audit(root, "suspects-run", attacks, **sets, fail_on=("auroc>0.9",))
+
+
+@pytest.fixture(scope="module")
+def of_canaries(root) -> AuditResult:
+    return audit(root, "canaries-run", canaries=root / "drawn", fail_on=("epsilon>0", "auroc>0.7"))
+
+
+class TestSuspects:
+    def test_are_what_the_nonmembers_are_compared_with(self, of_suspects):
+        assert (of_suspects.data.role, of_suspects.data.members, of_suspects.data.suspects) == ("suspects", 12, 12)
+        assert of_suspects.suspects is not None
+        assert (of_suspects.suspects.count, of_suspects.suspects.nonmembers, of_suspects.suspects.known_members) == (
+            12,
+            30,
+            0,
+        )
+        assert of_suspects.canaries is None
+
+    def test_a_random_model_gives_no_evidence(self, of_suspects):
+        assert of_suspects.verdict.finding.level == "none"
+        assert of_suspects.verdict.finding.statement == of_suspects.suspects.statement
+        assert "No evidence" in of_suspects.suspects.statement
+
+    def test_nothing_is_learned_from_suspects_as_if_they_were_members(self, of_suspects):
+        assert {item.name for item in of_suspects.refused} == {"combined", "gsa"}
+        assert all("suspects are none" in item.reason for item in of_suspects.refused)
+        assert {report.kind for report in of_suspects.attacks} == {"published"}
+
+    def test_gates_say_what_they_compare(self, of_suspects):
+        (gate,) = of_suspects.verdict.gates
+        assert gate.detail.endswith(f"; {OF_SUSPECTS}")
+
+    def test_what_a_gate_compares_is_said_in_the_reasons_too(self):
+        failed = GateOutcome("auroc>0.6", "fail", "lower limit 0.7 is above 0.6")
+        verdict = Verdict(
+            "fail", ("gate 'auroc>0.6': lower limit 0.7 is above 0.6", "another"), (failed,), Finding("low", "x")
+        )
+        told = suspect_gates(verdict)
+        assert told.reasons == (f"gate 'auroc>0.6': lower limit 0.7 is above 0.6; {OF_SUSPECTS}", "another")
+        assert (told.status, told.gates[0].status, told.finding) == ("fail", "fail", verdict.finding)
+
+    def test_each_has_a_line_in_the_run_folder(self, root, of_suspects):
+        table = pd.read_csv(root / "suspects-run" / "suspects.csv")
+        assert len(table) == 12
+        assert {Path(path).name for path in table["path"]} == {p.name for p in (root / "suspects").iterdir()}
+        assert table["p"].is_monotonic_increasing
+        assert table["p"].between(1 / 31, 1).all()
+        assert (table["q"] >= table["p"]).all()
+        scores = pd.read_parquet(root / "suspects-run" / "scores" / "scores.parquet")
+        assert set(scores["set"]) == {"suspect", "nonmember"}
+        samples = pd.read_parquet(root / "suspects-run" / "samples.parquet")
+        assert samples["set"].value_counts().to_dict() == {"nonmember": 30, "suspect": 12}
+
+    def test_are_saved_exactly_and_printed_once(self, root, of_suspects):
+        assert AuditResult.load(root / "suspects-run").to_json() == of_suspects.to_json()
+        text = printed(of_suspects)
+        assert "NOT DECIDED" in text  # the gate, by so few images
+        assert "No evidence was found that some of these 12 images were trained on" in text
+        assert "12 suspects and 30 non-members" in text
+        assert "suspects.csv" in text
+
+    def test_a_run_without_suspects_leaves_none_behind(self, root):
+        folder = root / "reused"
+        audit(root, "reused", suspects=root / "suspects", nonmembers=root / "others")
+        assert (folder / "suspects.csv").is_file()
+        found = audit(root, "reused", members=root / "members", nonmembers=root / "others")
+        assert not (folder / "suspects.csv").exists()
+        assert found.suspects is None
+
+    def test_beside_known_members_are_judged_by_what_finds_these(self, root):
+        found = audit(
+            root,
+            "beside",
+            (*ATTACKS, "combined"),
+            members=root / "members",
+            nonmembers=root / "others",
+            suspects=root / "suspects",
+        )
+        assert (found.data.role, found.data.members, found.data.suspects) == ("members", 30, 12)
+        assert found.suspects.known_members == 30
+        without = audit(root, "without", (*ATTACKS, "combined"), members=root / "members", nonmembers=root / "others")
+        for ours, theirs in zip(found.attacks, without.attacks, strict=True):
+            assert ours.choices == theirs.choices, "suspects have no part in the audit of the members"
+            assert ours.masks["none"].auroc.value == pytest.approx(theirs.masks["none"].auroc.value, abs=0.02)
+
+
+class TestCanaries:
+    def test_both_sets_are_as_they_were_drawn(self, of_canaries):
+        assert of_canaries.data.role == "canaries"
+        assert of_canaries.data.members + of_canaries.data.nonmembers == of_canaries.canaries.canaries == 60
+
+    def test_epsilon_gates_rest_on_the_one_run_audit(self, of_canaries):
+        epsilon, area = of_canaries.verdict.gates
+        assert "the one-run audit of the canaries" in epsilon.detail
+        assert "one-run" not in area.detail
+        assert (epsilon.status, area.status) == ("pass", "pass")
+
+    def test_a_random_model_shows_nothing(self, of_canaries):
+        assert of_canaries.canaries.epsilon_lower == 0.0
+        assert of_canaries.canaries.p > 0.01
+        assert "No evidence of leakage" in of_canaries.canaries.statement
+
+    def test_the_seal_is_in_the_report(self, root, of_canaries):
+        (check,) = [check for check in of_canaries.checks if check.name == "canaries"]
+        assert check.status == "warn", "the draw of this test follows from a seed"
+        assert read_canaries(root / "drawn").seal in check.detail
+
+    def test_are_saved_exactly_and_printed(self, root, of_canaries):
+        assert AuditResult.load(root / "canaries-run").to_json() == of_canaries.to_json()
+        assert "drawn by lot" in printed(of_canaries)
+
+    def test_sets_that_differ_by_chance_are_not_held_against_the_audit(self):
+        data, measured, options = made_up(shift=0.0, role="canaries", differ=True)
+        found = judged(data, measured, options)
+        assert found.checks[0].status == "ok"
+        assert "drawn by lot" in found.checks[0].detail
+        as_members = replace(data, role="members")
+        assert judged(as_members, measured, options).checks[0].status == "fail"
+
+
+def made_up(shift: float, role: str, *, differ: bool = False, n: int = 200) -> tuple[AuditData, Measured, AuditOptions]:
+    """Images that need no model: random pixels, scores that are ``shift`` higher in the first set."""
+    generator = np.random.default_rng(0)
+    samples = []
+    for i in range(2 * n):
+        pixels = generator.integers(0, 256, (16, 16, 3), dtype=np.uint8)
+        samples.append(
+            Sample(f"{i:04d}", Path(f"{i}.png"), fingerprint=fingerprint(pixels), thumbnail=thumbnail(pixels))
+        )
+    first = np.arange(2 * n) < n
+    score = generator.normal(size=(2 * n, 2)) + shift * first[:, None]
+    masks = {mask: score for mask in ("none", "random", "influence", "weighted")}
+    features = generator.normal(size=(2 * n, 3)) + (4.0 * differ) * first[:, None]
+    measured = Measured(
+        tables=(Table("loss", "level", (20.0, 50.0), masks),),
+        references=(),
+        distortion=generator.normal(size=2 * n),
+        maps=np.ones((2 * n, 1, 1), np.float32),
+        channels=np.ones((2 * n, 1), np.float32),
+        residual=np.zeros(2 * n),
+        evaluations=np.ones(2 * n, np.int64),
+        diverged=np.zeros(2 * n, np.bool_),
+        tolerance=0.01,
+        features=features,
+        traces=generator.normal(size=(2 * n, 3)),
+        seconds={},
+    )
+    here = Path()
+    return (
+        AuditData(SampleSet(tuple(samples[:n])), SampleSet(tuple(samples[n:])), role=role),
+        measured,
+        AuditOptions("model", here, here, here, replicates=200, fail_on=("epsilon>0.5", "tpr@10%fpr>0.2")),
+    )
+
+
+def judged(data: AuditData, measured: Measured, options: AuditOptions):
+    methods = Methods(parse_methods(("loss:levels=20,50",)).attacks, ())
+    split = split_images(data, methods, options)
+    schedule = DiffusionSchedule(np.linspace(0.999, 0.01, 1000))
+    return assess(measured, data, split, methods, options, schedule, {})
+
+
+class TestEvidence:
+    def test_of_suspects(self):
+        found = judged(*made_up(1.0, "suspects"))
+        assert found.suspects.set_p < 0.001
+        assert found.verdict.finding.level in ("low", "medium", "high")
+        assert found.verdict.finding.statement == found.suspects.statement
+        assert "Evidence" in found.suspects.statement
+        assert "proof" in found.suspects.statement
+
+    def test_of_suspects_whose_files_differ_is_unclear(self):
+        found = judged(*made_up(1.0, "suspects", differ=True))
+        assert found.verdict.finding.level == "unclear"
+        assert found.verdict.status == "inconclusive"
+        assert "blind baseline" in found.verdict.finding.statement
+
+    def test_of_canaries(self):
+        data, measured, options = made_up(1.5, "canaries")
+        found = judged(data, measured, options)
+        report = found.canaries
+        assert report.p < 0.001
+        assert report.epsilon_lower > 0.5
+        epsilon = found.verdict.gates[0]
+        assert epsilon.status == "fail"
+        corrected = epsilon_one_run(
+            report.audited, report.guesses, report.correct, 1 - 0.05 / epsilon_tests(epsilon.detail), report.delta
+        )
+        assert f"lower limit {corrected:.4g} of" in epsilon.detail
+        assert corrected < report.epsilon_lower
+
+    def test_a_gate_that_so_few_canaries_cannot_fail_is_inconclusive(self):
+        data, measured, options = made_up(1.5, "canaries")
+        gate = judged(data, measured, replace(options, fail_on=("epsilon>20",))).verdict.gates[0]
+        assert gate.status == "inconclusive"
+        assert "cannot fail it" in gate.detail
+
+    def test_canaries_are_judged_by_the_exact_test(self):
+        found = judged(*made_up(1.5, "canaries"))
+        assert found.verdict.finding.level in ("low", "medium", "high")
+        assert found.verdict.finding.statement.startswith(found.canaries.statement)
+        report, leak = found.canaries, found.verdict.finding
+        assert canary_finding(leak, replace(report, p=0.2)).level == "none"
+        assert canary_finding(replace(leak, level="none"), report) == replace(
+            leak, level="low", statement=report.statement
+        )
+        assert canary_finding(leak, replace(report, p=float("nan"))) == leak
+        assert canary_finding(leak, report, [Check("sample size", "fail", "few")]) == leak
+        few = canary_finding(leak, replace(report, audited=8, included=1, p=0.2))
+        assert few.level == "unclear"
+        assert "8 audited canaries, 1 of them" in few.statement
+
+    def test_suspects_too_few_for_any_evidence_are_unclear(self):
+        found = judged(*made_up(1.0, "suspects"))
+        few = replace(found.suspects, smallest_set_p=0.1, set_p=0.1, reason="so few")
+        assert suspect_finding(found.verdict.finding, few) == Finding("unclear", f"{UNCLEAR}so few")
+
+    @pytest.mark.parametrize("differ", [False, True])
+    def test_suspects_beside_members_have_a_blind_baseline_of_their_own(self, differ):
+        data, measured, options = made_up(1.0, "members")
+        suspects, members = data.members.samples[:100], data.members.samples[100:]
+        order = np.r_[100:200, 200:300, 0:100]
+        measured.features[:100] += 4.0 * differ
+        apart = replace(
+            data,
+            members=SampleSet(members),
+            nonmembers=SampleSet(data.nonmembers.samples[:100]),
+            suspects=SampleSet(suspects),
+            known=3,
+        )
+        found = judged(apart, measured.rows(order), options)
+        checks = {check.name: check for check in found.checks}
+        assert checks["blind baseline"].status != "fail"
+        assert checks["suspects"].detail.startswith("3 are among the members or non-members")
+        assert found.verdict.finding.level in ("low", "medium", "high")
+        assert found.suspects.set_p < 0.001
+        assert ("the two sets differ" in checks["blind baseline, suspects"].detail) == differ
+        assert checks["blind baseline, suspects"].status != "fail"  # about the suspects alone
+        assert found.suspects.statement.startswith(UNCLEAR if differ else "There is evidence")
+
+    @pytest.mark.parametrize(("bound", "status"), [("lower", "pass"), ("upper", "fail")])
+    def test_the_cautious_fail_what_is_not_ruled_out(self, bound, status):
+        data, measured, options = made_up(0.0, "members")
+        found = judged(data, measured, replace(options, gate_bound=bound, fail_on=("auroc>0.51",)))
+        assert found.verdict.status == status
+
+
+@pytest.mark.parametrize("sets", [{"canaries": "drawn"}, {"members": "members", "suspects": "suspects"}])
+def test_suspects_and_canaries_need_a_score_that_was_not_learned(root, sets):
+    paths = {name: root / folder for name, folder in sets.items()}
+    others = {} if "canaries" in sets else {"nonmembers": root / "others"}
+    with pytest.raises(ConfigError, match=r"without learning from known membership, got gsa alone; add --attack sima"):
+        audit(root, "learned", ("gsa",), **paths, **others)
+
+
+def test_too_few_distinct_images_are_named_as_what_they_are():
+    data = made_up(0.0, "suspects")[0]
+    alone = replace(data, members=SampleSet(data.members.samples[:1], duplicates=5))
+    methods = Methods(parse_methods(("loss:levels=20,50",)).attacks, ())
+    lost = replace(alone.members, duplicates=0, skipped=(Skipped(Path("a.png"), "broken"),) * 3)
+    with pytest.raises(DataError, match=r"at least 2 distinct suspects, .* got 1 \(3 files could not be read\)"):
+        split_images(replace(data, members=lost), methods, made_up(0.0, "suspects")[2])
+    with pytest.raises(DataError, match=r"at least 2 distinct suspects, .* got 1 \(5 copies of it were dropped\)"):
+        split_images(alone, methods, made_up(0.0, "suspects")[2])
+
+
+def test_too_few_images_for_suspects_stop_before_anything_is_computed():
+    data, _, options = made_up(0.0, "suspects")
+    fixed = Methods(parse_methods(("loss:levels=20",)).attacks, ())
+    one = SampleSet(data.nonmembers.samples[:1])
+    with pytest.raises(DataError, match="at least 2 non-members to compare suspects with"):
+        split_images(replace(data, nonmembers=one), fixed, options)
+    of_one_group = SampleSet(tuple(replace(sample, group="a") for sample in data.nonmembers.samples))
+    with pytest.raises(DataError, match="got 200 in 1; add images"):
+        split_images(replace(data, nonmembers=of_one_group), fixed, options)
+    beside = replace(data, role="members", members=one, suspects=data.members)
+    with pytest.raises(DataError, match="at least 2 known members beside the suspects"):
+        split_images(beside, fixed, options)
+
+
+def epsilon_tests(detail: str) -> int:
+    return int(detail.split("corrected for ")[1].split()[0])
+
+
+def test_few_images_do_when_nothing_is_chosen(root, tmp_path):
+    """Two against two, with one level: the numbers that need folds are NaN with a reason, the others are there."""
+    few = {name: write_images(tmp_path / name, 2, seed=seed) for seed, name in enumerate(("a", "b"), start=7)}
+    options = AuditOptions(
+        str(root / "model"), few["a"], few["b"], tmp_path / "run", attacks=("sima:levels=20",), device="cpu"
+    )
+    found = run_audit(options)
+    assert not np.isnan(found.attacks[0].masks["none"].auroc.value)
+    assert found.verdict.finding.level in ("none", "unclear")
+    assert found.attacks[0].choices == ()

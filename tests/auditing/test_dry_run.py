@@ -1,0 +1,168 @@
+"""The plan of an audit, before it is run: what it says, that it is right, and that nothing is written."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+from models import save_small_pipeline, write_images
+from rich.console import Console
+
+from privaudit.auditing.dry_run import plan_audit
+from privaudit.auditing.options import AuditOptions
+from privaudit.auditing.run import choose_methods, run_audit
+from privaudit.auditing.sources import list_sources, read_sources
+from privaudit.auditing.stages import measure
+from privaudit.errors import ConfigError, DataError
+from privaudit.loading import load_target
+from privaudit.report.forecast import duration, print_plan
+
+MEMBERS, OTHERS = 14, 12
+
+
+@pytest.fixture(scope="module")
+def options(tmp_path_factory) -> AuditOptions:
+    root = tmp_path_factory.mktemp("plan")
+    return AuditOptions(
+        target=str(save_small_pipeline(root / "model")),
+        members=write_images(root / "members", MEMBERS, seed=1),
+        nonmembers=write_images(root / "others", OTHERS, seed=2),
+        out=root / "run",
+        device="cpu",
+        geometry_latents="encoder",
+        replicates=100,
+        attacks=("all",),
+    )
+
+
+@pytest.fixture(scope="module")
+def forecast(options):
+    return plan_audit(options)
+
+
+def printed(forecast, width: int = 100) -> str:
+    stream = io.StringIO()
+    print_plan(forecast, Console(file=stream, width=width))
+    return stream.getvalue()
+
+
+class TestForecast:
+    def test_nothing_is_written(self, options, forecast):
+        assert not options.out.exists()
+
+    def test_what_cannot_run_is_named_with_the_reason(self, forecast):
+        reasons = {item.name: item.reason for item in forecast.refused}
+        assert reasons == {
+            "clid": "needs a text-to-image target, and this one takes no captions",
+            "flow_mc": "needs a flow model, and this one predicts epsilon",
+        }
+        assert not {step.title for step in forecast.steps} & set(reasons)
+        assert set(forecast.scorers) == {"combined", "conditioned", "selected"}
+
+    def test_shared_passes_are_counted_once(self, forecast):
+        by_title = {step.title: step for step in forecast.steps}
+        assert by_title["pian"].added["forward"] == by_title["pian"].alone["forward"] - 1
+        assert "pia" in by_title["pian"].shares
+
+    def test_is_what_the_networks_are_asked_for(self, options, forecast, tmp_path, passes):
+        """The plan is checked against the passes of the real run, stage by stage."""
+        at: dict[str, Counter[str]] = {}
+
+        def note(stage: str, done: int, total: int) -> None:
+            if done == 0:
+                at[stage] = Counter(passes)
+
+        target = load_target(options.target, device="cpu")
+        samples = read_sources(list_sources(options), options, target, note).samples
+        methods, _ = choose_methods(options, target, [sample.caption for sample in samples])
+        measure(target, samples, methods, replace(options, out=tmp_path / "run"), note)
+        images = MEMBERS + OTHERS
+        during = {kind: passes[kind] - at["scores"][kind] for kind in ("forward", "encode", "decode")}
+        planned = {kind: images * sum(step.added[kind] for step in forecast.steps) for kind in during}
+        assert during == planned
+        assert at["influence"] - at["latents"] == {"encode": images}
+        assert sum(step.alone["forward"] for step in forecast.steps) * images > during["forward"], "something is shared"
+
+    def test_a_reference_model_takes_the_same_passes_again(self, options, tmp_path, passes):
+        few = replace(options, attacks=("sima:levels=20,40", "pia:levels=100"), out=tmp_path / "run")
+        tuned = str(save_small_pipeline(tmp_path / "base", seed=5))
+        alone, both = plan_audit(few), plan_audit(replace(few, reference=tuned))
+        assert (alone.models, both.models) == (1, 2)
+        assert both.steps == alone.steps
+        assert both.cost(both.steps[0]) > 0
+        passes.clear()
+        run_audit(replace(few, reference=tuned))
+        assert passes["forward"] == 2 * (MEMBERS + OTHERS) * sum(step.added["forward"] for step in alone.steps)
+
+    def test_the_time_is_made_of_passes_and_what_they_took(self, forecast):
+        images = MEMBERS + OTHERS
+        assert all(forecast.seconds_per_image[kind] > 0 for kind in ("forward", "backward", "encode", "decode"))
+        assert forecast.seconds["scores"] == pytest.approx(sum(map(forecast.cost, forecast.steps)))
+        assert forecast.seconds["influence"] == pytest.approx(images * forecast.seconds_per_image["influence"])
+
+    def test_the_json_holds_everything(self, forecast):
+        found = json.loads(forecast.to_json())
+        assert found["sets"] == {"members": MEMBERS, "nonmembers": OTHERS}
+        assert {step["title"]: step["added"]["forward"] for step in found["steps"]}["recon"] == 0
+        assert [item["name"] for item in found["refused"]] == ["clid", "flow_mc"]
+        assert set(found["seconds"]) == {"latents", "influence", "scores"}
+
+
+class TestErrors:
+    def test_nothing_that_can_run(self, options):
+        with pytest.raises(ConfigError) as error:
+            plan_audit(replace(options, attacks=("clid", "flow_mc")))
+        assert len(error.value.problems) == 2
+        assert "clid needs a text-to-image target" in error.value.problems[0]
+
+    def test_images_that_are_not_there(self, options, tmp_path):
+        with pytest.raises(DataError, match="does not exist"):
+            plan_audit(replace(options, members=tmp_path / "nowhere"))
+
+    def test_a_level_that_does_not_exist(self, options):
+        with pytest.raises(ConfigError, match="got 1000"):
+            plan_audit(replace(options, attacks=("sima:levels=1000",)))
+
+
+class TestPrinted:
+    def test_says_what_is_run_shared_and_refused(self, forecast):
+        text = " ".join(printed(forecast).split())
+        forward = sum(step.added["forward"] for step in forecast.steps)
+        alone = sum(step.alone["forward"] for step in forecast.steps)
+        assert f"{forward} an image instead of {alone}; every attack under all four masks" in text
+        assert "not run clid needs a text-to-image target" in text
+        assert f"{MEMBERS} members, {OTHERS} nonmembers" in text
+        assert "on cpu" in text
+        assert "twice" not in text
+
+    def test_says_that_a_reference_takes_them_twice(self, forecast):
+        assert "twice, for the reference model" in " ".join(printed(replace(forecast, models=2)).split())
+
+    @pytest.mark.parametrize("width", [80, 120])
+    def test_fits_the_width(self, forecast, width):
+        assert max(map(len, printed(forecast, width).splitlines())) <= width
+
+    @pytest.mark.parametrize(
+        ("seconds", "wanted"),
+        [
+            (0.04, "0.0 s"),
+            (0.4, "0.4 s"),
+            (40, "40 s"),
+            (99.4, "99 s"),
+            (100, "2 min"),
+            (5399, "90 min"),
+            (9000, "2.5 h"),
+        ],
+    )
+    def test_times_are_as_a_person_says_them(self, seconds, wanted):
+        assert duration(seconds) == wanted
+
+
+def test_an_unreadable_image_does_not_stop_the_plan(options, tmp_path):
+    members = write_images(tmp_path / "members", 6, seed=3)
+    (members / "0-broken.png").write_bytes(b"no image")
+    found = plan_audit(replace(options, members=members, attacks=("sima",)))
+    assert found.sets["members"] == 7

@@ -1,0 +1,91 @@
+"""Folders that one run at a time writes to; what else files do is tested where they are used."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from privaudit.errors import ConfigError
+from privaudit.storage.files import alone_in
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="nothing is locked on Windows")
+HOLD = """
+import sys
+from pathlib import Path
+from privaudit.storage.files import alone_in
+
+with alone_in(Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def holder(tmp_path):
+    """Another process that has the folder for itself."""
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        yield process
+        process.kill()
+
+
+def test_another_process_is_told_to_go_elsewhere(holder, tmp_path):
+    message = f"expected a folder that no other run writes to, but one writes to {tmp_path}; .*another --out"
+    with pytest.raises(ConfigError, match=message), alone_in(tmp_path):
+        pass
+
+
+def test_a_process_that_dies_lets_go(holder, tmp_path):
+    holder.kill()
+    holder.wait()
+    with alone_in(tmp_path):
+        pass
+
+
+def test_nothing_is_left_in_the_folder(tmp_path):
+    folder = tmp_path / "new" / "run"
+    with alone_in(folder):
+        assert list(folder.iterdir()) == []
+    assert list(folder.iterdir()) == []
+
+
+def test_what_has_the_folder_may_ask_again(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with alone_in(tmp_path / "run"):
+        with alone_in(Path("run")):
+            pass
+        with alone_in(tmp_path / "other"):
+            pass
+    with alone_in(Path("run")):
+        pass
+
+
+def test_another_thread_may_not(tmp_path):
+    refused = []
+
+    def other() -> None:
+        try:
+            with alone_in(tmp_path):
+                pass
+        except ConfigError as error:
+            refused.append(error)
+
+    with alone_in(tmp_path):
+        thread = threading.Thread(target=other)
+        thread.start()
+        thread.join()
+    assert len(refused) == 1
+
+
+def test_a_file_in_its_place_is_left_to_who_makes_the_folder(tmp_path):
+    (tmp_path / "run").write_text("mine")
+    with alone_in(tmp_path / "run"):
+        pass
+    assert (tmp_path / "run").read_text() == "mine"
