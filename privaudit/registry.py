@@ -1,15 +1,136 @@
-"""Frozen dataclasses by name, with parameters: ``sima:order=2:levels=50,100``, ``pia@paper``, ``anderson:memory=8``."""
+"""Plug-ins by name: registered by a decorator, found by lying in a folder, built from text.
+
+A specification names a plug-in and its parameters: ``sima:order=2:levels=50,100``, ``pia@paper``, ``anderson:memory=8``.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
+from importlib import import_module
+from pkgutil import iter_modules
 from typing import Any, ClassVar, TypeVar
 
 from privaudit.errors import ConfigError
 
 T = TypeVar("T")
+
+
+class Registry(Mapping[str, T]):
+    """Plug-ins of one kind, by name.
+
+    The modules of ``folder`` register what they hold when they are imported, which happens when the registry is first
+    read. So a plug-in is one file, and no list has to name it.
+    """
+
+    def __init__(self, what: str, *, folder: str = "") -> None:
+        """Make an empty registry.
+
+        Args:
+            what: A plug-in, for messages: "an attack".
+            folder: Package whose modules register plug-ins; none if all are registered by hand.
+        """
+        self.what = what
+        self._folder = folder
+        self._entries: dict[str, T] = {}
+        self._discovered = not folder
+
+    def add(self, name: str, entry: T) -> None:
+        """Add a plug-in under a name.
+
+        Args:
+            name: As users write it.
+            entry: The plug-in. A class that is defined again (a notebook cell that is run again) takes its own place.
+
+        Raises:
+            ConfigError: Another plug-in has this name.
+        """
+        present = self._entries.get(name)
+        if present is not None and _origin(present) != _origin(entry):
+            raise ConfigError([
+                f"expected a name for {self.what} that is not taken, got {name!r}, which is {_origin(present)}; "
+                "choose another name"
+            ])
+        self._entries[name] = entry
+
+    def discover(self) -> None:
+        """Import the modules of the folder, once."""
+        if self._discovered:
+            return
+        self._discovered = True  # first, since the modules themselves may read the registry
+        package = import_module(self._folder)
+        for module in iter_modules(package.__path__):
+            import_module(f"{self._folder}.{module.name}")
+
+    def __getitem__(self, name: str) -> T:
+        """Return the plug-in of a name."""
+        self.discover()
+        return self._entries[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the names, sorted."""
+        self.discover()
+        return iter(sorted(self._entries))
+
+    def __len__(self) -> int:
+        """Count the plug-ins."""
+        self.discover()
+        return len(self._entries)
+
+
+def _origin(entry: object) -> str:
+    """Where a plug-in is defined."""
+    kind = entry if isinstance(entry, type) else type(entry)
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+K = TypeVar("K", bound="Named")
+S = TypeVar("S", bound="type[Named]")
+
+
+class KindRegistry(Registry[type[K]]):
+    """Classes derived from `Named`, built from specifications."""
+
+    def __init__(self, what: str, *, folder: str = "", listed_by: str = "") -> None:
+        """Make an empty registry.
+
+        Args:
+            what: A plug-in, for messages: "an attack".
+            folder: Package whose modules register plug-ins.
+            listed_by: Command that lists the names, for messages: ``privaudit attacks``.
+        """
+        super().__init__(what, folder=folder)
+        self.listed_by = listed_by
+
+    def register(self, kind: S) -> S:
+        """Add a class under its ``name``; a decorator.
+
+        Args:
+            kind: Derived from `Named`.
+
+        Returns:
+            The class.
+
+        Raises:
+            ConfigError: Another class has this name.
+        """
+        self.add(kind.name, kind)  # type: ignore[arg-type]  # the base class of each registry is checked where it is used
+        return kind
+
+    def build(self, spec: str) -> K:
+        """Build what a specification names (see `build`).
+
+        Args:
+            spec: ``name``, ``name@preset`` or ``name:parameter=value:...``.
+
+        Returns:
+            The instance.
+
+        Raises:
+            ConfigError: Names everything that is wrong, and what would be right.
+        """
+        return build(spec, self, self.what, self.listed_by)
 
 
 @dataclass(frozen=True)
