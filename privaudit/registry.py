@@ -1,6 +1,7 @@
 """Plug-ins by name: registered by a decorator, found by lying in a folder, built from text.
 
-A specification names a plug-in and its parameters: ``sima:order=2:levels=50,100``, ``pia@paper``, ``anderson:memory=8``.
+A specification names a plug-in and its parameters: ``sima:order=2:levels=50,100``, ``pia@paper``,
+``anderson:memory=8``.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ class Registry(Mapping[str, T]):
             ConfigError: Another plug-in has this name.
         """
         present = self._entries.get(name)
-        if present is not None and _origin(present) != _origin(entry):
+        if present is not None and present != entry and _origin(present) != _origin(entry):
             raise ConfigError([
                 f"expected a name for {self.what} that is not taken, got {name!r}, which is {_origin(present)}; "
                 "choose another name"
@@ -80,9 +81,8 @@ class Registry(Mapping[str, T]):
 
 
 def _origin(entry: object) -> str:
-    """Where a plug-in is defined."""
-    kind = entry if isinstance(entry, type) else type(entry)
-    return f"{kind.__module__}.{kind.__qualname__}"
+    """Where a class is defined; of anything else, what it is."""
+    return f"{entry.__module__}.{entry.__qualname__}" if isinstance(entry, type) else repr(entry)
 
 
 K = TypeVar("K", bound="Named")
