@@ -71,7 +71,8 @@ def flattened(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:  # noqa: 
 
 def leaves(path: Path, renamed: Mapping[str, str]) -> dict[str, Any]:
     """Read a report's leaves, under their new names, without those that may differ."""
-    found = {key: within(value, path.parent) for key, value in flattened(json.loads(path.read_text(encoding="utf-8")))}
+    run = recorded_folder(path)
+    found = {key: within(value, run) for key, value in flattened(json.loads(path.read_text(encoding="utf-8")))}
     named = {}
     for key, value in found.items():
         prefix = next((old for old in renamed if key == old or key.startswith(f"{old}.")), None)
@@ -83,9 +84,14 @@ def leaves(path: Path, renamed: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def within(value: Any, run: Path) -> Any:  # noqa: ANN401 - any JSON
+def recorded_folder(report: Path) -> str:
+    """Name the folder that a run was written to, wherever it lies now."""
+    return str(json.loads(report.read_text(encoding="utf-8"))["config"]["out"])
+
+
+def within(value: Any, run: str) -> Any:  # noqa: ANN401 - any JSON
     """Name a file of the run folder relative to it; anything else stays."""
-    return value.replace(str(run), "RUN") if isinstance(value, str) else value
+    return value.replace(run, "RUN") if isinstance(value, str) else value
 
 
 def compare_reports(old: Path, new: Path, renamed: Mapping[str, str]) -> bool:
@@ -114,8 +120,8 @@ def compare_tables(old: Path, new: Path) -> bool:
     before, after = (read(path) for path in (old, new))
     for table, path in ((before, old), (after, new)):
         if "path" in table:
-            run = path.parent.parent if path.parent.name == "scores" else path.parent
-            table["path"] = [within(value, run) for value in table["path"]]
+            folder = path.parent.parent if path.parent.name == "scores" else path.parent
+            table["path"] = [within(value, recorded_folder(folder / "report.json")) for value in table["path"]]
     if list(before.columns) != list(after.columns) or len(before) != len(after):
         print(f"  {name}: {before.shape} with {list(before.columns)} -> {after.shape} with {list(after.columns)}")
         return False
