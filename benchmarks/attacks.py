@@ -20,7 +20,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from privaudit.attacks import REGISTRY, Attack, Batch, Ledger, make_plan, parse_attacks, score_batch
+from privaudit.attacks import REGISTRY, Attack, Batch, PassCache, make_plan, parse_attacks, score_batch
 from privaudit.data import load_images, read_set
 from privaudit.geometry import build_masks, estimate_influence
 from privaudit.lab.demo_target import TARGET, unpack_demo_images
@@ -61,7 +61,7 @@ class Workload:
                 [None] * len(self.ids[rows]),
                 0,
                 images=self.images[rows],
-                ledger=Ledger(expected=expected),
+                cache=PassCache(expected=expected),
             )
             score_batch(attacks, batch, {name: masks[name].to(self.target.device) for name in names})
 
@@ -88,7 +88,7 @@ def measure(runs: Mapping[str, Callable[[], None]], device: torch.device, repeat
 
 def sharing(work: Workload, repeats: int) -> list[str]:
     """The four attacks under three masks: passes and time."""
-    attacks = {name: parse_attacks([name])[0].at(work.target) for name in FOUR}
+    attacks = {name: parse_attacks([name])[0].for_target(work.target) for name in FOUR}
     together = list(attacks.values())
     passes = {masks: make_plan(together, work.target, masks).total("forward") for masks in (("none",), THREE)}
     runs: dict[str, Callable[[], None]] = {
@@ -118,8 +118,9 @@ def sharing(work: Workload, repeats: int) -> list[str]:
 def costs(work: Workload, repeats: int) -> list[str]:
     """Every attack that can run here, alone, under all four masks."""
     masks = ("none", "random", "influence", "weighted")
-    attacks = [attack.at(work.target) for attack in parse_attacks(sorted(REGISTRY)) if not attack.refusal(work.target)]
-    runs = {attack.title: (lambda attack=attack: work.run([attack], masks)) for attack in attacks}
+    every = parse_attacks(sorted(REGISTRY))
+    attacks = [attack.for_target(work.target) for attack in every if not attack.unsupported_reason(work.target)]
+    runs = {attack.label: (lambda attack=attack: work.run([attack], masks)) for attack in attacks}
     seconds = measure({"pass": work.forward, **runs}, work.target.device, repeats)
     images = len(work.ids)
     lines = [
@@ -131,9 +132,9 @@ def costs(work: Workload, repeats: int) -> list[str]:
     for attack in attacks:
         (step,) = make_plan([attack], work.target, masks).steps
         back = f" + {step.alone['backward']} back" if step.alone["backward"] else ""
-        own = seconds[attack.title]
+        own = seconds[attack.label]
         cells = (f"{step.alone['forward']}{back}", f"{own / seconds['pass']:.1f}", f"{1000 * own / images:.1f}")
-        lines.append(f"| {attack.title} | " + " | ".join(cells) + " |")
+        lines.append(f"| {attack.label} | " + " | ".join(cells) + " |")
     return lines
 
 

@@ -28,7 +28,7 @@ from privaudit import AuditOptions, run_audit
 from privaudit.data import load_images, read_set
 from privaudit.geometry import Jacobian, estimate_influence, images_at_once, make_estimator
 from privaudit.geometry.influence import DEFAULT
-from privaudit.geometry.jacobian import LINEARISE_FROM, Decode, forward_mode, push_by_reverse
+from privaudit.geometry.jacobian import LINEARISE_FROM, Decode, forward_mode, jvp_by_reverse
 from privaudit.lab.demo_target import TARGET, unpack_demo_images
 from privaudit.loading import load_target
 from privaudit.loading.autoencoder import wrap_autoencoder
@@ -137,15 +137,15 @@ def products(decode: Decode, latents: Tensor, name: str) -> list[str]:
     jacobian, traced = Jacobian(decode, latents), Jacobian(decode, latents)
     cotangent = torch.ones_like(bare_images(decode, latents)).unsqueeze(0)
     tangent = torch.ones_like(latents).unsqueeze(0)
-    traced.push(tangent.expand(LINEARISE_FROM, *latents.shape))
+    traced.jvp(tangent.expand(LINEARISE_FROM, *latents.shape))
     times = measure(
         {
             "bare": lambda: bare(decode, latents, len(latents)),
-            "J^T v": lambda: jacobian.pull(cotangent),
-            "J v, traced": lambda: traced.push(tangent),
+            "J^T v": lambda: jacobian.vjp(cotangent),
+            "J v, traced": lambda: traced.jvp(tangent),
             "J v, untraced": lambda: untraced(decode, latents, tangent[0]),
-            "J v, by reverse mode": lambda: push_by_reverse(decode, latents, tangent[0]),
-            "first J^T v, with its pass": lambda: Jacobian(decode, latents).pull(cotangent),
+            "J v, by reverse mode": lambda: jvp_by_reverse(decode, latents, tangent[0]),
+            "first J^T v, with its pass": lambda: Jacobian(decode, latents).vjp(cotangent),
         },
         latents.device,
     )

@@ -72,8 +72,8 @@ def measure(target: Target, images: Tensor, ids: list[str], truth: Tensor | None
         for start in range(0, len(ids), 64):
             part, keys = values[start : start + 64].to(target.device), ids[start : start + 64]
             batch = Batch(target, part, keys, [None] * len(keys), seed=0)
-            attack = Sima().at(target)
-            parts.append(score_batch([attack], batch, {"none": torch.ones_like(part)})[attack.title, "none"])
+            attack = Sima().for_target(target)
+            parts.append(score_batch([attack], batch, {"none": torch.ones_like(part)})[attack.label, "none"])
         scores[name] = torch.cat(parts).numpy()
     return Group(ids, latents, scores, truth)
 

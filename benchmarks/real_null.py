@@ -64,9 +64,9 @@ class Bench:
         self.target: Target = load_target(str(TARGET), device="cpu", dtype="auto")
         self.options = AuditOptions(str(TARGET), folder, folder, folder / "run", device="cpu", fail_on=GATES)
         methods = parse_methods(())
-        self.methods = Methods(tuple(attack.at(self.target) for attack in methods.attacks), methods.scorers)
+        self.methods = Methods(tuple(attack.for_target(self.target) for attack in methods.attacks), methods.scorers)
         steps = make_plan(self.methods.attacks, self.target, MASKS).steps
-        self.passes = {step.title: step.alone["forward"] for step in steps}
+        self.passes = {step.label: step.alone["forward"] for step in steps}
 
     def read(self, folder: Path) -> SampleSet:
         """Read images."""

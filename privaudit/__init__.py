@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from privaudit.compare import CompareOptions, compare_runs
     from privaudit.loading import load_target
     from privaudit.results.audit_result import AuditFailure, AuditResult
-    from privaudit.results.exemplars import load_portraits
+    from privaudit.results.exemplars import load_exemplars, load_portraits
     from privaudit.results.saved_scores import explain, load_samples, load_scores
 
 _LAZY = {
@@ -31,6 +31,7 @@ _LAZY = {
     "compare_runs": "privaudit.compare",
     "audit": "privaudit.auditing.run",
     "explain": "privaudit.results.saved_scores",
+    "load_exemplars": "privaudit.results.exemplars",
     "load_portraits": "privaudit.results.exemplars",
     "load_samples": "privaudit.results.saved_scores",
     "load_scores": "privaudit.results.saved_scores",
@@ -50,6 +51,7 @@ __all__ = [
     "audit",
     "compare_runs",
     "explain",
+    "load_exemplars",
     "load_portraits",
     "load_samples",
     "load_scores",

@@ -29,7 +29,7 @@ BREAK = "&#8203;"
 """A zero-width space: what stands on either side of it is no longer one address, mention or reference."""
 
 
-def harmless(text: str, keep: str = "") -> str:
+def escape_control(text: str, keep: str = "") -> str:
     r"""Show what has no glyph instead of letting it act.
 
     Args:
@@ -39,7 +39,7 @@ def harmless(text: str, keep: str = "") -> str:
     Returns:
         The same, with ``\x1b`` for an escape character, ``\n`` for a newline, ``\u202e`` for a bidi override.
 
-    >>> print(harmless("a\x1b[2Jb\u202etxt.exe"))
+    >>> print(escape_control("a\x1b[2Jb\u202etxt.exe"))
     a\x1b[2Jb\u202etxt.exe
     """
     if text.isascii() and text.isprintable():
@@ -63,16 +63,16 @@ def terminal(text: str, keep: str = "") -> str:
         keep: Characters to leave as they are, such as a newline.
 
     Returns:
-        The same as `harmless`, with a backslash inside of what would be such a command.
+        The same as `escape_control`, with a backslash inside of what would be such a command.
 
     >>> print(terminal("::stop-commands::x"), terminal("a::b ##[add-mask]x"))
     \::stop-commands::x a::b #\#[add-mask]x
     """
-    shown = harmless(text, keep)
+    shown = escape_control(text, keep)
     return COMMAND.sub(lambda found: f"#\\{found[0][1:]}" if found[0][0] == "#" else f"\\{found[0]}", shown)
 
 
-def storable(value: T) -> T | str:
+def encodable(value: T) -> T | str:
     r"""Show what UTF-8 cannot hold: the bytes of a file name that is in another encoding.
 
     Args:
@@ -98,7 +98,7 @@ def csv_cell(value: T) -> T | str:
     """
     if not isinstance(value, str):
         return value
-    shown = harmless(value)
+    shown = escape_control(value)
     return f"'{shown}" if FORMULA.match(value) or value[:1] in ("\t", "\r") else shown
 
 
@@ -130,7 +130,7 @@ def markdown(text: str) -> str:
     Returns:
         Markdown that is shown as the text.
     """
-    shown = " ".join(harmless(text, keep="\r\n\t").split())
+    shown = " ".join(escape_control(text, keep="\r\n\t").split())
     shown = re.sub(r"([\\`*_\[\]~])", r"\\\1", shown)
     for character, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("|", "&#124;"), ("$", "&#36;")):
         shown = shown.replace(character, entity)
@@ -149,7 +149,7 @@ def markdown_code(text: str) -> str:
     Returns:
         The span; prose as of `markdown` where a span cannot hold the name: in a table, no span may hold a bar.
     """
-    shown = harmless(text)
+    shown = escape_control(text)
     if "|" in shown or not shown.strip():
         return markdown(shown) or "(empty)"
     fence = "`" * (1 + max((len(run) for run in re.findall("`+", shown)), default=0))

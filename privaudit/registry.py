@@ -139,12 +139,12 @@ class Named:
 
     Attributes:
         name: On the command line.
-        reference: Where it was published.
+        citation: Where it was published.
         summary: What it does, in one line.
     """
 
     name: ClassVar[str]
-    reference: ClassVar[str]
+    citation: ClassVar[str]
     summary: ClassVar[str]
 
     def __post_init__(self) -> None:

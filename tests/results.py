@@ -40,7 +40,7 @@ from privaudit.results.audit_result import (
     SkippedReport,
     TargetReport,
 )
-from privaudit.results.exemplars import Portrait
+from privaudit.results.exemplars import Exemplar
 
 MASKS = ("none", "random", "influence", "weighted")
 NAMES = ("sima", "pia", "loss", "mirror", "secmi", "pfami", "clid", "rediffuse", "recon", "pian", "flow_mc", "epsilon")
@@ -263,11 +263,11 @@ def make_failure(*problems: str, kind: str = "TargetError", defect: bool = False
     )
 
 
-def make_portraits(*names: str) -> tuple[Portrait, ...]:
-    """Portraits of images of those names, all of one grey pixel."""
+def make_exemplars(*names: str) -> tuple[Exemplar, ...]:
+    """Exemplars of images of those names, all of one grey pixel."""
     ramp = tuple(tuple(0.5 + (row + column) / 14.0 for column in range(8)) for row in range(8))
     return tuple(
-        Portrait(f"{number:032x}", f"images/members/{name}", None, "sima", 3.0 - number, 0.99, ramp, PIXEL)
+        Exemplar(f"{number:032x}", f"images/members/{name}", None, "sima", 3.0 - number, 0.99, ramp, PIXEL)
         for number, name in enumerate(names or ("one.png", "two.png"))
     )
 

@@ -11,7 +11,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pandas as pd
 import pytest
-from results import make_portraits, make_result, with_hostile_names
+from results import make_exemplars, make_result, with_hostile_names
 
 import privaudit
 from privaudit.errors import ConfigError, ResultError
@@ -116,9 +116,9 @@ class TestSave:
         assert len(pd.read_csv(made)) == len(result.frame())
         assert result.save(tmp_path / "page.html").read_text() == result.to_html()
 
-    def test_portraits_are_shown_where_they_are_given(self, result, tmp_path):
-        portraits = make_portraits("cat.png")
-        page = result.save(tmp_path / "page.html", portraits).read_text()
+    def test_exemplars_are_shown_where_they_are_given(self, result, tmp_path):
+        exemplars = make_exemplars("cat.png")
+        page = result.save(tmp_path / "page.html", exemplars).read_text()
         assert "cat.png" in page
         assert "cat.png" not in result.to_html()
 

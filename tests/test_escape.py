@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from privaudit.escape import csv_cell, csv_text, harmless, markdown, markdown_code, storable, terminal
+from privaudit.escape import csv_cell, csv_text, encodable, escape_control, markdown, markdown_code, terminal
 
 ANY = st.text(st.characters(codec=None, exclude_categories=()))
 
@@ -29,17 +29,17 @@ ANY = st.text(st.characters(codec=None, exclude_categories=()))
     ],
 )
 def test_harmless(text: str, shown: str) -> None:
-    assert harmless(text) == shown
-    assert harmless(shown) == shown
+    assert escape_control(text) == shown
+    assert escape_control(shown) == shown
 
 
 @given(ANY)
 def test_nothing_acts_in_a_harmless_text(text: str) -> None:
-    shown = harmless(text, keep="\n")
+    shown = escape_control(text, keep="\n")
     assert not [
         c for c in shown if unicodedata.category(c) in {"Cc", "Cf", "Cs", "Zl", "Zp"} and c not in "\n\u200c\u200d"
     ]
-    assert harmless(shown, keep="\n") == shown
+    assert escape_control(shown, keep="\n") == shown
     shown.encode("utf-8")
 
 
@@ -54,14 +54,14 @@ def test_markdown_is_one_line(text: str) -> None:
 @given(ANY)
 def test_what_utf8_can_hold_is_stored_as_it_is(text: str) -> None:
     plain = text.encode("utf-8", "ignore").decode()
-    assert storable(plain) == plain
-    storable(text).encode("utf-8")
+    assert encodable(plain) == plain
+    encodable(text).encode("utf-8")
 
 
 @pytest.mark.parametrize("value", [None, 1, -1.5, True])
 def test_only_texts_change(value: object) -> None:
     assert csv_cell(value) is value
-    assert storable(value) is value
+    assert encodable(value) is value
 
 
 @pytest.mark.parametrize("text", ["=1", "+1", "-1", "@x", " =1", "\t=1", "\r=1", "＝1", "-"])

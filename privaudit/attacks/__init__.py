@@ -4,7 +4,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 from privaudit.attacks.base import REGISTRY, Attack, FieldAttack, LevelAttack, masked_errors, register, score_batch
-from privaudit.attacks.batch import Batch, Ledger
+from privaudit.attacks.batch import Batch, PassCache
 from privaudit.attacks.parsing import parse_attacks
 from privaudit.attacks.plan import Plan, make_plan
 
@@ -16,8 +16,8 @@ __all__ = [
     "Attack",
     "Batch",
     "FieldAttack",
-    "Ledger",
     "LevelAttack",
+    "PassCache",
     "Plan",
     "make_plan",
     "masked_errors",

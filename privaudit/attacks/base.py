@@ -54,27 +54,27 @@ class Attack(Named, ABC):
     candidate_of: str = ""
 
     @property
-    def title(self) -> str:
+    def label(self) -> str:
         """Name in reports and on the command line: ``pian@eq``, ``sima:order=2``."""
         named = f"{self.name}@{self.preset}" if self.preset else self.name
         return f"{named}:{self.variant}" if self.variant else named
 
     @property
-    def line(self) -> str:
+    def report_name(self) -> str:
         """Line of the report: its own, or that of all its variants, among which one is chosen for each fold."""
-        return self.candidate_of or self.title
+        return self.candidate_of or self.label
 
     @property
-    def columns(self) -> tuple[float, ...]:
+    def candidates(self) -> tuple[float, ...]:
         """What the columns of `measure` are; empty if there is one score, or if they are features."""
         return ()
 
     @property
     def own_levels(self) -> tuple[int, ...]:
-        """Every noise level at which it asks the denoiser, once it is `at` a target."""
+        """Every noise level at which it asks the denoiser, after `for_target`."""
         return ()
 
-    def at(self, target: Target) -> Self:
+    def for_target(self, target: Target) -> Self:
         """Take the levels that suit a target, unless they were given.
 
         Args:
@@ -89,7 +89,7 @@ class Attack(Named, ABC):
         del target
         return self
 
-    def refusal(self, target: Target) -> str | None:
+    def unsupported_reason(self, target: Target) -> str | None:
         """Say why the attack cannot run on a target; None if it can."""
         if "captions" in self.needs and target.conditioner is None:
             return "needs a text-to-image target, and this one takes no captions"
@@ -147,13 +147,13 @@ class LevelAttack(Attack):
         """The levels."""
         return self.levels
 
-    def at(self, target: Target) -> Self:
+    def for_target(self, target: Target) -> Self:
         """Take the given levels, those nearest to the given log SNR, or the defaults for this kind of model."""
         schedule = target.schedule
         if self.levels:
             if max(self.levels) > schedule.last:
                 raise ConfigError([
-                    f"expected levels of {self.title} from 0 to {schedule.last} for this target, got {max(self.levels)}"
+                    f"expected levels of {self.label} from 0 to {schedule.last} for this target, got {max(self.levels)}"
                 ])
             return self
         if not self.log_snr and target.info.prediction_type in ("epsilon", "sample"):
@@ -181,7 +181,7 @@ class FieldAttack(LevelAttack):
         return problems
 
     @property
-    def columns(self) -> tuple[float, ...]:
+    def candidates(self) -> tuple[float, ...]:
         """The levels."""
         return tuple(float(level) for level in self.levels)
 
@@ -228,12 +228,12 @@ def score_batch(attacks: Sequence[Attack], batch: Batch, masks: Mapping[str, Ten
     The one place where the sign is flipped: score = -error.
 
     Args:
-        attacks: With distinct titles and levels of the target (`Attack.at`).
+        attacks: With distinct labels and levels of the target (`Attack.for_target`).
         batch: Latents and denoiser.
         masks: Name to ``(n, *latent)``.
 
     Returns:
-        (title, mask) to ``(n, columns)``, float64, on the CPU; higher = more likely a member. Features of a learned
+        (label, mask) to ``(n, columns)``, float64, on the CPU; higher = more likely a member. Features of a learned
         attack are as they are.
 
     Raises:
@@ -242,8 +242,8 @@ def score_batch(attacks: Sequence[Attack], batch: Batch, masks: Mapping[str, Ten
     scores: dict[tuple[str, str], Tensor] = {}
     with torch.no_grad():
         for attack in attacks:
-            batch.ledger.attack = attack.title
+            batch.cache.attack = attack.label
             for name, values in attack.measure(batch, masks).items():
-                require_finite(values, f"error of {attack.title}", batch.sample_ids)
-                scores[attack.title, name] = (values if attack.learned else -values).cpu()
+                require_finite(values, f"error of {attack.label}", batch.sample_ids)
+                scores[attack.label, name] = (values if attack.learned else -values).cpu()
     return scores

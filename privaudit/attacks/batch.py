@@ -2,7 +2,7 @@
 
 An attack asks for what it needs by name: the prediction at the clean latent, at a noise draw, along an inversion. The
 batch runs the denoiser the first time and answers from memory afterwards, whichever attack asks. What was asked for,
-and by whom, stands in the `Ledger`; run once on a blank target it is the plan of an audit.
+and by whom, stands in the `PassCache`; run once on a blank target it is the plan of an audit.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ Work = Literal["forward", "backward", "encode", "decode"]
 
 
 @dataclass
-class Ledger:
+class PassCache:
     """Who asked for what, what has been computed, and what is still kept.
 
     Attributes:
-        attack: Title of the attack that is asking now.
+        attack: Label of the attack that is asking now.
         work: Passes an image, by attack and kind; what was answered from memory costs nothing.
         asked: How often each attack has asked for each shared result.
         expected: How often each shared result will be asked for, if known: it is forgotten after the last time.
@@ -72,8 +72,8 @@ class Ledger:
 class Batch:
     """Latents of some images and the denoiser, with each distinct pass run once.
 
-    What has been computed is kept by name: other latents, noise or captions need another ledger, or `altered` and
-    `caption`.
+    What has been computed is kept by name: other latents, noise or captions need another cache, or `with_images` and
+    `with_captions`.
 
     Attributes:
         target: The audited model.
@@ -82,8 +82,8 @@ class Batch:
         captions: One an image; None is the null condition.
         seed: Of the audit.
         images: ``(n, 3, h, w)`` in [-1, 1], for attacks that need them.
-        ledger: What has been asked for and computed.
-        tag: Of a batch derived from another one: names its results in the ledger that the two share.
+        cache: What has been asked for and computed.
+        tag: Of a batch derived from another one: names its results in the cache that the two share.
     """
 
     target: Target
@@ -92,13 +92,13 @@ class Batch:
     captions: Sequence[str | None]
     seed: int
     images: Tensor | None = None
-    ledger: Ledger = field(default_factory=Ledger, repr=False, compare=False)
+    cache: PassCache = field(default_factory=PassCache, repr=False, compare=False)
     tag: Hashable = ()
 
     @property
     def condition(self) -> Condition | None:
         """The captions, embedded."""
-        found: Condition | None = self.ledger.shared(
+        found: Condition | None = self.cache.shared(
             (self.tag, "condition"), lambda: self.target.condition(tuple(self.captions))
         )
         return found
@@ -115,7 +115,7 @@ class Batch:
 
     def predict(self, noisy: Tensor, level: int) -> Tensor:
         """Predict the noise in any latents at a level, ``(n, *latent)``: one pass, shared with nobody."""
-        self.ledger.note("forward")
+        self.cache.note("forward")
         return self.target.predict_noise(noisy, level, self.condition)
 
     def predict_clean(self, level: int) -> Tensor:
@@ -148,7 +148,7 @@ class Batch:
         """Eps - eps_hat(alpha z_0 + sigma eps, t, c): what the training loss squares."""
         return self.noise(level, draw) - self.predict_noised(level, draw)
 
-    def invert(self, path: Sequence[int]) -> Tensor:
+    def ddim_invert(self, path: Sequence[int]) -> Tensor:
         """Follow the model's own noise from z_0 along a path of levels, without fresh noise (DDIM inversion).
 
         The prediction at z_0 is `predict_clean` of the first level; paths with the same beginning share it.
@@ -177,7 +177,7 @@ class Batch:
 
         return compute
 
-    def altered(self, name: str, change: Callable[[Tensor], Tensor]) -> Batch:
+    def with_images(self, name: str, change: Callable[[Tensor], Tensor]) -> Batch:
         """Take the same images after a change of their pixels, with the same noise and captions.
 
         Args:
@@ -190,13 +190,13 @@ class Batch:
         tag = (self.tag, "altered", name)
 
         def compute() -> Tensor:
-            self.ledger.note("encode")
+            self.cache.note("encode")
             return self.target.encode(change(self.require_images())).to(self.latents)
 
-        return replace(self, latents=self.ledger.shared((tag, "latents"), compute), tag=tag)
+        return replace(self, latents=self.cache.shared((tag, "latents"), compute), tag=tag)
 
     def crop(self, share: float) -> Batch:
-        """Take the same images, cut to their centre and enlarged again (see `altered` and `crop_centre`).
+        """Take the same images, cut to their centre and enlarged again (see `with_images` and `crop_centre`).
 
         Args:
             share: Of each side that is kept.
@@ -204,9 +204,9 @@ class Batch:
         Returns:
             The batch of the crops.
         """
-        return self.altered(f"crop {share:g}", lambda images: crop_centre(images, share))
+        return self.with_images(f"crop {share:g}", lambda images: crop_centre(images, share))
 
-    def caption(self, name: str, captions: Sequence[str | None]) -> Batch:
+    def with_captions(self, name: str, captions: Sequence[str | None]) -> Batch:
         """Take the same images and noise under other captions.
 
         Args:
@@ -225,7 +225,7 @@ class Batch:
         return self.images
 
     def _shared(self, key: Hashable, compute: Callable[[], Tensor]) -> Tensor:
-        found: Tensor = self.ledger.shared((self.tag, key), compute)
+        found: Tensor = self.cache.shared((self.tag, key), compute)
         return found
 
 

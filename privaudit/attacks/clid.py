@@ -31,7 +31,7 @@ class Clid(LevelAttack):
     """
 
     name: ClassVar[str] = "clid"
-    reference: ClassVar[str] = "Zhai et al. 2024, arXiv:2405.14800"
+    citation: ClassVar[str] = "Zhai et al. 2024, arXiv:2405.14800"
     summary: ClassVar[str] = "how much of the loss the image's own caption explains"
     needs: ClassVar[tuple[Need, ...]] = ("captions",)
     axis: ClassVar[str] = "loss weight / 1000"
@@ -47,14 +47,15 @@ class Clid(LevelAttack):
         return []
 
     @property
-    def columns(self) -> tuple[float, ...]:
+    def candidates(self) -> tuple[float, ...]:
         """The weights."""
         return tuple(float(weight) for weight in self.weights)
 
     def measure(self, batch: Batch, masks: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """One column a weight."""
         own = self.losses(batch, masks)
-        reduced = [self.losses(batch.caption(f"first {share:g}", cut), masks) for share, cut in reduce(batch.captions)]
+        shortened = [(f"first {share:g}", captions) for share, captions in reduce(batch.captions)]
+        reduced = [self.losses(batch.with_captions(name, captions), masks) for name, captions in shortened]
         found = {}
         for name in masks:
             rise = torch.stack([losses[name] for losses in reduced]).mean(dim=0) - own[name]

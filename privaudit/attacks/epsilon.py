@@ -30,7 +30,7 @@ class Epsilon(FieldAttack):
     """
 
     name: ClassVar[str] = "epsilon"
-    reference: ClassVar[str] = "Rao et al. 2025, arXiv:2509.25003"
+    citation: ClassVar[str] = "Rao et al. 2025, arXiv:2509.25003"
     summary: ClassVar[str] = "size of the predicted noise, averaged over noised latents"
     grid = (20, 50, 100, 200, 350)
     log_snr_grid = (5.0, 3.0, 1.0, 0.0, -1.0, -2.0, -3.0)

@@ -29,7 +29,7 @@ class FlowMc(FieldAttack):
     """
 
     name: ClassVar[str] = "flow_mc"
-    reference: ClassVar[str] = "Rao and Moyer 2026, arXiv:2603.13421 (formula from a secondary source)"
+    citation: ClassVar[str] = "Rao and Moyer 2026, arXiv:2603.13421 (formula from a secondary source)"
     summary: ClassVar[str] = "distance to the mean velocity of a flow model"
     needs: ClassVar[tuple[Need, ...]] = ("flow model",)
     presets = {"midpoint": {"levels": (500,)}}

@@ -36,7 +36,7 @@ class Gsa(LevelAttack):
     """
 
     name: ClassVar[str] = "gsa"
-    reference: ClassVar[str] = "Pang et al. 2025, arXiv:2308.06405"
+    citation: ClassVar[str] = "Pang et al. 2025, arXiv:2308.06405"
     summary: ClassVar[str] = "gradient norms of the loss by weight tensor, classified"
     needs: ClassVar[tuple[Need, ...]] = ("gradients",)
     learned: ClassVar[bool] = True
@@ -49,8 +49,8 @@ class Gsa(LevelAttack):
     def measure(self, batch: Batch, masks: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """One column a tensor of weights."""
         rounds = len(self.levels) if self.each else 1
-        batch.ledger.note("forward", len(self.levels))
-        batch.ledger.note("backward", len(self.levels) * len(masks))
+        batch.cache.note("forward", len(self.levels))
+        batch.cache.note("backward", len(self.levels) * len(masks))
         rows: dict[str, list[Tensor]] = {name: [] for name in masks}
         noise = torch.stack([batch.noise(level) for level in self.levels], dim=1)
         noisy = torch.stack(

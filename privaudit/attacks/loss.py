@@ -27,7 +27,7 @@ class Loss(FieldAttack):
     """
 
     name: ClassVar[str] = "loss"
-    reference: ClassVar[str] = "Matsumoto et al. 2023, arXiv:2302.03262; Carlini et al. 2023, arXiv:2301.13188"
+    citation: ClassVar[str] = "Matsumoto et al. 2023, arXiv:2302.03262; Carlini et al. 2023, arXiv:2301.13188"
     summary: ClassVar[str] = "denoising loss at noised latents"
     presets = {"matsumoto": {"levels": (350,)}, "carlini": {"levels": (100,), "draws": 5}}
     grid = (20, 50, 100, 200, 350)

@@ -33,7 +33,7 @@ class Mirror(LevelAttack):
     """
 
     name: ClassVar[str] = "mirror"
-    reference: ClassVar[str] = "ours"
+    citation: ClassVar[str] = "ours"
     summary: ClassVar[str] = "size of the predicted noise, relative to that of the mirrored image"
     needs: ClassVar[tuple[Need, ...]] = ("images",)
     axis: ClassVar[str] = "level"
@@ -60,7 +60,7 @@ class Mirror(LevelAttack):
         return {name: axes for name, axes in known.items() if getattr(self, name)}
 
     @property
-    def columns(self) -> tuple[float, ...]:
+    def candidates(self) -> tuple[float, ...]:
         """The levels."""
         return tuple(float(level) for level in self.levels)
 
@@ -68,8 +68,8 @@ class Mirror(LevelAttack):
         """One column a level."""
         own = self._logs(batch, masks)
         twins = [
-            self._logs(batch.altered(name, _flip(axes)), {mask: values.flip(axes) for mask, values in masks.items()})
-            for name, axes in self.flips.items()
+            self._logs(batch.with_images(flip, _flip(axes)), {name: mask.flip(axes) for name, mask in masks.items()})
+            for flip, axes in self.flips.items()
         ]
         return {name: own[name] - torch.stack([twin[name] for twin in twins]).mean(dim=0) for name in masks}
 

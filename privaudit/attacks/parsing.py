@@ -21,7 +21,7 @@ class Titled(Protocol):
     """What a report names."""
 
     @property
-    def title(self) -> str:
+    def label(self) -> str:
         """Name in reports."""
 
 
@@ -55,7 +55,7 @@ def build_each(specs: Sequence[str], registry: Mapping[str, type[T]]) -> tuple[T
     Returns:
         Instances in the order of their specifications: one for each, or several attacks that are candidates of one line
         where a specification gives several values of a parameter (``sima:order=2,4``). Attacks of one name and
-        preset have their parameters in the title.
+        preset have their parameters in the label.
 
     Raises:
         ConfigError: Names every specification that is wrong, and those that stand there twice.
@@ -69,13 +69,13 @@ def build_each(specs: Sequence[str], registry: Mapping[str, type[T]]) -> tuple[T
             problems.extend(error.problems)
             continue
         if made in [line for _, line in asked]:
-            problems.append(f"expected each attack once, got {made[0].title} twice with the same parameters")
+            problems.append(f"expected each attack once, got {made[0].label} twice with the same parameters")
         asked.append((spec, made))
     if problems:
         raise ConfigError(problems)
     found = _titled(asked, registry)
-    if twice := [title for title, count in Counter(made.title for made in found).items() if count > 1]:
-        raise ConfigError([f"expected each attack once, got {title} twice; leave one out" for title in twice])
+    if twice := [label for label, count in Counter(made.label for made in found).items() if count > 1]:
+        raise ConfigError([f"expected each attack once, got {label} twice; leave one out" for label in twice])
     return found
 
 

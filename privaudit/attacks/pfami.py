@@ -28,7 +28,7 @@ class Pfami(LevelAttack):
     """
 
     name: ClassVar[str] = "pfami"
-    reference: ClassVar[str] = "Fu et al. 2023, arXiv:2308.12143"
+    citation: ClassVar[str] = "Fu et al. 2023, arXiv:2308.12143"
     summary: ClassVar[str] = "rise of the loss when the image is cropped"
     needs: ClassVar[tuple[Need, ...]] = ("images",)
     additive: ClassVar[bool] = False

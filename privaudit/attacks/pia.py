@@ -28,7 +28,7 @@ class Pia(FieldAttack):
     """
 
     name: ClassVar[str] = "pia"
-    reference: ClassVar[str] = "Kong et al. 2024, arXiv:2305.18355"
+    citation: ClassVar[str] = "Kong et al. 2024, arXiv:2305.18355"
     summary: ClassVar[str] = "loss at the model's own noise prediction"
     presets = {"paper": {"levels": tuple(range(10, 310, 10))}, "sd": {"levels": tuple(range(10, 510, 10))}}
     grid = (40, 80, 120, 160, 200, 250, 300, 400)

@@ -1,6 +1,6 @@
 """The plan of an audit: which passes an image takes, for which attack, and what is shared.
 
-The attacks themselves are run once on a blank target of the same shape, whose networks return constants, and the ledger
+The attacks themselves are run once on a blank target of the same shape, whose networks return constants, and the cache
 is read; so the plan cannot say anything else than what the audit does.
 """
 
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from privaudit.attacks.base import Attack
-from privaudit.attacks.batch import Batch, Ledger, Work
+from privaudit.attacks.batch import Batch, PassCache, Work
 from privaudit.model.schedule import DiffusionSchedule, FlowSchedule
 from privaudit.model.target import Condition, Target, TargetInfo
 
@@ -26,13 +26,13 @@ class Step:
     """What one attack costs.
 
     Attributes:
-        title: Of the attack.
+        label: Of the attack.
         alone: Passes an image by kind, if it ran by itself.
         added: Passes an image by kind, after the attacks before it in the plan.
-        shares: Titles of the attacks before it whose results it uses.
+        shares: Labels of the attacks before it whose results it uses.
     """
 
-    title: str
+    label: str
     alone: Mapping[Work, int]
     added: Mapping[Work, int]
     shares: tuple[str, ...]
@@ -44,7 +44,7 @@ class Plan:
 
     Attributes:
         steps: One an attack, in the order in which they run.
-        expected: How often each shared result will be asked for (see `Ledger.expected`).
+        expected: How often each shared result will be asked for (see `PassCache.expected`).
     """
 
     steps: tuple[Step, ...]
@@ -63,7 +63,7 @@ def make_plan(attacks: Sequence[Attack], target: Target, masks: Sequence[str] = 
     """Count the passes of some attacks without running the target.
 
     Args:
-        attacks: With levels of the target (`Attack.at`).
+        attacks: With levels of the target (`Attack.for_target`).
         target: Gives shapes and schedule.
         masks: Names; they matter to attacks that differentiate a masked loss.
 
@@ -74,19 +74,19 @@ def make_plan(attacks: Sequence[Attack], target: Target, masks: Sequence[str] = 
     together = _trace(attacks, blank, masks)
     steps = []
     for attack in attacks:
-        asked = {key for title, key in together.asked if title == attack.title}
-        before = [other.title for other in attacks[: list(attacks).index(attack)]]
+        asked = {key for label, key in together.asked if label == attack.label}
+        before = [other.label for other in attacks[: list(attacks).index(attack)]]
         shares = tuple(
-            title
-            for title in before
-            if any(key in asked and _is_pass(key) for name, key in together.asked if name == title)
+            label
+            for label in before
+            if any(key in asked and _is_pass(key) for name, key in together.asked if name == label)
         )
         alone = _trace([attack], blank, masks)
         steps.append(
             Step(
-                attack.title,
-                {work: alone.work[attack.title, work] for work in WORK},
-                {work: together.work[attack.title, work] for work in WORK},
+                attack.label,
+                {work: alone.work[attack.label, work] for work in WORK},
+                {work: together.work[attack.label, work] for work in WORK},
                 shares,
             )
         )
@@ -102,15 +102,15 @@ def blank_target(target: Target) -> Target:
     return replace(target, autoencoder=blank, denoiser=blank, device=torch.device("cpu"), conditioner=None)
 
 
-def _trace(attacks: Sequence[Attack], blank: Target, masks: Sequence[str]) -> Ledger:
+def _trace(attacks: Sequence[Attack], blank: Target, masks: Sequence[str]) -> PassCache:
     latents = torch.ones(1, *blank.info.latent_shape)
     images = torch.zeros(1, 3, *blank.info.image_size)
     batch = Batch(blank, latents, ["blank"], ["one two three four"], 0, images)
     with torch.no_grad():
         for attack in attacks:
-            batch.ledger.attack = attack.title
+            batch.cache.attack = attack.label
             attack.measure(batch, {name: latents for name in masks})
-    return batch.ledger
+    return batch.cache
 
 
 def _is_pass(key: Hashable) -> bool:

@@ -29,7 +29,7 @@ class Recon(Attack):
     """
 
     name: ClassVar[str] = "recon"
-    reference: ClassVar[str] = "Hilprecht et al. 2019, arXiv:1906.03006"
+    citation: ClassVar[str] = "Hilprecht et al. 2019, arXiv:1906.03006"
     summary: ClassVar[str] = "the autoencoder's own reconstruction error"
     needs: ClassVar[tuple[Need, ...]] = ("images",)
     presets = {"latent": {"latent": True}}
@@ -38,12 +38,12 @@ class Recon(Attack):
     def measure(self, batch: Batch, masks: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """One column."""
         images, target = batch.require_images(), batch.target
-        batch.ledger.note("encode")
+        batch.cache.note("encode")
         encoded = target.encode(images)
-        batch.ledger.note("decode")
+        batch.cache.note("decode")
         decoded = target.decode(encoded)
         if self.latent:
-            batch.ledger.note("encode")
+            batch.cache.note("encode")
             field = target.encode(decoded) - encoded
         else:
             field = spread((images.to(decoded) - decoded).double().square(), encoded.shape).sqrt()

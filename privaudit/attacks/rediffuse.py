@@ -30,7 +30,7 @@ class Rediffuse(FieldAttack):
     """
 
     name: ClassVar[str] = "rediffuse"
-    reference: ClassVar[str] = "Li et al. 2024, arXiv:2405.20771"
+    citation: ClassVar[str] = "Li et al. 2024, arXiv:2405.20771"
     summary: ClassVar[str] = "distance to the mean of the model's variations"
     presets = {"paper": {"levels": (200,)}}
     grid = (200,)

@@ -26,7 +26,7 @@ class Secmi(FieldAttack):
     """
 
     name: ClassVar[str] = "secmi"
-    reference: ClassVar[str] = "Duan et al. 2023, arXiv:2302.01316"
+    citation: ClassVar[str] = "Duan et al. 2023, arXiv:2302.01316"
     summary: ClassVar[str] = "error of a deterministic step and its inverse"
     presets = {"paper": {"levels": (100,)}}
     grid = (50, 100, 200)
@@ -48,5 +48,5 @@ class Secmi(FieldAttack):
     def error_field(self, batch: Batch, level: int) -> Tensor:
         """psi(phi(z_t)) - z_t, ``(n, *latent)``."""
         path = self.path(level)
-        before, beyond = batch.invert(path[:-1]), batch.invert(path)
+        before, beyond = batch.ddim_invert(path[:-1]), batch.ddim_invert(path)
         return batch.step(beyond, batch.predict(beyond, path[-1]), path[-1], path[-2]) - before

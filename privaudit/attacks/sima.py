@@ -25,7 +25,7 @@ class Sima(FieldAttack):
     """
 
     name: ClassVar[str] = "sima"
-    reference: ClassVar[str] = "Rao et al. 2025, arXiv:2509.25003"
+    citation: ClassVar[str] = "Rao et al. 2025, arXiv:2509.25003"
     summary: ClassVar[str] = "size of the predicted noise at the clean latent"
     presets = {"sd": {"levels": tuple(range(0, 200, 10))}, "ddpm": {"levels": tuple(range(0, 310, 10))}}
     grid = (0, 20, 40, 60, 80, 100, 140, 180, 240, 300)

@@ -17,12 +17,12 @@ from privaudit.auditing.sources import list_sources, read_sources
 from privaudit.auditing.stages import OnProgress, measure
 from privaudit.data import AuditData
 from privaudit.errors import ConfigError
-from privaudit.escape import storable
+from privaudit.escape import encodable
 from privaudit.evaluation import Comparison, Metrics, apply_choice, compare, evaluate
 from privaudit.geometry import MaskRule, check_names, control_of
 from privaudit.loading import load_target
-from privaudit.scorers import Methods, Table
-from privaudit.scorers.level_selection import pick
+from privaudit.scorers import ErrorTable, Methods
+from privaudit.scorers.level_selection import select
 from privaudit.storage.files import make_folder
 
 
@@ -156,18 +156,20 @@ class _Read:
     spread: float
 
 
-def _read(table: Table, rules: Mapping[str, MaskRule], is_member: NDArray[np.bool_], folds: NDArray[np.int64]) -> _Read:
+def _read(
+    table: ErrorTable, rules: Mapping[str, MaskRule], is_member: NDArray[np.bool_], folds: NDArray[np.int64]
+) -> _Read:
     """Take every mask at the level that each fold chose without one, own masks like those of every audit."""
-    picked = pick(table, is_member, folds)
+    selection = select(table, is_member, folds)
     own = [name for rule in rules for name in (rule, control_of(rule))]
-    read = {mask: apply_choice(table.by_mask[mask], picked.columns, is_member, folds) for mask in own}
-    return _Read(picked.scores | read, picked.spread)
+    read = {mask: apply_choice(table.by_mask[mask], selection.columns, is_member, folds) for mask in own}
+    return _Read(selection.scores | read, selection.spread)
 
 
 def _rows(data: AuditData, scores: Mapping[tuple[str, str], NDArray[np.float64]]) -> pd.DataFrame:
     base = {
         "id": [sample.id for sample in data.compared],
-        "path": [storable(str(sample.path)) for sample in data.compared],
+        "path": [encodable(str(sample.path)) for sample in data.compared],
         "set": ["member"] * len(data.members) + ["nonmember"] * len(data.nonmembers),
     }
     tables = [

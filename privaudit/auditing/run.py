@@ -16,14 +16,14 @@ import torch
 
 import privaudit
 from privaudit.attacks import make_plan
-from privaudit.auditing.assess import Assessment, Split, assess, influence_report, most_exposed, portraits, split_images
+from privaudit.auditing.assess import Assessment, Split, assess, exemplars, influence_report, most_exposed, split_images
 from privaudit.auditing.assess.attack_scores import lines
 from privaudit.auditing.options import AuditOptions, default_folder
 from privaudit.auditing.sources import Sources, list_sources, read_sources
 from privaudit.auditing.stages import Measured, OnProgress, measure
 from privaudit.data import AuditData
 from privaudit.errors import ConfigError
-from privaudit.escape import csv_text, storable
+from privaudit.escape import csv_text, encodable
 from privaudit.evaluation import Check
 from privaudit.geometry.mask import mask_names
 from privaudit.loading import load_target
@@ -38,10 +38,10 @@ from privaudit.results.audit_result import (
     TargetReport,
 )
 from privaudit.results.exemplars import FILE as EXPOSED
-from privaudit.results.exemplars import save_portraits
+from privaudit.results.exemplars import save_exemplars
 from privaudit.scorers import Methods, parse_methods
 from privaudit.storage.exact_json import encode
-from privaudit.storage.files import alone_in, make_folder, write_text
+from privaudit.storage.files import locked, make_folder, write_text
 
 STAGES = ("latents", "influence", "scores")
 """Folders of a run that hold its cache."""
@@ -81,7 +81,7 @@ def run_audit(options: AuditOptions, on_progress: OnProgress | None = None) -> A
     """
     progress = on_progress or (lambda stage, done, total: None)
     sources = list_sources(options)
-    with alone_in(options.out):
+    with locked(options.out):
         prepare_folder(options, stale_results(options.out))
         return _run(options, sources, progress)
 
@@ -141,7 +141,7 @@ def _run(options: AuditOptions, sources: Sources, progress: OnProgress) -> Audit
         folders=_folders(options),
     )
     _write_tables(options.out, data, measured, assessment, split)
-    save_portraits(options.out, portraits(data, measured, exposed, target.info.image_size))
+    save_exemplars(options.out, exemplars(data, measured, exposed, target.info.image_size))
     write_text(options.out / "report.json", result.to_json())
     return result
 
@@ -257,26 +257,26 @@ def choose_methods(
     without = sum(not caption for caption in captions)
     running, refused = [], []
     for attack in methods.attacks:
-        reason = attack.refusal(target)
+        reason = attack.unsupported_reason(target)
         if reason is None and attack.learned and unknown:
             reason = UNKNOWN
         if reason is None and "captions" in attack.needs and without:
             reason = f"needs a caption for every image, and {without} have none; name them in the manifests"
         if reason is None:
-            running.append(attack.at(target))
+            running.append(attack.for_target(target))
         else:
-            refused.append(RefusedReport(attack.title, reason))
+            refused.append(RefusedReport(attack.label, reason))
     if not running:
         raise ConfigError([f"expected an attack that can run: {item.name} {item.reason}" for item in refused])
     if (options.suspects or options.canaries) and all(attack.learned for attack in running):
-        what, named = "suspects" if options.suspects else "canaries", ", ".join(attack.title for attack in running)
+        what, named = "suspects" if options.suspects else "canaries", ", ".join(attack.label for attack in running)
         raise ConfigError([
             f"expected an attack that scores {what} without learning from known membership, got {named} alone; add "
             "--attack sima or another one"
         ])
     if not unknown:
         return Methods(tuple(running), methods.scorers), tuple(refused)
-    return Methods(tuple(running), ()), (*refused, *(RefusedReport(s.title, UNKNOWN) for s in methods.scorers))
+    return Methods(tuple(running), ()), (*refused, *(RefusedReport(s.label, UNKNOWN) for s in methods.scorers))
 
 
 def stale_results(folder: Path) -> tuple[str, ...]:
@@ -388,13 +388,13 @@ def _write_tables(out: Path, data: AuditData, measured: Measured, assessment: As
     sets = [first] * len(data.members) + ["nonmember"] * len(data.nonmembers) + ["suspect"] * len(data.suspects)
     table = pd.DataFrame({
         "id": [s.id for s in samples],
-        "path": [storable(str(s.path)) for s in samples],
+        "path": [encodable(str(s.path)) for s in samples],
         "set": sets,
-        "label": [storable(s.label) for s in samples],
-        "group": [storable(s.group) for s in samples],
+        "label": [encodable(s.label) for s in samples],
+        "group": [encodable(s.group) for s in samples],
         "unit": list(split.units),
         "fold": pd.array([*split.folds.tolist(), *[None] * (len(samples) - len(split.folds))], dtype="Int64"),
-        "caption": [storable(s.caption) for s in samples],
+        "caption": [encodable(s.caption) for s in samples],
         "distortion": measured.distortion,
         "residual": measured.residual,
         "evaluations": measured.evaluations,

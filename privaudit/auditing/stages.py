@@ -17,18 +17,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from privaudit.attacks import Attack, Batch, Ledger, make_plan, score_batch
+from privaudit.attacks import Attack, Batch, PassCache, make_plan, score_batch
 from privaudit.auditing.options import AuditOptions
 from privaudit.data import Sample, load_images
 from privaudit.evaluation.blind import compression_traces, image_features
 from privaudit.execution.batching import Batcher, OnBatch, Tensors, auto_batch_size
 from privaudit.geometry import (
-    BANDS,
+    DECILES,
     MaskRule,
-    band_masks,
     build_masks,
     channel_shares,
     control_of,
+    decile_masks,
     distortion_bound,
     estimate_influence,
     images_at_once,
@@ -40,7 +40,7 @@ from privaudit.geometry import (
 )
 from privaudit.inversion import invert, make_solver
 from privaudit.model.target import Target, require_finite
-from privaudit.scorers import Methods, Table
+from privaudit.scorers import ErrorTable, Methods
 from privaudit.storage.shards import read_shard, shard_key, write_shard
 
 SHARD = 256
@@ -70,8 +70,8 @@ class Measured:
         seconds: Time by stage.
     """
 
-    tables: tuple[Table, ...]
-    references: tuple[Table, ...]
+    tables: tuple[ErrorTable, ...]
+    references: tuple[ErrorTable, ...]
     distortion: NDArray[np.float64]
     maps: NDArray[np.float32]
     channels: NDArray[np.float32]
@@ -86,7 +86,7 @@ class Measured:
     def rows(self, positions: NDArray[np.integer] | slice) -> Measured:
         """Return what was found for some of the images, in the order of their positions."""
 
-        def taken(tables: tuple[Table, ...]) -> tuple[Table, ...]:
+        def taken(tables: tuple[ErrorTable, ...]) -> tuple[ErrorTable, ...]:
             return tuple(
                 replace(table, by_mask={mask: values[positions] for mask, values in table.by_mask.items()})
                 for table in tables
@@ -188,16 +188,16 @@ def _keep(stage: str, tensors: Tensors, channel_axis: int) -> Tensors:
 
 def _tables(
     attacks: Sequence[Attack], scores: Tensors | None, under: Sequence[str], drops: tuple[float, ...]
-) -> tuple[Table, ...]:
+) -> tuple[ErrorTable, ...]:
     if scores is None:
         return ()
 
     def masks(attack: Attack) -> dict[str, NDArray[np.float64]]:
-        names = [name for name in (*under, *BANDS) if f"{attack.title}/{name}" in scores]
-        return {name: scores[f"{attack.title}/{name}"].numpy() for name in names}
+        names = [name for name in (*under, *DECILES) if f"{attack.label}/{name}" in scores]
+        return {name: scores[f"{attack.label}/{name}"].numpy() for name in names}
 
     several = drops if len(drops) > 1 else ()
-    return tuple(Table(a.title, a.axis, a.columns, masks(a), a.scale, a.learned, several) for a in attacks)
+    return tuple(ErrorTable(a.label, a.axis, a.candidates, masks(a), a.scale, a.learned, several) for a in attacks)
 
 
 def _silent(_: int) -> None:
@@ -301,11 +301,11 @@ class _Stages:
         model = asked or self.target
         latents, influence = self._latents_at(run, self.options.attack_latents), self.influence(run)["influence"]
         paths = {
-            attack.title: self._path(f"scores/{attack.title}", run, self._scores_config(attack, model))
+            attack.label: self._path(f"scores/{attack.label}", run, self._scores_config(attack, model))
             for attack in self.methods.attacks
         }
         stored = {title: None if self.rules else read_shard(path) for title, path in paths.items()}
-        missing = [attack for attack in self.methods.attacks if stored[attack.title] is None]
+        missing = [attack for attack in self.methods.attacks if stored[attack.label] is None]
         place = {sample.id: row for row, sample in enumerate(run)}
         expected = make_plan(missing, model).expected if missing else {}
         sees_images = any("images" in attack.needs for attack in missing)
@@ -320,29 +320,29 @@ class _Stages:
                 [sample.caption for sample in batch],
                 self.options.seed,
                 images=None if pixels is None else torch.from_numpy(pixels).to(model.device),
-                ledger=Ledger(expected=expected),
+                cache=PassCache(expected=expected),
             )
             own = influence[rows] if self.pooled is None else self.pooled.expand(len(rows), *self.pooled.shape[1:])
             masks = self._masks(own, ids)
             scores: Tensors = {}
-            for banded in (True, False):  # by tenths of the influence where a scorer can use that: it costs no pass
-                attacks = [attack for attack in missing if (attack.scale != "other") == banded]
-                chosen = masks if banded else {name: masks[name] for name in self.names}
+            for by_decile in (True, False):  # by influence decile where a scorer can use that: it costs no pass
+                attacks = [attack for attack in missing if (attack.scale != "other") == by_decile]
+                chosen = masks if by_decile else {name: masks[name] for name in self.names}
                 scores |= {f"{title}/{mask}": v for (title, mask), v in score_batch(attacks, found, chosen).items()}
             return scores
 
         computed = self.batchers["scores"].run(run, compute, on_batch) if missing else {}
         for attack in missing:
-            own = {key: values for key, values in computed.items() if key.startswith(f"{attack.title}/")}
-            stored[attack.title] = own
+            own = {key: values for key, values in computed.items() if key.startswith(f"{attack.label}/")}
+            stored[attack.label] = own
             if not self.rules:
-                write_shard(paths[attack.title], own)
+                write_shard(paths[attack.label], own)
         return {key: values for tensors in stored.values() if tensors is not None for key, values in tensors.items()}
 
     def _masks(self, influence: Tensor, ids: list[str]) -> Tensors:
         drawn_by = ids if self.pooled is None else ["the whole set"] * len(ids)  # the random control has one too
         masks = build_masks(influence, drawn_by, self.options.drops, self.options.seed, self.options.gamma)
-        masks |= band_masks(influence) | rule_masks(self.rules, influence, drawn_by, self.options.seed)
+        masks |= decile_masks(influence) | rule_masks(self.rules, influence, drawn_by, self.options.seed)
         return {name: mask.to(self.target.device) for name, mask in masks.items()}
 
     def _latents_at(self, run: Sequence[Sample], source: str) -> Tensor:

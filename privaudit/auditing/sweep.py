@@ -25,8 +25,8 @@ from privaudit.loading import load_target
 from privaudit.model.schedule import Schedule
 from privaudit.model.target import Target, TargetInfo
 from privaudit.results.audit_result import RefusedReport
-from privaudit.scorers import Methods, Table, parse_methods
-from privaudit.storage.files import alone_in, write_text
+from privaudit.scorers import ErrorTable, Methods, parse_methods
+from privaudit.storage.files import locked, write_text
 
 POINTS = 25
 """Levels of a curve."""
@@ -131,7 +131,7 @@ def run_sweep(options: AuditOptions, points: int = POINTS, on_progress: OnProgre
     progress = on_progress or (lambda stage, done, total: None)
     chosen = replace(options, attacks=options.attacks or DEFAULT)
     sources = list_sources(chosen)
-    with alone_in(chosen.out):
+    with locked(chosen.out):
         prepare_folder(chosen, (CSV, PICTURE))
         return _run(chosen, sources, points, progress)
 
@@ -176,14 +176,14 @@ def choose_curves(
         ConfigError: Nothing can be swept, or a level does not exist.
     """
     methods, refused = choose_methods(options, target, captions)
-    asked = {attack.title: attack for attack in parse_methods(options.attacks).attacks}
+    asked = {attack.label: attack for attack in parse_methods(options.attacks).attacks}
     swept: list[Attack] = []
-    left = [*refused, *(RefusedReport(s.title, "is made of all levels of other attacks") for s in methods.scorers)]
+    left = [*refused, *(RefusedReport(s.label, "is made of all levels of other attacks") for s in methods.scorers)]
     for attack in methods.attacks:
-        if not isinstance(attack, LevelAttack) or attack.columns != tuple(map(float, attack.levels)):
-            left.append(RefusedReport(attack.title, "has no score for each of its levels"))
+        if not isinstance(attack, LevelAttack) or attack.candidates != tuple(map(float, attack.levels)):
+            left.append(RefusedReport(attack.label, "has no score for each of its levels"))
             continue
-        given = asked[attack.title]
+        given = asked[attack.label]
         own = isinstance(given, LevelAttack) and (given.levels or given.log_snr)
         swept.append(attack if own else replace(attack, levels=curve_levels(attack, target.schedule, points)))
     if not swept:
@@ -216,7 +216,7 @@ def _can_take(attack: LevelAttack, level: int, schedule: Schedule) -> bool:
     return bool(np.isfinite(schedule.log_snr(level)))
 
 
-def curve_points(table: Table, data: AuditData, schedule: Schedule, options: AuditOptions) -> list[Point]:
+def curve_points(table: ErrorTable, data: AuditData, schedule: Schedule, options: AuditOptions) -> list[Point]:
     """Measure every level of an attack under every mask, with intervals (DeLong).
 
     Args:
@@ -229,7 +229,7 @@ def curve_points(table: Table, data: AuditData, schedule: Schedule, options: Aud
         By mask and level.
     """
     is_member = np.arange(len(data.samples)) < len(data.members)
-    levels = [int(level) for level in table.columns]
+    levels = [int(level) for level in table.candidates]
     scores = {
         f"{mask}/{level}": column for mask in MASKS for level, column in zip(levels, table.by_mask[mask].T, strict=True)
     }

@@ -12,7 +12,7 @@ import typer
 import privaudit
 from privaudit.cli.output import reasons_of
 from privaudit.errors import ConfigError, PrivauditError
-from privaudit.escape import harmless
+from privaudit.escape import escape_control
 
 if TYPE_CHECKING:
     from privaudit.report.formats import Format
@@ -66,15 +66,15 @@ def write_failure(
     """
     from privaudit.auditing.run import stale_results
     from privaudit.report.formats import FORMATS, write_reports
-    from privaudit.storage.files import alone_in, make_folder
+    from privaudit.storage.files import locked, make_folder
 
     written: list[Path] = []
     try:
-        with alone_in(folder):
+        with locked(folder):
             make_folder(folder, stale_results(folder), inputs)
             for form in dict.fromkeys([FORMATS["json"], *formats]):
                 written += write_reports(failure, folder, [form])
     except Exception as error:
         if not isinstance(error, ConfigError) or folder.is_dir():  # else the error itself says so already
-            typer.echo(f"not every report of this error could be written: {harmless(str(error))}", err=True)
+            typer.echo(f"not every report of this error could be written: {escape_control(str(error))}", err=True)
     return tuple(written)

@@ -130,4 +130,4 @@ def _row(made: Any) -> str:  # noqa: ANN401 - an estimator or a method, imported
     from dataclasses import asdict
 
     parameters = " ".join(f"{key}={str(value).lower()}" for key, value in asdict(made).items())
-    return f"{made.summary}\n[dim]{made.reference}\n{parameters}[/dim]".replace("\n[/dim]", "[/dim]")
+    return f"{made.summary}\n[dim]{made.citation}\n{parameters}[/dim]".replace("\n[/dim]", "[/dim]")

@@ -92,6 +92,6 @@ def solvers() -> None:
     table = Table("solver", "what it does, where it was published, parameters with their defaults", box=None)
     for name, kind in sorted(SOLVERS.items()):
         parameters = " ".join(f"{key}={str(value).lower()}" for key, value in asdict(make_solver(name)).items())
-        table.add_row(name, f"{kind.summary}\n[dim]{kind.reference}\n{parameters}[/dim]")
+        table.add_row(name, f"{kind.summary}\n[dim]{kind.citation}\n{parameters}[/dim]")
     with to_reader():
         standard_output().print(table)

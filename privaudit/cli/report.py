@@ -77,19 +77,19 @@ def report(
 
     from privaudit.report.formats import write_reports
     from privaudit.results.audit_result import AuditResult, load_report
-    from privaudit.results.exemplars import load_portraits
+    from privaudit.results.exemplars import load_exemplars
 
     found = load_report(request.run)
-    portraits = load_portraits(request.folder) if include_images and isinstance(found, AuditResult) else ()
+    exemplars = load_exemplars(request.folder) if include_images and isinstance(found, AuditResult) else ()
     with to_reader():
         if not request.formats:
             _print(found, request)
         elif request.out is None:
             sys.stdout.flush()
-            sys.stdout.buffer.write(request.formats[0].encoded(found, portraits))
+            sys.stdout.buffer.write(request.formats[0].encoded(found, exemplars))
             sys.stdout.buffer.flush()
         else:
-            for path in write_reports(found, request.out, request.formats, portraits):
+            for path in write_reports(found, request.out, request.formats, exemplars):
                 typer.echo(path)
 
 
@@ -116,8 +116,8 @@ def _read_request(
         problems.append(f"expected --format with --out {out}, to know what to write; choose from {', '.join(FORMATS)}")
     if out == STDOUT and len(formats) > 1:
         problems.append(f"expected one format for standard output, got {', '.join(form.name for form in formats)}")
-    if include_images and not any(form.portraits for form in formats):
-        shows = ", ".join(form.name for form in FORMATS.values() if form.portraits)
+    if include_images and not any(form.exemplars for form in formats):
+        shows = ", ".join(form.name for form in FORMATS.values() if form.exemplars)
         problems.append(f"expected --include-images with a format that shows images, {shows}")
     if run is not None and run.is_file() and run.name != FORMATS["json"].file and formats and out is None:
         problems.append(

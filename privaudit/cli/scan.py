@@ -179,24 +179,24 @@ def _carry_out(
     """Audit and write the reports; those of a failure if it ends with an error."""
     from privaudit.auditing.run import run_audit
     from privaudit.report.formats import FORMATS, write_reports
-    from privaudit.results.exemplars import load_portraits
+    from privaudit.results.exemplars import load_exemplars
     from privaudit.storage.exact_json import encode
-    from privaudit.storage.files import alone_in
+    from privaudit.storage.files import locked
 
     broken: Exception | None = None
-    with alone_in(chosen.out), StageProgress(quiet=quiet) as progress:
+    with locked(chosen.out), StageProgress(quiet=quiet) as progress:
         try:
             result = run_audit(chosen, progress)
         except Exception as error:
             failure = failure_of(error, chosen.target, encode(chosen))
             _report_failure(failure, chosen.out, formats, chosen.sources, as_json=as_json)
             raise
-        portraits = load_portraits(chosen.out) if include_images else ()
+        exemplars = load_exemplars(chosen.out) if include_images else ()
         files = [chosen.out / FORMATS["json"].file]  # written by the audit
         rendered = [form for form in formats if form.name != "json"]
         for number, form in enumerate(rendered, start=1):
             try:
-                files += write_reports(result, chosen.out, [form], portraits)
+                files += write_reports(result, chosen.out, [form], exemplars)
             except Exception as error:  # of one report: the others, and the audit of hours, are worth showing
                 broken = broken or error
             progress("reports", number, len(rendered))

@@ -30,7 +30,7 @@ from privaudit.evaluation.learned import LearnedScores, out_of_fold
 from privaudit.evaluation.metrics import Evaluation, bound, compare, evaluate
 from privaudit.evaluation.rate import rate_at_threshold
 from privaudit.evaluation.roc import OperatingPoint, advantage, auroc, consistent, roc_points, tpr_at_fpr
-from privaudit.evaluation.selection import Choice, CrossFitted, Label, apply_choice, cross_fit, merits
+from privaudit.evaluation.selection import Choice, CrossFitted, Label, apply_choice, cross_fit, fold_auroc
 from privaudit.evaluation.spread import choice_spread
 from privaudit.evaluation.strata import by_quartile, quartiles
 from privaudit.evaluation.verdict import Check, Finding, GateOutcome, GateTest, Verdict, decide, exit_code
@@ -81,8 +81,8 @@ __all__ = [
     "epsilon_lower",
     "evaluate",
     "exit_code",
+    "fold_auroc",
     "image_features",
-    "merits",
     "out_of_fold",
     "parse_gates",
     "quartiles",

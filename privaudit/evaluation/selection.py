@@ -43,19 +43,19 @@ class CrossFitted:
     Attributes:
         scores: ``(n,)``; as given if all folds chose one candidate, otherwise standardised on the other folds.
         chosen: The candidate of each fold, in ascending order of the folds.
-        picked: The same as positions of columns.
+        positions: Column of each of them.
         index: ``(n,)``, column that each image's score came from.
         search_space: All candidates that were compared.
     """
 
     scores: NDArray[np.float64]
     chosen: tuple[Label, ...]
-    picked: tuple[int, ...]
+    positions: tuple[int, ...]
     index: NDArray[np.int64]
     search_space: tuple[Label, ...]
 
 
-def merits(scores: ArrayLike, is_member: ArrayLike, folds: ArrayLike) -> NDArray[np.float64]:
+def fold_auroc(scores: ArrayLike, is_member: ArrayLike, folds: ArrayLike) -> NDArray[np.float64]:
     """AUROC of each candidate on the other folds.
 
     Args:
@@ -86,7 +86,7 @@ def cross_fit(
         labels: What the columns are; the first of equally good ones is chosen.
         is_member: ``(n,)``.
         folds: ``(n,)``; not needed (may be None) for a single candidate.
-        merit: ``(folds, candidates)``, what is largest for the best one, if not `merits`; minus infinity for one
+        merit: ``(folds, candidates)``, what is largest for the best one, if not `fold_auroc`; minus infinity for one
             that a fold may not take. It must not depend on the fold's own images.
 
     Returns:
@@ -108,16 +108,16 @@ def cross_fit(
     count = max(1, np.unique(of_image).size)
     if len(space) == 1:
         return CrossFitted(table[:, 0], space * count, (0,) * count, np.zeros(member.size, dtype=np.int64), space)
-    good = merits(table, member, of_image) if merit is None else np.asarray(merit, dtype=np.float64)
+    good = fold_auroc(table, member, of_image) if merit is None else np.asarray(merit, dtype=np.float64)
     if good.shape != (count, len(space)):
         raise DataError(
-            f"expected a merit for each of {count} folds and {len(space)} candidates, got {good.shape}; see merits"
+            f"expected a merit for each of {count} folds and {len(space)} candidates, got {good.shape}; see fold_auroc"
         )
-    picked, index = np.argmax(good, axis=1), np.zeros(member.size, dtype=np.int64)
-    for best, (own, _) in zip(picked, splits(of_image, member), strict=True):
+    positions, index = np.argmax(good, axis=1), np.zeros(member.size, dtype=np.int64)
+    for best, (own, _) in zip(positions, splits(of_image, member), strict=True):
         index[own] = best
-    read, chosen = _read(table, index, member, of_image), tuple(space[best] for best in picked)
-    return CrossFitted(read, chosen, tuple(picked.tolist()), index, space)
+    read, chosen = _read(table, index, member, of_image), tuple(space[best] for best in positions)
+    return CrossFitted(read, chosen, tuple(positions.tolist()), index, space)
 
 
 def apply_choice(

@@ -20,12 +20,12 @@ from privaudit.geometry.influence import (
 )
 from privaudit.geometry.jacobian import Jacobian
 from privaudit.geometry.mask import (
-    BANDS,
+    DECILES,
     HARD,
     MASKS,
     anti_influence_mask,
-    band_masks,
     build_masks,
+    decile_masks,
     hard_mask,
     influence_mask,
     influence_weights,
@@ -39,7 +39,7 @@ from privaudit.geometry.rule import MaskRule, check_names, control_of, rule_mask
 from privaudit.geometry.trial import images_at_once
 
 __all__ = [
-    "BANDS",
+    "DECILES",
     "ESTIMATORS",
     "HARD",
     "MASKS",
@@ -52,12 +52,12 @@ __all__ = [
     "Method",
     "PullbackMetric",
     "anti_influence_mask",
-    "band_masks",
     "build_masks",
     "channel_shares",
     "check_decoder",
     "check_names",
     "control_of",
+    "decile_masks",
     "dense_jacobian",
     "distortion_bound",
     "estimate_influence",

@@ -58,7 +58,7 @@ def forward_mode() -> Generator[None]:
 
 
 class Jacobian:
-    """J at the latents of a batch: products with several vectors an image, without the matrix.
+    """J at the latents of a batch: products with several vectors per image, without the matrix.
 
     Holds the decoder pass of the reverse mode, so that all products with J^T share it, and once there are many
     products with J, their linear map, traced by `torch.func.linearize`. A product with J^T costs about one further
@@ -105,8 +105,8 @@ class Jacobian:
         """Values of one decoded image: rows of J."""
         return math.prod(self.image_shape)
 
-    def push(self, tangents: Tensor) -> Tensor:
-        """J v for k vectors an image, by forward mode, or by reverse mode twice where torch has no forward mode.
+    def jvp(self, tangents: Tensor) -> Tensor:
+        """J v for k vectors per image, by forward mode, or by reverse mode twice where torch has no forward mode.
 
         Args:
             tangents: ``(k, n, *latent)``.
@@ -129,12 +129,12 @@ class Jacobian:
             group = tangents[start : start + together]
             missing = together - len(group)  # the last group is filled up, since a trace has one batch size
             full = torch.cat([group, group.new_zeros(missing, *group.shape[1:])]) if missing else group
-            product = self._push_batch(full.flatten(0, 1), together)
+            product = self._jvp_batch(full.flatten(0, 1), together)
             found.append(product.view(together, len(self), *product.shape[1:])[: len(group)])
         return torch.cat(found)
 
-    def pull(self, cotangents: Tensor) -> Tensor:
-        """J^T v for k vectors an image, by reverse mode.
+    def vjp(self, cotangents: Tensor) -> Tensor:
+        """J^T v for k vectors per image, by reverse mode.
 
         Args:
             cotangents: ``(k, n, *image)``.
@@ -148,15 +148,15 @@ class Jacobian:
         self._expect(cotangents, self.image_shape)
         if not len(cotangents):
             return self.latents.new_empty(0, *self.latents.shape)
-        images, pull = self._reverse
+        images, vjp = self._reverse
         cotangents = cotangents.to(images.dtype)
         if self._together == 1:
-            return torch.stack([pull(vector) for vector in cotangents])
+            return torch.stack([vjp(vector) for vector in cotangents])
         with torch.inference_mode(False), torch.no_grad(), warnings.catch_warnings():
             # of an operation that torch loops over, because it has no batching rule for it
             warnings.filterwarnings("ignore", message="There is a performance drop", category=UserWarning)
-            pulled: Tensor = torch.func.vmap(pull, chunk_size=self._together)(cotangents.clone())
-        return pulled
+            products: Tensor = torch.func.vmap(vjp, chunk_size=self._together)(cotangents.clone())
+        return products
 
     def columns(self, chunk: int = 256) -> Iterator[Tensor]:
         """The columns dD/dz_i of J, in the order of the flattened latent.
@@ -172,7 +172,7 @@ class Jacobian:
         if self._traced is None:
             self._trace_if_worth(-(-self.latent_size // together), together)
         for basis in _unit_vectors(self.latent_size, step, self.latents):
-            yield self.push(basis.view(-1, 1, *self.latents.shape[1:]).expand(-1, *self.latents.shape))
+            yield self.jvp(basis.view(-1, 1, *self.latents.shape[1:]).expand(-1, *self.latents.shape))
 
     def rows(self, chunk: int = 256) -> Iterator[Tensor]:
         """The rows of J, in the order of the flattened image.
@@ -185,11 +185,11 @@ class Jacobian:
         """
         step = max(1, chunk // max(1, len(self)))
         for basis in _unit_vectors(self.image_size, step, self._images):
-            yield self.pull(basis.view(-1, 1, *self.image_shape).expand(-1, *self._images.shape))
+            yield self.vjp(basis.view(-1, 1, *self.image_shape).expand(-1, *self._images.shape))
 
     @property
     def _together(self) -> int:
-        """Vectors an image that one pass takes."""
+        """Vectors per image that one pass takes."""
         return max(1, self.lanes // max(1, len(self)))
 
     @cached_property
@@ -198,21 +198,21 @@ class Jacobian:
         if self._together > 1:  # mapped over vectors, for which torch.func and the unfused kernels are needed
             try:
                 with torch.inference_mode(False), torch.enable_grad(), forward_mode():
-                    mapped, pull = torch.func.vjp(self.decode, self.latents)[:2]
+                    mapped, vjp = torch.func.vjp(self.decode, self.latents)[:2]
             except RuntimeError as error:
                 self._give_up_forward_mode(error)
                 self.lanes = 1  # plain autograd, one vector at a time
             else:
-                return mapped.detach(), lambda vector: pull(vector)[0]
+                return mapped.detach(), lambda vector: vjp(vector)[0]
         with torch.inference_mode(False), torch.enable_grad():
             leaf = self.latents.clone().requires_grad_(True)
             images = self.decode(leaf)
 
-        def pull_one(vector: Tensor) -> Tensor:
+        def vjp_one(vector: Tensor) -> Tensor:
             with torch.inference_mode(False):
                 return torch.autograd.grad(images, leaf, vector.clone(), retain_graph=True)[0]
 
-        return images.detach(), pull_one
+        return images.detach(), vjp_one
 
     @property
     def _images(self) -> Tensor:
@@ -228,8 +228,8 @@ class Jacobian:
             except (NotImplementedError, RuntimeError) as error:
                 self._give_up_forward_mode(error)
 
-    def _push_batch(self, tangents: Tensor, together: int) -> Tensor:
-        """J v for ``together`` vectors an image, as one batch."""
+    def _jvp_batch(self, tangents: Tensor, together: int) -> Tensor:
+        """J v for ``together`` vectors per image, as one batch."""
         if self._traced is not None:
             with torch.inference_mode(False), torch.no_grad():
                 return self._traced[1](tangents)
@@ -240,7 +240,7 @@ class Jacobian:
                 return product
             except (NotImplementedError, RuntimeError) as error:
                 self._give_up_forward_mode(error)
-        return push_by_reverse(self.decode, self._points(together), tangents)
+        return jvp_by_reverse(self.decode, self._points(together), tangents)
 
     def _give_up_forward_mode(self, error: Exception) -> None:
         """Go on without it if torch has no forward-mode derivative for an operation; raise what is another error."""
@@ -257,7 +257,7 @@ class Jacobian:
             raise ConfigError([f"expected vectors of shape ({wanted}), got {tuple(vectors.shape)}"])
 
 
-def push_by_reverse(decode: Decode, latents: Tensor, tangents: Tensor) -> Tensor:
+def jvp_by_reverse(decode: Decode, latents: Tensor, tangents: Tensor) -> Tensor:
     """J v by reverse mode alone: the derivative, along v, of u -> J^T u, which is linear in u.
 
     Args:

@@ -14,8 +14,8 @@ MASKS = ("none", "random", "influence", "weighted")
 """Every attack is scored under each of these, in this order."""
 HARD = ("random", "influence")
 """Those that drop a share of the dimensions."""
-BANDS = tuple(f"band{number}" for number in range(10))
-"""Tenths of the dimensions, from least to most influence: what a learned combination weighs for itself."""
+DECILES = tuple(f"band{number}" for number in range(10))
+"""Deciles of the dimensions, from least to most influence: what a learned combination weighs for itself."""
 
 
 def kept_count(size: int, drop: float) -> int:
@@ -172,17 +172,17 @@ def build_masks(
     }
 
 
-def band_masks(influence: Tensor) -> dict[str, Tensor]:
-    """Cut the dimensions of each image into tenths by their influence, by the names in `BANDS`.
+def decile_masks(influence: Tensor) -> dict[str, Tensor]:
+    """Cut the dimensions of each image into deciles by their influence, by the names in `DECILES`.
 
     Args:
         influence: ``(n, *latent)``.
 
     Returns:
         Name to ``(n, *latent)`` of 0 and 1, which add up to 1 everywhere; ties go to the lower index first. A latent of
-        fewer than ten dimensions leaves some bands empty.
+        fewer than ten dimensions leaves some deciles empty.
     """
     flat = influence.flatten(1)
     ranks = flat.argsort(dim=1, stable=True).argsort(dim=1)
-    band = (ranks * len(BANDS)).div(flat.shape[1], rounding_mode="floor")
-    return {name: (band == number).to(influence.dtype).view_as(influence) for number, name in enumerate(BANDS)}
+    decile = (ranks * len(DECILES)).div(flat.shape[1], rounding_mode="floor")
+    return {name: (decile == number).to(influence.dtype).view_as(influence) for number, name in enumerate(DECILES)}

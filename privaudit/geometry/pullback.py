@@ -50,7 +50,7 @@ class PullbackMetric:
             ])
         columns = vectors if vectors.ndim == 3 else vectors.unsqueeze(2)
         tangents = columns.permute(2, 0, 1).reshape(-1, *self.jacobian.latents.shape)
-        product = self.jacobian.pull(self.jacobian.push(tangents)).flatten(2).permute(1, 2, 0)
+        product = self.jacobian.vjp(self.jacobian.jvp(tangents)).flatten(2).permute(1, 2, 0)
         return product if vectors.ndim == 3 else product.squeeze(2)
 
     def dense(self) -> Tensor:

@@ -27,7 +27,7 @@ class Adam(Solver):
     """
 
     name: ClassVar[str] = "adam"
-    reference: ClassVar[str] = "Hong et al. 2024, arXiv:2409.18442"
+    citation: ClassVar[str] = "Hong et al. 2024, arXiv:2409.18442"
     summary: ClassVar[str] = "the paper's practical choice, scheduled"
     rate: float = 0.01
     epsilon: float = 1e-8
@@ -41,7 +41,7 @@ class Adam(Solver):
     def step(self, iteration: int, at: Evaluation, memory: Memory) -> tuple[Tensor, Memory]:
         """One Adam step along T(z)."""
         rate = scheduled_rate(self.rate, iteration, self.evaluations)
-        return adam_step(at.points, at.slopes, memory, iteration, rate, self.epsilon)
+        return adam_step(at.iterates, at.residuals, memory, iteration, rate, self.epsilon)
 
 
 BETAS = (0.9, 0.999)
@@ -49,26 +49,26 @@ BETAS = (0.9, 0.999)
 
 
 def adam_step(
-    points: Tensor, slopes: Tensor, memory: Memory, iteration: int, rate: float, epsilon: float
+    iterates: Tensor, gradients: Tensor, memory: Memory, iteration: int, rate: float, epsilon: float
 ) -> tuple[Tensor, Memory]:
     """Take a step of Adam with bias correction, image by image.
 
     Args:
-        points: ``(a, *latent)``.
-        slopes: What Adam takes for the gradient, same shape.
+        iterates: ``(a, *latent)``.
+        gradients: What Adam takes for the gradients, same shape.
         memory: ``mean`` and ``square`` of the step before, or nothing.
         iteration: From 0.
         rate: Learning rate of this step.
         epsilon: Added to the root of the mean square.
 
     Returns:
-        The next points and the next memory.
+        The next iterates and the next memory.
     """
-    mean = BETAS[0] * memory.get("mean", torch.zeros_like(points)) + (1 - BETAS[0]) * slopes
-    square = BETAS[1] * memory.get("square", torch.zeros_like(points)) + (1 - BETAS[1]) * slopes.square()
+    mean = BETAS[0] * memory.get("mean", torch.zeros_like(iterates)) + (1 - BETAS[0]) * gradients
+    square = BETAS[1] * memory.get("square", torch.zeros_like(iterates)) + (1 - BETAS[1]) * gradients.square()
     direction = mean / (1 - BETAS[0] ** (iteration + 1))
     spread = (square / (1 - BETAS[1] ** (iteration + 1))).sqrt()
-    return points - rate * direction / (spread + epsilon), {"mean": mean, "square": square}
+    return iterates - rate * direction / (spread + epsilon), {"mean": mean, "square": square}
 
 
 def scheduled_rate(peak: float, iteration: int, iterations: int) -> float:

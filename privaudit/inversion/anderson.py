@@ -37,7 +37,7 @@ class Anderson(Solver):
     """
 
     name: ClassVar[str] = "anderson"
-    reference: ClassVar[str] = "Anderson 1965; Walker & Ni 2011, doi:10.1137/10078356X"
+    citation: ClassVar[str] = "Anderson 1965; Walker & Ni 2011, doi:10.1137/10078356X"
     summary: ClassVar[str] = "fixed-point iteration, extrapolated from its own history"
     recovers: ClassVar[bool] = True
     memory: int = 5
@@ -58,29 +58,29 @@ class Anderson(Solver):
 
     def step(self, iteration: int, at: Evaluation, memory: Memory) -> tuple[Tensor, Memory]:
         """Mix, or go back to the best iterate and take a plain step."""
-        return safeguarded_step(self, at, at.slopes, memory)
+        return safeguarded_step(self, at, at.residuals, memory)
 
 
-def safeguarded_step(solver: Anderson, at: Evaluation, residuals: Tensor, memory: Memory) -> tuple[Tensor, Memory]:
-    """One step of Anderson acceleration whose coefficients minimise ``residuals``.
+def safeguarded_step(solver: Anderson, at: Evaluation, minimised: Tensor, memory: Memory) -> tuple[Tensor, Memory]:
+    """One step of Anderson acceleration whose coefficients minimise ``minimised``.
 
     Args:
         solver: Gives memory, rho, regularisation and growth.
         at: The current evaluation.
-        residuals: What to minimise, ``(a, *shape)``: T(z), or the error in pixels.
+        minimised: What to minimise, ``(a, *shape)``: T(z), or the error in pixels.
         memory: Of the step before: ``last`` and ``best`` iterate, differences ``d``, ``damping``.
 
     Returns:
         The next iterates and the next memory.
     """
-    now = {"points": at.points, "gaps": at.slopes, "residuals": residuals}
-    size = lengths(residuals)
+    now = {"iterates": at.iterates, "residuals": at.residuals, "minimised": minimised}
+    size = lengths(minimised)
     if not memory:
         start = {f"{place} {name}": part for name, part in now.items() for place in ("last", "best")}
-        return at.points - solver.rho * at.slopes, {**start, "damping": torch.ones_like(size)}
-    least = lengths(memory["best residuals"])
+        return at.iterates - solver.rho * at.residuals, {**start, "damping": torch.ones_like(size)}
+    least = lengths(memory["best minimised"])
     # written so that NaN fails too
-    failed = ~((size <= solver.growth * least) & torch.isfinite(lengths(at.slopes)))
+    failed = ~((size <= solver.growth * least) & torch.isfinite(lengths(at.residuals)))
     better = (size < least) & ~failed
     # restored by progress only: a step that is neither could otherwise lead back to the same two points for ever
     restored = torch.where(better, (2 * memory["damping"]).clamp(max=1), memory["damping"])
@@ -90,19 +90,19 @@ def safeguarded_step(solver: Anderson, at: Evaluation, residuals: Tensor, memory
     for name, part in now.items():
         kept = remember(memory.get(f"d {name}"), part - memory[f"last {name}"], solver.memory)
         differences[name] = _where(failed, torch.zeros_like(kept), kept)
-    gamma = mixing_coefficients(differences["residuals"], residuals, solver.regularisation)
-    points = at.points - combine(gamma, differences["points"])
-    gaps = at.slopes - combine(gamma, differences["gaps"])
+    gamma = mixing_coefficients(differences["minimised"], minimised, solver.regularisation)
+    iterates = at.iterates - combine(gamma, differences["iterates"])
+    residuals = at.residuals - combine(gamma, differences["residuals"])
     # after a failure the iteration goes on from the best iterate, and so does the next difference
     last = {name: _where(failed, best[name], part) for name, part in now.items()}
-    points, gaps = _where(failed, best["points"], points), _where(failed, best["gaps"], gaps)
+    iterates, residuals = _where(failed, best["iterates"], iterates), _where(failed, best["residuals"], residuals)
     rho = solver.rho * torch.where(failed, damping, torch.ones_like(damping))
     remembered = {
         f"{place} {name}": part
         for place, parts in (("last", last), ("best", best), ("d", differences))
         for name, part in parts.items()
     }
-    return points - per_image(rho, gaps) * gaps, {**remembered, "damping": damping}
+    return iterates - per_image(rho, residuals) * residuals, {**remembered, "damping": damping}
 
 
 def _where(flags: Tensor, new: Tensor, old: Tensor) -> Tensor:

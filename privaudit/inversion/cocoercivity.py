@@ -49,23 +49,23 @@ def cocoercivity(problem: Problem, solver: Solver) -> Tensor:
     rows = torch.arange(len(problem), device=problem.encoded.device)
 
     def path(ratios_to: tuple[Tensor, Tensor] | None) -> tuple[Tensor, Tensor, Tensor]:
-        points, memory = problem.encoded.clone(), dict[str, Tensor]()
-        least = torch.full((len(rows),), torch.inf, device=points.device)
+        iterates, memory = problem.encoded.clone(), dict[str, Tensor]()
+        least = torch.full((len(rows),), torch.inf, device=iterates.device)
         first = torch.zeros_like(least)
         for iteration in range(LIMIT + 1):
-            at = problem.evaluate(points, rows)
+            at = problem.evaluate(iterates, rows)
             if ratios_to is not None:
-                apart, moved = ratios_to[0] - at.points, ratios_to[1] - at.slopes  # E(x) cancels in T(z') - T(z)
+                apart, moved = ratios_to[0] - at.iterates, ratios_to[1] - at.residuals  # E(x) cancels in T(z') - T(z)
                 squared = lengths(moved).square()
                 first = squared if iteration == 0 else first
                 ratio = (apart * moved).flatten(1).sum(dim=1) / squared
                 usable = torch.isfinite(ratio) & (squared > 1e-8 * first)
                 least = torch.where(usable, torch.minimum(least, ratio), least)
             if iteration < LIMIT:
-                points, memory = solver.step(iteration, at, memory)
-        return at.points, at.slopes, least
+                iterates, memory = solver.step(iteration, at, memory)
+        return at.iterates, at.residuals, least
 
-    points, slopes, _ = path(None)
-    _, _, least = path((points, slopes))
-    known = torch.isfinite(points).flatten(1).all(dim=1) & torch.isfinite(least)
+    iterates, residuals, _ = path(None)
+    _, _, least = path((iterates, residuals))
+    known = torch.isfinite(iterates).flatten(1).all(dim=1) & torch.isfinite(least)
     return torch.where(known, least, torch.nan)

@@ -19,7 +19,7 @@ class Encoder(Solver):
     """
 
     name: ClassVar[str] = "encoder"
-    reference: ClassVar[str] = "the usual practice"
+    citation: ClassVar[str] = "the usual practice"
     summary: ClassVar[str] = "E(x), no inversion"
     evaluations: int = 1
     tolerance: float = 0.02

@@ -26,18 +26,18 @@ def solve(problem: Problem, solver: Solver) -> Inversion:
         The best iterate of each image. One whose residual was never finite keeps E(x) and counts as diverged.
     """
     count, device = len(problem), problem.encoded.device
-    points, rows = problem.encoded.clone(), torch.arange(count, device=device)
+    iterates, rows = problem.encoded.clone(), torch.arange(count, device=device)
     history = History(problem, solver)
     memory: dict[str, Tensor] = {}
     for iteration in range(solver.evaluations):
-        at = problem.evaluate(points, rows, by_gradient=solver.by_gradient)
+        at = problem.evaluate(iterates, rows, by_gradient=solver.by_gradient)
         finished = history.record(iteration, at, rows)
         if iteration + 1 == solver.evaluations or bool(finished.all()):
             break
         if bool(finished.any()):
             going = ~finished
             rows, at, memory = rows[going], at[going], {name: part[going] for name, part in memory.items()}
-        points, memory = solver.step(iteration, at, memory)
+        iterates, memory = solver.step(iteration, at, memory)
     return history.result()
 
 
@@ -73,11 +73,11 @@ class History:
         Returns:
             ``(a,)``, bool: which of them have converged or diverged.
         """
-        pixel = lengths(at.misfits) / self.problem.image_scale[rows]
+        pixel = lengths(at.reconstruction_errors) / self.problem.image_scale[rows]
         if self.solver.by_gradient:
             residual = torch.full_like(pixel, torch.nan)  # would cost the encoder; the best iterate's comes last
         else:
-            residual = lengths(at.slopes) / self.problem.latent_scale[rows]
+            residual = lengths(at.residuals) / self.problem.latent_scale[rows]
         judged = residual if self.solver.judge == "latent" else pixel
         if iteration == 0:
             self.start[rows] = judged
@@ -89,13 +89,13 @@ class History:
         better = (judged < self.least[rows]) | converged
         improved = rows[better]
         self.least[improved], self.best[improved] = judged[better], iteration
-        self.latents[improved] = at.points[better]
+        self.latents[improved] = at.iterates[better]
         self.evaluations[rows] += 1
         if iteration > 0 and self.solver.recovers:
             return converged
         # above 1 too: steps of a fixed length, as Adam's, first lead away from a start that is nearly exact
         limit = (DIVERGED * self.start[rows]).clamp_min(1.0)
-        fine = (judged <= limit) & torch.isfinite(lengths(at.slopes))
+        fine = (judged <= limit) & torch.isfinite(lengths(at.residuals))
         lost = ~fine & ~converged
         self.diverged[rows[lost]] = True
         return converged | lost
@@ -106,7 +106,7 @@ class History:
         everyone = torch.arange(len(self.least), device=self.least.device)
         if self.solver.by_gradient:
             last = self.problem.evaluate(self.latents, everyone)
-            residuals[everyone, self.best] = lengths(last.slopes) / self.problem.latent_scale
+            residuals[everyone, self.best] = lengths(last.residuals) / self.problem.latent_scale
         found = Inversion(
             latents=self.latents,
             encoded=self.problem.encoded,

@@ -26,7 +26,7 @@ class ForwardStep(Solver):
     """
 
     name: ClassVar[str] = "forward-step"
-    reference: ClassVar[str] = "Hong et al. 2024, arXiv:2409.18442, Theorem 1"
+    citation: ClassVar[str] = "Hong et al. 2024, arXiv:2409.18442, Theorem 1"
     summary: ClassVar[str] = "fixed-point iteration, no momentum"
     rho: float = 1.0
     evaluations: int = 20
@@ -38,4 +38,4 @@ class ForwardStep(Solver):
 
     def step(self, iteration: int, at: Evaluation, memory: Memory) -> tuple[Tensor, Memory]:
         """One forward step; nothing to remember."""
-        return at.points - self.rho * at.slopes, memory
+        return at.iterates - self.rho * at.residuals, memory

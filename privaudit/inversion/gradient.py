@@ -28,7 +28,7 @@ class Gradient(Solver):
     """
 
     name: ClassVar[str] = "gradient"
-    reference: ClassVar[str] = "Hong et al. 2024, arXiv:2409.18442, baseline"
+    citation: ClassVar[str] = "Hong et al. 2024, arXiv:2409.18442, baseline"
     summary: ClassVar[str] = "Adam on the pixel error, by backpropagation, for comparison"
     judge: ClassVar[Literal["latent", "pixel"]] = "pixel"
     by_gradient: ClassVar[bool] = True
@@ -45,4 +45,4 @@ class Gradient(Solver):
     def step(self, iteration: int, at: Evaluation, memory: Memory) -> tuple[Tensor, Memory]:
         """One Adam step down the gradient."""
         rate = scheduled_rate(self.rate, iteration, self.evaluations) if self.schedule else self.rate
-        return adam_step(at.points, at.slopes, memory, iteration, rate, self.epsilon)
+        return adam_step(at.iterates, at.residuals, memory, iteration, rate, self.epsilon)

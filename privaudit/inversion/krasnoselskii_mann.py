@@ -31,7 +31,7 @@ class KrasnoselskiiMann(Solver):
     """
 
     name: ClassVar[str] = "krasnoselskii-mann"
-    reference: ClassVar[str] = "Hong et al. 2024, arXiv:2409.18442, Theorem 2"
+    citation: ClassVar[str] = "Hong et al. 2024, arXiv:2409.18442, Theorem 2"
     summary: ClassVar[str] = "fixed-point iteration with momentum"
     alpha: float = 0.3
     lam: float = 0.55
@@ -58,6 +58,6 @@ class KrasnoselskiiMann(Solver):
 
     def step(self, iteration: int, at: Evaluation, memory: Memory) -> tuple[Tensor, Memory]:
         """From T(y_k) to y_{k+1}; remembers z_k, which is not evaluated itself."""
-        current = memory.get("current", at.points)  # z_k; y_0 = z_0
-        following = at.points - 2 * self.lam * self.beta * at.slopes
+        current = memory.get("current", at.iterates)  # z_k; y_0 = z_0
+        following = at.iterates - 2 * self.lam * self.beta * at.residuals
         return following + self.alpha * (following - current), {"current": following}

@@ -29,10 +29,10 @@ class PixelMixing(Anderson):
     """
 
     name: ClassVar[str] = "pixel-mixing"
-    reference: ClassVar[str] = "privaudit"
+    citation: ClassVar[str] = "privaudit"
     summary: ClassVar[str] = "as anderson, mixed and judged by the error in pixels"
     judge: ClassVar[Literal["latent", "pixel"]] = "pixel"
 
     def step(self, iteration: int, at: Evaluation, memory: Memory) -> tuple[Tensor, Memory]:
         """Mix by pixels, or go back to the best iterate and take a plain step."""
-        return safeguarded_step(self, at, at.misfits, memory)
+        return safeguarded_step(self, at, at.reconstruction_errors, memory)

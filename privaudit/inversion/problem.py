@@ -47,42 +47,43 @@ class Problem:
         """Return the number of images."""
         return len(self.images)
 
-    def evaluate(self, points: Tensor, rows: Tensor, *, by_gradient: bool = False) -> Evaluation:
+    def evaluate(self, iterates: Tensor, rows: Tensor, *, by_gradient: bool = False) -> Evaluation:
         """Apply D and then E, or D and its gradient.
 
         Args:
-            points: ``(a, *latent)``.
-            rows: ``(a,)``, int64: which images the points belong to.
+            iterates: ``(a, *latent)``.
+            rows: ``(a,)``, int64: which images the iterates belong to.
             by_gradient: Give the gradient of ||D(z) - x||^2 instead of T(z), by backpropagation.
 
         Returns:
-            The error in pixels, and T or the gradient, at the points.
+            The error in pixels, and T or the gradient, at the iterates.
 
         Raises:
             TargetError: The decoder's image or its latent has another shape than the one that went in.
         """
         compute = self._by_gradient if by_gradient else self._by_encoder
-        parts = torch.arange(len(points), device=points.device)
-        found = self.batcher.parts(parts, lambda part: compute(points[part], rows[part]))
-        return Evaluation(*(torch.cat([getattr(p, n) for p in found]) for n in ("points", "misfits", "slopes")))
+        parts = torch.arange(len(iterates), device=iterates.device)
+        found = self.batcher.parts(parts, lambda part: compute(iterates[part], rows[part]))
+        names = ("iterates", "reconstruction_errors", "residuals")
+        return Evaluation(*(torch.cat([getattr(part, name) for part in found]) for name in names))
 
-    def _by_encoder(self, points: Tensor, rows: Tensor) -> Evaluation:
+    def _by_encoder(self, iterates: Tensor, rows: Tensor) -> Evaluation:
         with torch.no_grad():
-            decoded = self._decode(points)
+            decoded = self._decode(iterates)
             encoded = self.autoencoder.encode(decoded)
-            self._check("latent of a decoded image", encoded.shape[1:], points.shape[1:])
-        return Evaluation(points, decoded.float() - self.images[rows], encoded.float() - self.encoded[rows])
+            self._check("latent of a decoded image", encoded.shape[1:], iterates.shape[1:])
+        return Evaluation(iterates, decoded.float() - self.images[rows], encoded.float() - self.encoded[rows])
 
-    def _by_gradient(self, points: Tensor, rows: Tensor) -> Evaluation:
+    def _by_gradient(self, iterates: Tensor, rows: Tensor) -> Evaluation:
         with torch.inference_mode(False), torch.enable_grad():
-            leaf = points.detach().clone().requires_grad_(True)
+            leaf = iterates.detach().clone().requires_grad_(True)
             decoded = self._decode(leaf)
-            misfits = decoded.float() - self.images[rows]
-            (slopes,) = torch.autograd.grad(misfits.square().sum(), leaf)
-        return Evaluation(points, misfits.detach(), slopes)
+            errors = decoded.float() - self.images[rows]
+            (gradient,) = torch.autograd.grad(errors.square().sum(), leaf)
+        return Evaluation(iterates, errors.detach(), gradient)
 
-    def _decode(self, points: Tensor) -> Tensor:
-        decoded = self.autoencoder.decode(points)
+    def _decode(self, iterates: Tensor) -> Tensor:
+        decoded = self.autoencoder.decode(iterates)
         self._check("decoded image", decoded.shape[1:], self.images.shape[1:])
         return decoded.clamp(-1, 1) if self.clip else decoded
 

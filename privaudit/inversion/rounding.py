@@ -28,5 +28,5 @@ def rounding_floor(problem: Problem, latents: Tensor, rows: Tensor) -> Tensor:
     unit = float(torch.finfo(problem.autoencoder.dtype).eps)
     signs = 1.0 - 2.0 * (torch.arange(latents[0].numel(), device=latents.device) % 2)
     moved = latents * (1 + unit * signs.view(latents.shape[1:]))
-    change = problem.evaluate(moved, rows).slopes - problem.evaluate(latents, rows).slopes
+    change = problem.evaluate(moved, rows).residuals - problem.evaluate(latents, rows).residuals
     return lengths(change) / problem.latent_scale[rows]

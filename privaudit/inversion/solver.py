@@ -36,18 +36,19 @@ class Evaluation:
     """E and D at the current iterates of the images that have not stopped.
 
     Attributes:
-        points: z, ``(a, *latent)``.
-        misfits: D(z) - x, ``(a, *image)``.
-        slopes: T(z) = E(D(z)) - E(x), ``(a, *latent)``; for a solver by gradient, that of ||D(z) - x||^2 instead.
+        iterates: z, ``(a, *latent)``.
+        reconstruction_errors: D(z) - x, ``(a, *image)``.
+        residuals: Fixed-point residual T(z) = E(D(z)) - E(x), ``(a, *latent)``; the gradient of ||D(z) - x||^2 for a
+            solver by gradient.
     """
 
-    points: Tensor
-    misfits: Tensor
-    slopes: Tensor
+    iterates: Tensor
+    reconstruction_errors: Tensor
+    residuals: Tensor
 
     def __getitem__(self, kept: Tensor) -> Evaluation:
         """Return that of some images, by flags or indices ``(a,)``."""
-        return Evaluation(self.points[kept], self.misfits[kept], self.slopes[kept])
+        return Evaluation(self.iterates[kept], self.reconstruction_errors[kept], self.residuals[kept])
 
 
 Memory = dict[str, Tensor]
@@ -60,7 +61,7 @@ class Solver(Named, ABC):
 
     Attributes:
         name: On the command line.
-        reference: Where it was published.
+        citation: Where it was published.
         summary: What it does, in one line.
         judge: Whether the best iterate is the one of least ``latent`` or least ``pixel`` residual.
         by_gradient: Whether steps use the gradient of the decoder instead of the encoder.

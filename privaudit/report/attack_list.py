@@ -21,7 +21,7 @@ def attack_table() -> Table:
         about = [attack.summary]
         if kind.presets:
             about.append("presets " + ", ".join(f"{name}@{preset}" for preset in kind.presets))
-        about.append(attack.reference)
+        about.append(attack.citation)
         text = "\n".join([about[0], *(f"[dim]{escape(line)}[/dim]" for line in about[1:])])
         table.add_row(name, _passes(attack), ", ".join(attack.needs), text)
     return table
@@ -31,12 +31,12 @@ def scorer_table() -> Table:
     """One row a scorer."""
     table = Table("scorer", "what it makes of the attacks' scores, reference", box=None)
     for name, kind in sorted(SCORERS.items()):
-        table.add_row(name, f"{kind.summary}\n[dim]{escape(kind.reference)}[/dim]")
+        table.add_row(name, f"{kind.summary}\n[dim]{escape(kind.citation)}[/dim]")
     return table
 
 
 def _passes(attack: Attack) -> str:
     target = model_for_counting("flow" if "flow model" in attack.needs else "epsilon")
-    (step,) = make_plan([attack.at(target)], target).steps
+    (step,) = make_plan([attack.for_target(target)], target).steps
     back = f" + {step.alone['backward']} back" if step.alone["backward"] else ""
     return f"{step.alone['forward']}{back}"

@@ -17,7 +17,7 @@ from privaudit.report.comparison_words import (
 )
 from privaudit.report.markdown_text import bullets, name, prose, table
 from privaudit.report.numbers import interval_text
-from privaudit.report.outward import base_name
+from privaudit.report.redact import base_name
 
 ROWS, NOTES, GATES = 120, 30, 50
 """Lines of each list."""

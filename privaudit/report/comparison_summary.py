@@ -11,7 +11,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from privaudit.compare import ComparisonResult
-from privaudit.escape import harmless
+from privaudit.escape import escape_control
 from privaudit.evaluation.estimate import Estimate
 from privaudit.report.cells import difference_text, p_text
 from privaudit.report.comparison_words import (
@@ -53,7 +53,7 @@ def print_comparison(result: ComparisonResult, console: Console | None = None, f
 def _harmless(result: ComparisonResult) -> ComparisonResult:
     def clean(value: object) -> object:
         if isinstance(value, str):
-            return harmless(value)
+            return escape_control(value)
         if isinstance(value, dict):
             return {key: clean(item) for key, item in value.items()}
         return [clean(item) for item in value] if isinstance(value, list) else value

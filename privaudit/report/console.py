@@ -13,7 +13,7 @@ from rich.segment import Segment
 from rich.table import Column, Table
 from rich.text import Text
 
-from privaudit.escape import harmless, terminal
+from privaudit.escape import escape_control, terminal
 
 T = TypeVar("T")
 
@@ -127,7 +127,7 @@ def cleaned(value: T) -> T:
 
 def _cleaned(value: Any) -> Any:  # noqa: ANN401 - as above
     if isinstance(value, str):
-        return harmless(value)
+        return escape_control(value)
     if is_dataclass(value) and not isinstance(value, type):
         return replace(value, **{part.name: _cleaned(getattr(value, part.name)) for part in fields(value)})
     if isinstance(value, Mapping):

@@ -31,7 +31,7 @@ def _steps(forecast: Forecast) -> Group:
     table = Table("attack", *right, "shares passes with", **TABLE)
     for step in forecast.steps:
         passes = (_passes(step, added=added) for added in (False, True))
-        table.add_row(step.title, *passes, duration(forecast.cost(step)), ", ".join(step.shares))
+        table.add_row(step.label, *passes, duration(forecast.cost(step)), ", ".join(step.shares))
     for name in forecast.scorers:
         table.add_row(name, "0", "0", "", "all")
     return section(title, table)

@@ -16,7 +16,7 @@ from types import MappingProxyType
 
 from privaudit.errors import ConfigError
 from privaudit.results.audit_result import AuditFailure, AuditResult
-from privaudit.results.exemplars import Portrait
+from privaudit.results.exemplars import Exemplar
 from privaudit.storage.files import write_bytes
 
 Report = AuditResult | AuditFailure
@@ -31,42 +31,42 @@ class Format:
         file: Name of the file in the run folder.
         what: For a list of formats.
         module: Has ``render_NAME`` and ``render_NAME_failure``.
-        portraits: Whether it can show single images, if it is told to.
-        aggregates: Whether it is meant to leave the machine: nothing in it is about one image, unless portraits are.
+        exemplars: Whether it can show single images, if it is told to.
+        aggregates: Whether it is meant to leave the machine: nothing in it is about one image, unless exemplars are.
     """
 
     name: str
     file: str
     what: str
     module: str
-    portraits: bool = False
+    exemplars: bool = False
     aggregates: bool = True
 
-    def render(self, report: Report, portraits: Sequence[Portrait] = ()) -> str | bytes:
+    def render(self, report: Report, exemplars: Sequence[Exemplar] = ()) -> str | bytes:
         """Render a report.
 
         Args:
             report: A result, or a run that ended with an error.
-            portraits: Single images to show; formats that cannot show any leave them out.
+            exemplars: Single images to show; formats that cannot show any leave them out.
 
         Returns:
             The content of the file.
         """
         failed = isinstance(report, AuditFailure)
         renderer = getattr(import_module(self.module), f"render_{self.name}{'_failure' if failed else ''}")
-        shown = (tuple(portraits),) if self.portraits and not failed else ()
+        shown = (tuple(exemplars),) if self.exemplars and not failed else ()
         rendered: str | bytes = renderer(report, *shown)
         return rendered
 
-    def encoded(self, report: Report, portraits: Sequence[Portrait] = ()) -> bytes:
+    def encoded(self, report: Report, exemplars: Sequence[Exemplar] = ()) -> bytes:
         """Render a report as the bytes of its file; texts are UTF-8."""
-        rendered = self.render(report, portraits)
+        rendered = self.render(report, exemplars)
         return rendered if isinstance(rendered, bytes) else rendered.encode("utf-8")
 
 
 _LISTED = (
     Format("json", "report.json", "everything, for programs", "privaudit.report.canonical", aggregates=False),
-    Format("html", "report.html", "one page for people, with pictures", "privaudit.report.html", portraits=True),
+    Format("html", "report.html", "one page for people, with pictures", "privaudit.report.html", exemplars=True),
     Format("md", "report.md", "a summary for the page of a CI job", "privaudit.report.markdown"),
     Format("junit", "junit.xml", "gates as tests, for CI", "privaudit.report.junit"),
     Format("sarif", "report.sarif", "findings, for code scanning", "privaudit.report.sarif"),
@@ -124,7 +124,7 @@ def format_of(path: Path) -> Format:
 
 
 def write_reports(
-    report: Report, folder: Path, formats: Sequence[Format], portraits: Sequence[Portrait] = ()
+    report: Report, folder: Path, formats: Sequence[Format], exemplars: Sequence[Exemplar] = ()
 ) -> tuple[Path, ...]:
     """Write a report in several formats; each file is whole or as it was before.
 
@@ -132,7 +132,7 @@ def write_reports(
         report: A result, or a run that ended with an error.
         folder: Made if it is missing.
         formats: From `parse_formats`.
-        portraits: Single images to show, for formats that can.
+        exemplars: Single images to show, for formats that can.
 
     Returns:
         The files, in the order of the formats.
@@ -143,7 +143,7 @@ def write_reports(
     written = []
     for form in formats:
         path = folder / form.file
-        content = form.encoded(report, portraits)
+        content = form.encoded(report, exemplars)
         try:
             write_bytes(path, content)
         except OSError as error:

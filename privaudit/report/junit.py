@@ -13,12 +13,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from privaudit.escape import harmless
+from privaudit.escape import escape_control
 from privaudit.evaluation.verdict import GateOutcome, GateTest
 from privaudit.report.found import found_lines, gate_lines
 from privaudit.report.numbers import interval_text
-from privaudit.report.outward import base_name, outward
 from privaudit.report.problems import problems
+from privaudit.report.redact import base_name, redact
 from privaudit.report.remedy import remedy
 from privaudit.report.words import answer, headline
 from privaudit.results.audit_result import AuditFailure, AuditResult
@@ -58,7 +58,7 @@ def render_junit(result: AuditResult) -> str:
     Returns:
         XML; without gates, one skipped case that says so.
     """
-    shown = outward(result)
+    shown = redact(result)
     verdict, side = shown.verdict, str(shown.config.get("gate_bound", "lower"))
     cases = [case for gate in verdict.gates for case in _cases(gate, side)]
     if not cases:
@@ -91,7 +91,7 @@ def render_junit_failure(failure: AuditFailure) -> str:
     Returns:
         XML.
     """
-    shown = outward(failure)
+    shown = redact(failure)
     reasons = problems(shown)
     case = Case("privaudit", "audit", "crashed", f"{shown.kind}: {reasons[0]}", "\n".join((*reasons, remedy(shown))))
     facts = {"privaudit_version": shown.privaudit_version, "target": base_name(shown.target), "verdict": "error"}
@@ -150,7 +150,7 @@ def _document(
         for case in own:
             _add_case(suite, case, target)
         if checks and not place:
-            ET.SubElement(suite, "system-out").text = harmless("\n".join(checks), keep="\n")
+            ET.SubElement(suite, "system-out").text = escape_control("\n".join(checks), keep="\n")
     ET.indent(root)
     text: str = ET.tostring(root, encoding="utf-8", xml_declaration=True).decode("utf-8")
     return text + "\n"
@@ -160,10 +160,10 @@ def _add_case(suite: ET.Element, case: Case, target: str) -> None:
     classname = f"privaudit.{target}.{case.suite}"
     element = ET.SubElement(suite, "testcase", {"name": _line(case.name), "classname": _line(classname)})
     if case.outcome == "passed":
-        ET.SubElement(element, "system-out").text = harmless(case.detail, keep="\n")
+        ET.SubElement(element, "system-out").text = escape_control(case.detail, keep="\n")
         return
     tag = OUTCOMES[case.outcome]
-    ET.SubElement(element, tag, {"message": _line(case.message), "type": "privaudit"}).text = harmless(
+    ET.SubElement(element, tag, {"message": _line(case.message), "type": "privaudit"}).text = escape_control(
         case.detail, keep="\n"
     )
 
@@ -175,7 +175,7 @@ def _counts(cases: Sequence[Case]) -> dict[str, str]:
 
 def _line(text: str) -> str:
     """For an attribute, whose newlines an XML parser would turn into spaces."""
-    return harmless(text)
+    return escape_control(text)
 
 
 def _timestamp(created: str) -> str:

@@ -15,9 +15,9 @@ from privaudit.report.found import choice_note, found_lines, gate_lines, reach_l
 from privaudit.report.markdown_text import PROSE, bullets, name, prose, table
 from privaudit.report.missing import plain_reason, why_no_rate
 from privaudit.report.numbers import interval_text, number_text, plain_p
-from privaudit.report.outward import base_name, outward
 from privaudit.report.problems import problems
 from privaudit.report.quoted import quoted
+from privaudit.report.redact import base_name, redact
 from privaudit.report.remedy import ASKED, remedy
 from privaudit.report.scan_command import scan_command
 from privaudit.report.suspect_section import null_text, p_meaning
@@ -37,7 +37,7 @@ def render_md(result: AuditResult) -> str:
     Returns:
         Markdown that ends with a newline; below 900 kB whatever the result holds.
     """
-    shown = outward(result)
+    shown = redact(result)
     parts = [
         f"## privaudit: {name(base_name(shown.target.id))}: {prose(headline(shown))}",
         *map(prose, found_lines(shown)),
@@ -64,7 +64,7 @@ def render_md_failure(failure: AuditFailure) -> str:
     Returns:
         Markdown that ends with a newline.
     """
-    shown = outward(failure)
+    shown = redact(failure)
     return (
         f"## privaudit: {name(base_name(shown.target))}: AUDIT FAILED\n\n"
         f"Nothing was found out about the model. {name(shown.kind)}:\n\n"

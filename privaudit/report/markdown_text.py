@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from privaudit.escape import harmless, markdown, markdown_code
+from privaudit.escape import escape_control, markdown, markdown_code
 
 NAME, PROSE = 100, 700
 """Characters of a name and of a sentence; what is longer is cut."""
@@ -55,5 +55,5 @@ def _more(count: int) -> str:
 
 
 def _cut(text: str, most: int) -> str:
-    shown = harmless(text)
+    shown = escape_control(text)
     return shown if len(shown) <= most else f"{shown[: most - 1]}…"

@@ -17,9 +17,9 @@ from privaudit.report.cells import percent
 from privaudit.report.found import choice_note, found_lines, reach_lines
 from privaudit.report.markdown import numbers_table, suspect_lines
 from privaudit.report.markdown_text import bullets, name, prose
-from privaudit.report.outward import base_name, outward
 from privaudit.report.problems import problems
 from privaudit.report.quoted import quoted
+from privaudit.report.redact import base_name, redact
 from privaudit.report.words import SETS, headline, scale_text, score_text
 from privaudit.results.audit_result import AuditFailure, AuditResult
 
@@ -36,7 +36,7 @@ def render_card(result: AuditResult) -> str:
     Returns:
         Markdown with front matter (``model-index``) where anything was measured.
     """
-    shown = outward(result)
+    shown = redact(result)
     found = _eval_results(shown)
     head = f"---\n{_front_matter(base_name(shown.target.id), found)}\n---\n\n" if found else ""
     warned = [f"{check.name}: {check.detail}" for check in shown.checks if check.status != "ok"]
@@ -66,7 +66,7 @@ def render_card_failure(failure: AuditFailure) -> str:
     Returns:
         Markdown without metadata.
     """
-    shown = outward(failure)
+    shown = redact(failure)
     return (
         "## Privacy evaluation\n\n"
         "The audit ended with an error, so that nothing is known about what this model reveals:\n\n"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from html import escape
 
-from privaudit.escape import harmless
+from privaudit.escape import escape_control
 from privaudit.report.numbers import interval_text
-from privaudit.report.outward import base_name, outward
+from privaudit.report.redact import base_name, redact
 from privaudit.report.words import SETS, answer, gate_note, headline, statement, tone
 from privaudit.results.audit_result import AttackReport, AuditResult
 
@@ -36,7 +36,7 @@ def render_notebook(result: AuditResult) -> str:
     Returns:
         HTML of one element; every name in it is escaped.
     """
-    result = outward(result)  # notebooks are shared with what they show
+    result = redact(result)  # notebooks are shared with what they show
     data, note = result.data, gate_note(result)
     size = f"{data.members} {SETS[data.role]}, {data.nonmembers} non-members"
     lines = [
@@ -86,4 +86,4 @@ def _row(report: AttackReport) -> str:
 
 
 def _text(text: str) -> str:
-    return escape(harmless(text))
+    return escape(escape_control(text))

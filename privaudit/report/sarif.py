@@ -16,9 +16,9 @@ from typing import Any, Literal
 from urllib.parse import quote
 
 from privaudit.errors import ConfigError
-from privaudit.escape import harmless
+from privaudit.escape import escape_control
 from privaudit.evaluation.gates import parse_gates
-from privaudit.report.outward import base_name, outward
+from privaudit.report.redact import base_name, redact
 from privaudit.report.scan_command import scan_command
 from privaudit.report.words import advice, answer, headline, statement
 from privaudit.results.audit_result import AuditFailure, AuditResult
@@ -68,7 +68,7 @@ def render_sarif(result: AuditResult) -> str:
     Returns:
         JSON.
     """
-    shown, place = outward(result), _place(result.config, result.target.id)
+    shown, place = redact(result), _place(result.config, result.target.id)
     found = list(_results(shown))
     rules = RULES | {item.rule: f"The check {item.about!r} holds." for item in found if item.rule not in RULES}
     order = {name: number for number, name in enumerate(rules)}
@@ -101,7 +101,7 @@ def render_sarif_failure(failure: AuditFailure) -> str:
     Returns:
         JSON with ``executionSuccessful`` false.
     """
-    shown = outward(failure)
+    shown = redact(failure)
     notes = [
         {"level": "error", "message": {"text": _message(reason)}, "descriptor": {"id": f"privaudit/{shown.kind}"}}
         for reason in shown.verdict.reasons
@@ -199,12 +199,12 @@ def _place(config: Mapping[str, Any], target: str) -> str:
         path = path.relative_to(Path.cwd())
     if path.is_absolute() or ".." in path.parts:  # somewhere else on a disk that readers need not know
         path = Path(*path.parts[-1 if named else -2 :])
-    return quote(harmless(path.as_posix()))
+    return quote(escape_control(path.as_posix()))
 
 
 def _message(text: str) -> str:
     """A text in which no viewer finds a link or a placeholder."""
-    return re.sub(r"\{(?=\d+\})", "{ ", harmless(text, keep="\n").replace("](", "] ("))
+    return re.sub(r"\{(?=\d+\})", "{ ", escape_control(text, keep="\n").replace("](", "] ("))
 
 
 def _log(run: Mapping[str, Any]) -> str:

@@ -7,9 +7,9 @@ import math
 
 import pandas as pd
 
-from privaudit.escape import csv_text, storable
+from privaudit.escape import csv_text, encodable
 from privaudit.evaluation.estimate import Comparison, Difference, Estimate, Metrics, RateEstimate
-from privaudit.report.outward import outward
+from privaudit.report.redact import redact
 from privaudit.results.audit_result import AttackReport, AuditFailure, AuditResult
 
 
@@ -98,13 +98,13 @@ def _parquet(frame: pd.DataFrame) -> bytes:
 
 
 def _failure_frame(failure: AuditFailure) -> pd.DataFrame:
-    shown = outward(failure)
+    shown = redact(failure)
     return pd.DataFrame({"status": shown.verdict.status, "kind": shown.kind, "reason": list(shown.verdict.reasons)})
 
 
 def _head(report: AttackReport, mask: str) -> dict[str, object]:
     return {
-        "attack": storable(report.name),
+        "attack": encodable(report.name),
         "kind": report.kind,
         "mask": mask,
         "level": _number(report.level),

@@ -16,7 +16,7 @@ from privaudit.evaluation.estimate import Comparison, Estimate, GroupStratum, Me
 from privaudit.evaluation.selection import Choice
 from privaudit.evaluation.suspects import SuspectReport
 from privaudit.evaluation.verdict import Check, Verdict
-from privaudit.results.exemplars import Portrait
+from privaudit.results.exemplars import Exemplar
 from privaudit.storage.exact_json import decode, encode
 from privaudit.storage.files import write_bytes
 
@@ -315,25 +315,25 @@ class AuditResult:
 
         return Plots(self)
 
-    def to_html(self, portraits: Sequence[Portrait] = ()) -> str:
+    def to_html(self, exemplars: Sequence[Exemplar] = ()) -> str:
         """Render the whole report as one page.
 
         Args:
-            portraits: Images to show, from `privaudit.load_portraits`; a page without them may leave the machine.
+            exemplars: Images to show, from `privaudit.load_exemplars`; a page without them may leave the machine.
 
         Returns:
             HTML that needs nothing else.
         """
         from privaudit.report.html import render_html
 
-        return render_html(self, portraits)
+        return render_html(self, exemplars)
 
-    def save(self, path: str | Path, portraits: Sequence[Portrait] = ()) -> Path:
+    def save(self, path: str | Path, exemplars: Sequence[Exemplar] = ()) -> Path:
         """Write the result to a file, whose name says in which format: ``.json``, ``.html``, ``.md``, ``.csv``, ...
 
         Args:
             path: Of the file; an existing folder gets a ``report.json``, from which `load` reads the result again.
-            portraits: Images to show, in a format that can.
+            exemplars: Images to show, in a format that can.
 
         Returns:
             Where it was written.
@@ -344,7 +344,7 @@ class AuditResult:
         from privaudit.report.formats import format_of
 
         file = Path(path) / "report.json" if Path(path).is_dir() else Path(path)
-        write_bytes(file, format_of(file).encoded(self, portraits))
+        write_bytes(file, format_of(file).encoded(self, exemplars))
         return file
 
     def to_json(self) -> str:

@@ -14,16 +14,16 @@ FILE = "exposed.json"
 
 
 @dataclass(frozen=True)
-class Portrait:
+class Exemplar:
     """One image, its score and where the decoder is sensitive to it.
 
     Attributes:
-        id: Of the sample.
+        id: Id of the sample.
         path: Where it was read from.
-        label: Of the manifest; None without.
+        label: Label in the manifest; None without.
         attack: Whose score it is, without mask.
         score: Higher = more likely a member.
-        beaten: Share of the non-members that score lower.
+        beaten: Fraction of the non-members that score lower.
         influence: ``(height, width)``: the decoder's influence summed over channels, scaled to a mean of 1.
         thumbnail: PNG of at most 160 pixels on a side, in base64.
     """
@@ -38,17 +38,17 @@ class Portrait:
     thumbnail: str
 
 
-def save_portraits(folder: Path, portraits: tuple[Portrait, ...]) -> None:
-    """Write them beside the scores.
+def save_exemplars(folder: Path, exemplars: tuple[Exemplar, ...]) -> None:
+    """Write them next to the scores.
 
     Args:
         folder: The run folder.
-        portraits: The most clearly recognised first.
+        exemplars: The most clearly recognised first.
     """
-    write_text(folder / FILE, json.dumps(encode(portraits), allow_nan=False) + "\n")
+    write_text(folder / FILE, json.dumps(encode(exemplars), allow_nan=False) + "\n")
 
 
-def load_portraits(folder: str | Path) -> tuple[Portrait, ...]:
+def load_exemplars(folder: str | Path) -> tuple[Exemplar, ...]:
     """Read them.
 
     Args:
@@ -67,5 +67,9 @@ def load_portraits(folder: str | Path) -> tuple[Portrait, ...]:
         values = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ResultError(f"expected {file} as privaudit wrote it: {error}") from error
-    found: tuple[Portrait, ...] = decode(tuple[Portrait, ...], values, FILE)
+    found: tuple[Exemplar, ...] = decode(tuple[Exemplar, ...], values, FILE)
     return found
+
+
+load_portraits = load_exemplars
+"""Former name of `load_exemplars`."""

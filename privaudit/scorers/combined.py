@@ -8,25 +8,25 @@ from typing import ClassVar
 import numpy as np
 
 from privaudit.evaluation.learned import out_of_fold
-from privaudit.geometry import BANDS
-from privaudit.scorers.error_table import Floats, Table
+from privaudit.geometry import DECILES
+from privaudit.scorers.error_table import ErrorTable, Floats
 from privaudit.scorers.scorer import Evidence, Scored, Scorer, register
 
 
 @register
 @dataclass(frozen=True)
 class Combined(Scorer):
-    """A cross-fitted classifier over the log error energy in each tenth of the decoder's influence.
+    """A cross-fitted classifier over the log error energy in each decile of the decoder's influence.
 
-    A mask weighs tenths of the influence by hand; here the weights are learned. Features of an image: log of each
-    attack's error in each tenth, at each level; its other errors; the local distortion; statistics of the image alone,
+    A mask weighs influence deciles by hand; here the weights are learned. Features of an image: log of each
+    attack's error in each decile, at each level; its other errors; the local distortion; statistics of the image alone,
     by which the classifier can allow for its difficulty. An image is scored by a classifier that was fitted, and whose
     hyper-parameters were chosen, on the other folds; duplicates are removed beforehand and a group never leaves its
     fold. Needs known members, so it is for an owner's audit.
     """
 
     name: ClassVar[str] = "combined"
-    reference: ClassVar[str] = "ours"
+    citation: ClassVar[str] = "ours"
     summary: ClassVar[str] = "cross-fitted classifier over the errors of all attacks, by tenth of influence"
     fitted: ClassVar[bool] = True
 
@@ -50,9 +50,9 @@ def features(evidence: Evidence) -> Floats:
     return np.column_stack([*parts, evidence.distortion, evidence.images])
 
 
-def _parts(table: Table) -> list[Floats]:
-    if BANDS[0] in table.by_mask:
-        found = [table.by_mask[band] for band in BANDS]
+def _parts(table: ErrorTable) -> list[Floats]:
+    if DECILES[0] in table.by_mask:
+        found = [table.by_mask[decile] for decile in DECILES]
         return [_log(scores) for scores in found] if table.scale == "energy" else found
     if table.learned:
         return [table.by_mask["none"]]

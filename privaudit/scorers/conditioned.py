@@ -10,7 +10,7 @@ import numpy as np
 from privaudit.evaluation.conditional import MEDIANS, conditional_law
 from privaudit.evaluation.selection import Choice
 from privaudit.scorers.error_table import Floats, join
-from privaudit.scorers.level_selection import Reading, choices, pick
+from privaudit.scorers.level_selection import MaskedScores, choices, select
 from privaudit.scorers.scorer import Evidence, Scored, Scorer, register
 
 
@@ -26,7 +26,7 @@ class Conditioned(Scorer):
     """
 
     name: ClassVar[str] = "conditioned"
-    reference: ClassVar[str] = "Bertran et al. 2023, arXiv:2307.03694; conditioned on distortion: ours"
+    citation: ClassVar[str] = "Bertran et al. 2023, arXiv:2307.03694; conditioned on distortion: ours"
     summary: ClassVar[str] = "best published attack, judged against non-members of the same distortion and difficulty"
 
     def score(self, evidence: Evidence) -> Scored:
@@ -34,17 +34,17 @@ class Conditioned(Scorer):
         tables = [table for table in evidence.tables if not table.learned]
         tables = [table for table in tables if table.name in evidence.published] or tables
         everything = join(self.name, tables, [table.name for table in tables])
-        picked = pick(everything, evidence.is_member, evidence.folds)
-        judged = {mask: _judge(reading, evidence) for mask, reading in picked.by_mask.items()}
+        selection = select(everything, evidence.is_member, evidence.folds)
+        judged = {mask: _judge(masked, evidence) for mask, masked in selection.by_mask.items()}
         regressions = tuple(judged["none"].regression)
         seen = "absolute residuals of non-members of inner folds, within the other folds"
-        listed = choices(picked, everything, "attack and level")
-        names = " or ".join(dict.fromkeys(map(str, picked.columns.chosen)))
+        listed = choices(selection, everything, "attack and level")
+        names = " or ".join(dict.fromkeys(map(str, selection.columns.chosen)))
         return Scored(
             {mask: found.scores for mask, found in judged.items()},
             f"{names}: by AUROC on the other folds; medians and spreads of their non-members",
             (*listed, Choice("regression of the median", tuple(MEDIANS), regressions, seen)),
-            picked.spread,
+            selection.spread,
         )
 
 
@@ -56,14 +56,14 @@ class _Judged:
     regression: tuple[str, ...]
 
 
-def _judge(reading: Reading, evidence: Evidence) -> _Judged:
+def _judge(masked: MaskedScores, evidence: Evidence) -> _Judged:
     """Put each fold's candidate in units of the non-members like the image."""
     conditions = np.column_stack([evidence.distortion, evidence.images])
     scores, regression = np.empty(len(evidence.is_member)), dict.fromkeys(np.unique(evidence.folds), "")
-    for column in sorted(set(reading.choice.picked)):
-        own = reading.choice.index == column
+    for column in sorted(set(masked.choice.positions)):
+        own = masked.choice.index == column
         law = conditional_law(
-            reading.candidates[:, column], conditions, evidence.is_member, evidence.folds, seed=evidence.seed
+            masked.candidates[:, column], conditions, evidence.is_member, evidence.folds, seed=evidence.seed
         )
         scores[own] = ((law.values - law.location) / law.spread)[own]
         for fold, kind in zip(regression, law.chosen, strict=True):

@@ -15,13 +15,13 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Table:
+class ErrorTable:
     """What one attack found.
 
     Attributes:
         name: Of the attack, in reports.
         axis: What its columns are.
-        columns: Their values; empty if there is one score, or if they are features.
+        candidates: Values of its columns; empty if there is one score, or if they are features.
         by_mask: Mask to ``(n, columns)``, higher = more likely a member; features of a learned attack.
         scale: What minus a score is: an ``energy``, positive; the ``log`` of one; or ``other``.
         learned: Whether these are features.
@@ -32,7 +32,7 @@ class Table:
 
     name: str
     axis: str
-    columns: tuple[float, ...]
+    candidates: tuple[float, ...]
     by_mask: Mapping[str, Floats]
     scale: str = "other"
     learned: bool = False
@@ -42,7 +42,7 @@ class Table:
     @property
     def labels(self) -> tuple[Label, ...]:
         """What the candidates are called; empty if there is one score, or if they are features."""
-        return self.names or self.columns
+        return self.names or self.candidates
 
     def hard(self, mask: str) -> dict[float | None, Floats]:
         """A hard mask by the share that it drops; None for the only one."""
@@ -51,7 +51,7 @@ class Table:
         return {drop: self.by_mask[hard_mask(mask, drop, self.drops)] for drop in self.drops}
 
 
-def minus(table: Table, reference: Table) -> Table:
+def minus(table: ErrorTable, reference: ErrorTable) -> ErrorTable:
     """Subtract from every error the same error on another model.
 
     Args:
@@ -65,8 +65,8 @@ def minus(table: Table, reference: Table) -> Table:
     return replace(table, name=f"{table.name}-reference", by_mask=gains, scale="other")
 
 
-def join(name: str, tables: Sequence[Table], called: Sequence[str]) -> Table:
-    """Put the candidates of several attacks beside each other, to choose among them all.
+def join(name: str, tables: Sequence[ErrorTable], called: Sequence[str]) -> ErrorTable:
+    """Put the candidates of several attacks next to each other, to choose among them all.
 
     Args:
         name: Of the result.
@@ -74,17 +74,17 @@ def join(name: str, tables: Sequence[Table], called: Sequence[str]) -> Table:
         called: Prefix of the names of each one's candidates, such as ``order 4``.
 
     Returns:
-        One table; a column that has no value of its own has NaN. Tenths of the influence are left out.
+        One table; a column that has no value of its own has NaN. Influence deciles are left out.
     """
     shared = [mask for mask in tables[0].by_mask if all(mask in table.by_mask for table in tables)]
     names: list[Label] = []
     for table, prefix in zip(tables, called, strict=True):
-        names += [f"{prefix}, {table.axis} {column:g}" for column in table.columns] or [prefix]
+        names += [f"{prefix}, {table.axis} {column:g}" for column in table.candidates] or [prefix]
     learned = any(table.learned for table in tables)
-    return Table(
+    return ErrorTable(
         name=name,
         axis=tables[0].axis,
-        columns=() if learned else tuple(v for table in tables for v in table.columns or (float("nan"),)),
+        candidates=() if learned else tuple(v for table in tables for v in table.candidates or (float("nan"),)),
         by_mask={mask: np.hstack([table.by_mask[mask] for table in tables]) for mask in shared},
         learned=learned,
         drops=tables[0].drops,

@@ -8,17 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from privaudit.evaluation.selection import Choice, CrossFitted, apply_choice, cross_fit, merits
+from privaudit.evaluation.selection import Choice, CrossFitted, apply_choice, cross_fit, fold_auroc
 from privaudit.evaluation.spread import choice_spread
 from privaudit.geometry import HARD, MASKS
-from privaudit.scorers.error_table import Floats, Table
+from privaudit.scorers.error_table import ErrorTable, Floats
 
 UNMASKED = "AUROC without mask on the other folds"
 MASKED = "AUROC under the influence mask on the other folds"
 
 
 @dataclass(frozen=True)
-class Reading:
+class MaskedScores:
     """Scores under one mask, and where they came from.
 
     Attributes:
@@ -33,7 +33,7 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class Picked:
+class Selection:
     """What was taken for each fold.
 
     Attributes:
@@ -44,17 +44,17 @@ class Picked:
     """
 
     columns: CrossFitted
-    by_mask: Mapping[str, Reading]
+    by_mask: Mapping[str, MaskedScores]
     spread: float
     drop: tuple[float, ...] = ()
 
     @property
     def scores(self) -> dict[str, Floats]:
         """Mask to ``(n,)``."""
-        return {mask: reading.scores for mask, reading in self.by_mask.items()}
+        return {mask: masked.scores for mask, masked in self.by_mask.items()}
 
 
-def pick(table: Table, is_member: NDArray[np.bool_], folds: NDArray[np.int64]) -> Picked:
+def select(table: ErrorTable, is_member: NDArray[np.bool_], folds: NDArray[np.int64]) -> Selection:
     """Choose for each fold, on the others, a column by its unmasked score, then the share to drop at that column.
 
     The share is chosen under the influence mask, and the random mask, its control, drops the same. All masks of a fold
@@ -71,27 +71,27 @@ def pick(table: Table, is_member: NDArray[np.bool_], folds: NDArray[np.int64]) -
     labels = table.labels or (table.name,)
     columns = cross_fit(table.by_mask["none"], labels, is_member, folds)
 
-    def read(candidates: Floats, choice: CrossFitted = columns) -> Reading:
-        return Reading(candidates, choice, apply_choice(candidates, choice, is_member, folds))
+    def read(candidates: Floats, choice: CrossFitted = columns) -> MaskedScores:
+        return MaskedScores(candidates, choice, apply_choice(candidates, choice, is_member, folds))
 
     spread = choice_spread(table.by_mask["none"], is_member, folds)
     if not table.drops:
-        return Picked(columns, {mask: read(table.by_mask[mask]) for mask in MASKS}, spread)
+        return Selection(columns, {mask: read(table.by_mask[mask]) for mask in MASKS}, spread)
     stacked = {mask: np.hstack(list(table.hard(mask).values())) for mask in HARD}
     width = len(labels)
-    at_column = np.arange(len(table.drops) * width) % width == np.array(columns.picked)[:, None]
-    merit = np.where(at_column, merits(stacked["influence"], is_member, folds), -np.inf)
+    at_column = np.arange(len(table.drops) * width) % width == np.array(columns.positions)[:, None]
+    merit = np.where(at_column, fold_auroc(stacked["influence"], is_member, folds), -np.inf)
     shares = cross_fit(stacked["influence"], np.repeat(table.drops, width).tolist(), is_member, folds, merit)
     by_mask = {mask: read(stacked[mask], shares) if mask in HARD else read(table.by_mask[mask]) for mask in MASKS}
     spread = max(spread, choice_spread(stacked["influence"], is_member, folds))
-    return Picked(columns, by_mask, spread, tuple(table.drops[column // width] for column in shares.picked))
+    return Selection(columns, by_mask, spread, tuple(table.drops[column // width] for column in shares.positions))
 
 
-def choices(picked: Picked, table: Table, what: str) -> tuple[Choice, ...]:
+def choices(selection: Selection, table: ErrorTable, what: str) -> tuple[Choice, ...]:
     """List what was chosen.
 
     Args:
-        picked: What was taken.
+        selection: What was taken.
         table: From which.
         what: Name of the choice of a column.
 
@@ -100,7 +100,7 @@ def choices(picked: Picked, table: Table, what: str) -> tuple[Choice, ...]:
     """
     found = []
     if len(table.labels) > 1:
-        found.append(Choice(what, table.labels, picked.columns.chosen, UNMASKED))
-    if picked.drop:
-        found.append(Choice("drop", table.drops, picked.drop, MASKED))
+        found.append(Choice(what, table.labels, selection.columns.chosen, UNMASKED))
+    if selection.drop:
+        found.append(Choice("drop", table.drops, selection.drop, MASKED))
     return tuple(found)

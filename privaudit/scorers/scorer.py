@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from privaudit.evaluation import Choice
 from privaudit.registry import Named
-from privaudit.scorers.error_table import Floats, Table
+from privaudit.scorers.error_table import ErrorTable, Floats
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class Evidence:
         seed: Of the audit.
     """
 
-    tables: tuple[Table, ...]
-    references: tuple[Table, ...]
+    tables: tuple[ErrorTable, ...]
+    references: tuple[ErrorTable, ...]
     chosen: Mapping[tuple[str, str], Floats]
     published: tuple[str, ...]
     distortion: Floats
@@ -71,7 +71,7 @@ class Scorer(Named, ABC):
     fitted: ClassVar[bool] = False
 
     @property
-    def title(self) -> str:
+    def label(self) -> str:
         """Name in reports and on the command line."""
         return self.name
 

@@ -11,7 +11,7 @@ from privaudit.errors import DataError
 from privaudit.evaluation.selection import Choice, Label, cross_fit
 from privaudit.evaluation.spread import choice_spread
 from privaudit.geometry import mask_names
-from privaudit.scorers.error_table import Floats, Table, minus
+from privaudit.scorers.error_table import ErrorTable, Floats, minus
 from privaudit.scorers.scorer import Evidence, Scored, Scorer, register
 
 
@@ -26,7 +26,7 @@ class Selected(Scorer):
     """
 
     name: ClassVar[str] = "selected"
-    reference: ClassVar[str] = "ours"
+    citation: ClassVar[str] = "ours"
     summary: ClassVar[str] = "for each fold, the attack, level and mask that is best on the other folds"
 
     def score(self, evidence: Evidence) -> Scored:
@@ -49,7 +49,7 @@ class Selected(Scorer):
         )
 
 
-def candidates(table: Table) -> dict[Label, Floats]:
+def candidates(table: ErrorTable) -> dict[Label, Floats]:
     """Name every column under every mask but the random one.
 
     Args:

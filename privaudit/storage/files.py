@@ -19,7 +19,7 @@ _ours: ContextVar[frozenset[Path]] = ContextVar("ours", default=frozenset())
 
 
 @contextmanager
-def alone_in(folder: Path) -> Generator[None]:
+def locked(folder: Path) -> Generator[None]:
     """Have a folder to oneself while writing to it: of two runs at once, one would pass for the other.
 
     The folder itself is locked, so that no file is left behind and the system lets go of it when a process dies. On

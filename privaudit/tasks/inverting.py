@@ -16,13 +16,13 @@ from torch import Tensor
 
 from privaudit.data import Sample, SampleSet, load_images, read_set
 from privaudit.errors import ConfigError, DataError
-from privaudit.escape import csv_text, storable
+from privaudit.escape import csv_text, encodable
 from privaudit.execution.batching import Batcher, auto_batch_size
 from privaudit.inversion import DEFAULT, Inversion, Solver, invert, make_solver, require_any_finite
 from privaudit.inversion.cocoercivity import not_along_t
 from privaudit.loading import load_target
 from privaudit.model.target import Target, TargetInfo
-from privaudit.storage.files import alone_in, make_folder, write_text
+from privaudit.storage.files import locked, make_folder, write_text
 from privaudit.storage.shards import write_shard
 
 OnProgress = Callable[[str, int, int], None]
@@ -111,7 +111,7 @@ class InvertedSet:
         found = self.inversion
         columns = {
             "id": [sample.id for sample in self.images.samples],
-            "path": [storable(str(sample.path)) for sample in self.images.samples],
+            "path": [encodable(str(sample.path)) for sample in self.images.samples],
             "outcome": found.outcomes,
             "residual": found.residual.tolist(),
             "pixel_residual": found.pixel_residual.tolist(),
@@ -145,7 +145,7 @@ def run_inversion(options: InvertOptions, on_progress: OnProgress | None = None)
     progress = on_progress or (lambda stage, done, total: None)
     if not options.images.exists():
         raise DataError(f"expected images at {options.images}, but it does not exist")
-    with alone_in(options.out):
+    with locked(options.out):
         make_folder(options.out, RESULTS, [source for source in (options.images, options.truth) if source is not None])
         return _run(options, progress)
 

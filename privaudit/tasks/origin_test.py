@@ -18,7 +18,7 @@ from torch import Tensor
 
 from privaudit.data import SampleSet, load_images, read_set
 from privaudit.errors import ConfigError, DataError
-from privaudit.escape import csv_text, storable
+from privaudit.escape import csv_text, encodable
 from privaudit.evaluation import Metrics, assign_folds, evaluate
 from privaudit.execution.batching import Batcher, auto_batch_size
 from privaudit.inversion import Solver, invert, make_solver, require_any_finite
@@ -26,7 +26,7 @@ from privaudit.loading import load_target
 from privaudit.model.ddim import ddim_sample
 from privaudit.model.noise import normal_for
 from privaudit.model.target import Target, TargetInfo
-from privaudit.storage.files import alone_in, make_folder, write_text
+from privaudit.storage.files import locked, make_folder, write_text
 
 OnProgress = Callable[[str, int, int], None]
 """Called with (stage, images done, images in all)."""
@@ -149,7 +149,7 @@ class Origin:
         """One row an image: id, path, error_encoder, error_inverted, remaining, residual, p_own."""
         return pd.DataFrame({
             "id": [sample.id for sample in self.images.samples],
-            "path": [storable(str(sample.path)) for sample in self.images.samples],
+            "path": [encodable(str(sample.path)) for sample in self.images.samples],
             "error_encoder": self.traces.encoder,
             "error_inverted": self.traces.inverted,
             "remaining": self.traces.remaining,
@@ -179,7 +179,7 @@ def run_origin(options: OriginOptions, on_progress: OnProgress | None = None) ->
     progress = on_progress or (lambda stage, done, total: None)
     if not options.images.exists():
         raise DataError(f"expected images at {options.images}, but it does not exist")
-    with alone_in(options.out):
+    with locked(options.out):
         make_folder(options.out, ["origin.csv"], [options.images])
         return _run(options, progress)
 

@@ -11,7 +11,7 @@ from models import LATENT, gaussian_target, network_target, random_normal
 from reference import Case
 from torch import Tensor
 
-from privaudit.attacks import REGISTRY, Attack, Batch, Ledger, parse_attacks, score_batch
+from privaudit.attacks import REGISTRY, Attack, Batch, PassCache, parse_attacks, score_batch
 from privaudit.geometry import build_masks
 from privaudit.model.target import Target
 
@@ -34,9 +34,9 @@ def a_network(kind: str) -> Target:
 def an_attack(spec: str) -> tuple[Attack, Target]:
     """An attack and a small network on which it can run, in float64."""
     (attack,) = parse_attacks([spec])
-    kinds = [kind for kind in NETWORKS if attack.refusal(a_network(kind)) is None]
+    kinds = [kind for kind in NETWORKS if attack.unsupported_reason(a_network(kind)) is None]
     target = a_network(kinds[0])
-    return attack.at(target), target
+    return attack.for_target(target), target
 
 
 def some_images(target: Target, dtype: torch.dtype = torch.float64) -> Tensor:
@@ -65,13 +65,13 @@ def ones() -> Tensor:
 
 
 def at(target: Target, *specs: str) -> list[Attack]:
-    return [attack.at(target) for attack in parse_attacks(specs)]
+    return [attack.for_target(target) for attack in parse_attacks(specs)]
 
 
 def everything(kind: str) -> tuple[list[Attack], Target]:
     """All attacks that run on the network that one of them runs on."""
     _, target = an_attack(kind)
-    return at(target, *(spec for spec in SHORT if parse_attacks([spec])[0].refusal(target) is None)), target
+    return at(target, *(spec for spec in SHORT if parse_attacks([spec])[0].unsupported_reason(target) is None)), target
 
 
 def cases_of(batch: Batch, mask: Tensor) -> list[Case]:
@@ -87,7 +87,7 @@ def cases_of(batch: Batch, mask: Tensor) -> list[Case]:
 def scored(attack: Attack, batch: Batch, masks: dict[str, Tensor] | None = None) -> dict[str, Tensor]:
     """Scores of one attack by mask."""
     found = score_batch([attack], batch, masks or {"none": torch.ones(batch.latents.shape)})
-    return {mask: values for (title, mask), values in found.items() if title == attack.title}
+    return {mask: values for (title, mask), values in found.items() if title == attack.label}
 
 
 def agree(found: dict[Any, Tensor], wanted: dict[Any, Tensor], rtol: float = 1e-9) -> None:
@@ -129,10 +129,10 @@ def counted(target: Target) -> tuple[Target, Counter[str]]:
     return replace(target, **parts), images
 
 
-def passes(attacks: list[Attack], target: Target, ledger: Ledger | None = None) -> dict[str, float]:
+def passes(attacks: list[Attack], target: Target, cache: PassCache | None = None) -> dict[str, float]:
     """Passes an image that some attacks really take, counted at the networks."""
     watched, images = counted(target)
     batch = a_batch(target)
-    batch = replace(batch, target=watched, ledger=ledger or Ledger())
+    batch = replace(batch, target=watched, cache=cache or PassCache())
     score_batch(attacks, batch, some_masks())
     return {work: images[work] / len(IDS) for work in ("forward", "encode", "decode")}

@@ -64,7 +64,7 @@ class Given(Attack):
     """Errors that are the first value of each latent."""
 
     name = "given"
-    reference = "-"
+    citation = "-"
     summary = "-"
 
     def measure(self, batch, masks: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -9,7 +9,7 @@ import torch
 from cases import CAPTIONS, a_batch, a_network
 from models import LATENT, gaussian_target
 
-from privaudit.attacks import Batch, Ledger
+from privaudit.attacks import Batch, PassCache
 from privaudit.attacks.batch import crop_centre
 from privaudit.attacks.clid import Clid, reduce
 from privaudit.attacks.recon import spread
@@ -69,24 +69,24 @@ class TestSharing:
 
     def test_paths_with_the_same_beginning_share_it(self):
         batch = a_batch()
-        whole = batch.invert((0, 10, 20, 30))
+        whole = batch.ddim_invert((0, 10, 20, 30))
         assert batch.target.denoiser.passes == [0, 10, 20]
-        part = batch.invert((0, 10, 20))
+        part = batch.ddim_invert((0, 10, 20))
         assert batch.target.denoiser.passes == [0, 10, 20], "on the way to 30"
-        other = batch.invert((0, 10, 25))
+        other = batch.ddim_invert((0, 10, 25))
         assert batch.target.denoiser.passes == [0, 10, 20, 10]
         assert not torch.equal(part, other)
         assert not torch.equal(part, whole)
-        assert torch.equal(a_batch().invert((0, 10, 20)), part)
+        assert torch.equal(a_batch().ddim_invert((0, 10, 20)), part)
 
     def test_a_path_of_one_level_is_where_it_starts(self):
         batch = a_batch()
-        assert batch.invert((0,)) is batch.latents
+        assert batch.ddim_invert((0,)) is batch.latents
         assert batch.target.denoiser.passes == []
 
     def test_other_images_of_the_same_batch_have_their_own_predictions(self):
         batch = a_batch(gaussian_target(damping=0.1))
-        flipped = batch.altered("flip", lambda images: images.flip(-1))
+        flipped = batch.with_images("flip", lambda images: images.flip(-1))
         crop, other = batch.crop(0.81), batch.crop(0.6)
         found = [each.residual(20) for each in (batch, flipped, crop, other)]
         for place, one in enumerate(found):
@@ -99,13 +99,13 @@ class TestSharing:
     def test_a_change_of_a_change_is_another_image(self):
         batch = a_batch()
         crop = batch.crop(0.81)
-        assert crop.altered("flip", lambda images: images.flip(-1)).tag != batch.altered("flip", torch.abs).tag
+        assert crop.with_images("flip", lambda images: images.flip(-1)).tag != batch.with_images("flip", torch.abs).tag
 
     def test_changed_images_are_encoded_once(self):
         batch = a_batch()
         for _ in range(3):
             batch.crop(0.81)
-        assert batch.ledger.work["", "encode"] == 1
+        assert batch.cache.work["", "encode"] == 1
 
     def test_changed_images_keep_noise_captions_and_seed(self):
         batch = a_batch(a_network("text"))
@@ -117,10 +117,10 @@ class TestSharing:
 
     def test_other_captions_have_their_own_predictions_of_the_same_latents(self):
         batch = a_batch(a_network("text"))
-        bare = batch.caption("none", [None] * 4)
+        bare = batch.with_captions("none", [None] * 4)
         assert torch.equal(bare.noised(20, bare.noise(20)), batch.noised(20, batch.noise(20)))
         assert not torch.isclose(bare.residual(20), batch.residual(20)).all()
-        assert torch.equal(batch.caption("none", [None] * 4).residual(20), bare.residual(20))
+        assert torch.equal(batch.with_captions("none", [None] * 4).residual(20), bare.residual(20))
         assert batch.target.denoiser.passes == [20, 20]
 
     def test_a_change_needs_images(self):
@@ -132,47 +132,47 @@ class TestSharing:
         assert a_batch(a_network("text")).condition.hidden.shape == (4, 1, 1)
 
 
-class TestLedger:
+class TestPassCache:
     def test_says_who_did_what(self):
         batch = a_batch()
-        batch.ledger.attack = "first"
+        batch.cache.attack = "first"
         batch.residual(20)
-        batch.ledger.attack = "second"
+        batch.cache.attack = "second"
         batch.residual(20)
         batch.residual(40)
         batch.crop(0.5)
-        assert batch.ledger.work == {("first", "forward"): 1, ("second", "forward"): 1, ("second", "encode"): 1}
+        assert batch.cache.work == {("first", "forward"): 1, ("second", "forward"): 1, ("second", "encode"): 1}
 
     def test_remembers_everything_if_it_does_not_know_what_is_to_come(self):
-        ledger, made = Ledger(), []
+        cache, made = PassCache(), []
         for _ in range(3):
-            ledger.shared("key", lambda: made.append(1))
+            cache.shared("key", lambda: made.append(1))
         assert made == [1]
 
     def test_forgets_after_the_last_time(self):
-        ledger, made = Ledger(expected={"key": 2}), []
+        cache, made = PassCache(expected={"key": 2}), []
 
         def compute() -> int:
             made.append(1)
             return len(made)
 
-        assert [ledger.shared("key", compute) for _ in range(2)] == [1, 1]
-        assert ledger._kept == {}
-        assert ledger.shared("key", compute) == 2, "asked more often than planned, it is computed again"
-        assert ledger.shared("unplanned", compute) == 3
-        assert ledger._kept == {}
+        assert [cache.shared("key", compute) for _ in range(2)] == [1, 1]
+        assert cache._kept == {}
+        assert cache.shared("key", compute) == 2, "asked more often than planned, it is computed again"
+        assert cache.shared("unplanned", compute) == 3
+        assert cache._kept == {}
 
     def test_what_raised_is_asked_again(self):
-        ledger = Ledger(expected={"key": 1})
+        cache = PassCache(expected={"key": 1})
         with pytest.raises(ZeroDivisionError):
-            ledger.shared("key", lambda: 1 / 0)
-        assert ledger.shared("key", lambda: "well") == "well"
+            cache.shared("key", lambda: 1 / 0)
+        assert cache.shared("key", lambda: "well") == "well"
 
     def test_a_fresh_batch_has_a_fresh_one(self):
         first, second = (Batch(gaussian_target(), torch.zeros(1, *LATENT), ["a"], [None], 0) for _ in range(2))
         first.predict_clean(0)
-        assert second.ledger.work == {}
-        assert second.ledger._kept == {}
+        assert second.cache.work == {}
+        assert second.cache._kept == {}
 
 
 class TestCrop:
@@ -202,7 +202,8 @@ class TestReducedCaptions:
 
     def test_an_image_without_caption_has_no_discrepancy(self):
         batch = a_batch(a_network("text"), captions=[CAPTIONS[0], None, CAPTIONS[2], None])
-        rises = Clid(weights=(0,)).at(batch.target).measure(batch, {"none": torch.ones(4, *LATENT)})["none"][:, 0]
+        attack = Clid(weights=(0,)).for_target(batch.target)
+        rises = attack.measure(batch, {"none": torch.ones(4, *LATENT)})["none"][:, 0]
         assert rises[1] == rises[3] == 0
         assert (rises[[0, 2]] != 0).all()
 

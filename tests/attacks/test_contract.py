@@ -12,7 +12,7 @@ import torch
 from cases import ALL, SPECS, a_batch, agree, an_attack, counted, everything, ones, scored, some_masks
 from models import LATENT, random_normal
 
-from privaudit.attacks import REGISTRY, Batch, Ledger, score_batch
+from privaudit.attacks import REGISTRY, Batch, PassCache, score_batch
 from privaudit.errors import NonFiniteError
 
 every_attack = pytest.mark.parametrize("spec", SPECS)
@@ -22,7 +22,7 @@ every_attack = pytest.mark.parametrize("spec", SPECS)
 def test_scores_are_float64_by_image_and_column(spec):
     attack, target = an_attack(spec)
     tensors = len(list(target.denoiser.module.parameters()))
-    columns = tensors if attack.learned else len(attack.columns) or 1
+    columns = tensors if attack.learned else len(attack.candidates) or 1
     masks = some_masks()
     found = score_batch([attack], a_batch(target), masks)
     assert set(found) == {(spec, mask) for mask in masks}
@@ -198,7 +198,7 @@ def test_gradients_that_the_caller_does_not_want_are_not_kept(spec):
     batch = a_batch(target)
     found = scored(attack, batch)
     assert not found["none"].requires_grad
-    kept = [value for value in batch.ledger._kept.values() if isinstance(value, torch.Tensor)]
+    kept = [value for value in batch.cache._kept.values() if isinstance(value, torch.Tensor)]
     assert not any(value.requires_grad for value in kept)
 
 
@@ -208,7 +208,7 @@ def test_gradients_that_the_caller_does_not_want_are_not_kept(spec):
 @pytest.mark.parametrize("kind", ["loss", "clid", "flow_mc"], ids=["unconditional", "text", "flow"])
 def test_attacks_in_one_batch_score_as_they_do_alone_in_any_order(kind):
     attacks, target = everything(kind)
-    alone = {attack.title: scored(attack, a_batch(target))["none"] for attack in attacks}
+    alone = {attack.label: scored(attack, a_batch(target))["none"] for attack in attacks}
     for order in (attacks, attacks[::-1]):
         found = score_batch(order, a_batch(target), {"none": ones()})
         agree({title: values for (title, _), values in found.items()}, alone)
@@ -217,9 +217,9 @@ def test_attacks_in_one_batch_score_as_they_do_alone_in_any_order(kind):
 def test_two_batches_share_nothing():
     attack, target = an_attack("sima")
     first, second = a_batch(target), a_batch(target, latents=random_normal(4, *LATENT, seed=77, dtype=torch.float64))
-    wanted = scored(attack, replace(second, ledger=Ledger()))["none"]
+    wanted = scored(attack, replace(second, cache=PassCache()))["none"]
     scored(attack, first)
-    assert first.ledger is not second.ledger
+    assert first.cache is not second.cache
     assert torch.equal(scored(attack, second)["none"], wanted)
 
 
@@ -229,7 +229,7 @@ class TestDescription:
         kind = REGISTRY[name]
         assert kind.name == name
         assert kind.summary
-        assert ("arXiv:" in kind.reference) == kind.published
+        assert ("arXiv:" in kind.citation) == kind.published
         assert kind.__doc__
 
     def test_is_one_file(self, name):
@@ -239,7 +239,7 @@ class TestDescription:
         kind = REGISTRY[name]
         for preset, values in kind.presets.items():
             made = kind(preset=preset, **values)
-            assert made.title == f"{name}@{preset}"
+            assert made.label == f"{name}@{preset}"
 
 
 def test_every_image_is_seen_by_the_denoiser_that_is_counted():

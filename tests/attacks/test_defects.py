@@ -12,7 +12,7 @@ from cases import SPECS, a_batch, a_network, agree, an_attack, everything, ones,
 from models import LATENT, gaussian_target, network_target, random_normal
 from torch import Tensor
 
-from privaudit.attacks import Ledger, parse_attacks, score_batch
+from privaudit.attacks import PassCache, parse_attacks, score_batch
 from privaudit.attacks.loss import Loss
 from privaudit.attacks.pia import Pia
 from privaudit.attacks.pian import Pian
@@ -83,7 +83,7 @@ class TestPiaTakesItsNoiseFromTheModel:
 
     def test_the_two_published_sizes_of_noise_are_not_the_same_attack(self):
         code, equation = (
-            scored(parse_attacks([spec])[0].at(gaussian_target()), a_batch())["none"]
+            scored(parse_attacks([spec])[0].for_target(gaussian_target()), a_batch())["none"]
             for spec in ("pian@code", "pian@eq")
         )
         assert not torch.isclose(code, equation, rtol=1e-3, atol=0).any()
@@ -140,7 +140,7 @@ def test_no_attack_is_another_one_in_disguise(kind):
     for (first, left), (second, right) in combinations(zip(attacks, scores, strict=True), 2):
         same = type(first) is type(second) and replace(first, preset="") == replace(second, preset="")
         if left.shape == right.shape and not same:
-            assert not torch.allclose(left, right, rtol=1e-6, atol=0), (first.title, second.title)
+            assert not torch.allclose(left, right, rtol=1e-6, atol=0), (first.label, second.label)
 
 
 @pytest.mark.parametrize("spec", SPECS)
@@ -148,7 +148,7 @@ def test_scores_are_errors_as_they_are_and_not_squashed_into_an_interval(spec):
     """A sigmoid makes ties of large scores; here ten times the latent is another score, and no two images tie."""
     attack, target = an_attack(spec)
     batch = a_batch(target)
-    large = replace(batch, latents=10 * batch.latents, images=10 * batch.images, ledger=Ledger())
+    large = replace(batch, latents=10 * batch.latents, images=10 * batch.images, cache=PassCache())
     for found in (scored(attack, batch)["none"], scored(attack, large)["none"]):
         assert all(len(column.unique()) == len(column) for column in found.T)
     assert not torch.isclose(scored(attack, batch)["none"], scored(attack, large)["none"]).all()
@@ -174,7 +174,7 @@ def test_every_level_keeps_its_own_column():
     """None is picked here: the choice belongs to cross-fitting."""
     target = gaussian_target()
     for spec in ("sima", "loss", "pia", "secmi", "mirror"):
-        attack = parse_attacks([spec])[0].at(target)
+        attack = parse_attacks([spec])[0].for_target(target)
         found = scored(attack, a_batch(target))["none"]
         for column, level in enumerate(attack.levels):
             alone = replace(attack, levels=(level,))

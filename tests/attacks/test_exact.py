@@ -272,7 +272,7 @@ def test_recon_is_what_a_linear_autoencoder_leaves(latent):
 def test_heads_of_the_same_prediction_give_the_same_scores(spec):
     """Noise, sample and v say the same; gsa differs, since its weights stand behind the head."""
     (attack,) = parse_attacks([spec])
-    attack = attack.at(gaussian_target("epsilon"))
+    attack = attack.for_target(gaussian_target("epsilon"))
     wanted = scored(attack, a_batch(gaussian_target("epsilon")), some_masks())
     for head in ("sample", "v_prediction"):
         agree(scored(attack, a_batch(gaussian_target(head)), some_masks()), wanted, rtol=1e-7)
@@ -282,7 +282,7 @@ def test_heads_of_the_same_prediction_give_the_same_scores(spec):
 def test_both_conventions_of_flow_models_give_the_same_scores(spec):
     """t = 1 - sigma and v = -out."""
     (attack,) = parse_attacks([spec])
-    attack = attack.at(gaussian_target("flow"))
+    attack = attack.for_target(gaussian_target("flow"))
     here, there = (scored(attack, a_batch(gaussian_target(head)), some_masks()) for head in FLOWS)
     agree(here, there)
 

@@ -178,4 +178,4 @@ def test_every_attack_has_a_transcription():
 def test_a_preset_is_what_its_authors_published(spec, given):
     (found,) = parse_attacks([spec])
     assert {**vars(found), "preset": ""} == vars(given)
-    assert found.title == spec
+    assert found.label == spec

@@ -65,7 +65,7 @@ def on_the_unet(name: str, dtype: torch.dtype) -> tuple[Attack, Batch]:
     """An attack at two of its levels, with a batch in float32 as an audit has it."""
     kind = REGISTRY[name]
     target = unet_target(dtype, "flow" if "flow model" in kind.needs else "epsilon")
-    attack = kind().at(target)
+    attack = kind().for_target(target)
     if isinstance(attack, LevelAttack):
         attack = replace(attack, levels=attack.levels[1:3] or attack.levels, **SHORT.get(name, {}))
     batch = a_batch(target)

@@ -27,7 +27,7 @@ every_attack = pytest.mark.parametrize("name", LEVELLED)
 @pytest.mark.parametrize("head", ["epsilon", "sample"])
 def test_models_of_noise_and_sample_get_the_grid(name, head):
     kind = REGISTRY[name]
-    found = kind().at(gaussian_target(head))
+    found = kind().for_target(gaussian_target(head))
     assert found.levels == kind.grid
     assert found.own_levels == kind.grid
 
@@ -36,7 +36,7 @@ def test_models_of_noise_and_sample_get_the_grid(name, head):
 @pytest.mark.parametrize("target", [v_target(), flow_target()], ids=["v", "flow"])
 def test_other_models_get_the_levels_nearest_to_a_log_snr(name, target):
     kind = REGISTRY[name]
-    found = kind().at(target)
+    found = kind().for_target(target)
     assert found.log_snr == ()
     assert len(found.levels) == len(kind.log_snr_grid), "no two of them meet"
     for level, wanted in zip(found.levels, kind.log_snr_grid, strict=True):
@@ -48,25 +48,26 @@ def test_other_models_get_the_levels_nearest_to_a_log_snr(name, target):
 def test_log_snr_means_the_same_on_models_of_other_schedules(name):
     wanted = (2.0, 0.0)
     for target in (gaussian_target(), flow_target()):
-        found = REGISTRY[name](log_snr=wanted).at(target)
+        found = REGISTRY[name](log_snr=wanted).for_target(target)
         assert [target.schedule.log_snr(level) for level in found.levels] == pytest.approx(wanted, abs=0.02)
 
 
 def test_a_flow_has_as_much_signal_as_noise_at_its_middle():
-    assert Sima(log_snr=(0.0,)).at(flow_target()).levels == (500,)
+    assert Sima(log_snr=(0.0,)).for_target(flow_target()).levels == (500,)
 
 
 @every_attack
 def test_given_levels_are_taken_as_they_are(name):
     for target in (gaussian_target(), v_target(), flow_target()):
         attack = REGISTRY[name](levels=(300, 20))
-        assert attack.at(target) is attack
+        assert attack.for_target(target) is attack
 
 
 def test_columns_are_the_levels_and_their_names_are_what_was_asked():
-    attack = Loss().at(gaussian_target())
-    assert attack.columns == tuple(map(float, Loss.grid))
-    assert Clid().at(v_target()).columns == (0.0, 10.0, 30.0, 100.0, 300.0, 1000.0), "loss weights, in thousandths"
+    attack = Loss().for_target(gaussian_target())
+    assert attack.candidates == tuple(map(float, Loss.grid))
+    weights = (0.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
+    assert Clid().for_target(v_target()).candidates == weights, "loss weights, in thousandths"
 
 
 def short_target():
@@ -79,7 +80,7 @@ def short_target():
 def test_a_level_that_the_model_does_not_have_is_refused(name):
     attack = REGISTRY[name](levels=(20, 100))
     with pytest.raises(ConfigError, match=rf"^expected levels of {name} from 0 to 99 for this target, got 100$"):
-        attack.at(short_target())
+        attack.for_target(short_target())
 
 
 @every_attack
@@ -102,7 +103,7 @@ def test_a_log_snr_that_is_no_number_is_refused(name, value):
 
 @pytest.mark.parametrize("name", [name for name in LEVELLED if "flow model" not in REGISTRY[name].needs])
 def test_a_short_schedule_still_has_levels_to_look_at(name):
-    found = REGISTRY[name]().at(short_target())
+    found = REGISTRY[name]().for_target(short_target())
     assert found.levels
     assert max(found.levels) <= 99
     assert len(set(found.levels)) == len(found.levels)
@@ -117,7 +118,7 @@ def test_secmi_cannot_go_less_than_a_step():
     with pytest.raises(ConfigError, match=r"^expected levels >= step = 10 for secmi, got \(5, 100\)$"):
         Secmi(levels=(5, 100))
     with pytest.raises(ConfigError, match="expected levels >= step = 100 for secmi"):
-        Secmi(step=100).at(gaussian_target())
+        Secmi(step=100).for_target(gaussian_target())
 
 
 def test_a_flow_has_no_velocity_where_no_signal_is_left():
@@ -139,4 +140,4 @@ def test_a_flow_has_no_velocity_where_no_signal_is_left():
     ],
 )
 def test_an_attack_says_why_it_cannot_run(spec, target, message):
-    assert parse_attacks([spec])[0].refusal(target) == message
+    assert parse_attacks([spec])[0].unsupported_reason(target) == message

@@ -27,7 +27,7 @@ def test_all_means_every_registered_attack():
 
 
 def test_all_can_stand_beside_presets():
-    titles = [attack.title for attack in parse_attacks(["pia@paper", "all"])]
+    titles = [attack.label for attack in parse_attacks(["pia@paper", "all"])]
     assert titles == ["pia@paper", *sorted(REGISTRY)]
 
 
@@ -42,13 +42,13 @@ def test_parameters():
 def test_a_preset_is_in_the_title_and_parameters_override_it():
     (attack,) = parse_attacks(["loss@carlini:levels=50"])
     assert attack == Loss(preset="carlini", levels=(50,), draws=5)
-    assert attack.title == "loss@carlini"
-    assert Loss().title == "loss"
+    assert attack.label == "loss@carlini"
+    assert Loss().label == "loss"
 
 
 def test_presets_of_one_attack_can_run_beside_each_other():
     attacks = parse_attacks(["pian", "pian@code", "pian@eq"])
-    assert [attack.title for attack in attacks] == ["pian", "pian@code", "pian@eq"]
+    assert [attack.label for attack in attacks] == ["pian", "pian@code", "pian@eq"]
     assert attacks[0] == Pian(size=attacks[1].size)
 
 
@@ -83,7 +83,7 @@ def test_all_problems_at_once():
 
 def test_log_snr_stands_in_for_the_levels_of_a_preset():
     (attack,) = parse_attacks(["loss@matsumoto:log_snr=1"])
-    assert (attack.levels, attack.log_snr, attack.title) == ((), (1.0,), "loss@matsumoto")
+    assert (attack.levels, attack.log_snr, attack.label) == ((), (1.0,), "loss@matsumoto")
 
 
 @pytest.mark.parametrize(
@@ -102,8 +102,8 @@ def test_log_snr_stands_in_for_the_levels_of_a_preset():
 )
 def test_attacks_of_one_name_have_their_parameters_in_the_title(specs, titles, lines):
     found = parse_attacks(specs)
-    assert [attack.title for attack in found] == titles
-    assert [attack.line for attack in found] == lines
+    assert [attack.label for attack in found] == titles
+    assert [attack.report_name for attack in found] == lines
 
 
 def test_several_values_of_a_parameter_are_that_many_attacks():

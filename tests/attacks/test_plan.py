@@ -9,7 +9,7 @@ import torch
 from cases import CAPTIONS, SPECS, a_batch, a_network, agree, an_attack, at, everything, ones, passes, some_masks
 from models import gaussian_target, linear_target
 
-from privaudit.attacks import Ledger, make_plan, score_batch
+from privaudit.attacks import PassCache, make_plan, score_batch
 from privaudit.attacks.plan import WORK
 
 COUNTABLE = ("forward", "encode", "decode")
@@ -39,27 +39,27 @@ def test_what_is_forgotten_as_planned_was_not_needed_again(kind):
     attacks, target = everything(kind)
     masks = some_masks()
     plan = make_plan(attacks, target, list(masks))
-    kept, forgetful = Ledger(), Ledger(expected=plan.expected)
-    wanted = score_batch(attacks, a_batch(target, ledger=kept), masks)
-    agree(score_batch(attacks, a_batch(target, ledger=forgetful), masks), wanted, rtol=0)
+    kept, forgetful = PassCache(), PassCache(expected=plan.expected)
+    wanted = score_batch(attacks, a_batch(target, cache=kept), masks)
+    agree(score_batch(attacks, a_batch(target, cache=forgetful), masks), wanted, rtol=0)
     assert forgetful.work == kept.work
     assert kept._kept
     assert not forgetful._kept
-    assert passes(attacks, target, Ledger(expected=plan.expected)) == {work: plan.total(work) for work in COUNTABLE}
+    assert passes(attacks, target, PassCache(expected=plan.expected)) == {work: plan.total(work) for work in COUNTABLE}
     for step in plan.steps:
-        assert {work: kept.work[step.title, work] for work in WORK} == step.added
+        assert {work: kept.work[step.label, work] for work in WORK} == step.added
 
 
 def test_memory_is_freed_as_early_as_the_last_attack_has_asked():
     target = linear_target()
     attacks = at(target, "sima:levels=0,20", "pia:levels=40", "loss:levels=40")
-    ledger = Ledger(expected=make_plan(attacks, target).expected)
-    batch = a_batch(target, ledger=ledger)
+    cache = PassCache(expected=make_plan(attacks, target).expected)
+    batch = a_batch(target, cache=cache)
     masks = {"none": torch.ones(batch.latents.shape)}
     held = []
     for attack in attacks:
         score_batch([attack], batch, masks)
-        held.append(sum(isinstance(value, torch.Tensor) for value in ledger._kept.values()))
+        held.append(sum(isinstance(value, torch.Tensor) for value in cache._kept.values()))
     assert held == [1, 0, 0], "pia still asks for the pass at level 0"
 
 
@@ -151,7 +151,7 @@ def test_captions_are_embedded_once_each(planned):
     target = a_network("text")
     attacks = at(target, "clid", "sima", "loss:levels=440", "pia", "gsa")
     expected = make_plan(attacks, target).expected if planned else None
-    score_batch(attacks, a_batch(target, ledger=Ledger(expected=expected)), {"none": ones()})
+    score_batch(attacks, a_batch(target, cache=PassCache(expected=expected)), {"none": ones()})
     assert len(target.conditioner.asked) == 5, "own captions and four shares of them"
     assert target.conditioner.asked.count(CAPTIONS) == 1
 

@@ -50,7 +50,7 @@ def on_its_models() -> list[tuple[str, str]]:
         for spec in SPECS:
             (attack,) = parse_attacks([spec])
             foreign = model == "flow" and attack.own_levels and "flow model" not in attack.needs
-            if attack.refusal(target) is None and not foreign:
+            if attack.unsupported_reason(target) is None and not foreign:
                 found.append((spec, model))
     return found
 
@@ -60,7 +60,7 @@ def test_the_member_scores_highest(spec, model):
     batch = audited(model)
     (attack,) = parse_attacks([spec + WHERE.get(spec, "")])
     masks = {"none": torch.ones(COUNT, *LATENT), "half": (random_normal(COUNT, *LATENT, seed=3) > 0).double()}
-    for (_, mask), scores in score_batch([attack.at(batch.target)], batch, masks).items():
+    for (_, mask), scores in score_batch([attack.for_target(batch.target)], batch, masks).items():
         # features of a classifier have no sign of their own: gradients are smallest for the member
         best = scores.argmin(dim=0) if attack.learned else scores.argmax(dim=0)
         assert best.tolist() == [MEMBER] * scores.shape[1], mask
@@ -73,7 +73,7 @@ def test_the_member_scores_highest_among_several_members(spec):
     target = overfitted_target(latents[:3], ["", "", ""])
     (attack,) = parse_attacks([spec])
     batch = Batch(target, latents, [str(place) for place in range(COUNT)], [None] * COUNT, 0)
-    scores = score_batch([attack.at(target)], batch, {"none": torch.ones(COUNT, *LATENT)})[spec, "none"]
+    scores = score_batch([attack.for_target(target)], batch, {"none": torch.ones(COUNT, *LATENT)})[spec, "none"]
     assert (scores[:3].min(dim=0).values > scores[3:].max(dim=0).values).all()
 
 
@@ -85,7 +85,8 @@ def test_a_caption_is_part_of_what_was_memorised():
     (attack,) = parse_attacks(["clid"])
     other = Batch(batch.target, batch.latents, batch.sample_ids, captions, 0, batch.images)
     masks = {"none": torch.ones(COUNT, *LATENT)}
-    known, unknown = (score_batch([attack.at(batch.target)], each, masks)["clid", "none"] for each in (batch, other))
+    attacks = [attack.for_target(batch.target)]
+    known, unknown = (score_batch(attacks, each, masks)["clid", "none"] for each in (batch, other))
     assert (known[MEMBER] > unknown[MEMBER] + 1).all()
     rest = [place for place in range(COUNT) if place != MEMBER]
     torch.testing.assert_close(known[rest], unknown[rest])

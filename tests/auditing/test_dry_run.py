@@ -59,11 +59,11 @@ class TestForecast:
             "clid": "needs a text-to-image target, and this one takes no captions",
             "flow_mc": "needs a flow model, and this one predicts epsilon",
         }
-        assert not {step.title for step in forecast.steps} & set(reasons)
+        assert not {step.label for step in forecast.steps} & set(reasons)
         assert set(forecast.scorers) == {"combined", "conditioned", "selected"}
 
     def test_shared_passes_are_counted_once(self, forecast):
-        by_title = {step.title: step for step in forecast.steps}
+        by_title = {step.label: step for step in forecast.steps}
         assert by_title["pian"].added["forward"] == by_title["pian"].alone["forward"] - 1
         assert "pia" in by_title["pian"].shares
 

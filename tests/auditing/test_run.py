@@ -29,7 +29,7 @@ from privaudit.loading import load_target
 from privaudit.model.schedule import DiffusionSchedule, FlowSchedule
 from privaudit.report.terminal import print_report
 from privaudit.results.audit_result import AuditResult
-from privaudit.results.exemplars import load_portraits
+from privaudit.results.exemplars import load_exemplars
 from privaudit.scorers import REGISTRY as SCORERS
 
 
@@ -173,16 +173,16 @@ class TestWhatIsDrawn:
         assert result.influence.images == 20
         assert sum(result.influence.channels) == pytest.approx(1.0, abs=1e-4)
 
-    def test_portraits_are_the_members_of_highest_score(self, options, result):
-        shown, table = load_portraits(options.out), read_scores(options.out)
+    def test_exemplars_are_the_members_of_highest_score(self, options, result):
+        shown, table = load_exemplars(options.out), read_scores(options.out)
         own = table[(table["attack"] == result.influence.attack) & (table["mask"] == "none")]
         members = own[own["set"] == "member"].sort_values("score", ascending=False)
         others = own[own["set"] == "nonmember"]["score"]
-        assert [portrait.score for portrait in shown] == pytest.approx(members["score"].head(8).tolist())
-        assert [portrait.beaten for portrait in shown] == [(others < portrait.score).mean() for portrait in shown]
-        assert set(members["id"]) >= {portrait.id for portrait in shown}
-        for portrait in shown:
-            with Image.open(io.BytesIO(base64.b64decode(portrait.thumbnail))) as picture:
+        assert [exemplar.score for exemplar in shown] == pytest.approx(members["score"].head(8).tolist())
+        assert [exemplar.beaten for exemplar in shown] == [(others < exemplar.score).mean() for exemplar in shown]
+        assert set(members["id"]) >= {exemplar.id for exemplar in shown}
+        for exemplar in shown:
+            with Image.open(io.BytesIO(base64.b64decode(exemplar.thumbnail))) as picture:
                 assert max(picture.size) <= 160
 
     def test_no_image_is_named_in_the_report(self, options, result):
@@ -563,11 +563,11 @@ class TestMethods:
         chosen = replace(options, attacks=("clid", "sima"))
         target = gaussian_target(text=True)
         methods, refused = choose_methods(chosen, target, ["a cat", None, ""])
-        assert [attack.title for attack in methods.attacks] == ["sima"]
+        assert [attack.label for attack in methods.attacks] == ["sima"]
         assert [item.name for item in refused] == ["clid"]
         assert "needs a caption for every image, and 2 have none" in refused[0].reason
         methods, refused = choose_methods(chosen, target, ["a cat", "a dog"])
-        assert [attack.title for attack in methods.attacks] == ["clid", "sima"]
+        assert [attack.label for attack in methods.attacks] == ["clid", "sima"]
         assert not refused
 
     def test_nothing_that_can_run_is_an_error_with_every_reason(self, options):

@@ -13,7 +13,7 @@ from privaudit.attacks import REGISTRY, parse_attacks
 from privaudit.auditing.options import AuditOptions
 from privaudit.auditing.stages import Measured, measure
 from privaudit.data import Sample, read_set
-from privaudit.geometry import BANDS, MASKS
+from privaudit.geometry import DECILES, MASKS
 from privaudit.scorers import parse_methods
 
 COUNT = 7
@@ -30,7 +30,7 @@ def run(tmp_path, samples):
 
     def run(target, *specs: str, samples=samples, **changes) -> Measured:
         methods = parse_methods(specs)
-        methods = replace(methods, attacks=tuple(attack.at(target) for attack in methods.attacks))
+        methods = replace(methods, attacks=tuple(attack.for_target(target) for attack in methods.attacks))
         reference = changes.pop("reference", None)
         options = AuditOptions("target", tmp_path, tmp_path, tmp_path / "run", geometry_latents="encoder")
         return measure(
@@ -56,7 +56,7 @@ class TestTables:
     def test_hold_a_column_a_level_under_every_mask(self, run):
         found = run(linear_target(), "sima:levels=20,60", "pfami:levels=100", "recon")
         assert [table.name for table in found.tables] == ["sima", "pfami", "recon"]
-        assert [table.columns for table in found.tables] == [(20.0, 60.0), (), ()]
+        assert [table.candidates for table in found.tables] == [(20.0, 60.0), (), ()]
         for table, width in zip(found.tables, (2, 1, 1), strict=True):
             assert tuple(table.by_mask)[: len(MASKS)] == MASKS
             assert all(values.shape == (COUNT, width) for values in table.by_mask.values())
@@ -65,8 +65,8 @@ class TestTables:
     def test_tenths_add_up_to_the_whole_for_attacks_that_have_a_field(self, run):
         found = run(linear_target(), "sima:levels=20,60", "pfami:levels=100")
         sima, pfami = found.tables
-        assert tuple(sima.by_mask) == (*MASKS, *BANDS)
-        np.testing.assert_allclose(sum(sima.by_mask[band] for band in BANDS), sima.by_mask["none"])
+        assert tuple(sima.by_mask) == (*MASKS, *DECILES)
+        np.testing.assert_allclose(sum(sima.by_mask[band] for band in DECILES), sima.by_mask["none"])
         assert tuple(pfami.by_mask) == MASKS
 
     def test_several_shares_to_drop_take_the_same_passes(self, run):
@@ -138,7 +138,7 @@ class TestCache:
         second = run(target, *specs, "combined", reference=other)
         assert asked(target) == asked(other) == 0
         for one, two in zip((*first.tables, *first.references), (*second.tables, *second.references), strict=True):
-            assert one.columns == two.columns
+            assert one.candidates == two.candidates
             for mask, values in one.by_mask.items():
                 np.testing.assert_array_equal(two.by_mask[mask], values)
 
@@ -223,5 +223,5 @@ class TestBatches:
 
     def test_no_generator_is_touched(self, run):
         before = torch.random.get_rng_state()
-        run(network_target(), *(attack.title for attack in parse_attacks(["sima", "loss", "gsa", "pfami"])))
+        run(network_target(), *(attack.label for attack in parse_attacks(["sima", "loss", "gsa", "pfami"])))
         assert torch.equal(before, torch.random.get_rng_state())

@@ -69,7 +69,7 @@ class TestRefusal:
     def test_attacks_without_a_score_a_level_are_named_with_the_reason(self, options):
         chosen = replace(options, attacks=("sima", "pfami", "gsa", "recon", "clid", "combined", "mirror"))
         attacks, refused = choose_curves(chosen, linear_target(), [None], 3)
-        assert [attack.title for attack in attacks] == ["sima", "mirror"]
+        assert [attack.label for attack in attacks] == ["sima", "mirror"]
         reasons = {item.name: item.reason for item in refused}
         assert set(reasons) == {"pfami", "gsa", "recon", "clid", "combined"}
         assert "text-to-image" in reasons["clid"]

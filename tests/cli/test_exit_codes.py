@@ -20,7 +20,7 @@ from privaudit.errors import PrivauditError, TargetError
 from privaudit.evaluation import Check
 from privaudit.report.formats import FILES, FORMATS
 from privaudit.results.audit_result import AuditFailure, load_report
-from privaudit.storage.files import alone_in, write_text
+from privaudit.storage.files import locked, write_text
 
 BROKEN = Check("blind baseline 2", "fail", "the sets differ in their colours")
 OUTCOMES = {
@@ -385,7 +385,7 @@ def test_a_folder_that_another_run_writes_to_is_left_alone(scan, audits, tmp_pat
     audits(made("pass"))
 
     def other() -> None:
-        with alone_in(tmp_path / "run"):
+        with locked(tmp_path / "run"):
             started.set()
             done.wait(60)
 

@@ -152,7 +152,7 @@ class TestEstimators:
                     assert "Hadamard's upper bound" in words
                     continue
                 assert " ".join(registry[name].summary.split()) in words
-                assert registry[name].reference in words
+                assert registry[name].citation in words
                 for key, value in asdict(make(name)).items():
                     assert f"{key}={str(value).lower()}" in words.split()
 

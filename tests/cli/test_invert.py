@@ -252,7 +252,7 @@ def test_solvers_lists_every_solver_with_every_parameter(privaudit):
     for start, stop in zip(starts, [*starts[1:], len(lines)], strict=True):
         name, text = lines[start].split()[0], " ".join(" ".join(lines[start:stop]).split())
         assert SOLVERS[name].summary in text
-        assert SOLVERS[name].reference in text
+        assert SOLVERS[name].citation in text
         for key, value in asdict(make_solver(name)).items():
             assert f"{key}={str(value).lower()}" in text.split()
 

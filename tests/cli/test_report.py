@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from results import make_failure, make_portraits, make_result
+from results import make_exemplars, make_failure, make_result
 from typer.testing import CliRunner
 
 from privaudit.cli.main import app
 from privaudit.errors import ConfigError, ResultError
 from privaudit.report.formats import FORMATS
 from privaudit.report.json_schema import shipped_schema
-from privaudit.results.exemplars import save_portraits
+from privaudit.results.exemplars import save_exemplars
 
 RESULT = make_result(gates=("tpr@1%fpr>0.05",))
 
@@ -27,7 +27,7 @@ def run(tmp_path: Path) -> Path:
     folder = tmp_path / "run"
     folder.mkdir()
     (folder / "report.json").write_text(RESULT.to_json())
-    save_portraits(folder, make_portraits("alice.png"))
+    save_exemplars(folder, make_exemplars("alice.png"))
     return folder
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from privaudit.errors import DataError, NonFiniteError
-from privaudit.evaluation import apply_choice, assign_folds, auroc, cross_fit, merits, tpr_at_fpr
+from privaudit.evaluation import apply_choice, assign_folds, auroc, cross_fit, fold_auroc, tpr_at_fpr
 
 IDS = [f"{i:032x}" for i in range(103)]
 MEMBER = np.arange(103) < 51
@@ -18,7 +18,7 @@ def test_a_single_level_needs_no_folds() -> None:
     scores, _ = table()
     fitted = cross_fit(scores[:, :1], [30], MEMBER, None)
     np.testing.assert_array_equal(fitted.scores, scores[:, 0])
-    assert (fitted.chosen, fitted.picked, fitted.search_space) == ((30,), (0,), (30,))
+    assert (fitted.chosen, fitted.positions, fitted.search_space) == ((30,), (0,), (30,))
     np.testing.assert_array_equal(apply_choice(-scores[:, :1], fitted, MEMBER, None), -scores[:, 0])
 
 
@@ -115,12 +115,12 @@ def test_a_candidate_is_called_whatever_it_is() -> None:
     np.testing.assert_array_equal(by_name.scores, by_number.scores)
     assert by_name.search_space == tuple(names)
     assert by_name.chosen == tuple(names[level - 1] for level in by_number.chosen)
-    assert by_name.picked == tuple(level - 1 for level in by_number.chosen)
+    assert by_name.positions == tuple(level - 1 for level in by_number.chosen)
 
 
 def test_merits_are_the_aurocs_of_the_other_folds() -> None:
     scores, folds = table()
-    found = merits(scores, MEMBER, folds)
+    found = fold_auroc(scores, MEMBER, folds)
     assert found.shape == (5, 4)
     assert found[2, 1] == auroc(scores[folds != 2, 1], MEMBER[folds != 2])
 
@@ -128,7 +128,7 @@ def test_merits_are_the_aurocs_of_the_other_folds() -> None:
 def test_what_a_fold_may_not_take_is_not_taken() -> None:
     scores, folds = table()
     scores[MEMBER, 1] += 100  # the best by far
-    merit = merits(scores, MEMBER, folds)
+    merit = fold_auroc(scores, MEMBER, folds)
     merit[3, 1] = -np.inf
     fitted = cross_fit(scores, [1, 2, 3, 4], MEMBER, folds, merit)
     assert fitted.chosen[3] == 1 + int(np.argmax(merit[3])) != 2

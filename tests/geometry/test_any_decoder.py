@@ -104,9 +104,9 @@ def test_batches_of_any_size_agree(cases, kind):
     pulled = {}
     for count in (1, 2, 5):
         products = Jacobian(autoencoder.decode, latents[:count])
-        pushed = products.push(tangents[:, :count])
+        pushed = products.jvp(tangents[:, :count])
         assert_near(pushed[:, :2].flatten(2), wanted[:, :count])
-        pulled[count] = products.pull(pushed)
+        pulled[count] = products.vjp(pushed)
         back = torch.einsum("npd,knp->knd", dense[:count], pushed[:, :2].flatten(2))
         assert_near(pulled[count][:, :2].flatten(2), back)
     assert_near(pulled[2], pulled[5][:, :2])
@@ -117,7 +117,7 @@ def test_the_traced_linear_map_is_the_same(cases, kind, monkeypatch):
     monkeypatch.setattr(jacobian, "LINEARISE_FROM", 1)
     autoencoder, latents, dense = cases(kind)
     tangents = random_normal(3, 2, *latents.shape[1:], seed=5)
-    found = Jacobian(autoencoder.decode, latents[:2]).push(tangents)
+    found = Jacobian(autoencoder.decode, latents[:2]).jvp(tangents)
     assert_near(found.flatten(2), torch.einsum("npd,knd->knp", dense, tangents.flatten(2)))
 
 

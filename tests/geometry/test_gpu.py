@@ -55,9 +55,9 @@ def test_several_vectors_a_pass_give_the_products_of_one(both, latents):
     many, one = Jacobian(target.decode, points), Jacobian(target.decode, points, lanes=1)
     assert many.lanes > 1
     tangents = random_normal(30, 3, 4, 8, 8, seed=1).to(target.device)
-    pushed = many.push(tangents)
-    torch.testing.assert_close(pushed, one.push(tangents), rtol=1e-3, atol=1e-4)
-    torch.testing.assert_close(many.pull(pushed), one.pull(pushed), rtol=1e-3, atol=1e-4)
+    pushed = many.jvp(tangents)
+    torch.testing.assert_close(pushed, one.jvp(tangents), rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(many.vjp(pushed), one.vjp(pushed), rtol=1e-3, atol=1e-4)
     vectors = tangents[:2].flatten(2).permute(1, 2, 0)
     torch.testing.assert_close(PullbackMetric(many) @ vectors, PullbackMetric(one) @ vectors, rtol=1e-3, atol=1e-4)
 

@@ -9,7 +9,7 @@ from torch.nn import functional
 from privaudit.errors import ConfigError
 from privaudit.geometry import Jacobian, dense_jacobian
 from privaudit.geometry import jacobian as module
-from privaudit.geometry.jacobian import LINEARISE_FROM, forward_mode, push_by_reverse
+from privaudit.geometry.jacobian import LINEARISE_FROM, forward_mode, jvp_by_reverse
 
 EXACT = {"rtol": 1e-10, "atol": 1e-12}
 
@@ -27,34 +27,34 @@ class TestProducts:
         jacobian = Jacobian(decoder, latents[:images], lanes=lanes)
         tangents = random_normal(vectors, images, 2, 4, 4, dtype=torch.float64)
         wanted = torch.einsum("npi,kni->knp", reference_jacobian[:images], tangents.flatten(2))
-        torch.testing.assert_close(jacobian.push(tangents).flatten(2), wanted, **EXACT)
+        torch.testing.assert_close(jacobian.jvp(tangents).flatten(2), wanted, **EXACT)
         cotangents = random_normal(vectors, images, 3, 8, 8, dtype=torch.float64)
         wanted = torch.einsum("npi,knp->kni", reference_jacobian[:images], cotangents.flatten(2))
-        torch.testing.assert_close(jacobian.pull(cotangents).flatten(2), wanted, **EXACT)
+        torch.testing.assert_close(jacobian.vjp(cotangents).flatten(2), wanted, **EXACT)
 
     @pytest.mark.parametrize("lanes", [1, 7])
     def test_traced(self, latents, lanes):
         tangents = random_normal(LINEARISE_FROM * lanes + 1, 3, 2, 4, 4, dtype=torch.float64)
-        found = Jacobian(smooth, latents, lanes=lanes).push(tangents)
-        wanted = torch.stack([push_by_reverse(smooth, latents, tangent) for tangent in tangents])
+        found = Jacobian(smooth, latents, lanes=lanes).jvp(tangents)
+        wanted = torch.stack([jvp_by_reverse(smooth, latents, tangent) for tangent in tangents])
         torch.testing.assert_close(found, wanted, **EXACT)
 
-    def test_push_by_reverse_mode_alone(self, decoder, latents, reference_jacobian):
+    def test_jvp_by_reverse_mode_alone(self, decoder, latents, reference_jacobian):
         tangents = random_normal(3, 2, 4, 4, dtype=torch.float64)
         wanted = torch.einsum("npi,ni->np", reference_jacobian, tangents.flatten(1))
-        torch.testing.assert_close(push_by_reverse(decoder, latents, tangents).flatten(1), wanted, **EXACT)
+        torch.testing.assert_close(jvp_by_reverse(decoder, latents, tangents).flatten(1), wanted, **EXACT)
 
     def test_no_vectors(self, decoder, latents):
         jacobian = Jacobian(decoder, latents)
-        assert jacobian.push(torch.empty(0, 3, 2, 4, 4)).shape == (0, 3, 3, 8, 8)
-        assert jacobian.pull(torch.empty(0, 3, 3, 8, 8)).shape == (0, 3, 2, 4, 4)
+        assert jacobian.jvp(torch.empty(0, 3, 2, 4, 4)).shape == (0, 3, 3, 8, 8)
+        assert jacobian.vjp(torch.empty(0, 3, 3, 8, 8)).shape == (0, 3, 2, 4, 4)
 
     def test_wrong_shapes_say_what_is_expected(self, decoder, latents):
         jacobian = Jacobian(decoder, latents)
         with pytest.raises(ConfigError, match=r"expected vectors of shape \(k, 3, 2, 4, 4\), got \(3, 2, 4, 4\)"):
-            jacobian.push(latents)
+            jacobian.jvp(latents)
         with pytest.raises(ConfigError, match=r"expected vectors of shape \(k, 3, 3, 8, 8\), got \(1, 2, 3, 8, 8\)"):
-            jacobian.pull(torch.empty(1, 2, 3, 8, 8))
+            jacobian.vjp(torch.empty(1, 2, 3, 8, 8))
 
     def test_all_products_share_one_reverse_pass(self, latents, decoder):
         passes = []
@@ -65,7 +65,7 @@ class TestProducts:
 
         jacobian = Jacobian(counted, latents)
         for _ in range(3):
-            jacobian.pull(random_normal(2, 3, 3, 8, 8, dtype=torch.float64))
+            jacobian.vjp(random_normal(2, 3, 3, 8, 8, dtype=torch.float64))
         assert (jacobian.image_shape, jacobian.image_size, jacobian.latent_size) == ((3, 8, 8), 192, 32)
         assert passes == [3]
 
@@ -123,10 +123,10 @@ def test_reverse_mode_where_torch_has_no_forward_mode(vectors, lanes):
     jacobian = Jacobian(decode, latents, lanes=lanes)
     cotangents = random_normal(2, 5, 6, 4, 4, seed=2, dtype=torch.float64)
     pulled = cotangents.view(2, 5, 3, *LATENT).sum(2) * (1 - latents.tanh().square())
-    torch.testing.assert_close(jacobian.pull(cotangents), pulled, **EXACT)
+    torch.testing.assert_close(jacobian.vjp(cotangents), pulled, **EXACT)
     wanted = (tangents * (1 - latents.tanh().square())).repeat(1, 1, 3, 1, 1)
     for _ in range(2):
-        torch.testing.assert_close(jacobian.push(tangents), wanted, **EXACT)
+        torch.testing.assert_close(jacobian.jvp(tangents), wanted, **EXACT)
 
 
 class TestTracing:
@@ -140,10 +140,10 @@ class TestTracing:
     def test_happens_once_when_there_have_been_many_products(self, latents, traces):
         jacobian = Jacobian(smooth, latents)
         for _ in range(7):
-            jacobian.push(random_normal(9, 3, 2, 4, 4, dtype=torch.float64))
+            jacobian.jvp(random_normal(9, 3, 2, 4, 4, dtype=torch.float64))
         assert not traces
         for _ in range(3):
-            jacobian.push(random_normal(1, 3, 2, 4, 4, dtype=torch.float64))
+            jacobian.jvp(random_normal(1, 3, 2, 4, 4, dtype=torch.float64))
         assert traces == [1]
 
     def test_of_another_map_is_not_used(self, latents, traces):
@@ -157,8 +157,8 @@ class TestTracing:
         latents = latents * torch.tensor([0.0, 1.0, 1e3]).view(3, 1, 1, 1)  # also where J does not depend on the place
         jacobian = Jacobian(decode, latents)
         for _ in range(2):
-            wanted = torch.stack([push_by_reverse(decode, latents, tangent) for tangent in tangents])
-            torch.testing.assert_close(jacobian.push(tangents), wanted, **EXACT)
+            wanted = torch.stack([jvp_by_reverse(decode, latents, tangent) for tangent in tangents])
+            torch.testing.assert_close(jacobian.jvp(tangents), wanted, **EXACT)
         assert traces == [1], "and it is not tried again"
 
     def test_survives_an_image_without_derivative(self, latents, traces):
@@ -167,17 +167,17 @@ class TestTracing:
 
         latents = latents * torch.tensor([0.0, 1.0, 1.0]).view(3, 1, 1, 1)
         tangents = random_normal(LINEARISE_FROM, 3, 2, 4, 4, dtype=torch.float64)
-        found = Jacobian(decode, latents).push(tangents)
+        found = Jacobian(decode, latents).jvp(tangents)
         assert not found[:, 0].isfinite().any()
         torch.testing.assert_close(found[:, 1:], tangents[:, 1:], **EXACT)
 
     def test_keeps_its_batch_size(self, latents, traces):
         jacobian = Jacobian(smooth, latents, lanes=12)
-        jacobian.push(random_normal(4 * LINEARISE_FROM, 3, 2, 4, 4, dtype=torch.float64))
+        jacobian.jvp(random_normal(4 * LINEARISE_FROM, 3, 2, 4, 4, dtype=torch.float64))
         for vectors in (1, 3, 9):
             tangents = random_normal(vectors, 3, 2, 4, 4, seed=vectors, dtype=torch.float64)
-            wanted = torch.stack([push_by_reverse(smooth, latents, tangent) for tangent in tangents])
-            torch.testing.assert_close(jacobian.push(tangents), wanted, **EXACT)
+            wanted = torch.stack([jvp_by_reverse(smooth, latents, tangent) for tangent in tangents])
+            torch.testing.assert_close(jacobian.jvp(tangents), wanted, **EXACT)
         list(jacobian.columns(7))
         assert traces == [1]
 
@@ -191,7 +191,7 @@ class TestForwardMode:
             raise RuntimeError("boom")
 
         with pytest.raises(RuntimeError, match="boom"):
-            Jacobian(broken, torch.ones(1, *LATENT)).push(torch.ones(1, 1, *LATENT))
+            Jacobian(broken, torch.ones(1, *LATENT)).jvp(torch.ones(1, 1, *LATENT))
         assert (torch.backends.cuda.flash_sdp_enabled(), torch.backends.cuda.mem_efficient_sdp_enabled()) == before
 
     def test_group_norm_of_inputs_that_are_not_contiguous(self):

@@ -10,12 +10,12 @@ from models import LATENT, random_normal
 
 from privaudit.errors import ConfigError
 from privaudit.geometry import (
-    BANDS,
+    DECILES,
     HARD,
     MASKS,
     anti_influence_mask,
-    band_masks,
     build_masks,
+    decile_masks,
     hard_mask,
     influence_mask,
     influence_weights,
@@ -139,35 +139,35 @@ def test_pooled_influence_counts_every_image_alike():
     torch.testing.assert_close(pooled.sum(), torch.tensor(1.0))
 
 
-class TestBands:
-    """Tenths of the dimensions by influence."""
+class TestDeciles:
+    """Deciles of the dimensions by influence."""
 
     def test_add_up_to_everything_once(self):
-        bands = band_masks(random_normal(3, *LATENT).abs())
-        assert tuple(bands) == BANDS
-        torch.testing.assert_close(sum(bands.values()), torch.ones(3, *LATENT))
+        deciles = decile_masks(random_normal(3, *LATENT).abs())
+        assert tuple(deciles) == DECILES
+        torch.testing.assert_close(sum(deciles.values()), torch.ones(3, *LATENT))
 
     def test_hold_a_tenth_each_from_least_to_most_influence(self):
         influence = random_normal(2, 5, 4, 4).abs()
-        bands = band_masks(influence)
+        deciles = decile_masks(influence)
         for row in range(2):
-            tenths = [influence[row][bands[name][row].bool()] for name in BANDS]
-            assert [len(tenth) for tenth in tenths] == [8] * 10
-            assert all(low.max() <= high.min() for low, high in pairwise(tenths))
+            parts = [influence[row][deciles[name][row].bool()] for name in DECILES]
+            assert [len(part) for part in parts] == [8] * 10
+            assert all(low.max() <= high.min() for low, high in pairwise(parts))
 
     def test_six_of_ten_are_the_influence_mask_that_drops_four(self):
         influence = random_normal(2, 5, 4, 4).abs()
-        bands = band_masks(influence)
-        torch.testing.assert_close(sum(bands[name] for name in BANDS[4:]), influence_mask(influence, 0.4))
+        deciles = decile_masks(influence)
+        torch.testing.assert_close(sum(deciles[name] for name in DECILES[4:]), influence_mask(influence, 0.4))
 
     def test_ties_go_by_index_and_nothing_is_lost(self):
-        bands = band_masks(torch.ones(1, 1, 5, 4))
-        for number, name in enumerate(BANDS):
-            assert bands[name].flatten().nonzero().flatten().tolist() == [2 * number, 2 * number + 1]
+        deciles = decile_masks(torch.ones(1, 1, 5, 4))
+        for number, name in enumerate(DECILES):
+            assert deciles[name].flatten().nonzero().flatten().tolist() == [2 * number, 2 * number + 1]
 
     def test_fewer_dimensions_than_bands_leave_some_empty(self):
-        bands = band_masks(torch.tensor([[3.0, 1.0, 2.0]]))
-        assert sum(float(band.sum()) for band in bands.values()) == 3
-        assert bands["band0"].tolist() == [[0, 1, 0]]
-        assert bands["band3"].tolist() == [[0, 0, 1]]
-        assert bands["band6"].tolist() == [[1, 0, 0]]
+        deciles = decile_masks(torch.tensor([[3.0, 1.0, 2.0]]))
+        assert sum(float(decile.sum()) for decile in deciles.values()) == 3
+        assert deciles["band0"].tolist() == [[0, 1, 0]]
+        assert deciles["band3"].tolist() == [[0, 0, 1]]
+        assert deciles["band6"].tolist() == [[1, 0, 0]]

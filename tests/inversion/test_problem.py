@@ -63,21 +63,21 @@ def test_evaluates_any_rows(by_gradient):
     problem = Problem(autoencoder, images, list("abcd"))
     rows, points = torch.tensor([3, 0, 3]), random_normal(3, 6, seed=5)
     at = problem.evaluate(points, rows, by_gradient=by_gradient)
-    torch.testing.assert_close(at.points, points)
-    torch.testing.assert_close(at.misfits, autoencoder.decode(points) - images[rows])
+    torch.testing.assert_close(at.iterates, points)
+    torch.testing.assert_close(at.reconstruction_errors, autoencoder.decode(points) - images[rows])
     if by_gradient:
         leaf = points.clone().requires_grad_()
         (autoencoder.decode(leaf) - images[rows]).square().sum().backward()
-        torch.testing.assert_close(at.slopes, leaf.grad)
+        torch.testing.assert_close(at.residuals, leaf.grad)
     else:
         wanted = autoencoder.encode(autoencoder.decode(points)) - autoencoder.encode(images[rows])
-        torch.testing.assert_close(at.slopes, wanted)
-    assert not at.slopes.requires_grad
-    assert not at.misfits.requires_grad
+        torch.testing.assert_close(at.residuals, wanted)
+    assert not at.residuals.requires_grad
+    assert not at.reconstruction_errors.requires_grad
     kept = at[torch.tensor([True, False, True])]
-    assert torch.equal(kept.points, points[[0, 2]])
-    assert torch.equal(kept.slopes, at.slopes[[0, 2]])
-    assert torch.equal(kept.misfits, at.misfits[[0, 2]])
+    assert torch.equal(kept.iterates, points[[0, 2]])
+    assert torch.equal(kept.residuals, at.residuals[[0, 2]])
+    assert torch.equal(kept.reconstruction_errors, at.reconstruction_errors[[0, 2]])
 
 
 def test_sixteen_bit_outputs_become_float32():

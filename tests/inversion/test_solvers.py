@@ -57,7 +57,7 @@ class TestEverySolver:
     def test_says_what_it_is_and_cannot_be_changed(self, name):
         solver = make_solver(name)
         assert solver.name == name
-        assert solver.reference
+        assert solver.citation
         assert solver.summary
         assert solver.judge in ("latent", "pixel")
         assert solver == SOLVERS[name]()

@@ -6,7 +6,7 @@ import ast
 from pathlib import Path
 
 import pytest
-from results import make_failure, make_portraits, make_result
+from results import make_exemplars, make_failure, make_result
 
 from privaudit.errors import ConfigError
 from privaudit.report import formats
@@ -100,11 +100,11 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
         write_reports(GATED, tmp_path / "file", parse_formats("json"))
 
 
-def test_portraits_go_to_formats_that_show_them_and_no_other() -> None:
-    portraits = make_portraits("alice.png", "bob.png")
+def test_exemplars_go_to_formats_that_show_them_and_no_other() -> None:
+    exemplars = make_exemplars("alice.png", "bob.png")
     for form in FORMATS.values():
-        content = form.encoded(GATED, portraits)
-        assert (b"alice" in content) == form.portraits
+        content = form.encoded(GATED, exemplars)
+        assert (b"alice" in content) == form.exemplars
 
 
 def test_what_leaves_the_machine_names_no_folder_and_no_image() -> None:

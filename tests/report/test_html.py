@@ -12,7 +12,7 @@ from functools import cache
 
 import pytest
 from markup import Element, read_page
-from results import CANARIES, NAMES, SUSPECTS, make_failure, make_portraits, make_result, with_hostile_names
+from results import CANARIES, NAMES, SUSPECTS, make_exemplars, make_failure, make_result, with_hostile_names
 
 from privaudit.evaluation import Check, Finding
 from privaudit.evaluation.estimate import Estimate
@@ -75,12 +75,12 @@ CASES = {
 def page_of(case: str) -> str:
     if case == "failure":
         return render_html_failure(make_failure("one thing", "another thing"))
-    if case == "portraits":
-        return render_html(make_result(), make_portraits())
+    if case == "exemplars":
+        return render_html(make_result(), make_exemplars())
     return render_html(CASES[case]())
 
 
-EVERY = [*CASES, "failure", "portraits"]
+EVERY = [*CASES, "failure", "exemplars"]
 
 
 def numbers(table: Element) -> list[list[str]]:
@@ -400,21 +400,21 @@ def test_no_folder_and_no_single_image_is_named():
 
 
 def test_images_are_shown_only_when_asked_for():
-    portraits = make_portraits("a.png", "b.png")
+    exemplars = make_exemplars("a.png", "b.png")
     without = page_of("high")
     assert not re.search(r"<img|a\.png|[0-9a-f]{31}1", without)
-    given = read_page(page_of("portraits"))
+    given = read_page(page_of("exemplars"))
     assert "This page shows images." in given.text
-    assert len(given.all("img")) == 2 * len(portraits)
+    assert len(given.all("img")) == 2 * len(exemplars)
     assert "sima: score 3.00, above 99 % of the non-members" in given.text
-    assert "images/members" not in page_of("portraits")
+    assert "images/members" not in page_of("exemplars")
 
 
 def test_a_thumbnail_that_is_no_picture_is_not_put_onto_the_page():
     evil = base64.b64encode(b"<script>alert(1)</script>").decode()
     shown = [
-        replace(portrait, thumbnail=text)
-        for portrait, text in zip(make_portraits(), (evil, '"><script>alert(1)</script>'), strict=True)
+        replace(exemplar, thumbnail=text)
+        for exemplar, text in zip(make_exemplars(), (evil, '"><script>alert(1)</script>'), strict=True)
     ]
     page = render_html(make_result(), shown)
     assert evil not in page
@@ -440,7 +440,7 @@ def test_names_of_users_are_shown_and_do_nothing(name):
     result = with_hostile_names(make_result(attacks=("sima",), learned=False, groups=("one", "two")), name)
     attack = replace(result.attacks[0], name=name, kind="ours")
     finding = Finding("high", f"Evidence by {name}", name, "none")
-    portraits = [replace(portrait, path=name, label=name, attack=name) for portrait in make_portraits()]
+    exemplars = [replace(exemplar, path=name, label=name, attack=name) for exemplar in make_exemplars()]
     result = replace(
         result,
         data=replace(result.data, skipped=()),
@@ -449,7 +449,7 @@ def test_names_of_users_are_shown_and_do_nothing(name):
         attacks=(attack, *result.attacks[1:]),
         verdict=replace(result.verdict, finding=finding),
     )
-    text = render_html(result, portraits)
+    text = render_html(result, exemplars)
     page = read_page(text)
     test_tags = {"script": 1, "style": 1, "title": 1 + _drawn_titles(page), "b": 0, "base": 0}
     assert {tag: len(page.all(tag)) for tag in test_tags} == test_tags

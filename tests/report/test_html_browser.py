@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from browser import chromium, screenshot_folder, visiting
-from results import make_failure, make_portraits, make_result
+from results import make_exemplars, make_failure, make_result
 
 from privaudit.evaluation import Estimate
 from privaudit.report.html import render_html, render_html_failure
@@ -42,7 +42,7 @@ def pages(tmp_path_factory) -> dict[str, Path]:
         "none": render_html(make_result(strength=0.0)),
         "few": render_html(make_result(images=12)),
         "gap": render_html(with_a_gap()),
-        "images": render_html(make_result(), make_portraits("a.png", "a-name-that-is-very-long" * 9)),
+        "images": render_html(make_result(), make_exemplars("a.png", "a-name-that-is-very-long" * 9)),
         "failure": render_html_failure(make_failure("expected a model folder at small, found none")),
     }
     for name, text in texts.items():

@@ -24,11 +24,11 @@ import pytest
 import yaml
 from linkify_it import LinkifyIt
 from markdown_it import MarkdownIt
-from results import make_failure, make_portraits, make_result, with_hostile_names
+from results import make_exemplars, make_failure, make_result, with_hostile_names
 from rich.console import Console
 
 from privaudit.compare import CompareOptions, compare_runs
-from privaudit.escape import csv_cell, csv_text, harmless, markdown, markdown_code, storable
+from privaudit.escape import csv_cell, csv_text, encodable, escape_control, markdown, markdown_code
 from privaudit.report.comparison_markdown import render_comparison
 from privaudit.report.comparison_summary import print_comparison
 from privaudit.report.formats import FORMATS, Report
@@ -121,7 +121,7 @@ def rendered_plain(form: str, place: int) -> str:
 
 def content(form: str, report: Report) -> str:
     name = report.target if isinstance(report.target, str) else report.target.id
-    return FORMATS[form].encoded(report, make_portraits(f"{name}.png")).decode()
+    return FORMATS[form].encoded(report, make_exemplars(f"{name}.png")).decode()
 
 
 def acting(text: str, allowed: str = "\n") -> list[str]:
@@ -249,12 +249,12 @@ def test_markdown_alone(name: str) -> None:
                 check_prose("".join(token.content if token.type in ("text", "text_special") else " " for token in line))
             shown = "".join(token.content for token in tokens if token.type in ("text", "text_special", "code_inline"))
             shown = without_spaces(shown.replace("\u200b", ""))
-            assert shown.endswith((without_spaces(name), without_spaces(harmless(name)))) or not name.strip()
+            assert shown.endswith((without_spaces(name), without_spaces(escape_control(name)))) or not name.strip()
 
 
 def without_spaces(text: str) -> str:
     """Markdown may join spaces."""
-    return re.sub(r"\s+", "", harmless(text, keep="\r\n\t"))
+    return re.sub(r"\s+", "", escape_control(text, keep="\r\n\t"))
 
 
 @names
@@ -308,7 +308,7 @@ def check_cells(rows: list[list[str]]) -> None:
 
 @names
 def test_any_table_as_csv(name: str) -> None:
-    columns = {"path": [name, "a"], storable(name) or "b": [-1.5, 2.0], "label": [None, name], "flag": [True, False]}
+    columns = {"path": [name, "a"], encodable(name) or "b": [-1.5, 2.0], "label": [None, name], "flag": [True, False]}
     frame = pd.DataFrame(columns, dtype=object)
     rows = list(csv.reader(io.StringIO(csv_text(frame))))
     assert [len(row) for row in rows] == [4, 4, 4]

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from privaudit.evaluation import assign_folds, auroc
-from privaudit.geometry import BANDS, MASKS
-from privaudit.scorers import Evidence, Table, parse_methods
+from privaudit.geometry import DECILES, MASKS
+from privaudit.scorers import ErrorTable, Evidence, parse_methods
 from privaudit.scorers.combined import features
 
 COUNT = 150
@@ -21,12 +21,12 @@ def evidence(strength: float = 1.5, seed: int = 0) -> Evidence:
     """Errors whose two most influential tenths tell members, and one attack without tenths."""
     generator = np.random.default_rng(seed)
     tenths = {}
-    for number, band in enumerate(BANDS):
+    for number, band in enumerate(DECILES):
         told = strength * IS_MEMBER[:, None] * (number >= 8)
         tenths[band] = -np.exp(generator.normal(size=(COUNT, 2)) - told)
     whole = {mask: sum(tenths.values()) * (1 + n) for n, mask in enumerate(MASKS)}
-    field = Table("sima", "level", (20.0, 60.0), {**whole, **tenths}, "energy")
-    other = Table("pfami", "level", (), {mask: generator.normal(size=(COUNT, 1)) for mask in MASKS})
+    field = ErrorTable("sima", "level", (20.0, 60.0), {**whole, **tenths}, "energy")
+    other = ErrorTable("pfami", "level", (), {mask: generator.normal(size=(COUNT, 1)) for mask in MASKS})
     folds = assign_folds([str(n) for n in range(COUNT)], IS_MEMBER, GROUPS, folds=3)
     chosen = {(t.name, mask): t.by_mask[mask][:, -1] for t in (field, other) for mask in MASKS}
     return Evidence(
@@ -124,5 +124,5 @@ class TestFeatures:
         assert found.shape[1] == 2 * (10 * 2 + 2) + 1 + 3
 
     def test_features_of_a_learned_attack_are_taken_as_they_are(self, given):
-        gsa = Table("gsa", "level", (), {mask: np.full((COUNT, 4), -3.0) for mask in MASKS}, learned=True)
+        gsa = ErrorTable("gsa", "level", (), {mask: np.full((COUNT, 4), -3.0) for mask in MASKS}, learned=True)
         assert features(replace(given, tables=(gsa,))).shape[1] == 4 + 1 + 3

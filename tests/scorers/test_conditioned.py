@@ -9,7 +9,7 @@ import pytest
 
 from privaudit.evaluation import assign_folds, auroc
 from privaudit.geometry import MASKS
-from privaudit.scorers import Evidence, Table, parse_methods
+from privaudit.scorers import ErrorTable, Evidence, parse_methods
 
 COUNT = 200
 IS_MEMBER = np.arange(COUNT) % 2 == 0
@@ -23,9 +23,9 @@ def evidence() -> Evidence:
     energy = -np.exp(-np.stack([generator.normal(size=COUNT), strong], axis=1))
     weak = 0.1 * IS_MEMBER + generator.normal(size=COUNT)
     tables = (
-        Table("strong", "level", (20.0, 60.0), {mask: energy * (1 + n) for n, mask in enumerate(MASKS)}, "energy"),
-        Table("weak", "level", (), {mask: weak[:, None] for mask in MASKS}),
-        Table("ours", "level", (), {mask: (4 * IS_MEMBER + weak)[:, None] for mask in MASKS}),
+        ErrorTable("strong", "level", (20.0, 60.0), {mask: energy * (1 + n) for n, mask in enumerate(MASKS)}, "energy"),
+        ErrorTable("weak", "level", (), {mask: weak[:, None] for mask in MASKS}),
+        ErrorTable("ours", "level", (), {mask: (4 * IS_MEMBER + weak)[:, None] for mask in MASKS}),
     )
     return Evidence(
         tables=tables,

@@ -12,7 +12,7 @@ from privaudit.scorers import DEFAULT, REGISTRY, parse_methods
 
 def titles(specs) -> tuple[list[str], list[str]]:
     methods = parse_methods(specs)
-    return [attack.title for attack in methods.attacks], [scorer.title for scorer in methods.scorers]
+    return [attack.label for attack in methods.attacks], [scorer.label for scorer in methods.scorers]
 
 
 def test_nothing_asked_for_is_the_default_with_the_combination():

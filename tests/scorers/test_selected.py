@@ -10,7 +10,7 @@ import pytest
 from privaudit.errors import DataError
 from privaudit.evaluation import assign_folds, auroc
 from privaudit.geometry import MASKS
-from privaudit.scorers import Evidence, Scored, Table, parse_methods
+from privaudit.scorers import ErrorTable, Evidence, Scored, parse_methods
 
 COUNT = 120
 IS_MEMBER = np.arange(COUNT) % 2 == 0
@@ -25,7 +25,7 @@ def evidence(strengths: dict[tuple[str, int, str], float], seed: int = 0) -> Evi
         for (attack, column, mask), strength in strengths.items():
             if attack == name:
                 by_mask[mask][IS_MEMBER, column] += strength
-        tables.append(Table(name, "level", levels, by_mask))
+        tables.append(ErrorTable(name, "level", levels, by_mask))
     return Evidence(
         tables=tuple(tables),
         references=(),

@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 
 from privaudit.errors import ConfigError
-from privaudit.storage.files import alone_in
+from privaudit.storage.files import locked
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="nothing is locked on Windows")
 HOLD = """
 import sys
 from pathlib import Path
-from privaudit.storage.files import alone_in
+from privaudit.storage.files import locked
 
-with alone_in(Path(sys.argv[1])):
+with locked(Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -38,32 +38,32 @@ def holder(tmp_path):
 
 def test_another_process_is_told_to_go_elsewhere(holder, tmp_path):
     message = f"expected a folder that no other run writes to, but one writes to {tmp_path}; .*another --out"
-    with pytest.raises(ConfigError, match=message), alone_in(tmp_path):
+    with pytest.raises(ConfigError, match=message), locked(tmp_path):
         pass
 
 
 def test_a_process_that_dies_lets_go(holder, tmp_path):
     holder.kill()
     holder.wait()
-    with alone_in(tmp_path):
+    with locked(tmp_path):
         pass
 
 
 def test_nothing_is_left_in_the_folder(tmp_path):
     folder = tmp_path / "new" / "run"
-    with alone_in(folder):
+    with locked(folder):
         assert list(folder.iterdir()) == []
     assert list(folder.iterdir()) == []
 
 
 def test_what_has_the_folder_may_ask_again(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with alone_in(tmp_path / "run"):
-        with alone_in(Path("run")):
+    with locked(tmp_path / "run"):
+        with locked(Path("run")):
             pass
-        with alone_in(tmp_path / "other"):
+        with locked(tmp_path / "other"):
             pass
-    with alone_in(Path("run")):
+    with locked(Path("run")):
         pass
 
 
@@ -72,12 +72,12 @@ def test_another_thread_may_not(tmp_path):
 
     def other() -> None:
         try:
-            with alone_in(tmp_path):
+            with locked(tmp_path):
                 pass
         except ConfigError as error:
             refused.append(error)
 
-    with alone_in(tmp_path):
+    with locked(tmp_path):
         thread = threading.Thread(target=other)
         thread.start()
         thread.join()
@@ -86,6 +86,6 @@ def test_another_thread_may_not(tmp_path):
 
 def test_a_file_in_its_place_is_left_to_who_makes_the_folder(tmp_path):
     (tmp_path / "run").write_text("mine")
-    with alone_in(tmp_path / "run"):
+    with locked(tmp_path / "run"):
         pass
     assert (tmp_path / "run").read_text() == "mine"

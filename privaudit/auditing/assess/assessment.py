@@ -183,7 +183,7 @@ def _entries(
         tables=tables,
         references=references,
         chosen={(entry.name, mask): values for entry in entries for mask, values in entry.scores.items()},
-        published=tuple(attack.title for attack in methods.attacks if attack.published),
+        published=tuple(attack.label for attack in methods.attacks if attack.published),
         distortion=measured.distortion,
         images=measured.features,
         is_member=is_member,

@@ -13,7 +13,7 @@ from privaudit.auditing.assess.attack_scores import Entry
 from privaudit.auditing.assess.folds import Split
 from privaudit.auditing.options import AuditOptions
 from privaudit.data import AuditData
-from privaudit.escape import storable
+from privaudit.escape import encodable
 from privaudit.evaluation import Comparison, Evaluation, by_group, by_quartile, compare
 from privaudit.evaluation.curves import RocCurve, histogram
 from privaudit.evaluation.delong import auroc_estimate
@@ -70,7 +70,7 @@ class Reporter:
             choices=entry.choices,
             order=entry.order,
             parameters=entry.parameters,
-            passes=self.passes.get(entry.line, 0),
+            passes=self.passes.get(entry.report_name, 0),
             selected_on=entry.selected_on,
             latents=self.options.attack_latents,
             masks={mask: self.evaluation.metrics[f"{entry.name}/{mask}"] for mask in entry.scores},
@@ -110,7 +110,7 @@ def score_table(data: AuditData, entries: Sequence[Entry]) -> pd.DataFrame:
     first = "suspect" if data.role == "suspects" else "member"
     base = {
         "id": [s.id for s in data.compared],
-        "path": [storable(str(s.path)) for s in data.compared],
+        "path": [encodable(str(s.path)) for s in data.compared],
         "set": [first] * len(data.members) + ["nonmember"] * len(data.nonmembers),
     }
     tables = [

@@ -13,9 +13,9 @@ from privaudit.attacks import Attack
 from privaudit.evaluation import Choice, Label, apply_choice, cross_fit, out_of_fold
 from privaudit.evaluation.metrics import spread
 from privaudit.geometry import HARD, MASKS, hard_mask, mask_names
-from privaudit.scorers import Evidence, Methods, Scorer, Table
+from privaudit.scorers import ErrorTable, Evidence, Methods, Scorer
 from privaudit.scorers.error_table import join, minus
-from privaudit.scorers.level_selection import choices, pick
+from privaudit.scorers.level_selection import choices, select
 from privaudit.storage.exact_json import encode
 
 Floats = NDArray[np.float64]
@@ -78,12 +78,12 @@ class Entry:
     @property
     def reference(self) -> str:
         """Where it was published."""
-        return self.method.reference
+        return self.method.citation
 
     @property
-    def line(self) -> str:
+    def report_name(self) -> str:
         """What was asked for: the name, without what marks a difference from the reference."""
-        return self.method.line if isinstance(self.method, Attack) else self.method.title
+        return self.method.report_name if isinstance(self.method, Attack) else self.method.label
 
     @property
     def level(self) -> float | None:
@@ -115,7 +115,7 @@ def needs_folds(methods: Methods, drops: Sequence[float]) -> bool:
         False if everything is fixed beforehand.
     """
     several = len(drops) > 1 or len(lines(methods.attacks)) < len(methods.attacks)
-    return several or bool(methods.scorers) or any(a.learned or len(a.columns) > 1 for a in methods.attacks)
+    return several or bool(methods.scorers) or any(a.learned or len(a.candidates) > 1 for a in methods.attacks)
 
 
 def lines(attacks: Sequence[Attack]) -> dict[str, tuple[Attack, ...]]:
@@ -129,14 +129,14 @@ def lines(attacks: Sequence[Attack]) -> dict[str, tuple[Attack, ...]]:
     """
     found: dict[str, tuple[Attack, ...]] = {}
     for attack in attacks:
-        found[attack.line] = (*found.get(attack.line, ()), attack)
+        found[attack.report_name] = (*found.get(attack.report_name, ()), attack)
     return found
 
 
 def attack_entries(
     attacks: Sequence[Attack],
-    tables: Sequence[Table],
-    references: Sequence[Table],
+    tables: Sequence[ErrorTable],
+    references: Sequence[ErrorTable],
     is_member: Booleans,
     folds: Integers,
     seed: int,
@@ -165,7 +165,7 @@ def attack_entries(
     return found
 
 
-def plain(attack: Attack, table: Table, is_member: Booleans, folds: Integers, seed: int) -> Entry:
+def plain(attack: Attack, table: ErrorTable, is_member: Booleans, folds: Integers, seed: int) -> Entry:
     """Choose the level of an attack for each fold on the others, on its unmasked score, for all masks.
 
     Args:
@@ -182,7 +182,7 @@ def plain(attack: Attack, table: Table, is_member: Booleans, folds: Integers, se
 
 
 def calibrated(
-    attack: Attack, table: Table, reference: Table, is_member: Booleans, folds: Integers, seed: int
+    attack: Attack, table: ErrorTable, reference: ErrorTable, is_member: Booleans, folds: Integers, seed: int
 ) -> Entry:
     """Subtract from every error the same error on the reference model, with the same noise.
 
@@ -212,7 +212,7 @@ def learned(scorer: Scorer, evidence: Evidence) -> Entry:
     """
     found = scorer.score(evidence)
     return Entry(
-        name=scorer.title,
+        name=scorer.label,
         kind="learned",
         methods=(scorer,),
         axis="level",
@@ -224,11 +224,11 @@ def learned(scorer: Scorer, evidence: Evidence) -> Entry:
     )
 
 
-def _table(line: str, group: Sequence[Attack], tables: Sequence[Table]) -> Table:
+def _table(line: str, group: Sequence[Attack], tables: Sequence[ErrorTable]) -> ErrorTable:
     """What the attacks of a line found, with the parameters that tell them apart in the names of the candidates."""
     own = {table.name: table for table in tables}
     if len(group) == 1:
-        return own[group[0].title]
+        return own[group[0].label]
     every = [encode(attack) for attack in group]
     names = [
         name
@@ -236,21 +236,21 @@ def _table(line: str, group: Sequence[Attack], tables: Sequence[Table]) -> Table
         if name not in ("variant", "candidate_of") and any(found[name] != every[0][name] for found in every)
     ]
     called = [", ".join(f"{name} {found[name]:g}" for name in names) for found in every]
-    return join(line, [own[attack.title] for attack in group], called)
+    return join(line, [own[attack.label] for attack in group], called)
 
 
-def _entry(kind: Kind, attack: Attack, table: Table, is_member: Booleans, folds: Integers, seed: int) -> Entry:
+def _entry(kind: Kind, attack: Attack, table: ErrorTable, is_member: Booleans, folds: Integers, seed: int) -> Entry:
     unknown = np.full(len(is_member), np.nan)
     if table.learned:
         return _fitted(kind, attack, table, is_member, folds, seed)
-    picked = pick(table, is_member, folds)
-    values = np.asarray(table.columns) if table.columns else None
+    selection = select(table, is_member, folds)
+    values = np.asarray(table.candidates) if table.candidates else None
     what = f"parameters and {table.axis}" if table.names else table.axis
     steps = [f"the {what} of highest unmasked AUROC"] if len(table.labels) > 1 else []
-    if picked.drop:
+    if selection.drop:
         steps.append("the share to drop of highest AUROC under the influence mask")
-    of_levels = table.axis == "level" and bool(table.columns) and not table.names
-    how = "fixed beforehand" if table.columns else "nothing to choose"
+    of_levels = table.axis == "level" and bool(table.candidates) and not table.names
+    how = "fixed beforehand" if table.candidates else "nothing to choose"
     if steps:
         count = len(np.unique(folds))
         how = f"cross-fitting: for each of {count} folds, {', then '.join(steps)} on the other folds"
@@ -259,16 +259,16 @@ def _entry(kind: Kind, attack: Attack, table: Table, is_member: Booleans, folds:
         kind=kind,
         methods=(attack,),
         axis=table.axis,
-        scores=picked.scores,
+        scores=selection.scores,
         selected_on=how,
-        level_of_image=unknown if values is None else values[picked.columns.index],
+        level_of_image=unknown if values is None else values[selection.columns.index],
         search_space=table.labels if values is not None else (),
-        chosen=picked.columns.chosen if values is not None else (),
-        levels_by_fold=_finite(() if values is None else values[list(picked.columns.picked)]),
-        choices=choices(picked, table, what),
+        chosen=selection.columns.chosen if values is not None else (),
+        levels_by_fold=_finite(() if values is None else values[list(selection.columns.positions)]),
+        choices=choices(selection, table, what),
         columns={mask: table.by_mask[mask] for mask in MASKS if mask in table.by_mask} if of_levels else {},
-        levels=table.columns if of_levels else (),
-        spread=picked.spread,
+        levels=table.candidates if of_levels else (),
+        spread=selection.spread,
     )
 
 
@@ -277,7 +277,7 @@ def _finite(values: Sequence[float] | Floats) -> tuple[float, ...]:
     return () if np.isnan(values).any() else tuple(float(value) for value in values)
 
 
-def _fitted(kind: Kind, attack: Attack, table: Table, is_member: Booleans, folds: Integers, seed: int) -> Entry:
+def _fitted(kind: Kind, attack: Attack, table: ErrorTable, is_member: Booleans, folds: Integers, seed: int) -> Entry:
     """Classify features under every mask; a share to drop is as good for a fold as its classifier on inner folds."""
     under = mask_names(table.drops or (0.0,))
     models = {mask: out_of_fold(table.by_mask[mask], is_member, folds, seed=seed) for mask in under}

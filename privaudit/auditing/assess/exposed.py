@@ -15,13 +15,13 @@ from privaudit.auditing.stages import Measured
 from privaudit.data import AuditData, load_images
 from privaudit.evaluation import Verdict
 from privaudit.results.audit_result import AttackReport, InfluenceReport
-from privaudit.results.exemplars import Portrait
+from privaudit.results.exemplars import Exemplar
 
 SHARE = 0.05
 """Of the members, whose influence is averaged."""
 LEAST = 20
 """Images that an average is taken over at least, so that none of them shows."""
-PORTRAITS = 8
+EXEMPLARS = 8
 """Images that are shown one by one, in reports that may show images."""
 SIDE = 160
 """Pixels along the longer side of a thumbnail."""
@@ -82,7 +82,7 @@ def influence_report(measured: Measured, exposed: Exposed) -> InfluenceReport:
     )
 
 
-def portraits(data: AuditData, measured: Measured, exposed: Exposed, size: tuple[int, int]) -> tuple[Portrait, ...]:
+def exemplars(data: AuditData, measured: Measured, exposed: Exposed, size: tuple[int, int]) -> tuple[Exemplar, ...]:
     """Describe the most exposed members one by one.
 
     Args:
@@ -92,16 +92,16 @@ def portraits(data: AuditData, measured: Measured, exposed: Exposed, size: tuple
         size: Height and width that the target sees, in pixels.
 
     Returns:
-        `PORTRAITS` of them at most, the clearest first.
+        `EXEMPLARS` of them at most, the clearest first.
     """
     others = exposed.scores[len(data.members) :]
     found = []
-    for position in exposed.order[:PORTRAITS]:
+    for position in exposed.order[:EXEMPLARS]:
         sample, score = data.members.samples[position], float(exposed.scores[position])
         if not np.isfinite(score):
             continue
         found.append(
-            Portrait(
+            Exemplar(
                 id=sample.id,
                 path=str(sample.path),
                 label=sample.label,

@@ -7,13 +7,15 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from privaudit.scorers import Table
+from privaudit.scorers import ErrorTable
 
 MASKS = ("none", "weighted")
 """Under which masks: these two exist whatever share is dropped."""
 
 
-def candidates(tables: Sequence[Table], references: Sequence[Table]) -> tuple[NDArray[np.float64], tuple[str, ...]]:
+def candidates(
+    tables: Sequence[ErrorTable], references: Sequence[ErrorTable]
+) -> tuple[NDArray[np.float64], tuple[str, ...]]:
     """Every attack at every level under every mask.
 
     Args:
@@ -24,7 +26,7 @@ def candidates(tables: Sequence[Table], references: Sequence[Table]) -> tuple[ND
         ``(n, c)``, higher = more likely a member, and the names of the columns.
     """
     columns, names = [], []
-    others: Sequence[Table | None] = references or [None] * len(tables)
+    others: Sequence[ErrorTable | None] = references or [None] * len(tables)
     for table, reference in zip(tables, others, strict=True):
         if table.learned:  # features, which are scores only once somebody has told which images are members
             continue
@@ -38,5 +40,5 @@ def candidates(tables: Sequence[Table], references: Sequence[Table]) -> tuple[ND
     return np.concatenate(columns, axis=1), tuple(names)
 
 
-def _where(table: Table) -> list[str]:
+def _where(table: ErrorTable) -> list[str]:
     return [f"@{label}" if isinstance(label, str) else f"@{label:g}" for label in table.labels] or [""]

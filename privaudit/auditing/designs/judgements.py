@@ -14,7 +14,7 @@ from privaudit.auditing.assess.score_candidates import candidates
 from privaudit.auditing.options import AuditOptions
 from privaudit.auditing.stages import Measured
 from privaudit.data import AuditData
-from privaudit.escape import storable
+from privaudit.escape import encodable
 from privaudit.evaluation import Check, Finding, Verdict
 from privaudit.evaluation.canary_audit import SIGNIFICANCE, CanaryReport, audit_canaries
 from privaudit.evaluation.one_run import epsilon_one_run
@@ -71,9 +71,9 @@ def judge_unknown(measured: Measured, data: AuditData, split: Split, options: Au
     suspects = [samples[row] for row in np.flatnonzero(is_suspect)]
     listed = pd.DataFrame({
         "id": [sample.id for sample in suspects],
-        "path": [storable(str(sample.path)) for sample in suspects],
-        "label": [storable(sample.label) for sample in suspects],
-        "group": [storable(sample.group) for sample in suspects],
+        "path": [encodable(str(sample.path)) for sample in suspects],
+        "label": [encodable(sample.label) for sample in suspects],
+        "group": [encodable(sample.group) for sample in suspects],
         "score": findings.score,
         "p": findings.p,
         "q": findings.q,

@@ -27,7 +27,7 @@ class Bidiagonal:
 
 
 def bidiagonalise(
-    push: Callable[[Tensor], Tensor], pull: Callable[[Tensor], Tensor], starts: Tensor, steps: int, rounding: float
+    jvp: Callable[[Tensor], Tensor], vjp: Callable[[Tensor], Tensor], starts: Tensor, steps: int, rounding: float
 ) -> Bidiagonal:
     """Bidiagonalise J from the right   (Golub, Kahan 1965, doi:10.1137/0702016).
 
@@ -37,8 +37,8 @@ def bidiagonalise(
     doi:10.1137/S1064827597327309), so no u but the last is held.
 
     Args:
-        push: v to J v, ``(k, n, *latent)`` to ``(k, n, *image)``.
-        pull: u to J^T u.
+        jvp: v to J v, ``(k, n, *latent)`` to ``(k, n, *image)``.
+        vjp: u to J^T u.
         starts: ``(k, n, *latent)``, of unit length.
         steps: Rows of B; at most the latent size.
         rounding: Entries of B below this share of the largest are rounding: J has no further directions.
@@ -51,14 +51,14 @@ def bidiagonalise(
     diagonal, above, products = [], [], torch.zeros_like(scale, dtype=torch.int64)
     for step in range(steps):
         products += vectors[-1].any(dim=-1)
-        pushed = push(vectors[-1].view_as(starts))
+        pushed = jvp(vectors[-1].view_as(starts))
         alpha, unit = _next(pushed.flatten(2), images, rounding * scale)
         images = [unit]
         diagonal.append(alpha)
         scale = torch.maximum(scale, alpha)
         if step + 1 < steps:
             products += unit.any(dim=-1)
-            beta, unit = _next(pull(unit.view_as(pushed)).flatten(2), vectors, rounding * scale)
+            beta, unit = _next(vjp(unit.view_as(pushed)).flatten(2), vectors, rounding * scale)
             vectors.append(unit)
             above.append(beta)
             scale = torch.maximum(scale, beta)

@@ -23,7 +23,7 @@ class Exact(Method):
     """
 
     name: ClassVar[str] = "exact"
-    reference: ClassVar[str] = "Rao, Qu, Moyer, CVPR 2026, arXiv:2511.20592"
+    citation: ClassVar[str] = "Rao, Qu, Moyer, CVPR 2026, arXiv:2511.20592"
     summary: ClassVar[str] = "all singular values of the dense J: one product a latent dimension; for small latents"
 
     def compute(self, jacobian: Jacobian, sample_ids: Sequence[str], seed: int) -> Distortion:

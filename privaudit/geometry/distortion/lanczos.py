@@ -49,7 +49,7 @@ class Lanczos(Method):
     """
 
     name: ClassVar[str] = "lanczos"
-    reference: ClassVar[str] = "Ubaru, Chen, Saad 2017, doi:10.1137/16M1104974"
+    citation: ClassVar[str] = "Ubaru, Chen, Saad 2017, doi:10.1137/16M1104974"
     summary: ClassVar[str] = "stochastic Lanczos quadrature of 1/2 tr log G: all singular values, with an error"
     probes: int = 8
     steps: int = 8
@@ -71,8 +71,8 @@ class Lanczos(Method):
         floor = max(self.floor, rounding)
         whitening = measure_whitening(jacobian, self.whitening, floor, sample_ids, seed)
         band = bidiagonalise(
-            lambda v: jacobian.push(whitening.apply(v)),
-            lambda u: whitening.apply(jacobian.pull(u)),
+            lambda v: jacobian.jvp(whitening.apply(v)),
+            lambda u: whitening.apply(jacobian.vjp(u)),
             _signs(jacobian, self.probes, sample_ids, seed),
             steps,
             rounding,

@@ -70,7 +70,7 @@ class Method(Named, ABC):
 
     Attributes:
         name: On the command line.
-        reference: Where it was published.
+        citation: Where it was published.
         summary: What it does, in one line.
     """
 

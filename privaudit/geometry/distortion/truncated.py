@@ -43,7 +43,7 @@ class Truncated(Method):
     """
 
     name: ClassVar[str] = "truncated"
-    reference: ClassVar[str] = "Rao, Qu, Moyer, CVPR 2026, arXiv:2511.20592; Halko et al. 2011, arXiv:0909.4061"
+    citation: ClassVar[str] = "Rao, Qu, Moyer, CVPR 2026, arXiv:2511.20592; Halko et al. 2011, arXiv:0909.4061"
     summary: ClassVar[str] = "the k largest singular values, by randomised subspace iteration"
     k: int = 20
     oversampling: int = 30
@@ -73,10 +73,10 @@ class Truncated(Method):
     def _iterate(self, jacobian: Jacobian, basis: Tensor) -> tuple[Tensor, Tensor]:
         """Singular values of J in the last two subspaces, ``(n, l)`` each; ``basis``: ``(n, size, l)``."""
         for remaining in range(self.power, -1, -1):
-            pushed = _columns(jacobian.push(_vectors(basis, jacobian.latents.shape)))
+            pushed = _columns(jacobian.jvp(_vectors(basis, jacobian.latents.shape)))
             images = torch.linalg.qr(pushed)[0]
             cotangents = _vectors(images, torch.Size([len(jacobian), *jacobian.image_shape]))
-            pulled = _columns(jacobian.pull(cotangents))
+            pulled = _columns(jacobian.vjp(cotangents))
             if remaining:
                 basis = torch.linalg.qr(pulled)[0]
         return guarded_svdvals(pushed), guarded_svdvals(pulled)

@@ -59,7 +59,7 @@ def measure_whitening(jacobian: Jacobian, probes: int, floor: float, sample_ids:
     covariance = jacobian.latents.new_zeros(count, channels, channels, dtype=torch.float64)
     stream = Probes(sample_ids, seed)
     for start in range(0, probes, TOGETHER):
-        pulled = jacobian.pull(stream.draw(min(TOGETHER, probes - start), jacobian))
+        pulled = jacobian.vjp(stream.draw(min(TOGETHER, probes - start), jacobian))
         samples = pulled.movedim(axis + 1, 2).flatten(3) if pulled.ndim > 3 else pulled.unsqueeze(3)
         covariance += torch.einsum("kncp,kndp->ncd", samples.double(), samples.double())
     covariance /= max(1, probes * positions)

@@ -36,7 +36,7 @@ class Adaptive(Estimator):
     """
 
     name: ClassVar[str] = "adaptive"
-    reference: ClassVar[str] = "this project"
+    citation: ClassVar[str] = "this project"
     summary: ClassVar[str] = "separable, with as many probes for each image as its kept set needs"
     agreement: float = 0.85
     drop: float = 0.4

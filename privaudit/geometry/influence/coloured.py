@@ -32,7 +32,7 @@ class Coloured(Estimator):
     """
 
     name: ClassVar[str] = "coloured"
-    reference: ClassVar[str] = "Tang and Saad 2012; Stathopoulos, Laeuchli, Orginos 2013, arXiv:1302.4018"
+    citation: ClassVar[str] = "Tang and Saad 2012; Stathopoulos, Laeuchli, Orginos 2013, arXiv:1302.4018"
     summary: ClassVar[str] = "J^T J w for signs w on lattices of latent positions: for large latents, nearly exact"
     spacing: int = 4
 
@@ -57,7 +57,7 @@ class Coloured(Estimator):
                 lattice: tuple[slice, ...] = tuple(slice(start, None, self.spacing) for start in offset)
                 colour[:, channel][(slice(None), *lattice)] = True
                 tangents = torch.where(colour, signs, 0).movedim(1, jacobian.channel_axis).unsqueeze(0)
-                found = jacobian.pull(jacobian.push(tangents))[0].movedim(jacobian.channel_axis, 1)
+                found = jacobian.vjp(jacobian.jvp(tangents))[0].movedim(jacobian.channel_axis, 1)
                 values = torch.where(colour, found * signs, values)
                 error = torch.where(colour, _halfway(found, self.spacing // 2), error)
         products = torch.full((len(latents),), 2 * signs.shape[1] * len(colours))

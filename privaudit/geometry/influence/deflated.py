@@ -31,7 +31,7 @@ class Deflated(Estimator):
     """
 
     name: ClassVar[str] = "deflated"
-    reference: ClassVar[str] = "in the manner of Hutch++, Meyer, Musco, Musco, Woodruff 2021, arXiv:2010.09649"
+    citation: ClassVar[str] = "in the manner of Hutch++, Meyer, Musco, Musco, Woodruff 2021, arXiv:2010.09649"
     summary: ClassVar[str] = "a low-rank part of J exactly, random probes for the rest: unbiased"
     rank: int = 8
     probes: int = 8
@@ -49,13 +49,13 @@ class Deflated(Estimator):
         """Estimate the diagonal of G (see `Estimator.estimate`)."""
         rank = min(self.rank, jacobian.latent_size, jacobian.image_size)
         basis = _range_of(jacobian, rank, sample_ids, seed)
-        captured = jacobian.pull(basis).square().sum(dim=0)
+        captured = jacobian.vjp(basis).square().sum(dim=0)
         probes, rest = Probes(sample_ids, seed), torch.zeros_like(jacobian.latents)
         for start in range(0, self.probes, TOGETHER):
             vectors = probes.draw(min(TOGETHER, self.probes - start), jacobian)
             inside = torch.einsum("rnp,knp->rkn", basis.flatten(2), vectors.flatten(2))
             vectors -= torch.einsum("rnp,rkn->knp", basis.flatten(2), inside).view_as(vectors)
-            rest += jacobian.pull(vectors).square().sum(dim=0) / self.probes
+            rest += jacobian.vjp(vectors).square().sum(dim=0) / self.probes
         products = torch.full((len(rest),), 2 * rank + self.probes)
         return Influence(captured + rest, rest * math.sqrt(2 / self.probes), products)
 
@@ -73,7 +73,7 @@ def _range_of(jacobian: Jacobian, rank: int, sample_ids: Sequence[str], seed: in
         )
         for key in sample_ids
     ]
-    images = jacobian.push(torch.stack(drawn, dim=1).to(latents))
+    images = jacobian.jvp(torch.stack(drawn, dim=1).to(latents))
     columns = images.flatten(2).permute(1, 2, 0)
     basis: Tensor = torch.linalg.qr(columns)[0].permute(2, 0, 1).reshape(images.shape)
     return basis

@@ -22,7 +22,7 @@ class Exact(Estimator):
     """
 
     name: ClassVar[str] = "exact"
-    reference: ClassVar[str] = "Rao, Qu, Moyer, CVPR 2026, arXiv:2511.20592"
+    citation: ClassVar[str] = "Rao, Qu, Moyer, CVPR 2026, arXiv:2511.20592"
     summary: ClassVar[str] = "every column of J: one product a latent dimension (or image value, if fewer)"
     chunk: int = 256
 

@@ -30,7 +30,7 @@ class Hutchinson(Estimator):
     """
 
     name: ClassVar[str] = "hutchinson"
-    reference: ClassVar[str] = "Hutchinson 1990; Rao, Qu, Moyer, CVPR 2026, arXiv:2511.20592"
+    citation: ClassVar[str] = "Hutchinson 1990; Rao, Qu, Moyer, CVPR 2026, arXiv:2511.20592"
     summary: ClassVar[str] = "mean of (J^T v)^2 over random image-space probes v: unbiased, error sqrt(2 / probes)"
     probes: int = 16
     rademacher: bool = False

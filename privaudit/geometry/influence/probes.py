@@ -51,7 +51,7 @@ class Probes:
 def squared_products(jacobian: Jacobian, probes: Probes, count: int) -> Iterator[Tensor]:
     """(J^T v)^2, elementwise, for the next probes of each image, one ``(n, *latent)`` a probe."""
     for start in range(0, count, TOGETHER):
-        yield from jacobian.pull(probes.draw(min(TOGETHER, count - start), jacobian)).square()
+        yield from jacobian.vjp(probes.draw(min(TOGETHER, count - start), jacobian)).square()
 
 
 def mean_square(jacobian: Jacobian, sample_ids: Sequence[str], seed: int, count: int, *, rademacher: bool) -> Tensor:

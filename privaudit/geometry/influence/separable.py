@@ -36,7 +36,7 @@ class Separable(Estimator):
     """
 
     name: ClassVar[str] = "separable"
-    reference: ClassVar[str] = "this project; empirical Bayes shrinkage as in Efron and Morris 1973"
+    citation: ClassVar[str] = "this project; empirical Bayes shrinkage as in Efron and Morris 1973"
     summary: ClassVar[str] = "few probes, shrunk towards (factor of the channel) x (smooth factor of the position)"
     probes: int = 2
     rademacher: bool = False

@@ -88,7 +88,7 @@ def first_screen(result: AuditResult) -> FirstScreen:
     """Write the first screen.
 
     Args:
-        result: Of an audit, made `privaudit.report.outward.outward`.
+        result: Of an audit, made `privaudit.report.redact.redact`.
 
     Returns:
         Every text of it.

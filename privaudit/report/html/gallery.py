@@ -12,11 +12,11 @@ import numpy as np
 from matplotlib import colormaps
 from PIL import Image, UnidentifiedImageError
 
-from privaudit.escape import harmless
+from privaudit.escape import escape_control
 from privaudit.report.drawing import COLOURS, log_influence
 from privaudit.report.html.page_numbers import decimal, percent
-from privaudit.report.outward import base_name
-from privaudit.results.exemplars import Portrait
+from privaudit.report.redact import base_name
+from privaudit.results.exemplars import Exemplar
 
 LARGEST = 512
 """Pixels on a side beyond which a thumbnail is none."""
@@ -43,30 +43,30 @@ class Shown:
     about: str
 
 
-def gallery(portraits: Sequence[Portrait]) -> tuple[Shown, ...]:
-    """Prepare portraits for the page.
+def gallery(exemplars: Sequence[Exemplar]) -> tuple[Shown, ...]:
+    """Prepare exemplars for the page.
 
     Args:
-        portraits: The most clearly recognised first.
+        exemplars: The most clearly recognised first.
 
     Returns:
         In the same order.
     """
     return tuple(
         Shown(
-            name=_short(base_name(portrait.path)),
-            label=_short(portrait.label or ""),
-            picture=_picture(portrait.thumbnail),
-            influence=_map(portrait.influence),
-            about=f"{_short(portrait.attack)}: score {decimal(portrait.score, 2)}, "
-            f"above {percent(portrait.beaten)} of the non-members",
+            name=_short(base_name(exemplar.path)),
+            label=_short(exemplar.label or ""),
+            picture=_picture(exemplar.thumbnail),
+            influence=_map(exemplar.influence),
+            about=f"{_short(exemplar.attack)}: score {decimal(exemplar.score, 2)}, "
+            f"above {percent(exemplar.beaten)} of the non-members",
         )
-        for portrait in portraits
+        for exemplar in exemplars
     )
 
 
 def _short(text: str) -> str:
-    shown = harmless(text)
+    shown = escape_control(text)
     return shown if len(shown) <= NAMED else f"{shown[:NAMED]}…"
 
 

@@ -19,34 +19,34 @@ from privaudit.report.html.page_numbers import decimal, equals, percent, probabi
 from privaudit.report.html.policy import assets
 from privaudit.report.html.suspected import tested_area
 from privaudit.report.missing import plain_reason
-from privaudit.report.outward import outward
 from privaudit.report.problems import problems
 from privaudit.report.quoted import quoted
+from privaudit.report.redact import redact
 from privaudit.report.remedy import remedy
 from privaudit.report.scan_command import scan_command
 from privaudit.report.words import SETS, attack_text
 from privaudit.results.audit_result import AuditFailure, AuditResult
-from privaudit.results.exemplars import Portrait
+from privaudit.results.exemplars import Exemplar
 
 CHECKS = "Read the checks that warn"
 """How the advice about checks begins."""
 
 
-def render_html(result: AuditResult, portraits: Sequence[Portrait] = ()) -> str:
+def render_html(result: AuditResult, exemplars: Sequence[Exemplar] = ()) -> str:
     """Write the report as one self-contained HTML page.
 
-    It loads nothing, works without its script, and holds no path and nothing about a single image unless portraits are
-    given (see `privaudit.report.outward`).
+    It loads nothing, works without its script, and holds no path and nothing about a single image unless exemplars are
+    given (see `privaudit.report.redact`).
 
     Args:
         result: Of an audit.
-        portraits: Images to show, from `privaudit.load_portraits`; a page that has some must be kept like the images
+        exemplars: Images to show, from `privaudit.load_exemplars`; a page that has some must be kept like the images
             themselves.
 
     Returns:
         The text of the file.
     """
-    fit = outward(result)
+    fit = redact(result)
     score = quoted(fit)
     tables = {
         table.name: table
@@ -76,7 +76,7 @@ def render_html(result: AuditResult, portraits: Sequence[Portrait] = ()) -> str:
             tables=tables,
             plots=figures.shown(fit),
             further=figures.further(fit, score),
-            portraits=gallery(portraits),
+            exemplars=gallery(exemplars),
             glossary=glossary(fit),
             command=scan_command(fit.config),
             members=SETS[fit.data.role],
@@ -99,7 +99,7 @@ def render_html_failure(failure: AuditFailure) -> str:
     Returns:
         The text of the file.
     """
-    fit = outward(failure)
+    fit = redact(failure)
     fit = replace(fit, verdict=replace(fit.verdict, reasons=problems(fit)))
     return (
         _environment()

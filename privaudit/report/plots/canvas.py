@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 from matplotlib.ticker import NullLocator
 
-from privaudit.escape import harmless
+from privaudit.escape import escape_control
 from privaudit.report.drawing import DPI, shorten
 from privaudit.report.plots.palette import Palette
 
@@ -132,7 +132,7 @@ def literal(text: str, most: int = LONGEST) -> str:
     Returns:
         The name, to be drawn with ``parse_math=False``.
     """
-    return shorten(harmless(text), most)
+    return shorten(escape_control(text), most)
 
 
 def legend(

@@ -8,11 +8,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from privaudit.escape import harmless
+from privaudit.escape import escape_control
 from privaudit.report.canary_section import canary_section
 from privaudit.report.console import cleaned, is_watched, standard_output
 from privaudit.report.group_section import group_section
-from privaudit.report.outward import with_numbered_groups
+from privaudit.report.redact import with_numbered_groups
 from privaudit.report.suspect_section import suspects_section
 from privaudit.report.terminal.attack_tables import attack_section, gain_section, quartile_section, versus_section
 from privaudit.report.terminal.closing_notes import advice_section, check_section, reach_section, run_section
@@ -84,4 +84,4 @@ def _usual_files(result: AuditResult, folder: Path) -> list[Path]:
 def _print_files(out: Console, files: Sequence[Path]) -> None:
     """One path a line and never broken, so that it can be copied from a log."""
     for place, path in enumerate(files):
-        out.print(Text(f"{'files' if place == 0 else '':<8}{harmless(str(path))}"), soft_wrap=True)
+        out.print(Text(f"{'files' if place == 0 else '':<8}{escape_control(str(path))}"), soft_wrap=True)

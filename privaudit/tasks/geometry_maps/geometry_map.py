@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from privaudit.data import Sample
-from privaudit.escape import storable
+from privaudit.escape import encodable
 from privaudit.evaluation import quartiles
 from privaudit.geometry import Distortion, Influence, expected_agreement
 from privaudit.inversion import Inversion
@@ -99,8 +99,8 @@ class GeometryMap:
         total = values.flatten(1).sum(dim=1)
         columns: dict[str, object] = {
             "id": [sample.id for sample in self.samples],
-            "path": [storable(str(sample.path)) for sample in self.samples],
-            "set": [storable(label) for label in self.labels],
+            "path": [encodable(str(sample.path)) for sample in self.samples],
+            "set": [encodable(label) for label in self.labels],
             "distortion": self.distortion.values.numpy(),
             "distortion_error": self.distortion.standard_error.numpy(),
             "quartile": pd.Series(self.quartile, dtype="Int64").replace(0, pd.NA),

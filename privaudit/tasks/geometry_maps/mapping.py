@@ -29,7 +29,7 @@ from privaudit.geometry import (
 from privaudit.inversion import Inversion, make_solver, require_any_finite
 from privaudit.loading import load_target
 from privaudit.model.target import Target, require_finite
-from privaudit.storage.files import alone_in, make_folder, write_text
+from privaudit.storage.files import locked, make_folder, write_text
 from privaudit.storage.shards import write_shard
 from privaudit.tasks.geometry_maps.geometry_map import EXTREMES, GeometryMap
 from privaudit.tasks.geometry_maps.image_sets import read_sets
@@ -67,7 +67,7 @@ def run_geometry(options: GeometryOptions, on_progress: OnProgress | None = None
     """
     progress = on_progress or (lambda stage, done, total: None)
     entries = _listed(options)
-    with alone_in(options.out):
+    with locked(options.out):
         _prepare(options, entries)
         return _run(options, [len(part) for part in entries], progress)
 

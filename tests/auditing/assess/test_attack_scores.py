@@ -11,7 +11,7 @@ from privaudit.attacks import parse_attacks
 from privaudit.auditing.assess.attack_scores import attack_entries, calibrated, learned, lines, needs_folds, plain
 from privaudit.evaluation import Choice, assign_folds, auroc
 from privaudit.geometry import HARD, MASKS, mask_names
-from privaudit.scorers import Evidence, Methods, Table, parse_methods
+from privaudit.scorers import ErrorTable, Evidence, Methods, parse_methods
 
 MEMBERS, COUNT = 60, 120
 IS_MEMBER = np.arange(COUNT) < MEMBERS
@@ -20,14 +20,14 @@ FOLDS = assign_folds([str(n) for n in range(COUNT)], IS_MEMBER, folds=5)
 
 def table(
     name: str, levels: tuple[int, ...], strengths: tuple[float, ...], seed: int = 0, learned: bool = False
-) -> Table:
+) -> ErrorTable:
     """Minus errors; members' are smaller by the strength of a column."""
     generator = np.random.default_rng(seed)
     by_mask = {}
     for number, mask in enumerate(MASKS):
         noise = generator.normal(size=(COUNT, len(strengths)))
         by_mask[mask] = -np.exp(noise - IS_MEMBER[:, None] * np.array(strengths)) * (1 + number)
-    return Table(name, "level", tuple(map(float, levels)), by_mask, "energy", learned)
+    return ErrorTable(name, "level", tuple(map(float, levels)), by_mask, "energy", learned)
 
 
 def attack(spec: str):
@@ -54,7 +54,7 @@ class TestPlain:
 
     def test_the_mask_has_no_say_in_the_level(self):
         masked = {**LEVELS.by_mask, "influence": LEVELS.by_mask["influence"][:, [1, 0, 2]]}
-        entry = plain(SIMA, Table("sima", "level", LEVELS.columns, masked), IS_MEMBER, FOLDS, 0)
+        entry = plain(SIMA, ErrorTable("sima", "level", LEVELS.candidates, masked), IS_MEMBER, FOLDS, 0)
         assert entry.chosen == (60.0,) * 5
         assert abs(auroc(entry.scores["influence"], IS_MEMBER) - 0.5) < 0.15
 
@@ -97,7 +97,7 @@ class TestPlain:
         assert plain(attack(f"{spec}:levels=20,60,100"), LEVELS, IS_MEMBER, FOLDS, 0).kind == kind
 
     def test_an_axis_of_its_own_is_named(self):
-        found = Table("clid", "loss weight / 1000", (0.0, 30.0, 100.0), LEVELS.by_mask)
+        found = ErrorTable("clid", "loss weight / 1000", (0.0, 30.0, 100.0), LEVELS.by_mask)
         entry = plain(attack("clid:weights=0,30,100"), found, IS_MEMBER, FOLDS, 0)
         assert entry.axis == "loss weight / 1000"
         assert "the loss weight / 1000 of highest" in entry.selected_on
@@ -108,7 +108,7 @@ class TestCalibrated:
         reference = table("sima", (20, 60, 100), (0.0, 2.0, 0.0), seed=1)
         told = IS_MEMBER[:, None] * np.array([5.0, 0.0, 0.0])  # the target's first level tells, if compared
         target = {mask: values + told for mask, values in reference.by_mask.items()}
-        entry = calibrated(SIMA, Table("sima", "level", LEVELS.columns, target), reference, IS_MEMBER, FOLDS, 0)
+        entry = calibrated(SIMA, ErrorTable("sima", "level", LEVELS.candidates, target), reference, IS_MEMBER, FOLDS, 0)
         assert (entry.name, entry.kind) == ("sima-reference", "reference")
         assert entry.chosen == (20.0,) * 5
         for mask in MASKS:
@@ -148,7 +148,7 @@ def test_a_scorer_becomes_an_entry_of_its_own():
 DROPS = (0.2, 0.4, 0.6)
 
 
-def with_drops(strengths: tuple[float, ...], levels: tuple[int, ...] = (60,), seed: int = 0) -> Table:
+def with_drops(strengths: tuple[float, ...], levels: tuple[int, ...] = (60,), seed: int = 0) -> ErrorTable:
     """The influence mask tells by as much as the share that it drops says; the random ones are noise."""
     generator = np.random.default_rng(seed)
     told = dict.fromkeys(mask_names(DROPS), 0.5)
@@ -157,7 +157,7 @@ def with_drops(strengths: tuple[float, ...], levels: tuple[int, ...] = (60,), se
         mask: -np.exp(generator.normal(size=(COUNT, len(levels))) - strength * IS_MEMBER[:, None])
         for mask, strength in told.items()
     }
-    return Table("sima", "level", tuple(map(float, levels)), by_mask, "energy", drops=DROPS)
+    return ErrorTable("sima", "level", tuple(map(float, levels)), by_mask, "energy", drops=DROPS)
 
 
 class TestDrops:
@@ -200,7 +200,7 @@ class TestDrops:
         generator = np.random.default_rng(0)
         by_mask = {mask: generator.normal(size=(COUNT, 3)) for mask in mask_names(DROPS)}
         by_mask["influence@0.4"] = by_mask["influence@0.4"] + 2 * IS_MEMBER[:, None]
-        found = Table("gsa", "level", (), by_mask, learned=True, drops=DROPS)
+        found = ErrorTable("gsa", "level", (), by_mask, learned=True, drops=DROPS)
         three = assign_folds([str(n) for n in range(COUNT)], IS_MEMBER, folds=3)
         entry = plain(attack("gsa"), found, IS_MEMBER, three, 0)
         assert entry.choices[-1].what == "drop"
@@ -212,7 +212,7 @@ class TestDrops:
 class TestSeveralValuesOfAParameter:
     ATTACKS = parse_attacks(["sima:order=2,4:levels=20,60", "pia"])
 
-    def tables(self, strengths: tuple[float, ...]) -> tuple[Table, ...]:
+    def tables(self, strengths: tuple[float, ...]) -> tuple[ErrorTable, ...]:
         two, four = strengths[:2], strengths[2:]
         return (
             table("sima:order=2:levels=20,60", (20, 60), two, seed=1),
@@ -249,11 +249,11 @@ class TestSeveralValuesOfAParameter:
         entries = attack_entries(self.ATTACKS, tables, others, IS_MEMBER, FOLDS, 0)
         assert [entry.name for entry in entries] == ["sima", "pia", "sima-reference", "pia-reference"]
         assert entries[2].chosen == ("order 4, level 60",) * 5
-        assert (entries[2].line, entries[2].kind) == ("sima", "reference")
+        assert (entries[2].report_name, entries[2].kind) == ("sima", "reference")
 
     def test_lines(self):
         found = lines(self.ATTACKS)
-        assert {line: [attack.title for attack in group] for line, group in found.items()} == {
+        assert {line: [attack.label for attack in group] for line, group in found.items()} == {
             "sima": ["sima:order=2:levels=20,60", "sima:order=4:levels=20,60"],
             "pia": ["pia"],
         }
@@ -290,7 +290,7 @@ def test_folds_are_needed_where_anything_is_chosen_or_fitted(specs, drops, neede
 
 def test_what_was_fixed_needs_no_folds_and_two_images():
     member = np.array([True, True, False, False])
-    found = Table("sima", "level", (60.0,), {mask: np.arange(4.0)[:, None] for mask in MASKS}, "energy")
+    found = ErrorTable("sima", "level", (60.0,), {mask: np.arange(4.0)[:, None] for mask in MASKS}, "energy")
     entry = plain(attack("sima:levels=60"), found, member, np.zeros(4, dtype=int), 0)
     np.testing.assert_array_equal(entry.scores["influence"], np.arange(4.0))
     assert (entry.selected_on, entry.levels_by_fold) == ("fixed beforehand", (60.0,))

@@ -28,7 +28,7 @@ from privaudit.evaluation.one_run import epsilon_one_run
 from privaudit.model.schedule import DiffusionSchedule
 from privaudit.report.terminal import print_report
 from privaudit.results.audit_result import AuditResult
-from privaudit.scorers import Methods, Table, parse_methods
+from privaudit.scorers import ErrorTable, Methods, parse_methods
 
 ATTACKS = ("sima:levels=20,100", "loss:levels=50")
 
@@ -194,7 +194,7 @@ def made_up(shift: float, role: str, *, differ: bool = False, n: int = 200) -> t
     masks = {mask: score for mask in ("none", "random", "influence", "weighted")}
     features = generator.normal(size=(2 * n, 3)) + (4.0 * differ) * first[:, None]
     measured = Measured(
-        tables=(Table("loss", "level", (20.0, 50.0), masks),),
+        tables=(ErrorTable("loss", "level", (20.0, 50.0), masks),),
         references=(),
         distortion=generator.normal(size=2 * n),
         maps=np.ones((2 * n, 1, 1), np.float32),

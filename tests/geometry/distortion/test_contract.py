@@ -30,7 +30,7 @@ class TestEvery:
     def test_names_itself_and_its_source(self, name):
         kind = METHODS[name]
         assert kind.name == name
-        assert kind.reference
+        assert kind.citation
         assert kind.summary
         assert make_method(name) == kind()
         for part in fields(kind):
@@ -52,7 +52,7 @@ class TestEvery:
         from privaudit.geometry.jacobian import Jacobian
 
         taken = []
-        for way in ("push", "pull"):
+        for way in ("jvp", "vjp"):
 
             def counted(self, vectors, original=getattr(Jacobian, way)):
                 taken.append(len(vectors))

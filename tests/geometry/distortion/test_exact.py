@@ -43,7 +43,7 @@ class TestSmallImages:
 
     def test_no_volume(self, monkeypatch):
         matrix = random_normal(8, 32, dtype=torch.float64)
-        monkeypatch.setattr(Jacobian, "push", None)  # its 32 columns would be the longer way
+        monkeypatch.setattr(Jacobian, "jvp", None)  # its 32 columns would be the longer way
         found = measure_distortion(lambda z: z.flatten(1) @ matrix.T, random_normal(2, 32, dtype=torch.float64), "ab")
         assert (found.values == -torch.inf).all()
         assert found.products.tolist() == [8, 8]

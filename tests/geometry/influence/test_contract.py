@@ -33,7 +33,7 @@ class TestEvery:
     def test_names_itself_and_its_source(self, name):
         kind = ESTIMATORS[name]
         assert kind.name == name
-        assert kind.reference
+        assert kind.citation
         assert kind.summary
         assert make_estimator(name) == kind()
 

@@ -8,8 +8,8 @@ import pytest
 from results import make_failure, make_result
 
 from privaudit.evaluation import Check
-from privaudit.report.outward import LEFT_OUT, base_name, outward
 from privaudit.report.quoted import quoted
+from privaudit.report.redact import LEFT_OUT, base_name, redact
 from privaudit.results.audit_result import SkippedReport
 
 
@@ -29,7 +29,7 @@ def test_the_last_part_of_a_path_is_its_name(path, name):
 
 def test_a_report_without_paths_stays_as_it_is():
     result = replace(make_result(), config={**make_result().config, "members": "a", "nonmembers": "b", "out": "c"})
-    assert outward(result).to_json() == result.to_json()
+    assert redact(result).to_json() == result.to_json()
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_a_report_without_paths_stays_as_it_is():
 def test_folders_are_named_by_their_last_part_wherever_they_stand(option):
     result = make_result()
     place = "data of alice/clinic a/set"
-    found = outward(
+    found = redact(
         replace(
             result,
             config={**result.config, option: place},
@@ -52,18 +52,18 @@ def test_folders_are_named_by_their_last_part_wherever_they_stand(option):
 
 def test_paths_that_no_option_names_are_cut_too():
     check = Check("one", "ok", "read /srv/alice/x/a.png and ~/alice/b.png, or C:\\alice\\c\\d.png")
-    found = outward(replace(make_result(), checks=(check,)))
+    found = redact(replace(make_result(), checks=(check,)))
     assert found.checks[0].detail == "read a.png and b.png, or d.png"
 
 
 @pytest.mark.parametrize("text", ["combined/none", "1/2 sum log G", "see https://example.org/a/b/c", "a and/or b/c/d"])
 def test_what_only_looks_like_a_path_is_left(text):
-    assert outward(replace(make_result(), checks=(Check("one", "ok", text),))).checks[0].detail == text
+    assert redact(replace(make_result(), checks=(Check("one", "ok", text),))).checks[0].detail == text
 
 
 def test_groups_are_numbered_the_most_exposed_first():
     result = make_result(groups=("mrs smith", "mr jones", "bob@example.org"))
-    shown = outward(result)
+    shown = redact(result)
     for report in shown.attacks:
         assert [group.name for group in report.groups] == ["group 1", "group 2", "group 3"]
     values = [group.auroc.value for group in quoted(shown).report.groups]
@@ -75,9 +75,9 @@ def test_groups_are_numbered_the_most_exposed_first():
 def test_a_group_has_the_same_number_in_every_attack():
     result = make_result(groups=("a", "b", "c"))
     sizes = {report.name: [g.auroc.value for g in report.groups] for report in result.attacks}
-    for report, shown in zip(result.attacks, outward(result).attacks, strict=True):
+    for report, shown in zip(result.attacks, redact(result).attacks, strict=True):
         order = [sizes[report.name].index(group.auroc.value) for group in shown.groups]
-        first = [sizes[result.attacks[0].name].index(group.auroc.value) for group in outward(result).attacks[0].groups]
+        first = [sizes[result.attacks[0].name].index(group.auroc.value) for group in redact(result).attacks[0].groups]
         assert order == first
 
 
@@ -85,7 +85,7 @@ def test_a_group_has_the_same_number_in_every_attack():
 def test_a_folder_with_the_name_of_a_hub_id_is_a_folder(option):
     result = make_result(target="mrs-smith/model")
     config = {**result.config, option: "mrs-smith/model", "target": "mrs-smith/model"}
-    found = outward(replace(result, folders=("target", "reference"), config=config))
+    found = redact(replace(result, folders=("target", "reference"), config=config))
     assert "mrs-smith" not in found.to_json()
 
 
@@ -95,7 +95,7 @@ def test_of_an_error_not_even_the_name_of_an_image_is_kept():
     failure = replace(
         failure, private=("my sets/mrs smith.png",), config={**failure.config, "config_file": "deep/bob/c.toml"}
     )
-    found = outward(failure)
+    found = redact(failure)
     assert found.verdict.reasons == (f"{LEFT_OUT}: not a readable image", "seed in c.toml, line 4")
     assert "smith" not in found.to_json()
     assert "bob" not in found.to_json()
@@ -103,26 +103,26 @@ def test_of_an_error_not_even_the_name_of_an_image_is_kept():
 
 def test_a_hub_id_is_left():
     result = make_result(target="owner/model")
-    assert outward(result).target.id == "owner/model"
+    assert redact(result).target.id == "owner/model"
 
 
 def test_files_that_could_not_be_read_are_counted_and_not_named():
     result = make_result()
     skipped = (SkippedReport("set/mrs smith.png", "cannot open set/mrs smith.png"), SkippedReport("b.png", "broken"))
     check = Check("unreadable files", "warn", "2 files were skipped, the first: set/mrs smith.png")
-    found = outward(replace(result, data=replace(result.data, skipped=skipped), checks=(check,)))
+    found = redact(replace(result, data=replace(result.data, skipped=skipped), checks=(check,)))
     assert [item.path for item in found.data.skipped] == [LEFT_OUT, LEFT_OUT]
     assert found.data.skipped[0].reason == f"cannot open {LEFT_OUT}"
     assert found.checks[0].detail == f"2 files were skipped, the first: {LEFT_OUT}"
 
 
 def test_characters_that_cannot_be_seen_are_shown():
-    found = outward(replace(make_result(), checks=(Check("one", "ok", "a\x1b[2J\u202eb"),)))
+    found = redact(replace(make_result(), checks=(Check("one", "ok", "a\x1b[2J\u202eb"),)))
     assert found.checks[0].detail == r"a\x1b[2J\u202eb"
 
 
 def test_a_failure_is_treated_alike():
     failure = replace(make_failure("expected a folder at /home/alice/model, found none"), target="/home/alice/model")
-    found = outward(failure)
+    found = redact(failure)
     assert found.target == "model"
     assert found.verdict.reasons == ("expected a folder at model, found none",)

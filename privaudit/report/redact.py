@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from privaudit.escape import harmless
+from privaudit.escape import escape_control
 from privaudit.report.quoted import quoted
 from privaudit.results.audit_result import AuditFailure, AuditResult
 from privaudit.storage.exact_json import decode, encode
@@ -33,7 +33,7 @@ _MODELS = ("target", "reference")
 """Options that name a place on the disk."""
 
 
-def outward(report: Report) -> Report:
+def redact(report: Report) -> Report:
     """Take out of a report what does not concern its readers.
 
     Args:
@@ -53,7 +53,7 @@ def outward(report: Report) -> Report:
 
     def clean(text: str) -> str:
         text = _without(text, named, lengths)
-        return harmless(_PATH.sub(lambda found: base_name(found[0]), text))
+        return escape_control(_PATH.sub(lambda found: base_name(found[0]), text))
 
     return decode(type(report), _mapped(values, clean))
 
