@@ -20,7 +20,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from privaudit.attacks import REGISTRY, Attack, Batch, PassCache, make_plan, parse_attacks, score_batch
+from privaudit.attacks import ATTACKS, Attack, Batch, PassCache, make_plan, parse_attacks, score_batch
 from privaudit.data import load_images, read_set
 from privaudit.geometry import build_masks, estimate_influence
 from privaudit.lab.demo_target import TARGET, unpack_demo_images
@@ -118,7 +118,7 @@ def sharing(work: Workload, repeats: int) -> list[str]:
 def costs(work: Workload, repeats: int) -> list[str]:
     """Every attack that can run here, alone, under all four masks."""
     masks = ("none", "random", "influence", "weighted")
-    every = parse_attacks(sorted(REGISTRY))
+    every = parse_attacks(sorted(ATTACKS))
     attacks = [attack.for_target(work.target) for attack in every if not attack.unsupported_reason(work.target)]
     runs = {attack.label: (lambda attack=attack: work.run([attack], masks)) for attack in attacks}
     seconds = measure({"pass": work.forward, **runs}, work.target.device, repeats)

@@ -26,7 +26,7 @@ from torch import Tensor
 
 from privaudit import AuditOptions, run_audit
 from privaudit.data import load_images, read_set
-from privaudit.geometry import Jacobian, estimate_influence, images_at_once, make_estimator
+from privaudit.geometry import ESTIMATORS, Jacobian, estimate_influence, images_at_once
 from privaudit.geometry.influence import DEFAULT
 from privaudit.geometry.jacobian import LINEARISE_FROM, Decode, forward_mode, jvp_by_reverse
 from privaudit.lab.demo_target import TARGET, unpack_demo_images
@@ -103,7 +103,7 @@ def speed(decode: Decode, latents: Tensor, most: int, name: str) -> list[str]:
     """Ratios of the published procedure's time to ours."""
     ids, device = [str(i) for i in range(len(latents))], latents.device
     equal = f"hutchinson:probes={PROBES}"
-    batch = images_at_once(decode, latents, ids, make_estimator(equal), most)
+    batch = images_at_once(decode, latents, ids, ESTIMATORS.build(equal), most)
     times = measure(
         {
             "published": lambda: published(decode, latents),

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from privaudit.data import Sample, load_images, read_set, separate
 from privaudit.geometry import Jacobian, dense_jacobian, estimate_influence
-from privaudit.inversion import make_solver
+from privaudit.inversion import SOLVERS
 from privaudit.loading import load_target
 from privaudit.model.target import Target
 from privaudit.tasks.inverting import invert_samples
@@ -47,7 +47,7 @@ def collect_latents(target: Target, samples: Sequence[Sample], members: int, pat
             target.encode(torch.from_numpy(load_images(samples[start : start + BATCH], target.info.image_size)))
             for start in range(0, len(samples), BATCH)
         ])
-    inverted = invert_samples(target, samples, make_solver("anderson")).latents
+    inverted = invert_samples(target, samples, SOLVERS.build("anderson")).latents
     ids = np.array([sample.id for sample in samples])
     groups = np.array([sample.group or sample.id for sample in samples])
     np.savez(path, ids=ids, groups=groups, members=members, encoded=encoded.numpy(), inverted=inverted.numpy())

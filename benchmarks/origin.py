@@ -22,13 +22,13 @@ from torch import Tensor
 
 from privaudit.data import load_images, read_set
 from privaudit.evaluation import assign_folds, compare, evaluate
-from privaudit.inversion import make_solver
+from privaudit.inversion import SOLVERS
 from privaudit.lab.demo_target import TARGET, unpack_demo_images
 from privaudit.loading import load_target
 from privaudit.model.target import Target
 from privaudit.tasks.origin_test import SOLVER, Traces, generate, scores, to_eight_bits, trace
 
-SOLVERS = {
+COMPARED = {
     "anderson, 10": SOLVER,
     "anderson, 5": "anderson:evaluations=5:tolerance=0",
     "pixel-mixing, 10": "pixel-mixing:evaluations=10:tolerance=0",
@@ -49,7 +49,7 @@ def jpeg(images: Tensor, quality: int) -> Tensor:
 
 def traces(target: Target, images: Tensor, spec: str) -> Traces:
     """Trace in batches."""
-    parts = [trace(target, part, make_solver(spec), [str(n) for n in range(len(part))]) for part in images.split(64)]
+    parts = [trace(target, part, SOLVERS.build(spec), [str(n) for n in range(len(part))]) for part in images.split(64)]
     names = ("encoder", "inverted", "residual")
     return Traces(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
@@ -112,7 +112,7 @@ def main() -> None:
     demo, own = targets["demo"], made["demo"]
     lines += ["", "Solvers, demo target, own generations against held-out photographs:", "", lines[2], lines[3]]
     lines[-2] = lines[-2].replace("target: own generations against", "solver, evaluations")
-    for label, spec in SOLVERS.items():
+    for label, spec in COMPARED.items():
         lines += row(label, traces(demo, own, spec), traces(demo, real, spec), statistics)
         print(lines[-1], flush=True)
     lines += [

@@ -38,14 +38,14 @@ from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
 from privaudit.evaluation import auroc, stratified_bootstrap
-from privaudit.inversion import invert, make_solver, nmse_db
+from privaudit.inversion import SOLVERS, invert, nmse_db
 from privaudit.lab.demo_target import TARGET
 from privaudit.loading import load_target
 from privaudit.model.ddim import ddim_invert, ddim_sample
 from privaudit.model.noise import normal_for
 from privaudit.model.target import Target
 
-SOLVERS = (
+COMPARED = (
     "encoder",
     "adam:evaluations=50",
     "anderson:evaluations=20:tolerance=0.001",
@@ -96,7 +96,7 @@ class Options:
     keys: int = 16
     channel: int = 0
     steps: int = 50
-    solvers: tuple[str, ...] = SOLVERS
+    solvers: tuple[str, ...] = COMPARED
     as_float: bool = False
     target: Path = TARGET
     device: str = "cpu"
@@ -252,7 +252,7 @@ def find_latents(target: Target, images: Tensor, solver: str, *, clip: bool, mos
     if solver == "encoder":
         with torch.no_grad():
             return target.encode(images)
-    chosen = make_solver(solver)
+    chosen = SOLVERS.build(solver)
     return invert(target, images, replace(chosen, evaluations=min(chosen.evaluations, most)), clip=clip).latents
 
 

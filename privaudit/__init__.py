@@ -13,6 +13,7 @@ from privaudit._version import __version__
 from privaudit.errors import PrivauditError
 
 if TYPE_CHECKING:
+    from privaudit.attacks import register_attack
     from privaudit.auditing.custom_masks import MaskTrial, try_masks
     from privaudit.auditing.options import AuditOptions
     from privaudit.auditing.run import audit, run_audit
@@ -36,6 +37,7 @@ _LAZY = {
     "load_samples": "privaudit.results.saved_scores",
     "load_scores": "privaudit.results.saved_scores",
     "load_target": "privaudit.loading",
+    "register_attack": "privaudit.attacks",
     "run_audit": "privaudit.auditing.run",
     "try_masks": "privaudit.auditing.custom_masks",
 }
@@ -56,6 +58,7 @@ __all__ = [
     "load_samples",
     "load_scores",
     "load_target",
+    "register_attack",
     "run_audit",
     "try_masks",
 ]

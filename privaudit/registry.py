@@ -25,15 +25,17 @@ class Registry(Mapping[str, T]):
     read. So a plug-in is one file, and no list has to name it.
     """
 
-    def __init__(self, what: str, *, folder: str = "") -> None:
+    def __init__(self, what: str, *, folder: str = "", key: Callable[[T], Any] = lambda entry: 0) -> None:
         """Make an empty registry.
 
         Args:
             what: A plug-in, for messages: "an attack".
             folder: Package whose modules register plug-ins; none if all are registered by hand.
+            key: What lists of the plug-ins are ordered by, before their names.
         """
         self.what = what
         self._folder = folder
+        self._key = key
         self._entries: dict[str, T] = {}
         self._discovered = not folder
 
@@ -57,12 +59,10 @@ class Registry(Mapping[str, T]):
 
     def discover(self) -> None:
         """Import the modules of the folder, once."""
-        if self._discovered:
-            return
-        self._discovered = True  # first, since the modules themselves may read the registry
-        package = import_module(self._folder)
-        for module in iter_modules(package.__path__):
-            import_module(f"{self._folder}.{module.name}")
+        if not self._discovered:
+            for module in iter_modules(import_module(self._folder).__path__):
+                import_module(f"{self._folder}.{module.name}")
+            self._discovered = True
 
     def __getitem__(self, name: str) -> T:
         """Return the plug-in of a name."""
@@ -70,9 +70,9 @@ class Registry(Mapping[str, T]):
         return self._entries[name]
 
     def __iter__(self) -> Iterator[str]:
-        """Iterate over the names, sorted."""
+        """Iterate over the names in order."""
         self.discover()
-        return iter(sorted(self._entries))
+        return iter(sorted(self._entries, key=lambda name: (self._key(self._entries[name]), name)))
 
     def __len__(self) -> int:
         """Count the plug-ins."""
@@ -86,7 +86,6 @@ def _origin(entry: object) -> str:
 
 
 K = TypeVar("K", bound="Named")
-S = TypeVar("S", bound="type[Named]")
 
 
 class KindRegistry(Registry[type[K]]):
@@ -103,11 +102,11 @@ class KindRegistry(Registry[type[K]]):
         super().__init__(what, folder=folder)
         self.listed_by = listed_by
 
-    def register(self, kind: S) -> S:
+    def register(self, kind: type[K]) -> type[K]:
         """Add a class under its ``name``; a decorator.
 
         Args:
-            kind: Derived from `Named`.
+            kind: A frozen dataclass.
 
         Returns:
             The class.
@@ -115,7 +114,9 @@ class KindRegistry(Registry[type[K]]):
         Raises:
             ConfigError: Another class has this name.
         """
-        self.add(kind.name, kind)  # type: ignore[arg-type]  # the base class of each registry is checked where it is used
+        if not kind.__module__.startswith(f"{self._folder}."):  # from a user's script: no name of the folder is free
+            self.discover()
+        self.add(kind.name, kind)
         return kind
 
     def build(self, spec: str) -> K:
@@ -138,7 +139,7 @@ class Named:
     """Base of what a specification can name: frozen dataclasses of parameters, without state.
 
     Attributes:
-        name: On the command line.
+        name: Name on the command line.
         citation: Where it was published.
         summary: What it does, in one line.
     """
@@ -146,6 +147,11 @@ class Named:
     name: ClassVar[str]
     citation: ClassVar[str]
     summary: ClassVar[str]
+
+    @property
+    def label(self) -> str:
+        """Name in reports."""
+        return self.name
 
     def __post_init__(self) -> None:
         """Check the parameters.

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from models import save_small_pipeline, write_images
 
-from privaudit.attacks import REGISTRY
+from privaudit.attacks import ATTACKS
 
 PAGE = Path(__file__).parent.parent / "docs" / "python.md"
 BLOCK = re.compile(r"^```python\n(?P<code>.*?)^```\n(?:```text\n(?P<printed>.*?)^```\n)?", re.DOTALL | re.MULTILINE)
@@ -23,10 +23,8 @@ def folder(tmp_path, monkeypatch) -> Path:
     for seed, (name, count) in enumerate({"members": 40, "nonmembers": 40, "suspects": 20}.items(), start=1):
         write_images(tmp_path / name, count, seed=seed)
     monkeypatch.chdir(tmp_path)
-    for name in REGISTRY:
-        monkeypatch.setitem(REGISTRY, name, REGISTRY[name])
-    yield tmp_path
-    REGISTRY.pop("twins", None)
+    monkeypatch.setattr(ATTACKS, "_entries", dict(ATTACKS))
+    return tmp_path
 
 
 def pattern(shown: str) -> str:

@@ -1,16 +1,23 @@
-"""Frozen dataclasses by name."""
+"""Plug-ins by name, and frozen dataclasses built from text."""
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
+from importlib import import_module
+from types import SimpleNamespace
 from typing import ClassVar
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from privaudit.attacks import ATTACKS
 from privaudit.errors import ConfigError
-from privaudit.registry import build
+from privaudit.geometry import DISTORTIONS, ESTIMATORS
+from privaudit.inversion import SOLVERS
+from privaudit.registry import KindRegistry, Named, Registry, build
+from privaudit.scorers import SCORERS
 
 
 @dataclass(frozen=True)
@@ -175,3 +182,144 @@ def test_a_wrong_preset_does_not_hide_wrong_values():
 def test_presets_are_not_changed_by_what_overrides_them():
     made("tart@small:weight=9")
     assert Tart.presets["small"] == {"weight": 0.3, "sizes": (10,)}
+
+
+@dataclass(frozen=True)
+class Recipe(Named):
+    """Base of the recipes of a registry."""
+
+    citation = "a cookbook"
+    summary = "something to eat"
+    layers: int = 2
+
+    def problems(self):
+        return self.at_least(1, "layers")
+
+
+class TestRegistry:
+    def test_lists_and_finds_by_name(self):
+        found = Registry[str]("a spice")
+        found.add("salt", "NaCl")
+        found.add("pepper", "piperine")
+        assert list(found) == ["pepper", "salt"]
+        assert (len(found), found["salt"], "sugar" in found) == (2, "NaCl", False)
+
+    def test_names_in_the_order_of_a_key(self):
+        found = Registry[str]("a spice", key=len)
+        for name, entry in (("b", "xx"), ("c", "x"), ("a", "xx")):
+            found.add(name, entry)
+        assert list(found) == ["c", "a", "b"]
+
+    def test_a_name_that_is_taken_is_refused(self):
+        found = Registry[str]("a spice")
+        found.add("salt", "NaCl")
+        with pytest.raises(
+            ConfigError, match="^expected a name for a spice that is not taken, got 'salt', which is 'NaCl'; "
+        ):
+            found.add("salt", "KCl")
+        found.add("salt", "NaCl")
+        assert dict(found) == {"salt": "NaCl"}
+
+
+class TestKindRegistry:
+    @pytest.fixture
+    def recipes(self) -> KindRegistry[Recipe]:
+        return KindRegistry[Recipe]("a recipe", listed_by="the book")
+
+    def register(self, recipes, module: str, layers: int = 2):
+        """Register a class ``Pie`` that says it is of a module."""
+        body = {"name": "pie", "layers": layers, "__annotations__": {"layers": "int"}, "__module__": module}
+        made = dataclass(frozen=True)(type("Pie", (Recipe,), body))
+        assert recipes.register(made) is made
+        return made
+
+    def test_builds_what_it_has_registered(self, recipes):
+        pie = self.register(recipes, "json")
+        assert recipes["pie"] is pie
+        assert recipes.build("pie:layers=3") == pie(layers=3)
+        with pytest.raises(ConfigError, match="^expected a recipe of pie, got cake; see the book$"):
+            recipes.build("cake")
+        with pytest.raises(ConfigError, match="^expected layers >= 1 for pie, got 0$"):
+            recipes.build("pie:layers=0")
+
+    def test_another_class_of_the_same_name_is_refused(self, recipes):
+        first = self.register(recipes, "json")
+        with pytest.raises(ConfigError, match="that is not taken, got 'pie', which is json.Pie; choose another name"):
+            self.register(recipes, "math")
+        assert recipes["pie"] is first
+
+    def test_the_same_class_defined_again_replaces_itself(self, recipes):
+        self.register(recipes, "json")
+        again = self.register(recipes, "json", layers=5)
+        assert recipes["pie"] is again
+        assert recipes.build("pie").layers == 5
+
+    def test_its_label_is_its_name(self, recipes):
+        assert self.register(recipes, "json")().label == "pie"
+
+
+class TestDiscovery:
+    MODULE = """
+from dataclasses import dataclass
+from {folder} import IMPORTED, RECIPES
+from test_registry_recipe import Recipe
+
+IMPORTED.append("{name}")
+
+@RECIPES.register
+@dataclass(frozen=True)
+class {name}(Recipe):
+    name = "{name}"
+"""
+
+    @pytest.fixture
+    def folder(self, tmp_path, monkeypatch) -> str:
+        """A package of two modules that register a recipe each."""
+        name = f"kitchen_{tmp_path.name}"
+        monkeypatch.setitem(sys.modules, "test_registry_recipe", SimpleNamespace(Recipe=Recipe))
+        package = tmp_path / name
+        package.mkdir()
+        package.joinpath("__init__.py").write_text(
+            f"from privaudit.registry import KindRegistry\nIMPORTED = []\n"
+            f"RECIPES = KindRegistry('a recipe', folder='{name}')\n"
+        )
+        for module in ("cake", "tart"):
+            package.joinpath(f"{module}.py").write_text(self.MODULE.format(folder=name, name=module))
+        monkeypatch.syspath_prepend(tmp_path)
+        yield name
+        for module in [known for known in sys.modules if known.partition(".")[0] == name]:
+            del sys.modules[module]
+
+    def test_every_module_of_the_folder_is_imported_when_it_is_first_read_and_once(self, folder):
+        package = import_module(folder)
+        assert package.IMPORTED == []
+        assert list(package.RECIPES) == ["cake", "tart"]
+        assert package.RECIPES.build("tart:layers=4").layers == 4
+        assert package.IMPORTED == ["cake", "tart"]
+
+    def test_importing_one_module_imports_no_other(self, folder):
+        import_module(f"{folder}.tart")
+        assert import_module(folder).IMPORTED == ["tart"]
+
+    def test_a_name_of_the_folder_is_taken_before_it_is_read(self, folder):
+        package = import_module(folder)
+        own = dataclass(frozen=True)(type("Cake", (Recipe,), {"name": "cake", "__module__": "__main__"}))
+        with pytest.raises(ConfigError, match=f"got 'cake', which is {folder}.cake.cake; choose another name"):
+            package.RECIPES.register(own)
+
+    def test_a_module_that_cannot_be_imported_is_an_error_each_time(self, folder, tmp_path):
+        tmp_path.joinpath(folder, "broken.py").write_text("import nothing_of_this_name")
+        recipes = import_module(folder).RECIPES
+        for _ in range(2):
+            with pytest.raises(ModuleNotFoundError, match="nothing_of_this_name"):
+                list(recipes)
+
+
+@pytest.mark.parametrize("registry", [ATTACKS, SCORERS, SOLVERS, ESTIMATORS, DISTORTIONS], ids=lambda each: each.what)
+def test_every_plug_in_of_privaudit_is_a_module_of_its_folder(registry):
+    folders = {kind.__module__.rpartition(".")[0] for kind in registry.values()}
+    assert len(folders) == 1
+    assert len(registry) >= 3
+    for name, kind in registry.items():
+        assert kind.name == name
+        assert registry.build(name) == kind()

@@ -19,7 +19,7 @@ from torch import Tensor
 from privaudit.attacks.batch import Batch
 from privaudit.errors import ConfigError
 from privaudit.model.target import Target, require_finite
-from privaudit.registry import Named
+from privaudit.registry import KindRegistry, Named
 
 Need = Literal["images", "captions", "flow model", "gradients"]
 """What an attack cannot run without, beside latents and denoiser."""
@@ -195,13 +195,9 @@ class FieldAttack(LevelAttack):
         return {name: torch.stack([errors[name] for errors in found], dim=1) for name in masks}
 
 
-REGISTRY: dict[str, type[Attack]] = {}
-
-
-def register(kind: type[Attack]) -> type[Attack]:
-    """Add an attack to the registry under its ``name``; its file is found by `privaudit.attacks`."""
-    REGISTRY[kind.name] = kind
-    return kind
+ATTACKS = KindRegistry[Attack]("an attack", folder="privaudit.attacks", listed_by="privaudit attacks")
+register = register_attack = ATTACKS.register
+"""Decorator that adds an attack under its ``name``."""
 
 
 def masked_errors(field_: Tensor, masks: Mapping[str, Tensor], order: float) -> dict[str, Tensor]:

@@ -5,27 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
-from privaudit.attacks.base import REGISTRY, Attack
+from privaudit.attacks.base import ATTACKS, Attack
 from privaudit.errors import ConfigError
-from privaudit.registry import build, expand
+from privaudit.registry import Named, build, expand
 
 DEFAULT = ("sima", "pia", "loss", "mirror")
 """What is run if nothing is asked for: few passes, and nothing needed but images."""
 ALL = "all"
 """Specification that stands for everything in a registry."""
 
-
-class Titled(Protocol):
-    """What a report names."""
-
-    @property
-    def label(self) -> str:
-        """Name in reports."""
-
-
-T = TypeVar("T", bound=Titled)
+T = TypeVar("T", bound=Named)
 
 
 def parse_attacks(specs: Sequence[str]) -> tuple[Attack, ...]:
@@ -37,20 +28,20 @@ def parse_attacks(specs: Sequence[str]) -> tuple[Attack, ...]:
             attack.
 
     Returns:
-        One attack a specification and compared value, in their order.
+        One attack per specification and compared value, in their order.
 
     Raises:
         ConfigError: Names every specification that is wrong, and what would be right.
     """
-    return build_each(specs or DEFAULT, REGISTRY)
+    return build_each(specs or DEFAULT, ATTACKS)
 
 
-def build_each(specs: Sequence[str], registry: Mapping[str, type[T]]) -> tuple[T, ...]:
+def build_each(specs: Sequence[str], kinds: Mapping[str, type[T]]) -> tuple[T, ...]:
     """Build what some specifications name.
 
     Args:
-        specs: Of anything in the registry; ``all`` stands for all of it.
-        registry: Name to dataclass.
+        specs: Specifications of attacks or scorers; ``all`` stands for every one of ``kinds``.
+        kinds: Name to dataclass.
 
     Returns:
         Instances in the order of their specifications: one for each, or several attacks that are candidates of one line
@@ -60,34 +51,30 @@ def build_each(specs: Sequence[str], registry: Mapping[str, type[T]]) -> tuple[T
     Raises:
         ConfigError: Names every specification that is wrong, and those that stand there twice.
     """
-    asked: list[tuple[str, list[T]]] = []
+    every = [spec for given in specs for spec in (sorted(kinds) if given == ALL else [given])]
+    heads = Counter(spec.partition(":")[0] for spec in every)
     problems: list[str] = []
-    for spec in [name for given in specs for name in (sorted(registry) if given == ALL else [given])]:
+    groups: list[list[T]] = []
+    labelled: list[T] = []
+    for spec in every:
+        singles = expand(spec, kinds)
         try:
-            made = [build(one, registry, "an attack", "privaudit attacks") for one in expand(spec, registry)]
+            group = [build(single, kinds, ATTACKS.what, ATTACKS.listed_by) for single in singles]
         except ConfigError as error:
             problems.extend(error.problems)
             continue
-        if made in [line for _, line in asked]:
-            problems.append(f"expected each attack once, got {made[0].label} twice with the same parameters")
-        asked.append((spec, made))
+        if group in groups:
+            problems.append(f"expected each attack once, got {group[0].label} twice with the same parameters")
+        groups.append(group)
+        head, several = spec.partition(":")[0], len(singles) > 1
+        alike = several or heads[head] > 1  # told from each other by the parameters that were given
+        candidate_of = "" if not several else spec if heads[head] > 1 else head
+        for made, single in zip(group, singles, strict=True):
+            if alike and isinstance(made, Attack):
+                made = replace(made, variant=single.partition(":")[2], candidate_of=candidate_of)
+            labelled.append(made)
     if problems:
         raise ConfigError(problems)
-    found = _titled(asked, registry)
-    if twice := [label for label, count in Counter(made.label for made in found).items() if count > 1]:
+    if twice := [label for label, count in Counter(made.label for made in labelled).items() if count > 1]:
         raise ConfigError([f"expected each attack once, got {label} twice; leave one out" for label in twice])
-    return found
-
-
-def _titled(asked: Sequence[tuple[str, Sequence[T]]], registry: Mapping[str, type[T]]) -> tuple[T, ...]:
-    """Tell attacks of one name and preset from each other by the parameters that were given."""
-    heads = Counter(spec.partition(":")[0] for spec, _ in asked)
-    found: list[T] = []
-    for spec, line in asked:
-        head = spec.partition(":")[0]
-        name = spec if heads[head] > 1 else head
-        for one, made in zip(expand(spec, registry), line, strict=True):
-            if isinstance(made, Attack) and (len(line) > 1 or name != head):
-                made = replace(made, variant=one.partition(":")[2], candidate_of=name if len(line) > 1 else "")
-            found.append(made)
-    return tuple(found)
+    return tuple(labelled)

@@ -22,9 +22,9 @@ from privaudit.data import Sample, load_images
 from privaudit.data.pixels import read_pixels, sample_id
 from privaudit.errors import DataError
 from privaudit.execution.batching import auto_batch_size
-from privaudit.geometry import estimate_influence, images_at_once, make_estimator
+from privaudit.geometry import ESTIMATORS, estimate_influence, images_at_once
 from privaudit.geometry.mask import mask_names
-from privaudit.inversion import invert, make_solver
+from privaudit.inversion import SOLVERS, invert
 from privaudit.loading import load_target
 from privaudit.model.target import Target
 from privaudit.results.audit_result import RefusedReport
@@ -168,7 +168,7 @@ def calibrate(
     condition = target.condition([None] * len(samples))
     with torch.no_grad():
         latents = target.encode(images)
-    level, estimator = target.schedule.last // 5, make_estimator(options.influence)
+    level, estimator = target.schedule.last // 5, ESTIMATORS.build(options.influence)
     budget = None if options.memory is None else int(options.memory * 2**30)
     together = images_at_once(
         target.decode, latents[:2], ids[:2], estimator, len(ids), latent_shape=target.info.latent_shape, budget=budget
@@ -207,7 +207,7 @@ def calibrate(
         "encode": through(target.encode, images),
         "decode": through(target.decode, latents),
         "influence": influence,
-        "latents": lambda: invert(target, images, make_solver(options.solver), clip=True, sample_ids=ids),
+        "latents": lambda: invert(target, images, SOLVERS.build(options.solver), clip=True, sample_ids=ids),
     }
     if not options.inverts:
         kinds["latents"] = kinds["encode"]

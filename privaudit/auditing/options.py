@@ -9,9 +9,9 @@ from typing import Any, Literal
 
 from privaudit.errors import ConfigError
 from privaudit.evaluation import parse_gates
-from privaudit.geometry import make_estimator, wrong_cut
+from privaudit.geometry import ESTIMATORS, wrong_cut
 from privaudit.geometry.influence import DEFAULT as DEFAULT_ESTIMATOR
-from privaudit.inversion import DEFAULT, make_solver
+from privaudit.inversion import DEFAULT, SOLVERS
 from privaudit.loading.device import resolve_device, resolve_dtype
 from privaudit.scorers import parse_methods
 
@@ -61,8 +61,8 @@ class AuditOptions:
         mask_scope: Masks and weights from the influence of each ``image``, or one for all from their mean, ``set``.
         geometry_latents: Where the decoder's influence is taken.
         attack_latents: Where the attack's statistic is taken; the denoiser was trained at the encoder's.
-        solver: Inversion solver, with parameters if wanted (see `privaudit.inversion.make_solver`).
-        influence: Estimator, with parameters if wanted (see `privaudit.geometry.make_estimator`).
+        solver: Inversion solver, with parameters if wanted (see `privaudit.inversion.SOLVERS`).
+        influence: Estimator, with parameters if wanted (see `privaudit.geometry.ESTIMATORS`).
         device: ``auto``, ``cuda`` or ``cpu``.
         dtype: Of the denoiser: ``auto``, ``float32``, ``bfloat16`` or ``float16``.
         batch_size: Images a pass; None chooses. The geometry takes fewer where memory is short, and every stage halves
@@ -183,8 +183,8 @@ class AuditOptions:
         parsers: tuple[tuple[str, Callable[[Any], object]], ...] = (
             ("attacks", parse_methods),
             ("fail_on", parse_gates),
-            ("solver", make_solver),
-            ("influence", make_estimator),
+            ("solver", SOLVERS.build),
+            ("influence", ESTIMATORS.build),
             ("device", resolve_device),
             ("dtype", resolve_dtype),
         )
@@ -201,7 +201,7 @@ class AuditOptions:
 
     def _wrong_cut(self) -> list[Problem]:
         """An estimator that settles the cut of one mask, with another share to drop or with several."""
-        found = [problem for drop in self.drops for problem in wrong_cut(make_estimator(self.influence), drop)]
+        found = [problem for drop in self.drops for problem in wrong_cut(ESTIMATORS.build(self.influence), drop)]
         if found and len(self.drops) > 1:
             found = [f"expected one share to drop with {self.influence}, which settles one cut, got {self.drops}"]
         return [(problem, ("drop", "influence")) for problem in found]

@@ -24,6 +24,7 @@ from privaudit.evaluation.blind import compression_traces, image_features
 from privaudit.execution.batching import Batcher, OnBatch, Tensors, auto_batch_size
 from privaudit.geometry import (
     DECILES,
+    ESTIMATORS,
     MaskRule,
     build_masks,
     channel_shares,
@@ -33,12 +34,11 @@ from privaudit.geometry import (
     estimate_influence,
     images_at_once,
     influence_maps,
-    make_estimator,
     mask_names,
     pooled_influence,
     rule_masks,
 )
-from privaudit.inversion import invert, make_solver
+from privaudit.inversion import SOLVERS, invert
 from privaudit.model.target import Target, require_finite
 from privaudit.scorers import ErrorTable, Methods
 from privaudit.storage.shards import read_shard, shard_key, write_shard
@@ -222,7 +222,7 @@ class _Stages:
         self.target, self.options, self.methods, self.budget = target, options, methods, budget
         self.rules = rules or {}
         self.names = (*mask_names(options.drops), *(name for own in self.rules for name in (own, control_of(own))))
-        self.solver, self.estimator = make_solver(options.solver), make_estimator(options.influence)
+        self.solver, self.estimator = SOLVERS.build(options.solver), ESTIMATORS.build(options.influence)
         self.pooled: Tensor | None = None
         size = options.batch_size or auto_batch_size(target.info.image_size, target.device.type)
         self.batchers = {stage: Batcher(size) for stage in ("latents", "influence", "scores")}

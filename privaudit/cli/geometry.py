@@ -103,12 +103,12 @@ def geometry(
 
 def estimators() -> None:
     """List the estimators of influence and the methods of distortion, with their parameters and where published."""
-    from privaudit.geometry import ESTIMATORS, METHODS, make_estimator, make_method
+    from privaudit.geometry import DISTORTIONS, ESTIMATORS
     from privaudit.report.console import standard_output
     from privaudit.tasks.geometry_maps import BOUND, BOUND_REFERENCE, BOUND_SUMMARY
 
-    influence = {name: _row(make_estimator(name)) for name in sorted(ESTIMATORS)}
-    distortion = {name: _row(make_method(name)) for name in METHODS}
+    influence = {name: _row(kind()) for name, kind in ESTIMATORS.items()}
+    distortion = {name: _row(kind()) for name, kind in DISTORTIONS.items()}
     distortion[BOUND] = f"{BOUND_SUMMARY}\n[dim]{BOUND_REFERENCE}[/dim]"
     out = standard_output()
     with to_reader():

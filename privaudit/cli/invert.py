@@ -86,12 +86,12 @@ def solvers() -> None:
 
     from rich.table import Table
 
-    from privaudit.inversion import SOLVERS, make_solver
+    from privaudit.inversion import SOLVERS
     from privaudit.report.console import standard_output
 
     table = Table("solver", "what it does, where it was published, parameters with their defaults", box=None)
-    for name, kind in sorted(SOLVERS.items()):
-        parameters = " ".join(f"{key}={str(value).lower()}" for key, value in asdict(make_solver(name)).items())
+    for name, kind in SOLVERS.items():
+        parameters = " ".join(f"{key}={str(value).lower()}" for key, value in asdict(SOLVERS.build(name)).items())
         table.add_row(name, f"{kind.summary}\n[dim]{kind.citation}\n{parameters}[/dim]")
     with to_reader():
         standard_output().print(table)

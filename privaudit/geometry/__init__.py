@@ -2,11 +2,10 @@
 
 from privaudit.geometry.decoder_checks import check_decoder
 from privaudit.geometry.distortion import (
-    METHODS,
+    DISTORTIONS,
     Distortion,
     Method,
     distortion_bound,
-    make_method,
     measure_distortion,
 )
 from privaudit.geometry.influence import (
@@ -15,7 +14,6 @@ from privaudit.geometry.influence import (
     Influence,
     estimate_influence,
     expected_agreement,
-    make_estimator,
     wrong_cut,
 )
 from privaudit.geometry.jacobian import Jacobian
@@ -40,10 +38,10 @@ from privaudit.geometry.trial import images_at_once
 
 __all__ = [
     "DECILES",
+    "DISTORTIONS",
     "ESTIMATORS",
     "HARD",
     "MASKS",
-    "METHODS",
     "Distortion",
     "Estimator",
     "Influence",
@@ -67,8 +65,6 @@ __all__ = [
     "influence_maps",
     "influence_mask",
     "influence_weights",
-    "make_estimator",
-    "make_method",
     "mask_names",
     "measure_distortion",
     "pooled_influence",

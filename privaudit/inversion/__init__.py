@@ -1,17 +1,8 @@
 """Decoder inversion: given images x, latents z with D(z) = x. One solver a file, one result type."""
 
-from privaudit.inversion import (  # noqa: F401 - importing registers them
-    adam,
-    anderson,
-    encoder,
-    forward_step,
-    gradient,
-    krasnoselskii_mann,
-    pixel_mixing,
-)
 from privaudit.inversion.inversion_result import OUTCOMES, Inversion, nmse_db
 from privaudit.inversion.recover import DEFAULT, invert, require_any_finite
-from privaudit.inversion.solver import SOLVERS, Evaluation, Invertible, Memory, Solver, make_solver, register
+from privaudit.inversion.solver import SOLVERS, Evaluation, Invertible, Memory, Solver, register
 
 __all__ = [
     "DEFAULT",
@@ -23,7 +14,6 @@ __all__ = [
     "Memory",
     "Solver",
     "invert",
-    "make_solver",
     "nmse_db",
     "register",
     "require_any_finite",

@@ -13,7 +13,7 @@ from privaudit.inversion.cocoercivity import cocoercivity, not_along_t
 from privaudit.inversion.fixed_point import solve
 from privaudit.inversion.inversion_result import Inversion, nmse_db
 from privaudit.inversion.problem import Problem
-from privaudit.inversion.solver import Invertible, Solver, make_solver
+from privaudit.inversion.solver import SOLVERS, Invertible, Solver
 from privaudit.model.target import require_finite
 
 DEFAULT = "anderson"
@@ -39,7 +39,7 @@ def invert(
         autoencoder: A `Target`, or an autoencoder from `privaudit.loading`.
         images: ``(n, *image)``, in the range of the autoencoder ([-1, 1] for pictures) and on its device; a `Target`
             moves them there itself.
-        solver: A specification (see `make_solver`) or a solver.
+        solver: A specification (see `privaudit.inversion.SOLVERS`) or a solver.
         clip: The images come from files, which hold nothing outside [-1, 1]: clip what D gives before it is
             compared or encoded again. Without it, an image with saturated pixels has no exact inverse.
         sample_ids: One id an image, for messages; their numbers by default.
@@ -55,7 +55,7 @@ def invert(
         NonFiniteError: An image or its encoding is NaN or infinite; names the ids.
         TargetError: The autoencoder does not round-trip its shapes.
     """
-    chosen = make_solver(solver) if isinstance(solver, str) else solver
+    chosen = SOLVERS.build(solver) if isinstance(solver, str) else solver
     if with_cocoercivity and (found_wrong := not_along_t(chosen)):
         raise ConfigError(found_wrong)
     if images.ndim < 2 or not len(images):

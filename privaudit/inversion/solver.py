@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from abc import ABC
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Protocol, TypeVar
+from typing import ClassVar, Literal, Protocol
 
 import torch
 from torch import Tensor
 
-from privaudit.registry import Named, build
+from privaudit.registry import KindRegistry, Named
 
 
 class Invertible(Protocol):
@@ -97,29 +97,8 @@ class Solver(Named, ABC):
         raise NotImplementedError(f"{self.name} takes no steps")
 
 
-Kind = TypeVar("Kind", bound=type[Solver])
-SOLVERS: dict[str, type[Solver]] = {}
-
-
-def register(kind: Kind) -> Kind:
-    """Add a solver to `SOLVERS` under its ``name``; its file is imported by `privaudit.inversion`."""
-    SOLVERS[kind.name] = kind
-    return kind
-
-
-def make_solver(spec: str) -> Solver:
-    """Return the solver that a specification names.
-
-    Args:
-        spec: A key of `SOLVERS`, with parameters if wanted: ``anderson:memory=8:tolerance=0.001``.
-
-    Returns:
-        The solver.
-
-    Raises:
-        ConfigError: There is no such solver or parameter, or a value that cannot work.
-    """
-    return build(spec, SOLVERS, "an inversion solver", "privaudit solvers")
+SOLVERS = KindRegistry[Solver]("an inversion solver", folder="privaudit.inversion", listed_by="privaudit solvers")
+register = SOLVERS.register
 
 
 def positive(solver: Solver, *names: str) -> list[str]:

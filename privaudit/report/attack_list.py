@@ -5,10 +5,9 @@ from __future__ import annotations
 from rich.markup import escape
 from rich.table import Column, Table
 
-from privaudit.attacks import REGISTRY as ATTACKS
-from privaudit.attacks import Attack, make_plan
+from privaudit.attacks import ATTACKS, Attack, make_plan
 from privaudit.attacks.plan import model_for_counting
-from privaudit.scorers import REGISTRY as SCORERS
+from privaudit.scorers import SCORERS
 
 
 def attack_table() -> Table:
@@ -16,7 +15,7 @@ def attack_table() -> Table:
     table = Table(
         "attack", Column("passes", justify="right"), "needs", "what it measures, presets, reference", box=None
     )
-    for name, kind in sorted(ATTACKS.items()):
+    for name, kind in ATTACKS.items():
         attack = kind()
         about = [attack.summary]
         if kind.presets:
@@ -30,7 +29,7 @@ def attack_table() -> Table:
 def scorer_table() -> Table:
     """One row a scorer."""
     table = Table("scorer", "what it makes of the attacks' scores, reference", box=None)
-    for name, kind in sorted(SCORERS.items()):
+    for name, kind in SCORERS.items():
         table.add_row(name, f"{kind.summary}\n[dim]{escape(kind.citation)}[/dim]")
     return table
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from privaudit.attacks import REGISTRY as ATTACKS
-from privaudit.attacks import Attack, parse_attacks
+from privaudit.attacks import ATTACKS, Attack, parse_attacks
 from privaudit.attacks.parsing import DEFAULT as DEFAULT_ATTACKS
 from privaudit.attacks.parsing import build_each
-from privaudit.scorers.scorer import REGISTRY, Scorer
+from privaudit.scorers.scorer import SCORERS, Scorer
 
 DEFAULT = (*DEFAULT_ATTACKS, "combined")
 """What is run if nothing is asked for."""
@@ -41,7 +40,7 @@ def parse_methods(specs: Sequence[str]) -> Methods:
     Raises:
         ConfigError: Names every specification that is wrong, and what would be right.
     """
-    kinds: dict[str, type[Attack | Scorer]] = {**ATTACKS, **REGISTRY}
+    kinds: dict[str, type[Attack | Scorer]] = {**ATTACKS, **SCORERS}
     made = build_each(specs or DEFAULT, kinds)
     attacks = tuple(method for method in made if isinstance(method, Attack))
     return Methods(attacks or parse_attacks(()), tuple(method for method in made if isinstance(method, Scorer)))

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privaudit.evaluation import Choice
-from privaudit.registry import Named
+from privaudit.registry import KindRegistry, Named
 from privaudit.scorers.error_table import ErrorTable, Floats
 
 
@@ -70,11 +70,6 @@ class Scorer(Named, ABC):
 
     fitted: ClassVar[bool] = False
 
-    @property
-    def label(self) -> str:
-        """Name in reports and on the command line."""
-        return self.name
-
     @abstractmethod
     def score(self, evidence: Evidence) -> Scored:
         """Score every image by what was chosen or fitted without its fold.
@@ -87,10 +82,5 @@ class Scorer(Named, ABC):
         """
 
 
-REGISTRY: dict[str, type[Scorer]] = {}
-
-
-def register(kind: type[Scorer]) -> type[Scorer]:
-    """Add a scorer to the registry under its ``name``; its file is found by `privaudit.scorers`."""
-    REGISTRY[kind.name] = kind
-    return kind
+SCORERS = KindRegistry[Scorer]("a scorer", folder="privaudit.scorers", listed_by="privaudit attacks")
+register = SCORERS.register

@@ -18,7 +18,7 @@ from privaudit.data import Sample, SampleSet, load_images, read_set
 from privaudit.errors import ConfigError, DataError
 from privaudit.escape import csv_text, encodable
 from privaudit.execution.batching import Batcher, auto_batch_size
-from privaudit.inversion import DEFAULT, Inversion, Solver, invert, make_solver, require_any_finite
+from privaudit.inversion import DEFAULT, SOLVERS, Inversion, Solver, invert, require_any_finite
 from privaudit.inversion.cocoercivity import not_along_t
 from privaudit.loading import load_target
 from privaudit.model.target import Target, TargetInfo
@@ -41,7 +41,7 @@ class InvertOptions:
         target: A diffusers folder or hub id.
         images: Folder or manifest.
         out: Folder to write.
-        solver: Specification (see `privaudit.inversion.make_solver`).
+        solver: Specification (see `privaudit.inversion.SOLVERS`).
         truth: Safetensors file with the latents that the images were decoded from, in the denoiser's scaled units,
             keyed by sample id, by the manifest's id or by the file's stem; None if they are not known.
         cocoercivity: Also check the assumption of the convergence theorems.
@@ -71,7 +71,7 @@ class InvertOptions:
         """
         problems: list[str] = []
         try:
-            solver = make_solver(self.solver)
+            solver = SOLVERS.build(self.solver)
         except ConfigError as error:
             problems.extend(error.problems)
         else:
@@ -165,7 +165,7 @@ def _run(options: InvertOptions, progress: OnProgress) -> InvertedSet:
     inversion = invert_samples(
         target,
         images.samples,
-        make_solver(options.solver),
+        SOLVERS.build(options.solver),
         truth=truth,
         with_cocoercivity=options.cocoercivity,
         batch_size=options.batch_size,
@@ -173,7 +173,8 @@ def _run(options: InvertOptions, progress: OnProgress) -> InvertedSet:
     )
     seconds = time.perf_counter() - started
     require_any_finite(inversion.residual, [sample.id for sample in images.samples])
-    found = InvertedSet(target.info, target.dtype, make_solver(options.solver), images, inversion, seconds, options.out)
+    solver = SOLVERS.build(options.solver)
+    found = InvertedSet(target.info, target.dtype, solver, images, inversion, seconds, options.out)
     ids = [sample.id for sample in images.samples]
     write_shard(options.out / "latents.safetensors", dict(zip(ids, inversion.latents, strict=True)))
     write_text(options.out / "inversion.csv", csv_text(found.table))

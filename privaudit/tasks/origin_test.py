@@ -21,7 +21,7 @@ from privaudit.errors import ConfigError, DataError
 from privaudit.escape import csv_text, encodable
 from privaudit.evaluation import Metrics, assign_folds, evaluate
 from privaudit.execution.batching import Batcher, auto_batch_size
-from privaudit.inversion import Solver, invert, make_solver, require_any_finite
+from privaudit.inversion import SOLVERS, Solver, invert, require_any_finite
 from privaudit.loading import load_target
 from privaudit.model.ddim import ddim_sample
 from privaudit.model.noise import normal_for
@@ -80,7 +80,7 @@ class OriginOptions:
         """
         problems: list[str] = []
         try:
-            make_solver(self.solver)
+            SOLVERS.build(self.solver)
         except ConfigError as error:
             problems.extend(error.problems)
         if self.generated < FEWEST:
@@ -195,7 +195,7 @@ def _run(options: OriginOptions, progress: OnProgress) -> Origin:
         strict=options.strict,
         on_image=lambda done, total: progress("images", done, total),
     )
-    solver = make_solver(options.solver)
+    solver = SOLVERS.build(options.solver)
     batcher = Batcher(options.batch_size or auto_batch_size(target.info.image_size, target.device.type))
     keys = [f"own generation {number}" for number in range(options.generated)]
 

@@ -11,7 +11,7 @@ from models import LATENT, gaussian_target, network_target, random_normal
 from reference import Case
 from torch import Tensor
 
-from privaudit.attacks import REGISTRY, Attack, Batch, PassCache, parse_attacks, score_batch
+from privaudit.attacks import ATTACKS, Attack, Batch, PassCache, parse_attacks, score_batch
 from privaudit.geometry import build_masks
 from privaudit.model.target import Target
 
@@ -19,7 +19,7 @@ IDS = ("a", "b", "c", "d")
 CAPTIONS = ("a red fox sleeping", "two boats", "snow", "a house on a hill under dark clouds")
 SEED = 5
 ALL = slice(None)
-SPECS = [spec for name in sorted(REGISTRY) for spec in (name, *(f"{name}@{each}" for each in REGISTRY[name].presets))]
+SPECS = [spec for name in sorted(ATTACKS) for spec in (name, *(f"{name}@{each}" for each in ATTACKS[name].presets))]
 """Every attack with its defaults and with each of its presets."""
 SHORT = [spec for spec in SPECS if spec not in ("pfami@met", "pia@sd", "sima@ddpm", "gsa@2")]
 """Without presets of many passes, for tests that run all of them together."""

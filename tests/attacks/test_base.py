@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from models import LATENT, random_normal
 from torch import Tensor
 
-from privaudit.attacks import REGISTRY, Attack, masked_errors, parse_attacks, score_batch
+from privaudit.attacks import ATTACKS, Attack, masked_errors, parse_attacks, score_batch
 from privaudit.attacks.base import FieldAttack
 from privaudit.errors import ConfigError, NonFiniteError
 
@@ -111,11 +111,11 @@ def test_nobody_records_gradients():
     assert torch.is_grad_enabled()
 
 
-@pytest.mark.parametrize("name", sorted(name for name, kind in REGISTRY.items() if issubclass(kind, FieldAttack)))
+@pytest.mark.parametrize("name", sorted(name for name, kind in ATTACKS.items() if issubclass(kind, FieldAttack)))
 def test_the_order_of_a_norm_is_positive(name):
     for order in (0.0, -1.0):
         with pytest.raises(ConfigError, match=rf"^expected order > 0 for {name}, got {order}$"):
-            REGISTRY[name](order=order)
+            ATTACKS[name](order=order)
 
 
 @pytest.mark.parametrize(

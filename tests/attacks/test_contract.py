@@ -12,7 +12,7 @@ import torch
 from cases import ALL, SPECS, a_batch, agree, an_attack, counted, everything, ones, scored, some_masks
 from models import LATENT, random_normal
 
-from privaudit.attacks import REGISTRY, Batch, PassCache, score_batch
+from privaudit.attacks import ATTACKS, Batch, PassCache, score_batch
 from privaudit.errors import NonFiniteError
 
 every_attack = pytest.mark.parametrize("spec", SPECS)
@@ -223,20 +223,20 @@ def test_two_batches_share_nothing():
     assert torch.equal(scored(attack, second)["none"], wanted)
 
 
-@pytest.mark.parametrize("name", sorted(REGISTRY))
+@pytest.mark.parametrize("name", sorted(ATTACKS))
 class TestDescription:
     def test_says_what_it_is_and_where_it_was_published(self, name):
-        kind = REGISTRY[name]
+        kind = ATTACKS[name]
         assert kind.name == name
         assert kind.summary
         assert ("arXiv:" in kind.citation) == kind.published
         assert kind.__doc__
 
     def test_is_one_file(self, name):
-        assert REGISTRY[name].__module__ == f"privaudit.attacks.{name}"
+        assert ATTACKS[name].__module__ == f"privaudit.attacks.{name}"
 
     def test_presets_are_parameters_of_the_attack(self, name):
-        kind = REGISTRY[name]
+        kind = ATTACKS[name]
         for preset, values in kind.presets.items():
             made = kind(preset=preset, **values)
             assert made.label == f"{name}@{preset}"

@@ -23,7 +23,7 @@ from models import (
     random_normal,
 )
 
-from privaudit.attacks import REGISTRY, Batch, parse_attacks
+from privaudit.attacks import ATTACKS, Batch, parse_attacks
 from privaudit.attacks.batch import crop_centre
 from privaudit.attacks.clid import Clid
 from privaudit.attacks.epsilon import Epsilon
@@ -268,7 +268,7 @@ def test_recon_is_what_a_linear_autoencoder_leaves(latent):
 # ------------------------------------------------------------------------------- heads and conventions
 
 
-@pytest.mark.parametrize("spec", sorted(set(REGISTRY) - {"flow_mc", "recon", "clid", "gsa"}))
+@pytest.mark.parametrize("spec", sorted(set(ATTACKS) - {"flow_mc", "recon", "clid", "gsa"}))
 def test_heads_of_the_same_prediction_give_the_same_scores(spec):
     """Noise, sample and v say the same; gsa differs, since its weights stand behind the head."""
     (attack,) = parse_attacks([spec])
@@ -278,7 +278,7 @@ def test_heads_of_the_same_prediction_give_the_same_scores(spec):
         agree(scored(attack, a_batch(gaussian_target(head)), some_masks()), wanted, rtol=1e-7)
 
 
-@pytest.mark.parametrize("spec", sorted(set(REGISTRY) - {"recon", "clid"}))
+@pytest.mark.parametrize("spec", sorted(set(ATTACKS) - {"recon", "clid"}))
 def test_both_conventions_of_flow_models_give_the_same_scores(spec):
     """t = 1 - sigma and v = -out."""
     (attack,) = parse_attacks([spec])

@@ -25,7 +25,7 @@ from reference import (
 )
 from torch import nn
 
-from privaudit.attacks import REGISTRY, parse_attacks
+from privaudit.attacks import ATTACKS, parse_attacks
 from privaudit.attacks.batch import crop_centre
 from privaudit.attacks.clid import Clid
 from privaudit.attacks.epsilon import Epsilon
@@ -150,7 +150,7 @@ def test_a_crop_is_cut_and_enlarged_as_the_transcription_does(share):
 
 def test_every_attack_has_a_transcription():
     covered = {attack.name for attack, _ in BY_LEVEL.values()} | {"flow_mc", "pfami", "mirror", "clid", "recon", "gsa"}
-    assert covered == set(REGISTRY)
+    assert covered == set(ATTACKS)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from cases import a_batch, cases_of, ones, scored
 from diffusers import UNet2DConditionModel
 from models import LATENT, schedule_of, target_of
 
-from privaudit.attacks import REGISTRY, Attack, Batch
+from privaudit.attacks import ATTACKS, Attack, Batch
 from privaudit.attacks.base import FieldAttack, LevelAttack
 from privaudit.loading.denoiser import DiffusersUNet
 from privaudit.model.target import Condition, Target
@@ -63,7 +63,7 @@ def unet_target(dtype: torch.dtype, head: str) -> Target:
 
 def on_the_unet(name: str, dtype: torch.dtype) -> tuple[Attack, Batch]:
     """An attack at two of its levels, with a batch in float32 as an audit has it."""
-    kind = REGISTRY[name]
+    kind = ATTACKS[name]
     target = unet_target(dtype, "flow" if "flow model" in kind.needs else "epsilon")
     attack = kind().for_target(target)
     if isinstance(attack, LevelAttack):
@@ -79,7 +79,7 @@ def scale(batch: Batch, levels: tuple[int, ...]) -> float:
 
 
 @pytest.mark.parametrize("dtype", HALF, ids=str)
-@pytest.mark.parametrize("name", sorted(REGISTRY))
+@pytest.mark.parametrize("name", sorted(ATTACKS))
 def test_half_precision_moves_an_error_by_its_rounding(name, dtype):
     (attack, exact), (_, rounded) = (on_the_unet(name, of) for of in (torch.float32, dtype))
     tolerance = ROUNDINGS * torch.finfo(dtype).eps
@@ -102,7 +102,7 @@ def test_half_precision_moves_an_error_by_its_rounding(name, dtype):
     assert (name == "recon") == torch.equal(found, wanted), "the autoencoder alone stays in float32"
 
 
-@pytest.mark.parametrize("name", sorted(REGISTRY))
+@pytest.mark.parametrize("name", sorted(ATTACKS))
 def test_in_float32_a_batch_moves_a_score_by_rounding_only(name):
     attack, batch = on_the_unet(name, torch.float32)
     whole = scored(attack, batch)["none"]

@@ -9,7 +9,7 @@ import pytest
 from cases import a_batch, scored
 from models import flow_target, gaussian_target, linear_schedule, target_of, v_target
 
-from privaudit.attacks import REGISTRY, parse_attacks
+from privaudit.attacks import ATTACKS, parse_attacks
 from privaudit.attacks.base import LevelAttack
 from privaudit.attacks.clid import Clid
 from privaudit.attacks.flow_mc import FlowMc
@@ -19,14 +19,14 @@ from privaudit.attacks.sima import Sima
 from privaudit.errors import ConfigError
 from privaudit.model.schedule import DiffusionSchedule
 
-LEVELLED = sorted(name for name, kind in REGISTRY.items() if issubclass(kind, LevelAttack))
+LEVELLED = sorted(name for name, kind in ATTACKS.items() if issubclass(kind, LevelAttack))
 every_attack = pytest.mark.parametrize("name", LEVELLED)
 
 
 @every_attack
 @pytest.mark.parametrize("head", ["epsilon", "sample"])
 def test_models_of_noise_and_sample_get_the_grid(name, head):
-    kind = REGISTRY[name]
+    kind = ATTACKS[name]
     found = kind().for_target(gaussian_target(head))
     assert found.levels == kind.grid
     assert found.own_levels == kind.grid
@@ -35,7 +35,7 @@ def test_models_of_noise_and_sample_get_the_grid(name, head):
 @every_attack
 @pytest.mark.parametrize("target", [v_target(), flow_target()], ids=["v", "flow"])
 def test_other_models_get_the_levels_nearest_to_a_log_snr(name, target):
-    kind = REGISTRY[name]
+    kind = ATTACKS[name]
     found = kind().for_target(target)
     assert found.log_snr == ()
     assert len(found.levels) == len(kind.log_snr_grid), "no two of them meet"
@@ -48,7 +48,7 @@ def test_other_models_get_the_levels_nearest_to_a_log_snr(name, target):
 def test_log_snr_means_the_same_on_models_of_other_schedules(name):
     wanted = (2.0, 0.0)
     for target in (gaussian_target(), flow_target()):
-        found = REGISTRY[name](log_snr=wanted).for_target(target)
+        found = ATTACKS[name](log_snr=wanted).for_target(target)
         assert [target.schedule.log_snr(level) for level in found.levels] == pytest.approx(wanted, abs=0.02)
 
 
@@ -59,7 +59,7 @@ def test_a_flow_has_as_much_signal_as_noise_at_its_middle():
 @every_attack
 def test_given_levels_are_taken_as_they_are(name):
     for target in (gaussian_target(), v_target(), flow_target()):
-        attack = REGISTRY[name](levels=(300, 20))
+        attack = ATTACKS[name](levels=(300, 20))
         assert attack.for_target(target) is attack
 
 
@@ -78,7 +78,7 @@ def short_target():
 
 @every_attack
 def test_a_level_that_the_model_does_not_have_is_refused(name):
-    attack = REGISTRY[name](levels=(20, 100))
+    attack = ATTACKS[name](levels=(20, 100))
     with pytest.raises(ConfigError, match=rf"^expected levels of {name} from 0 to 99 for this target, got 100$"):
         attack.for_target(short_target())
 
@@ -86,7 +86,7 @@ def test_a_level_that_the_model_does_not_have_is_refused(name):
 @every_attack
 def test_wrong_levels_are_refused_all_at_once(name):
     with pytest.raises(ConfigError) as error:
-        REGISTRY[name](levels=(50, 50, -10), log_snr=(1.0, 1.0))
+        ATTACKS[name](levels=(50, 50, -10), log_snr=(1.0, 1.0))
     problems = " | ".join(error.value.problems)
     assert f"expected distinct levels for {name}, got (50, 50, -10)" in problems
     assert f"expected distinct log_snr for {name}, got (1.0, 1.0)" in problems
@@ -98,12 +98,12 @@ def test_wrong_levels_are_refused_all_at_once(name):
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_a_log_snr_that_is_no_number_is_refused(name, value):
     with pytest.raises(ConfigError, match="expected finite log_snr"):
-        REGISTRY[name](log_snr=(value,))
+        ATTACKS[name](log_snr=(value,))
 
 
-@pytest.mark.parametrize("name", [name for name in LEVELLED if "flow model" not in REGISTRY[name].needs])
+@pytest.mark.parametrize("name", [name for name in LEVELLED if "flow model" not in ATTACKS[name].needs])
 def test_a_short_schedule_still_has_levels_to_look_at(name):
-    found = REGISTRY[name]().for_target(short_target())
+    found = ATTACKS[name]().for_target(short_target())
     assert found.levels
     assert max(found.levels) <= 99
     assert len(set(found.levels)) == len(found.levels)

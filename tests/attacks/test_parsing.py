@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from privaudit.attacks import REGISTRY, parse_attacks
+from privaudit.attacks import ATTACKS, parse_attacks
 from privaudit.attacks.loss import Loss
 from privaudit.attacks.parsing import DEFAULT
 from privaudit.attacks.pian import Pian
@@ -23,12 +23,12 @@ def test_the_default_needs_nothing_but_images():
 
 def test_all_means_every_registered_attack():
     found = [attack.name for attack in parse_attacks(["all"])]
-    assert found == sorted(REGISTRY)
+    assert found == sorted(ATTACKS)
 
 
 def test_all_can_stand_beside_presets():
     titles = [attack.label for attack in parse_attacks(["pia@paper", "all"])]
-    assert titles == ["pia@paper", *sorted(REGISTRY)]
+    assert titles == ["pia@paper", *sorted(ATTACKS)]
 
 
 def test_parameters():
@@ -55,7 +55,7 @@ def test_presets_of_one_attack_can_run_beside_each_other():
 @pytest.mark.parametrize(
     ("specs", "message"),
     [
-        (["simba"], f"expected an attack of {', '.join(sorted(REGISTRY))}, got simba; see privaudit attacks"),
+        (["simba"], f"expected an attack of {', '.join(sorted(ATTACKS))}, got simba; see privaudit attacks"),
         (["sima@paper"], r"expected a preset of sima \(ddpm, sd\), got 'paper' in sima@paper"),
         (["epsilon@paper"], "expected epsilon alone, which has no presets, got 'paper' in epsilon@paper"),
         (["sima:nope=1"], r"expected a parameter of sima \(levels, log_snr, order\), got 'nope' in sima:nope=1"),

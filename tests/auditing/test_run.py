@@ -18,7 +18,7 @@ from rich.console import Console
 from sklearn.metrics import roc_auc_score
 
 import privaudit
-from privaudit.attacks import REGISTRY as ATTACKS
+from privaudit.attacks import ATTACKS
 from privaudit.auditing.assess.run_checks import convergence_check
 from privaudit.auditing.options import AuditOptions
 from privaudit.auditing.run import choose_methods, load_reference, run_audit
@@ -30,7 +30,7 @@ from privaudit.model.schedule import DiffusionSchedule, FlowSchedule
 from privaudit.report.terminal import print_report
 from privaudit.results.audit_result import AuditResult
 from privaudit.results.exemplars import load_exemplars
-from privaudit.scorers import REGISTRY as SCORERS
+from privaudit.scorers import SCORERS
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 import torch
 from models import gaussian_target, linear_target, network_target, write_images
 
-from privaudit.attacks import REGISTRY, parse_attacks
+from privaudit.attacks import ATTACKS, parse_attacks
 from privaudit.auditing.options import AuditOptions
 from privaudit.auditing.stages import Measured, measure
 from privaudit.data import Sample, read_set
@@ -131,7 +131,7 @@ class TestCache:
 
     def test_everything_there_is_is_asked_once(self, run):
         target, other = network_target(text=True), another(network_target("v_prediction", text=True))
-        specs = [name for name in sorted(REGISTRY) if name != "flow_mc"]
+        specs = [name for name in sorted(ATTACKS) if name != "flow_mc"]
         first = run(target, *specs, "combined", reference=other)
         assert asked(target) > 0
         assert asked(other) > 0

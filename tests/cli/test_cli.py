@@ -12,10 +12,10 @@ from models import save_small_pipeline, write_images
 from typer.main import get_command
 
 from privaudit import __version__
-from privaudit.attacks import REGISTRY as ATTACKS
+from privaudit.attacks import ATTACKS
 from privaudit.cli import app
 from privaudit.results.audit_result import SCHEMA_VERSION, AuditResult, load_report
-from privaudit.scorers import REGISTRY as SCORERS
+from privaudit.scorers import SCORERS
 
 
 @pytest.fixture

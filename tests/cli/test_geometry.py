@@ -10,7 +10,7 @@ import pytest
 from models import save_small_pipeline, write_images
 from safetensors.torch import load_file
 
-from privaudit.geometry import ESTIMATORS, METHODS, make_estimator, make_method
+from privaudit.geometry import DISTORTIONS, ESTIMATORS
 from privaudit.tasks.geometry_maps import BOUND, RESULTS
 
 
@@ -140,9 +140,9 @@ class TestEstimators:
         done = privaudit("estimators")
         assert done.returncode == 0
         first, second = done.stdout.split("--distortion")
-        for text, registry, make in ((first, ESTIMATORS, make_estimator), (second, METHODS, make_method)):
+        for text, registry, make in ((first, ESTIMATORS, ESTIMATORS.build), (second, DISTORTIONS, DISTORTIONS.build)):
             lines = text.splitlines()
-            names = [*registry, BOUND] if registry is METHODS else list(registry)
+            names = [*registry, BOUND] if registry is DISTORTIONS else list(registry)
             starts = [number for number, line in enumerate(lines) if line[:1] == " " and line[1:2].strip()]
             starts = [number for number in starts if lines[number].split()[0] != "--influence"]
             assert [lines[number].split()[0] for number in starts] == sorted(names)

@@ -17,7 +17,7 @@ import torch
 from models import save_small_pipeline, write_images
 from safetensors.torch import load_file, save_file
 
-from privaudit.inversion import SOLVERS, make_solver
+from privaudit.inversion import SOLVERS
 from privaudit.results.audit_result import AuditResult
 
 SOLVER = "forward-step:evaluations=3:tolerance=0"
@@ -253,7 +253,7 @@ def test_solvers_lists_every_solver_with_every_parameter(privaudit):
         name, text = lines[start].split()[0], " ".join(" ".join(lines[start:stop]).split())
         assert SOLVERS[name].summary in text
         assert SOLVERS[name].citation in text
-        for key, value in asdict(make_solver(name)).items():
+        for key, value in asdict(SOLVERS.build(name)).items():
             assert f"{key}={str(value).lower()}" in text.split()
 
 
@@ -261,8 +261,8 @@ def test_what_solvers_prints_can_be_passed_back(privaudit):
     text = privaudit("solvers").stdout
     for name in SOLVERS:
         assert name in text
-        listed = [f"{key}={str(value).lower()}" for key, value in asdict(make_solver(name)).items()]
-        assert make_solver(":".join([name, *listed])) == make_solver(name)
+        listed = [f"{key}={str(value).lower()}" for key, value in asdict(SOLVERS.build(name)).items()]
+        assert SOLVERS.build(":".join([name, *listed])) == SOLVERS.build(name)
 
 
 def test_an_unknown_solver_points_to_the_list(invert):

@@ -19,7 +19,7 @@ from privaudit.data import read_set
 from privaudit.errors import ConfigError, TargetError
 from privaudit.execution import memory
 from privaudit.execution.memory import SHARE, free_bytes, items_within, pass_bytes
-from privaudit.geometry import make_estimator
+from privaudit.geometry import ESTIMATORS
 from privaudit.scorers import parse_methods
 
 CPU = torch.device("cpu")
@@ -188,7 +188,7 @@ class TestInfluenceStage:
     )
     def test_batches_fit_into_the_budget(self, samples, tmp_path, passes, batch_size, wanted):
         _, batches = self.run(
-            samples, tmp_path, int(passes * make_estimator("separable").memory * self.PASS), batch_size
+            samples, tmp_path, int(passes * ESTIMATORS.build("separable").memory * self.PASS), batch_size
         )
         assert batches == wanted
 
@@ -198,7 +198,7 @@ class TestInfluenceStage:
         np.testing.assert_allclose(small.distortion, large.distortion, rtol=1e-4)
 
     def test_it_is_a_share_of_the_free_memory_by_default(self, samples, tmp_path, monkeypatch):
-        free = 2 * make_estimator("separable").memory * self.PASS / SHARE
+        free = 2 * ESTIMATORS.build("separable").memory * self.PASS / SHARE
         monkeypatch.setattr("privaudit.geometry.trial.free_bytes", lambda device: int(free) if device == CPU else 0)
         assert self.run(samples, tmp_path)[1] == [2] * 6
 

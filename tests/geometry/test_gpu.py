@@ -12,7 +12,6 @@ from privaudit.geometry import (
     PullbackMetric,
     estimate_influence,
     images_at_once,
-    make_estimator,
     measure_distortion,
 )
 from privaudit.lab.demo_target import TARGET
@@ -63,7 +62,7 @@ def test_several_vectors_a_pass_give_the_products_of_one(both, latents):
 
 
 def test_a_small_budget_makes_small_batches_that_stay_within_it(both, latents):
-    target, estimator = both[0], make_estimator("hutchinson:probes=4")
+    target, estimator = both[0], ESTIMATORS.build("hutchinson:probes=4")
     points = random_normal(64, 4, 8, 8).to(target.device)
     ids = [str(number) for number in range(64)]
     budget = 2**27

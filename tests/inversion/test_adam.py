@@ -9,7 +9,7 @@ from invertible import Watched, curved
 from iterations import adam_steps, operator, rates
 from models import random_normal
 
-from privaudit.inversion import invert, make_solver
+from privaudit.inversion import SOLVERS, invert
 from privaudit.inversion.adam import Adam, scheduled_rate
 
 
@@ -59,4 +59,4 @@ def test_first_step_is_the_rate_times_the_sign():
 
 
 def test_defaults_are_the_papers():
-    assert make_solver("adam") == Adam(rate=0.01, epsilon=1e-8, evaluations=100, tolerance=0.01)
+    assert SOLVERS.build("adam") == Adam(rate=0.01, epsilon=1e-8, evaluations=100, tolerance=0.01)

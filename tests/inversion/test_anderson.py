@@ -9,7 +9,7 @@ from invertible import Maps, Watched, curved, encoder_only, linear, orthogonal, 
 from iterations import anderson_steps, gmres_residuals, operator
 from models import random_normal
 
-from privaudit.inversion import invert, make_solver
+from privaudit.inversion import SOLVERS, invert
 from privaudit.inversion.anderson import Anderson
 from privaudit.inversion.pixel_mixing import PixelMixing
 
@@ -242,8 +242,8 @@ class TestPixelMixingWhereOnlyTheEncoderFails:
 
 
 def test_defaults():
-    assert make_solver("anderson") == Anderson(
+    assert SOLVERS.build("anderson") == Anderson(
         memory=5, rho=1.0, regularisation=1e-8, growth=1.5, evaluations=20, tolerance=0.01
     )
-    assert make_solver("pixel-mixing") == PixelMixing()
+    assert SOLVERS.build("pixel-mixing") == PixelMixing()
     assert (Anderson.judge, PixelMixing.judge) == ("latent", "pixel")

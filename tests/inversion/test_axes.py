@@ -13,7 +13,7 @@ from invertible import curved
 from models import random_normal
 
 from privaudit.errors import PrivauditError
-from privaudit.inversion import SOLVERS, invert, make_solver
+from privaudit.inversion import SOLVERS, invert
 from privaudit.loading.autoencoder import wrap_autoencoder
 
 SHAPES = st.permutations([1, 2, 3]).flatmap(
@@ -29,11 +29,11 @@ SHAPES = st.permutations([1, 2, 3]).flatmap(
 def test_reshaping_a_problem_changes_nothing(name, latent, image):
     truth = random_normal(3, 6)
     flat = curved((6,), (12,))
-    wanted = invert(flat, flat.decode(truth), make_solver(name), truth=truth)
+    wanted = invert(flat, flat.decode(truth), SOLVERS.build(name), truth=truth)
     shaped = curved(latent, image)
     images = shaped.decode(truth.view(3, *latent))
     assert images.shape == (3, *image)
-    found = invert(shaped, images, make_solver(name), truth=truth.view(3, *latent))
+    found = invert(shaped, images, SOLVERS.build(name), truth=truth.view(3, *latent))
     assert found.latents.shape == found.encoded.shape == (3, *latent)
     torch.testing.assert_close(found.latents.flatten(1), wanted.latents, rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(found.nmse, wanted.nmse, rtol=1e-3, atol=1e-3)

@@ -9,7 +9,7 @@ from iterations import adam_steps, anderson_steps, forward_steps, inertial_steps
 from models import random_normal
 
 from privaudit.errors import ConfigError
-from privaudit.inversion import SOLVERS, invert, make_solver
+from privaudit.inversion import SOLVERS, invert
 from privaudit.inversion.cocoercivity import cocoercivity
 from privaudit.inversion.problem import Problem
 
@@ -17,7 +17,7 @@ LIMIT = "privaudit.inversion.cocoercivity.LIMIT"
 
 
 def measure(autoencoder, images, solver):
-    return cocoercivity(Problem(autoencoder, images, [str(row) for row in range(len(images))]), make_solver(solver))
+    return cocoercivity(Problem(autoencoder, images, [str(row) for row in range(len(images))]), SOLVERS.build(solver))
 
 
 def least_ratio(t, points):
@@ -153,7 +153,7 @@ def test_refuses_the_encoder_before_any_work():
 
 
 def test_leaves_the_solver_as_it_was():
-    solver = make_solver("forward-step")
+    solver = SOLVERS.build("forward-step")
     autoencoder = linear(symmetric(spread(0.8, 1.0)))
     cocoercivity(Problem(autoencoder, torch.ones(1, 10), ["a"]), solver)
     assert solver == replace(solver, evaluations=20)

@@ -8,7 +8,7 @@ from invertible import Maps, Watched, curved, encoder_only, tag, tagged
 from models import random_normal
 
 from privaudit.errors import NonFiniteError
-from privaudit.inversion import SOLVERS, invert, make_solver, require_any_finite
+from privaudit.inversion import SOLVERS, invert, require_any_finite
 
 # E(D(z)) = g z and a forward step of 1: the residual is |1 - g|^(k + 1) before step k
 GAINS = [1.0, 0.8, 0.5, 4.0, 0.02, -0.001]
@@ -60,10 +60,10 @@ def test_memory_follows_the_images_that_are_left(name):
     # images that end at different times; what a solver remembers must go on belonging to the same image
     gains = [0.999, 0.85, 0.999, 0.7, 0.9]
     images = tag(1 + random_normal(5, 4).abs())
-    together = invert(tagged(gains), images, make_solver(name))
+    together = invert(tagged(gains), images, SOLVERS.build(name))
     assert len(set(together.evaluations.tolist())) > 1
     for row in range(5):
-        alone = invert(tagged(gains), images[row : row + 1], make_solver(name))
+        alone = invert(tagged(gains), images[row : row + 1], SOLVERS.build(name))
         torch.testing.assert_close(alone.latents[0], together.latents[row], rtol=1e-4, atol=1e-5)
         assert alone.evaluations[0] == together.evaluations[row]
 
@@ -108,7 +108,7 @@ def test_an_error_that_overflows_is_divergence_at_once(name, factor):
         return latents * torch.where(latents[:, -1:] > 1.5, factor, 1.0)
 
     images = torch.tensor([[1.0, 1.0, 2.0], [1.0, 1.0, 1.0]])
-    found = invert(Maps(decode, lambda images: images), images, make_solver(name))
+    found = invert(Maps(decode, lambda images: images), images, SOLVERS.build(name))
     assert found.outcomes == ("diverged", "converged")
     assert found.evaluations[0] == 1
     assert torch.equal(found.latents, images)
@@ -120,7 +120,7 @@ def test_an_error_that_overflows_is_divergence_at_once(name, factor):
 def test_errors_that_overflow_for_every_image_are_divergence_and_can_be_refused(name, factor):
     broken = Maps(lambda latents: factor * latents, lambda images: images)
     ids = ["this one", "and that one"]
-    found = invert(broken, torch.ones(2, 3), make_solver(name), sample_ids=ids)
+    found = invert(broken, torch.ones(2, 3), SOLVERS.build(name), sample_ids=ids)
     assert found.outcomes == ("diverged", "diverged")
     with pytest.raises(NonFiniteError, match="decoder output.*this one, and that one"):
         require_any_finite(found.residual, ids)
@@ -142,7 +142,7 @@ def test_nothing_is_recorded_for_gradients(name):
     watched = Watched(curved())
     images = watched.inner.decode(random_normal(2, 6))
     with torch.enable_grad():
-        invert(watched, images, make_solver(name))
+        invert(watched, images, SOLVERS.build(name))
     assert not any(watched.gradients)
 
 
@@ -162,7 +162,7 @@ def test_silence_is_inverted_by_latent_residuals():
 
 @pytest.mark.parametrize("name", sorted(SOLVERS))
 def test_latents_of_zero_that_are_right_count_as_converged(name):
-    found = invert(encoder_only(lambda images: images), torch.zeros(2, 3), make_solver(name))
+    found = invert(encoder_only(lambda images: images), torch.zeros(2, 3), SOLVERS.build(name))
     assert found.outcomes == ("converged", "converged")
     assert torch.equal(found.latents, torch.zeros(2, 3))
     assert found.residual.tolist() == [0.0, 0.0]

@@ -7,7 +7,7 @@ from invertible import Watched, curved, linear, relative_residual, spread, symme
 from iterations import forward_steps, operator
 from models import random_normal
 
-from privaudit.inversion import invert, make_solver
+from privaudit.inversion import SOLVERS, invert
 from privaudit.inversion.forward_step import ForwardStep
 
 
@@ -56,4 +56,4 @@ def test_a_step_that_is_much_too_long_stops_early_and_returns_the_best_iterate()
 
 
 def test_defaults():
-    assert make_solver("forward-step") == ForwardStep(rho=1.0, evaluations=20, tolerance=0.01)
+    assert SOLVERS.build("forward-step") == ForwardStep(rho=1.0, evaluations=20, tolerance=0.01)

@@ -7,7 +7,7 @@ import time
 import pytest
 import torch
 
-from privaudit.inversion import SOLVERS, invert, make_solver
+from privaudit.inversion import SOLVERS, invert
 from privaudit.lab.demo_target import TARGET
 from privaudit.loading import load_target
 from privaudit.model.ddim import ddim_sample
@@ -31,7 +31,7 @@ def generated():
 @pytest.mark.parametrize("name", sorted(SOLVERS))
 def test_agrees_with_the_cpu(generated, name):
     target, latents, images = generated
-    solver = make_solver(name if name == "encoder" else f"{name}:evaluations=6:tolerance=0")
+    solver = SOLVERS.build(name if name == "encoder" else f"{name}:evaluations=6:tolerance=0")
     there = invert(target, images[:8], solver, truth=latents[:8])
     here = invert(load_target(TARGET, device="cpu"), images[:8].cpu(), solver, truth=latents[:8].cpu())
     torch.testing.assert_close(there.residuals.cpu(), here.residuals, rtol=0.05, atol=1e-4, equal_nan=True)

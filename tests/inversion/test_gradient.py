@@ -8,7 +8,7 @@ from iterations import adam_steps, operator, rates
 from models import random_normal
 from torch import Tensor
 
-from privaudit.inversion import invert, make_solver
+from privaudit.inversion import SOLVERS, invert
 from privaudit.inversion.gradient import Gradient
 
 
@@ -76,7 +76,7 @@ def test_does_not_trust_an_encoder_that_is_wrong():
 
 
 def test_defaults_are_the_papers():
-    assert make_solver("gradient") == Gradient(rate=0.1, schedule=True, epsilon=1e-8, evaluations=100, tolerance=0.01)
+    assert SOLVERS.build("gradient") == Gradient(rate=0.1, schedule=True, epsilon=1e-8, evaluations=100, tolerance=0.01)
 
 
 def test_a_start_next_to_the_optimum_does_not_count_as_divergence():

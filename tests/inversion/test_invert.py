@@ -11,7 +11,7 @@ from models import random_normal
 
 import privaudit.inversion
 from privaudit.errors import ConfigError, DataError, NonFiniteError
-from privaudit.inversion import invert, make_solver, nmse_db
+from privaudit.inversion import SOLVERS, invert, nmse_db
 
 
 @pytest.mark.parametrize("shape", [(0, 3, 8, 8), (0, 10), (3,), ()])
@@ -55,7 +55,7 @@ def test_anderson_is_the_default():
     autoencoder = curved()
     images = autoencoder.decode(random_normal(2, 6))
     found = invert(autoencoder, images)
-    assert torch.equal(found.latents, invert(autoencoder, images, make_solver("anderson")).latents)
+    assert torch.equal(found.latents, invert(autoencoder, images, SOLVERS.build("anderson")).latents)
 
 
 def test_truth_gives_the_error_in_decibel():

@@ -10,7 +10,7 @@ from iterations import forward_steps, inertial_steps, operator
 from models import random_normal
 
 from privaudit.errors import ConfigError
-from privaudit.inversion import invert, make_solver
+from privaudit.inversion import SOLVERS, invert
 from privaudit.inversion.krasnoselskii_mann import KrasnoselskiiMann
 
 
@@ -50,21 +50,21 @@ def test_parameters_are_taken_exactly_inside_13(alpha, lam):
 def test_the_refusal_names_the_limit_and_the_way_out():
     # (1 - .3)^2 / (1 - .3 + 2 * .09) = .49 / .88
     with pytest.raises(ConfigError, match=r"expected lam < 0\.5568 for alpha = 0\.3, .*got lam = 0\.9.*force=true"):
-        make_solver("krasnoselskii-mann:lam=0.9")
-    assert make_solver("krasnoselskii-mann:lam=0.9:force=true").lam == 0.9
-    assert make_solver("krasnoselskii-mann:lam=0.556").lam == 0.556
+        SOLVERS.build("krasnoselskii-mann:lam=0.9")
+    assert SOLVERS.build("krasnoselskii-mann:lam=0.9:force=true").lam == 0.9
+    assert SOLVERS.build("krasnoselskii-mann:lam=0.556").lam == 0.556
 
 
 def test_force_excuses_nothing_but_13():
     with pytest.raises(ConfigError, match="0 < alpha < 1"):
-        make_solver("krasnoselskii-mann:alpha=1.5:force=true")
+        SOLVERS.build("krasnoselskii-mann:alpha=1.5:force=true")
     with pytest.raises(ConfigError, match="lam > 0"):
-        make_solver("krasnoselskii-mann:lam=-1:force=true")
+        SOLVERS.build("krasnoselskii-mann:lam=-1:force=true")
 
 
 def test_absurd_inertia_is_a_configuration_error_too():
     with pytest.raises(ConfigError, match="0 < alpha < 1"):
-        make_solver("krasnoselskii-mann:alpha=1e200")
+        SOLVERS.build("krasnoselskii-mann:alpha=1e200")
 
 
 @pytest.mark.parametrize(("alpha", "lam"), [(0.1, 0.85), (0.3, 0.55), (0.6, 0.14)])

@@ -8,7 +8,7 @@ from invertible import Maps, Watched, curved
 from models import random_normal
 
 from privaudit.errors import NonFiniteError, TargetError
-from privaudit.inversion import SOLVERS, invert, make_solver
+from privaudit.inversion import SOLVERS, invert
 from privaudit.inversion.problem import Problem
 
 LATENT, IMAGE = (2, 3), (2, 5)
@@ -19,9 +19,9 @@ LATENT, IMAGE = (2, 3), (2, 5)
 def test_a_batch_that_does_not_fit_is_split_and_gives_the_same(name, limit):
     inner = curved(LATENT, IMAGE)
     images = inner.decode(random_normal(5, *LATENT))
-    wanted = invert(inner, images, make_solver(name))
+    wanted = invert(inner, images, SOLVERS.build(name))
     watched = Watched(inner, limit=limit)
-    found = invert(watched, images, make_solver(name))
+    found = invert(watched, images, SOLVERS.build(name))
     assert max(watched.decoded) <= limit
     torch.testing.assert_close(found.latents, wanted.latents, rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(found.residuals, wanted.residuals, rtol=1e-2, atol=1e-5, equal_nan=True)
@@ -34,8 +34,8 @@ def test_memory_may_run_out_in_the_decoder_alone(name):
     inner = curved(LATENT, IMAGE)
     tight = Watched(inner, limit=2)
     images = inner.decode(random_normal(5, *LATENT))
-    found = invert(Maps(tight.decode, inner.encode), images, make_solver(name))
-    torch.testing.assert_close(found.latents, invert(inner, images, make_solver(name)).latents, rtol=1e-4, atol=1e-5)
+    found = invert(Maps(tight.decode, inner.encode), images, SOLVERS.build(name))
+    torch.testing.assert_close(found.latents, invert(inner, images, SOLVERS.build(name)).latents, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", sorted(SOLVERS))
@@ -43,9 +43,9 @@ def test_one_image_that_does_not_fit_is_an_error(name):
     inner = curved(LATENT, IMAGE)
     images = inner.decode(random_normal(3, *LATENT))
     with pytest.raises(torch.OutOfMemoryError):
-        invert(Watched(inner, limit=0), images, make_solver(name))
+        invert(Watched(inner, limit=0), images, SOLVERS.build(name))
     with pytest.raises(torch.OutOfMemoryError):
-        invert(Maps(Watched(inner, limit=0).decode, inner.encode), images, make_solver(name))
+        invert(Maps(Watched(inner, limit=0).decode, inner.encode), images, SOLVERS.build(name))
 
 
 def test_other_errors_of_the_model_are_not_swallowed():
@@ -95,10 +95,10 @@ def crop(values: torch.Tensor) -> torch.Tensor:
 def test_an_autoencoder_that_does_not_round_trip_its_shape_is_refused(name):
     # as a real one does whose factor of downsampling does not divide the image
     shrunk = Maps(lambda z: z.repeat_interleave(4, dim=-1), lambda x: crop(x).unflatten(-1, (-1, 4)).mean(dim=-1))
-    fine = invert(shrunk, torch.ones(2, 3, 8), make_solver(name))
+    fine = invert(shrunk, torch.ones(2, 3, 8), SOLVERS.build(name))
     assert fine.latents.shape == (2, 3, 2)
     with pytest.raises(TargetError, match="expected a decoded image of shape 3x10, got 3x8: .* multiple of its down"):
-        invert(shrunk, torch.ones(2, 3, 10), make_solver(name))
+        invert(shrunk, torch.ones(2, 3, 10), SOLVERS.build(name))
 
 
 def test_latents_of_decoded_images_must_have_the_shape_of_the_first():

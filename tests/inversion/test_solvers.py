@@ -23,7 +23,7 @@ from invertible import (
 from models import linear_target, random_normal
 
 from privaudit.errors import ConfigError
-from privaudit.inversion import OUTCOMES, SOLVERS, invert, make_solver
+from privaudit.inversion import OUTCOMES, SOLVERS, invert
 
 NAMES = sorted(SOLVERS)
 ITERATIVE = [name for name in NAMES if name != "encoder"]
@@ -55,7 +55,7 @@ def test_the_registry_holds_the_solvers_of_the_paper_and_ours():
 @pytest.mark.parametrize("name", NAMES)
 class TestEverySolver:
     def test_says_what_it_is_and_cannot_be_changed(self, name):
-        solver = make_solver(name)
+        solver = SOLVERS.build(name)
         assert solver.name == name
         assert solver.citation
         assert solver.summary
@@ -66,7 +66,7 @@ class TestEverySolver:
 
     def test_lowers_what_judges_it(self, name, problem):
         autoencoder, images, _ = problem
-        found = invert(autoencoder, images, make_solver(name))
+        found = invert(autoencoder, images, SOLVERS.build(name))
         start = relative_residual(autoencoder, found.encoded, images)
         start_pixel = relative_pixel_residual(autoencoder, found.encoded, images)
         torch.testing.assert_close(found.encoded, autoencoder.encode(images))
@@ -80,7 +80,7 @@ class TestEverySolver:
 
     def test_gives_float32_latents_without_history_of_gradients(self, name, problem):
         autoencoder, images, latents = problem
-        found = invert(autoencoder, images, make_solver(name))
+        found = invert(autoencoder, images, SOLVERS.build(name))
         assert found.latents.shape == found.encoded.shape == latents.shape
         columns = (5, int(found.evaluations.max()))
         assert found.residuals.shape == found.pixel_residuals.shape == columns
@@ -98,7 +98,7 @@ class TestEverySolver:
 
     def test_residuals_are_those_of_the_returned_latents(self, name, problem):
         autoencoder, images, _ = problem
-        found = invert(autoencoder, images, make_solver(name))
+        found = invert(autoencoder, images, SOLVERS.build(name))
         wanted = relative_residual(autoencoder, found.latents, images)
         torch.testing.assert_close(found.residual, wanted, rtol=1e-3, atol=1e-6)
         wanted = relative_pixel_residual(autoencoder, found.latents, images)
@@ -106,7 +106,7 @@ class TestEverySolver:
 
     def test_returns_the_best_iterate(self, name, problem):
         autoencoder, images, _ = problem
-        found = invert(autoencoder, images, make_solver(name))
+        found = invert(autoencoder, images, SOLVERS.build(name))
         history = found.residuals if SOLVERS[name].judge == "latent" else found.pixel_residuals
         least = history.nan_to_num(nan=torch.inf).argmin(dim=1)
         stopped_at = found.evaluations - 1
@@ -116,10 +116,10 @@ class TestEverySolver:
     def test_counts_evaluations_and_leaves_nan_where_there_was_none(self, name, problem):
         autoencoder, images, _ = problem
         watched = Watched(autoencoder)
-        found = invert(watched, images, make_solver(name))
+        found = invert(watched, images, SOLVERS.build(name))
         by_gradient = SOLVERS[name].by_gradient
         assert (found.evaluations >= 1).all()
-        assert (found.evaluations <= make_solver(name).evaluations).all()
+        assert (found.evaluations <= SOLVERS.build(name).evaluations).all()
         assert sum(watched.decoded) == int(found.evaluations.sum()) + 5 * by_gradient
         evaluated = torch.arange(found.residuals.shape[1]) < found.evaluations[:, None]
         assert torch.equal(~found.pixel_residuals.isnan(), evaluated)
@@ -129,7 +129,7 @@ class TestEverySolver:
 
     def test_one_evaluation_is_enough_to_say_how_good_the_encoder_is(self, name, problem):
         autoencoder, images, _ = problem
-        found = invert(autoencoder, images, replace(make_solver(name), evaluations=1))
+        found = invert(autoencoder, images, replace(SOLVERS.build(name), evaluations=1))
         torch.testing.assert_close(found.latents, autoencoder.encode(images))
         torch.testing.assert_close(found.residual, relative_residual(autoencoder, found.encoded, images))
         assert found.evaluations.tolist() == [1] * 5
@@ -137,14 +137,14 @@ class TestEverySolver:
 
     def test_does_not_depend_on_the_batch_or_its_order(self, name, problem):
         autoencoder, images, _ = problem
-        whole = invert(autoencoder, images, make_solver(name))
+        whole = invert(autoencoder, images, SOLVERS.build(name))
         order = torch.tensor([3, 0, 4, 1, 2])
-        shuffled = invert(autoencoder, images[order], make_solver(name))
+        shuffled = invert(autoencoder, images[order], SOLVERS.build(name))
         torch.testing.assert_close(shuffled.latents, whole.latents[order], rtol=1e-4, atol=1e-5)
         assert shuffled.evaluations.tolist() == whole.evaluations[order].tolist()
         assert shuffled.outcomes == tuple(whole.outcomes[place] for place in order.tolist())
         for part, start, stop in ((images[:1], 0, 1), (images[1:3], 1, 3), (images[3:], 3, 5)):
-            found = invert(autoencoder, part, make_solver(name))
+            found = invert(autoencoder, part, SOLVERS.build(name))
             torch.testing.assert_close(found.latents, whole.latents[start:stop], rtol=1e-4, atol=1e-5)
             wanted = whole.residuals[start:stop, : found.residuals.shape[1]]
             torch.testing.assert_close(found.residuals, wanted, rtol=1e-2, atol=1e-5, equal_nan=True)
@@ -153,14 +153,14 @@ class TestEverySolver:
     def test_gives_the_same_twice_and_leaves_its_input_alone(self, name, problem):
         autoencoder, images, _ = problem
         before = images.clone()
-        first, second = (invert(autoencoder, images, make_solver(name)) for _ in range(2))
+        first, second = (invert(autoencoder, images, SOLVERS.build(name)) for _ in range(2))
         assert torch.equal(first.latents, second.latents)
         assert torch.equal(images, before)
 
     def test_an_exact_inverse_costs_one_evaluation(self, name):
         autoencoder = linear(torch.eye(6, dtype=torch.float64))
         latents = random_normal(3, 6)
-        found = invert(autoencoder, autoencoder.decode(latents), replace(make_solver(name), tolerance=1e-5))
+        found = invert(autoencoder, autoencoder.decode(latents), replace(SOLVERS.build(name), tolerance=1e-5))
         torch.testing.assert_close(found.latents, latents, rtol=1e-4, atol=1e-5)
         assert set(found.outcomes) == {"converged"}
         if not SOLVERS[name].by_gradient:
@@ -168,8 +168,8 @@ class TestEverySolver:
 
     def test_takes_a_target_as_well_as_an_autoencoder(self, name):
         target, latents = linear_target(damping=0.1), random_normal(2, 2, 4, 4)
-        found = invert(target, target.decode(latents), make_solver(name))
-        alone = invert(target.autoencoder, target.decode(latents), make_solver(name))
+        found = invert(target, target.decode(latents), SOLVERS.build(name))
+        alone = invert(target.autoencoder, target.decode(latents), SOLVERS.build(name))
         assert found.latents.shape == latents.shape
         torch.testing.assert_close(found.latents, alone.latents, rtol=0, atol=0)
 
@@ -180,7 +180,7 @@ class TestEverySolver:
 
     def test_images_that_remember_gradients_leave_no_trace(self, name, problem):
         autoencoder, images, _ = problem
-        found = invert(autoencoder, images.requires_grad_(), make_solver(name))
+        found = invert(autoencoder, images.requires_grad_(), SOLVERS.build(name))
         assert not any(
             each.requires_grad for each in (found.latents, found.encoded, found.residuals, found.pixel_residuals)
         )
@@ -188,8 +188,8 @@ class TestEverySolver:
 
     def test_takes_images_of_any_float_type(self, name, problem):
         autoencoder, images, _ = problem
-        wanted = invert(autoencoder, images, make_solver(name))
-        found = invert(autoencoder, images.double(), make_solver(name))
+        wanted = invert(autoencoder, images, SOLVERS.build(name))
+        found = invert(autoencoder, images.double(), SOLVERS.build(name))
         torch.testing.assert_close(found.latents, wanted.latents, rtol=1e-4, atol=1e-5)
 
 
@@ -206,7 +206,7 @@ SHARP = {
 @pytest.mark.parametrize("name", ITERATIVE)
 def test_finds_the_true_latents_of_a_linear_decoder(name):
     autoencoder, latents = linear(symmetric(spread(0.85, 1.0))), random_normal(4, 6)
-    solver = make_solver(SHARP[name])
+    solver = SOLVERS.build(SHARP[name])
     found = invert(autoencoder, autoencoder.decode(latents), solver, truth=latents)
     assert set(found.outcomes) == {"converged"}
     # eigenvalues from .85 on: a relative residual r leaves an error of at most r / .85
@@ -219,7 +219,7 @@ def test_inverts_a_trained_autoencoder_better_than_its_encoder(name):
     autoencoder = trained()
     images, latents = generated(autoencoder, 2)
     encoder = invert(autoencoder, images, "encoder", truth=latents)
-    found = invert(autoencoder, images, replace(make_solver(name), evaluations=8), truth=latents)
+    found = invert(autoencoder, images, replace(SOLVERS.build(name), evaluations=8), truth=latents)
     assert (found.nmse < encoder.nmse - 1).all()
     assert (found.residual < 0.8 * encoder.residual).all()
     assert (found.pixel_residual < 0.8 * encoder.pixel_residual).all()
@@ -244,8 +244,8 @@ def test_nan_for_one_image_ends_that_image_and_no_other(name):
     def decode(latents):
         return torch.where((tags(latents) == 1)[:, None], torch.nan, latents)
 
-    found = invert(replace(autoencoder, decode=decode), images, make_solver(name))
-    alone = invert(autoencoder, images[[0, 2]], make_solver(name))
+    found = invert(replace(autoencoder, decode=decode), images, SOLVERS.build(name))
+    alone = invert(autoencoder, images[[0, 2]], SOLVERS.build(name))
     assert found.outcomes[1] == "diverged"
     assert found.evaluations[1] == 1
     assert torch.equal(found.latents[1], found.encoded[1])
@@ -286,14 +286,14 @@ PARAMETERS = [
 @pytest.mark.parametrize(("spec", "messages"), PARAMETERS)
 def test_parameters_that_cannot_work_are_refused_all_at_once(spec, messages):
     with pytest.raises(ConfigError) as error:
-        make_solver(spec)
+        SOLVERS.build(spec)
     for message in messages:
         assert any(message in problem for problem in error.value.problems), message
 
 
 def test_what_is_wrong_is_said_once():
     with pytest.raises(ConfigError) as error:
-        make_solver("anderson:memory=0:evaluations=0:tolerance=-1:growth=0")
+        SOLVERS.build("anderson:memory=0:evaluations=0:tolerance=-1:growth=0")
     assert len(error.value.problems) == 4
 
 
@@ -310,11 +310,11 @@ def test_what_is_wrong_is_said_once():
 )
 def test_specifications_that_say_nothing_are_refused(spec, message):
     with pytest.raises(ConfigError, match=message):
-        make_solver(spec)
+        SOLVERS.build(spec)
 
 
 def test_parameters_reach_the_solver():
-    assert make_solver("anderson:memory=8:tolerance=0.001") == replace(
-        make_solver("anderson"), memory=8, tolerance=1e-3
+    assert SOLVERS.build("anderson:memory=8:tolerance=0.001") == replace(
+        SOLVERS.build("anderson"), memory=8, tolerance=1e-3
     )
-    assert make_solver("gradient:schedule=false:rate=.01").schedule is False
+    assert SOLVERS.build("gradient:schedule=false:rate=.01").schedule is False

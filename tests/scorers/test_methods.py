@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from privaudit.attacks import REGISTRY as ATTACKS
+from privaudit.attacks import ATTACKS
 from privaudit.attacks.parsing import DEFAULT as DEFAULT_ATTACKS
 from privaudit.errors import ConfigError
-from privaudit.scorers import DEFAULT, REGISTRY, parse_methods
+from privaudit.scorers import DEFAULT, SCORERS, parse_methods
 
 
 def titles(specs) -> tuple[list[str], list[str]]:
@@ -28,7 +28,7 @@ def test_a_scorer_alone_is_made_of_the_default_attacks():
 
 
 def test_all_is_everything_there_is():
-    assert titles(["all"]) == (sorted(ATTACKS), sorted(REGISTRY))
+    assert titles(["all"]) == (sorted(ATTACKS), sorted(SCORERS))
 
 
 @pytest.mark.parametrize(

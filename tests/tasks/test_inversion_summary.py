@@ -10,7 +10,7 @@ import torch
 from rich.console import Console
 
 from privaudit.data import Sample, SampleSet, Skipped
-from privaudit.inversion import OUTCOMES, Inversion, make_solver
+from privaudit.inversion import OUTCOMES, SOLVERS, Inversion
 from privaudit.model.target import TargetInfo
 from privaudit.tasks.inversion_summary import ADVICE, print_inversion
 from privaudit.tasks.inverting import InvertedSet
@@ -53,7 +53,7 @@ def a_set(
     return InvertedSet(
         TargetInfo(target, "0" * 32, "1" * 32, "unconditional", "epsilon", (4, 8, 8), (64, 64)),
         torch.float32,
-        make_solver(solver),
+        SOLVERS.build(solver),
         SampleSet(samples, tuple(Skipped(Path(f"{n}.png"), "broken") for n in range(skipped)), duplicates),
         inversion,
         1.25,
@@ -183,7 +183,7 @@ def test_the_worst_images_are_named_worst_first():
     ],
 )
 def test_where_nothing_could_end_earlier_no_advice_and_no_worst_are_given(solver, advice):
-    text = printed(a_set(["budget spent"] * 2, solver=solver, tolerance=make_solver(solver).tolerance))
+    text = printed(a_set(["budget spent"] * 2, solver=solver, tolerance=SOLVERS.build(solver).tolerance))
     assert f"     2  budget spent: {advice}" in text.splitlines()
     assert ADVICE["budget spent"] not in text
     assert "Largest residuals" not in text

@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 
 from privaudit.data import load_images, read_set
 from privaudit.errors import ConfigError, DataError, NonFiniteError, TargetError
-from privaudit.inversion import DEFAULT, OUTCOMES, Inversion, invert, make_solver, nmse_db
+from privaudit.inversion import DEFAULT, OUTCOMES, SOLVERS, Inversion, invert, nmse_db
 from privaudit.loading import load_target
 from privaudit.model.target import Autoencoder
 from privaudit.tasks.inverting import InvertOptions, describe_solver, invert_samples, run_inversion
@@ -332,7 +332,7 @@ class TestFailures:
         samples = read_set(root / "images", target.info.image_size).samples
         start = target.encode(torch.from_numpy(load_images(samples[4:], target.info.image_size)))
         broken = replace(target, autoencoder=FailsAt(target.autoencoder, start))
-        found = invert_samples(broken, samples, make_solver(SOLVER), batch_size=size)
+        found = invert_samples(broken, samples, SOLVERS.build(SOLVER), batch_size=size)
         assert found.outcomes == ("budget spent",) * 4 + ("diverged",)
         torch.testing.assert_close(found.latents[4:], start, rtol=1e-4, atol=1e-5)
 
@@ -378,7 +378,7 @@ class TestOptions:
             self.options(solver="newton")
 
     def test_a_solver_is_described_with_every_parameter(self):
-        text = describe_solver(make_solver("forward-step:evaluations=7:tolerance=0:rho=0.5"))
+        text = describe_solver(SOLVERS.build("forward-step:evaluations=7:tolerance=0:rho=0.5"))
         assert text == "forward-step (evaluations 7, tolerance 0, rho 0.5)"
 
 
@@ -441,7 +441,7 @@ class TestJoin:
 def test_invert_samples_without_truth_knows_no_error(root, target):
     samples = read_set(root / "images", target.info.image_size).samples
     done = []
-    found = invert_samples(target, samples, make_solver(SOLVER), batch_size=3, on_batch=done.append)
+    found = invert_samples(target, samples, SOLVERS.build(SOLVER), batch_size=3, on_batch=done.append)
     assert done == [3, 5]
     assert found.nmse is None
     assert found.cocoercivity is None

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from privaudit.data import Sample, SampleSet, Skipped
 from privaudit.evaluation import assign_folds, evaluate
-from privaudit.inversion import make_solver
+from privaudit.inversion import SOLVERS
 from privaudit.model.target import TargetInfo
 from privaudit.tasks.origin_summary import LABELS, SHOWN, print_origin
 from privaudit.tasks.origin_test import FEWEST, Origin, Traces, conformal_p_values, scores
@@ -34,7 +34,7 @@ def an_origin(remaining, own=None, target="model", folder="images", skipped=0, n
         metrics = evaluate(both, is_own, folds, replicates=99).metrics
     return Origin(
         TargetInfo(target, "0" * 32, "1" * 32, "unconditional", "epsilon", (4, 8, 8), (64, 64)),
-        make_solver("anderson:evaluations=10:tolerance=0"),
+        SOLVERS.build("anderson:evaluations=10:tolerance=0"),
         SampleSet(samples, tuple(Skipped(Path(f"{n}.png"), "broken") for n in range(skipped))),
         given,
         mine,

@@ -15,7 +15,7 @@ from PIL import Image
 from privaudit.data import load_images
 from privaudit.errors import ConfigError, DataError
 from privaudit.evaluation import auroc
-from privaudit.inversion import make_solver
+from privaudit.inversion import SOLVERS
 from privaudit.lab.demo_target import SPLIT, TARGET
 from privaudit.lab.photographs import unpack
 from privaudit.loading import load_target
@@ -185,7 +185,7 @@ class TestRun:
         assert len(found.own.encoder) == FEWEST
         assert list(found.metrics) == ["remaining", "inverted", "encoder", "residual"]
         own = generate(small, [f"own generation {number}" for number in range(FEWEST)], 2, None, 0)
-        wanted = trace(small, own, make_solver(CHEAP), [str(number) for number in range(FEWEST)])
+        wanted = trace(small, own, SOLVERS.build(CHEAP), [str(number) for number in range(FEWEST)])
         np.testing.assert_allclose(found.own.remaining, wanted.remaining, rtol=0.05)
 
     def test_errors_are_root_mean_squares_in_pixels(self, run, small):

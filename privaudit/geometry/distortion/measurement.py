@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from privaudit.geometry.distortion.method import Distortion, Method, make_method
+from privaudit.geometry.distortion.method import DISTORTIONS, Distortion, Method
 from privaudit.geometry.jacobian import Decode, Jacobian
 from privaudit.model.target import require_finite
 
@@ -32,7 +32,7 @@ def measure_distortion(
         decode: The decoder, in eval mode.
         latents: ``(n, *latent)``, in the denoiser's scaled units.
         sample_ids: One id an image.
-        method: See `METHODS`; a specification (`make_method`) or a method.
+        method: See `DISTORTIONS`; a specification (`privaudit.geometry.DISTORTIONS`) or a method.
         seed: Of the audit.
         channel_axis: Of the latents, with the batch as axis 0.
 
@@ -43,7 +43,7 @@ def measure_distortion(
         ConfigError: The method does not exist or its parameters are wrong.
         NonFiniteError: A derivative is NaN or infinite; names the sample ids. -inf is no error: J_D is singular there.
     """
-    chosen = make_method(method) if isinstance(method, str) else method
+    chosen = DISTORTIONS.build(method) if isinstance(method, str) else method
     found = chosen.compute(Jacobian(decode, latents, channel_axis), sample_ids, seed)
     least = torch.finfo(found.values.dtype).min  # in place of -inf; NaN and +inf stay what they are
     require_finite(found.values.clamp_min(least).unsqueeze(1), "derivative of the decoder", sample_ids)

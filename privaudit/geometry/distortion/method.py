@@ -5,14 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 from privaudit.errors import ConfigError
 from privaudit.geometry.jacobian import Jacobian
-from privaudit.registry import Named, build
+from privaudit.registry import KindRegistry, Named
 
 
 @dataclass(frozen=True)
@@ -88,26 +87,5 @@ class Method(Named, ABC):
         """
 
 
-Kind = TypeVar("Kind", bound=type[Method])
-METHODS: dict[str, type[Method]] = {}
-
-
-def register(kind: Kind) -> Kind:
-    """Add a method to `METHODS` under its ``name``; its file is imported by `privaudit.geometry.distortion`."""
-    METHODS[kind.name] = kind
-    return kind
-
-
-def make_method(spec: str) -> Method:
-    """Make the method that a specification names.
-
-    Args:
-        spec: A name, with parameters if wanted, such as ``truncated:k=20`` or ``lanczos:probes=16:steps=8``.
-
-    Returns:
-        The method.
-
-    Raises:
-        ConfigError: Names everything that is wrong, and what would be right.
-    """
-    return build(spec, METHODS, "a distortion method")
+DISTORTIONS = KindRegistry[Method]("a distortion method", folder="privaudit.geometry.distortion")
+register = DISTORTIONS.register

@@ -1,16 +1,8 @@
 """Per-dimension influence of the latent on the decoded image: the diagonal of G. One estimator a file."""
 
-from privaudit.geometry.influence import (  # noqa: F401 - importing registers them
-    adaptive,
-    coloured,
-    deflated,
-    exact,
-    hutchinson,
-    separable,
-)
 from privaudit.geometry.influence.adaptive import expected_agreement, wrong_cut
 from privaudit.geometry.influence.estimation import DEFAULT, estimate_influence
-from privaudit.geometry.influence.estimator import ESTIMATORS, Estimator, Influence, make_estimator, register
+from privaudit.geometry.influence.estimator import ESTIMATORS, Estimator, Influence, register
 
 __all__ = [
     "DEFAULT",
@@ -19,7 +11,6 @@ __all__ = [
     "Influence",
     "estimate_influence",
     "expected_agreement",
-    "make_estimator",
     "register",
     "wrong_cut",
 ]

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from privaudit.geometry.decoder_checks import check_decoder
-from privaudit.geometry.influence.estimator import Estimator, Influence, make_estimator
+from privaudit.geometry.influence.estimator import ESTIMATORS, Estimator, Influence
 from privaudit.geometry.jacobian import LANES, Decode, Jacobian
 from privaudit.model.target import require_finite
 
@@ -35,7 +35,7 @@ def estimate_influence(
         decode: The decoder, in eval mode.
         latents: ``(n, *latent)``, in the denoiser's scaled units.
         sample_ids: One id an image.
-        estimator: See `ESTIMATORS`; a specification (`make_estimator`) or an estimator.
+        estimator: See `ESTIMATORS`; a specification (`privaudit.geometry.ESTIMATORS`) or an estimator.
         seed: Of the audit.
         channel_axis: Of the latents, with the batch as axis 0.
         at_once: Pairs of image and vector that memory has room for in one pass; as many as the device is good at by
@@ -51,7 +51,7 @@ def estimate_influence(
         TargetError: The decoder is not a differentiable function of each latent alone.
         NonFiniteError: A derivative is NaN or infinite; names the sample ids.
     """
-    chosen = make_estimator(estimator) if isinstance(estimator, str) else estimator
+    chosen = ESTIMATORS.build(estimator) if isinstance(estimator, str) else estimator
     if check:
         check_decoder(decode, latents, sample_ids)
     if not len(latents):

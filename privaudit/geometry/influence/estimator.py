@@ -5,13 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 from privaudit.geometry.jacobian import Jacobian
-from privaudit.registry import Named, build
+from privaudit.registry import KindRegistry, Named
 
 
 @dataclass(frozen=True)
@@ -67,26 +66,5 @@ class Estimator(Named, ABC):
         """
 
 
-Kind = TypeVar("Kind", bound=type[Estimator])
-ESTIMATORS: dict[str, type[Estimator]] = {}
-
-
-def register(kind: Kind) -> Kind:
-    """Add an estimator to `ESTIMATORS` under its ``name``; its file is imported by `privaudit.geometry.influence`."""
-    ESTIMATORS[kind.name] = kind
-    return kind
-
-
-def make_estimator(spec: str) -> Estimator:
-    """Make the estimator that a specification names.
-
-    Args:
-        spec: A name, with parameters if wanted, such as ``hutchinson:probes=50`` or ``coloured:spacing=2``.
-
-    Returns:
-        The estimator.
-
-    Raises:
-        ConfigError: Names everything that is wrong, and what would be right.
-    """
-    return build(spec, ESTIMATORS, "an influence estimator")
+ESTIMATORS = KindRegistry[Estimator]("an influence estimator", folder="privaudit.geometry.influence")
+register = ESTIMATORS.register

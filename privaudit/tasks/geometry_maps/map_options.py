@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Literal
 
 from privaudit.errors import ConfigError
-from privaudit.geometry import METHODS, Method, make_estimator, make_method, wrong_cut
+from privaudit.geometry import DISTORTIONS, ESTIMATORS, Method, wrong_cut
 from privaudit.geometry.influence import DEFAULT as DEFAULT_ESTIMATOR
 from privaudit.inversion import DEFAULT as DEFAULT_SOLVER
-from privaudit.inversion import make_solver
+from privaudit.inversion import SOLVERS
 
 BOUND = "bound"
-"""Distortion by Hadamard's bound, which the influence gives at no further cost; the others are in `METHODS`."""
+"""Distortion by Hadamard's bound, which the influence gives at no further cost; the others are in `DISTORTIONS`."""
 BOUND_SUMMARY = "Hadamard's upper bound 1/2 sum_i log G_ii, from the influence alone"
 BOUND_REFERENCE = "Hadamard 1893"
 BOUND_LEFT_OUT = "nothing, but is an upper bound: the distortion itself only where G is diagonal"
@@ -30,9 +30,9 @@ class GeometryOptions:
         images: Folders or manifests, one a set, such as members and held-out.
         out: Folder to write.
         geometry_latents: Where the geometry is taken.
-        solver: Inversion solver (see `privaudit.inversion.make_solver`).
-        influence: Estimator (see `privaudit.geometry.make_estimator`).
-        distortion: ``bound``, or a method (see `privaudit.geometry.make_method`).
+        solver: Inversion solver (see `privaudit.inversion.SOLVERS`).
+        influence: Estimator (see `privaudit.geometry.ESTIMATORS`).
+        distortion: ``bound``, or a method (see `privaudit.geometry.DISTORTIONS`).
         drop: Share of latent dimensions that a hard mask would drop; marked in the maps.
         maps: Images to draw, those of most and least distortion first; None is all, whose decoded pictures are
             held in memory.
@@ -67,8 +67,8 @@ class GeometryOptions:
         """
         problems = self._set_problems()
         parsers: tuple[tuple[Callable[[str], object], str], ...] = (
-            (make_solver, self.solver),
-            (make_estimator, self.influence),
+            (SOLVERS.build, self.solver),
+            (ESTIMATORS.build, self.influence),
             (distortion_method, self.distortion),
         )
         for parse, spec in parsers:
@@ -87,7 +87,7 @@ class GeometryOptions:
         if not 0 <= self.seed < 2**32:
             problems.append(f"expected 0 <= seed < 2^32, got {self.seed}")
         if not problems:
-            problems += wrong_cut(make_estimator(self.influence), self.drop)
+            problems += wrong_cut(ESTIMATORS.build(self.influence), self.drop)
         if problems:
             raise ConfigError(problems)
 
@@ -109,7 +109,7 @@ def distortion_method(spec: str) -> Method | None:
     """Make the distortion method that a specification names.
 
     Args:
-        spec: ``bound``, or a name of `METHODS` with parameters if wanted.
+        spec: ``bound``, or a name of `DISTORTIONS` with parameters if wanted.
 
     Returns:
         The method; None for the bound.
@@ -122,7 +122,7 @@ def distortion_method(spec: str) -> Method | None:
         return None
     if name == BOUND:
         raise ConfigError([f"expected no parameters for {BOUND}, got {spec}"])
-    if name not in METHODS:
-        known = ", ".join(sorted([BOUND, *METHODS]))
+    if name not in DISTORTIONS:
+        known = ", ".join(sorted([BOUND, *DISTORTIONS]))
         raise ConfigError([f"expected a distortion of {known}, got {name}; see privaudit estimators"])
-    return make_method(spec)
+    return DISTORTIONS.build(spec)

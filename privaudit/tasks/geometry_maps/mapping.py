@@ -18,15 +18,15 @@ from privaudit.errors import DataError
 from privaudit.escape import csv_text
 from privaudit.execution.batching import Batcher, auto_batch_size
 from privaudit.geometry import (
+    ESTIMATORS,
     Distortion,
     Influence,
     distortion_bound,
     estimate_influence,
     images_at_once,
-    make_estimator,
     measure_distortion,
 )
-from privaudit.inversion import Inversion, make_solver, require_any_finite
+from privaudit.inversion import SOLVERS, Inversion, require_any_finite
 from privaudit.loading import load_target
 from privaudit.model.target import Target, require_finite
 from privaudit.storage.files import locked, make_folder, write_text
@@ -166,7 +166,7 @@ class _Run:
         found = invert_samples(
             self.target,
             self.samples,
-            make_solver(self.options.solver),
+            SOLVERS.build(self.options.solver),
             batch_size=self.options.batch_size,
             on_batch=lambda done: self.on_progress("inversion", done, len(self.samples)),
         )
@@ -187,7 +187,7 @@ class _Run:
 
     def influence(self, latents: Tensor) -> Influence:
         """G_ii at the latents."""
-        estimator = make_estimator(self.options.influence)
+        estimator = ESTIMATORS.build(self.options.influence)
 
         def compute(rows: range) -> Influence:
             points = latents[list(rows)].to(self.target.device)

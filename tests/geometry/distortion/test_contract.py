@@ -9,7 +9,7 @@ import torch
 from models import LATENT, linear_target, random_normal
 
 from privaudit.errors import ConfigError, NonFiniteError
-from privaudit.geometry import METHODS, Distortion, make_method, measure_distortion
+from privaudit.geometry import DISTORTIONS, Distortion, measure_distortion
 
 IDS = ["a", "b", "c"]
 SMALL = {
@@ -18,21 +18,21 @@ SMALL = {
     "truncated": "truncated:k=3:oversampling=2:power=1",
 }
 """So small that random vectors decide, on latents of 32 dimensions."""
-EVERY = pytest.mark.parametrize("name", sorted(METHODS))
+EVERY = pytest.mark.parametrize("name", sorted(DISTORTIONS))
 
 
 def test_every_method_is_tested():
-    assert sorted(SMALL) == sorted(METHODS)
+    assert sorted(SMALL) == sorted(DISTORTIONS)
 
 
 @EVERY
 class TestEvery:
     def test_names_itself_and_its_source(self, name):
-        kind = METHODS[name]
+        kind = DISTORTIONS[name]
         assert kind.name == name
         assert kind.citation
         assert kind.summary
-        assert make_method(name) == kind()
+        assert DISTORTIONS.build(name) == kind()
         for part in fields(kind):
             with pytest.raises(FrozenInstanceError):
                 setattr(kind(), part.name, 1)
@@ -102,7 +102,7 @@ class TestEvery:
         assert not found.standard_error.any()
 
     def test_parameters_are_checked(self, name):
-        default = make_method(name)
+        default = DISTORTIONS.build(name)
         for part in fields(default):
             with pytest.raises(ConfigError, match=part.name):
                 replace(default, **{part.name: -1})
@@ -129,19 +129,19 @@ class TestEvery:
 
 class TestMakeMethod:
     def test_reads_parameters(self):
-        assert make_method("truncated:k=5:power=1") == replace(make_method("truncated"), k=5, power=1)
+        assert DISTORTIONS.build("truncated:k=5:power=1") == replace(DISTORTIONS.build("truncated"), k=5, power=1)
 
     def test_names_what_is_wrong(self):
         with pytest.raises(ConfigError, match="expected a distortion method of exact, lanczos, truncated, got volume"):
-            make_method("volume")
+            DISTORTIONS.build("volume")
         with pytest.raises(ConfigError, match="probes >= 2 for lanczos, got 1; .*steps >= 1 .*; .*floor < 1") as error:
-            make_method("lanczos:probes=1:steps=0:floor=1")
+            DISTORTIONS.build("lanczos:probes=1:steps=0:floor=1")
         assert len(error.value.problems) == 3
         with pytest.raises(ConfigError, match="finite number for floor of lanczos, got nan"):
-            make_method("lanczos:floor=nan")
+            DISTORTIONS.build("lanczos:floor=nan")
 
     def test_the_paper_is_the_default(self):
-        method = make_method("truncated")
+        method = DISTORTIONS.build("truncated")
         assert (method.k, method.oversampling, method.power) == (20, 30, 2)
 
 

@@ -9,7 +9,7 @@ import torch
 from models import LATENT, linear_target, random_normal
 
 from privaudit.errors import ConfigError, NonFiniteError
-from privaudit.geometry import ESTIMATORS, Influence, estimate_influence, make_estimator
+from privaudit.geometry import ESTIMATORS, Influence, estimate_influence
 
 IDS = ["a", "b", "c"]
 ACCURATE = {
@@ -35,7 +35,7 @@ class TestEvery:
         assert kind.name == name
         assert kind.citation
         assert kind.summary
-        assert make_estimator(name) == kind()
+        assert ESTIMATORS.build(name) == kind()
 
     def test_comes_close_to_the_exact_influence(self, name, decoder, latents, exact):
         found = estimate_influence(decoder, latents, IDS, ACCURATE[name])
@@ -91,7 +91,7 @@ class TestEvery:
             estimate_influence(broken, latents, ["good-image", "bad-image"], name)
 
     def test_parameters_are_checked(self, name):
-        default = make_estimator(name)
+        default = ESTIMATORS.build(name)
         for part in fields(default):
             if not isinstance(getattr(default, part.name), bool):
                 with pytest.raises(ConfigError, match=part.name):
@@ -113,9 +113,9 @@ class TestEvery:
 
 def test_unknown_estimators_and_parameters_are_named():
     with pytest.raises(ConfigError, match="expected an influence estimator of adaptive, coloured.*got newton"):
-        make_estimator("newton")
+        ESTIMATORS.build("newton")
     with pytest.raises(ConfigError, match="expected a parameter of separable"):
-        make_estimator("separable:colour=2")
+        ESTIMATORS.build("separable:colour=2")
 
 
 def test_join_and_move(decoder, latents):

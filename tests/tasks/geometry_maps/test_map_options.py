@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from privaudit.errors import ConfigError
-from privaudit.geometry import METHODS
+from privaudit.geometry import DISTORTIONS
 from privaudit.tasks.geometry_maps import BOUND, GeometryOptions, distortion_method
 
 
@@ -59,7 +59,7 @@ def test_the_results_may_not_lie_among_the_images(tmp_path, place):
 
 def test_the_bound_is_no_method_and_every_method_has_its_name():
     assert distortion_method(BOUND) is None
-    for name in METHODS:
+    for name in DISTORTIONS:
         made = distortion_method(name)
         assert made is not None
         assert made.name == name

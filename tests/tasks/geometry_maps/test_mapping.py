@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from privaudit.data import load_images
 from privaudit.errors import ConfigError, DataError, TargetError
 from privaudit.geometry import distortion_bound, estimate_influence, expected_agreement
-from privaudit.inversion import make_solver
+from privaudit.inversion import SOLVERS
 from privaudit.loading import load_target
 from privaudit.tasks.geometry_maps import EXTREMES, MAPS, RESULTS, GeometryOptions, run_geometry
 from privaudit.tasks.inverting import invert_samples
@@ -132,7 +132,7 @@ class TestFiles:
     def test_geometry_is_taken_at_the_inverted_latents(self, run, root):
         found = run()
         target = load_target(str(root / "model"), device="cpu")
-        inversion = invert_samples(target, found.samples, make_solver(SOLVER))
+        inversion = invert_samples(target, found.samples, SOLVERS.build(SOLVER))
         torch.testing.assert_close(found.latents, inversion.latents, rtol=1e-4, atol=1e-5)
         ids = [sample.id for sample in found.samples]
         wanted = estimate_influence(target.decode, inversion.latents, ids)
