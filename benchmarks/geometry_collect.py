@@ -21,7 +21,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from privaudit.data import Sample, load_images, read_set, separate
+from privaudit.auditing.audit_data import separate
+from privaudit.data import Sample, load_images, read_set
 from privaudit.geometry import Jacobian, dense_jacobian, estimate_influence
 from privaudit.inversion import SOLVERS
 from privaudit.loading import load_target
@@ -113,7 +114,7 @@ def main() -> None:
     target = load_target(str(options.target), device="cpu")
     sets = [read_set(options.target / f"{name}.csv", target.info.image_size) for name in ("members", "heldout")]
     data = separate(*sets)
-    collect_latents(target, data.samples, len(data.members), options.out / "latents.npz")
+    collect_latents(target, data.samples, len(data.positives), options.out / "latents.npz")
     stored = np.load(options.out / "latents.npz")
     ids, inverted = list(stored["ids"]), torch.from_numpy(stored["inverted"])
     snapshots = options.snapshot if options.snapshot is not None else sorted(options.target.glob("snapshots/*"))

@@ -82,7 +82,7 @@ def stored_scores(run: Path) -> Scores:
     methods, _ = choose_methods(options, target, [sample.caption for sample in data.samples])
     measured = measure(target, data.samples, methods, options, lambda *_: None)
     table, names = candidates(measured.tables, measured.references)
-    return Scores(table, names, np.arange(len(data.samples)) < len(data.members))
+    return Scores(table, names, data.is_positive)
 
 
 def draw(scores: Scores, count: int, share: float, generator: np.random.Generator, *, informed: bool = True) -> Draw:

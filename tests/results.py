@@ -32,14 +32,13 @@ from privaudit.results.audit_result import (
     AuditFailure,
     AuditResult,
     BlindReport,
-    DataReport,
     FailedVerdict,
     InfluenceReport,
     LevelReport,
     RefusedReport,
-    SkippedReport,
     TargetReport,
 )
+from privaudit.results.data_report import DataReport, SkippedReport
 from privaudit.results.exemplars import Exemplar
 
 MASKS = ("none", "random", "influence", "weighted")

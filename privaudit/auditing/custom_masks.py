@@ -11,11 +11,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from privaudit.auditing.assess import split_images
+from privaudit.auditing.audit_data import AuditData
 from privaudit.auditing.options import AuditOptions, default_folder
 from privaudit.auditing.run import choose_methods
 from privaudit.auditing.sources import list_sources, read_sources
 from privaudit.auditing.stages import OnProgress, measure
-from privaudit.data import AuditData
 from privaudit.errors import ConfigError
 from privaudit.escape import encodable
 from privaudit.evaluation import Comparison, Metrics, apply_choice, compare, evaluate
@@ -115,7 +115,7 @@ def try_masks(
     split = split_images(data, methods, options)
     budget = None if options.memory is None else int(options.memory * 2**30)
     measured = measure(loaded, data.samples, methods, options, progress, budget=budget, rules=rules)
-    is_member = np.arange(len(data.compared)) < len(data.members)
+    is_member = data.is_positive
     read = {table.name: _read(table, rules, is_member, split.folds) for table in measured.tables}
     scores = {(attack, mask): values for attack, found in read.items() for mask, values in found.scores.items()}
     evaluation = evaluate(
@@ -170,7 +170,7 @@ def _rows(data: AuditData, scores: Mapping[tuple[str, str], NDArray[np.float64]]
     base = {
         "id": [sample.id for sample in data.compared],
         "path": [encodable(str(sample.path)) for sample in data.compared],
-        "set": ["member"] * len(data.members) + ["nonmember"] * len(data.nonmembers),
+        "set": data.labels[: len(data.compared)],
     }
     tables = [
         pd.DataFrame({**base, "attack": attack, "mask": mask, "score": values})

@@ -18,10 +18,12 @@ import privaudit
 from privaudit.attacks import make_plan
 from privaudit.auditing.assess import Assessment, Split, assess, exemplars, influence_report, most_exposed, split_images
 from privaudit.auditing.assess.attack_scores import lines
+from privaudit.auditing.audit_data import AuditData
+from privaudit.auditing.designs.design import Sources
+from privaudit.auditing.designs.suspect_judgement import TABLE as SUSPECTS
 from privaudit.auditing.options import AuditOptions, default_folder
-from privaudit.auditing.sources import Sources, list_sources, read_sources
+from privaudit.auditing.sources import design_of, list_sources, read_sources
 from privaudit.auditing.stages import Measured, OnProgress, measure
-from privaudit.data import AuditData
 from privaudit.errors import ConfigError
 from privaudit.escape import csv_text, encodable
 from privaudit.evaluation import Check
@@ -31,12 +33,11 @@ from privaudit.model.target import Target
 from privaudit.results.audit_result import (
     SCHEMA_VERSION,
     AuditResult,
-    DataReport,
     Model,
     RefusedReport,
-    SkippedReport,
     TargetReport,
 )
+from privaudit.results.data_report import DataReport, SkippedReport
 from privaudit.results.exemplars import FILE as EXPOSED
 from privaudit.results.exemplars import save_exemplars
 from privaudit.scorers import Methods, parse_methods
@@ -46,7 +47,7 @@ from privaudit.storage.files import locked, make_folder, write_text
 STAGES = ("latents", "influence", "scores")
 """Folders of a run that hold its cache."""
 UNKNOWN = "learns from images whose membership is known, and suspects are none"
-RESULTS = ("report.json", "samples.parquet", "scores/scores.parquet", "suspects.csv", EXPOSED)
+RESULTS = ("report.json", "samples.parquet", "scores/scores.parquet", SUSPECTS, EXPOSED)
 RENDERED = (
     "report.html",
     "report.md",
@@ -133,10 +134,10 @@ def _run(options: AuditOptions, sources: Sources, progress: OnProgress) -> Audit
         attacks=assessment.attacks,
         refused=refused,
         blind=assessment.blind,
-        checks=(*assessment.checks, *_check_draw(sources), *_check_reference(reference, target)),
+        checks=(*assessment.checks, *_check_reference(reference, target)),
         verdict=assessment.verdict,
-        suspects=assessment.suspects,
-        canaries=assessment.canaries,
+        suspects=assessment.judgement.suspects,
+        canaries=assessment.judgement.canaries,
         influence=influence_report(measured, exposed),
         folders=_folders(options),
     )
@@ -222,16 +223,6 @@ def _check_reference(reference: Target | None, target: Target) -> tuple[Check, .
     return (Check(name, "warn", detail),)
 
 
-def _check_draw(sources: Sources) -> tuple[Check, ...]:
-    if sources.canaries is None:
-        return ()
-    drawn = sources.canaries
-    detail = f"{len(drawn)} drawn {drawn.created}; coins and files agree with the seal {drawn.seal}"
-    if drawn.seeded:
-        return (Check("canaries", "warn", f"{detail}; drawn from a seed, so that whoever knew it knew every coin"),)
-    return (Check("canaries", "ok", f"{detail}; compare it with the one that was published before training"),)
-
-
 def _noise_levels(target: Target) -> tuple[int, float]:
     return target.schedule.last, round(target.schedule.log_snr(target.schedule.last // 2), 4)
 
@@ -253,7 +244,8 @@ def choose_methods(
         ConfigError: None can run, or a level does not exist.
     """
     methods = parse_methods(options.attacks)
-    unknown = options.canaries is None and options.members is None
+    design = design_of(options)
+    unknown = not design.facts().membership_known
     without = sum(not caption for caption in captions)
     running, refused = [], []
     for attack in methods.attacks:
@@ -268,11 +260,11 @@ def choose_methods(
             refused.append(RefusedReport(attack.label, reason))
     if not running:
         raise ConfigError([f"expected an attack that can run: {item.name} {item.reason}" for item in refused])
-    if (options.suspects or options.canaries) and all(attack.learned for attack in running):
-        what, named = "suspects" if options.suspects else "canaries", ", ".join(attack.label for attack in running)
+    if design.tested and all(attack.learned for attack in running):
+        named = ", ".join(attack.label for attack in running)
         raise ConfigError([
-            f"expected an attack that scores {what} without learning from known membership, got {named} alone; add "
-            "--attack sima or another one"
+            f"expected an attack that scores {design.tested} without learning from known membership, got {named} "
+            "alone; add --attack sima or another one"
         ])
     if not unknown:
         return Methods(tuple(running), methods.scorers), tuple(refused)
@@ -355,10 +347,10 @@ def _describe_target(target: Target) -> TargetReport:
 def _describe_data(data: AuditData, near_duplicates: int) -> DataReport:
     skipped = [file for part in data.sets for file in part.skipped]
     return DataReport(
-        role=data.role,
-        members=len(data.members),
+        role=data.design.code,
+        members=len(data.positives),
         nonmembers=len(data.nonmembers),
-        suspects=len(data.members) if data.role == "suspects" else len(data.suspects),
+        suspects=data.labels.count("suspect"),
         duplicates_removed=sum(part.duplicates for part in data.sets) + 2 * len(data.shared),
         shared=len(data.shared),
         near_duplicates=near_duplicates,
@@ -384,12 +376,10 @@ def _describe_hardware(target: Target) -> dict[str, object]:
 
 def _write_tables(out: Path, data: AuditData, measured: Measured, assessment: Assessment, split: Split) -> None:
     samples = data.samples
-    first = "suspect" if data.role == "suspects" else "member"
-    sets = [first] * len(data.members) + ["nonmember"] * len(data.nonmembers) + ["suspect"] * len(data.suspects)
     table = pd.DataFrame({
         "id": [s.id for s in samples],
         "path": [encodable(str(s.path)) for s in samples],
-        "set": sets,
+        "set": data.labels,
         "label": [encodable(s.label) for s in samples],
         "group": [encodable(s.group) for s in samples],
         "unit": list(split.units),
@@ -405,5 +395,5 @@ def _write_tables(out: Path, data: AuditData, measured: Measured, assessment: As
         temporary = path.with_name(f".{path.name}.tmp")
         frame.to_parquet(temporary, index=False)
         os.replace(temporary, path)
-    if assessment.suspect_scores is not None:
-        write_text(out / "suspects.csv", csv_text(assessment.suspect_scores))
+    for name, addition in assessment.judgement.tables.items():
+        write_text(out / name, csv_text(addition))

@@ -2,61 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
 
+from privaudit.auditing.audit_data import AuditData, separate
+from privaudit.auditing.designs.canaries import CanariesDesign
+from privaudit.auditing.designs.design import Design, Listed, Sources
+from privaudit.auditing.designs.members import MembersDesign
+from privaudit.auditing.designs.members_and_suspects import MembersAndSuspectsDesign
+from privaudit.auditing.designs.suspects import SuspectsDesign
 from privaudit.auditing.options import AuditOptions
 from privaudit.auditing.stages import OnProgress
-from privaudit.canaries import Canaries, read_canaries
-from privaudit.data import AuditData, Role, SampleSet, read_entries, separate
-from privaudit.data.listing import Entry
-from privaudit.data.samples import list_images
+from privaudit.data import SampleSet, read_entries
 from privaudit.errors import DataError
 from privaudit.model.target import Target
 
+DESIGNS: Sequence[type[Design]] = (MembersDesign, MembersAndSuspectsDesign, SuspectsDesign, CanariesDesign)
 
-@dataclass(frozen=True)
-class Listed:
-    """One set, as its folder or manifest names it.
 
-    Attributes:
-        name: In progress and messages.
-        source: Where it is listed.
-        entries: Its images; none has been opened.
+def design_of(options: AuditOptions) -> type[Design]:
+    """Find the design that compares the sets which the options name.
+
+    Args:
+        options: Name the sets.
+
+    Returns:
+        The only one: options that make no design are refused.
     """
-
-    name: str
-    source: Path
-    entries: tuple[Entry, ...]
-
-
-@dataclass(frozen=True)
-class Sources:
-    """The sets of an audit before they are read.
-
-    Attributes:
-        role: What the first set is.
-        first: Known members, the canaries that were included, or suspects.
-        nonmembers: The canaries that were not, or images that the model never saw.
-        suspects: Of unknown membership, beside known members.
-        canaries: The draw, of which the first two sets are the outcome.
-    """
-
-    role: Role
-    first: Listed
-    nonmembers: Listed
-    suspects: Listed | None = None
-    canaries: Canaries | None = None
-
-    @property
-    def sets(self) -> tuple[Listed, ...]:
-        """Every set."""
-        return (self.first, self.nonmembers) if self.suspects is None else (self.first, self.nonmembers, self.suspects)
-
-    @property
-    def entries(self) -> tuple[Entry, ...]:
-        """Every image."""
-        return tuple(entry for listed in self.sets for entry in listed.entries)
+    named = {name for design in DESIGNS for name in design.options if getattr(options, name) is not None}
+    return next(design for design in DESIGNS if set(design.options) == named)
 
 
 def list_sources(options: AuditOptions) -> Sources:
@@ -75,22 +48,7 @@ def list_sources(options: AuditOptions) -> Sources:
     problems = [f"expected images at {path}, but it does not exist" for path in options.sources if not path.exists()]
     if problems:
         raise DataError(*problems)
-    if options.canaries is not None:
-        drawn = read_canaries(options.canaries)
-        return Sources(
-            "canaries",
-            Listed("included canaries", options.canaries, drawn.included),
-            Listed("excluded canaries", options.canaries, drawn.excluded),
-            canaries=drawn,
-        )
-    sets = {
-        name: Listed(name, path, tuple(list_images(path)))
-        for name in ("members", "nonmembers", "suspects")
-        if (path := getattr(options, name)) is not None
-    }
-    if "members" in sets:
-        return Sources("members", sets["members"], sets["nonmembers"], sets.get("suspects"))
-    return Sources("suspects", sets["suspects"], sets["nonmembers"])
+    return design_of(options).list_sets(options)
 
 
 def read_sources(sources: Sources, options: AuditOptions, target: Target, progress: OnProgress) -> AuditData:
@@ -113,6 +71,4 @@ def read_sources(sources: Sources, options: AuditOptions, target: Target, progre
         size = target.info.image_size
         return read_entries(listed.entries, size, str(listed.source), strict=options.strict, on_image=on_image)
 
-    first, nonmembers = read(sources.first), read(sources.nonmembers)
-    suspects = None if sources.suspects is None else read(sources.suspects)
-    return separate(first, nonmembers, suspects, sources.role)
+    return separate(*(read(listed) for listed in sources.sets), design=sources.design)

@@ -11,11 +11,12 @@ import pandas as pd
 from privaudit.attacks import Attack
 from privaudit.attacks.base import LevelAttack
 from privaudit.attacks.parsing import DEFAULT
+from privaudit.auditing.audit_data import AuditData
+from privaudit.auditing.designs.design import Sources
 from privaudit.auditing.options import AuditOptions
 from privaudit.auditing.run import choose_methods, prepare_folder
-from privaudit.auditing.sources import Sources, list_sources, read_sources
+from privaudit.auditing.sources import list_sources, read_sources
 from privaudit.auditing.stages import OnProgress, measure
-from privaudit.data import AuditData
 from privaudit.errors import ConfigError
 from privaudit.escape import csv_text
 from privaudit.evaluation import Estimate, tpr_at_fpr
@@ -146,7 +147,7 @@ def _run(chosen: AuditOptions, sources: Sources, points: int, progress: OnProgre
     found = Sweep(
         info=target.info,
         schedule=target.schedule,
-        members=len(data.members),
+        members=len(data.positives),
         nonmembers=len(data.nonmembers),
         confidence=chosen.confidence,
         points=tuple(
@@ -228,7 +229,7 @@ def curve_points(table: ErrorTable, data: AuditData, schedule: Schedule, options
     Returns:
         By mask and level.
     """
-    is_member = np.arange(len(data.samples)) < len(data.members)
+    is_member = np.arange(len(data.samples)) < len(data.positives)
     levels = [int(level) for level in table.candidates]
     scores = {
         f"{mask}/{level}": column for mask in MASKS for level, column in zip(levels, table.by_mask[mask].T, strict=True)

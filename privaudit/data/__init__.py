@@ -17,14 +17,11 @@ from privaudit.data.samples import (
     read_entries,
     read_set,
 )
-from privaudit.data.sets import AuditData, Role, separate
 
 __all__ = [
-    "AuditData",
     "FileFacts",
     "OnImage",
     "Picture",
-    "Role",
     "Sample",
     "SampleSet",
     "Skipped",
@@ -35,6 +32,5 @@ __all__ = [
     "read_pixels",
     "read_set",
     "sample_id",
-    "separate",
     "thumbnail",
 ]

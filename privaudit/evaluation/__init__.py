@@ -33,13 +33,14 @@ from privaudit.evaluation.roc import OperatingPoint, advantage, auroc, consisten
 from privaudit.evaluation.selection import Choice, CrossFitted, Label, apply_choice, cross_fit, fold_auroc
 from privaudit.evaluation.spread import choice_spread
 from privaudit.evaluation.strata import by_quartile, quartiles
-from privaudit.evaluation.verdict import Check, Finding, GateOutcome, GateTest, Verdict, decide, exit_code
+from privaudit.evaluation.verdict import Check, Conclusion, Finding, GateOutcome, GateTest, Verdict, decide, exit_code
 
 __all__ = [
     "AurocCovariance",
     "Check",
     "Choice",
     "Comparison",
+    "Conclusion",
     "ConditionalLaw",
     "CrossFitted",
     "Difference",

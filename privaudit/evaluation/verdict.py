@@ -8,7 +8,7 @@ runs. The finding says in words how strong the evidence is, whether or not a gat
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -116,6 +116,37 @@ class Finding:
     limit: float | None = None
     scores: int = 0
 
+    @property
+    def leaks(self) -> bool:
+        """Whether there is evidence of leakage."""
+        return self.level in ("low", "medium", "high")
+
+
+def _unchanged(finding: Finding) -> Finding:
+    return finding
+
+
+@dataclass(frozen=True)
+class Conclusion:
+    """How the question of an audit turns what its attacks found into a verdict.
+
+    Attributes:
+        finding: From the finding of the attacks, which takes all positives for members, to that of the audit.
+        gate_note: What the gates compare, added to the outcome of each; empty if they compare known members.
+        epsilon_at: From an error probability to a lower bound on epsilon that does not depend on the attack (a one-run
+            audit of canaries); gates on epsilon then test it alone.
+        epsilon_most: The same had every guess of that audit been right.
+    """
+
+    finding: Callable[[Finding], Finding] = _unchanged
+    gate_note: str = ""
+    epsilon_at: EpsilonAt | None = None
+    epsilon_most: EpsilonAt | None = None
+
+
+AS_FOUND = Conclusion()
+"""Says what the attacks found."""
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -141,9 +172,8 @@ def decide(
     gates: Sequence[Gate] = (),
     checks: Sequence[Check] = (),
     side: Side = "lower",
-    epsilon_at: EpsilonAt | None = None,
-    epsilon_most: EpsilonAt | None = None,
     perfect: Evaluation | None = None,
+    conclusion: Conclusion = AS_FOUND,
 ) -> Verdict:
     """Turn an evaluation into a verdict.
 
@@ -158,24 +188,22 @@ def decide(
         side: ``lower``: a gate fails if leakage beyond it is shown (Holm over all tests, joint error 5 % at a
             confidence of 95 %). ``upper``: a gate fails unless leakage beyond it is ruled out, for each attack
             and mask at the full error; passing takes all of them, so nothing needs correcting.
-        epsilon_at: From an error probability to a lower bound on epsilon that does not depend on the attack (a one-run
-            audit of canaries); gates on epsilon then test it alone.
-        epsilon_most: The same had every guess of that audit been right.
-        perfect: Of `PERFECT` scores on the same images; None leaves out what rests on them.
+        perfect: Evaluation of `PERFECT` scores on the same images; None leaves out what rests on them.
+        conclusion: How finding and gates are told; as of known members by default.
 
     Returns:
         The verdict.
     """
     pairs = {pair: name for pair, name in tested.items() if pair[1] in TESTED_MASKS}
     failed = [f"check {check.name!r} failed: {check.detail}" for check in checks if check.status == "fail"]
-    limits = _limits(evaluation, pairs, gates, side, epsilon_at)
+    limits = _limits(evaluation, pairs, gates, side, conclusion.epsilon_at)
     tests = sum(not np.isnan(limit) for limit in limits.values())
     error = (1.0 - evaluation.confidence) / max(1, tests)
-    most = {
-        gate: _most(gate, error, perfect, epsilon_at, epsilon_most) if side == "lower" else np.inf for gate in gates
-    }
+    most = {gate: _most(gate, error, perfect, conclusion) if side == "lower" else np.inf for gate in gates}
     outcomes = tuple(_judge(evaluation, pairs, gate, limits, side, failed, most[gate]) for gate in gates)
-    finding = _find(evaluation, pairs, failed, perfect)
+    if conclusion.gate_note:
+        outcomes = tuple(replace(outcome, detail=f"{outcome.detail}; {conclusion.gate_note}") for outcome in outcomes)
+    finding = conclusion.finding(_find(evaluation, pairs, failed, perfect))
     reasons = [f"gate {o.gate!r}: {o.detail}" for o in outcomes if o.status == "fail"]
     if not reasons:
         reasons = failed + [
@@ -264,16 +292,10 @@ def _limits(
     return {test: settled[test] for test in tests}
 
 
-def _most(
-    gate: Gate,
-    error: float,
-    perfect: Evaluation | None,
-    epsilon_at: EpsilonAt | None,
-    epsilon_most: EpsilonAt | None,
-) -> float:
+def _most(gate: Gate, error: float, perfect: Evaluation | None, conclusion: Conclusion) -> float:
     """The lower limit that no scores on as many images can exceed; infinity where that is not known."""
-    if gate.metric == "epsilon" and epsilon_at is not None:
-        return np.inf if epsilon_most is None else epsilon_most(error)
+    if gate.metric == "epsilon" and conclusion.epsilon_at is not None:
+        return np.inf if conclusion.epsilon_most is None else conclusion.epsilon_most(error)
     return np.inf if perfect is None else bound(perfect, PERFECT, gate.metric, gate.fpr, error)
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from privaudit.data.sets import Role
 from privaudit.errors import ResultError
 from privaudit.evaluation.canary_audit import CanaryReport
 from privaudit.evaluation.curves import Histogram, RocCurve
@@ -16,6 +15,7 @@ from privaudit.evaluation.estimate import Comparison, Estimate, GroupStratum, Me
 from privaudit.evaluation.selection import Choice
 from privaudit.evaluation.suspects import SuspectReport
 from privaudit.evaluation.verdict import Check, Verdict
+from privaudit.results.data_report import DataReport
 from privaudit.results.exemplars import Exemplar
 from privaudit.storage.exact_json import decode, encode
 from privaudit.storage.files import write_bytes
@@ -48,49 +48,6 @@ class TargetReport:
     family: str
     prediction_type: str
     latent_shape: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class SkippedReport:
-    """A file that could not be read.
-
-    Attributes:
-        path: Of the file.
-        reason: Why not.
-    """
-
-    path: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class DataReport:
-    """The audited images.
-
-    Attributes:
-        role: What the first of the two compared sets is: known ``members``, ``canaries`` that were drawn to be trained
-            on, or ``suspects`` of unknown membership.
-        members: Distinct images of that set.
-        nonmembers: Distinct non-members.
-        suspects: Distinct images of unknown membership, in either place.
-        duplicates_removed: Copies dropped: within a set, and both copies of a picture in both sets.
-        shared: Pictures that were in both sets.
-        near_duplicates: Pairs of pictures that look the same; they are kept, in one fold.
-        groups: Groups of the manifests.
-        skipped: Unreadable files.
-        split_hash: Hash of which ids are members.
-    """
-
-    role: Role
-    members: int
-    nonmembers: int
-    suspects: int
-    duplicates_removed: int
-    shared: int
-    near_duplicates: int
-    groups: int
-    skipped: tuple[SkippedReport, ...]
-    split_hash: str
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,6 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from privaudit.data import (
-    AuditData,
     FileFacts,
     Sample,
     SampleSet,
@@ -23,7 +22,6 @@ from privaudit.data import (
     read_pixels,
     read_set,
     sample_id,
-    separate,
     thumbnail,
 )
 from privaudit.errors import DataError
@@ -533,61 +531,6 @@ def test_any_caption_survives_every_manifest(tmp_path_factory: pytest.TempPathFa
     for suffix in (".csv", ".jsonl", ".parquet"):
         path = write_manifest(folder / f"set{suffix}", [{"path": "a.bmp", "caption": caption}], csv.QUOTE_ALL)
         assert read_set(path, SIZE).samples[0].caption == caption
-
-
-# ------------------------------------------------------------------------------- two sets
-
-
-def samples_of(*ids: str) -> SampleSet:
-    return SampleSet(tuple(Sample(key, Path(f"{key}.png")) for key in ids), duplicates=len(ids))
-
-
-def test_separate_removes_shared_pictures_from_both_sets() -> None:
-    members, nonmembers = samples_of("a", "b", "c"), samples_of("c", "d", "b")
-    data = separate(members, nonmembers)
-    assert [s.id for s in data.members.samples] == ["a"]
-    assert [s.id for s in data.nonmembers.samples] == ["d"]
-    assert [s.id for s in data.shared] == ["b", "c"]
-    assert (data.members.duplicates, data.nonmembers.duplicates) == (3, 3)
-    assert [s.id for s in data.samples] == ["a", "d"]
-
-
-def test_separate_counts_the_suspects_that_are_known() -> None:
-    data = separate(samples_of("a", "b"), samples_of("c"), samples_of("b", "c", "d"))
-    assert [s.id for s in data.suspects.samples] == ["d"]
-    assert data.known == 2
-
-
-def test_separate_keeps_what_was_skipped(folder: Path) -> None:
-    (folder / "bad.png").write_bytes(b"")
-    data = separate(read_set(folder, SIZE), samples_of("x"))
-    assert [file.path.name for file in data.members.skipped] == ["bad.png"]
-
-
-@settings(max_examples=50, deadline=None)
-@given(left=st.sets(st.integers(0, 8), min_size=1), right=st.sets(st.integers(0, 8), min_size=1))
-def test_separate_gives_disjoint_sets_or_says_which_is_empty(left: set[int], right: set[int]) -> None:
-    members, nonmembers = samples_of(*map(str, left)), samples_of(*map(str, right))
-    if left <= right or right <= left:
-        name = "members" if left <= right else "nonmembers"
-        with pytest.raises(DataError, match=f"expected {name} that are not in the other set, but all .* of them are"):
-            separate(members, nonmembers)
-    else:
-        data = separate(members, nonmembers)
-        assert {s.id for s in data.members.samples} == set(map(str, left - right))
-        assert {s.id for s in data.nonmembers.samples} == set(map(str, right - left))
-
-
-def test_split_hash_ignores_the_order_and_sees_the_sides() -> None:
-    base = AuditData(samples_of("a", "b"), samples_of("c", "d")).split_hash
-    assert AuditData(samples_of("b", "a"), samples_of("d", "c")).split_hash == base
-    others = [
-        AuditData(samples_of("c", "d"), samples_of("a", "b")),
-        AuditData(samples_of("a"), samples_of("c", "d")),
-        AuditData(samples_of("a", "b", "c"), samples_of("d")),
-        AuditData(samples_of("a", "b"), samples_of("c", "e")),
-    ]
-    assert len({base, *(data.split_hash for data in others)}) == 5
 
 
 # ------------------------------------------------------------------------------- pixels for the model

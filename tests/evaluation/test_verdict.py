@@ -1,10 +1,12 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import norm
 
 from privaudit.errors import ConfigError
 from privaudit.evaluation import Check, GateOutcome, assign_folds, bound, decide, evaluate, exit_code, parse_gates
-from privaudit.evaluation.verdict import AUROC_LEVELS, PERFECT, TPR_LEVELS, Verdict, perfect_scores
+from privaudit.evaluation.verdict import AUROC_LEVELS, PERFECT, TPR_LEVELS, Conclusion, Verdict, perfect_scores
 
 N = 300
 MEMBER = np.arange(2 * N) < N
@@ -54,7 +56,7 @@ def test_a_gate_says_what_it_saw_of_every_attack_and_mask() -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [{}, {"checks": [BAD]}, {"side": "upper"}, {"epsilon_at": lambda error: 0.7}],
+    [{}, {"checks": [BAD]}, {"side": "upper"}, {"conclusion": Conclusion(epsilon_at=lambda error: 0.7)}],
     ids=["gates", "failed check", "upper", "one run"],
 )
 def test_a_gate_fails_if_one_of_its_tests_does_and_passes_if_all_do(arguments: dict) -> None:
@@ -154,15 +156,33 @@ def test_a_bound_on_epsilon_that_does_not_depend_on_the_attack_is_one_test() -> 
         asked.append(error)
         return 0.7
 
-    verdict = decide(*LEAKY, gates=gates, epsilon_at=epsilon_at)
+    verdict = decide(*LEAKY, gates=gates, conclusion=Conclusion(epsilon_at=epsilon_at))
     assert [gate.status for gate in verdict.gates] == ["fail", "fail"]
     assert "lower limit 0.7 of the one-run audit of the canaries (95% confidence, corrected for 4 tests)" in (
         verdict.gates[0].detail
     )
     assert asked[1] == pytest.approx(0.05 / 4)
-    upper = decide(*LEAKY, gates=gates, epsilon_at=epsilon_at, side="upper").gates[0]
+    upper = decide(*LEAKY, gates=gates, conclusion=Conclusion(epsilon_at=epsilon_at), side="upper").gates[0]
     assert upper.status == "inconclusive"
     assert "from below only" in upper.detail
+
+
+def test_a_conclusion_says_what_gates_compare_and_what_was_found() -> None:
+    gates = parse_gates(["auroc>0.6", "auroc>0.99"])
+    found = decide(*LEAKY, gates=gates)
+    conclusion = Conclusion(lambda finding: replace(finding, level="none", statement="no"), "it compares cats")
+    told = decide(*LEAKY, gates=gates, conclusion=conclusion)
+    assert [gate.detail for gate in told.gates] == [f"{gate.detail}; it compares cats" for gate in found.gates]
+    assert told.reasons == tuple(f"{reason}; it compares cats" for reason in found.reasons)
+    assert [gate.status for gate in told.gates] == [gate.status for gate in found.gates] == ["fail", "pass"]
+    assert told.finding == replace(found.finding, level="none", statement="no")
+    assert (found.finding.leaks, told.finding.leaks, told.status) == (True, False, "fail")
+
+
+def test_a_failed_check_compares_whatever_it_compares() -> None:
+    found = decide(*LEAKY, gates=parse_gates(["auroc>0.6"]), checks=[BAD], conclusion=Conclusion(gate_note="cats"))
+    assert found.gates[0].detail.endswith("; cats")
+    assert found.reasons == decide(*LEAKY, gates=parse_gates(["auroc>0.6"]), checks=[BAD]).reasons
 
 
 def test_what_perfect_scores_could_not_change_does_not_pass() -> None:

@@ -110,7 +110,7 @@ def test_exemplars_go_to_formats_that_show_them_and_no_other() -> None:
 def test_what_leaves_the_machine_names_no_folder_and_no_image() -> None:
     from dataclasses import replace
 
-    from privaudit.results.audit_result import SkippedReport
+    from privaudit.results.data_report import SkippedReport
 
     secret = "/home/alice/patients"
     result = replace(

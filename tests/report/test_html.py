@@ -24,7 +24,7 @@ from privaudit.report.html.policy import assets
 from privaudit.report.html.svg import SHADES
 from privaudit.report.quoted import quoted
 from privaudit.report.words import statement
-from privaudit.results.audit_result import SkippedReport
+from privaudit.results.data_report import SkippedReport
 
 NAN = math.nan
 UNCLEAR = Finding("unclear", "Whether the model leaks cannot be told from these images: the sets differ")

@@ -33,7 +33,8 @@ from privaudit.report.comparison_markdown import render_comparison
 from privaudit.report.comparison_summary import print_comparison
 from privaudit.report.formats import FORMATS, Report
 from privaudit.report.terminal import print_failure, print_report
-from privaudit.results.audit_result import AuditResult, SkippedReport, read_report
+from privaudit.results.audit_result import AuditResult, read_report
+from privaudit.results.data_report import SkippedReport
 
 HOSTILE = {
     "html": "<script>alert(1)</script><img src=x onerror=alert(1)>",

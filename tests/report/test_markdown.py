@@ -14,7 +14,8 @@ from privaudit.evaluation.canary_audit import CanaryReport
 from privaudit.report.markdown import render_md, render_md_failure
 from privaudit.report.numbers import interval_text
 from privaudit.report.words import answer
-from privaudit.results.audit_result import AuditResult, RefusedReport, SkippedReport
+from privaudit.results.audit_result import AuditResult, RefusedReport
+from privaudit.results.data_report import SkippedReport
 
 LIMIT = 900_000
 """Bytes; a job summary of GitHub holds 1 MiB."""

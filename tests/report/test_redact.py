@@ -10,7 +10,7 @@ from results import make_failure, make_result
 from privaudit.evaluation import Check
 from privaudit.report.quoted import quoted
 from privaudit.report.redact import LEFT_OUT, base_name, redact
-from privaudit.results.audit_result import SkippedReport
+from privaudit.results.data_report import SkippedReport
 
 
 @pytest.mark.parametrize(

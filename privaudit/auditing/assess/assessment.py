@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -15,24 +15,13 @@ from privaudit.auditing.assess.attack_scores import Entry, attack_entries, learn
 from privaudit.auditing.assess.blind_baseline import blind_families, blind_report
 from privaudit.auditing.assess.folds import Split
 from privaudit.auditing.assess.run_checks import all_checks
-from privaudit.auditing.designs.judgements import (
-    audit_by_lot,
-    canary_finding,
-    doubted,
-    judge_unknown,
-    proven_epsilon,
-    suspect_finding,
-    suspect_gates,
-)
-from privaudit.auditing.designs.suspect_checks import known_check, suspect_checks
+from privaudit.auditing.audit_data import AuditData
+from privaudit.auditing.designs.design import Judgement
 from privaudit.auditing.options import AuditOptions
 from privaudit.auditing.stages import Measured, OnProgress
-from privaudit.data import AuditData
 from privaudit.evaluation import Check, Verdict, decide, evaluate, parse_gates, required_fprs
-from privaudit.evaluation.canary_audit import CanaryReport
 from privaudit.evaluation.curves import roc_curves
 from privaudit.evaluation.intervals import enough_replicates
-from privaudit.evaluation.suspects import SuspectReport
 from privaudit.evaluation.verdict import PERFECT, TESTED_MASKS, perfect_scores
 from privaudit.model.schedule import Schedule
 from privaudit.results.audit_result import AttackReport, BlindReport
@@ -44,14 +33,12 @@ class Assessment:
     """What the scores of an audit say.
 
     Attributes:
-        attacks: One report an attack.
+        attacks: One report per attack.
         blind: The blind baseline.
         checks: What could make the numbers untrustworthy.
         verdict: Finding, gates, status.
-        scores: The rows of ``scores.parquet``: one an image, attack and mask.
-        suspects: What the images of unknown membership say; None without any.
-        suspect_scores: One row a suspect: its score, p-value and q-value; None without any.
-        canaries: The one-run audit; None unless membership was drawn by lot.
+        scores: The rows of ``scores.parquet``: one per image, attack and mask.
+        judgement: What the design says in addition.
     """
 
     attacks: tuple[AttackReport, ...]
@@ -59,9 +46,7 @@ class Assessment:
     checks: tuple[Check, ...]
     verdict: Verdict
     scores: pd.DataFrame
-    suspects: SuspectReport | None
-    suspect_scores: pd.DataFrame | None
-    canaries: CanaryReport | None
+    judgement: Judgement
 
 
 def assess(
@@ -84,16 +69,16 @@ def assess(
         data: The images, in the same order.
         split: Their folds, and what belongs together.
         methods: What was run.
-        options: Of the audit.
-        schedule: Of the target.
-        passes: Denoiser passes an image, by line of the report.
+        options: Options of the audit.
+        schedule: Schedule of the target.
+        passes: Denoiser passes per image, by line of the report.
         on_progress: Called after the blind baseline, the scorers, the bootstrap, and each report.
 
     Returns:
-        Everything that a result needs beside provenance.
+        Everything that a result needs in addition to provenance.
     """
     compared = measured.rows(slice(len(data.compared)))
-    is_member = np.arange(len(data.compared)) < len(data.members)
+    is_member = data.is_positive
     kinds = len(lines(methods.attacks)) * (2 if compared.references else 1)
     steps = 3 + kinds + len(methods.scorers)
     on_progress("evaluation", 0, steps)
@@ -136,40 +121,22 @@ def assess(
         reports.append(reporter.report(entry))
         on_progress("evaluation", min(done, steps), steps)
     checks = all_checks(evaluation, compared, data, split, list(blind), rests_on, fprs)
-    drawn = audit_by_lot(compared, data, options)
-    verdict = decide(
-        evaluation,
-        tested,
-        gates=gates,
-        checks=checks,
-        side=options.gate_bound,
-        epsilon_at=proven_epsilon(drawn),
-        epsilon_most=proven_epsilon(drawn, most=True),
-        perfect=perfect,
-    )
-    if drawn is not None:
-        verdict = replace(verdict, finding=canary_finding(verdict.finding, drawn, checks))
-    unknown = judge_unknown(measured, data, split, options)
-    if unknown is not None and data.role == "suspects":
-        verdict = suspect_gates(replace(verdict, finding=suspect_finding(verdict.finding, unknown.report, checks)))
-        unknown = replace(unknown, report=doubted(unknown.report, checks))
-    elif unknown is not None:
-        unlike = suspect_checks(measured, data, split, options)
-        unknown = replace(unknown, report=doubted(unknown.report, unlike))
-        # about the suspects alone: what is said of members and non-members stands
-        checks += (
-            *(replace(check, status="ok" if check.status == "ok" else "warn") for check in unlike),
-            *known_check(data),
-        )
+    judgement = data.design.judge(measured, data, split, options, checks)
     return Assessment(
         attacks=tuple(reports),
         blind=blind_report(evaluation, list(blind), curves),
-        checks=checks,
-        verdict=verdict,
+        checks=(*checks, *judgement.checks),
+        verdict=decide(
+            evaluation,
+            tested,
+            gates=gates,
+            checks=checks,
+            side=options.gate_bound,
+            perfect=perfect,
+            conclusion=judgement.conclusion,
+        ),
         scores=score_table(data, entries),
-        suspects=None if unknown is None else unknown.report,
-        suspect_scores=None if unknown is None else unknown.table,
-        canaries=drawn,
+        judgement=judgement,
     )
 
 

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from privaudit.auditing.assess.attack_scores import Entry
 from privaudit.auditing.assess.folds import Split
+from privaudit.auditing.audit_data import AuditData
 from privaudit.auditing.options import AuditOptions
-from privaudit.data import AuditData
 from privaudit.escape import encodable
 from privaudit.evaluation import Comparison, Evaluation, by_group, by_quartile, compare
 from privaudit.evaluation.curves import RocCurve, histogram
@@ -29,9 +29,9 @@ class Reporter:
         evaluation: Holds ``ATTACK/MASK`` for every entry.
         data: The images.
         split: What belongs together.
-        options: Of the audit.
-        schedule: Of the target.
-        passes: Denoiser passes an image, by line of the report.
+        options: Options of the audit.
+        schedule: Schedule of the target.
+        passes: Denoiser passes per image, by line of the report.
         distortion: ``(n,)``.
         best: The strongest published attack by unmasked AUROC.
         curves: ROC curve of every ``ATTACK/MASK``.
@@ -50,7 +50,7 @@ class Reporter:
     def report(self, entry: Entry) -> AttackReport:
         """Measure one entry."""
         none = f"{entry.name}/none"
-        is_member = np.arange(len(self.data.compared)) < len(self.data.members)
+        is_member = self.data.is_positive
 
         def against_none(mask: str) -> Comparison | None:
             return compare(self.evaluation, f"{entry.name}/{mask}", none) if mask in entry.scores else None
@@ -106,12 +106,11 @@ class Reporter:
 
 
 def score_table(data: AuditData, entries: Sequence[Entry]) -> pd.DataFrame:
-    """List the rows of ``scores.parquet``: one an image, attack and mask."""
-    first = "suspect" if data.role == "suspects" else "member"
+    """List the rows of ``scores.parquet``: one per image, attack and mask."""
     base = {
         "id": [s.id for s in data.compared],
         "path": [encodable(str(s.path)) for s in data.compared],
-        "set": [first] * len(data.members) + ["nonmember"] * len(data.nonmembers),
+        "set": data.labels[: len(data.compared)],
     }
     tables = [
         pd.DataFrame({**base, "attack": entry.name, "mask": mask, "level": entry.level_of_image, "score": values})

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privaudit.auditing.assess.folds import Split
+from privaudit.auditing.audit_data import AuditData
 from privaudit.auditing.stages import Measured
-from privaudit.data import AuditData
 from privaudit.evaluation import Estimate, Evaluation
 from privaudit.evaluation.blind import FAMILIES, family_scores, file_features
 from privaudit.evaluation.curves import RocCurve
@@ -25,7 +25,7 @@ def blind_families(measured: Measured, data: AuditData, split: Split, seed: int)
         measured: Has pixel statistics and compression traces.
         data: Has files and captions.
         split: The folds.
-        seed: Of the classifiers.
+        seed: Seed of the classifiers.
 
     Returns:
         `PREFIX` + family to ``(n,)``; empty if there is one fold only, since no image could be scored by others.
@@ -33,13 +33,12 @@ def blind_families(measured: Measured, data: AuditData, split: Split, seed: int)
     if np.unique(split.folds).size < 2:
         return {}
     samples = data.compared
-    is_member = np.arange(len(samples)) < len(data.members)
     tables = {
         "pixels": measured.features,
         "compression": measured.traces,
         "files": file_features([sample.file for sample in samples]),
     }
-    found = family_scores(tables, [sample.caption for sample in samples], is_member, split.folds, seed)
+    found = family_scores(tables, [sample.caption for sample in samples], data.is_positive, split.folds, seed)
     return {f"{PREFIX}{family}": scores for family, scores in found.items()}
 
 
@@ -48,7 +47,7 @@ def blind_report(evaluation: Evaluation, names: list[str], curves: Mapping[str, 
 
     Args:
         evaluation: Holds their scores.
-        names: Of these.
+        names: Names of these.
         curves: ROC curves, theirs among them.
 
     Returns:

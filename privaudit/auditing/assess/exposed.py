@@ -11,14 +11,15 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
+from privaudit.auditing.audit_data import AuditData
 from privaudit.auditing.stages import Measured
-from privaudit.data import AuditData, load_images
+from privaudit.data import load_images
 from privaudit.evaluation import Verdict
 from privaudit.results.audit_result import AttackReport, InfluenceReport
 from privaudit.results.exemplars import Exemplar
 
 SHARE = 0.05
-"""Of the members, whose influence is averaged."""
+"""Share of the positives whose influence is averaged."""
 LEAST = 20
 """Images that an average is taken over at least, so that none of them shows."""
 EXEMPLARS = 8
@@ -29,11 +30,11 @@ SIDE = 160
 
 @dataclass(frozen=True)
 class Exposed:
-    """Members in the order in which an attack recognises them.
+    """Positives in the order in which an attack recognises them.
 
     Attributes:
         attack: Whose unmasked score ranks them.
-        order: Positions of the members among the compared images, the clearest first.
+        order: Positions of the positives among the compared images, the clearest first.
         scores: Of all compared images, ``(n,)``.
     """
 
@@ -43,13 +44,13 @@ class Exposed:
 
 
 def most_exposed(data: AuditData, scores: pd.DataFrame, attacks: tuple[AttackReport, ...], verdict: Verdict) -> Exposed:
-    """Rank the members by the attack that the finding quotes, or else by the one of largest AUROC.
+    """Rank the positives by the attack that the finding quotes, or else by the one of largest AUROC.
 
     Args:
         data: The images.
         scores: Rows of ``scores.parquet``.
-        attacks: Of the report.
-        verdict: Of the audit.
+        attacks: Attacks of the report.
+        verdict: Verdict of the audit.
 
     Returns:
         The ranking; images that score alike stay in their order.
@@ -58,15 +59,15 @@ def most_exposed(data: AuditData, scores: pd.DataFrame, attacks: tuple[AttackRep
     attack = verdict.finding.attack
     name = attack if attack in areas else max(areas, key=lambda each: areas[each])
     own = scores[(scores["attack"] == name) & (scores["mask"] == "none")]["score"].to_numpy(np.float64)
-    return Exposed(name, np.argsort(-own[: len(data.members)], kind="stable"), own)
+    return Exposed(name, np.argsort(-own[: len(data.positives)], kind="stable"), own)
 
 
 def influence_report(measured: Measured, exposed: Exposed) -> InfluenceReport:
-    """Average the influence over all compared images, and over the most exposed members.
+    """Average the influence over all compared images, and over the most exposed positives.
 
     Args:
         measured: What was found for the compared images.
-        exposed: The ranking of their members.
+        exposed: The ranking of their positives.
 
     Returns:
         The means.
@@ -83,7 +84,7 @@ def influence_report(measured: Measured, exposed: Exposed) -> InfluenceReport:
 
 
 def exemplars(data: AuditData, measured: Measured, exposed: Exposed, size: tuple[int, int]) -> tuple[Exemplar, ...]:
-    """Describe the most exposed members one by one.
+    """Describe the most exposed positives one by one.
 
     Args:
         data: The images.
@@ -94,10 +95,10 @@ def exemplars(data: AuditData, measured: Measured, exposed: Exposed, size: tuple
     Returns:
         `EXEMPLARS` of them at most, the clearest first.
     """
-    others = exposed.scores[len(data.members) :]
+    others = exposed.scores[len(data.positives) :]
     found = []
     for position in exposed.order[:EXEMPLARS]:
-        sample, score = data.members.samples[position], float(exposed.scores[position])
+        sample, score = data.positives.samples[position], float(exposed.scores[position])
         if not np.isfinite(score):
             continue
         found.append(

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privaudit.auditing.assess.attack_scores import needs_folds
+from privaudit.auditing.audit_data import AuditData
 from privaudit.auditing.options import AuditOptions
-from privaudit.data import AuditData
 from privaudit.errors import DataError
 from privaudit.evaluation import assign_folds
 from privaudit.evaluation.duplicates import clusters, near_duplicates, units
@@ -19,11 +19,11 @@ from privaudit.scorers import Methods
 
 @dataclass(frozen=True)
 class Split:
-    """How the images are dealt.
+    """How the images are assigned to folds.
 
     Attributes:
         folds: ``(n,)``, of the n compared images, what belongs together kept together; all 0 where two folds cannot be
-            dealt and none is needed.
+            made and none is needed.
         units: One label for each of all images, the same for those of one manifest group or of a chain of
             near-duplicates; None for an image of its own.
         pairs: ``(pairs, 2)``, positions of near-duplicates among the compared images.
@@ -44,21 +44,21 @@ class Split:
 
 
 def split_images(data: AuditData, methods: Methods, options: AuditOptions) -> Split:
-    """Find what belongs together and deal it into the folds of the cross-fitting.
+    """Find what belongs together and assign it to the folds of the cross-fitting.
 
     Args:
         data: The images.
         methods: What will be run; where nothing is chosen or learned, few images will do.
-        options: Of the audit.
+        options: Options of the audit.
 
     Returns:
         The split.
 
     Raises:
-        DataError: There are too few images, or too few groups, for what has to be chosen or for suspects.
+        DataError: There are too few images, or too few groups, for what has to be chosen or for a test of the design.
     """
     samples, count, needed = data.samples, len(data.compared), needs_folds(methods, options.drops)
-    for name, part in ((data.role, data.members), ("non-members", data.nonmembers)):
+    for name, part in ((data.design.code, data.positives), ("non-members", data.nonmembers)):
         if needed and len(part) < 2:
             lost = [f"{part.duplicates} copies of it were dropped"] if part.duplicates else []
             lost += [f"{len(part.skipped)} files could not be read"] if part.skipped else []
@@ -73,33 +73,17 @@ def split_images(data: AuditData, methods: Methods, options: AuditOptions) -> Sp
         _thumbnails([sample.thumbnail for sample in samples]),
     )
     together = units(ids, [sample.group for sample in samples], clusters(pairs, len(samples)))
-    _require_enough_for_suspects(data, together)
+    data.design.require_enough(data, together)
     folds = assign_folds(
         ids[:count],
-        np.arange(count) < len(data.members),
+        data.is_positive,
         together[:count],
         folds=options.folds,
         seed=options.seed,
         needed=needed,
-        first=data.role,
+        first=data.design.code,
     )
     return Split(folds, together, pairs[(pairs < count).all(axis=1)])
-
-
-def _require_enough_for_suspects(data: AuditData, together: Sequence[str | None]) -> None:
-    """Refuse what would stop the judgement of suspects after all scores have been computed."""
-    if data.role != "suspects" and not len(data.suspects):
-        return
-    units = [unit or str(row) for row, unit in enumerate(together)][len(data.members) : len(data.compared)]
-    if len(set(units)) < 2:
-        raise DataError(
-            "expected at least 2 non-members to compare suspects with (a group counts once), got "
-            f"{len(data.nonmembers)} in {len(set(units))}; add images"
-        )
-    if data.role == "members" and len(data.members) < 2:
-        raise DataError(
-            "expected at least 2 known members beside the suspects, got 1; add images, or leave --members out"
-        )
 
 
 def _thumbnails(thumbnails: Sequence[bytes]) -> NDArray[np.uint8]:

@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from privaudit.auditing.assess.folds import Split
+from privaudit.auditing.audit_data import AuditData
 from privaudit.auditing.stages import Measured
-from privaudit.data import AuditData
 from privaudit.evaluation import Check, Evaluation
 from privaudit.evaluation.checks import (
     blind_check,
@@ -44,16 +44,15 @@ def all_checks(
         fprs: False-positive rates that were asked for.
 
     Returns:
-        One entry a check, the one that decides most often first.
+        One entry per check, the one that decides most often first.
     """
-    is_member = np.arange(len(data.compared)) < len(data.members)
-    first = "included canaries" if data.role == "canaries" else data.role
+    first = data.design.positives
     copies = sum(part.duplicates for part in data.sets)
     return (
-        _blind_check(evaluation, blind, rests_on, first, drawn_by_lot=data.role == "canaries"),
-        sample_size_check(len(data.members), len(data.nonmembers), fprs, first),
-        duplicate_check(len(data.shared), copies, split.pairs, is_member, first),
-        file_check([s.file for s in data.members.samples], [s.file for s in data.nonmembers.samples], first),
+        _blind_check(evaluation, blind, rests_on, first, drawn_at_random=data.design.facts().drawn_at_random),
+        sample_size_check(len(data.positives), len(data.nonmembers), fprs, first),
+        duplicate_check(len(data.shared), copies, split.pairs, data.is_positive, first),
+        file_check([s.file for s in data.positives.samples], [s.file for s in data.nonmembers.samples], first),
         skipped_check(data),
         convergence_check(measured),
         Check("non-finite values", "ok", "every score is a finite number; a run with another one stops and names it"),
@@ -62,14 +61,14 @@ def all_checks(
 
 
 def _blind_check(
-    evaluation: Evaluation, blind: Sequence[str], rests_on: Sequence[str], first: str, *, drawn_by_lot: bool
+    evaluation: Evaluation, blind: Sequence[str], rests_on: Sequence[str], first: str, *, drawn_at_random: bool
 ) -> Check:
     if not blind:
         return Check(
             "blind baseline", "warn", "not measured: there are too few images to fit a classifier to some folds"
         )
     found = blind_check(evaluation, blind, rests_on, first)
-    if drawn_by_lot and found.status != "ok":
+    if drawn_at_random and found.status != "ok":
         detail = f"{found.detail}; these sets were drawn by lot, so that they differ by chance alone"
         return replace(found, status="ok", detail=detail)
     return found

@@ -1,1 +1,1 @@
-"""What is compared with what: members, suspects or canaries against non-members."""
+"""What an audit compares: known members, canaries or suspects, each against non-members."""

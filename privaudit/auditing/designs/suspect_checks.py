@@ -1,4 +1,4 @@
-"""Suspects beside known members: do they differ from the non-members in more than membership?"""
+"""Suspects next to known members: do they differ from the non-members in more than membership?"""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import numpy as np
 
 from privaudit.auditing.assess.blind_baseline import blind_families
 from privaudit.auditing.assess.folds import Split
+from privaudit.auditing.audit_data import AuditData
+from privaudit.auditing.designs.suspects import SuspectsDesign
 from privaudit.auditing.options import AuditOptions
 from privaudit.auditing.stages import Measured
-from privaudit.data import AuditData
 from privaudit.evaluation import Check, assign_folds, blind_check, evaluate
 from privaudit.evaluation.checks import file_check
 
@@ -21,28 +22,26 @@ def suspect_checks(measured: Measured, data: AuditData, split: Split, options: A
     """Compare suspects with the non-members as an audit compares members with them: without the model.
 
     Args:
-        measured: Of all images.
+        measured: Measurements of all images.
         data: The images.
         split: What belongs together.
-        options: Of the audit.
+        options: Options of the audit.
 
     Returns:
-        Empty without suspects beside known members. The blind baseline fails if a family tells the two apart; no
-        attack can make up for that, since a score that is higher for other reasons is what is feared.
+        The blind baseline, which fails if a family tells the two apart, since no attack can make up for that: a score
+        that is higher for other reasons is what is feared; and the properties of the files.
     """
-    if not len(data.suspects):
-        return ()
-    here = AuditData(data.suspects, data.nonmembers, role="suspects")
-    first, compared = len(data.members), len(data.compared)
+    apart = AuditData(data.suspects, data.nonmembers, design=SuspectsDesign())
+    first, compared = len(data.positives), len(data.compared)
     rows = np.r_[compared : len(data.samples), first:compared]
-    is_suspect = np.arange(len(rows)) < len(data.suspects)
+    is_suspect = apart.is_positive
     units = tuple(split.units[row] for row in rows)
-    ids = [sample.id for sample in here.compared]
+    ids = [sample.id for sample in apart.compared]
     folds = assign_folds(ids, is_suspect, units, folds=options.folds, seed=options.seed, needed=False)
     parts = Split(folds, units, np.empty((0, 2), dtype=np.int64))
-    scores = blind_families(measured.rows(rows), here, parts, options.seed)
-    theirs, others = ([sample.file for sample in part.samples] for part in (data.suspects, data.nonmembers))
-    files = file_check(theirs, others, "suspects")
+    scores = blind_families(measured.rows(rows), apart, parts, options.seed)
+    of_suspects, others = ([sample.file for sample in part.samples] for part in (data.suspects, data.nonmembers))
+    files = file_check(of_suspects, others, "suspects")
     if not scores:
         reason = "not measured: there are too few images to fit a classifier to some folds"
         return (Check(BLIND, "warn", reason), replace(files, name="file properties, suspects"))
@@ -63,6 +62,7 @@ def suspect_checks(measured: Measured, data: AuditData, split: Split, options: A
 
 def known_check(data: AuditData) -> tuple[Check, ...]:
     """Name suspects that were left out, since they are in a known set; empty if there are none."""
-    if not data.known:
+    if not data.known_suspects:
         return ()
-    return (Check("suspects", "warn", f"{data.known} are among the members or non-members, and were left out"),)
+    detail = f"{data.known_suspects} are among the members or non-members, and were left out"
+    return (Check("suspects", "warn", detail),)

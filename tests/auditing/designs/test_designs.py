@@ -14,22 +14,30 @@ from rich.console import Console
 
 import privaudit
 from privaudit.auditing.assess import assess, split_images
-from privaudit.auditing.designs.judgements import OF_SUSPECTS, UNCLEAR, canary_finding, suspect_finding, suspect_gates
+from privaudit.auditing.audit_data import AuditData
+from privaudit.auditing.designs.canaries import CanariesDesign, canary_finding, draw_check
+from privaudit.auditing.designs.design import Design
+from privaudit.auditing.designs.members import MembersDesign
+from privaudit.auditing.designs.members_and_suspects import MembersAndSuspectsDesign
+from privaudit.auditing.designs.suspect_judgement import UNCLEAR
+from privaudit.auditing.designs.suspects import GATE_NOTE, SuspectsDesign, suspect_finding
 from privaudit.auditing.options import AuditOptions
 from privaudit.auditing.run import run_audit
 from privaudit.auditing.stages import Measured
-from privaudit.canaries import draw_canaries, read_canaries
-from privaudit.data import AuditData, Sample, SampleSet
+from privaudit.canaries import Canaries, draw_canaries, read_canaries
+from privaudit.data import Sample, SampleSet
 from privaudit.data.perceptual_hash import fingerprint, thumbnail
 from privaudit.data.samples import Skipped
 from privaudit.errors import ConfigError, DataError
-from privaudit.evaluation import Check, Finding, GateOutcome, Verdict
+from privaudit.evaluation import Check, Finding
 from privaudit.evaluation.one_run import epsilon_one_run
 from privaudit.model.schedule import DiffusionSchedule
 from privaudit.report.terminal import print_report
 from privaudit.results.audit_result import AuditResult
 from privaudit.scorers import ErrorTable, Methods, parse_methods
 
+MEMBERS, SUSPECTS = MembersDesign(), SuspectsDesign()
+CANARIES = CanariesDesign(Canaries(Path(), (), (), "seal", "today", seeded=False))
 ATTACKS = ("sima:levels=20,100", "loss:levels=50")
 
 
@@ -90,16 +98,7 @@ class TestSuspects:
 
     def test_gates_say_what_they_compare(self, of_suspects):
         (gate,) = of_suspects.verdict.gates
-        assert gate.detail.endswith(f"; {OF_SUSPECTS}")
-
-    def test_what_a_gate_compares_is_said_in_the_reasons_too(self):
-        failed = GateOutcome("auroc>0.6", "fail", "lower limit 0.7 is above 0.6")
-        verdict = Verdict(
-            "fail", ("gate 'auroc>0.6': lower limit 0.7 is above 0.6", "another"), (failed,), Finding("low", "x")
-        )
-        told = suspect_gates(verdict)
-        assert told.reasons == (f"gate 'auroc>0.6': lower limit 0.7 is above 0.6; {OF_SUSPECTS}", "another")
-        assert (told.status, told.gates[0].status, told.finding) == ("fail", "fail", verdict.finding)
+        assert gate.detail.endswith(f"; {GATE_NOTE}")
 
     def test_each_has_a_line_in_the_run_folder(self, root, of_suspects):
         table = pd.read_csv(root / "suspects-run" / "suspects.csv")
@@ -171,16 +170,24 @@ class TestCanaries:
         assert AuditResult.load(root / "canaries-run").to_json() == of_canaries.to_json()
         assert "drawn by lot" in printed(of_canaries)
 
+    @pytest.mark.parametrize(("seeded", "status"), [(False, "ok"), (True, "warn")])
+    def test_a_draw_that_somebody_could_know_is_a_warning(self, seeded, status):
+        check = draw_check(replace(CANARIES.draw, seeded=seeded))
+        assert (check.name, check.status) == ("canaries", status)
+        assert check.detail.startswith("0 drawn today; coins and files agree with the seal seal")
+
     def test_sets_that_differ_by_chance_are_not_held_against_the_audit(self):
-        data, measured, options = made_up(shift=0.0, role="canaries", differ=True)
+        data, measured, options = made_up(0.0, CANARIES, differ=True)
         found = judged(data, measured, options)
         assert found.checks[0].status == "ok"
         assert "drawn by lot" in found.checks[0].detail
-        as_members = replace(data, role="members")
+        as_members = replace(data, design=MEMBERS)
         assert judged(as_members, measured, options).checks[0].status == "fail"
 
 
-def made_up(shift: float, role: str, *, differ: bool = False, n: int = 200) -> tuple[AuditData, Measured, AuditOptions]:
+def made_up(
+    shift: float, design: Design, *, differ: bool = False, n: int = 200
+) -> tuple[AuditData, Measured, AuditOptions]:
     """Images that need no model: random pixels, scores that are ``shift`` higher in the first set."""
     generator = np.random.default_rng(0)
     samples = []
@@ -209,7 +216,7 @@ def made_up(shift: float, role: str, *, differ: bool = False, n: int = 200) -> t
     )
     here = Path()
     return (
-        AuditData(SampleSet(tuple(samples[:n])), SampleSet(tuple(samples[n:])), role=role),
+        AuditData(SampleSet(tuple(samples[:n])), SampleSet(tuple(samples[n:])), design=design),
         measured,
         AuditOptions("model", here, here, here, replicates=200, fail_on=("epsilon>0.5", "tpr@10%fpr>0.2")),
     )
@@ -224,23 +231,23 @@ def judged(data: AuditData, measured: Measured, options: AuditOptions):
 
 class TestEvidence:
     def test_of_suspects(self):
-        found = judged(*made_up(1.0, "suspects"))
-        assert found.suspects.set_p < 0.001
+        found = judged(*made_up(1.0, SUSPECTS))
+        assert found.judgement.suspects.set_p < 0.001
         assert found.verdict.finding.level in ("low", "medium", "high")
-        assert found.verdict.finding.statement == found.suspects.statement
-        assert "Evidence" in found.suspects.statement
-        assert "proof" in found.suspects.statement
+        assert found.verdict.finding.statement == found.judgement.suspects.statement
+        assert "Evidence" in found.judgement.suspects.statement
+        assert "proof" in found.judgement.suspects.statement
 
     def test_of_suspects_whose_files_differ_is_unclear(self):
-        found = judged(*made_up(1.0, "suspects", differ=True))
+        found = judged(*made_up(1.0, SUSPECTS, differ=True))
         assert found.verdict.finding.level == "unclear"
         assert found.verdict.status == "inconclusive"
         assert "blind baseline" in found.verdict.finding.statement
 
     def test_of_canaries(self):
-        data, measured, options = made_up(1.5, "canaries")
+        data, measured, options = made_up(1.5, CANARIES)
         found = judged(data, measured, options)
-        report = found.canaries
+        report = found.judgement.canaries
         assert report.p < 0.001
         assert report.epsilon_lower > 0.5
         epsilon = found.verdict.gates[0]
@@ -252,16 +259,16 @@ class TestEvidence:
         assert corrected < report.epsilon_lower
 
     def test_a_gate_that_so_few_canaries_cannot_fail_is_inconclusive(self):
-        data, measured, options = made_up(1.5, "canaries")
+        data, measured, options = made_up(1.5, CANARIES)
         gate = judged(data, measured, replace(options, fail_on=("epsilon>20",))).verdict.gates[0]
         assert gate.status == "inconclusive"
         assert "cannot fail it" in gate.detail
 
     def test_canaries_are_judged_by_the_exact_test(self):
-        found = judged(*made_up(1.5, "canaries"))
+        found = judged(*made_up(1.5, CANARIES))
         assert found.verdict.finding.level in ("low", "medium", "high")
-        assert found.verdict.finding.statement.startswith(found.canaries.statement)
-        report, leak = found.canaries, found.verdict.finding
+        assert found.verdict.finding.statement.startswith(found.judgement.canaries.statement)
+        report, leak = found.judgement.canaries, found.verdict.finding
         assert canary_finding(leak, replace(report, p=0.2)).level == "none"
         assert canary_finding(replace(leak, level="none"), report) == replace(
             leak, level="low", statement=report.statement
@@ -273,36 +280,37 @@ class TestEvidence:
         assert "8 audited canaries, 1 of them" in few.statement
 
     def test_suspects_too_few_for_any_evidence_are_unclear(self):
-        found = judged(*made_up(1.0, "suspects"))
-        few = replace(found.suspects, smallest_set_p=0.1, set_p=0.1, reason="so few")
+        found = judged(*made_up(1.0, SUSPECTS))
+        few = replace(found.judgement.suspects, smallest_set_p=0.1, set_p=0.1, reason="so few")
         assert suspect_finding(found.verdict.finding, few) == Finding("unclear", f"{UNCLEAR}so few")
 
     @pytest.mark.parametrize("differ", [False, True])
     def test_suspects_beside_members_have_a_blind_baseline_of_their_own(self, differ):
-        data, measured, options = made_up(1.0, "members")
-        suspects, members = data.members.samples[:100], data.members.samples[100:]
+        data, measured, options = made_up(1.0, MEMBERS)
+        suspects, members = data.positives.samples[:100], data.positives.samples[100:]
         order = np.r_[100:200, 200:300, 0:100]
         measured.features[:100] += 4.0 * differ
         apart = replace(
             data,
-            members=SampleSet(members),
+            design=MembersAndSuspectsDesign(),
+            positives=SampleSet(members),
             nonmembers=SampleSet(data.nonmembers.samples[:100]),
             suspects=SampleSet(suspects),
-            known=3,
+            known_suspects=3,
         )
         found = judged(apart, measured.rows(order), options)
         checks = {check.name: check for check in found.checks}
         assert checks["blind baseline"].status != "fail"
         assert checks["suspects"].detail.startswith("3 are among the members or non-members")
         assert found.verdict.finding.level in ("low", "medium", "high")
-        assert found.suspects.set_p < 0.001
+        assert found.judgement.suspects.set_p < 0.001
         assert ("the two sets differ" in checks["blind baseline, suspects"].detail) == differ
         assert checks["blind baseline, suspects"].status != "fail"  # about the suspects alone
-        assert found.suspects.statement.startswith(UNCLEAR if differ else "There is evidence")
+        assert found.judgement.suspects.statement.startswith(UNCLEAR if differ else "There is evidence")
 
     @pytest.mark.parametrize(("bound", "status"), [("lower", "pass"), ("upper", "fail")])
     def test_the_cautious_fail_what_is_not_ruled_out(self, bound, status):
-        data, measured, options = made_up(0.0, "members")
+        data, measured, options = made_up(0.0, MEMBERS)
         found = judged(data, measured, replace(options, gate_bound=bound, fail_on=("auroc>0.51",)))
         assert found.verdict.status == status
 
@@ -316,18 +324,18 @@ def test_suspects_and_canaries_need_a_score_that_was_not_learned(root, sets):
 
 
 def test_too_few_distinct_images_are_named_as_what_they_are():
-    data = made_up(0.0, "suspects")[0]
-    alone = replace(data, members=SampleSet(data.members.samples[:1], duplicates=5))
+    data = made_up(0.0, SUSPECTS)[0]
+    alone = replace(data, positives=SampleSet(data.positives.samples[:1], duplicates=5))
     methods = Methods(parse_methods(("loss:levels=20,50",)).attacks, ())
-    lost = replace(alone.members, duplicates=0, skipped=(Skipped(Path("a.png"), "broken"),) * 3)
+    lost = replace(alone.positives, duplicates=0, skipped=(Skipped(Path("a.png"), "broken"),) * 3)
     with pytest.raises(DataError, match=r"at least 2 distinct suspects, .* got 1 \(3 files could not be read\)"):
-        split_images(replace(data, members=lost), methods, made_up(0.0, "suspects")[2])
+        split_images(replace(data, positives=lost), methods, made_up(0.0, SUSPECTS)[2])
     with pytest.raises(DataError, match=r"at least 2 distinct suspects, .* got 1 \(5 copies of it were dropped\)"):
-        split_images(alone, methods, made_up(0.0, "suspects")[2])
+        split_images(alone, methods, made_up(0.0, SUSPECTS)[2])
 
 
 def test_too_few_images_for_suspects_stop_before_anything_is_computed():
-    data, _, options = made_up(0.0, "suspects")
+    data, _, options = made_up(0.0, SUSPECTS)
     fixed = Methods(parse_methods(("loss:levels=20",)).attacks, ())
     one = SampleSet(data.nonmembers.samples[:1])
     with pytest.raises(DataError, match="at least 2 non-members to compare suspects with"):
@@ -335,7 +343,7 @@ def test_too_few_images_for_suspects_stop_before_anything_is_computed():
     of_one_group = SampleSet(tuple(replace(sample, group="a") for sample in data.nonmembers.samples))
     with pytest.raises(DataError, match="got 200 in 1; add images"):
         split_images(replace(data, nonmembers=of_one_group), fixed, options)
-    beside = replace(data, role="members", members=one, suspects=data.members)
+    beside = replace(data, design=MembersAndSuspectsDesign(), positives=one, suspects=data.positives)
     with pytest.raises(DataError, match="at least 2 known members beside the suspects"):
         split_images(beside, fixed, options)
 

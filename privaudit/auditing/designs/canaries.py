@@ -1,0 +1,122 @@
+"""Included against excluded canaries: what a draw at random proves (see `privaudit.evaluation.canary_audit`)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from privaudit.auditing.assess.score_candidates import candidates
+from privaudit.auditing.designs.design import Design, Judgement, Listed, Sources
+from privaudit.auditing.options import AuditOptions
+from privaudit.canaries import Canaries, read_canaries
+from privaudit.evaluation import Check, Conclusion, Finding
+from privaudit.evaluation.canary_audit import SIGNIFICANCE, CanaryReport, audit_canaries
+from privaudit.evaluation.one_run import epsilon_one_run
+from privaudit.results.data_report import DesignCode
+
+if TYPE_CHECKING:
+    from privaudit.auditing.assess.folds import Split
+    from privaudit.auditing.audit_data import AuditData
+    from privaudit.auditing.stages import Measured
+
+
+@dataclass(frozen=True)
+class CanariesDesign(Design):
+    """Images that were drawn at random to be trained on, against those that were not.
+
+    Attributes:
+        draw: The draw, of which both sets are the outcome.
+    """
+
+    code: ClassVar[DesignCode] = "canaries"
+    options: ClassVar[tuple[str, ...]] = ("canaries",)
+    positives: ClassVar[str] = "included canaries"
+    tested: ClassVar[str | None] = "canaries"
+    draw: Canaries
+
+    @classmethod
+    def list_sets(cls, options: AuditOptions) -> Sources:
+        """List both sides of the draw.
+
+        Args:
+            options: Name the assignment.
+
+        Returns:
+            What will be read.
+
+        Raises:
+            DataError: The canaries are not those that were sealed.
+        """
+        (source,) = options.sources
+        draw = read_canaries(source)
+        sides = {"included canaries": draw.included, "excluded canaries": draw.excluded}
+        return Sources(cls(draw), tuple(Listed(name, source, entries) for name, entries in sides.items()))
+
+    def judge(
+        self, measured: Measured, data: AuditData, split: Split, options: AuditOptions, checks: tuple[Check, ...]
+    ) -> Judgement:
+        """Audit in one run: the exact test decides, and its bound on epsilon is the one that gates test."""
+        table, names = candidates(measured.tables, measured.references)
+        report = audit_canaries(
+            table,
+            names,
+            data.is_positive,
+            [sample.id for sample in data.compared],
+            confidence=options.confidence,
+            seed=options.seed,
+        )
+        conclusion = Conclusion(
+            partial(canary_finding, report=report, checks=checks),
+            epsilon_at=_epsilon_bound(report, report.guesses, report.correct),
+            epsilon_most=_epsilon_bound(report, report.audited, report.audited),
+        )
+        return Judgement(conclusion, checks=(draw_check(self.draw),), canaries=report)
+
+
+def canary_finding(finding: Finding, report: CanaryReport, checks: Sequence[Check] = ()) -> Finding:
+    """Say what an audit of canaries found: the exact test decides, whose false-positive rate is known.
+
+    Args:
+        finding: Finding of the attacks.
+        report: One-run audit.
+        checks: Checks of the two sets.
+
+    Returns:
+        The attacks' finding if a check failed or the test could not be made; ``unclear`` if no outcome of the test
+        could have been evidence; ``none`` without evidence; otherwise the level that the attacks' rates have, at least
+        ``low``.
+    """
+    if np.isnan(report.p) or any(check.status == "fail" for check in checks):
+        return finding
+    if math.comb(report.audited, report.included) * SIGNIFICANCE < 1.0:
+        few = f"{report.audited} audited canaries, {report.included} of them trained on, are too few"
+        return Finding("unclear", f"Whether the model leaks cannot be told: {few}; draw more canaries")
+    if report.p > SIGNIFICANCE:
+        return Finding("none", report.statement)
+    if not finding.leaks:
+        return replace(finding, level="low", statement=report.statement)
+    return replace(finding, statement=f"{report.statement} {finding.statement}")
+
+
+def draw_check(draw: Canaries) -> Check:
+    """Say when and how the canaries were drawn, and by which seal a reader recognises the draw."""
+    detail = f"{len(draw)} drawn {draw.created}; coins and files agree with the seal {draw.seal}"
+    if draw.seeded:
+        return Check("canaries", "warn", f"{detail}; drawn from a seed, so that whoever knew it knew every coin")
+    return Check("canaries", "ok", f"{detail}; compare it with the one that was published before training")
+
+
+def _epsilon_bound(report: CanaryReport, guesses: int, correct: int) -> Callable[[float], float]:
+    """From an error probability to the lower bound on epsilon of so many guesses; NaN if none was measured."""
+
+    def bound(alpha: float) -> float:
+        if np.isnan(report.epsilon_lower):
+            return float("nan")
+        return epsilon_one_run(report.audited, guesses, correct, 1.0 - alpha, report.delta)
+
+    return bound

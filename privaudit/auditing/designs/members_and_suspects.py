@@ -1,0 +1,56 @@
+"""Known members against non-members, and suspects next to them: what finds the members judges the suspects."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar
+
+from privaudit.auditing.designs.design import Judgement
+from privaudit.auditing.designs.members import MembersDesign
+from privaudit.auditing.designs.suspect_checks import known_check, suspect_checks
+from privaudit.auditing.designs.suspect_judgement import (
+    TABLE,
+    judge_unknown_membership,
+    qualified,
+    require_nonmembers,
+    suspect_table,
+)
+from privaudit.auditing.options import AuditOptions
+from privaudit.errors import DataError
+from privaudit.evaluation import Check
+
+if TYPE_CHECKING:
+    from privaudit.auditing.assess.folds import Split
+    from privaudit.auditing.audit_data import AuditData
+    from privaudit.auditing.stages import Measured
+
+
+@dataclass(frozen=True)
+class MembersAndSuspectsDesign(MembersDesign):
+    """The comparison of members with non-members, in which suspects have no part, and a test of the suspects."""
+
+    options: ClassVar[tuple[str, ...]] = ("members", "nonmembers", "suspects")
+    tested: ClassVar[str | None] = "suspects"
+
+    def require_enough(self, data: AuditData, together: Sequence[str | None]) -> None:
+        """Refuse too few non-members, or a single known member."""
+        require_nonmembers(data, together)
+        if len(data.positives) < 2:
+            raise DataError(
+                "expected at least 2 known members beside the suspects, got 1; add images, or leave --members out"
+            )
+
+    def judge(
+        self, measured: Measured, data: AuditData, split: Split, options: AuditOptions, checks: tuple[Check, ...]
+    ) -> Judgement:
+        """Judge the suspects; what is said about members and non-members stands."""
+        findings = judge_unknown_membership(measured, data, split, options)
+        compared = suspect_checks(measured, data, split, options)
+        # about the suspects alone: none of them may fail the audit of the members
+        warned = (replace(check, status="ok" if check.status == "ok" else "warn") for check in compared)
+        return Judgement(
+            checks=(*warned, *known_check(data)),
+            suspects=qualified(findings.report, compared),
+            tables={TABLE: suspect_table(data, findings)},
+        )

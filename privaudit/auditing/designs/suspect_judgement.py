@@ -1,0 +1,113 @@
+"""The test of images of unknown membership, alone or next to known members."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from privaudit.auditing.assess.folds import Split
+from privaudit.auditing.assess.score_candidates import candidates
+from privaudit.auditing.audit_data import AuditData
+from privaudit.auditing.options import AuditOptions
+from privaudit.auditing.stages import Measured
+from privaudit.errors import DataError
+from privaudit.escape import encodable
+from privaudit.evaluation import Check
+from privaudit.evaluation.suspects import SuspectFindings, SuspectReport, judge_suspects
+
+TABLE = "suspects.csv"
+"""File of the run folder with one row per suspect."""
+UNCLEAR = "Whether the suspects were trained on cannot be told from these images: "
+
+
+def judge_unknown_membership(
+    measured: Measured, data: AuditData, split: Split, options: AuditOptions
+) -> SuspectFindings:
+    """Compare suspects with the non-members.
+
+    Args:
+        measured: Scores of all images.
+        data: The images, suspects among them; known members, if there are any, choose the score.
+        split: What belongs together.
+        options: Options of the audit.
+
+    Returns:
+        The test of the set and of each suspect, in the order of the images.
+    """
+    table, names = candidates(measured.tables, measured.references)
+    labels = np.array(data.labels)
+    rows, known = np.flatnonzero(labels != "member"), table[labels == "member"]
+    return judge_suspects(
+        table[rows],
+        names,
+        [data.samples[row].id for row in rows],
+        labels[rows] == "suspect",
+        groups=[split.units[row] for row in rows],
+        known_members=known if len(known) else None,
+        folds=options.folds,
+        alpha=1.0 - options.confidence,
+        seed=options.seed,
+    )
+
+
+def suspect_table(data: AuditData, findings: SuspectFindings) -> pd.DataFrame:
+    """List the suspects.
+
+    Args:
+        data: The images.
+        findings: From `judge_unknown_membership`.
+
+    Returns:
+        One row per suspect, the smallest p-value first.
+    """
+    suspects = [sample for sample, label in zip(data.samples, data.labels, strict=True) if label == "suspect"]
+    table = pd.DataFrame({
+        "id": [sample.id for sample in suspects],
+        "path": [encodable(str(sample.path)) for sample in suspects],
+        "label": [encodable(sample.label) for sample in suspects],
+        "group": [encodable(sample.group) for sample in suspects],
+        "score": findings.score,
+        "p": findings.p,
+        "q": findings.q,
+    })
+    return table.sort_values(["p", "id"], ignore_index=True)
+
+
+def qualified(report: SuspectReport, checks: Sequence[Check]) -> SuspectReport:
+    """Take the statement back where suspects and non-members differ without any model.
+
+    Args:
+        report: Test of the suspects.
+        checks: Checks that compare them with the non-members.
+
+    Returns:
+        The report, whose statement names the checks that failed.
+    """
+    failed = failures(checks)
+    return replace(report, statement=UNCLEAR + "; ".join(failed)) if failed else report
+
+
+def failures(checks: Sequence[Check]) -> list[str]:
+    """Describe the checks that failed."""
+    return [f"check {check.name!r} failed: {check.detail}" for check in checks if check.status == "fail"]
+
+
+def require_nonmembers(data: AuditData, together: Sequence[str | None]) -> None:
+    """Refuse non-members that suspects cannot be compared with.
+
+    Args:
+        data: The images.
+        together: One label for each of all images, the same for those that belong together.
+
+    Raises:
+        DataError: There are fewer than two that do not belong together.
+    """
+    units = [unit or str(row) for row, unit in enumerate(together)][len(data.positives) : len(data.compared)]
+    if len(set(units)) < 2:
+        raise DataError(
+            "expected at least 2 non-members to compare suspects with (a group counts once), got "
+            f"{len(data.nonmembers)} in {len(set(units))}; add images"
+        )

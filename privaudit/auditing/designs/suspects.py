@@ -1,0 +1,78 @@
+"""Suspects against non-members: is there evidence that some of them were trained on?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar
+
+from privaudit.auditing.designs.design import Design, Judgement
+from privaudit.auditing.designs.suspect_judgement import (
+    TABLE,
+    UNCLEAR,
+    failures,
+    judge_unknown_membership,
+    qualified,
+    require_nonmembers,
+    suspect_table,
+)
+from privaudit.auditing.options import AuditOptions
+from privaudit.evaluation import Check, Conclusion, Finding
+from privaudit.evaluation.suspects import SuspectReport
+from privaudit.results.data_report import DesignCode
+
+if TYPE_CHECKING:
+    from privaudit.auditing.assess.folds import Split
+    from privaudit.auditing.audit_data import AuditData
+    from privaudit.auditing.stages import Measured
+
+GATE_NOTE = "it compares the suspects with the non-members, and no known members"
+
+
+@dataclass(frozen=True)
+class SuspectsDesign(Design):
+    """Images of unknown membership, against images known not to be in the training set."""
+
+    code: ClassVar[DesignCode] = "suspects"
+    options: ClassVar[tuple[str, ...]] = ("suspects", "nonmembers")
+    positives: ClassVar[str] = "suspects"
+    label: ClassVar[str] = "suspect"
+    tested: ClassVar[str | None] = "suspects"
+
+    def require_enough(self, data: AuditData, together: Sequence[str | None]) -> None:
+        """Refuse too few non-members."""
+        require_nonmembers(data, together)
+
+    def judge(
+        self, measured: Measured, data: AuditData, split: Split, options: AuditOptions, checks: tuple[Check, ...]
+    ) -> Judgement:
+        """Let the test of the whole set decide whether there is evidence."""
+        findings = judge_unknown_membership(measured, data, split, options)
+        return Judgement(
+            Conclusion(partial(suspect_finding, report=findings.report, checks=checks), GATE_NOTE),
+            suspects=qualified(findings.report, checks),
+            tables={TABLE: suspect_table(data, findings)},
+        )
+
+
+def suspect_finding(finding: Finding, report: SuspectReport, checks: Sequence[Check] = ()) -> Finding:
+    """Say what an audit of suspects found.
+
+    Args:
+        finding: Finding of the attacks, with the suspects taken for members.
+        report: Test of the suspects.
+        checks: Checks of the two sets.
+
+    Returns:
+        ``unclear`` if a check failed, or if no outcome of the test could have been evidence; ``none`` without evidence;
+        otherwise the level that the attacks' rates have, at least ``low``.
+    """
+    reasons = failures(checks)
+    if report.smallest_set_p > report.alpha * (1.0 + 1e-9):
+        reasons.append(report.reason or "there are too few images")
+    if reasons:
+        return Finding("unclear", UNCLEAR + "; ".join(reasons))
+    if report.set_p > report.alpha:
+        return Finding("none", report.statement)
+    return replace(finding, level=finding.level if finding.leaks else "low", statement=report.statement)

@@ -1,0 +1,74 @@
+"""The audited images in a report, and which design compared them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+DesignCode = Literal["members", "canaries", "suspects"]
+"""Known members, canaries that were drawn at random to be trained on, or suspects of unknown membership, each against
+non-members."""
+
+
+@dataclass(frozen=True)
+class DesignFacts:
+    """What is known about the positive class of a design.
+
+    Attributes:
+        membership_known: Whether all positives are known to be members.
+        drawn_at_random: Whether chance alone decided which images are positives.
+    """
+
+    membership_known: bool
+    drawn_at_random: bool
+
+
+DESIGN_FACTS: Mapping[DesignCode, DesignFacts] = {
+    "members": DesignFacts(membership_known=True, drawn_at_random=False),
+    "canaries": DesignFacts(membership_known=True, drawn_at_random=True),
+    "suspects": DesignFacts(membership_known=False, drawn_at_random=False),
+}
+
+
+@dataclass(frozen=True)
+class SkippedReport:
+    """A file that could not be read.
+
+    Attributes:
+        path: Path of the file.
+        reason: Why not.
+    """
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class DataReport:
+    """The audited images.
+
+    Attributes:
+        role: What the first of the two compared sets is: known ``members``, ``canaries`` that were drawn to be trained
+            on, or ``suspects`` of unknown membership.
+        members: Distinct images of that set.
+        nonmembers: Distinct non-members.
+        suspects: Distinct images of unknown membership, in either place.
+        duplicates_removed: Copies dropped: within a set, and both copies of a picture in both sets.
+        shared: Pictures that were in both sets.
+        near_duplicates: Pairs of pictures that look the same; they are kept, in one fold.
+        groups: Groups of the manifests.
+        skipped: Unreadable files.
+        split_hash: Hash of which ids are members.
+    """
+
+    role: DesignCode
+    members: int
+    nonmembers: int
+    suspects: int
+    duplicates_removed: int
+    shared: int
+    near_duplicates: int
+    groups: int
+    skipped: tuple[SkippedReport, ...]
+    split_hash: str
