@@ -91,7 +91,7 @@ def table(run: Run) -> list[str]:
     lines = [
         f"### {run.name}",
         "",
-        f"{target['family']}, {target['prediction_type']}; {data['members']} members, {data['nonmembers']} held out; "
+        f"{target['family']}, {target['prediction_type']}; {data['positives']} members, {data['nonmembers']} held out; "
         f"blind baseline {run.report['blind']['auroc']['value']:.3f}. Cells: AUROC [95 %] / TPR at 1 % FPR [95 %].",
         "",
         "| attack | at | passes | " + " | ".join(MASKS) + " |",

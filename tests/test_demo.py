@@ -162,7 +162,7 @@ class TestEndToEnd:
         report = scan(capsys, monkeypatch, "demo", "--attack", self.LEVEL, *asked)
         assert (report["verdict"]["status"], report["exit_code"]) == ("fail", 1)
         assert all((run / format.file).stat().st_size for format in FORMATS.values())
-        assert report["data"]["members"] == report["data"]["nonmembers"] == 1100
+        assert report["data"]["positives"] == report["data"]["nonmembers"] == 1100
         masks = report["attacks"][0]["masks"]
         assert 0.65 < masks["none"]["auroc"]["value"] < 0.92
         quartiles = [stratum["auroc"]["value"] for stratum in report["attacks"][0]["distortion_quartiles"]]

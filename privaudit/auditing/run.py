@@ -347,8 +347,8 @@ def _describe_target(target: Target) -> TargetReport:
 def _describe_data(data: AuditData, near_duplicates: int) -> DataReport:
     skipped = [file for part in data.sets for file in part.skipped]
     return DataReport(
-        role=data.design.code,
-        members=len(data.positives),
+        design=data.design.code,
+        positives=len(data.positives),
         nonmembers=len(data.nonmembers),
         suspects=data.labels.count("suspect"),
         duplicates_removed=sum(part.duplicates for part in data.sets) + 2 * len(data.shared),

@@ -56,8 +56,8 @@ def compare(
         list[str] | None,
         typer.Option(
             rich_help_panel=options.GATES,
-            help="Compare although this differs, repeatable or with commas: split, role, preset, seed, folds, latents, "
-            "masks, reference, or all.",
+            help="Compare although this differs, repeatable or with commas: split, design, preset, seed, folds, "
+            "latents, masks, reference, or all.",
         ),
     ] = None,
     inconclusive: options.Inconclusive = "error",

@@ -58,8 +58,8 @@ def mismatches(old: AuditResult, new: AuditResult) -> tuple[Mismatch, ...]:
         All of it; empty if they are comparable.
     """
     found = []
-    if old.data.role != new.data.role:
-        found.append(Mismatch("role", "kind of audit", old.data.role, new.data.role))
+    if old.data.design != new.data.design:
+        found.append(Mismatch("design", "kind of audit", old.data.design, new.data.design))
     if old.data.split_hash != new.data.split_hash:
         found.append(Mismatch("split", "split", _split(old), _split(new)))
     for kind, names in OPTIONS.items():
@@ -157,7 +157,7 @@ def _presets(name: str, old: AttackReport, new: AttackReport) -> list[Mismatch]:
 
 
 def _split(result: AuditResult) -> str:
-    return f"{result.data.split_hash[:12]} of {result.data.members} and {result.data.nonmembers} images"
+    return f"{result.data.split_hash[:12]} of {result.data.positives} and {result.data.nonmembers} images"
 
 
 def _text(value: Any) -> str:  # noqa: ANN401 - a JSON value

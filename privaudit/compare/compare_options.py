@@ -9,7 +9,7 @@ from privaudit.evaluation.intervals import check_replicates
 
 KINDS = {
     "split": "other images, or other ones are members",
-    "role": "the first set is something else",
+    "design": "the first set is something else",
     "preset": "it is another attack",
     "seed": "other noise, folds and masks",
     "folds": "levels are chosen in another way",
@@ -18,6 +18,9 @@ KINDS = {
     "reference": "errors of another model are subtracted",
 }
 """In what two runs may differ that makes their numbers another quantity, by the name that ``--allow`` takes."""
+
+FORMER_NAMES = {"role": "design"}
+"""Names that ``--allow`` took before, and what they are called now."""
 
 EVERYTHING = "all"
 """What ``--allow`` takes for all of `KINDS`."""
@@ -30,10 +33,10 @@ class CompareOptions:
     Attributes:
         fail_on_regression: Whether a regression fails the comparison; without it nothing can fail.
         margin: How much AUROC or TPR may rise before it counts as a regression.
-        confidence: Of all intervals; the joint error of all tests for a regression is what it leaves.
+        confidence: Confidence of all intervals; the joint error of all tests for a regression is what it leaves.
         allow: Which of `KINDS` are no obstacle; ``all`` for each of them.
         replicates: Bootstrap resamples.
-        seed: Of the resampling.
+        seed: Seed of the resampling.
     """
 
     fail_on_regression: bool = False
@@ -51,7 +54,9 @@ class CompareOptions:
         """
         known = (*KINDS, EVERYTHING)
         problems = [
-            f"expected allow to name {', '.join(known)}, got {kind!r}" for kind in self.allow if kind not in known
+            f"expected allow to name {', '.join(known)}, got {kind!r}"
+            for kind in self.allow
+            if kind not in (*known, *FORMER_NAMES)
         ]
         if not 0.0 <= self.margin < 0.5:
             problems.append(f"expected 0 <= margin < 0.5, in units of AUROC and TPR, got {self.margin}")
@@ -66,4 +71,4 @@ class CompareOptions:
 
     def allows(self, kind: str) -> bool:
         """Whether a difference of this kind is no obstacle."""
-        return kind in self.allow or EVERYTHING in self.allow
+        return bool({kind, EVERYTHING} & {FORMER_NAMES.get(name, name) for name in self.allow})

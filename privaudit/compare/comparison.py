@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
+from privaudit.compare.compare_options import FORMER_NAMES
 from privaudit.errors import ResultError
 from privaudit.evaluation.estimate import Difference, Estimate
 from privaudit.evaluation.verdict import Verdict
+from privaudit.results.data_report import DesignCode
+from privaudit.results.former_versions import RENAMED_IN_5, renamed_keys
 from privaudit.storage.exact_json import decode, encode
 
-COMPARISON_SCHEMA = 1
+COMPARISON_SCHEMA = 2
 
 Direction = Literal["worse", "better", "unclear", "unmeasured"]
 
@@ -27,9 +30,9 @@ class RunSummary:
         target: Id of the audited model.
         hash: Of its weights.
         family: Of the model.
-        role: What the first of its two sets is.
-        members: Images of that set.
-        nonmembers: Images of the other.
+        design: What its positives are, which it compares with non-members.
+        positives: Images of the positive class.
+        nonmembers: Non-members.
         split_hash: Hash of which ids are members.
         status: Of its verdict.
         level: Of its finding.
@@ -42,8 +45,8 @@ class RunSummary:
     target: str
     hash: str
     family: str
-    role: str
-    members: int
+    design: DesignCode
+    positives: int
     nonmembers: int
     split_hash: str
     status: Literal["pass", "fail", "inconclusive"]
@@ -90,7 +93,7 @@ class Pairing:
     Attributes:
         paired: Whether both runs' scores of the same images were compared.
         how: In words: on which images, or why on none.
-        members: Members that both runs scored.
+        positives: Positives that both runs scored.
         nonmembers: Non-members that both runs scored.
         old_only: Images that only the old run scored.
         new_only: Images that only the new run scored.
@@ -99,7 +102,7 @@ class Pairing:
 
     paired: bool
     how: str
-    members: int
+    positives: int
     nonmembers: int
     old_only: int
     new_only: int
@@ -257,9 +260,21 @@ class ComparisonResult:
             values = json.loads(text)
         except ValueError as error:
             raise ResultError(f"expected a comparison of two privaudit runs in JSON: {error}") from error
-        found = values.get("schema_version") if isinstance(values, dict) else None
+        values = _upgraded(values) if isinstance(values, dict) else {}
+        found = values.get("schema_version")
         if found != COMPARISON_SCHEMA:
             raise ResultError(
                 f"expected a comparison with schema_version {COMPARISON_SCHEMA}, got {found}; compare the runs again"
             )
         return decode(cls, values)
+
+
+def _upgraded(values: dict[str, Any]) -> dict[str, Any]:
+    """Version 1 as version 2, in which positives may be suspects; every other version as it is."""
+    if values.get("schema_version") != 1:
+        return values
+    parts: dict[str, Any] = {
+        name: renamed_keys(values[name], RENAMED_IN_5) for name in ("old", "new", "pairing") if name in values
+    }
+    allowed = [{**item, "kind": FORMER_NAMES.get(item["kind"], item["kind"])} for item in values.get("allowed", ())]
+    return {**values, **parts, "allowed": allowed, "schema_version": 2}

@@ -61,7 +61,7 @@ def match(old: Run, new: Run) -> tuple[Pairing, Shared | None]:
     pairing = Pairing(
         paired=True,
         how=f"paired: {found}, scored by both runs{'' if shared.complete else '; other images are left out'}",
-        members=members,
+        positives=members,
         nonmembers=nonmembers,
         old_only=len(old.images.ids) - len(shared.ids) - moved,
         new_only=len(new.images.ids) - len(shared.ids) - moved,

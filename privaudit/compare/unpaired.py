@@ -88,5 +88,5 @@ def measure_unpaired(
         for fpr in compared_fprs(gates):
             found.append(measured(name, mask, metric_name("tpr", fpr), rate_of(before, fpr), rate_of(after, fpr)))
         found += without_interval(name, mask, before, after, gates)
-    members = min(old.data.members, new.data.members)
+    members = min(old.data.positives, new.data.positives)
     return found, (float(members), float(min(old.data.nonmembers, new.data.nonmembers)))

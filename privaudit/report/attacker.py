@@ -36,7 +36,7 @@ def worst_case(result: AuditResult) -> str:
         A sentence or two; empty if the quoted score was not fitted to known members, and of suspects, where none are.
     """
     score = quoted(result)
-    if not learns(score.report) or result.data.role == "suspects":
+    if not learns(score.report) or not result.data.membership_known:
         return ""
     told = "This attacker already knows other training images and learns from them: the worst case."
     rest = [report for report in result.attacks if not learns(report)]

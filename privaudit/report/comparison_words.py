@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from privaudit.compare import Change, ComparisonResult
 from privaudit.evaluation.verdict import TESTED_MASKS
 from privaudit.report.cells import difference_text, percent
+from privaudit.report.design_words import WORDS
 from privaudit.report.numbers import number_text
 
 SHOWN = 3
@@ -27,7 +28,7 @@ def headline(result: ComparisonResult) -> str:
     rises = bool(risen(result)) or any(gate.regressed for gate in result.gates)
     if result.verdict.status == "inconclusive":
         return "INCONCLUSIVE"
-    subject = "SUSPECTS STAND OUT" if result.new.role == "suspects" else "LEAKS"
+    subject = WORDS[result.new.design].subject
     if rises:
         return f"{subject} MORE{', AND LESS ELSEWHERE' if fallen(result) else ''}"
     if fallen(result):

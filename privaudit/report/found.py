@@ -70,7 +70,7 @@ def reach_lines(result: AuditResult) -> tuple[str, ...]:
     Returns:
         Sentences; of suspects, whose membership nobody knows, only what was not tested.
     """
-    if result.data.role == "suspects":
+    if not result.data.membership_known:
         return (NOT_TESTED,)
     sure = f"How sure is one accusation? {base_rate(result)}" if result.verdict.finding.level in LEAKS else ""
     return tuple(filter(None, (NEEDS, sure, NOT_TESTED)))

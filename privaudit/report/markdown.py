@@ -11,6 +11,7 @@ import math
 from privaudit.evaluation.estimate import Comparison, Estimate, GroupStratum, RateEstimate
 from privaudit.evaluation.suspects import SuspectReport
 from privaudit.report.cells import difference_text, percent
+from privaudit.report.design_words import counted, words_of
 from privaudit.report.found import choice_note, found_lines, gate_lines, reach_lines
 from privaudit.report.markdown_text import PROSE, bullets, name, prose, table
 from privaudit.report.missing import plain_reason, why_no_rate
@@ -21,7 +22,7 @@ from privaudit.report.redact import base_name, redact
 from privaudit.report.remedy import ASKED, remedy
 from privaudit.report.scan_command import scan_command
 from privaudit.report.suspect_section import null_text, p_meaning
-from privaudit.report.words import SETS, advice, headline, scale_text, score_text
+from privaudit.report.words import advice, headline, scale_text, score_text
 from privaudit.results.audit_result import AttackReport, AuditFailure, AuditResult
 
 GATES, CHECKS, ATTACKS, GROUPS, PROBLEMS, NOTES = 50, 40, 60, 12, 20, 12
@@ -139,7 +140,7 @@ def _plain(reason: str | None) -> str | None:
 
 
 def _quoted(result: AuditResult) -> str:
-    if result.data.role == "suspects":
+    if not result.data.membership_known:
         return ""  # rates of members would be of images that nobody knows to be members
     score = quoted(result)
     title = f"### The numbers of {prose(score_text(score.report.name, score.mask))}"
@@ -165,15 +166,11 @@ def _attacks(result: AuditResult) -> str:
         rates = [_cell(metrics.tpr_at_fpr.get(fpr)) for fpr in ("0.01", "0.001")]
         return [name(report.name), interval_text(metrics.auroc), *rates, _gain(report.influence_vs_none)]
 
-    suspects = result.data.role == "suspects"
-    rate, title = (
-        ("suspects above the threshold at", "How suspects score beside non-members")
-        if suspects
-        else ("TPR at", "All attacks")
-    )
-    head = ["attack, no mask", "AUROC", f"{rate} 1 % FPR", f"{rate} 0.1 % FPR", "AUROC gain of the influence mask"]
+    words = words_of(result.data)
+    rates = [f"{words.rate} {fpr} % FPR" for fpr in ("1", "0.1")]
+    head = ["attack, no mask", "AUROC", *rates, "AUROC gain of the influence mask"]
     attacks = sorted(result.attacks, key=lambda report: -_or_least(report.masks["none"].auroc.value))
-    text = f"### {title}\n\n" + table(head, map(row, attacks), ATTACKS, len(attacks))
+    text = f"### {words.all_attacks}\n\n" + table(head, map(row, attacks), ATTACKS, len(attacks))
     refused = [f"{item.name}: {item.reason}" for item in result.refused]
     return f"{text}\n\nNot run:\n\n{bullets(refused, NOTES)}" if refused else text
 
@@ -203,7 +200,7 @@ def _suspects(result: AuditResult) -> str:
     found = result.suspects
     if found is None:
         return ""
-    lines = ([] if result.data.role == "suspects" else [found.statement]) + suspect_lines(found)
+    lines = ([found.statement] if result.data.membership_known else []) + suspect_lines(found)
     return "### Suspects\n\n" + bullets(lines, NOTES)
 
 
@@ -257,7 +254,7 @@ def _provenance(result: AuditResult) -> str:
     lines = [
         f"target {name(target.id)}: {prose(target.family)}, {prose(target.prediction_type)}, latents "
         f"{'x'.join(map(str, target.latent_shape))}, hash {name(target.hash[:12])}",
-        f"images: {data.members} {SETS[data.role]}, {data.nonmembers} non-members, {data.duplicates_removed} "
+        f"images: {counted(data)}, {data.nonmembers} non-members, {data.duplicates_removed} "
         f"duplicates removed, {len(data.skipped)} files skipped; split {name(data.split_hash[:12])}",
         scale_text(result),
         f"privaudit {name(result.privaudit_version)}, report of schema {result.schema_version}, "

@@ -14,13 +14,14 @@ from huggingface_hub import EvalResult, ModelCardData
 
 from privaudit.evaluation.estimate import Estimate, RateEstimate
 from privaudit.report.cells import percent
+from privaudit.report.design_words import counted
 from privaudit.report.found import choice_note, found_lines, reach_lines
 from privaudit.report.markdown import numbers_table, suspect_lines
 from privaudit.report.markdown_text import bullets, name, prose
 from privaudit.report.problems import problems
 from privaudit.report.quoted import quoted
 from privaudit.report.redact import base_name, redact
-from privaudit.report.words import SETS, headline, scale_text, score_text
+from privaudit.report.words import headline, scale_text, score_text
 from privaudit.results.audit_result import AuditFailure, AuditResult
 
 TASK = "Membership inference (privacy audit)"
@@ -78,13 +79,13 @@ def _measured(result: AuditResult) -> str:
     """How it was measured, and the numbers; of suspects those of the test, since rates need known members."""
     data, suspects = result.data, result.suspects
     how = f"Measured by membership inference ({prose(scale_text(result))})"
-    if data.role == "suspects" and suspects is not None:
+    if not data.membership_known and suspects is not None:
         return f"{how}, with images of which nobody knows whether they were trained on:\n\n" + bullets(
             suspect_lines(suspects), 12
         )
     score = quoted(result)
     return (
-        f"{how}: {data.members} {SETS[data.role]} against {data.nonmembers} non-members. The strongest score was "
+        f"{how}: {counted(data)} against {data.nonmembers} non-members. The strongest score was "
         f"{prose(score_text(score.report.name, score.mask))}:\n\n{numbers_table(result)}"
         + (f"\n\n{prose(note)}" if (note := choice_note(result)) else "")
     )
@@ -97,7 +98,7 @@ def _front_matter(model: str, found: list[EvalResult]) -> str:
 
 def _eval_results(result: AuditResult) -> list[EvalResult]:
     """One entry a metric of the score that the report speaks of; none of suspects, and none where a check failed."""
-    if result.data.role == "suspects" or result.verdict.finding.level == "unclear":
+    if not result.data.membership_known or result.verdict.finding.level == "unclear":
         return []
     score, data = quoted(result), result.data
     metrics, confidence = score.metrics, float(result.config.get("confidence", 0.95))
@@ -130,7 +131,7 @@ def _eval_results(result: AuditResult) -> list[EvalResult]:
             task_type="other",
             task_name=TASK,
             dataset_type="private",
-            dataset_name=f"{data.members} {SETS[data.role]} and {data.nonmembers} non-members",
+            dataset_name=f"{counted(data)} and {data.nonmembers} non-members",
             dataset_revision=data.split_hash,
             metric_type=kind,
             metric_name=label,

@@ -5,9 +5,10 @@ from __future__ import annotations
 from html import escape
 
 from privaudit.escape import escape_control
+from privaudit.report.design_words import counted
 from privaudit.report.numbers import interval_text
 from privaudit.report.redact import base_name, redact
-from privaudit.report.words import SETS, answer, gate_note, headline, statement, tone
+from privaudit.report.words import answer, gate_note, headline, statement, tone
 from privaudit.results.audit_result import AttackReport, AuditResult
 
 EDGES = {
@@ -38,7 +39,7 @@ def render_notebook(result: AuditResult) -> str:
     """
     result = redact(result)  # notebooks are shared with what they show
     data, note = result.data, gate_note(result)
-    size = f"{data.members} {SETS[data.role]}, {data.nonmembers} non-members"
+    size = f"{counted(data)}, {data.nonmembers} non-members"
     lines = [
         f'<div style="border:{LINE};border-left:6px solid {EDGES[tone(result)]};padding:8px 14px;max-width:60em;'
         'font-size:14px;line-height:1.45;color:inherit">',

@@ -27,7 +27,7 @@ def metrics_frame(result: AuditResult) -> pd.DataFrame:
         ``_hi`` and ``_p``; in the row that the finding rests on, ``finding_metric`` and ``finding_limit``, the lower
         limit corrected for all scores. What was not measured is NaN.
     """
-    counts = {"members": result.data.members, "nonmembers": result.data.nonmembers}
+    counts = {"members": result.data.positives, "nonmembers": result.data.nonmembers}
     rows = [
         {
             **_head(report, mask),

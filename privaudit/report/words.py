@@ -7,6 +7,7 @@ import re
 from typing import Literal
 
 from privaudit.evaluation.verdict import AUROC_LEVELS, TESTED_MASKS, TPR_LEVELS
+from privaudit.report.design_words import counted, words_of
 from privaudit.report.needed import undecided
 from privaudit.report.numbers import hundredths, plain_p
 from privaudit.report.quoted import quoted
@@ -14,13 +15,9 @@ from privaudit.results.audit_result import AuditResult
 
 Tone = Literal["none", "neutral", "low", "medium", "high", "unclear"]
 
-SETS = {"members": "members", "canaries": "included canaries", "suspects": "suspects"}
-"""What the first of the two compared sets is called."""
 MASKS = {"none": "no mask", "random": "random mask", "influence": "influence mask", "weighted": "weighted mask"}
 TIGHT = 0.6
 """AUROC up to which an interval has to end before "no leak found" means more than "too few images to find one"."""
-FITTING = "1000"
-"""Images of each set with which ten false positives are expected at 1 %."""
 LEVELS = (
     f"high: at least {100 * TPR_LEVELS['high']:g} of 100 training images are recognised at 1 % false positives; "
     f"medium: at least {100 * TPR_LEVELS['medium']:g}; low: fewer, but more than guessing. Where there are too few "
@@ -49,7 +46,7 @@ def headline(result: AuditResult) -> str:
         Such as ``LEAK FOUND: HIGH``. Without a finding it depends on gates and power: what was not decided, or was
         tested by too few images, is not called free of leaks.
     """
-    level, suspects = result.verdict.finding.level, result.data.role == "suspects"
+    level, suspects = result.verdict.finding.level, not result.data.membership_known
     if level == "unclear":
         return "INCONCLUSIVE"
     if level != "none":
@@ -74,7 +71,8 @@ def answer(result: AuditResult) -> str:
     Returns:
         With full stops.
     """
-    level, status, suspects = result.verdict.finding.level, result.verdict.status, result.data.role == "suspects"
+    level, status = result.verdict.finding.level, result.verdict.status
+    suspects = not result.data.membership_known
     if suspects and level == "unclear":
         return "Whether the model was trained on the suspects cannot be told from these images."
     if suspects and level != "none":
@@ -125,7 +123,7 @@ def tone(result: AuditResult) -> Tone:
         return "unclear"
     if status == "fail":
         return "neutral" if _upper(result) else "low"
-    if result.data.role == "suspects":
+    if not result.data.membership_known:
         return "low" if _flagged(result) else "neutral"
     return "none" if is_tight(result) else "neutral"
 
@@ -189,7 +187,7 @@ def advice(result: AuditResult) -> tuple[str, ...]:
     Returns:
         One sentence or two each; never empty.
     """
-    level, role, found = result.verdict.finding.level, result.data.role, []
+    level, data, found = result.verdict.finding.level, result.data, []
     broken = [check.name for check in result.checks if check.status == "fail"]
     if broken:
         found.append(
@@ -202,10 +200,10 @@ def advice(result: AuditResult) -> tuple[str, ...]:
         if level == "unclear" and not found:
             found.append(
                 "Draw more canaries, and train and scan again: so few cannot tell."
-                if role == "canaries"
+                if data.drawn_at_random
                 else "Add images to both sets, the smaller one first, and scan again: so few cannot tell."
             )
-        elif role == "suspects" and level != "unclear":
+        elif not data.membership_known and level != "unclear":
             found += _about_suspects(level)
         elif level == "none":
             found += _about_nothing(result)
@@ -216,7 +214,7 @@ def advice(result: AuditResult) -> tuple[str, ...]:
     warned = [check.name for check in result.checks if check.status == "warn"]
     if warned:
         found.append(f"Read the checks that warn before you quote a number: {', '.join(warned)}.")
-    if not result.verdict.gates and level != "unclear" and role != "suspects":
+    if not result.verdict.gates and level != "unclear" and data.membership_known:
         gate = "tpr@1%fpr>0.05" if _has_rate(result) else "auroc>0.6"
         found.append(
             f"In a pipeline, set a gate, such as --fail-on '{gate}', so that it stops at more than you accept."
@@ -285,7 +283,7 @@ def _these_gates(result: AuditResult, status: str) -> str:
 
 
 def _about_no_evidence(result: AuditResult) -> str:
-    flagged, count = _flagged(result), result.data.members
+    flagged, count = _flagged(result), result.data.positives
     if flagged:
         stand = "1 of them stands" if flagged == 1 else f"{flagged} of them stand"
         return f"The suspects as a set gave no evidence, but {stand} out."
@@ -312,9 +310,8 @@ def _about_nothing(result: AuditResult) -> list[str]:
     if result.verdict.status == "fail":
         return ["Add images to both sets, so that less remains possible, or say why the gate may be wider."]
     if not is_tight(result):
-        more = "Draw more canaries" if data.role == "canaries" else f"Add images, {FITTING} to each set or more,"
         return [
-            f"{more} before you rely on this: {data.members} {SETS[data.role]} and {data.nonmembers} non-members show "
+            f"{words_of(data).more} before you rely on this: {counted(data)} and {data.nonmembers} non-members show "
             "only strong leaks."
         ]
     return [

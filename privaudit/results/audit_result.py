@@ -17,6 +17,7 @@ from privaudit.evaluation.suspects import SuspectReport
 from privaudit.evaluation.verdict import Check, Verdict
 from privaudit.results.data_report import DataReport
 from privaudit.results.exemplars import Exemplar
+from privaudit.results.former_versions import upgraded
 from privaudit.storage.exact_json import decode, encode
 from privaudit.storage.files import write_bytes
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from privaudit.report.frames import Kind
     from privaudit.report.plots import Plots
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 Model = Literal["target", "reference"]
 """Options that name a model."""
 
@@ -319,7 +320,7 @@ class AuditResult:
             The same result.
 
         Raises:
-            ResultError: The text is no report of this schema version.
+            ResultError: The text is no report of a schema version that can be read.
         """
         report = read_report(text)
         if isinstance(report, AuditFailure):
@@ -399,13 +400,14 @@ def read_report(text: str) -> AuditResult | AuditFailure:
         What `to_json` wrote.
 
     Raises:
-        ResultError: The text is no report of this schema version.
+        ResultError: The text is no report of a schema version that can be read.
     """
     try:
         values = json.loads(text)
     except ValueError as error:
         raise ResultError(f"expected a privaudit report in JSON: {error}") from error
-    found = values.get("schema_version") if isinstance(values, dict) else None
+    values = upgraded(values) if isinstance(values, dict) else {}
+    found = values.get("schema_version")
     if found != SCHEMA_VERSION:
         raise ResultError(
             f"expected schema_version {SCHEMA_VERSION}, got {found}; read it with the privaudit version that wrote it"

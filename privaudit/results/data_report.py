@@ -49,11 +49,11 @@ class DataReport:
     """The audited images.
 
     Attributes:
-        role: What the first of the two compared sets is: known ``members``, ``canaries`` that were drawn to be trained
-            on, or ``suspects`` of unknown membership.
-        members: Distinct images of that set.
+        design: What the positives are, which are compared with the non-members: known ``members``, ``canaries`` that
+            were drawn at random to be trained on, or ``suspects`` of unknown membership.
+        positives: Distinct images of the positive class.
         nonmembers: Distinct non-members.
-        suspects: Distinct images of unknown membership, in either place.
+        suspects: Distinct images of unknown membership, whether they are the positives or next to known members.
         duplicates_removed: Copies dropped: within a set, and both copies of a picture in both sets.
         shared: Pictures that were in both sets.
         near_duplicates: Pairs of pictures that look the same; they are kept, in one fold.
@@ -62,8 +62,8 @@ class DataReport:
         split_hash: Hash of which ids are members.
     """
 
-    role: DesignCode
-    members: int
+    design: DesignCode
+    positives: int
     nonmembers: int
     suspects: int
     duplicates_removed: int
@@ -72,3 +72,18 @@ class DataReport:
     groups: int
     skipped: tuple[SkippedReport, ...]
     split_hash: str
+
+    @property
+    def membership_known(self) -> bool:
+        """Whether all positives are known to be members."""
+        return DESIGN_FACTS[self.design].membership_known
+
+    @property
+    def drawn_at_random(self) -> bool:
+        """Whether chance alone decided which images are positives."""
+        return DESIGN_FACTS[self.design].drawn_at_random
+
+    @property
+    def additional_suspects(self) -> int:
+        """Number of suspects next to known members."""
+        return self.suspects if self.membership_known else 0

@@ -83,7 +83,9 @@ class TestRunFolder:
             "verdict",
         } <= set(report)
         assert {"id", "hash", "family", "prediction_type", "latent_shape"} <= set(report["target"])
-        assert {"members", "nonmembers", "duplicates_removed", "skipped", "split_hash"} <= set(report["data"])
+        assert {"design", "positives", "nonmembers", "duplicates_removed", "skipped", "split_hash"} <= set(
+            report["data"]
+        )
         assert [attack["name"] for attack in report["attacks"]] == ["sima", "loss", "pia"]
         for attack in report["attacks"]:
             assert {
@@ -161,7 +163,7 @@ class TestWhatIsDrawn:
                 curve, bars = attack.curves[mask], attack.histograms[mask]
                 area = np.trapezoid(curve.tpr, curve.fpr)
                 assert area == pytest.approx(metrics.auroc.value, abs=0.03)
-                assert (sum(bars.members), sum(bars.nonmembers)) == (result.data.members, result.data.nonmembers)
+                assert (sum(bars.members), sum(bars.nonmembers)) == (result.data.positives, result.data.nonmembers)
                 assert np.isfinite(curve.hi).any() == (mask == "none")
         assert result.blind.curve is not None
 

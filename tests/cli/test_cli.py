@@ -57,7 +57,7 @@ class TestScan:
         assert "privaudit-runs/model/report.json" in done.stdout
         assert "latents: 60 done" in done.stderr
         assert "latents:" not in done.stdout
-        assert AuditResult.load(root / "privaudit-runs" / "model").data.members == 30
+        assert AuditResult.load(root / "privaudit-runs" / "model").data.positives == 30
 
     def test_json_is_alone_on_standard_output(self, root, scan):
         done = scan("--json", "--out", "json-run")
@@ -256,7 +256,7 @@ def test_lab_train_then_scan(privaudit, tmp_path):
     assert command[:2] == ["privaudit", "scan"]
     scanned = privaudit(*command[1:], "--attack", "sima:levels=20", "--out", tmp_path / "run", "--device", "cpu")
     assert scanned.returncode == 0, scanned.stderr
-    assert AuditResult.load(tmp_path / "run").data.members == 10
+    assert AuditResult.load(tmp_path / "run").data.positives == 10
 
 
 def test_the_demo_takes_every_option_of_scan():

@@ -321,7 +321,7 @@ class TestSharedConfiguration:
         assert (scanned.returncode, scanned.stderr) == (0, "")
         config = json.loads(scanned.stdout)["config"]
         assert (config["drop"], config["batch_size"], config["fail_on"]) == (0.5, 2, ["auroc>0.99"])
-        assert AuditResult.load(folder / "scanned").data.members == 30
+        assert AuditResult.load(folder / "scanned").data.positives == 30
 
     @pytest.mark.parametrize("command", ["invert", "origin", "scan"])
     def test_a_key_that_no_command_knows_is_named(self, folder, call, command):

@@ -17,6 +17,7 @@ from privaudit.cli.main import app
 from privaudit.errors import ConfigError, ResultError
 from privaudit.report.formats import FORMATS
 from privaudit.report.json_schema import shipped_schema
+from privaudit.results.audit_result import SCHEMA_VERSION
 from privaudit.results.exemplars import save_exemplars
 
 RESULT = make_result(gates=("tpr@1%fpr>0.05",))
@@ -167,4 +168,4 @@ def test_a_reader_that_closes_the_pipe_is_no_error(run: Path) -> None:
         text=True,
         check=False,
     )
-    assert (done.stdout, done.stderr) == (json.dumps({"schema_version": 4}, indent=2)[:5], "")
+    assert (done.stdout, done.stderr) == (json.dumps({"schema_version": SCHEMA_VERSION}, indent=2)[:5], "")

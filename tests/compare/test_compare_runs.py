@@ -70,7 +70,7 @@ class TestPaired:
         found = compare_runs(runs(0.5, 1), runs(0.8, 2))
         own, expected = change(found), delong_test(new["sima", "none"], old["sima", "none"], MEMBER)
         assert found.pairing.paired
-        assert (found.pairing.members, found.pairing.nonmembers) == (IMAGES, IMAGES)
+        assert (found.pairing.positives, found.pairing.nonmembers) == (IMAGES, IMAGES)
         assert own.difference.value == pytest.approx(expected.value)
         assert (own.difference.lo, own.difference.hi) == pytest.approx((expected.lo, expected.hi))
         assert own.difference.p == pytest.approx(expected.p)
@@ -160,7 +160,7 @@ class TestSharedImages:
     def test_shared_images_are_paired_and_counted(self, tmp_path):
         found = compare_runs(*self.halves(tmp_path, 300), CompareOptions(allow=("split",)))
         assert found.pairing.paired
-        assert (found.pairing.members, found.pairing.nonmembers) == (300, 300)
+        assert (found.pairing.positives, found.pairing.nonmembers) == (300, 300)
         assert (found.pairing.old_only, found.pairing.new_only, found.pairing.moved) == (200, 20, 0)
         own = change(found)
         assert own.difference.value == own.difference.hi == 0.0  # the same scores
@@ -179,7 +179,7 @@ class TestSharedImages:
         new = write_run(tmp_path / "new", simulate(0.5, 1), swapped, split="c" * 32)
         found = compare_runs(runs(0.5, 1), new, CompareOptions(allow=("split",)))
         assert found.pairing.moved == 2
-        assert (found.pairing.members, found.pairing.old_only) == (IMAGES - 1, 0)
+        assert (found.pairing.positives, found.pairing.old_only) == (IMAGES - 1, 0)
         assert any("2 images are members in one run" in note for note in found.notes)
 
 
@@ -255,8 +255,8 @@ class TestRefusals:
 
     def test_another_kind_of_audit(self, runs, tmp_path):
         new = write_run(tmp_path / "new", simulate(0.5, 1), MEMBER)
-        rewrite(new, data=replace(AuditResult.load(new).data, role="suspects"))
-        with pytest.raises(ConfigError, match="--allow role"):
+        rewrite(new, data=replace(AuditResult.load(new).data, design="suspects"))
+        with pytest.raises(ConfigError, match="--allow design"):
             compare_runs(runs(0.5, 1), new)
 
     def test_all_reasons_at_once(self, runs):
@@ -314,7 +314,7 @@ class TestRefusals:
         ("chosen", "problem"),
         [
             ({"margin": -0.1}, r"0 <= margin < 0\.5"),
-            ({"allow": ("colour",)}, "expected allow to name split, role,"),
+            ({"allow": ("colour",)}, "expected allow to name split, design,"),
             ({"confidence": 1.5}, "confidence in"),
             ({"replicates": 5}, "at least 39 bootstrap replicates"),
             ({"seed": -1}, "0 <= seed"),
@@ -339,7 +339,7 @@ class TestRefusals:
         }  # fmt: skip
         other = replace(
             one,
-            data=replace(one.data, role="canaries", split_hash="f" * 32),
+            data=replace(one.data, design="canaries", split_hash="f" * 32),
             config={**one.config, **config},
             attacks=(attack, *one.attacks[1:]),
         )
@@ -530,7 +530,7 @@ class TestRealRuns:
     def test_are_paired_on_every_image(self, scanned):
         found = compare_runs(*scanned, ASKED)
         assert found.pairing.paired
-        assert (found.pairing.members, found.pairing.nonmembers) == (40, 40)
+        assert (found.pairing.positives, found.pairing.nonmembers) == (40, 40)
         assert found.allowed == ()
         assert not found.same_model
         assert {c.attack for c in found.changes} == {"sima", "loss", "combined"}

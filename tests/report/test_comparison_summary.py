@@ -83,7 +83,7 @@ def test_the_strongest_is_the_strongest_of_those_compared(worse):
 
 
 def test_headline_of_suspects(folders, worse):
-    of_suspects = replace(worse, new=replace(worse.new, role="suspects"))
+    of_suspects = replace(worse, new=replace(worse.new, design="suspects"))
     assert headline(of_suspects) == "SUSPECTS STAND OUT MORE"
 
 

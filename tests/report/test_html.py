@@ -35,7 +35,7 @@ def with_suspects():
     finding = Finding("low", SUSPECTS.statement, "sima", "none")
     return replace(
         result,
-        data=replace(result.data, role="suspects", suspects=12),
+        data=replace(result.data, design="suspects", suspects=12),
         verdict=replace(result.verdict, finding=finding),
         suspects=SUSPECTS,
     )
@@ -43,7 +43,7 @@ def with_suspects():
 
 def with_canaries():
     result = make_result()
-    return replace(result, data=replace(result.data, role="canaries"), canaries=CANARIES)
+    return replace(result, data=replace(result.data, design="canaries"), canaries=CANARIES)
 
 
 def without_a_curve():
@@ -175,7 +175,7 @@ def test_the_first_screen_says_what_was_tested_found_how_sure_and_what_to_do():
     rate = quoted(result).metrics.tpr_at_fpr["0.01"]
     assert first.startswith("Leak found: high")
     data = result.data
-    assert f"{data.members} images that the model was trained on and {data.nonmembers} that it never saw" in first
+    assert f"{data.positives} images that the model was trained on and {data.nonmembers} that it never saw" in first
     assert "3 attacks, 9 scores an image: 7 count, the 2 random masks are controls." in first
     assert "Someone who has an image can often tell whether the model was trained on it." in first
     assert "An interface that only returns pictures was not tested." in first

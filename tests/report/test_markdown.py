@@ -92,7 +92,7 @@ def test_checks_that_failed_come_first_and_refused_attacks_are_named() -> None:
 def of_suspects() -> AuditResult:
     """Nobody knows which of the first set were trained on."""
     verdict = replace(GATED.verdict, gates=(), finding=Finding("none", "No evidence"))
-    return replace(GATED, data=replace(GATED.data, role="suspects"), suspects=make_suspects(), verdict=verdict)
+    return replace(GATED, data=replace(GATED.data, design="suspects"), suspects=make_suspects(), verdict=verdict)
 
 
 def test_a_run_of_suspects_has_no_rates_of_members() -> None:

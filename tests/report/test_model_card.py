@@ -61,7 +61,9 @@ def test_an_audit_that_measured_nothing_has_no_metadata() -> None:
 
 def test_suspects_and_failed_checks_leave_no_numbers_to_be_misread() -> None:
     verdict = replace(RESULT.verdict, finding=Finding("none", "No evidence"))
-    of_suspects = replace(RESULT, data=replace(RESULT.data, role="suspects"), suspects=make_suspects(), verdict=verdict)
+    of_suspects = replace(
+        RESULT, data=replace(RESULT.data, design="suspects"), suspects=make_suspects(), verdict=verdict
+    )
     text = render_card(of_suspects)
     assert text.startswith("## Privacy evaluation\n\n**NO EVIDENCE")
     assert "epsilon" not in text

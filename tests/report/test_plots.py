@@ -125,7 +125,7 @@ class TestWords:
         assert axes.get_legend().get_window_extent(renderer).y0 >= axes.get_window_extent(renderer).y1
 
     def test_of_suspects_nobody_says_who_is_found(self, result):
-        suspects = replace(result, data=replace(result.data, role="suspects"))
+        suspects = replace(result, data=replace(result.data, design="suspects"))
         axes = plots.roc(suspects)
         assert axes.get_ylabel() == "suspects above the threshold"
         assert axes.get_xlabel() == "non-members above the threshold"
@@ -203,7 +203,7 @@ class TestDistributions:
         assert axes.get_xlim() == (0.5, 1.5)
 
     def test_suspects_are_not_called_members(self, result):
-        other = replace(result, data=replace(result.data, role="suspects"))
+        other = replace(result, data=replace(result.data, design="suspects"))
         for drawn in (plots.distributions(other), plots.roc(other), plots.quartiles(other)):
             assert any("suspects" in text for text in texts_of(drawn))
             assert not any(re.search("(?<!non-)members", text) for text in texts_of(drawn))

@@ -39,7 +39,7 @@ def test_one_row_an_attack_and_mask_with_every_number() -> None:
             )
             assert row["epsilon_lower"] == metrics.epsilon_lower.value
             assert row["level"] == report.level or (report.level is None and math.isnan(row["level"]))
-            assert row["members"] == RESULT.data.members
+            assert row["members"] == RESULT.data.positives
 
 
 def test_gains_stand_beside_the_mask_that_they_are_of() -> None:

@@ -161,7 +161,7 @@ def test_who_the_attacker_is_and_what_a_pass_means():
 
 def test_suspects_come_before_tables_that_only_describe_them():
     finding = Finding("none", "No evidence")
-    result = replace(a_result(finding), data=replace(MADE.data, role="suspects"), suspects=make_suspects())
+    result = replace(a_result(finding), data=replace(MADE.data, design="suspects"), suspects=make_suspects())
     text = flat(printed(result))
     assert text.index("the chance of scores as high if none was trained on") < text.index("How suspects score beside")
     assert "a row is not the test of the set" in text
@@ -317,7 +317,7 @@ def test_groups_are_ranked_and_say_what_they_are_compared_with(monkeypatch):
 )
 def test_headlines_about_suspects(level, headline):
     result = a_result(Finding(level, "statement"))
-    result = replace(result, data=replace(result.data, role="suspects", suspects=100))
+    result = replace(result, data=replace(result.data, design="suspects", suspects=100))
     assert headline in printed(result).splitlines()[1]
     assert "images 100 suspects, 100 non-members, 3 duplicates removed" in flat(printed(result))
     assert "LEAK" not in printed(result)

@@ -45,7 +45,7 @@ def with_finding(result, level, **changes):
 
 
 def of_suspects(result, **changes):
-    return replace(result, data=replace(result.data, role="suspects"), suspects=replace(SUSPECTS, **changes))
+    return replace(result, data=replace(result.data, design="suspects"), suspects=replace(SUSPECTS, **changes))
 
 
 NONE = make_result(strength=0.0)
@@ -100,7 +100,7 @@ def test_the_tick_stands_for_a_stated_limit():
 def test_a_small_test_says_what_it_would_have_missed():
     assert answer(SMALL).startswith(f"Leaks up to an AUROC of {largest_auroc(SMALL):.2f} would have gone unnoticed")
     assert advice(SMALL)[0].startswith("Add images, 1000 to each set or more, before you rely on this: 40 members")
-    canaries = replace(SMALL, data=replace(SMALL.data, role="canaries"), canaries=CANARIES)
+    canaries = replace(SMALL, data=replace(SMALL.data, design="canaries"), canaries=CANARIES)
     assert answer(canaries).endswith("could have shown an epsilon of only 3.5 with these canaries.")
     assert advice(canaries)[0].startswith("Draw more canaries")
 
@@ -192,7 +192,7 @@ def test_the_worst_case_is_told_of_learned_scores_alone():
     assert worst_case(make_result(strength=2.0)) == ""  # sima
     alone = replace(result, attacks=tuple(report for report in result.attacks if learns(report)))
     assert worst_case(alone).endswith("the worst case.")
-    assert worst_case(replace(result, data=replace(result.data, role="suspects"))) == ""
+    assert worst_case(replace(result, data=replace(result.data, design="suspects"))) == ""
 
 
 def test_base_rates():

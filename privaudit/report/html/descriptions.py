@@ -6,9 +6,10 @@ import math
 from collections.abc import Sequence
 
 from privaudit.evaluation.curves import Histogram, RocCurve
+from privaudit.report.design_words import words_of
 from privaudit.report.html.page_numbers import decimal, percent, with_interval
 from privaudit.report.html.scores import QUARTILES, mask_text
-from privaudit.report.words import SETS, attack_text
+from privaudit.report.words import attack_text
 from privaudit.results.audit_result import AttackReport, AuditResult
 
 RATES = (0.001, 0.01, 0.1)
@@ -17,7 +18,7 @@ RATES = (0.001, 0.01, 0.1)
 def describe_roc(result: AuditResult, report: AttackReport, mask: str) -> str:
     """Say what a ROC curve and the blind baseline reach."""
     curve = report.curves[mask]
-    does = "sets apart" if result.data.role == "suspects" else "recognises"
+    does = words_of(result.data).recognises
     reached = f"{attack_text(report.name)}, {mask_text(mask)}, {does} {_reached(curve)}."
     area = f" The area under the curve is {with_interval(report.masks[mask].auroc)}; guessing gives 0.5."
     blind = result.blind.curve
@@ -29,7 +30,7 @@ def describe_distributions(result: AuditResult, report: AttackReport, mask: str)
     """Say how far the scores of both sets lie apart."""
     histogram = report.histograms[mask]
     middle = [_median(histogram, counts) for counts in (histogram.members, histogram.nonmembers)]
-    first = SETS[result.data.role]
+    first = words_of(result.data).positives
     return (
         f"Scores of {report.name}, {mask_text(mask)}, from {histogram.edges[0]:.3g} to {histogram.edges[-1]:.3g}. Half "
         f"of the {first} score above about {middle[0]:.3g}, half of the non-members above about {middle[1]:.3g}."
@@ -92,7 +93,7 @@ def describe_levels(report: AttackReport) -> str:
 def describe_influence(result: AuditResult) -> str:
     """Say where the decoder is most sensitive, for all images and for the most exposed."""
     found = result.influence
-    which = "highest-scoring suspects" if result.data.role == "suspects" else "most exposed"
+    which = words_of(result.data).exposed
     places = [
         f"{_peak(values)} {whose}"
         for values, whose in ((found.everywhere, "over all images"), (found.exposed, f"over the {which}"))

@@ -10,13 +10,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from privaudit.report import plots
+from privaudit.report.design_words import words_of
 from privaudit.report.html import descriptions as say
 from privaudit.report.html.scores import confidence_text, mask_text, ranked
 from privaudit.report.html.svg import PALETTE, inline_svg
 from privaudit.report.plots.choosing import by_strength
 from privaudit.report.plots.roc_plot import BANDED
 from privaudit.report.quoted import Quoted, quoted
-from privaudit.report.words import SETS, attack_text
+from privaudit.report.words import attack_text
 from privaudit.results.audit_result import AttackReport, AuditResult
 
 WIDTH = 4.4
@@ -78,22 +79,22 @@ def roc(result: AuditResult, score: Quoted) -> Picture:
         say.describe_roc(result, score.report, "none"),
         f"ROC curves without mask, both axes logarithmic. Band: pointwise {confidence_text(result)} limits of "
         f"{_banded(score.report, min(CURVES, len(names)))}, where the non-members resolve them. Points: at 1 % false "
-        f"positives. {_further_up(result)}; the blind baseline should lie on the line of guessing.",
+        f"positives. {words_of(result.data).further_up}; the blind baseline should lie on the line of guessing.",
     )
 
 
 def distributions(result: AuditResult, score: Quoted) -> Picture:
     """Draw how both sets are spread over the quoted score."""
     axes = plots.canvas(WIDTH, 3.2, PALETTE)
-    report, mask = score.report, score.mask
+    report, mask, words = score.report, score.mask, words_of(result.data)
     plots.distributions(result, report.name, mask=mask, axes=axes, palette=PALETTE)
     return _picture(
         axes,
         "distributions",
         f"Scores of both sets, {report.name}",
         say.describe_distributions(result, report, mask),
-        f"How the {SETS[result.data.role]} and the non-members are spread over the score of {attack_text(report.name)} "
-        f"({mask_text(mask)}). {_apart(result)}.",
+        f"How the {words.positives} and the non-members are spread over the score of {attack_text(report.name)} "
+        f"({mask_text(mask)}). {words.apart}.",
     )
 
 
@@ -150,13 +151,14 @@ def influence(result: AuditResult) -> Picture:
     """Draw where the decoder is sensitive."""
     panels = plots.canvases(2, WIDTH, 2.7, PALETTE)
     plots.influence(result, axes=panels, palette=PALETTE)
+    exposed = words_of(result.data).exposed_by.format(attack=attack_text(result.influence.attack))
     return _picture(
         panels[0],
         "influence-plot",
         "Mean influence by position in the latent",
         say.describe_influence(result),
         f"Where in the latent the decoder is most sensitive: mean over all compared images, and over the "
-        f"{result.influence.images} {_exposed(result)}. Brighter is more. Both are means, which show no single image.",
+        f"{result.influence.images} {exposed}. Brighter is more. Both are means, which show no single image.",
     )
 
 
@@ -197,23 +199,6 @@ def shown(result: AuditResult) -> dict[str, Picture | None]:
 
 def _banded(report: AttackReport, drawn: int) -> str:
     return attack_text(report.name) if drawn > BANDED or drawn == 1 else "each attack"
-
-
-def _further_up(result: AuditResult) -> str:
-    return "Further up, suspects score higher" if result.data.role == "suspects" else "Further up is more leakage"
-
-
-def _apart(result: AuditResult) -> str:
-    if result.data.role == "suspects":
-        return "The further the suspects lie to the right, the more they look trained on"
-    return "The less they overlap, the more the model leaks"
-
-
-def _exposed(result: AuditResult) -> str:
-    attack = attack_text(result.influence.attack)
-    if result.data.role == "suspects":
-        return f"suspects that score highest with {attack}"
-    return f"that {attack} recognises most clearly"
 
 
 def _picture(axes: Axes, name: str, title: str, description: str, caption: str = "") -> Picture:

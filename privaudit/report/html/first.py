@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from privaudit.evaluation.verdict import TESTED_MASKS, GateOutcome
 from privaudit.report.attacker import NEEDS, NOT_TESTED, worst_case
+from privaudit.report.design_words import words_of
 from privaudit.report.html.page_numbers import percent
 from privaudit.report.html.proportion import Proportion, pairs_in_words, proportion
 from privaudit.report.numbers import hundredths
@@ -94,7 +95,7 @@ def first_screen(result: AuditResult) -> FirstScreen:
         Every text of it.
     """
     finding, score = result.verdict.finding, quoted(result)
-    suspects = result.data.role == "suspects"
+    suspects = not result.data.membership_known
     found = proportion(result, score) if finding.level != "unclear" and not suspects else None
     return FirstScreen(
         model=result.target.id,
@@ -119,20 +120,14 @@ def first_screen(result: AuditResult) -> FirstScreen:
 
 def _tested(result: AuditResult) -> str:
     data = result.data
-    sets = {
-        "members": f"{data.members} images that the model was trained on and {data.nonmembers} that it never saw",
-        "canaries": f"{data.members} canaries that the model was trained on and {data.nonmembers} that were kept back, "
-        "drawn by lot before the training,",
-        "suspects": f"{data.members} images that the model may have been trained on and {data.nonmembers} that it "
-        "never saw",
-    }
-    beside = f" (and {data.suspects} suspects)" if data.suspects and data.role != "suspects" else ""
-    return f"Whether {sets[data.role]}{beside} can be told apart with the model's help: {scale_text(result)}."
+    sets = words_of(data).compared.format(positives=data.positives, nonmembers=data.nonmembers)
+    beside = f" (and {data.additional_suspects} suspects)" if data.additional_suspects else ""
+    return f"Whether {sets}{beside} can be told apart with the model's help: {scale_text(result)}."
 
 
 def _chance(result: AuditResult) -> Chance | None:
     report = result.suspects
-    if report is None or result.data.role != "suspects" or math.isnan(report.set_p):
+    if report is None or result.data.membership_known or math.isnan(report.set_p):
         return None
     number = hundredths(report.set_p) if report.set_p >= 0.001 else "fewer than 0.1"
     counts = [f"{count} at a false discovery rate of {percent(float(rate))}" for rate, count in report.flagged.items()]

@@ -10,6 +10,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from privaudit.report.design_words import words_of
 from privaudit.report.html import figures, run_tables, scores
 from privaudit.report.html.checked import checked
 from privaudit.report.html.first import first_screen
@@ -24,7 +25,7 @@ from privaudit.report.quoted import quoted
 from privaudit.report.redact import redact
 from privaudit.report.remedy import remedy
 from privaudit.report.scan_command import scan_command
-from privaudit.report.words import SETS, attack_text
+from privaudit.report.words import attack_text
 from privaudit.results.audit_result import AuditFailure, AuditResult
 from privaudit.results.exemplars import Exemplar
 
@@ -79,12 +80,11 @@ def render_html(result: AuditResult, exemplars: Sequence[Exemplar] = ()) -> str:
             exemplars=gallery(exemplars),
             glossary=glossary(fit),
             command=scan_command(fit.config),
-            members=SETS[fit.data.role],
+            words=words_of(fit.data),
             checks=checked(fit),
             unsure=fit.verdict.finding.level == "unclear",
             chosen=fit.suspects.chosen if fit.suspects is not None and fit.suspects.chosen else "another choice",
             tested_area=tested_area(fit),
-            shown_title="The highest-scoring suspects" if fit.data.role == "suspects" else "The most exposed images",
             **_shared(),
         )
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from privaudit.report.attacker import shows_rate
+from privaudit.report.design_words import words_of
 from privaudit.report.html.page_numbers import Interval
 from privaudit.report.html.scores import confidence_text
 from privaudit.report.missing import plain_reason, why_no_rate
@@ -15,7 +16,6 @@ from privaudit.report.quoted import Quoted
 from privaudit.results.audit_result import AuditResult
 
 Square = Literal["sure", "maybe", "not"]
-SEEN = {"members": "training images", "canaries": "canaries that were trained on", "suspects": "suspects"}
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def proportion(result: AuditResult, score: Quoted) -> Proportion | None:
         Its true-positive rate at 1 % false positives or, where that was not measured or shows nothing although a leak
         was found, its AUROC; None without either.
     """
-    confidence, seen = confidence_text(result), SEEN[result.data.role]
+    confidence, seen = confidence_text(result), words_of(result.data).seen
     rate, area = score.metrics.tpr_at_fpr.get("0.01"), score.metrics.auroc
     if rate is not None and shows_rate(result, score):
         least, least_text = _least(result, score, "tpr")

@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from privaudit.report.design_words import words_of
 from privaudit.report.html.page_numbers import decimal, seconds
 from privaudit.report.html.page_table import Cell, Column, Row, Table, count_cell, text_cell
-from privaudit.report.words import SETS, attack_text
+from privaudit.report.words import attack_text
 from privaudit.results.audit_result import AttackReport, AuditResult
 
 KINDS = {
@@ -83,9 +84,9 @@ def data_table(result: AuditResult) -> Table:
     """List how many images there were, and what became of them."""
     data = result.data
     facts = {
-        SETS[data.role]: f"{data.members}",
+        words_of(data).positives: f"{data.positives}",
         "non-members": f"{data.nonmembers}",
-        **({"suspects": f"{data.suspects}"} if data.suspects and data.role != "suspects" else {}),
+        **({"suspects": f"{data.additional_suspects}"} if data.additional_suspects else {}),
         "duplicates removed": f"{data.duplicates_removed}",
         "pictures in both sets": f"{data.shared}",
         "near-duplicate pairs": f"{data.near_duplicates}",

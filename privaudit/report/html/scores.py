@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from privaudit.evaluation.estimate import Comparison, Metrics
+from privaudit.report.design_words import words_of
 from privaudit.report.html.page_numbers import decimal, percent
 from privaudit.report.html.page_table import (
     Cell,
@@ -19,7 +20,7 @@ from privaudit.report.html.page_table import (
     text_cell,
 )
 from privaudit.report.quoted import quoted
-from privaudit.report.words import SETS, attack_text
+from privaudit.report.words import attack_text
 from privaudit.results.audit_result import AttackReport, AuditResult
 
 MASKS = {
@@ -40,7 +41,7 @@ def score_table(result: AuditResult) -> Table:
     rates = list(
         dict.fromkeys(rate for report in result.attacks for m in report.masks.values() for rate in m.tpr_at_fpr)
     )
-    suspects = result.data.role == "suspects"  # nothing is refuted where membership is not known
+    suspects = not result.data.membership_known  # nothing is refuted where membership is not known
     rates.sort(key=lambda rate: (rate != QUOTED, -float(rate)))
     columns = (
         Column("Attack"),
@@ -142,7 +143,7 @@ def group_table(result: AuditResult) -> Table:
     """List how exposed each group of the manifests is."""
     report = quoted(result).report
     groups = sorted(report.groups, key=lambda group: (-_or_least(group.auroc.value), group.name))
-    first = SETS[result.data.role].capitalize()
+    first = words_of(result.data).positives.capitalize()
     columns = (
         Column("Group"),
         Column(first, "number"),

@@ -17,7 +17,7 @@ def tested_area(result: AuditResult) -> Estimate | None:
         levels were not compared.
     """
     report = result.suspects
-    if report is None or result.data.role != "suspects":
+    if report is None or result.data.membership_known:
         return None
     name, _, mask = report.chosen.rpartition("/")
     attack, at, level = name.rpartition("@")

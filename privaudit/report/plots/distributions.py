@@ -8,10 +8,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from privaudit.report.design_words import words_of
 from privaudit.report.plots.canvas import canvas, dress, legend_above, literal
 from privaudit.report.plots.choosing import attack_report, one_of
 from privaudit.report.plots.palette import LIGHT, Palette
-from privaudit.report.words import SETS, attack_text
+from privaudit.report.words import attack_text
 from privaudit.results.audit_result import AuditResult
 
 
@@ -43,7 +44,7 @@ def distributions(
     axes = canvas(6.4, 3.4, palette) if axes is None else axes
     joined = _joined(len(found.members), min(sum(found.members), sum(found.nonmembers)))
     edges, lines, names = np.array(found.edges)[::joined], [], []
-    sets = ((SETS[result.data.role], found.members), ("non-members", found.nonmembers))
+    sets = ((words_of(result.data).positives, found.members), ("non-members", found.nonmembers))
     for (name, counts), colour, dashes in zip(
         sets, (palette.members, palette.nonmembers), ((0, None), (0, (4, 2))), strict=True
     ):

@@ -34,7 +34,7 @@ def influence(result: AuditResult, *, axes: Sequence[Axes] | None = None, palett
         raise ResultError(f"expected two axes, of all and of exposed images, got {len(panels)}")
     maps = [np.atleast_2d(np.array(values, dtype=np.float64)) for values in (found.everywhere, found.exposed)]
     low, top = min(values.min() for values in maps), max(values.max() for values in maps)
-    which = "highest-scoring" if result.data.role == "suspects" else "most exposed"
+    which = "most exposed" if result.data.membership_known else "highest-scoring"
     titles = ("all images", f"the {found.images} {which}")
     for panel, values, title in zip(panels, maps, titles, strict=True):
         shown = without_ticks(panel).imshow(

@@ -8,10 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from privaudit.errors import ResultError
+from privaudit.report.design_words import words_of
 from privaudit.report.plots.canvas import canvas, dress, legend_above, note, tick_names
 from privaudit.report.plots.choosing import attack_report
 from privaudit.report.plots.palette import LIGHT, Palette
-from privaudit.report.words import SETS
 from privaudit.results.audit_result import AuditResult
 
 NAMES = ("lowest", "second", "third", "highest")
@@ -55,7 +55,7 @@ def quartiles(
     sizes = [f"{name}\n{s.members} : {s.nonmembers}" for name, s in zip(names, strata, strict=True)]
     tick_names(axes, "x", range(len(strata)), sizes)
     axes.set(xlim=(-0.5, len(strata) - 0.5), ylabel="AUROC without mask")
-    axes.set_xlabel(f"local distortion of the image, {SETS[result.data.role]} : non-members")
+    axes.set_xlabel(f"local distortion of the image, {words_of(result.data).positives} : non-members")
     dress(axes, palette, grid="y")
     lines = [Line2D([], [], color=palette.chance, linewidth=1, linestyle=(0, (4, 3)))]
     if not math.isnan(area):

@@ -10,11 +10,12 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from privaudit.evaluation.curves import RocCurve
+from privaudit.report.design_words import words_of
 from privaudit.report.numbers import number_text
 from privaudit.report.plots.canvas import canvas, dress, legend_above, literal, without_minor_ticks
 from privaudit.report.plots.choosing import FEW, attack_reports, one_of
 from privaudit.report.plots.palette import DASHES, LIGHT, Dash, Palette
-from privaudit.report.words import SETS, attack_text
+from privaudit.report.words import attack_text
 from privaudit.results.audit_result import AuditResult
 
 MARKED = 0.01
@@ -71,11 +72,8 @@ def roc(
     names += ["guessing (.500)"]
     axes.axvline(MARKED, color=palette.muted, linewidth=0.8, linestyle=(0, (1, 2)), zorder=1)
     axes.set(xscale="log", yscale="log", xlim=(least, 1), ylim=(least, 1.0))
-    if result.data.role == "suspects":  # of whom nobody knows who is found
-        axes.set(xlabel="non-members above the threshold", ylabel="suspects above the threshold")
-    else:
-        found = f"true-positive rate: {SETS[result.data.role]} found"
-        axes.set(xlabel="false-positive rate: strangers accused", ylabel=found)
+    words = words_of(result.data)
+    axes.set(xlabel=words.false_axis, ylabel=words.true_axis)
     without_minor_ticks(axes)
     _percents(axes, least)
     dress(axes, palette, grid="both")

@@ -36,8 +36,8 @@ def print_report(
     out = console or standard_output()
     watched = is_watched(out)
     shown = cleaned(result if watched else with_numbered_groups(result))
-    about = None if shown.suspects is None else suspects_section(shown.suspects, stated=shown.data.role != "suspects")
-    first = shown.data.role == "suspects"  # their membership is the question, and the tables only describe them
+    about = None if shown.suspects is None else suspects_section(shown.suspects, stated=shown.data.membership_known)
+    first = not shown.data.membership_known  # their membership is the question, and the tables only describe them
     sections = [
         headline_panel(shown, out.width),
         about if first else None,

@@ -11,6 +11,7 @@ from rich.text import Text
 from privaudit.evaluation.estimate import Comparison, Metrics
 from privaudit.report.cells import difference_text, p_text, percent
 from privaudit.report.console import TABLE, fitted, section
+from privaudit.report.design_words import words_of
 from privaudit.report.numbers import interval_text, number_text
 from privaudit.results.audit_result import AttackReport, AuditResult
 
@@ -34,12 +35,7 @@ def attack_section(result: AuditResult, width: int) -> Group:
         A title and a table.
     """
     confidence = percent(float(result.config.get("confidence", 0.95)))
-    title = f"Attacks, with {confidence} intervals (chance: AUROC .5, TPR = FPR)"
-    if result.data.role == "suspects":
-        title = (
-            f"How suspects score beside non-members, with {confidence} intervals (alike: AUROC .5; TPR: suspects above "
-            "the threshold; levels by cross-fitting, so that a row is not the test of the set)"
-        )
+    title = words_of(result.data).attacks.format(confidence=confidence)
     if width >= MERGED:
         title += f"; gain over no mask, same images ({_dropped(result)} dropped by random and influence)"
     table = Table(*_headings(width), **TABLE)

@@ -11,8 +11,9 @@ from rich.text import Text
 
 from privaudit.evaluation import Choice
 from privaudit.report.console import rows, section
+from privaudit.report.design_words import counted
 from privaudit.report.found import reach_lines
-from privaudit.report.words import SETS, advice, scale_text
+from privaudit.report.words import advice, scale_text
 from privaudit.results.audit_result import AuditResult
 
 MARKS = {"ok": ("ok", "green"), "warn": ("warn", "yellow"), "fail": ("fail", "red")}
@@ -89,10 +90,10 @@ def run_section(result: AuditResult) -> Group:
 
 def _images(result: AuditResult) -> str:
     data = result.data
-    beside = f", {data.suspects} suspects" if data.suspects and data.role != "suspects" else ""
+    beside = f", {data.additional_suspects} suspects" if data.additional_suspects else ""
     near = f", {data.near_duplicates} near-duplicate pairs kept together" if data.near_duplicates else ""
     return (
-        f"{data.members} {SETS[data.role]}, {data.nonmembers} non-members{beside}, "
+        f"{counted(data)}, {data.nonmembers} non-members{beside}, "
         f"{data.duplicates_removed} duplicates removed{near}, {len(data.skipped)} skipped"
     )
 

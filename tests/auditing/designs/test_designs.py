@@ -77,7 +77,7 @@ def of_canaries(root) -> AuditResult:
 
 class TestSuspects:
     def test_are_what_the_nonmembers_are_compared_with(self, of_suspects):
-        assert (of_suspects.data.role, of_suspects.data.members, of_suspects.data.suspects) == ("suspects", 12, 12)
+        assert (of_suspects.data.design, of_suspects.data.positives, of_suspects.data.suspects) == ("suspects", 12, 12)
         assert of_suspects.suspects is not None
         assert (of_suspects.suspects.count, of_suspects.suspects.nonmembers, of_suspects.suspects.known_members) == (
             12,
@@ -137,7 +137,7 @@ class TestSuspects:
             nonmembers=root / "others",
             suspects=root / "suspects",
         )
-        assert (found.data.role, found.data.members, found.data.suspects) == ("members", 30, 12)
+        assert (found.data.design, found.data.positives, found.data.suspects) == ("members", 30, 12)
         assert found.suspects.known_members == 30
         without = audit(root, "without", (*ATTACKS, "combined"), members=root / "members", nonmembers=root / "others")
         for ours, theirs in zip(found.attacks, without.attacks, strict=True):
@@ -147,8 +147,8 @@ class TestSuspects:
 
 class TestCanaries:
     def test_both_sets_are_as_they_were_drawn(self, of_canaries):
-        assert of_canaries.data.role == "canaries"
-        assert of_canaries.data.members + of_canaries.data.nonmembers == of_canaries.canaries.canaries == 60
+        assert of_canaries.data.design == "canaries"
+        assert of_canaries.data.positives + of_canaries.data.nonmembers == of_canaries.canaries.canaries == 60
 
     def test_epsilon_gates_rest_on_the_one_run_audit(self, of_canaries):
         epsilon, area = of_canaries.verdict.gates

@@ -1,0 +1,97 @@
+"""What every report calls the sets of a design, and what their scores say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from privaudit.results.data_report import DataReport, DesignCode
+
+FITTING = 1000
+"""Images of each set with which ten false positives are expected at 1 %."""
+
+
+@dataclass(frozen=True)
+class DesignWords:
+    """Words for the positives of a design, by default those of known members.
+
+    Attributes:
+        positives: Plural, as in counts.
+        seen: Plural, for readers who do not know what a member is.
+        compared: What is compared, with room for both counts.
+        more: What to do for more power.
+        recognises: What an attack does with them.
+        exposed: Those that score highest.
+        exposed_title: Title of their gallery.
+        exposed_by: The same with the attack whose score ranks them.
+        shown: What a reader sees of them.
+        further_up: What a higher point of a plot means.
+        apart: What the distance of two distributions means.
+        rate: What the true-positive rate is called in tables.
+        false_axis: Horizontal axis of a ROC curve.
+        true_axis: Vertical axis of a ROC curve.
+        all_attacks: Title of the table of all attacks.
+        attacks: Beginning of the same title on the terminal, with room for the confidence.
+        subject: What a comparison of two runs says more or less of.
+    """
+
+    positives: str = "members"
+    seen: str = "training images"
+    compared: str = "{positives} images that the model was trained on and {nonmembers} that it never saw"
+    more: str = f"Add images, {FITTING} to each set or more,"
+    recognises: str = "recognises"
+    exposed: str = "most exposed"
+    exposed_title: str = "The most exposed images"
+    exposed_by: str = "that {attack} recognises most clearly"
+    shown: str = "images that were recognised most clearly"
+    further_up: str = "Further up is more leakage"
+    apart: str = "The less they overlap, the more the model leaks"
+    rate: str = "TPR at"
+    false_axis: str = "false-positive rate: strangers accused"
+    true_axis: str = "true-positive rate: members found"
+    all_attacks: str = "All attacks"
+    attacks: str = "Attacks, with {confidence} intervals (chance: AUROC .5, TPR = FPR)"
+    subject: str = "LEAKS"
+
+
+WORDS: Mapping[DesignCode, DesignWords] = {
+    "members": DesignWords(),
+    "canaries": DesignWords(
+        positives="included canaries",
+        seen="canaries that were trained on",
+        compared="{positives} canaries that the model was trained on and {nonmembers} that were kept back, "
+        "drawn by lot before the training,",
+        more="Draw more canaries",
+        true_axis="true-positive rate: included canaries found",
+    ),
+    "suspects": DesignWords(
+        positives="suspects",
+        seen="suspects",
+        compared="{positives} images that the model may have been trained on and {nonmembers} that it never saw",
+        recognises="sets apart",
+        exposed="highest-scoring suspects",
+        exposed_title="The highest-scoring suspects",
+        exposed_by="suspects that score highest with {attack}",
+        shown="suspects that scored highest",
+        further_up="Further up, suspects score higher",
+        apart="The further the suspects lie to the right, the more they look trained on",
+        rate="suspects above the threshold at",
+        false_axis="non-members above the threshold",
+        true_axis="suspects above the threshold",
+        all_attacks="How suspects score beside non-members",
+        attacks="How suspects score beside non-members, with {confidence} intervals (alike: AUROC .5; TPR: suspects "
+        "above the threshold; levels by cross-fitting, so that a row is not the test of the set)",
+        subject="SUSPECTS STAND OUT",
+    ),
+}
+"""By the code of the design in report.json."""
+
+
+def words_of(data: DataReport) -> DesignWords:
+    """Find the words for a report."""
+    return WORDS[data.design]
+
+
+def counted(data: DataReport) -> str:
+    """Count the positives, such as ``30 included canaries``."""
+    return f"{data.positives} {words_of(data).positives}"
