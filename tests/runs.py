@@ -100,7 +100,9 @@ def write_run(
     result = replace(
         template,
         target=replace(template.target, hash=model),
-        data=replace(template.data, members=int(is_member.sum()), nonmembers=int((~is_member).sum()), split_hash=split),
+        data=replace(
+            template.data, positives=int(is_member.sum()), nonmembers=int((~is_member).sum()), split_hash=split
+        ),
         config=make_config(fail_on=list(gates), **(config or {})),
         attacks=tuple(report(name) for name in dict.fromkeys(name for name, _ in scores)),
         checks=checks,

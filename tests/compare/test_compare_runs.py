@@ -258,6 +258,10 @@ class TestRefusals:
         rewrite(new, data=replace(AuditResult.load(new).data, design="suspects"))
         with pytest.raises(ConfigError, match="--allow design"):
             compare_runs(runs(0.5, 1), new)
+        for name in ("design", "role"):  # the second is its former name
+            found = compare_runs(runs(0.5, 1), new, CompareOptions(allow=(name,)))
+            assert [(item.kind, item.old, item.new) for item in found.allowed] == [("design", "members", "suspects")]
+            assert (found.old.design, found.new.design) == ("members", "suspects")
 
     def test_all_reasons_at_once(self, runs):
         with pytest.raises(ConfigError) as refused:
@@ -495,6 +499,18 @@ class TestJson:
         again = ComparisonResult.from_json(found.to_json())
         assert again.to_json() == found.to_json()
         assert again.verdict.status == found.verdict.status
+
+    def test_version_1_is_read(self, runs, tmp_path):
+        new = write_run(tmp_path / "new", simulate(0.5, 1), MEMBER)
+        rewrite(new, data=replace(AuditResult.load(new).data, design="suspects"))
+        found = compare_runs(runs(0.5, 1), new, CompareOptions(allow=("design",)))
+        values = json.loads(found.to_json())
+        for part in (values["old"], values["new"]):
+            part |= {"role": part.pop("design"), "members": part.pop("positives")}
+        values["pairing"]["members"] = values["pairing"].pop("positives")
+        values["allowed"][0]["kind"] = "role"
+        again = ComparisonResult.from_json(json.dumps({**values, "schema_version": 1}))
+        assert again.to_json() == found.to_json()
 
     @pytest.mark.parametrize("text", ["{}", "[]", "not JSON", '{"schema_version": 99}'])
     def test_something_else(self, text):

@@ -151,7 +151,7 @@ def test_a_failure() -> None:
 def test_it_fits_whatever_the_audit_holds() -> None:
     """10 000 images and 12 attacks, and far more of everything that has no limit, under the longest of names."""
     result = make_result(images=300, attacks=NAMES, groups=("one", "two"))
-    text = render_md(replace(result, data=replace(result.data, members=5000, nonmembers=5000)))
+    text = render_md(replace(result, data=replace(result.data, positives=5000, nonmembers=5000)))
     assert len(text.encode()) < 20_000
     assert len(render_md(monstrous(result)).encode()) < LIMIT
     failure = make_failure(*[f"{number}" + "@\U0010ffff" * 1_000 for number in range(100)])

@@ -69,7 +69,7 @@ def a_result(finding: Finding | None = None, gates: tuple[GateOutcome, ...] = ()
     return replace(
         MADE,
         target=replace(MADE.target, id=name),
-        data=replace(MADE.data, members=100, nonmembers=100),
+        data=replace(MADE.data, positives=100, nonmembers=100),
         attacks=(SIMA,),
         refused=(),
         checks=(Check("duplicates", "warn", "1 [red]picture[/]"),),
