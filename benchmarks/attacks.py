@@ -24,7 +24,8 @@ from privaudit.attacks import ATTACKS, Attack, Batch, PassCache, make_plan, pars
 from privaudit.data import load_images, read_set
 from privaudit.geometry import build_masks, estimate_influence
 from privaudit.lab.demo_target import TARGET, unpack_demo_images
-from privaudit.loading import load_target
+from privaudit.loading import ModelSource, load_target
+from privaudit.model.prompt import Prompt
 from privaudit.model.target import Target
 
 FOUR = ("sima", "loss", "pia", "secmi")
@@ -58,7 +59,7 @@ class Workload:
                 self.target,
                 self.latents[rows],
                 self.ids[rows],
-                [None] * len(self.ids[rows]),
+                [Prompt()] * len(self.ids[rows]),
                 0,
                 images=self.images[rows],
                 cache=PassCache(expected=expected),
@@ -69,7 +70,7 @@ class Workload:
         """One pass of the denoiser an image."""
         with torch.no_grad():
             for part in self.latents.split(BATCH):
-                self.target.predict_noise(part, 100, self.target.condition([None] * len(part)))
+                self.target.predict_noise(part, 100, self.target.condition([Prompt()] * len(part)))
 
 
 def measure(runs: Mapping[str, Callable[[], None]], device: torch.device, repeats: int) -> dict[str, float]:
@@ -149,7 +150,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    target = load_target(TARGET, device=options.device)
+    target = load_target(ModelSource(TARGET, device=options.device))
     options.folder.mkdir(parents=True, exist_ok=True)
     samples = read_set(unpack_demo_images(options.folder).members, target.info.image_size).samples[: options.images]
     images = torch.from_numpy(load_images(samples, target.info.image_size)).to(target.device)

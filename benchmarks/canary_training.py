@@ -36,7 +36,7 @@ from privaudit.lab.save import save_pipeline
 from privaudit.lab.stage import Stage
 from privaudit.lab.train_denoiser import train_denoiser
 from privaudit.lab.unconditional import build_unconditional
-from privaudit.loading import load_autoencoder, load_target
+from privaudit.loading import ModelSource, load_autoencoder, load_target
 from privaudit.results.audit_result import AuditResult
 
 CANDIDATES, STEPS, SEED, SIZE = 600, 1200, 0, (32, 32)
@@ -56,7 +56,7 @@ def write_candidates(out: Path) -> Path:
 def train(folder: Path, out: Path, steps: int) -> None:
     """Train on the included canaries and nothing else; the same call again resumes."""
     recipe = LabRecipe(seed=SEED, denoiser_steps=steps)
-    autoencoder = load_autoencoder(TARGET, device="cpu").module
+    autoencoder = load_autoencoder(ModelSource(TARGET, device="cpu")).module
     family = build_unconditional(recipe)
     included = read_entries(verify_canaries(folder).included, SIZE, str(folder))
     pixels = torch.from_numpy(load_images(included.samples, SIZE))
@@ -91,7 +91,7 @@ def row(name: str, result: AuditResult) -> str:
 def fresh_coins(folder: Path, out: Path, repeats: int) -> str:
     """Audit the demo target's scores with other coins than those that were tossed."""
     options = AuditOptions(str(TARGET), None, None, canaries=folder, out=out)
-    target = load_target(options.target, device=options.device, dtype=options.dtype)
+    target = load_target(ModelSource(options.target, device=options.device, dtype=options.dtype))
     data = read_sources(list_sources(options), options, target, lambda *_: None)
     methods, _ = choose_methods(options, target, [sample.caption for sample in data.samples])
     measured = measure(target, data.samples, methods, options, lambda *_: None)

@@ -20,7 +20,7 @@ from torch import Tensor
 from privaudit.geometry.jacobian import Decode, columns
 from privaudit.inversion import invert, nmse_db
 from privaudit.lab.demo_target import TARGET
-from privaudit.loading import load_target
+from privaudit.loading import ModelSource, load_target
 from privaudit.model.ddim import ddim_sample
 from privaudit.model.noise import normal_for
 from privaudit.tasks.origin_test import to_eight_bits
@@ -51,7 +51,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    target = load_target(TARGET, device="cpu")
+    target = load_target(ModelSource(TARGET, device="cpu"))
     noise = normal_for(0, [f"benchmark {n}" for n in range(options.images)], target.info.latent_shape, "generation")
     truth = ddim_sample(target, noise, 50)
     with torch.no_grad():

@@ -30,7 +30,7 @@ from privaudit.geometry import ESTIMATORS, Jacobian, estimate_influence, images_
 from privaudit.geometry.influence import DEFAULT
 from privaudit.geometry.jacobian import LINEARISE_FROM, Decode, forward_mode, jvp_by_reverse
 from privaudit.lab.demo_target import TARGET, unpack_demo_images
-from privaudit.loading import load_target
+from privaudit.loading import ModelSource, load_target
 from privaudit.loading.autoencoder import wrap_autoencoder
 
 PROBES = 16
@@ -217,7 +217,7 @@ def main() -> None:
     parser.add_argument("--large", action="store_true")
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
-    target = load_target(str(TARGET), device=options.device)
+    target = load_target(ModelSource(str(TARGET), device=options.device))
     device = target.device
     with tempfile.TemporaryDirectory() as temporary:
         found = read_set(unpack_demo_images(Path(temporary)).nonmembers, target.info.image_size).samples

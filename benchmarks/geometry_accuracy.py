@@ -33,7 +33,7 @@ from privaudit.geometry import (
     measure_distortion,
 )
 from privaudit.lab.demo_target import TARGET, unpack_demo_images
-from privaudit.loading import load_autoencoder, load_target
+from privaudit.loading import ModelSource, load_autoencoder, load_target
 
 ESTIMATORS = (
     *(f"hutchinson:probes={probes}" for probes in (1, 2, 4, 8, 16, 64, 256)),
@@ -89,7 +89,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=48)
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
-    target = load_target(str(options.target), device="cpu")
+    target = load_target(ModelSource(str(options.target), device="cpu"))
     with tempfile.TemporaryDirectory() as temporary:
         source = options.images or unpack_demo_images(Path(temporary)).nonmembers
         found = read_set(source, target.info.image_size)
@@ -165,7 +165,7 @@ def main() -> None:
     few = slice(0, FEW)
     lines += ["", f"| decoder, first {FEW} images | kept set agrees | rank correlation |", "|---|---|---|"]
     for dtype in ("bfloat16", "float16"):
-        small = load_autoencoder(options.target, device="cpu", dtype=dtype, upcast=False)
+        small = load_autoencoder(ModelSource(options.target, device="cpu", dtype=dtype, upcast=False))
         for spec in ("exact", "hutchinson:probes=16"):
             runs = [
                 estimate_influence(decode, latents[few], ids[few], spec, channel_axis=axis, check=False).values

@@ -25,7 +25,7 @@ from privaudit.auditing.audit_data import separate
 from privaudit.data import Sample, load_images, read_set
 from privaudit.geometry import Jacobian, dense_jacobian, estimate_influence
 from privaudit.inversion import SOLVERS
-from privaudit.loading import load_target
+from privaudit.loading import ModelSource, load_target
 from privaudit.model.target import Target
 from privaudit.tasks.inverting import invert_samples
 
@@ -111,7 +111,7 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     recipe = json.loads((options.target / "lab.json").read_text())["recipe"]
     (options.out / "recipe.json").write_text(json.dumps(recipe, indent=2) + "\n")
-    target = load_target(str(options.target), device="cpu")
+    target = load_target(ModelSource(str(options.target), device="cpu"))
     sets = [read_set(options.target / f"{name}.csv", target.info.image_size) for name in ("members", "heldout")]
     data = separate(*sets)
     collect_latents(target, data.samples, len(data.positives), options.out / "latents.npz")
@@ -120,7 +120,7 @@ def main() -> None:
     snapshots = options.snapshot if options.snapshot is not None else sorted(options.target.glob("snapshots/*"))
     for snapshot in snapshots:
         path = options.out / f"errors-{snapshot.name}.npz"
-        collect_errors(load_target(str(snapshot), device="cpu"), torch.from_numpy(stored["encoded"]), path)
+        collect_errors(load_target(ModelSource(str(snapshot), device="cpu")), torch.from_numpy(stored["encoded"]), path)
         print(path, flush=True)
     for spec in options.estimator:
         collect_influence(target, inverted, ids, spec, options.out / file_name(spec))

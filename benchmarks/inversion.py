@@ -29,7 +29,7 @@ from torch import Tensor
 from privaudit.data import load_images, read_set
 from privaudit.inversion import Inversion, invert
 from privaudit.lab.demo_target import TARGET, unpack_demo_images
-from privaudit.loading import load_autoencoder, load_target
+from privaudit.loading import ModelSource, load_autoencoder, load_target
 from privaudit.model.ddim import ddim_sample
 from privaudit.model.noise import normal_for
 from privaudit.model.target import Target
@@ -51,7 +51,7 @@ class Material:
 
 def load(folder: Path, images: int, device: str) -> Material:
     """Generate own images and read held-out ones."""
-    target = load_target(folder, device=device)
+    target = load_target(ModelSource(folder, device=device))
     noise = normal_for(0, [f"benchmark {n}" for n in range(images)], target.info.latent_shape, "generation")
     latents = ddim_sample(target, noise, 50)
     with torch.no_grad():
@@ -286,7 +286,7 @@ def sixteen_bits(material: Material, folder: Path) -> list[str]:
     lines = ["| type | NMSE dB, mean | residual, median | peak memory | outcomes |", "|---|---|---|---|---|"]
     base, device = None, material.target.device
     for dtype in ("float32", "bfloat16", "float16"):
-        autoencoder = load_autoencoder(folder, device=device.type, dtype=dtype, upcast=False)
+        autoencoder = load_autoencoder(ModelSource(folder, device=device.type, dtype=dtype, upcast=False))
         found = invert(autoencoder, material.own, f"anderson:evaluations=20{OPEN}", truth=material.latents)
         memory = peak(device, lambda a=autoencoder: invert(a, material.own, f"anderson:evaluations=3{OPEN}"))
         base = base or memory

@@ -36,6 +36,7 @@ from privaudit.lab.demo_target import TARGET, unpack_demo_images
 from privaudit.loading import load_target
 from privaudit.model.ddim import ddim_sample
 from privaudit.model.noise import normal_for
+from privaudit.model.prompt import Prompt
 from privaudit.model.target import Target
 from privaudit.tasks.origin_test import to_eight_bits
 
@@ -71,7 +72,7 @@ def measure(target: Target, images: Tensor, ids: list[str], truth: Tensor | None
         parts = []
         for start in range(0, len(ids), 64):
             part, keys = values[start : start + 64].to(target.device), ids[start : start + 64]
-            batch = Batch(target, part, keys, [None] * len(keys), seed=0)
+            batch = Batch(target, part, keys, [Prompt()] * len(keys), seed=0)
             attack = Sima().for_target(target)
             parts.append(score_batch([attack], batch, {"none": torch.ones_like(part)})[attack.label, "none"])
         scores[name] = torch.cat(parts).numpy()

@@ -30,7 +30,7 @@ from privaudit.auditing.stages import measure
 from privaudit.data import SampleSet, read_set
 from privaudit.geometry import MASKS
 from privaudit.lab.demo_target import TARGET, unpack_demo_images
-from privaudit.loading import load_target
+from privaudit.loading import ModelSource, load_target
 from privaudit.model.target import Target
 from privaudit.scorers import Methods, parse_methods
 
@@ -62,7 +62,7 @@ class Bench:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.target: Target = load_target(str(TARGET), device="cpu", dtype="auto")
+        self.target: Target = load_target(ModelSource(str(TARGET), device="cpu", dtype="auto"))
         self.options = AuditOptions(str(TARGET), folder, folder, folder / "run", device="cpu", fail_on=GATES)
         methods = parse_methods(())
         self.methods = Methods(tuple(attack.for_target(self.target) for attack in methods.attacks), methods.scorers)

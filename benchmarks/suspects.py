@@ -33,7 +33,7 @@ from privaudit.auditing.sources import list_sources, read_sources
 from privaudit.auditing.stages import measure
 from privaudit.evaluation.intervals import clopper_pearson
 from privaudit.evaluation.suspects import SuspectFindings, judge_suspects
-from privaudit.loading import load_target
+from privaudit.loading import ModelSource, load_target
 
 PERMUTATIONS, KNOWN, NONMEMBERS, FDR = 999, 500, 800, 0.1
 COUNTS = (5, 10, 20, 50, 100, 200)
@@ -77,7 +77,7 @@ def stored_scores(run: Path) -> Scores:
     values = {name: tuple(value) if isinstance(value, list) else value for name, value in config.items()}
     paths = {name: Path(values[name]) for name in ("members", "nonmembers")}
     options = AuditOptions(**values | paths | {"out": run})
-    target = load_target(options.target, device=options.device, dtype=options.dtype)
+    target = load_target(ModelSource(options.target, device=options.device, dtype=options.dtype))
     data = read_sources(list_sources(options), options, target, lambda *_: None)
     methods, _ = choose_methods(options, target, [sample.caption for sample in data.samples])
     measured = measure(target, data.samples, methods, options, lambda *_: None)

@@ -39,7 +39,7 @@ from privaudit.data import load_images, read_set
 from privaudit.errors import ConfigError
 from privaudit.inversion import invert
 from privaudit.lab.demo_target import TARGET, unpack_demo_images
-from privaudit.loading import load_target
+from privaudit.loading import ModelSource, load_target
 from privaudit.model.ddim import CLEAN, ddim_levels, ddim_sample, ddim_step
 from privaudit.model.noise import normal_for
 from privaudit.model.target import Target
@@ -425,7 +425,7 @@ def main(arguments: Sequence[str] | None = None) -> tuple[Study, ...]:
     values = vars(parser.parse_args(given))
     out = values.pop("out")
     options = Options(**{**values, "solvers": tuple(values["solvers"])})
-    target = load_target(options.target, device=options.device)
+    target = load_target(ModelSource(options.target, device=options.device))
     scenes = (generated_scene(target, options), photographed_scene(target, options))
     found = tuple(study(target, scene, options) for scene in scenes)
     text = "\n".join(as_text(one, options) for one in found)

@@ -40,7 +40,7 @@ from torch.profiler import ProfilerActivity, profile
 from privaudit.evaluation import auroc, stratified_bootstrap
 from privaudit.inversion import SOLVERS, invert, nmse_db
 from privaudit.lab.demo_target import TARGET
-from privaudit.loading import load_target
+from privaudit.loading import ModelSource, load_target
 from privaudit.model.ddim import ddim_invert, ddim_sample
 from privaudit.model.noise import normal_for
 from privaudit.model.target import Target
@@ -330,7 +330,7 @@ def study(options: Options) -> Study:
     Returns:
         An outcome for each solver and for the true latents.
     """
-    target = load_target(options.target, device=options.device)
+    target = load_target(ModelSource(options.target, device=options.device))
     keys = make_keys(options.keys, target.info.latent_shape, options.channel, options.seed)
     count = options.images
     own = torch.arange(count + options.unmarked) % options.keys  # unmarked images are tested for some key, too

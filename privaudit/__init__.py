@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from privaudit.auditing.options import AuditOptions
     from privaudit.auditing.run import audit, run_audit
     from privaudit.compare import CompareOptions, compare_runs
-    from privaudit.loading import load_target
+    from privaudit.loading import ModelSource, load_target
     from privaudit.results.audit_result import AuditFailure, AuditResult
     from privaudit.results.exemplars import load_exemplars, load_portraits
     from privaudit.results.saved_scores import explain, load_samples, load_scores
@@ -29,6 +29,7 @@ _LAZY = {
     "AuditResult": "privaudit.results.audit_result",
     "CompareOptions": "privaudit.compare",
     "MaskTrial": "privaudit.auditing.custom_masks",
+    "ModelSource": "privaudit.loading",
     "compare_runs": "privaudit.compare",
     "audit": "privaudit.auditing.run",
     "explain": "privaudit.results.saved_scores",
@@ -48,6 +49,7 @@ __all__ = [
     "AuditResult",
     "CompareOptions",
     "MaskTrial",
+    "ModelSource",
     "PrivauditError",
     "__version__",
     "audit",

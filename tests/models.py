@@ -14,8 +14,10 @@ from diffusers import AutoencoderKL
 from torch import Tensor, nn
 
 from privaudit.loading.heads import noise_from_output
+from privaudit.model.condition import Condition
+from privaudit.model.prompt import Prompt
 from privaudit.model.schedule import DiffusionSchedule, FlowSchedule, Schedule
-from privaudit.model.target import Condition, Target, TargetInfo
+from privaudit.model.target import Target, TargetInfo
 
 LATENT = (2, 4, 4)
 IMAGE = (3, 8, 8)
@@ -24,6 +26,10 @@ DIMENSIONS, PIXELS = 32, 192
 
 def random_normal(*shape: int, seed: int = 0, dtype: torch.dtype = torch.float32) -> Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
+
+
+def prompts(*captions: str | None) -> list[Prompt]:
+    return [Prompt(caption) for caption in captions]
 
 
 @dataclass(frozen=True)
@@ -125,7 +131,7 @@ class GaussianDenoiser(ExactDenoiser):
     def mean(self, condition: Condition | None) -> Tensor | float:
         if condition is None or self.direction is None:
             return 0.0
-        return condition.hidden[:, 0, 0].view(-1, 1, 1, 1) * self.direction.double()
+        return condition["number"].view(-1, 1, 1, 1) * self.direction.double()
 
     def expected(self, noisy: Tensor, alpha: Any, sigma: Any, condition: Condition | None) -> tuple[Tensor, Tensor]:
         mean, variance = self.mean(condition), self.variance.to(noisy.dtype)
@@ -157,7 +163,7 @@ class MixtureDenoiser(ExactDenoiser):
         away = noisy[:, None] - alpha * centres
         logits = share.log() - 0.5 * (away.square() / power + power.log()).flatten(2).sum(dim=2)
         if condition is not None:
-            other = (condition.hidden[:, 0, 0, None] - self.captions).abs() > 1e-6
+            other = (condition["number"][:, None] - self.captions).abs() > 1e-6
             logits[:, :-1] = logits[:, :-1].masked_fill(other, -torch.inf)
         posterior = logits.softmax(dim=1)[..., None, None, None]
         return (posterior * sigma * away / power).sum(1), (posterior * (centres + alpha * own * away / power)).sum(1)
@@ -189,7 +195,7 @@ class NetworkDenoiser:
     def predict_noise(self, noisy: Tensor, level: int | Sequence[int], condition: Condition | None) -> Tensor:
         every = [level] * len(noisy) if isinstance(level, int) else list(level)
         self.passes.extend([level] if isinstance(level, int) else level)
-        number = torch.zeros(len(noisy)) if condition is None else condition.hidden[:, 0, 0]
+        number = torch.zeros(len(noisy)) if condition is None else condition["number"]
         output = self.module(noisy.double(), torch.tensor(every).double(), number.double()).to(noisy.dtype)
         alpha, sigma = scales(self.schedule, every, noisy)
         return noise_from_output(self.head, output, noisy, alpha, sigma)
@@ -201,11 +207,10 @@ class NumberConditioner:
 
     asked: list[tuple[str | None, ...]] = field(default_factory=list)
 
-    def __call__(self, captions: Sequence[str | None]) -> Condition:
+    def __call__(self, prompts: Sequence[Prompt]) -> Condition:
+        captions = [prompt.caption for prompt in prompts]
         self.asked.append(tuple(captions))
-        return Condition(
-            torch.tensor([self.number(caption) for caption in captions], dtype=torch.float64).view(-1, 1, 1)
-        )
+        return Condition({"number": torch.tensor([self.number(one) for one in captions], dtype=torch.float64)})
 
     @staticmethod
     def number(caption: str | None) -> float:
@@ -235,7 +240,7 @@ def target_of(denoiser: Any, *, text: bool = False, autoencoder: Any = None) -> 
     family, head = "text-to-image" if text else "unconditional", denoiser.head
     prediction_type = "flow" if head == DATA_FLOW else head
     return Target(
-        TargetInfo("linear", "0" * 32, "1" * 32, family, prediction_type, LATENT, IMAGE[1:]),
+        TargetInfo("linear", "0" * 32, "1" * 32, family, prediction_type, LATENT, IMAGE),
         autoencoder or linear_autoencoder(),
         denoiser,
         denoiser.schedule,

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from privaudit.model.noise import normal_for
+from privaudit.model.prompt import Prompt
 from privaudit.model.target import Target
 
 
@@ -65,7 +66,7 @@ class Case:
 
     def predict(self, values: Sequence[float], level: int) -> list[float]:
         """eps_hat(values, level, caption)."""
-        condition = self.target.condition([self.caption])
+        condition = self.target.condition([Prompt(self.caption)])
         latent = torch.tensor(values, dtype=torch.float64).view(1, *self.latent.shape)
         return numbers(self.target.predict_noise(latent, level, condition))
 

@@ -91,7 +91,7 @@ class Attack(Named, ABC):
 
     def unsupported_reason(self, target: Target) -> str | None:
         """Say why the attack cannot run on a target; None if it can."""
-        if "captions" in self.needs and target.conditioner is None:
+        if "captions" in self.needs and not target.takes_captions:
             return "needs a text-to-image target, and this one takes no captions"
         if "flow model" in self.needs and target.info.prediction_type != "flow":
             return f"needs a flow model, and this one predicts {target.info.prediction_type}"

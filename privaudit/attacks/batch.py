@@ -18,9 +18,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from privaudit.model.condition import Condition
 from privaudit.model.ddim import ddim_move
 from privaudit.model.noise import normal_for
-from privaudit.model.target import Condition, Target
+from privaudit.model.prompt import Prompt
+from privaudit.model.target import Target
 
 Work = Literal["forward", "backward", "encode", "decode"]
 """What costs time: a pass of the denoiser, one back through it, and the autoencoder's two halves."""
@@ -79,7 +81,7 @@ class Batch:
         target: The audited model.
         latents: z_0, ``(n, *latent)``.
         sample_ids: One id an image; noise belongs to the id.
-        captions: One an image; None is the null condition.
+        prompts: One per image; ``Prompt()`` is the null condition.
         seed: Of the audit.
         images: ``(n, 3, h, w)`` in [-1, 1], for attacks that need them.
         cache: What has been asked for and computed.
@@ -89,7 +91,7 @@ class Batch:
     target: Target
     latents: Tensor
     sample_ids: Sequence[str]
-    captions: Sequence[str | None]
+    prompts: Sequence[Prompt]
     seed: int
     images: Tensor | None = None
     cache: PassCache = field(default_factory=PassCache, repr=False, compare=False)
@@ -97,9 +99,9 @@ class Batch:
 
     @property
     def condition(self) -> Condition | None:
-        """The captions, embedded."""
+        """The prompts, embedded."""
         found: Condition | None = self.cache.shared(
-            (self.tag, "condition"), lambda: self.target.condition(tuple(self.captions))
+            (self.tag, "condition"), lambda: self.target.condition(tuple(self.prompts))
         )
         return found
 
@@ -211,12 +213,13 @@ class Batch:
 
         Args:
             name: Of what was done to the captions; the same name must mean the same captions.
-            captions: One an image.
+            captions: One per image.
 
         Returns:
             The batch; its predictions are its own.
         """
-        return replace(self, captions=captions, tag=(self.tag, "caption", name))
+        prompts = [replace(prompt, caption=own) for prompt, own in zip(self.prompts, captions, strict=True)]
+        return replace(self, prompts=prompts, tag=(self.tag, "caption", name))
 
     def require_images(self) -> Tensor:
         """Give the images, which an attack that asks for them has named in its `needs`."""

@@ -54,7 +54,9 @@ class Clid(LevelAttack):
     def measure(self, batch: Batch, masks: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """One column a weight."""
         own = self.losses(batch, masks)
-        shortened = [(f"first {share:g}", captions) for share, captions in reduce(batch.captions)]
+        shortened = [
+            (f"first {share:g}", captions) for share, captions in reduce([prompt.caption for prompt in batch.prompts])
+        ]
         reduced = [self.losses(batch.with_captions(name, captions), masks) for name, captions in shortened]
         found = {}
         for name in masks:

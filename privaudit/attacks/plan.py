@@ -15,8 +15,10 @@ from torch import Tensor, nn
 
 from privaudit.attacks.base import Attack
 from privaudit.attacks.batch import Batch, PassCache, Work
+from privaudit.model.condition import Condition
+from privaudit.model.prompt import Prompt
 from privaudit.model.schedule import DiffusionSchedule, FlowSchedule
-from privaudit.model.target import Condition, Target, TargetInfo
+from privaudit.model.target import Target, TargetInfo
 
 WORK: tuple[Work, ...] = ("forward", "backward", "encode", "decode")
 
@@ -104,8 +106,8 @@ def blank_target(target: Target) -> Target:
 
 def _trace(attacks: Sequence[Attack], blank: Target, masks: Sequence[str]) -> PassCache:
     latents = torch.ones(1, *blank.info.latent_shape)
-    images = torch.zeros(1, 3, *blank.info.image_size)
-    batch = Batch(blank, latents, ["blank"], ["one two three four"], 0, images)
+    images = torch.zeros(1, *blank.info.sample_shape)
+    batch = Batch(blank, latents, ["blank"], [Prompt("one two three four")], 0, images)
     with torch.no_grad():
         for attack in attacks:
             batch.cache.attack = attack.label
@@ -136,7 +138,7 @@ class _Blank:
         return torch.ones(len(images), *self.like.latent_shape)
 
     def decode(self, latents: Tensor) -> Tensor:
-        return torch.ones(len(latents), 3, *self.like.image_size)
+        return torch.ones(len(latents), *self.like.sample_shape)
 
     def predict_noise(self, noisy: Tensor, level: int | Sequence[int], condition: Condition | None) -> Tensor:
         del level, condition
@@ -155,6 +157,6 @@ def model_for_counting(prediction_type: str = "epsilon") -> Target:
     betas = torch.linspace(1e-4, 0.02, 1000, dtype=torch.float64)
     diffusion = DiffusionSchedule(tuple((1 - betas).cumprod(0).tolist()))
     schedule = FlowSchedule() if prediction_type == "flow" else diffusion
-    info = TargetInfo("blank", "", "", "text-to-image", prediction_type, (1, 2, 2), (4, 4))
+    info = TargetInfo("blank", "", "", "text-to-image", prediction_type, (1, 2, 2), (3, 4, 4))
     blank = _Blank(info)
     return Target(info, blank, blank, schedule, torch.device("cpu"))

@@ -105,7 +105,7 @@ def try_masks(
     progress = on_progress or (lambda stage, done, total: None)
     sources = list_sources(options)
     make_folder(folder)
-    loaded = load_target(options.target, device=options.device, dtype=options.dtype)
+    loaded = load_target(options.model)
     data = read_sources(sources, options, loaded, progress)
     methods, _ = choose_methods(options, loaded, [sample.caption for sample in data.samples])
     attacks = tuple(attack for attack in methods.attacks if not attack.learned)

@@ -26,6 +26,7 @@ from privaudit.geometry import ESTIMATORS, estimate_influence, images_at_once
 from privaudit.geometry.mask import mask_names
 from privaudit.inversion import SOLVERS, invert
 from privaudit.loading import load_target
+from privaudit.model.prompt import Prompt
 from privaudit.model.target import Target
 from privaudit.results.audit_result import RefusedReport
 from privaudit.storage.exact_json import encode
@@ -95,7 +96,7 @@ def plan_audit(options: AuditOptions, on_progress: OnProgress | None = None) -> 
     """
     progress = on_progress or (lambda stage, done, total: None)
     sources = list_sources(options)
-    target = load_target(options.target, device=options.device, dtype=options.dtype)
+    target = load_target(options.model)
     reference = load_reference(options, target)
     methods, refused = choose_methods(options, target, [entry.caption for entry in sources.entries])
     plan = make_plan(methods.attacks, target, mask_names(options.drops))
@@ -165,7 +166,7 @@ def calibrate(
     """
     ids = [sample.id for sample in samples]
     images = torch.from_numpy(load_images(samples, target.info.image_size)).to(target.device)
-    condition = target.condition([None] * len(samples))
+    condition = target.condition([Prompt()] * len(samples))
     with torch.no_grad():
         latents = target.encode(images)
     level, estimator = target.schedule.last // 5, ESTIMATORS.build(options.influence)

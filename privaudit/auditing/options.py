@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +13,7 @@ from privaudit.geometry import ESTIMATORS, wrong_cut
 from privaudit.geometry.influence import DEFAULT as DEFAULT_ESTIMATOR
 from privaudit.inversion import DEFAULT, SOLVERS
 from privaudit.loading.device import resolve_device, resolve_dtype
+from privaudit.loading.model_source import ModelSource
 from privaudit.scorers import parse_methods
 
 LatentSource = Literal["encoder", "inversion"]
@@ -205,6 +206,16 @@ class AuditOptions:
         if found and len(self.drops) > 1:
             found = [f"expected one share to drop with {self.influence}, which settles one cut, got {self.drops}"]
         return [(problem, ("drop", "influence")) for problem in found]
+
+    @property
+    def model(self) -> ModelSource:
+        """The audited model, and how it is loaded."""
+        return ModelSource(self.target, self.device, self.dtype)
+
+    @property
+    def reference_model(self) -> ModelSource | None:
+        """The reference model, loaded as the audited one is."""
+        return None if self.reference is None else replace(self.model, path=self.reference)
 
     @property
     def sources(self) -> tuple[Path, ...]:

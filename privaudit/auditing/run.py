@@ -90,7 +90,7 @@ def run_audit(options: AuditOptions, on_progress: OnProgress | None = None) -> A
 def _run(options: AuditOptions, sources: Sources, progress: OnProgress) -> AuditResult:
     """Audit in a folder that is ready."""
     started = time.perf_counter()
-    target = load_target(options.target, device=options.device, dtype=options.dtype)
+    target = load_target(options.model)
     loaded = time.perf_counter()
     reference = load_reference(options, target)
     data = read_sources(sources, options, target, progress)
@@ -191,9 +191,9 @@ def load_reference(options: AuditOptions, target: Target) -> Target | None:
         ConfigError: Its latents or noise levels are others than the target's.
         TargetError: It cannot be loaded.
     """
-    if options.reference is None:
+    if options.reference_model is None:
         return None
-    reference = load_target(options.reference, device=options.device, dtype=options.dtype)
+    reference = load_target(options.reference_model)
     problems = [
         f"expected a reference with the target's {what}, got {found} and not {wanted}; pass the model it was tuned from"
         for what, found, wanted in (

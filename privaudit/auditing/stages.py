@@ -317,7 +317,7 @@ class _Stages:
                 model,
                 latents[rows].to(model.device),
                 ids,
-                [sample.caption for sample in batch],
+                [sample.prompt for sample in batch],
                 self.options.seed,
                 images=None if pixels is None else torch.from_numpy(pixels).to(model.device),
                 cache=PassCache(expected=expected),
@@ -381,7 +381,7 @@ class _Stages:
         }
 
     def _path(self, stage: str, run: Sequence[Sample], config: dict[str, object]) -> Path:
-        keyed = [f"{sample.id} {sample.caption or ''}" for sample in run] if stage.startswith("scores") else _ids(run)
+        keyed = [f"{sample.id} {sample.prompt}" for sample in run] if stage.startswith("scores") else _ids(run)
         name, _, prefix = stage.partition("/")
         key = shard_key(config, keyed)
         return self.options.out / name / f"{prefix.replace(':', '-')}-{key}.safetensors".lstrip("-")

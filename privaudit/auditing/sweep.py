@@ -139,7 +139,7 @@ def run_sweep(options: AuditOptions, points: int = POINTS, on_progress: OnProgre
 
 def _run(chosen: AuditOptions, sources: Sources, points: int, progress: OnProgress) -> Sweep:
     """Sweep in a folder that is ready."""
-    target = load_target(chosen.target, device=chosen.device, dtype=chosen.dtype)
+    target = load_target(chosen.model)
     data = read_sources(sources, chosen, target, progress)
     attacks, refused = choose_curves(chosen, target, [sample.caption for sample in data.samples], points)
     budget = None if chosen.memory is None else int(chosen.memory * 2**30)

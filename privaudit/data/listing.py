@@ -1,4 +1,4 @@
-"""What images a folder or a manifest names, with their captions, groups and labels."""
+"""What images a folder or a manifest names, with their captions, groups, labels and classes."""
 
 from __future__ import annotations
 
@@ -39,22 +39,25 @@ class Entry:
         caption: From the manifest.
         group: From the manifest.
         label: The manifest's ``id``.
+        class_label: From the manifest; what a class-conditional model is told.
     """
 
     path: Path
     caption: str | None = None
     group: str | None = None
     label: str | None = None
+    class_label: int | None = None
 
 
 def list_entries(source: Path) -> list[Entry]:
     """List the images of a folder (recursively, sorted by path) or the rows of a manifest.
 
     Args:
-        source: A folder, or a CSV, JSON lines or Parquet file with a column ``path``.
+        source: A folder, or a CSV, JSON lines or Parquet file with a column ``path``; the columns ``caption``,
+            ``group``, ``id`` and ``class_label`` (a whole number) are read where they exist.
 
     Returns:
-        One entry an image; none of them has been opened.
+        One entry per image; none of them has been opened.
 
     Raises:
         DataError: The path is missing or the manifest is malformed.
@@ -96,7 +99,7 @@ def _read_manifest(source: Path) -> list[Entry]:
     entries = []
     for number, row in enumerate(rows, start=1):
         texts = {}
-        for column in ("path", "caption", "group", "id"):
+        for column in ("path", "caption", "group", "id", "class_label"):
             value = row.get(column)
             if isinstance(value, (list, dict, bytes)):
                 raise DataError(
@@ -105,7 +108,8 @@ def _read_manifest(source: Path) -> list[Entry]:
             texts[column] = _text(value)
         if texts["path"] is None:
             raise DataError(f"expected a path in every row of the manifest {source}, but row {number} has none")
-        entries.append(Entry(source.parent / texts["path"], texts["caption"], texts["group"], texts["id"]))
+        label = _class_label(texts["class_label"], f"row {number} of the manifest {source}")
+        entries.append(Entry(source.parent / texts["path"], texts["caption"], texts["group"], texts["id"], label))
     return entries
 
 
@@ -146,6 +150,21 @@ def _read_parquet(source: Path) -> _Table:
 
     table = parquet.ParquetFile(source).read()
     return list(table.column_names), table.to_pylist()
+
+
+def _class_label(text: str | None, where: str) -> int | None:
+    if text is None:
+        return None
+    try:
+        number = float(text)  # beside a missing label, pandas writes 7.0
+    except ValueError:
+        number = math.nan
+    if not (number >= 0 and number.is_integer()):
+        raise DataError(
+            f"expected a whole number from 0 in class_label of {where}, got {text!r}; "
+            "rename the column if it holds no classes of a model"
+        )
+    return int(number)
 
 
 def _text(value: object) -> str | None:

@@ -32,10 +32,14 @@ class Picture:
     Attributes:
         pixels: ``(height, width, 3)``, uint8, after preprocessing.
         file: How it was stored.
+        original_size: Height and width before preprocessing, upright.
+        crop: Top and left edge of the crop, in pixels of the resized image.
     """
 
     pixels: NDArray[np.uint8]
     file: FileFacts
+    original_size: tuple[int, int]
+    crop: tuple[int, int]
 
 
 def sample_id(pixels: NDArray[np.uint8]) -> str:
@@ -94,7 +98,8 @@ def read_picture(path: Path, size: tuple[int, int]) -> Picture:
         raise
     except Exception as error:  # Pillow's parsers raise what they stumble on: struct.error, KeyError, ...
         raise DataError(f"not a readable image: {type(error).__name__}: {_reason(error, path)}") from error
-    return Picture(np.asarray(_resize_and_crop(image, size), dtype=np.uint8), facts)
+    cut, crop = _resize_and_crop(image, size)
+    return Picture(np.asarray(cut, dtype=np.uint8), facts, (image.height, image.width), crop)
 
 
 def _reason(error: Exception, path: Path) -> str:
@@ -126,13 +131,14 @@ def _to_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def _resize_and_crop(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+def _resize_and_crop(image: Image.Image, size: tuple[int, int]) -> tuple[Image.Image, tuple[int, int]]:
+    """The image, and the top and left edge of the crop after resizing."""
     height, width = size
     if (image.height, image.width) == size:
-        return image
+        return image, (0, 0)
     scale = max(height / image.height, width / image.width)
     resized = (max(width, round(image.width * scale)), max(height, round(image.height * scale)))
     if resized != image.size:
         image = image.resize(resized, Image.Resampling.LANCZOS)
     left, top = (image.width - width) // 2, (image.height - height) // 2
-    return image.crop((left, top, left + width, top + height))
+    return image.crop((left, top, left + width, top + height)), (top, left)

@@ -14,6 +14,7 @@ from privaudit.data.listing import IMAGE_SUFFIXES, Entry, list_entries
 from privaudit.data.perceptual_hash import fingerprint, thumbnail
 from privaudit.data.pixels import Picture, read_picture, read_pixels, sample_id
 from privaudit.errors import DataError
+from privaudit.model.prompt import Prompt
 
 OnImage = Callable[[int, int], None]
 """Called with (images read, images in all) after each image."""
@@ -27,9 +28,12 @@ class Sample:
         id: Hash of the preprocessed pixels, 32 hexadecimal digits.
         path: Where the image was read from.
         caption: Text that the model may be conditioned on, if the manifest has one.
+        class_label: Class that the model may be conditioned on, if the manifest has one.
         group: Images of one group (a photographer, a video) never stand on both sides of a fold.
         label: The manifest's own ``id``, kept so that its author recognises the image.
         file: How it was stored.
+        original_size: Height and width of the file, upright, before preprocessing; None if nobody looked.
+        crop: Top and left edge of the crop, in pixels of the resized image; None if nobody looked.
         fingerprint: Perceptual hash of the preprocessed pixels, 64 bits; 0 if nobody looked.
         thumbnail: Means of the preprocessed pixels over 8x8 fields, 192 bytes; none if nobody looked.
     """
@@ -40,8 +44,16 @@ class Sample:
     group: str | None = None
     label: str | None = None
     file: FileFacts = FileFacts()
+    class_label: int | None = None
+    original_size: tuple[int, int] | None = None
+    crop: tuple[int, int] | None = None
     fingerprint: int = field(default=0, compare=False)  # what follows from the pixels is compared by the id
     thumbnail: bytes = field(default=b"", compare=False, repr=False)
+
+    @property
+    def prompt(self) -> Prompt:
+        """What the model may be told about the image."""
+        return Prompt(self.caption, self.class_label, self.original_size, self.crop)
 
 
 @dataclass(frozen=True)
@@ -100,7 +112,7 @@ def read_set(
     """Read a folder (recursively) or a manifest into distinct samples.
 
     A manifest is CSV, JSON lines or Parquet with a column ``path`` (relative to the manifest) and,
-    if wanted, ``caption``, ``id`` and ``group``.
+    if wanted, ``caption``, ``id``, ``group`` and ``class_label``.
 
     Args:
         source: A folder of images or a manifest file.
@@ -178,7 +190,10 @@ def _describe(entry: Entry, picture: Picture) -> Sample:
         caption=entry.caption,
         group=entry.group,
         label=entry.label,
+        class_label=entry.class_label,
         file=picture.file,
+        original_size=picture.original_size,
+        crop=picture.crop,
         fingerprint=fingerprint(pixels),
         thumbnail=thumbnail(pixels),
     )

@@ -17,7 +17,8 @@ from privaudit.lab.family import Family
 from privaudit.lab.recipe import LabRecipe
 from privaudit.lab.text_encoder import TOKENS, WIDTH, TokenisedCaptions, build_text_encoder, tokenise
 from privaudit.loading.components import read_json
-from privaudit.model.target import Condition, Target
+from privaudit.model.condition import Condition
+from privaudit.model.target import Target
 
 STEPS = 1000
 """What the network is told at sigma = 1."""
@@ -64,8 +65,7 @@ class Flow(Family):
         found: Tensor = self.network["transformer"](
             hidden_states=(1 - scale) * latents + scale * noise,
             timestep=STEPS * sigma,
-            encoder_hidden_states=condition.hidden,
-            pooled_projections=condition.pooled,
+            **condition,
         ).sample
         return (found - (noise - latents)).square().mean()
 
@@ -86,7 +86,8 @@ class Flow(Family):
         pooled = torch.cat([one.text_embeds for one in found], dim=-1)
         transformer: Any = self.network["transformer"]
         hidden = nn.functional.pad(hidden, (0, transformer.config["joint_attention_dim"] - hidden.shape[-1]))
-        return Condition(torch.cat([hidden, torch.zeros_like(hidden)], dim=1), pooled)
+        hidden = torch.cat([hidden, torch.zeros_like(hidden)], dim=1)
+        return Condition({"encoder_hidden_states": hidden, "pooled_projections": pooled})
 
     def pipeline(self, network: Any, autoencoder: Any) -> Any:  # noqa: ANN401 - diffusers' own types
         """Put them into a `StableDiffusion3Pipeline` without T5, whose own sampler needs a ``shift_factor``."""

@@ -14,7 +14,7 @@ from privaudit.errors import ConfigError, DataError
 from privaudit.lab import demo_target
 from privaudit.lab.recipe import LabRecipe
 from privaudit.lab.split import Split
-from privaudit.loading import hash_folder, load_autoencoder, load_target
+from privaudit.loading import ModelSource, hash_folder, load_autoencoder, load_target
 from privaudit.model.target import Target
 
 FAMILIES = {"unconditional": "unconditional", "text": "text-to-image", "flow": "text-to-image"}
@@ -74,10 +74,10 @@ def read_given(recipe: LabRecipe, split: Split, base: Path | None, autoencoder_f
         "overlap": {part: "not checked" if ids is None else "none" for part, ids in found.items()},
     }
     if base is None:
-        autoencoder = load_autoencoder(folder, device="cpu").module
+        autoencoder = load_autoencoder(ModelSource(folder, device="cpu")).module
         _check_autoencoder(autoencoder, recipe, folder)
         return Given(autoencoder, None, {name: record}, seen)
-    target: Any = load_target(folder, device="cpu")
+    target: Any = load_target(ModelSource(folder, device="cpu"))
     _check_base(target, recipe, folder)
     _check_autoencoder(target.autoencoder.module, recipe, folder)
     return Given(target.autoencoder.module, target, {name: record}, seen)

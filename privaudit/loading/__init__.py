@@ -1,6 +1,7 @@
 """Foreign models become one `privaudit.model.target.Target` or autoencoder here, and nowhere else."""
 
 from privaudit.loading.folder import hash_folder, load_target
+from privaudit.loading.model_source import ModelSource
 from privaudit.loading.standalone import load_autoencoder
 
-__all__ = ["hash_folder", "load_autoencoder", "load_target"]
+__all__ = ["ModelSource", "hash_folder", "load_autoencoder", "load_target"]

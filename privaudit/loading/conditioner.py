@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from privaudit.model.target import Condition
+from privaudit.model.condition import Condition
+from privaudit.model.prompt import Prompt
 
 
 @dataclass(frozen=True)
@@ -31,16 +32,16 @@ class ClipConditioner:
         """Tokens a caption, the shorter of what tokenizer and encoder take."""
         return caption_length(self.tokenizer, self.encoder)
 
-    def __call__(self, captions: Sequence[str | None]) -> Condition:
+    def __call__(self, prompts: Sequence[Prompt]) -> Condition:
         """Embed captions, ``(n, tokens, width)``, float32; None is the empty caption, equal ones are embedded once."""
-        return embed_distinct(captions, self._embed)
+        return embed_distinct(prompts, self._embed)
 
     def _embed(self, texts: list[str]) -> Condition:
         tokens = self.tokenizer(
             texts, padding="max_length", max_length=self.length, truncation=True, return_tensors="pt"
         )
         hidden: Tensor = self.encoder(tokens.input_ids.to(self.device))[0].float()
-        return Condition(hidden)
+        return Condition({"encoder_hidden_states": hidden})
 
 
 @dataclass(frozen=True)
@@ -59,9 +60,9 @@ class StableDiffusion3Conditioner:
     device: torch.device
     length: int
 
-    def __call__(self, captions: Sequence[str | None]) -> Condition:
+    def __call__(self, prompts: Sequence[Prompt]) -> Condition:
         """Embed captions, float32: ``(n, 2 length, width)`` and pooled ``(n, width)``; None is the empty caption."""
-        return embed_distinct(captions, self._embed)
+        return embed_distinct(prompts, self._embed)
 
     def _embed(self, texts: list[str]) -> Condition:
         hidden, _, pooled, _ = self.pipeline.encode_prompt(
@@ -72,7 +73,7 @@ class StableDiffusion3Conditioner:
             do_classifier_free_guidance=False,
             max_sequence_length=self.length,
         )
-        return Condition(hidden.float(), pooled.float())
+        return Condition({"encoder_hidden_states": hidden.float(), "pooled_projections": pooled.float()})
 
 
 def caption_length(tokenizer: Any, encoder: Any) -> int:  # noqa: ANN401 - transformers' own types
@@ -80,17 +81,17 @@ def caption_length(tokenizer: Any, encoder: Any) -> int:  # noqa: ANN401 - trans
     return int(min(tokenizer.model_max_length, encoder.config.max_position_embeddings))
 
 
-def embed_distinct(captions: Sequence[str | None], embed: Callable[[list[str]], Condition]) -> Condition:
+def embed_distinct(prompts: Sequence[Prompt], embed: Callable[[list[str]], Condition]) -> Condition:
     """Embed each distinct caption once, without derivatives.
 
     Args:
-        captions: None stands for the empty one.
+        prompts: No caption stands for the empty one.
         embed: Embeds some texts.
 
     Returns:
-        One row a caption, in their order.
+        One row per prompt, in their order.
     """
-    texts = [caption or "" for caption in captions]
+    texts = [prompt.caption or "" for prompt in prompts]
     distinct = sorted(set(texts))
     with torch.no_grad():
         condition = embed(distinct)

@@ -10,8 +10,9 @@ from torch import Tensor, nn
 
 from privaudit.errors import TargetError
 from privaudit.loading.heads import noise_from_output
+from privaudit.model.condition import Condition
 from privaudit.model.schedule import Schedule
-from privaudit.model.target import Condition, Conditioner
+from privaudit.model.target import Conditioner
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class DiffusersUNet:
         """Predict the noise in ``(n, *latent)`` at a level, or at one an image; the conversion runs in float32."""
         every = [level] * len(noisy) if isinstance(level, int) else list(level)
         levels = torch.tensor(every, device=noisy.device, dtype=torch.int64)
-        extra = {} if condition is None else {"encoder_hidden_states": condition.hidden.to(self.dtype)}
+        extra = {} if condition is None else {name: values.to(self.dtype) for name, values in condition.items()}
         output: Tensor = self.module(noisy.to(self.dtype), levels, **extra).sample.float()
         # a learned-variance head has twice the channels; the first half is the prediction
         return to_noise(output[:, : noisy.shape[1]], noisy, every, self.schedule, self.prediction_type)
@@ -72,7 +73,7 @@ class DiffusersTransformer:
         Raises:
             TargetError: There is no condition, or it has no pooled vector.
         """
-        if condition is None or condition.pooled is None:
+        if condition is None:
             raise TargetError(
                 "expected hidden states and a pooled vector to condition a Stable Diffusion 3 transformer on, "
                 "got no such condition; pass what condition() of the target gives"
@@ -81,8 +82,7 @@ class DiffusersTransformer:
         output: Tensor = self.module(
             hidden_states=noisy.to(self.dtype),
             timestep=torch.tensor(every, device=noisy.device, dtype=torch.float32),
-            encoder_hidden_states=condition.hidden.to(self.dtype),
-            pooled_projections=condition.pooled.to(self.dtype),
+            **{name: values.to(self.dtype) for name, values in condition.items()},
         ).sample
         return to_noise(output, noisy, every, self.schedule, self.prediction_type)
 

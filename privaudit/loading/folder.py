@@ -10,9 +10,9 @@ from typing import Any
 from privaudit.errors import TargetError
 from privaudit.loading.autoencoder import DiffusersAutoencoder, wrap_autoencoder
 from privaudit.loading.components import check_class, class_name, load_component, load_schedule, read_json
-from privaudit.loading.device import resolve_device, resolve_dtype
 from privaudit.loading.heads import FLOW
-from privaudit.loading.source import find_folder
+from privaudit.loading.model_source import ModelSource
+from privaudit.loading.repository import find_folder
 from privaudit.loading.stable_diffusion import UNETS, load_unet
 from privaudit.loading.stable_diffusion_3 import TRANSFORMERS, load_transformer
 from privaudit.loading.standalone import autoencoder_name
@@ -27,7 +27,7 @@ COMPONENTS = (
 """What is downloaded of a hub repository; checkpoints in one file and safety checkers are not read."""
 
 
-def load_target(source: str | Path, *, device: str = "auto", dtype: str = "auto", upcast: bool = True) -> Target:
+def load_target(source: ModelSource | str | Path) -> Target:
     """Load the autoencoder, denoiser, schedule and text encoder of a latent diffusion pipeline.
 
     Reads folders with ``model_index.json`` as `LDMPipeline` (component ``vqvae``), `StableDiffusionPipeline` (``vae``,
@@ -38,39 +38,37 @@ def load_target(source: str | Path, *, device: str = "auto", dtype: str = "auto"
     folder never touches the network.
 
     Args:
-        source: A folder, or a hub id such as ``org/name``.
-        device: ``auto``, ``cuda`` or ``cpu``.
-        dtype: ``auto`` (float32), ``float32``, ``bfloat16`` or ``float16``, of the denoiser.
-        upcast: Run the autoencoder in float32 all the same; otherwise in ``dtype``, too.
+        source: What to load and how; a path or hub id alone is loaded with the defaults of `ModelSource`.
 
     Returns:
         The target, in eval mode, frozen.
 
     Raises:
         TargetError: The folder is missing or is not a pipeline that privaudit reads.
-        ConfigError: Device or dtype cannot be had.
+        ConfigError: The source asks for what is not available (see `ModelSource.resolve`).
     """
-    chosen_device, chosen_dtype = resolve_device(device), resolve_dtype(dtype)
-    folder = find_folder(str(source), COMPONENTS)
+    source = ModelSource.of(source)
+    device, dtype = source.resolve()
+    folder = find_folder(source, COMPONENTS)
     index = read_json(folder / "model_index.json")
     schedule, prediction_type = load_schedule(folder)
     _check_kind(folder, index, prediction_type)
     vae_name = autoencoder_name(index)
     check_class(folder, index, vae_name, TARGET_AUTOENCODERS)
-    autoencoder = wrap_autoencoder(load_component(folder, index, vae_name), chosen_device, chosen_dtype, upcast=upcast)
+    autoencoder = wrap_autoencoder(load_component(folder, index, vae_name), device, dtype, upcast=source.upcast)
     load = load_transformer if prediction_type == FLOW else load_unet
-    parts = load(folder, index, schedule, prediction_type, chosen_device, chosen_dtype)
-    latent_shape, image_size = _shapes(parts.denoiser.module, autoencoder, folder)
+    parts = load(folder, index, schedule, prediction_type, device, dtype)
+    latent_shape, size = _shapes(parts.denoiser.module, autoencoder, folder)
     info = TargetInfo(
-        id=str(source),
+        id=source.id,
         hash=hash_folder(folder),
         autoencoder_hash=hash_folder(folder, [vae_name]),
         prediction_type=prediction_type,
         family="unconditional" if parts.conditioner is None else "text-to-image",
         latent_shape=latent_shape,
-        image_size=image_size,
+        sample_shape=(3, *size),
     )
-    return Target(info, autoencoder, parts.denoiser, schedule, chosen_device, parts.conditioner)
+    return Target(info, autoencoder, parts.denoiser, schedule, device, parts.conditioner)
 
 
 def hash_folder(folder: Path, components: Sequence[str] | None = None) -> str:

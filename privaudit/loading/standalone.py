@@ -8,17 +8,15 @@ from typing import Any
 from privaudit.errors import TargetError
 from privaudit.loading.autoencoder import AUTOENCODERS, DiffusersAutoencoder, wrap_autoencoder
 from privaudit.loading.components import check_class, load_component, read_json
-from privaudit.loading.device import resolve_device, resolve_dtype
-from privaudit.loading.source import find_folder
+from privaudit.loading.model_source import ModelSource
+from privaudit.loading.repository import find_folder
 
 NAMES = ("vae", "vqvae")
 """What pipelines call their autoencoder."""
 FILES = ("model_index.json", "config.json", "diffusion_pytorch_model*.json", "diffusion_pytorch_model*.safetensors")
 
 
-def load_autoencoder(
-    source: str | Path, *, device: str = "auto", dtype: str = "auto", upcast: bool = True
-) -> DiffusersAutoencoder:
+def load_autoencoder(source: ModelSource | str | Path) -> DiffusersAutoencoder:
     """Load an autoencoder of a class in `AUTOENCODERS`, from a pipeline or on its own.
 
     Of a pipeline (a folder with ``model_index.json``) the component ``vae`` or ``vqvae`` is read and nothing else; any
@@ -26,20 +24,19 @@ def load_autoencoder(
     folder. A hub id is downloaded by huggingface_hub; a folder never touches the network.
 
     Args:
-        source: A folder, or a hub id such as ``org/name``.
-        device: ``auto``, ``cuda`` or ``cpu``.
-        dtype: ``auto`` (float32), ``float32``, ``bfloat16`` or ``float16``; needs ``upcast=False``.
-        upcast: Run in float32 whatever ``dtype`` says, as beside a denoiser of 16 bits.
+        source: What to load and how; its ``dtype`` needs ``upcast=False``, else the autoencoder runs in float32. A path
+            or hub id alone is loaded with the defaults of `ModelSource`.
 
     Returns:
         The autoencoder, in eval mode, frozen; encodes and decodes float32 in the denoiser's scaled units.
 
     Raises:
         TargetError: The folder is missing or holds no autoencoder that privaudit reads.
-        ConfigError: Device or dtype cannot be had.
+        ConfigError: The source asks for what is not available (see `ModelSource.resolve`).
     """
-    chosen_device, chosen_dtype = resolve_device(device), resolve_dtype(dtype)
-    folder = find_folder(str(source), NAMES, FILES)
+    source = ModelSource.of(source)
+    device, dtype = source.resolve()
+    folder = find_folder(source, NAMES, FILES)
     if (folder / "model_index.json").is_file():
         index = read_json(folder / "model_index.json")
         component = autoencoder_name(index)
@@ -54,7 +51,7 @@ def load_autoencoder(
             "pass a folder that save_pretrained of diffusers wrote"
         )
     check_class(folder, index, component, AUTOENCODERS)
-    return wrap_autoencoder(load_component(folder, index, component), chosen_device, chosen_dtype, upcast=upcast)
+    return wrap_autoencoder(load_component(folder, index, component), device, dtype, upcast=source.upcast)
 
 
 def autoencoder_name(index: dict[str, Any]) -> str:

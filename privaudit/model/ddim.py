@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from privaudit.errors import ConfigError
-from privaudit.model.target import Condition, Target
+from privaudit.model.condition import Condition
+from privaudit.model.target import Target
 
 CLEAN = -1
 """The level below 0 in a path: no noise at all (alpha 1, sigma 0)."""
@@ -53,7 +54,7 @@ def ddim_step(target: Target, latents: Tensor, start: int, stop: int, condition:
         latents: z_a, ``(n, *latent)``.
         start: Level a, or `CLEAN`.
         stop: Level b, or `CLEAN`.
-        condition: What `Target.condition` gave for the captions.
+        condition: What `Target.condition` gave for the prompts.
 
     Returns:
         z_b, ``(n, *latent)``.
@@ -86,7 +87,7 @@ def ddim_follow(target: Target, latents: Tensor, levels: Sequence[int], conditio
         target: Gives the denoiser and its schedule.
         latents: At the first level, ``(n, *latent)``.
         levels: The path, in either direction.
-        condition: What `Target.condition` gave for the captions.
+        condition: What `Target.condition` gave for the prompts.
 
     Returns:
         Latents at the last level.
@@ -104,7 +105,7 @@ def ddim_sample(target: Target, noise: Tensor, steps: int = 50, condition: Condi
         target: The model.
         noise: Standard normal, ``(n, *latent)``.
         steps: Denoiser passes.
-        condition: What `Target.condition` gave for the captions.
+        condition: What `Target.condition` gave for the prompts.
 
     Returns:
         Clean latents, ``(n, *latent)``.
@@ -119,7 +120,7 @@ def ddim_invert(target: Target, latents: Tensor, steps: int = 50, condition: Con
         target: The model.
         latents: Clean, ``(n, *latent)``.
         steps: Denoiser passes.
-        condition: What `Target.condition` gave for the captions.
+        condition: What `Target.condition` gave for the prompts.
 
     Returns:
         The noise, ``(n, *latent)``, up to the error of DDIM inversion (see `ddim_step`).

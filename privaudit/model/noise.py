@@ -18,7 +18,7 @@ def generator_for(seed: int, sample_id: str, *purpose: object) -> torch.Generato
     """Make the generator of one image and one purpose.
 
     Args:
-        seed: Of the audit.
+        seed: Seed of the audit.
         sample_id: Content hash of the image.
         purpose: What is drawn, for example ``("noise", level, draw)``.
 
@@ -33,8 +33,8 @@ def normal_for(seed: int, sample_ids: Sequence[str], shape: Sequence[int], *purp
     """Draw standard normal values for each image of a batch.
 
     Args:
-        seed: Of the audit.
-        sample_ids: One id an image.
+        seed: Seed of the audit.
+        sample_ids: One id per image.
         shape: Shape of one image's draw.
         purpose: What is drawn.
 

@@ -14,6 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from privaudit.errors import NonFiniteError
+from privaudit.model.condition import Condition
+from privaudit.model.prompt import Prompt
 from privaudit.model.schedule import Schedule
 
 
@@ -22,7 +24,7 @@ class Autoencoder(Protocol):
 
     @property
     def dtype(self) -> torch.dtype:
-        """Of its weights; what goes in and comes out is float32."""
+        """Precision of its weights; what goes in and comes out is float32."""
 
     @property
     def channel_axis(self) -> int:
@@ -35,24 +37,6 @@ class Autoencoder(Protocol):
         """Map scaled latents to images, not clamped, so that derivatives are the decoder's own."""
 
 
-@dataclass(frozen=True)
-class Condition:
-    """What a denoiser is conditioned on, for each image of a batch.
-
-    Attributes:
-        hidden: ``(n, tokens, width)``, what its attention reads.
-        pooled: ``(n, width)``, for models that also take one vector a caption.
-    """
-
-    hidden: Tensor
-    pooled: Tensor | None = None
-
-    def rows(self, chosen: Sequence[int]) -> Condition:
-        """Take some images, in any order and number."""
-        index = torch.tensor(list(chosen), device=self.hidden.device)
-        return Condition(self.hidden[index], None if self.pooled is None else self.pooled[index])
-
-
 class Denoiser(Protocol):
     """A network whose output has been turned into a noise prediction."""
 
@@ -61,14 +45,14 @@ class Denoiser(Protocol):
         """The network itself, for attacks that differentiate by its weights."""
 
     def predict_noise(self, noisy: Tensor, level: int | Sequence[int], condition: Condition | None) -> Tensor:
-        """Predict the noise in ``noisy`` at one level, or at one an image; same shape, float32."""
+        """Predict the noise in ``noisy`` at one level, or at one level per image; same shape, float32."""
 
 
 class Conditioner(Protocol):
-    """Turns captions into what the denoiser is conditioned on."""
+    """Turns prompts into what the denoiser is conditioned on."""
 
-    def __call__(self, captions: Sequence[str | None]) -> Condition:
-        """Embed captions; None is the model's null condition."""
+    def __call__(self, prompts: Sequence[Prompt]) -> Condition:
+        """Embed prompts, one row per prompt; ``Prompt()`` is the model's null condition."""
 
 
 @dataclass(frozen=True)
@@ -79,10 +63,10 @@ class TargetInfo:
         id: The folder or hub id that was loaded.
         hash: SHA-256 over its configuration and weight files, 32 hexadecimal digits.
         autoencoder_hash: The same over the autoencoder alone, on which latents and geometry depend.
-        family: ``unconditional`` or ``text-to-image``.
+        family: ``unconditional``, ``text-to-image`` or ``class-conditional``.
         prediction_type: What the network predicts: ``epsilon``, ``v_prediction``, ``sample`` or ``flow``.
         latent_shape: Shape of one latent.
-        image_size: Height and width that the target was trained on.
+        sample_shape: Shape of one decoded sample that the target was trained on: ``(3, height, width)`` of an image.
     """
 
     id: str
@@ -91,7 +75,13 @@ class TargetInfo:
     family: str
     prediction_type: str
     latent_shape: tuple[int, ...]
-    image_size: tuple[int, int]
+    sample_shape: tuple[int, ...]
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """Height and width of a sample."""
+        height, width = self.sample_shape[-2:]
+        return height, width
 
 
 @dataclass(frozen=True)
@@ -116,8 +106,13 @@ class Target:
 
     @property
     def dtype(self) -> torch.dtype:
-        """Of the autoencoder's weights."""
+        """Precision of the autoencoder's weights."""
         return self.autoencoder.dtype
+
+    @property
+    def takes_captions(self) -> bool:
+        """Whether captions condition the prediction."""
+        return self.info.family == "text-to-image"
 
     @property
     def channel_axis(self) -> int:
@@ -133,12 +128,12 @@ class Target:
         return self.autoencoder.decode(latents.to(self.device))
 
     def predict_noise(self, noisy: Tensor, level: int | Sequence[int], condition: Condition | None) -> Tensor:
-        """Predict the noise in ``(n, *latent)`` at a level, or one an image; float32, whatever the network's head."""
+        """Predict the noise in ``(n, *latent)`` at a level, or at one per image; float32, whatever the head."""
         return self.denoiser.predict_noise(noisy.to(self.device), level, condition)
 
-    def condition(self, captions: Sequence[str | None]) -> Condition | None:
-        """Embed captions for `predict_noise`; None for an unconditional model."""
-        return None if self.conditioner is None else self.conditioner(captions)
+    def condition(self, prompts: Sequence[Prompt]) -> Condition | None:
+        """Embed prompts for `predict_noise`; None for an unconditional model."""
+        return None if self.conditioner is None else self.conditioner(prompts)
 
     def alpha_sigma(self, level: int) -> tuple[float, float]:
         """Signal and noise scale at a level (see `Schedule.alpha_sigma`)."""
@@ -151,7 +146,7 @@ def require_finite(values: Tensor, what: str, sample_ids: Sequence[str]) -> Tens
     Args:
         values: ``(n, ...)``.
         what: For the message, for example "decoder output".
-        sample_ids: One id an image.
+        sample_ids: One id per image.
 
     Returns:
         ``values``, unchanged.

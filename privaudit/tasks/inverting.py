@@ -20,7 +20,7 @@ from privaudit.escape import csv_text, encodable
 from privaudit.execution.batching import Batcher, auto_batch_size
 from privaudit.inversion import DEFAULT, SOLVERS, Inversion, Solver, invert, require_any_finite
 from privaudit.inversion.cocoercivity import not_along_t
-from privaudit.loading import load_target
+from privaudit.loading import ModelSource, load_target
 from privaudit.model.target import Target, TargetInfo
 from privaudit.storage.files import locked, make_folder, write_text
 from privaudit.storage.shards import write_shard
@@ -152,7 +152,7 @@ def run_inversion(options: InvertOptions, on_progress: OnProgress | None = None)
 
 def _run(options: InvertOptions, progress: OnProgress) -> InvertedSet:
     """Invert in a folder that is ready."""
-    target = load_target(options.target, device=options.device, dtype=options.dtype, upcast=options.dtype == "auto")
+    target = load_target(ModelSource(options.target, options.device, options.dtype, upcast=options.dtype == "auto"))
     images = read_set(
         options.images,
         target.info.image_size,

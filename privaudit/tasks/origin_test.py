@@ -22,9 +22,10 @@ from privaudit.escape import csv_text, encodable
 from privaudit.evaluation import Metrics, assign_folds, evaluate
 from privaudit.execution.batching import Batcher, auto_batch_size
 from privaudit.inversion import SOLVERS, Solver, invert, require_any_finite
-from privaudit.loading import load_target
+from privaudit.loading import ModelSource, load_target
 from privaudit.model.ddim import ddim_sample
 from privaudit.model.noise import normal_for
+from privaudit.model.prompt import Prompt
 from privaudit.model.target import Target, TargetInfo
 from privaudit.storage.files import locked, make_folder, write_text
 
@@ -186,8 +187,8 @@ def run_origin(options: OriginOptions, on_progress: OnProgress | None = None) ->
 
 def _run(options: OriginOptions, progress: OnProgress) -> Origin:
     """Trace in a folder that is ready."""
-    target = load_target(options.target, device=options.device, dtype=options.dtype)
-    if options.prompt is not None and target.conditioner is None:
+    target = load_target(ModelSource(options.target, options.device, options.dtype))
+    if options.prompt is not None and not target.takes_captions:
         raise ConfigError([f"expected a text-to-image target for --prompt, got {options.target}; leave it out"])
     images = read_set(
         options.images,
@@ -242,7 +243,7 @@ def generate(target: Target, keys: Sequence[str], steps: int, prompt: str | None
         ``(n, 3, h, w)`` in [-1, 1].
     """
     noise = normal_for(seed, keys, target.info.latent_shape, "generation")
-    condition = target.condition([prompt] * len(keys))
+    condition = target.condition([Prompt(prompt)] * len(keys))
     latents = ddim_sample(target, noise, steps, condition)
     with torch.no_grad():
         return to_eight_bits(target.decode(latents))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from models import LATENT, gaussian_target, network_target, random_normal
+from models import LATENT, gaussian_target, network_target, prompts, random_normal
 from reference import Case
 from torch import Tensor
 
@@ -50,8 +50,8 @@ def a_batch(target: Target | None = None, rows: Any = ALL, **changes: Any) -> Ba
     target = target or gaussian_target()
     images = some_images(target)
     chosen = range(len(IDS))[rows] if isinstance(rows, slice) else rows
-    ids, captions = [IDS[row] for row in chosen], [CAPTIONS[row] for row in chosen]
-    given = {"latents": target.encode(images)[rows], "captions": captions, "images": images[rows]} | changes
+    ids, own = [IDS[row] for row in chosen], prompts(*(CAPTIONS[row] for row in chosen))
+    given = {"latents": target.encode(images)[rows], "prompts": own, "images": images[rows]} | changes
     return Batch(**({"target": target, "sample_ids": ids, "seed": SEED} | given))
 
 
@@ -77,10 +77,10 @@ def everything(kind: str) -> tuple[list[Attack], Target]:
 def cases_of(batch: Batch, mask: Tensor) -> list[Case]:
     """The images of a batch one by one, for the slow transcriptions."""
     assert batch.images is not None
-    parts = zip(batch.latents, batch.sample_ids, mask, batch.captions, batch.images, strict=True)
+    parts = zip(batch.latents, batch.sample_ids, mask, batch.prompts, batch.images, strict=True)
     return [
-        Case(batch.target, latent, sample_id, batch.seed, own, caption, image)
-        for latent, sample_id, own, caption, image in parts
+        Case(batch.target, latent, sample_id, batch.seed, own, prompt.caption, image)
+        for latent, sample_id, own, prompt, image in parts
     ]
 
 

@@ -7,13 +7,14 @@ from dataclasses import replace
 import pytest
 import torch
 from cases import CAPTIONS, a_batch, a_network
-from models import LATENT, gaussian_target
+from models import LATENT, gaussian_target, prompts
 
 from privaudit.attacks import Batch, PassCache
 from privaudit.attacks.batch import crop_centre
 from privaudit.attacks.clid import Clid, reduce
 from privaudit.attacks.recon import spread
 from privaudit.model.noise import normal_for
+from privaudit.model.prompt import Prompt
 
 
 class TestNoise:
@@ -111,7 +112,7 @@ class TestSharing:
         batch = a_batch(a_network("text"))
         crop = batch.crop(0.5)
         assert torch.equal(crop.noise(20), batch.noise(20))
-        assert crop.captions == batch.captions
+        assert crop.prompts == batch.prompts
         assert not torch.equal(crop.latents, batch.latents)
         assert crop.latents.dtype == batch.latents.dtype
 
@@ -123,13 +124,17 @@ class TestSharing:
         assert torch.equal(batch.with_captions("none", [None] * 4).residual(20), bare.residual(20))
         assert batch.target.denoiser.passes == [20, 20]
 
+    def test_other_captions_leave_the_rest_of_a_prompt_as_it_is(self):
+        told = [Prompt("a", 3, (8, 9), (1, 2))] * 4
+        assert a_batch(prompts=told).with_captions("none", [None] * 4).prompts == [Prompt(None, 3, (8, 9), (1, 2))] * 4
+
     def test_a_change_needs_images(self):
         with pytest.raises(ValueError, match="^expected a batch with images; name them in the attack's needs$"):
             replace(a_batch(), images=None).crop(0.5)
 
     def test_a_target_without_captions_has_no_condition(self):
         assert a_batch().condition is None
-        assert a_batch(a_network("text")).condition.hidden.shape == (4, 1, 1)
+        assert a_batch(a_network("text")).condition["number"].shape == (4,)
 
 
 class TestPassCache:
@@ -169,7 +174,7 @@ class TestPassCache:
         assert cache.shared("key", lambda: "well") == "well"
 
     def test_a_fresh_batch_has_a_fresh_one(self):
-        first, second = (Batch(gaussian_target(), torch.zeros(1, *LATENT), ["a"], [None], 0) for _ in range(2))
+        first, second = (Batch(gaussian_target(), torch.zeros(1, *LATENT), ["a"], [Prompt()], 0) for _ in range(2))
         first.predict_clean(0)
         assert second.cache.work == {}
         assert second.cache._kept == {}
@@ -201,7 +206,7 @@ class TestReducedCaptions:
         assert all(cut == [None, None] for _, cut in reduce([None, "  "]))
 
     def test_an_image_without_caption_has_no_discrepancy(self):
-        batch = a_batch(a_network("text"), captions=[CAPTIONS[0], None, CAPTIONS[2], None])
+        batch = a_batch(a_network("text"), prompts=prompts(CAPTIONS[0], None, CAPTIONS[2], None))
         attack = Clid(weights=(0,)).for_target(batch.target)
         rises = attack.measure(batch, {"none": torch.ones(4, *LATENT)})["none"][:, 0]
         assert rises[1] == rises[3] == 0

@@ -20,6 +20,7 @@ from models import (
     gaussian_target,
     network_target,
     overfitted_target,
+    prompts,
     random_normal,
 )
 
@@ -38,6 +39,7 @@ from privaudit.attacks.rediffuse import Rediffuse
 from privaudit.attacks.secmi import Secmi
 from privaudit.attacks.sima import Sima
 from privaudit.model.ddim import CLEAN
+from privaudit.model.prompt import Prompt
 
 FLOWS = ("flow", DATA_FLOW)
 every_head = pytest.mark.parametrize("head", HEADS)
@@ -210,7 +212,7 @@ def test_clid_is_the_rise_of_a_known_loss_without_the_caption(head):
     # a caption moves the mean of the data by its number: eps_hat = k (z - alpha m)
     target = gaussian_target(head, text=True)
     captions = ["one two three four"] * 4
-    batch = a_batch(target, captions=captions)
+    batch = a_batch(target, prompts=prompts(*captions))
     law, direction = Law(head), target.denoiser.direction.double()
 
     def loss(caption: str | None) -> torch.Tensor:
@@ -366,7 +368,7 @@ def many(target, count: int = 4000) -> Batch:
     """Latents drawn from the law that the denoiser is exact for."""
     latents = random_normal(count, *LATENT, seed=1, dtype=torch.float64) * target.denoiser.variance.double().sqrt()
     ids = [str(number) for number in range(count)]
-    return Batch(target, latents, ids, [None] * count, 0)
+    return Batch(target, latents, ids, [Prompt()] * count, 0)
 
 
 @pytest.mark.parametrize("head", ["epsilon", "flow"])
@@ -398,7 +400,7 @@ def test_the_exact_denoiser_loses_less_than_another_network():
     """No network can have a smaller mean loss on these data."""
     exact, other = gaussian_target(), network_target()
     batch = many(exact, 500)
-    there = Batch(other, batch.latents, batch.sample_ids, batch.captions, 0)
+    there = Batch(other, batch.latents, batch.sample_ids, batch.prompts, 0)
     attack = Loss(levels=(20, 200, 600))
     assert (scored(attack, batch)["none"].mean(dim=0) > scored(attack, there)["none"].mean(dim=0)).all()
     assert isinstance(exact.denoiser, GaussianDenoiser)

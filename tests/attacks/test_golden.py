@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 from cases import a_batch, cases_of, scored, some_masks
-from models import network_target
+from models import network_target, prompts
 from reference import (
     clid_error,
     crop,
@@ -67,7 +67,7 @@ BY_LEVEL = {
 
 def check(attack, transcription, target) -> None:
     """Every image, mask and column."""
-    batch, masks = a_batch(target, ROWS, captions=CAPTIONS), some_masks(ROWS)
+    batch, masks = a_batch(target, ROWS, prompts=prompts(*CAPTIONS)), some_masks(ROWS)
     sign = 1 if attack.learned else -1
     for mask, scores in scored(attack, batch, masks).items():
         for case, row in zip(cases_of(batch, masks[mask]), scores.tolist(), strict=True):

@@ -18,7 +18,9 @@ from models import LATENT, schedule_of, target_of
 from privaudit.attacks import ATTACKS, Attack, Batch
 from privaudit.attacks.base import FieldAttack, LevelAttack
 from privaudit.loading.denoiser import DiffusersUNet
-from privaudit.model.target import Condition, Target
+from privaudit.model.condition import Condition
+from privaudit.model.prompt import Prompt
+from privaudit.model.target import Target
 
 HALF = (torch.bfloat16, torch.float16)
 ROUNDINGS = 8
@@ -38,7 +40,8 @@ class TinyUNet(DiffusersUNet):
         return self.prediction_type
 
     def predict_noise(self, noisy, level, condition):
-        return super().predict_noise(noisy, level, condition or Condition(torch.zeros(len(noisy), 1, 1)))
+        number = torch.zeros(len(noisy)) if condition is None else condition["number"]
+        return super().predict_noise(noisy, level, Condition({"encoder_hidden_states": number.view(-1, 1, 1)}))
 
 
 @cache
@@ -108,7 +111,9 @@ def test_in_float32_a_batch_moves_a_score_by_rounding_only(name):
     whole = scored(attack, batch)["none"]
     row = 2
     (case,) = cases_of(batch, ones())[row : row + 1]
-    single = Batch(batch.target, case.latent[None], [case.sample_id], [case.caption], case.seed, case.image[None])
+    single = Batch(
+        batch.target, case.latent[None], [case.sample_id], [Prompt(case.caption)], case.seed, case.image[None]
+    )
     found = scored(attack, single)["none"][0]
     if attack.learned:
         strong = whole[row] > whole.max() - 12

@@ -8,9 +8,10 @@ from __future__ import annotations
 import pytest
 import torch
 from cases import SPECS
-from models import LATENT, LinearAutoencoder, overfitted_target, random_normal
+from models import LATENT, LinearAutoencoder, overfitted_target, prompts, random_normal
 
 from privaudit.attacks import Batch, parse_attacks, score_batch
+from privaudit.model.prompt import Prompt
 
 COUNT, MEMBER = 20, 13
 WHERE = {
@@ -39,7 +40,7 @@ def audited(model: str) -> Batch:
     captions = [f"picture number {place}" for place in range(COUNT)]
     target = overfitted_target(latents[[MEMBER]], [captions[MEMBER]], head, text=text)
     images = LinearAutoencoder.decode(target.autoencoder, latents)
-    return Batch(target, latents, [str(place) for place in range(COUNT)], captions, 0, images)
+    return Batch(target, latents, [str(place) for place in range(COUNT)], prompts(*captions), 0, images)
 
 
 def on_its_models() -> list[tuple[str, str]]:
@@ -72,7 +73,7 @@ def test_the_member_scores_highest_among_several_members(spec):
     latents = 0.8 * random_normal(COUNT, *LATENT, seed=11, dtype=torch.float64)
     target = overfitted_target(latents[:3], ["", "", ""])
     (attack,) = parse_attacks([spec])
-    batch = Batch(target, latents, [str(place) for place in range(COUNT)], [None] * COUNT, 0)
+    batch = Batch(target, latents, [str(place) for place in range(COUNT)], [Prompt()] * COUNT, 0)
     scores = score_batch([attack.for_target(target)], batch, {"none": torch.ones(COUNT, *LATENT)})[spec, "none"]
     assert (scores[:3].min(dim=0).values > scores[3:].max(dim=0).values).all()
 
@@ -80,10 +81,10 @@ def test_the_member_scores_highest_among_several_members(spec):
 def test_a_caption_is_part_of_what_was_memorised():
     """The same image under another caption is no longer known: clid is what sees it."""
     batch = audited("text")
-    captions = [*batch.captions]
-    captions[MEMBER] = "another picture altogether"
+    told = [*batch.prompts]
+    told[MEMBER] = Prompt("another picture altogether")
     (attack,) = parse_attacks(["clid"])
-    other = Batch(batch.target, batch.latents, batch.sample_ids, captions, 0, batch.images)
+    other = Batch(batch.target, batch.latents, batch.sample_ids, told, 0, batch.images)
     masks = {"none": torch.ones(COUNT, *LATENT)}
     attacks = [attack.for_target(batch.target)]
     known, unknown = (score_batch(attacks, each, masks)["clid", "none"] for each in (batch, other))

@@ -17,7 +17,7 @@ from privaudit.auditing.run import choose_methods, run_audit
 from privaudit.auditing.sources import list_sources, read_sources
 from privaudit.auditing.stages import measure
 from privaudit.errors import ConfigError, DataError
-from privaudit.loading import load_target
+from privaudit.loading import ModelSource, load_target
 from privaudit.report.forecast import duration, print_plan
 
 MEMBERS, OTHERS = 14, 12
@@ -75,7 +75,7 @@ class TestForecast:
             if done == 0:
                 at[stage] = Counter(passes)
 
-        target = load_target(options.target, device="cpu")
+        target = load_target(ModelSource(options.target, device="cpu"))
         samples = read_sources(list_sources(options), options, target, note).samples
         methods, _ = choose_methods(options, target, [sample.caption for sample in samples])
         measure(target, samples, methods, replace(options, out=tmp_path / "run"), note)

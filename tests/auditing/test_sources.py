@@ -17,7 +17,7 @@ from privaudit.canaries import Canaries, draw_canaries
 from privaudit.data import read_entries
 from privaudit.data.listing import Entry
 from privaudit.errors import ConfigError, DataError
-from privaudit.loading import load_target
+from privaudit.loading import ModelSource, load_target
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,7 @@ def options(root: Path, **sets: Path | None) -> AuditOptions:
 
 def read(chosen: AuditOptions):
     seen = []
-    target = load_target(chosen.target, device="cpu")
+    target = load_target(ModelSource(chosen.target, device="cpu"))
     data = read_sources(list_sources(chosen), chosen, target, lambda name, done, total: seen.append(name))
     return data, list(dict.fromkeys(seen))
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from PIL import Image
+from PIL import ExifTags, Image
 
 from privaudit.data import (
     FileFacts,
@@ -25,6 +25,7 @@ from privaudit.data import (
     thumbnail,
 )
 from privaudit.errors import DataError
+from privaudit.model.prompt import Prompt
 
 SIZE = (6, 8)
 PIXELS = arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9), st.just(3)))
@@ -298,7 +299,9 @@ def test_a_folder_is_read_recursively_in_sorted_order(folder: Path) -> None:
     assert [sample.id for sample in found.samples] == [sample_id(picture(seed)) for seed in range(3)]
     assert (len(found), found.skipped, found.duplicates) == (3, (), 0)
     stored = FileFacts("PNG", 8, 6, (folder / "a.png").stat().st_size, "RGB")
-    assert found.samples[0] == Sample(sample_id(picture(0)), folder / "a.png", file=stored)
+    assert found.samples[0] == Sample(
+        sample_id(picture(0)), folder / "a.png", file=stored, original_size=(6, 8), crop=(0, 0)
+    )
     assert found.samples[0].fingerprint == fingerprint(picture(0))
     assert found.samples[0].thumbnail == thumbnail(picture(0))
 
@@ -428,6 +431,31 @@ def test_numbers_become_the_text_that_was_written(folder: Path, suffix: str) -> 
     rows = [{"path": "a.png", "id": 1, "group": 7}, {"path": "b.png"}, {"path": "sub/deep/c.png", "id": 2, "group": 8}]
     found = read_set(write_manifest(folder / f"set{suffix}", rows), SIZE)
     assert [(s.label, s.group) for s in found.samples] == [("1", "7"), (None, None), ("2", "8")]
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_a_class_label_is_a_whole_number(folder: Path, suffix: str) -> None:
+    rows = [{"path": "a.png", "class_label": 7}, {"path": "b.png"}, {"path": "sub/deep/c.png", "class_label": 0}]
+    found = read_set(write_manifest(folder / f"set{suffix}", rows), SIZE)
+    assert [sample.prompt.class_label for sample in found.samples] == [7, None, 0]
+
+
+@pytest.mark.parametrize("label", ["cat", "-1", 1.5])
+def test_other_class_labels_are_refused(folder: Path, label: object) -> None:
+    path = write_manifest(folder / "set.jsonl", [{"path": "a.png", "class_label": label}])
+    with pytest.raises(DataError, match=f"expected a whole number from 0 in class_label of row 1 of .*, got '{label}'"):
+        read_set(path, SIZE)
+
+
+def test_what_a_model_may_be_told_about_an_image(tmp_path: Path) -> None:
+    image = Image.fromarray(np.zeros((30, 20, 3), np.uint8))  # 20 wide, 30 high, and turned to the right
+    exif = image.getexif()
+    exif[ExifTags.Base.Orientation] = 6
+    image.save(tmp_path / "a.jpg", exif=exif)
+    path = write_manifest(tmp_path / "set.jsonl", [{"path": "a.jpg", "caption": "x", "class_label": 3}])
+    (sample,) = read_set(path, (10, 10)).samples
+    # upright it is 30 wide and 20 high; resized to 15 x 10, cut at the left after 2 pixels
+    assert sample.prompt == Prompt("x", 3, original_size=(20, 30), crop=(0, 2))
 
 
 def test_fractions_and_large_numbers_keep_their_digits(folder: Path) -> None:

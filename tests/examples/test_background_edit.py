@@ -12,7 +12,7 @@ from scipy.stats import wilcoxon
 
 from privaudit.errors import ConfigError
 from privaudit.lab.demo_target import TARGET
-from privaudit.loading import load_target
+from privaudit.loading import ModelSource, load_target
 from privaudit.model.noise import normal_for
 
 ENCODER, FREE, GRADIENT = "encoder", "anderson:evaluations=20:tolerance=0.001", "gradient:evaluations=4"
@@ -83,7 +83,7 @@ def test_the_sheet_has_a_row_an_image_and_two_columns_a_solver(run, example):
 
 
 def test_an_edit_leaves_the_latent_outside_alone(example):
-    target = load_target(TARGET, device="cpu")
+    target = load_target(ModelSource(TARGET, device="cpu"))
     latents, noise = (normal_for(0, ["a", "b"], target.info.latent_shape, purpose) for purpose in ("z", "e"))
     cells = example.centred_square((8, 8), (32, 32), 0.5).cells
     edited = example.blended_edit(target, latents, cells, noise, level=0.4, steps=10)

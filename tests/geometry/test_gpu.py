@@ -15,7 +15,7 @@ from privaudit.geometry import (
     measure_distortion,
 )
 from privaudit.lab.demo_target import TARGET
-from privaudit.loading import load_target
+from privaudit.loading import ModelSource, load_target
 
 pytestmark = [
     pytest.mark.gpu,
@@ -26,7 +26,7 @@ IDS = ["a", "b", "c"]
 
 @pytest.fixture(scope="module")
 def both():
-    return load_target(TARGET, device="cuda"), load_target(TARGET, device="cpu")
+    return load_target(ModelSource(TARGET, device="cuda")), load_target(ModelSource(TARGET, device="cpu"))
 
 
 @pytest.fixture(scope="module")

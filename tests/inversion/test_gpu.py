@@ -9,7 +9,7 @@ import torch
 
 from privaudit.inversion import SOLVERS, invert
 from privaudit.lab.demo_target import TARGET
-from privaudit.loading import load_target
+from privaudit.loading import ModelSource, load_target
 from privaudit.model.ddim import ddim_sample
 from privaudit.model.noise import normal_for
 
@@ -21,7 +21,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def generated():
-    target = load_target(TARGET, device="cuda")
+    target = load_target(ModelSource(TARGET, device="cuda"))
     noise = normal_for(0, [str(number) for number in range(64)], target.info.latent_shape, "generation")
     latents = ddim_sample(target, noise, 20)
     with torch.no_grad():
@@ -33,7 +33,7 @@ def test_agrees_with_the_cpu(generated, name):
     target, latents, images = generated
     solver = SOLVERS.build(name if name == "encoder" else f"{name}:evaluations=6:tolerance=0")
     there = invert(target, images[:8], solver, truth=latents[:8])
-    here = invert(load_target(TARGET, device="cpu"), images[:8].cpu(), solver, truth=latents[:8].cpu())
+    here = invert(load_target(ModelSource(TARGET, device="cpu")), images[:8].cpu(), solver, truth=latents[:8].cpu())
     torch.testing.assert_close(there.residuals.cpu(), here.residuals, rtol=0.05, atol=1e-4, equal_nan=True)
     torch.testing.assert_close(there.nmse.cpu(), here.nmse, rtol=0, atol=0.5)
 

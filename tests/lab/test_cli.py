@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from privaudit.cli import main
-from privaudit.loading import load_target
+from privaudit.loading import ModelSource, load_target
 
 SMALL = {
     "members": 8,
@@ -52,7 +52,7 @@ def test_families(train: Any, tmp_path: Path, family: str, recorded: str, predic
     assert train(tmp_path / "out", family=family)[0] == 0
     recipe = json.loads((tmp_path / "out" / "lab.json").read_text())["recipe"]
     assert (recipe["family"], recipe["prediction_type"]) == (recorded, prediction)
-    assert load_target(tmp_path / "out", device="cpu").info.prediction_type == prediction
+    assert load_target(ModelSource(tmp_path / "out", device="cpu")).info.prediction_type == prediction
     assert ("caption" in pd.read_csv(tmp_path / "out" / "members.csv")) is (family != "v")
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import torch
 from diffusers import StableDiffusion3Pipeline, StableDiffusionPipeline
+from models import prompts
 from safetensors.torch import load_file
 from torch import nn
 
@@ -27,7 +28,7 @@ from privaudit.lab.tokenizer import build_tokenizer
 from privaudit.lab.train import train_target
 from privaudit.lab.train_autoencoder import build_autoencoder, encode_posterior
 from privaudit.lab.train_denoiser import train_denoiser
-from privaudit.loading import load_target
+from privaudit.loading import ModelSource, load_target
 
 Recipe = Callable[..., LabRecipe]
 TEXT = {"family": "text"}
@@ -64,10 +65,10 @@ def test_the_folder_is_a_target_and_a_pipeline(
     targets: dict[str, Trained], family: str, kind: type, prediction: str
 ) -> None:
     folder = targets[family].folder
-    target = load_target(folder, device="cpu")
+    target = load_target(ModelSource(folder, device="cpu"))
     assert (target.info.family, target.info.prediction_type) == ("text-to-image", prediction)
     assert (target.info.latent_shape, target.info.image_size) == ((2, 4, 4), (16, 16))
-    assert load_target(folder / "snapshots" / "3", device="cpu").info.hash != target.info.hash
+    assert load_target(ModelSource(folder / "snapshots" / "3", device="cpu")).info.hash != target.info.hash
     missing = {"text_encoder_3": None, "tokenizer_3": None} if family == "flow" else {}
     pipeline = kind.from_pretrained(folder, local_files_only=True, **missing)
     pipeline.set_progress_bar_config(disable=True)
@@ -82,10 +83,10 @@ def test_manifests_have_the_captions_that_it_was_trained_with(targets: dict[str,
     for manifest in (trained.members, trained.heldout, trained.auxiliary):
         captions = [sample.caption for sample in read_set(manifest, (16, 16)).samples]
         assert all(caption and caption.startswith(("city, ", "night sky, ")) for caption in captions)
-    target = load_target(trained.folder, device="cpu")
-    condition = target.condition(["city, blue", "night sky, blue", None])
+    target = load_target(ModelSource(trained.folder, device="cpu"))
+    condition = target.condition(prompts("city, blue", "night sky, blue", None))
     assert condition is not None
-    assert not torch.equal(condition.hidden[0], condition.hidden[1])
+    assert not torch.equal(*condition["encoder_hidden_states"][:2])
 
 
 def test_an_unconditional_target_has_no_captions(images: Path, recipe: Recipe, tmp_path: Path) -> None:
@@ -146,7 +147,9 @@ def test_half_precision_and_its_reading(
     found, wanted = weights(tmp_path / "copy"), weights(targets[family].folder)
     assert found.keys() == wanted.keys()
     assert all(torch.equal(found[name], wanted[name].half()) for name in wanted if wanted[name].is_floating_point())
-    assert load_target(tmp_path / "copy", device="cpu").info.prediction_type == recipe(**kind).prediction_type
+    assert (
+        load_target(ModelSource(tmp_path / "copy", device="cpu")).info.prediction_type == recipe(**kind).prediction_type
+    )
 
 
 # ------------------------------------------------------------------------------- the losses, by hand
@@ -192,8 +195,7 @@ def test_the_loss_is_the_one_the_recipe_names(recipe: Recipe, tmp_path: Path, ki
             output = network["transformer"](
                 hidden_states=(1 - scale) * x0 + scale * eps,
                 timestep=1000 * sigma,
-                encoder_hidden_states=condition.hidden,
-                pooled_projections=condition.pooled,
+                **condition,
             ).sample
             wanted = eps - x0
         else:
@@ -219,14 +221,13 @@ def test_text_encoders_are_trained_too(recipe: Recipe, tmp_path: Path, kind: dic
 
 def test_the_conditions_of_training_are_those_of_the_loaded_target(targets: dict[str, Trained], recipe: Recipe) -> None:
     folder = targets["flow"].folder
-    target = load_target(folder, device="cpu")
+    target = load_target(ModelSource(folder, device="cpu"))
     family: Flow = continue_flow(recipe(**FLOW), target, folder, CAPTIONS)
     with torch.no_grad():
         found = family.condition(torch.cat([family.captions.rows, family.captions.empty[None]]))
-    wanted = target.condition([*CAPTIONS, None])
+    wanted = target.condition(prompts(*CAPTIONS, None))
     assert wanted is not None
-    torch.testing.assert_close(found.hidden, wanted.hidden)
-    torch.testing.assert_close(found.pooled, wanted.pooled)
+    torch.testing.assert_close(dict(found), dict(wanted))
 
 
 def test_dropped_captions_are_the_empty_one() -> None:

@@ -23,7 +23,7 @@ from privaudit.lab.train import train_target
 from privaudit.lab.train_autoencoder import build_autoencoder
 from privaudit.lab.train_denoiser import train_denoiser
 from privaudit.lab.unconditional import build_unconditional
-from privaudit.loading import hash_folder, load_target
+from privaudit.loading import ModelSource, hash_folder, load_target
 
 Recipe = Callable[..., LabRecipe]
 SIZE = (16, 16)
@@ -52,7 +52,7 @@ def equal(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
 
 
 def test_the_folder_is_a_target(trained: Trained, images: Path) -> None:
-    target = load_target(trained.folder, device="cpu")
+    target = load_target(ModelSource(trained.folder, device="cpu"))
     info = target.info
     assert (info.family, info.prediction_type) == ("unconditional", "epsilon")
     assert (info.latent_shape, info.image_size) == ((2, 4, 4), SIZE)
@@ -93,7 +93,7 @@ def test_snapshots_are_targets_of_their_step(trained: Trained, images: Path, rec
     early = train_target(images, tmp_path / "early", recipe(denoiser_steps=2))
     assert equal(weights(trained.folder / "snapshots" / "2"), weights(early.folder))
     assert not equal(weights(early.folder), last)
-    assert load_target(trained.folder / "snapshots" / "2", device="cpu").info.latent_shape == (2, 4, 4)
+    assert load_target(ModelSource(trained.folder / "snapshots" / "2", device="cpu")).info.latent_shape == (2, 4, 4)
 
 
 def test_training_is_seeded_and_leaves_the_global_generator_alone(
@@ -111,7 +111,7 @@ def test_training_is_seeded_and_leaves_the_global_generator_alone(
         json.loads((out.folder / "vqvae" / "config.json").read_text())["scaling_factor"] for out in (trained, again)
     }
     assert len(scales) == 1
-    assert load_target(again.folder, device="cpu").decode(torch.zeros(1, 2, 4, 4)).dtype == torch.float32
+    assert load_target(ModelSource(again.folder, device="cpu")).decode(torch.zeros(1, 2, 4, 4)).dtype == torch.float32
     assert not equal(weights(train_target(images, tmp_path / "other", recipe(seed=1)).folder), full)
 
 
@@ -250,7 +250,7 @@ def test_v_prediction_trains_another_network_and_says_so(
     images: Path, recipe: Recipe, tmp_path: Path, trained: Trained
 ) -> None:
     out = train_target(images, tmp_path / "v", recipe(prediction_type="v_prediction"))
-    target = load_target(out.folder, device="cpu")
+    target = load_target(ModelSource(out.folder, device="cpu"))
     assert target.info.prediction_type == "v_prediction"
     one, other = weights(trained.folder), weights(out.folder)
     assert all(torch.equal(one[name], other[name]) for name in one if name.startswith("vqvae"))

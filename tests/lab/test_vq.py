@@ -19,7 +19,7 @@ from privaudit.lab.stage import Stage
 from privaudit.lab.train import Trained, train_target
 from privaudit.lab.train_autoencoder import build_autoencoder, encode_posterior, train_autoencoder
 from privaudit.lab.vq import Codebook
-from privaudit.loading import load_target
+from privaudit.loading import ModelSource, load_target
 
 Recipe = Callable[..., LabRecipe]
 SIZE = (16, 16)
@@ -159,7 +159,7 @@ def test_the_derivative_goes_straight_through(recipe: Recipe) -> None:
 
 
 def test_the_folder_is_a_target(trained: Trained) -> None:
-    target = load_target(trained.folder, device="cpu")
+    target = load_target(ModelSource(trained.folder, device="cpu"))
     assert (target.info.latent_shape, target.info.image_size) == ((2, 4, 4), SIZE)
     images = torch.from_numpy(load_images(read_set(trained.auxiliary, SIZE).samples, SIZE))
     latents = target.encode(images)

@@ -16,11 +16,12 @@ from diffusers import (
     UNet2DModel,
     VQModel,
 )
+from models import prompts
 from safetensors.torch import load_file, save_file
 
 from privaudit.errors import ConfigError, TargetError
-from privaudit.loading import hash_folder, load_target
-from privaudit.loading.folder import resolve_device, resolve_dtype
+from privaudit.loading import ModelSource, hash_folder, load_target
+from privaudit.loading.device import resolve_device, resolve_dtype
 from privaudit.model.target import Target
 
 Make = Callable[..., Path]
@@ -29,7 +30,7 @@ WEIGHTS = "diffusion_pytorch_model.safetensors"
 
 
 def load(folder: Path | str, dtype: str = "float32") -> Target:
-    return load_target(folder, device="cpu", dtype=dtype)
+    return load_target(ModelSource(folder, device="cpu", dtype=dtype))
 
 
 def normal(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -67,7 +68,7 @@ def test_what_is_said_about_an_unconditional_target(target: Target, ldm_master: 
     assert (info.latent_shape, info.image_size) == ((4, 8, 8), (16, 16))
     assert (len(info.hash), info.hash) == (32, hash_folder(ldm_master))
     assert (target.device, target.conditioner) == (torch.device("cpu"), None)
-    assert target.condition(["a caption"]) is None
+    assert target.condition(prompts("a caption")) is None
 
 
 def test_shapes_and_types(target: Target) -> None:
@@ -224,10 +225,13 @@ def test_what_is_said_about_a_conditional_target(conditional: Target) -> None:
 
 
 def test_captions_change_the_prediction_and_none_is_the_empty_caption(conditional: Target) -> None:
-    condition = conditional.condition(["a cat", "", None, "dog"])
-    assert (condition.hidden.shape, condition.hidden.dtype) == ((4, 12, 16), torch.float32)
-    assert condition.pooled is None
-    assert torch.equal(condition.hidden[1], condition.hidden[2])
+    condition = conditional.condition(prompts("a cat", "", None, "dog"))
+    assert (condition["encoder_hidden_states"].shape, condition["encoder_hidden_states"].dtype) == (
+        (4, 12, 16),
+        torch.float32,
+    )
+    assert set(condition) == {"encoder_hidden_states"}
+    assert torch.equal(condition["encoder_hidden_states"][1], condition["encoder_hidden_states"][2])
     noisy = normal(1, 4, 8, 8).repeat(4, 1, 1, 1)
     noise = conditional.predict_noise(noisy, 100, condition)
     torch.testing.assert_close(noise[1], noise[2], rtol=1e-4, atol=1e-5)
@@ -241,7 +245,7 @@ def test_the_condition_is_clips_last_hidden_state(conditional: Target) -> None:
     assert tokens.input_ids.unique().numel() >= 4  # start, a, cat, end: the vocabulary is real
     with torch.no_grad():
         expected = found.encoder(tokens.input_ids).last_hidden_state
-    torch.testing.assert_close(conditional.condition(["a cat"]).hidden, expected)
+    torch.testing.assert_close(conditional.condition(prompts("a cat"))["encoder_hidden_states"], expected)
 
 
 def test_equal_captions_are_embedded_once(conditional: Target, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -253,7 +257,7 @@ def test_equal_captions_are_embedded_once(conditional: Target, monkeypatch: pyte
         return forward(tokens, *args, **kwargs)
 
     monkeypatch.setattr(encoder, "forward", counted)
-    condition = conditional.condition(["cat", None, "cat", "", "cat"]).hidden
+    condition = conditional.condition(prompts("cat", None, "cat", "", "cat"))["encoder_hidden_states"]
     assert seen == [2]
     assert torch.equal(condition[0], condition[4])
     assert torch.equal(condition[1], condition[3])
@@ -261,12 +265,15 @@ def test_equal_captions_are_embedded_once(conditional: Target, monkeypatch: pyte
 
 
 def test_long_captions_are_cut(conditional: Target) -> None:
-    assert conditional.condition(["cat " * 100]).hidden.shape == (1, 12, 16)
+    assert conditional.condition(prompts("cat " * 100))["encoder_hidden_states"].shape == (1, 12, 16)
 
 
 def test_a_tokenizer_without_a_length_takes_the_encoders(sd: Path, edit_json: Edit, conditional: Target) -> None:
     edit_json(sd / "tokenizer" / "tokenizer_config.json", model_max_length=int(1e30))
-    assert torch.equal(load(sd).condition(["cat " * 50]).hidden, conditional.condition(["cat " * 50]).hidden)
+    assert torch.equal(
+        load(sd).condition(prompts("cat " * 50))["encoder_hidden_states"],
+        conditional.condition(prompts("cat " * 50))["encoder_hidden_states"],
+    )
 
 
 def test_v_prediction_of_a_conditional_target(sd: Path, edit_json: Edit, conditional: Target) -> None:
@@ -274,7 +281,7 @@ def test_v_prediction_of_a_conditional_target(sd: Path, edit_json: Edit, conditi
     target, noisy = load(sd), normal(2, 4, 8, 8)
     assert target.info.prediction_type == "v_prediction"
     alpha, sigma = target.alpha_sigma(200)
-    condition = conditional.condition(["cat", None])
+    condition = conditional.condition(prompts("cat", None))
     output = conditional.predict_noise(noisy, 200, condition)  # the same weights, read as epsilon
     torch.testing.assert_close(target.predict_noise(noisy, 200, condition), sigma * noisy + alpha * output)
 
@@ -296,7 +303,7 @@ def test_float16_files_load_as_float32(make_ldm: Make) -> None:
 @pytest.mark.parametrize("upcast", [True, False])
 def test_sixteen_bits(make_ldm: Make, dtype: str, upcast: bool) -> None:
     folder = make_ldm(autoencoder={"force_upcast": False})
-    target = load_target(folder, device="cpu", dtype=dtype, **({} if upcast else {"upcast": False}))
+    target = load_target(ModelSource(folder, device="cpu", dtype=dtype, **({} if upcast else {"upcast": False})))
     reference = load(folder)
     assert (target.dtype, target.channel_axis) == (torch.float32 if upcast else getattr(torch, dtype), 1)
     kinds = {name: {p.dtype for p in module.parameters()} for name, module in modules(target).items()}
@@ -338,23 +345,23 @@ def test_device_and_dtype_names(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_options_are_checked_before_the_folder() -> None:
     with pytest.raises(ConfigError, match="got float8"):
-        load_target("nowhere", device="cpu", dtype="float8")
+        load_target(ModelSource("nowhere", device="cpu", dtype="float8"))
 
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_cuda_agrees_with_the_cpu(sd_master: Path, conditional: Target) -> None:
-    target = load_target(sd_master, device="cuda")
+    target = load_target(ModelSource(sd_master, device="cuda"))
     assert target.device.type == "cuda"
     assert {p.device.type for module in modules(target).values() for p in module.parameters()} == {"cuda"}
     images = normal(2, 3, 16, 16)
-    latents, condition = conditional.encode(images), conditional.condition(["cat", None])
+    latents, condition = conditional.encode(images), conditional.condition(prompts("cat", None))
     pairs = (
         (target.encode(images), latents),
         (target.decode(latents), conditional.decode(latents)),
-        (target.condition(["cat", None]).hidden, condition.hidden),
+        (target.condition(prompts("cat", None))["encoder_hidden_states"], condition["encoder_hidden_states"]),
         (
-            target.predict_noise(latents, 50, target.condition(["cat", None])),
+            target.predict_noise(latents, 50, target.condition(prompts("cat", None))),
             conditional.predict_noise(latents, 50, condition),
         ),
     )
@@ -424,7 +431,7 @@ def test_loading_leaves_the_global_generator_alone(ldm_master: Path, sd_master: 
 def test_a_hub_id_is_downloaded(monkeypatch: pytest.MonkeyPatch, ldm: Path) -> None:
     asked: list[tuple] = []
 
-    def download(name: str, allow_patterns: list[str], ignore_patterns: list[str]) -> str:
+    def download(name: str, allow_patterns: list[str], **options: object) -> str:
         asked.append((name, allow_patterns))
         return str(ldm)
 
@@ -440,7 +447,7 @@ def test_a_hub_id_is_downloaded(monkeypatch: pytest.MonkeyPatch, ldm: Path) -> N
     [(OSError("no such model\nwith more"), "OSError: no such model"), (ConnectionError(), "ConnectionError:")],
 )
 def test_a_hub_that_fails_gives_one_line(monkeypatch: pytest.MonkeyPatch, error: Exception, message: str) -> None:
-    def download(name: str, allow_patterns: list[str], ignore_patterns: list[str]) -> str:
+    def download(name: str, allow_patterns: list[str], **options: object) -> str:
         raise error
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", download)

@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 import torch
 from diffusers import DDPMScheduler, SD3Transformer2DModel, StableDiffusion3Pipeline
+from models import prompts
 from safetensors.torch import load_file, save_file
 
 from privaudit.errors import ConfigError, TargetError
-from privaudit.loading import hash_folder, load_target
+from privaudit.loading import ModelSource, hash_folder, load_target
 from privaudit.loading.folder import COMPONENTS
 from privaudit.model.schedule import FlowSchedule
 from privaudit.model.target import Target
@@ -19,7 +20,7 @@ Edit = Callable[..., None]
 
 
 def load(folder: Path, dtype: str = "float32") -> Target:
-    return load_target(folder, device="cpu", dtype=dtype)
+    return load_target(ModelSource(folder, device="cpu", dtype=dtype))
 
 
 def normal(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -62,7 +63,7 @@ def test_every_component_can_be_downloaded(sd3_master: Path) -> None:
 def test_the_levels_are_the_trainings_and_not_the_samplers(make_sd3: Make, target: Target) -> None:
     # shift warps the timesteps of the sampler; the noise at a level of the training does not move
     other = load(make_sd3(shift=1.0))
-    condition = target.condition(["a cat"])
+    condition = target.condition(prompts("a cat"))
     noisy = normal(1, 4, 8, 8)
     assert other.alpha_sigma(300) == target.alpha_sigma(300) == (0.7, 0.3)
     assert torch.equal(other.predict_noise(noisy, 300, condition), target.predict_noise(noisy, 300, condition))
@@ -80,7 +81,7 @@ def test_noise_follows_from_the_velocity_at_a_thousand_sigma(target: Target, sd3
             encoder_hidden_states=hidden,
             pooled_projections=pooled,
         ).sample
-    found = target.predict_noise(noisy, 300, target.condition(captions))
+    found = target.predict_noise(noisy, 300, target.condition(prompts(*captions)))
     torch.testing.assert_close(found, noisy + 0.7 * velocity)
 
 
@@ -88,17 +89,20 @@ def test_noise_follows_from_the_velocity_at_a_thousand_sigma(target: Target, sd3
 def test_conditions_are_those_of_diffusers(make_sd3: Make, t5: int | None) -> None:
     folder, captions = make_sd3(t5=t5), ["a cat", "", "dog"]
     hidden, pooled = diffusers_conditions(folder, captions, 12)
-    condition = load(folder).condition(["a cat", None, "dog"])
+    condition = load(folder).condition(prompts("a cat", None, "dog"))
     assert condition is not None
-    assert (condition.hidden.shape, condition.hidden.dtype) == ((3, 24, 32), torch.float32)
-    torch.testing.assert_close(condition.hidden, hidden)
-    torch.testing.assert_close(condition.pooled, pooled)
-    last = condition.hidden[:, 12:]
+    assert (condition["encoder_hidden_states"].shape, condition["encoder_hidden_states"].dtype) == (
+        (3, 24, 32),
+        torch.float32,
+    )
+    torch.testing.assert_close(condition["encoder_hidden_states"], hidden)
+    torch.testing.assert_close(condition["pooled_projections"], pooled)
+    last = condition["encoder_hidden_states"][:, 12:]
     assert bool((last == 0).all()) is (t5 is None)  # zeros where T5 is missing
 
 
 def test_captions_change_the_prediction_and_none_is_the_empty_caption(target: Target) -> None:
-    condition = target.condition(["a cat", "", None, "dog"])
+    condition = target.condition(prompts("a cat", "", None, "dog"))
     noise = target.predict_noise(normal(1, 4, 8, 8).repeat(4, 1, 1, 1), 500, condition)
     torch.testing.assert_close(noise[1], noise[2], rtol=1e-4, atol=1e-5)
     for one, other in ((0, 1), (0, 3), (1, 3)):
@@ -114,11 +118,10 @@ def test_equal_captions_are_embedded_once(target: Target, monkeypatch: pytest.Mo
         return encode(prompt=prompt, **options)
 
     monkeypatch.setattr(pipeline, "encode_prompt", counted)
-    condition = target.condition(["cat", None, "cat", "", "cat"])
+    condition = target.condition(prompts("cat", None, "cat", "", "cat"))
     assert seen == [["", "cat"]]
     assert condition is not None
-    assert condition.pooled is not None
-    for values in (condition.hidden, condition.pooled):
+    for values in (condition["encoder_hidden_states"], condition["pooled_projections"]):
         assert torch.equal(values[0], values[4])
         assert torch.equal(values[1], values[3])
         assert not torch.equal(values[0], values[1])
@@ -127,14 +130,14 @@ def test_equal_captions_are_embedded_once(target: Target, monkeypatch: pytest.Mo
 @pytest.mark.parametrize("length", [int(1e30), 7])
 def test_the_length_of_a_caption_is_the_shortest(sd3: Path, edit_json: Edit, length: int) -> None:
     edit_json(sd3 / "tokenizer_2" / "tokenizer_config.json", model_max_length=length)
-    condition = load(sd3).condition(["cat " * 50])
+    condition = load(sd3).condition(prompts("cat " * 50))
     assert condition is not None
-    assert condition.hidden.shape == (1, 2 * min(12, length), 32)
+    assert condition["encoder_hidden_states"].shape == (1, 2 * min(12, length), 32)
 
 
 def test_prediction_does_not_depend_on_the_batch(target: Target) -> None:
     noisy, levels = normal(4, 4, 8, 8), [0, 10, 500, 1000]
-    condition = target.condition(["a cat", None, "dog", "a, b"])
+    condition = target.condition(prompts("a cat", None, "dog", "a, b"))
     assert condition is not None
     together = target.predict_noise(noisy, levels, condition)
     assert together.dtype == torch.float32
@@ -156,15 +159,15 @@ def test_latents_are_scaled_and_shifted(target: Target) -> None:
 def test_sixteen_bits(sd3_master: Path, target: Target, dtype: str) -> None:
     short = load(sd3_master, dtype)
     assert {value.dtype for value in short.denoiser.module.parameters()} == {getattr(torch, dtype)}
-    noisy, condition = normal(2, 4, 8, 8), target.condition(["cat", None])
-    found = short.predict_noise(noisy, 500, short.condition(["cat", None]))
+    noisy, condition = normal(2, 4, 8, 8), target.condition(prompts("cat", None))
+    found = short.predict_noise(noisy, 500, short.condition(prompts("cat", None)))
     assert found.dtype == torch.float32
     torch.testing.assert_close(found, target.predict_noise(noisy, 500, condition), rtol=0.1, atol=0.1)
 
 
 def test_loading_leaves_the_global_generator_alone(sd3_master: Path) -> None:
     before = torch.get_rng_state()
-    load(sd3_master).condition(["cat"])
+    load(sd3_master).condition(prompts("cat"))
     assert torch.equal(before, torch.get_rng_state())
 
 
@@ -174,7 +177,7 @@ def test_loading_leaves_the_global_generator_alone(sd3_master: Path) -> None:
 def test_levels_and_conditions_that_do_not_exist(target: Target) -> None:
     noisy = normal(1, 4, 8, 8)
     with pytest.raises(ConfigError, match="expected a noise level from 0 to 1000 for this target, got 1001"):
-        target.predict_noise(noisy, 1001, target.condition([None]))
+        target.predict_noise(noisy, 1001, target.condition(prompts(None)))
     with pytest.raises(TargetError, match="expected hidden states and a pooled vector .* pass what condition"):
         target.predict_noise(noisy, 10, None)
 

@@ -73,7 +73,7 @@ def a_map(tmp_path):
         residuals = None if residual is None else torch.as_tensor(residual).expand(count)
         return GeometryMap(
             options=asked,
-            info=TargetInfo(target, "0" * 32, "1" * 32, "unconditional", "epsilon", (channels, 8, 8), SIZE),
+            info=TargetInfo(target, "0" * 32, "1" * 32, "unconditional", "epsilon", (channels, 8, 8), (3, *SIZE)),
             dtype=torch.float32,
             sets=tuple(sets),
             latents=torch.zeros(count, channels, 8, 8),

@@ -51,7 +51,7 @@ def a_set(
     assert inversion.outcomes == tuple(names) or "residuals" in extra
     samples = tuple(Sample(f"{row:032x}", Path("images") / name.format(row)) for row in range(count))
     return InvertedSet(
-        TargetInfo(target, "0" * 32, "1" * 32, "unconditional", "epsilon", (4, 8, 8), (64, 64)),
+        TargetInfo(target, "0" * 32, "1" * 32, "unconditional", "epsilon", (4, 8, 8), (3, 64, 64)),
         torch.float32,
         SOLVERS.build(solver),
         SampleSet(samples, tuple(Skipped(Path(f"{n}.png"), "broken") for n in range(skipped)), duplicates),

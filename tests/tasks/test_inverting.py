@@ -18,7 +18,7 @@ from safetensors.torch import load_file, save_file
 from privaudit.data import load_images, read_set
 from privaudit.errors import ConfigError, DataError, NonFiniteError, TargetError
 from privaudit.inversion import DEFAULT, OUTCOMES, SOLVERS, Inversion, invert, nmse_db
-from privaudit.loading import load_target
+from privaudit.loading import ModelSource, load_target
 from privaudit.model.target import Autoencoder
 from privaudit.tasks.inverting import InvertOptions, describe_solver, invert_samples, run_inversion
 
@@ -36,7 +36,7 @@ def root(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def target(root):
-    return load_target(str(root / "model"), device="cpu")
+    return load_target(ModelSource(str(root / "model"), device="cpu"))
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ def an_origin(remaining, own=None, target="model", folder="images", skipped=0, n
         folds = assign_folds([str(number) for number in range(len(is_own))], is_own)
         metrics = evaluate(both, is_own, folds, replicates=99).metrics
     return Origin(
-        TargetInfo(target, "0" * 32, "1" * 32, "unconditional", "epsilon", (4, 8, 8), (64, 64)),
+        TargetInfo(target, "0" * 32, "1" * 32, "unconditional", "epsilon", (4, 8, 8), (3, 64, 64)),
         SOLVERS.build("anderson:evaluations=10:tolerance=0"),
         SampleSet(samples, tuple(Skipped(Path(f"{n}.png"), "broken") for n in range(skipped))),
         given,

@@ -18,7 +18,7 @@ from privaudit.evaluation import auroc
 from privaudit.inversion import SOLVERS
 from privaudit.lab.demo_target import SPLIT, TARGET
 from privaudit.lab.photographs import unpack
-from privaudit.loading import load_target
+from privaudit.loading import ModelSource, load_target
 from privaudit.tasks.origin_test import (
     FEWEST,
     OriginOptions,
@@ -127,7 +127,7 @@ def root(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def small(root):
-    return load_target(str(root / "model"), device="cpu")
+    return load_target(ModelSource(str(root / "model"), device="cpu"))
 
 
 @pytest.fixture
@@ -300,7 +300,7 @@ COUNT, STEPS = 24, 5
 def demo(tmp_path_factory):
     """The demo's target asked about its own generations, saved as PNG files, and about photographs it never saw."""
     folder = tmp_path_factory.mktemp("demo-origin")
-    target = load_target(str(TARGET), device="cpu")
+    target = load_target(ModelSource(str(TARGET), device="cpu"))
     images = generate(target, [f"in question {number}" for number in range(COUNT)], STEPS, None, 1)
     save_png(images, folder / "images" / "generated")
     table = pd.read_csv(SPLIT, dtype=str)

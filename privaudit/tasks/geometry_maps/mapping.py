@@ -27,7 +27,7 @@ from privaudit.geometry import (
     measure_distortion,
 )
 from privaudit.inversion import SOLVERS, Inversion, require_any_finite
-from privaudit.loading import load_target
+from privaudit.loading import ModelSource, load_target
 from privaudit.model.target import Target, require_finite
 from privaudit.storage.files import locked, make_folder, write_text
 from privaudit.storage.shards import write_shard
@@ -74,7 +74,7 @@ def run_geometry(options: GeometryOptions, on_progress: OnProgress | None = None
 
 def _run(options: GeometryOptions, counts: Sequence[int], progress: OnProgress) -> GeometryMap:
     """Measure in a folder that is ready."""
-    target = load_target(options.target, device=options.device, dtype=options.dtype, upcast=options.dtype == "auto")
+    target = load_target(ModelSource(options.target, options.device, options.dtype, upcast=options.dtype == "auto"))
     sets = read_sets(
         options.images,
         target.info.image_size,

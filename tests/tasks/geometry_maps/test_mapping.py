@@ -15,7 +15,7 @@ from privaudit.data import load_images
 from privaudit.errors import ConfigError, DataError, TargetError
 from privaudit.geometry import distortion_bound, estimate_influence, expected_agreement
 from privaudit.inversion import SOLVERS
-from privaudit.loading import load_target
+from privaudit.loading import ModelSource, load_target
 from privaudit.tasks.geometry_maps import EXTREMES, MAPS, RESULTS, GeometryOptions, run_geometry
 from privaudit.tasks.inverting import invert_samples
 
@@ -131,7 +131,7 @@ class TestFiles:
 
     def test_geometry_is_taken_at_the_inverted_latents(self, run, root):
         found = run()
-        target = load_target(str(root / "model"), device="cpu")
+        target = load_target(ModelSource(str(root / "model"), device="cpu"))
         inversion = invert_samples(target, found.samples, SOLVERS.build(SOLVER))
         torch.testing.assert_close(found.latents, inversion.latents, rtol=1e-4, atol=1e-5)
         ids = [sample.id for sample in found.samples]
@@ -141,7 +141,7 @@ class TestFiles:
 
     def test_or_at_those_of_the_encoder(self, run, root):
         found = run(geometry_latents="encoder")
-        target = load_target(str(root / "model"), device="cpu")
+        target = load_target(ModelSource(str(root / "model"), device="cpu"))
         images = torch.from_numpy(load_images(found.samples, target.info.image_size))
         torch.testing.assert_close(found.latents, target.encode(images), rtol=1e-4, atol=1e-5)
         assert found.inversion is None

@@ -1,0 +1,36 @@
+"""What a denoiser is conditioned on, as tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+
+class Condition(Mapping[str, Tensor]):
+    """Named tensors whose first axis is the images of a batch."""
+
+    def __init__(self, tensors: Mapping[str, Tensor]) -> None:
+        """Keep the tensors.
+
+        Args:
+            tensors: Name to ``(n, ...)``; the names are those that the model's family reads.
+        """
+        self._tensors = dict(tensors)
+
+    def __getitem__(self, name: str) -> Tensor:
+        """Return the tensor of a name."""
+        return self._tensors[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the names."""
+        return iter(self._tensors)
+
+    def __len__(self) -> int:
+        """Count the tensors."""
+        return len(self._tensors)
+
+    def rows(self, chosen: Sequence[int]) -> Condition:
+        """Take some images, in any order and number."""
+        return Condition({name: values[torch.tensor(list(chosen))] for name, values in self.items()})
