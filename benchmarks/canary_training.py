@@ -22,10 +22,10 @@ import torch
 from scipy.stats import kstest
 
 from privaudit.auditing.assess.score_candidates import candidates
+from privaudit.auditing.measurements import measure
 from privaudit.auditing.options import AuditOptions
 from privaudit.auditing.run import choose_methods, run_audit
 from privaudit.auditing.sources import list_sources, read_sources
-from privaudit.auditing.stages import measure
 from privaudit.canaries import draw_canaries, verify_canaries
 from privaudit.data import load_images, read_entries
 from privaudit.evaluation.canary_audit import audit_canaries
@@ -33,8 +33,8 @@ from privaudit.evaluation.intervals import clopper_pearson
 from privaudit.lab.demo_target import TARGET, unpack_demo_images
 from privaudit.lab.recipe import LabRecipe
 from privaudit.lab.save import save_pipeline
-from privaudit.lab.stage import Stage
 from privaudit.lab.train_denoiser import train_denoiser
+from privaudit.lab.training_phase import Phase
 from privaudit.lab.unconditional import build_unconditional
 from privaudit.loading import ModelSource, load_autoencoder, load_target
 from privaudit.results.audit_result import AuditResult
@@ -65,7 +65,7 @@ def train(folder: Path, out: Path, steps: int) -> None:
         if step % 100 == 0:
             print(f"{stage} {step} of {total}, loss {loss:.3f}", file=sys.stderr, flush=True)
 
-    stage = Stage("denoiser", out / "training", SEED)
+    stage = Phase("denoiser", out / "training", SEED)
     network = train_denoiser(pixels, autoencoder, family, recipe, stage, on_step)
     save_pipeline(family.pipeline(network, autoencoder), out)
 

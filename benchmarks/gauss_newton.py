@@ -23,7 +23,7 @@ from privaudit.lab.demo_target import TARGET
 from privaudit.loading import ModelSource, load_target
 from privaudit.model.ddim import ddim_sample
 from privaudit.model.noise import normal_for
-from privaudit.tasks.origin_test import to_eight_bits
+from privaudit.tasks.origin_traces import to_eight_bits
 
 STEPS = 6
 DAMPING = (1e-6, 1e-4, 1e-2)

@@ -21,13 +21,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from privaudit.auditing.audit_data import separate
-from privaudit.data import Sample, load_images, read_set
+from privaudit.data import Sample, load_images, read_set, separate
+from privaudit.execution.batching import Batcher
+from privaudit.execution.engine import Engine
 from privaudit.geometry import Jacobian, dense_jacobian, estimate_influence
 from privaudit.inversion import SOLVERS
 from privaudit.loading import ModelSource, load_target
 from privaudit.model.target import Target
-from privaudit.tasks.inverting import invert_samples
+from privaudit.tasks.inversion_stage import InversionStage
 
 LEVELS = (0, 5, 10, 20, 30, 40, 50, 60, 80, 100, 140, 180, 240, 300)
 BATCH = 64
@@ -48,7 +49,7 @@ def collect_latents(target: Target, samples: Sequence[Sample], members: int, pat
             target.encode(torch.from_numpy(load_images(samples[start : start + BATCH], target.info.image_size)))
             for start in range(0, len(samples), BATCH)
         ])
-    inverted = invert_samples(target, samples, SOLVERS.build("anderson")).latents
+    inverted = Engine(samples).run(InversionStage(target, Batcher(BATCH), SOLVERS.build("anderson"))).latents
     ids = np.array([sample.id for sample in samples])
     groups = np.array([sample.group or sample.id for sample in samples])
     np.savez(path, ids=ids, groups=groups, members=members, encoded=encoded.numpy(), inverted=inverted.numpy())

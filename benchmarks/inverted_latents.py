@@ -38,7 +38,7 @@ from privaudit.model.ddim import ddim_sample
 from privaudit.model.noise import normal_for
 from privaudit.model.prompt import Prompt
 from privaudit.model.target import Target
-from privaudit.tasks.origin_test import to_eight_bits
+from privaudit.tasks.origin_traces import to_eight_bits
 
 Array = NDArray[np.float64]
 SOLVERS = {"tolerance .01": "anderson", "20 evaluations": "anderson:evaluations=20:tolerance=0"}

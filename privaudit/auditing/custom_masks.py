@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 
 from privaudit.auditing.assess import split_images
 from privaudit.auditing.audit_data import AuditData
+from privaudit.auditing.measurements import measure
 from privaudit.auditing.options import AuditOptions, default_folder
 from privaudit.auditing.run import choose_methods
 from privaudit.auditing.sources import list_sources, read_sources
-from privaudit.auditing.stages import OnProgress, measure
 from privaudit.errors import ConfigError
 from privaudit.escape import encodable
 from privaudit.evaluation import Comparison, Metrics, apply_choice, compare, evaluate
+from privaudit.execution.progress import OnProgress, no_progress
 from privaudit.geometry import MaskRule, check_names, control_of
 from privaudit.loading import load_target
 from privaudit.scorers import ErrorTable, Methods
@@ -102,7 +103,7 @@ def try_masks(
         out=folder,
         **choices,  # type: ignore[arg-type]
     )
-    progress = on_progress or (lambda stage, done, total: None)
+    progress = on_progress or no_progress
     sources = list_sources(options)
     make_folder(folder)
     loaded = load_target(options.model)

@@ -17,11 +17,11 @@ from privaudit.attacks.plan import WORK, Step
 from privaudit.auditing.options import AuditOptions
 from privaudit.auditing.run import choose_methods, load_reference
 from privaudit.auditing.sources import list_sources
-from privaudit.auditing.stages import OnProgress
 from privaudit.data import Sample, load_images
 from privaudit.data.pixels import read_pixels, sample_id
 from privaudit.errors import DataError
 from privaudit.execution.batching import auto_batch_size
+from privaudit.execution.progress import OnProgress, no_progress
 from privaudit.geometry import ESTIMATORS, estimate_influence, images_at_once
 from privaudit.geometry.mask import mask_names
 from privaudit.inversion import SOLVERS, invert
@@ -94,7 +94,7 @@ def plan_audit(options: AuditOptions, on_progress: OnProgress | None = None) -> 
         DataError: An image set cannot be used.
         TargetError: The model cannot be loaded.
     """
-    progress = on_progress or (lambda stage, done, total: None)
+    progress = on_progress or no_progress
     sources = list_sources(options)
     target = load_target(options.model)
     reference = load_reference(options, target)

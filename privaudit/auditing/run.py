@@ -21,12 +21,13 @@ from privaudit.auditing.assess.attack_scores import lines
 from privaudit.auditing.audit_data import AuditData
 from privaudit.auditing.designs.design import Sources
 from privaudit.auditing.designs.suspect_judgement import TABLE as SUSPECTS
+from privaudit.auditing.measurements import Measured, measure
 from privaudit.auditing.options import AuditOptions, default_folder
 from privaudit.auditing.sources import design_of, list_sources, read_sources
-from privaudit.auditing.stages import Measured, OnProgress, measure
 from privaudit.errors import ConfigError
 from privaudit.escape import csv_text, encodable
 from privaudit.evaluation import Check
+from privaudit.execution.progress import OnProgress, no_progress
 from privaudit.geometry.mask import mask_names
 from privaudit.loading import load_target
 from privaudit.model.target import Target
@@ -44,7 +45,7 @@ from privaudit.scorers import Methods, parse_methods
 from privaudit.storage.exact_json import encode
 from privaudit.storage.files import locked, make_folder, write_text
 
-STAGES = ("latents", "influence", "scores")
+STAGES = ("pixels", "latents", "influence", "scores")
 """Folders of a run that hold its cache."""
 UNKNOWN = "learns from images whose membership is known, and suspects are none"
 RESULTS = ("report.json", "samples.parquet", "scores/scores.parquet", SUSPECTS, EXPOSED)
@@ -80,7 +81,7 @@ def run_audit(options: AuditOptions, on_progress: OnProgress | None = None) -> A
         TargetError: The model cannot be loaded.
         NonFiniteError: The model gives NaN or infinity; names the images.
     """
-    progress = on_progress or (lambda stage, done, total: None)
+    progress = on_progress or no_progress
     sources = list_sources(options)
     with locked(options.out):
         prepare_folder(options, stale_results(options.out))

@@ -11,9 +11,9 @@ from privaudit.auditing.designs.members import MembersDesign
 from privaudit.auditing.designs.members_and_suspects import MembersAndSuspectsDesign
 from privaudit.auditing.designs.suspects import SuspectsDesign
 from privaudit.auditing.options import AuditOptions
-from privaudit.auditing.stages import OnProgress
 from privaudit.data import SampleSet, read_entries
 from privaudit.errors import DataError
+from privaudit.execution.progress import OnProgress
 from privaudit.model.target import Target
 
 DESIGNS: Sequence[type[Design]] = (MembersDesign, MembersAndSuspectsDesign, SuspectsDesign, CanariesDesign)

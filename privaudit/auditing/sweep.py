@@ -13,14 +13,15 @@ from privaudit.attacks.base import LevelAttack
 from privaudit.attacks.parsing import DEFAULT
 from privaudit.auditing.audit_data import AuditData
 from privaudit.auditing.designs.design import Sources
+from privaudit.auditing.measurements import measure
 from privaudit.auditing.options import AuditOptions
 from privaudit.auditing.run import choose_methods, prepare_folder
 from privaudit.auditing.sources import list_sources, read_sources
-from privaudit.auditing.stages import OnProgress, measure
 from privaudit.errors import ConfigError
 from privaudit.escape import csv_text
 from privaudit.evaluation import Estimate, tpr_at_fpr
 from privaudit.evaluation.delong import auroc_estimate
+from privaudit.execution.progress import OnProgress, no_progress
 from privaudit.geometry import MASKS
 from privaudit.loading import load_target
 from privaudit.model.schedule import Schedule
@@ -129,7 +130,7 @@ def run_sweep(options: AuditOptions, points: int = POINTS, on_progress: OnProgre
         raise ConfigError([f"expected at least 2 points, got {points}; {POINTS} is usual"])
     if len(options.drops) > 1:
         raise ConfigError([f"expected one share to drop, since a sweep chooses nothing, got {options.drops}"])
-    progress = on_progress or (lambda stage, done, total: None)
+    progress = on_progress or no_progress
     chosen = replace(options, attacks=options.attacks or DEFAULT)
     sources = list_sources(chosen)
     with locked(chosen.out):

@@ -49,6 +49,17 @@ class Batcher:
 
     size: int
 
+    @staticmethod
+    def of(size: int | None, image_size: tuple[int, int], device: torch.device) -> Batcher:
+        """Return a batcher of a given size, or of one that suits the images (`auto_batch_size`).
+
+        Args:
+            size: Images per batch; None chooses.
+            image_size: Height and width.
+            device: Device that computes.
+        """
+        return Batcher(size or auto_batch_size(image_size, device.type))
+
     def parts(self, items: Sliceable[S], compute: Callable[[S], T], on_batch: OnBatch | None = None) -> list[T]:
         """Compute all batches.
 

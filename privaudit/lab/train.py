@@ -20,13 +20,13 @@ from privaudit.lab.manifests import Trained, write_manifests
 from privaudit.lab.recipe import LabRecipe
 from privaudit.lab.save import save_pipeline
 from privaudit.lab.split import Split, split_samples
-from privaudit.lab.stage import OnStep, Stage
 from privaudit.lab.starting_point import read_given, write_seen
 from privaudit.lab.text import build_text, continue_text
 from privaudit.lab.text_encoder import TOKENS
 from privaudit.lab.tokenizer import build_tokenizer
 from privaudit.lab.train_autoencoder import train_autoencoder
 from privaudit.lab.train_denoiser import train_denoiser
+from privaudit.lab.training_phase import OnStep, Phase
 from privaudit.lab.unconditional import build_unconditional, continue_unconditional
 from privaudit.loading import hash_folder
 from privaudit.model.target import Target
@@ -80,14 +80,14 @@ def train_target(
     trained = write_manifests(out, split, captions)
     write_seen(out, given)
 
-    def stage(name: str) -> Stage:
-        return Stage(name, out / "training", recipe.seed)
+    def phase(name: str) -> Phase:
+        return Phase(name, out / "training", recipe.seed)
 
     def pixels(samples: tuple[Sample, ...]) -> torch.Tensor:
         return torch.from_numpy(load_images(samples, size))
 
     autoencoder = given.autoencoder or train_autoencoder(
-        pixels(_images(split, recipe.autoencoder_images)), recipe, stage("autoencoder"), on_step
+        pixels(_images(split, recipe.autoencoder_images)), recipe, phase("autoencoder"), on_step
     )
     seen = _images(split, recipe.denoiser_images)
     own = [captions[sample.id] for sample in seen] if captions else []
@@ -110,7 +110,7 @@ def train_target(
         autoencoder,
         family,
         recipe,
-        stage("denoiser"),
+        phase("denoiser"),
         on_step,
         snapshots,
         lambda step, model: save(out / "snapshots" / str(step), model),

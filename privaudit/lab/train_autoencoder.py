@@ -9,7 +9,7 @@ from diffusers import AutoencoderKL, VQModel
 from torch import Tensor
 
 from privaudit.lab.recipe import LabRecipe
-from privaudit.lab.stage import OnStep, Stage, Stateful, run_stage
+from privaudit.lab.training_phase import OnStep, Phase, Stateful, run_phase
 from privaudit.lab.vq import Codebook, build_vq
 
 
@@ -45,7 +45,7 @@ def build_autoencoder(recipe: LabRecipe) -> AutoencoderKL | VQModel:
 
 
 def train_autoencoder(
-    images: Tensor, recipe: LabRecipe, stage: Stage, on_step: OnStep | None = None
+    images: Tensor, recipe: LabRecipe, phase: Phase, on_step: OnStep | None = None
 ) -> AutoencoderKL | VQModel:
     """Train on squared error and KL or codebook loss, with the eight symmetries of the square as augmentation.
 
@@ -56,7 +56,7 @@ def train_autoencoder(
     Args:
         images: ``(n, 3, height, width)``, in [-1, 1]: the auxiliary set.
         recipe: Widths, steps, rates.
-        stage: Where to keep the checkpoint.
+        phase: Where to keep the checkpoint.
         on_step: Progress callback.
 
     Returns:
@@ -68,8 +68,8 @@ def train_autoencoder(
     codebook = Codebook(model) if recipe.autoencoder == "vq" else None
 
     def train_step(step: int) -> Tensor:
-        generator = stage.generator(step)
-        batch = _symmetry(images[stage.batch(step, recipe.autoencoder_batch, len(images))], generator)
+        generator = phase.generator(step)
+        batch = _symmetry(images[phase.batch(step, recipe.autoencoder_batch, len(images))], generator)
         rate = min(1.0, (step + 1) / max(1, recipe.warmup), max(0.02, (recipe.autoencoder_steps - step) / half))
         for group in optimiser.param_groups:
             group["lr"] = recipe.autoencoder_rate * rate
@@ -88,8 +88,8 @@ def train_autoencoder(
         return error.detach() / batch[0].numel()
 
     parts: dict[str, Stateful] = {"model": model, "optimiser": optimiser}
-    run_stage(
-        stage,
+    run_phase(
+        phase,
         parts if codebook is None else parts | {"codebook": codebook},
         recipe.autoencoder_steps,
         train_step,

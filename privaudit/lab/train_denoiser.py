@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from privaudit.lab.family import Family
 from privaudit.lab.recipe import LabRecipe
-from privaudit.lab.stage import OnStep, Stage, run_stage
 from privaudit.lab.train_autoencoder import encode_posterior
+from privaudit.lab.training_phase import OnStep, Phase, run_phase
 from privaudit.loading.units import read_units
 
 
@@ -22,7 +22,7 @@ def train_denoiser(
     autoencoder: AutoencoderKL | VQModel,
     family: Family,
     recipe: LabRecipe,
-    stage: Stage,
+    phase: Phase,
     on_step: OnStep | None = None,
     snapshots: Collection[int] = (),
     on_snapshot: Callable[[int, nn.Module], None] | None = None,
@@ -37,7 +37,7 @@ def train_denoiser(
         autoencoder: Trained, in eval mode.
         family: Networks, trained in place, and loss.
         recipe: Steps, rates.
-        stage: Where to keep the checkpoint.
+        phase: Where to keep the checkpoint.
         on_step: Progress callback.
         snapshots: Steps after which ``on_snapshot`` gets the averaged networks.
         on_snapshot: Called with (step, networks in eval mode); must not keep them.
@@ -61,8 +61,8 @@ def train_denoiser(
         return copy.eval().requires_grad_(False)
 
     def train_step(step: int) -> Tensor:
-        generator = stage.generator(step)
-        index = stage.batch(step, recipe.denoiser_batch, len(images))
+        generator = phase.generator(step)
+        index = phase.batch(step, recipe.denoiser_batch, len(images))
         view = torch.randint(0, len(views), index.shape, generator=generator)
         mean, deviation = means[view, index], deviations[view, index]
         latents = units.scaled(mean + deviation * torch.randn(mean.shape, generator=generator))
@@ -79,5 +79,5 @@ def train_denoiser(
         return loss.detach()
 
     parts = {"model": model, "optimiser": optimiser, "average": average}
-    run_stage(stage, parts, recipe.denoiser_steps, train_step, on_step)
+    run_phase(phase, parts, recipe.denoiser_steps, train_step, on_step)
     return averaged()

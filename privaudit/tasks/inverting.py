@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -14,20 +13,19 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from privaudit.data import Sample, SampleSet, load_images, read_set
+from privaudit.data import Sample, SampleSet, read_set
 from privaudit.errors import ConfigError, DataError
 from privaudit.escape import csv_text, encodable
-from privaudit.execution.batching import Batcher, auto_batch_size
-from privaudit.inversion import DEFAULT, SOLVERS, Inversion, Solver, invert, require_any_finite
+from privaudit.execution.batching import Batcher
+from privaudit.execution.engine import Engine
+from privaudit.execution.progress import OnProgress, no_progress
+from privaudit.inversion import DEFAULT, SOLVERS, Inversion, Solver, require_any_finite
 from privaudit.inversion.cocoercivity import not_along_t
 from privaudit.loading import ModelSource, load_target
-from privaudit.model.target import Target, TargetInfo
+from privaudit.model.target import TargetInfo
 from privaudit.storage.files import locked, make_folder, write_text
 from privaudit.storage.shards import write_shard
-
-OnProgress = Callable[[str, int, int], None]
-"""Called with (stage, images done, images in all)."""
-
+from privaudit.tasks.inversion_stage import InversionStage
 
 RESULTS = ("latents.safetensors", "inversion.csv", "residuals.png")
 """Files of an inversion's folder."""
@@ -142,7 +140,7 @@ def run_inversion(options: InvertOptions, on_progress: OnProgress | None = None)
         TargetError: The model cannot be loaded or does not round-trip its shapes.
         NonFiniteError: The model gives NaN or infinity; names the images.
     """
-    progress = on_progress or (lambda stage, done, total: None)
+    progress = on_progress or no_progress
     if not options.images.exists():
         raise DataError(f"expected images at {options.images}, but it does not exist")
     with locked(options.out):
@@ -160,67 +158,18 @@ def _run(options: InvertOptions, progress: OnProgress) -> InvertedSet:
         on_image=lambda done, total: progress("images", done, total),
     )
     truth = None if options.truth is None else read_latents(options.truth, images.samples, target.info.latent_shape)
-    progress("inversion", 0, len(images))
-    started = time.perf_counter()
-    inversion = invert_samples(
-        target,
-        images.samples,
-        SOLVERS.build(options.solver),
-        truth=truth,
-        with_cocoercivity=options.cocoercivity,
-        batch_size=options.batch_size,
-        on_batch=lambda done: progress("inversion", done, len(images)),
-    )
-    seconds = time.perf_counter() - started
-    require_any_finite(inversion.residual, [sample.id for sample in images.samples])
     solver = SOLVERS.build(options.solver)
-    found = InvertedSet(target.info, target.dtype, solver, images, inversion, seconds, options.out)
+    batcher = Batcher.of(options.batch_size, target.info.image_size, target.device)
+    engine = Engine(images.samples, progress)
+    stage = InversionStage(target, batcher, solver, options.cocoercivity)
+    inversion = engine.run(stage, inputs={} if truth is None else {"truth": {"latents": truth}})
     ids = [sample.id for sample in images.samples]
+    require_any_finite(inversion.residual, ids)
+    seconds = engine.seconds[stage.name]
+    found = InvertedSet(target.info, target.dtype, solver, images, inversion, seconds, options.out)
     write_shard(options.out / "latents.safetensors", dict(zip(ids, inversion.latents, strict=True)))
     write_text(options.out / "inversion.csv", csv_text(found.table))
     return found
-
-
-def invert_samples(
-    target: Target,
-    samples: Sequence[Sample],
-    solver: Solver,
-    *,
-    truth: Tensor | None = None,
-    with_cocoercivity: bool = False,
-    batch_size: int | None = None,
-    on_batch: Callable[[int], None] | None = None,
-) -> Inversion:
-    """Invert image files batch by batch; saturated pixels are compared as files show them (``clip``).
-
-    Args:
-        target: Gives E and D.
-        samples: One or more.
-        solver: How.
-        truth: ``(n, *latent)``.
-        with_cocoercivity: See `invert`.
-        batch_size: Images a pass; None chooses.
-        on_batch: Called with the number of images done.
-
-    Returns:
-        The inversion of all of them, on the CPU.
-    """
-    batcher = Batcher(batch_size or auto_batch_size(target.info.image_size, target.device.type))
-
-    def compute(rows: range) -> Inversion:
-        batch = [samples[row] for row in rows]
-        found = invert(
-            target,
-            torch.from_numpy(load_images(batch, target.info.image_size)),
-            solver,
-            clip=True,
-            sample_ids=[sample.id for sample in batch],
-            truth=None if truth is None else truth[list(rows)],
-            with_cocoercivity=with_cocoercivity,
-        )
-        return found.to("cpu")
-
-    return Inversion.join(batcher.parts(range(len(samples)), compute, on_batch))
 
 
 def read_latents(path: Path, samples: Sequence[Sample], shape: Sequence[int]) -> Tensor:

@@ -6,7 +6,7 @@ any other image most of it stays. The model's own generations, made on the spot,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,23 +14,20 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from privaudit.data import SampleSet, load_images, read_set
+from privaudit.data import SampleSet, read_set
 from privaudit.errors import ConfigError, DataError
 from privaudit.escape import csv_text, encodable
 from privaudit.evaluation import Metrics, assign_folds, evaluate
-from privaudit.execution.batching import Batcher, auto_batch_size
-from privaudit.inversion import SOLVERS, Solver, invert, require_any_finite
+from privaudit.execution.batching import Batcher
+from privaudit.execution.engine import Engine
+from privaudit.execution.progress import OnProgress, no_progress
+from privaudit.inversion import SOLVERS, Solver, require_any_finite
 from privaudit.loading import ModelSource, load_target
-from privaudit.model.ddim import ddim_sample
-from privaudit.model.noise import normal_for
-from privaudit.model.prompt import Prompt
-from privaudit.model.target import Target, TargetInfo
+from privaudit.model.target import TargetInfo
 from privaudit.storage.files import locked, make_folder, write_text
+from privaudit.tasks.origin_traces import GenerationTraces, ImageTraces, Traces
 
-OnProgress = Callable[[str, int, int], None]
-"""Called with (stage, images done, images in all)."""
 SOLVER = "anderson:evaluations=10:tolerance=0"
 """The default solver: nothing stops early, so that all images are treated alike."""
 
@@ -101,26 +98,6 @@ class OriginOptions:
 
 
 @dataclass(frozen=True)
-class Traces:
-    """What inversion leaves of each image's error.
-
-    Attributes:
-        encoder: ``(n,)``, root mean square of clip(D(E(x))) - x, in [0, 2].
-        inverted: ``(n,)``, that of clip(D(z)) - x at the inverted latent z.
-        residual: ``(n,)``, relative residual of the fixed point at z.
-    """
-
-    encoder: NDArray[np.float64]
-    inverted: NDArray[np.float64]
-    residual: NDArray[np.float64]
-
-    @property
-    def remaining(self) -> NDArray[np.float64]:
-        """``(n,)``: share of the encoder's error that remains after inversion; small for own generations."""
-        return self.inverted / np.maximum(self.encoder, np.finfo(np.float32).tiny)
-
-
-@dataclass(frozen=True)
 class Origin:
     """The comparison of images with a model's own generations.
 
@@ -177,7 +154,7 @@ def run_origin(options: OriginOptions, on_progress: OnProgress | None = None) ->
         TargetError: The model cannot be loaded.
         NonFiniteError: The model gives NaN or infinity; names the images.
     """
-    progress = on_progress or (lambda stage, done, total: None)
+    progress = on_progress or no_progress
     if not options.images.exists():
         raise DataError(f"expected images at {options.images}, but it does not exist")
     with locked(options.out):
@@ -197,22 +174,15 @@ def _run(options: OriginOptions, progress: OnProgress) -> Origin:
         on_image=lambda done, total: progress("images", done, total),
     )
     solver = SOLVERS.build(options.solver)
-    batcher = Batcher(options.batch_size or auto_batch_size(target.info.image_size, target.device.type))
+    size, device = target.info.image_size, target.device
     keys = [f"own generation {number}" for number in range(options.generated)]
-
-    def trace_own(batch: Sequence[str]) -> Traces:
-        return trace(target, generate(target, batch, options.steps, options.prompt, options.seed), solver, batch)
-
-    def trace_given(rows: range) -> Traces:
-        batch = [images.samples[row] for row in rows]
-        pixels = torch.from_numpy(load_images(batch, target.info.image_size))
-        return trace(target, pixels, solver, [sample.id for sample in batch])
-
-    count = len(images)
-    progress("generations", 0, len(keys))
-    own = _join(batcher.parts(keys, trace_own, lambda done: progress("generations", done, len(keys))))
-    progress("traces", 0, count)
-    given = _join(batcher.parts(range(count), trace_given, lambda done: progress("traces", done, count)))
+    generations = GenerationTraces(
+        target, Batcher.of(options.batch_size, size, device), solver, options.steps, options.prompt, options.seed
+    )
+    own = Engine(keys, progress).run(generations)
+    given = Engine(images.samples, progress).run(
+        ImageTraces(target, Batcher.of(options.batch_size, size, device), solver)
+    )
     for traces, ids in ((own, keys), (given, [sample.id for sample in images.samples])):
         require_any_finite(torch.from_numpy(traces.residual), ids)
     found = Origin(
@@ -227,55 +197,6 @@ def _run(options: OriginOptions, progress: OnProgress) -> Origin:
     )
     write_text(options.out / "origin.csv", csv_text(found.table))
     return found
-
-
-def generate(target: Target, keys: Sequence[str], steps: int, prompt: str | None, seed: int) -> Tensor:
-    """Generate images by DDIM and round them to 8 bits, as a saved file would be.
-
-    Args:
-        target: The model.
-        keys: One name an image; its noise belongs to it.
-        steps: Denoiser passes.
-        prompt: Caption, or None for the null condition.
-        seed: Of the noise.
-
-    Returns:
-        ``(n, 3, h, w)`` in [-1, 1].
-    """
-    noise = normal_for(seed, keys, target.info.latent_shape, "generation")
-    condition = target.condition([Prompt(prompt)] * len(keys))
-    latents = ddim_sample(target, noise, steps, condition)
-    with torch.no_grad():
-        return to_eight_bits(target.decode(latents))
-
-
-def to_eight_bits(images: Tensor) -> Tensor:
-    """Clip to [-1, 1] and round to the 256 values that a file can hold."""
-    return ((images.clamp(-1, 1) + 1) * 127.5).round() / 127.5 - 1
-
-
-def trace(target: Target, images: Tensor, solver: Solver, sample_ids: Sequence[str]) -> Traces:
-    """Measure what inversion leaves of the error of some images.
-
-    Args:
-        target: Gives E and D.
-        images: ``(n, 3, h, w)`` in [-1, 1].
-        solver: How to invert.
-        sample_ids: One id an image.
-
-    Returns:
-        The traces.
-    """
-    images = images.to(target.device)
-    found = invert(target, images, solver, clip=True, sample_ids=sample_ids)
-
-    def error(latents: Tensor) -> NDArray[np.float64]:
-        with torch.no_grad():
-            gaps = (target.decode(latents).clamp(-1, 1) - images).double()
-        values: NDArray[np.float64] = gaps.square().flatten(1).mean(dim=1).sqrt().cpu().numpy()
-        return values
-
-    return Traces(error(found.encoded), error(found.latents), found.residual.double().cpu().numpy())
 
 
 def scores(traces: Traces) -> dict[str, NDArray[np.float64]]:
@@ -306,10 +227,6 @@ def conformal_p_values(values: NDArray[np.float64], own: NDArray[np.float64]) ->
     larger = len(own) - np.searchsorted(np.sort(own), values, side="left")
     found: NDArray[np.float64] = (1 + larger) / (1 + len(own))
     return found
-
-
-def _join(parts: Sequence[Traces]) -> Traces:
-    return Traces(*(np.concatenate([getattr(p, name) for p in parts]) for name in ("encoder", "inverted", "residual")))
 
 
 def _compare(own: Traces, given: Traces, ids: Sequence[str], options: OriginOptions) -> dict[str, Metrics]:

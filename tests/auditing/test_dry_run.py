@@ -12,10 +12,10 @@ from models import save_small_pipeline, write_images
 from rich.console import Console
 
 from privaudit.auditing.dry_run import plan_audit
+from privaudit.auditing.measurements import measure
 from privaudit.auditing.options import AuditOptions
 from privaudit.auditing.run import choose_methods, run_audit
 from privaudit.auditing.sources import list_sources, read_sources
-from privaudit.auditing.stages import measure
 from privaudit.errors import ConfigError, DataError
 from privaudit.loading import ModelSource, load_target
 from privaudit.report.forecast import duration, print_plan

@@ -20,9 +20,9 @@ from sklearn.metrics import roc_auc_score
 import privaudit
 from privaudit.attacks import ATTACKS
 from privaudit.auditing.assess.run_checks import convergence_check
+from privaudit.auditing.measurements import Measured
 from privaudit.auditing.options import AuditOptions
 from privaudit.auditing.run import choose_methods, load_reference, run_audit
-from privaudit.auditing.stages import Measured
 from privaudit.errors import ConfigError, DataError
 from privaudit.evaluation import evaluate, learned
 from privaudit.loading import load_target
@@ -270,8 +270,10 @@ class TestMasks:
 
     def test_one_mask_for_the_whole_set(self, options, tmp_path, monkeypatch):
         seen = []
-        original = privaudit.auditing.stages.build_masks
-        monkeypatch.setattr(privaudit.auditing.stages, "build_masks", lambda *a: seen.append(original(*a)) or seen[-1])
+        original = privaudit.auditing.stages.mask_settings.build_masks
+        monkeypatch.setattr(
+            privaudit.auditing.stages.mask_settings, "build_masks", lambda *a: seen.append(original(*a)) or seen[-1]
+        )
         pooled = self.one(options, tmp_path / "set", mask_scope="set")
         masks = torch.cat([part["influence"] for part in seen])
         assert (masks == masks[0]).all()

@@ -10,8 +10,8 @@ import torch
 from models import gaussian_target, linear_target, network_target, write_images
 
 from privaudit.attacks import ATTACKS, parse_attacks
+from privaudit.auditing.measurements import Measured, measure
 from privaudit.auditing.options import AuditOptions
-from privaudit.auditing.stages import Measured, measure
 from privaudit.data import Sample, read_set
 from privaudit.geometry import DECILES, MASKS
 from privaudit.scorers import parse_methods
@@ -216,7 +216,7 @@ class TestBatches:
 
     def test_images_are_read_for_attacks_that_need_them_alone(self, run, monkeypatch):
         run(linear_target(), "sima:levels=20")
-        monkeypatch.setattr("privaudit.auditing.stages.load_images", None)
+        monkeypatch.setattr("privaudit.auditing.stages.scoring.load_images", None)
         run(linear_target(), "loss:levels=20")
         with pytest.raises(TypeError):
             run(linear_target(), "recon")

@@ -296,12 +296,12 @@ def test_a_failed_run_leaves_no_results_of_an_earlier_one_behind(root, scan):
 
 
 def test_fresh_deletes_nothing_of_the_users(root, scan):
-    for stage in ("scores", "latents", "influence"):
+    for stage in ("scores", "latents", "influence", "pixels"):
         (root / "user" / stage).mkdir(parents=True)
         (root / "user" / stage / "mine.txt").write_text("mine")
     assert scan("--out", "user").returncode == 0
     assert scan("--out", "user", "--fresh").returncode == 0
-    assert all((root / "user" / stage / "mine.txt").is_file() for stage in ("scores", "latents", "influence"))
+    assert all((root / "user" / stage / "mine.txt").is_file() for stage in ("scores", "latents", "influence", "pixels"))
 
 
 def test_a_folder_that_cannot_be_made_is_one_line(root, privaudit):
@@ -345,6 +345,7 @@ class TestOutput:
         assert stages == [
             "members",
             "nonmembers",
+            "pixels",
             "latents",
             "influence",
             "scores",

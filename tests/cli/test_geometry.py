@@ -90,7 +90,7 @@ class TestGeometry:
         def interrupted(*arguments, **options):
             raise KeyboardInterrupt
 
-        monkeypatch.setattr("privaudit.tasks.geometry_maps.mapping.estimate_influence", interrupted)
+        monkeypatch.setattr("privaudit.auditing.stages.decoder_influence.estimate_influence", interrupted)
         done = geometry("--out", "interrupted")
         assert done.returncode == 130
         assert "interrupted; nothing was written" in done.stderr

@@ -128,7 +128,7 @@ class TestInvert:
         def interrupted(*arguments, **options):
             raise KeyboardInterrupt
 
-        monkeypatch.setattr("privaudit.tasks.inverting.invert", interrupted)
+        monkeypatch.setattr("privaudit.tasks.inversion_stage.invert", interrupted)
         done = invert("--out", "interrupted")
         assert done.returncode == 130
         assert "interrupted; nothing was written" in done.stderr
@@ -164,7 +164,7 @@ class TestOrigin:
         def interrupted(*arguments, **options):
             raise KeyboardInterrupt
 
-        monkeypatch.setattr("privaudit.tasks.origin_test.generate", interrupted)
+        monkeypatch.setattr("privaudit.tasks.origin_traces.generate", interrupted)
         done = origin("--out", "interrupted-origin")
         assert done.returncode == 130
         assert "interrupted; nothing was written" in done.stderr

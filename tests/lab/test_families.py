@@ -21,13 +21,13 @@ from privaudit.lab.family import Family
 from privaudit.lab.flow import Flow, build_flow, continue_flow
 from privaudit.lab.manifests import Trained
 from privaudit.lab.recipe import LabRecipe
-from privaudit.lab.stage import Stage
 from privaudit.lab.text import build_text
 from privaudit.lab.text_encoder import TOKENS, tokenise
 from privaudit.lab.tokenizer import build_tokenizer
 from privaudit.lab.train import train_target
 from privaudit.lab.train_autoencoder import build_autoencoder, encode_posterior
 from privaudit.lab.train_denoiser import train_denoiser
+from privaudit.lab.training_phase import Phase
 from privaudit.loading import ModelSource, load_target
 
 Recipe = Callable[..., LabRecipe]
@@ -162,7 +162,7 @@ def build(recipe: LabRecipe) -> Family:
 def first_loss(recipe: LabRecipe, images: torch.Tensor, folder: Path) -> float:
     autoencoder = build_autoencoder(recipe).eval().requires_grad_(False)
     autoencoder.register_to_config(scaling_factor=0.5)
-    train_denoiser(images, autoencoder, build(recipe), recipe, Stage("denoiser", folder, recipe.seed))
+    train_denoiser(images, autoencoder, build(recipe), recipe, Phase("denoiser", folder, recipe.seed))
     with (folder / "denoiser-loss.csv").open(newline="") as file:
         return float(next(csv.DictReader(file))["loss"])
 
@@ -173,9 +173,9 @@ def test_the_loss_is_the_one_the_recipe_names(recipe: Recipe, tmp_path: Path, ki
     parameters = recipe(**kind, caption_drop=drop, denoiser_steps=1)
     images = torch.rand(8, 3, 16, 16, generator=torch.Generator().manual_seed(3)) * 2 - 1
     found = first_loss(parameters, images, tmp_path)
-    family, generator = build(parameters), Stage("denoiser", tmp_path, parameters.seed).generator(0)
+    family, generator = build(parameters), Phase("denoiser", tmp_path, parameters.seed).generator(0)
     network: nn.ModuleDict = family.network
-    index = Stage("denoiser", tmp_path, parameters.seed).batch(0, 5, 8)
+    index = Phase("denoiser", tmp_path, parameters.seed).batch(0, 5, 8)
     with torch.no_grad():
         posterior = encode_posterior(build_autoencoder(parameters).eval(), images)
         torch.randint(0, 1, index.shape, generator=generator)
@@ -214,7 +214,7 @@ def test_text_encoders_are_trained_too(recipe: Recipe, tmp_path: Path, kind: dic
     autoencoder = build_autoencoder(parameters).eval().requires_grad_(False)
     family = build(parameters)
     before = {name: value.clone() for name, value in family.network.state_dict().items()}
-    trained = train_denoiser(images, autoencoder, family, parameters, Stage("denoiser", tmp_path, 0)).state_dict()
+    trained = train_denoiser(images, autoencoder, family, parameters, Phase("denoiser", tmp_path, 0)).state_dict()
     moved = {name.split(".")[0] for name in before if not torch.equal(before[name], trained[name])}
     assert moved == set(family.network)
 

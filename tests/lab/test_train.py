@@ -18,10 +18,10 @@ from privaudit.lab import stage as stage_module
 from privaudit.lab.diffusion import build_schedule
 from privaudit.lab.manifests import Trained
 from privaudit.lab.recipe import LabRecipe
-from privaudit.lab.stage import Stage
 from privaudit.lab.train import train_target
 from privaudit.lab.train_autoencoder import build_autoencoder
 from privaudit.lab.train_denoiser import train_denoiser
+from privaudit.lab.training_phase import Phase
 from privaudit.lab.unconditional import build_unconditional
 from privaudit.loading import ModelSource, hash_folder, load_target
 
@@ -228,7 +228,7 @@ def train(recipe: LabRecipe, tmp_path: Path, pixels: torch.Tensor | None = None)
     if pixels is None:
         pixels = torch.rand(8, 3, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
     return train_denoiser(
-        pixels, autoencoder, build_unconditional(recipe), recipe, Stage("denoiser", tmp_path, recipe.seed)
+        pixels, autoencoder, build_unconditional(recipe), recipe, Phase("denoiser", tmp_path, recipe.seed)
     )
 
 
@@ -261,7 +261,7 @@ def test_v_prediction_trains_another_network_and_says_so(
 def test_the_loss_is_the_one_the_recipe_names(recipe: Recipe, tmp_path: Path, kind: str) -> None:
     # The first step's loss, computed by hand from the same random numbers and the untrained weights
     parameters_, images_ = recipe(prediction_type=kind), torch.rand(8, 3, 16, 16) * 2 - 1
-    stage = Stage("denoiser", tmp_path, parameters_.seed)
+    stage = Phase("denoiser", tmp_path, parameters_.seed)
     train(parameters_, tmp_path, images_)
     with (tmp_path / "denoiser-loss.csv").open(newline="") as file:
         found = float(next(csv.DictReader(file))["loss"])

@@ -15,9 +15,9 @@ from privaudit.errors import ConfigError
 from privaudit.lab import stage as stage_module
 from privaudit.lab import vq
 from privaudit.lab.recipe import LabRecipe
-from privaudit.lab.stage import Stage
 from privaudit.lab.train import Trained, train_target
 from privaudit.lab.train_autoencoder import build_autoencoder, encode_posterior, train_autoencoder
+from privaudit.lab.training_phase import Phase
 from privaudit.lab.vq import Codebook
 from privaudit.loading import ModelSource, load_target
 
@@ -55,7 +55,7 @@ def test_errors_fall_and_codes_are_used(
     wanted = recipe(autoencoder="vq", codes=64, autoencoder_steps=60, autoencoder_rate=2e-3)
 
     def trained_model(folder: Path) -> VQModel:
-        return train_autoencoder(pixels, wanted, Stage("autoencoder", folder, 0), lambda *step: losses.append(step[3]))
+        return train_autoencoder(pixels, wanted, Phase("autoencoder", folder, 0), lambda *step: losses.append(step[3]))
 
     model = trained_model(tmp_path / "revived")
     assert sum(losses[-10:]) < 0.85 * sum(losses[:10])
@@ -77,7 +77,7 @@ def test_the_recipe_decides_the_model(recipe: Recipe) -> None:
 def test_the_loss_is_squared_error_and_codebook_loss(recipe: Recipe, pixels: torch.Tensor, tmp_path: Path) -> None:
     wanted = recipe(**VQ | {"autoencoder_steps": 1, "autoencoder_batch": 24, "warmup": 0})
     found: list[float] = []
-    stage = Stage("autoencoder", tmp_path, 0)
+    stage = Phase("autoencoder", tmp_path, 0)
     train_autoencoder(pixels, wanted, stage, lambda name, step, total, loss: found.append(loss))
     model, book = build_autoencoder(wanted), Codebook(build_autoencoder(wanted))
     generator = stage.generator(0)
@@ -203,7 +203,7 @@ def test_what_was_used_before_an_interruption_counts(
             if step == stop:
                 raise KeyboardInterrupt
 
-        model = train_autoencoder(pixels, wanted, Stage("autoencoder", folder, 0), interrupt)
+        model = train_autoencoder(pixels, wanted, Phase("autoencoder", folder, 0), interrupt)
         return model.quantize.embedding.weight
 
     with pytest.raises(KeyboardInterrupt):

@@ -17,10 +17,13 @@ from safetensors.torch import load_file, save_file
 
 from privaudit.data import load_images, read_set
 from privaudit.errors import ConfigError, DataError, NonFiniteError, TargetError
+from privaudit.execution.batching import Batcher
+from privaudit.execution.engine import Engine
 from privaudit.inversion import DEFAULT, OUTCOMES, SOLVERS, Inversion, invert, nmse_db
 from privaudit.loading import ModelSource, load_target
 from privaudit.model.target import Autoencoder
-from privaudit.tasks.inverting import InvertOptions, describe_solver, invert_samples, run_inversion
+from privaudit.tasks.inversion_stage import InversionStage
+from privaudit.tasks.inverting import InvertOptions, describe_solver, run_inversion
 
 SOLVER = "forward-step:evaluations=3:tolerance=0"
 COLUMNS = ["id", "path", "outcome", "residual", "pixel_residual", "evaluations"]
@@ -332,7 +335,7 @@ class TestFailures:
         samples = read_set(root / "images", target.info.image_size).samples
         start = target.encode(torch.from_numpy(load_images(samples[4:], target.info.image_size)))
         broken = replace(target, autoencoder=FailsAt(target.autoencoder, start))
-        found = invert_samples(broken, samples, SOLVERS.build(SOLVER), batch_size=size)
+        found = Engine(samples).run(InversionStage(broken, Batcher(size), SOLVERS.build(SOLVER)))
         assert found.outcomes == ("budget spent",) * 4 + ("diverged",)
         torch.testing.assert_close(found.latents[4:], start, rtol=1e-4, atol=1e-5)
 
@@ -345,7 +348,7 @@ class TestFailures:
                 raise NonFiniteError("no more")
             return invert(*arguments, **options)
 
-        monkeypatch.setattr("privaudit.tasks.inverting.invert", broken)
+        monkeypatch.setattr("privaudit.tasks.inversion_stage.invert", broken)
         with pytest.raises(NonFiniteError):
             run(batch_size=2)
         assert written(tmp_path / "out") == set()
@@ -438,11 +441,12 @@ class TestJoin:
         assert torch.equal(same.residuals, part.residuals)
 
 
-def test_invert_samples_without_truth_knows_no_error(root, target):
+def test_a_stage_without_truth_knows_no_error(root, target):
     samples = read_set(root / "images", target.info.image_size).samples
     done = []
-    found = invert_samples(target, samples, SOLVERS.build(SOLVER), batch_size=3, on_batch=done.append)
-    assert done == [3, 5]
+    engine = Engine(samples, lambda stage, count, total: done.append((stage, count, total)))
+    found = engine.run(InversionStage(target, Batcher(3), SOLVERS.build(SOLVER)))
+    assert done == [("inversion", count, 5) for count in (0, 3, 5)]
     assert found.nmse is None
     assert found.cocoercivity is None
     assert found.latents.device.type == "cpu"

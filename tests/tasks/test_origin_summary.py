@@ -13,7 +13,8 @@ from privaudit.evaluation import assign_folds, evaluate
 from privaudit.inversion import SOLVERS
 from privaudit.model.target import TargetInfo
 from privaudit.tasks.origin_summary import LABELS, SHOWN, print_origin
-from privaudit.tasks.origin_test import FEWEST, Origin, Traces, conformal_p_values, scores
+from privaudit.tasks.origin_test import FEWEST, Origin, conformal_p_values, scores
+from privaudit.tasks.origin_traces import Traces
 
 
 def some_traces(remaining) -> Traces:

@@ -19,17 +19,8 @@ from privaudit.inversion import SOLVERS
 from privaudit.lab.demo_target import SPLIT, TARGET
 from privaudit.lab.photographs import unpack
 from privaudit.loading import ModelSource, load_target
-from privaudit.tasks.origin_test import (
-    FEWEST,
-    OriginOptions,
-    Traces,
-    conformal_p_values,
-    generate,
-    run_origin,
-    scores,
-    to_eight_bits,
-    trace,
-)
+from privaudit.tasks.origin_test import FEWEST, OriginOptions, conformal_p_values, run_origin, scores
+from privaudit.tasks.origin_traces import Traces, generate, to_eight_bits, trace
 
 COLUMNS = ["id", "path", "error_encoder", "error_inverted", "remaining", "residual", "p_own"]
 CHEAP = "anderson:evaluations=5:tolerance=0"

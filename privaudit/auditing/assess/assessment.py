@@ -17,12 +17,13 @@ from privaudit.auditing.assess.folds import Split
 from privaudit.auditing.assess.run_checks import all_checks
 from privaudit.auditing.audit_data import AuditData
 from privaudit.auditing.designs.design import Judgement
+from privaudit.auditing.measurements import Measured
 from privaudit.auditing.options import AuditOptions
-from privaudit.auditing.stages import Measured, OnProgress
 from privaudit.evaluation import Check, Verdict, decide, evaluate, parse_gates, required_fprs
 from privaudit.evaluation.curves import roc_curves
 from privaudit.evaluation.intervals import enough_replicates
 from privaudit.evaluation.verdict import PERFECT, TESTED_MASKS, perfect_scores
+from privaudit.execution.progress import OnProgress, no_progress
 from privaudit.model.schedule import Schedule
 from privaudit.results.audit_result import AttackReport, BlindReport
 from privaudit.scorers import Evidence, Methods
@@ -57,7 +58,7 @@ def assess(
     options: AuditOptions,
     schedule: Schedule,
     passes: Mapping[str, int],
-    on_progress: OnProgress = lambda stage, done, total: None,
+    on_progress: OnProgress = no_progress,
 ) -> Assessment:
     """Judge what was measured.
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from privaudit.auditing.assess.folds import Split
 from privaudit.auditing.audit_data import AuditData
-from privaudit.auditing.stages import Measured
+from privaudit.auditing.measurements import Measured
 from privaudit.evaluation import Estimate, Evaluation
 from privaudit.evaluation.blind import FAMILIES, family_scores, file_features
 from privaudit.evaluation.curves import RocCurve

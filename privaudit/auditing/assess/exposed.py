@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from privaudit.auditing.audit_data import AuditData
-from privaudit.auditing.stages import Measured
+from privaudit.auditing.measurements import Measured
 from privaudit.data import load_images
 from privaudit.evaluation import Verdict
 from privaudit.results.audit_result import AttackReport, InfluenceReport

@@ -9,7 +9,7 @@ import numpy as np
 
 from privaudit.auditing.assess.folds import Split
 from privaudit.auditing.audit_data import AuditData
-from privaudit.auditing.stages import Measured
+from privaudit.auditing.measurements import Measured
 from privaudit.evaluation import Check, Evaluation
 from privaudit.evaluation.checks import (
     blind_check,

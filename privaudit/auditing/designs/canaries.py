@@ -22,7 +22,7 @@ from privaudit.results.data_report import DesignCode
 if TYPE_CHECKING:
     from privaudit.auditing.assess.folds import Split
     from privaudit.auditing.audit_data import AuditData
-    from privaudit.auditing.stages import Measured
+    from privaudit.auditing.measurements import Measured
 
 
 @dataclass(frozen=True)

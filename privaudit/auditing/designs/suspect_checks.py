@@ -10,8 +10,8 @@ from privaudit.auditing.assess.blind_baseline import blind_families
 from privaudit.auditing.assess.folds import Split
 from privaudit.auditing.audit_data import AuditData
 from privaudit.auditing.designs.suspects import SuspectsDesign
+from privaudit.auditing.measurements import Measured
 from privaudit.auditing.options import AuditOptions
-from privaudit.auditing.stages import Measured
 from privaudit.evaluation import Check, assign_folds, blind_check, evaluate
 from privaudit.evaluation.checks import file_check
 

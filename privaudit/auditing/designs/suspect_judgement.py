@@ -11,8 +11,8 @@ import pandas as pd
 from privaudit.auditing.assess.folds import Split
 from privaudit.auditing.assess.score_candidates import candidates
 from privaudit.auditing.audit_data import AuditData
+from privaudit.auditing.measurements import Measured
 from privaudit.auditing.options import AuditOptions
-from privaudit.auditing.stages import Measured
 from privaudit.errors import DataError
 from privaudit.escape import encodable
 from privaudit.evaluation import Check

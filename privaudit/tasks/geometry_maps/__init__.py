@@ -10,7 +10,7 @@ from privaudit.tasks.geometry_maps.map_options import (
     GeometryOptions,
     distortion_method,
 )
-from privaudit.tasks.geometry_maps.mapping import MAPS, RESULTS, OnProgress, choose_shown, run_geometry
+from privaudit.tasks.geometry_maps.mapping import MAPS, RESULTS, choose_shown, run_geometry
 
 __all__ = [
     "BOUND",
@@ -23,7 +23,6 @@ __all__ = [
     "GeometryMap",
     "GeometryOptions",
     "ImageSet",
-    "OnProgress",
     "choose_shown",
     "distortion_method",
     "half_share",

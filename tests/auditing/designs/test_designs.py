@@ -21,9 +21,9 @@ from privaudit.auditing.designs.members import MembersDesign
 from privaudit.auditing.designs.members_and_suspects import MembersAndSuspectsDesign
 from privaudit.auditing.designs.suspect_judgement import UNCLEAR
 from privaudit.auditing.designs.suspects import GATE_NOTE, SuspectsDesign, suspect_finding
+from privaudit.auditing.measurements import Measured
 from privaudit.auditing.options import AuditOptions
 from privaudit.auditing.run import run_audit
-from privaudit.auditing.stages import Measured
 from privaudit.canaries import Canaries, draw_canaries, read_canaries
 from privaudit.data import Sample, SampleSet
 from privaudit.data.perceptual_hash import fingerprint, thumbnail

@@ -1,4 +1,4 @@
-"""One training stage: seeded by step, checkpointed, resumed to the same weights."""
+"""One training phase: seeded by step, checkpointed, resumed to the same weights."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from torch import Tensor
 from privaudit.errors import NonFiniteError
 
 OnStep = Callable[[str, int, int, float], None]
-"""Called with (stage, step, steps in all, loss) after each step."""
+"""Called with (phase, step, steps in all, loss) after each step."""
 
 CHECKPOINT_EVERY = 250
 
@@ -31,8 +31,8 @@ class Stateful(Protocol):
 
 
 @dataclass(frozen=True)
-class Stage:
-    """Where a stage keeps its checkpoint and its losses.
+class Phase:
+    """Where a phase keeps its checkpoint and its losses.
 
     Attributes:
         name: ``autoencoder`` or ``denoiser``.
@@ -69,8 +69,8 @@ class Stage:
         return picked
 
 
-def run_stage(
-    stage: Stage,
+def run_phase(
+    phase: Phase,
     parts: Mapping[str, Stateful],
     steps: int,
     train_step: Callable[[int], Tensor],
@@ -79,7 +79,7 @@ def run_stage(
     """Train up to ``steps`` steps, from the checkpoint if there is one.
 
     Args:
-        stage: Names, folder and seed.
+        phase: Names, folder and seed.
         parts: What to save and restore: modules, optimiser, average.
         steps: Steps in all, those of earlier runs included.
         train_step: Does one step and returns its loss.
@@ -88,8 +88,8 @@ def run_stage(
     Raises:
         NonFiniteError: The loss is NaN or infinite; lower the learning rate.
     """
-    stage.folder.mkdir(parents=True, exist_ok=True)
-    checkpoint, log = stage.folder / f"{stage.name}.pt", stage.folder / f"{stage.name}-loss.csv"
+    phase.folder.mkdir(parents=True, exist_ok=True)
+    checkpoint, log = phase.folder / f"{phase.name}.pt", phase.folder / f"{phase.name}-loss.csv"
     start, losses = 0, []
     if checkpoint.exists():
         saved = torch.load(checkpoint, weights_only=True)
@@ -100,11 +100,11 @@ def run_stage(
         loss = float(train_step(step))
         if loss != loss or loss in (float("inf"), float("-inf")):
             raise NonFiniteError(
-                f"expected a finite loss, got {loss} at step {step} of the {stage.name}; lower its learning rate"
+                f"expected a finite loss, got {loss} at step {step} of the {phase.name}; lower its learning rate"
             )
         losses.append(loss)
         if on_step is not None:
-            on_step(stage.name, step + 1, steps, loss)
+            on_step(phase.name, step + 1, steps, loss)
         if (step + 1) % CHECKPOINT_EVERY == 0 or step + 1 == steps:
             state = {name: part.state_dict() for name, part in parts.items()}
             _save_checkpoint(checkpoint, {**state, "step": step + 1, "losses": losses})

@@ -8,16 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from privaudit.errors import NonFiniteError
-from privaudit.lab import stage as module
-from privaudit.lab.stage import Stage, run_stage
+from privaudit.lab import training_phase as module
+from privaudit.lab.training_phase import Phase, run_phase
 
 
 @settings(max_examples=50, deadline=None)
 @given(size=st.integers(1, 30), count=st.integers(1, 20), epochs=st.integers(1, 3), seed=st.integers(0, 9))
 def test_batches_are_permutations_cut_up(size: int, count: int, epochs: int, seed: int) -> None:
-    stage = Stage("denoiser", Path(), seed)
+    phase = Phase("denoiser", Path(), seed)
     steps = -(-epochs * count // size)
-    drawn = torch.cat([stage.batch(step, size, count) for step in range(steps)])
+    drawn = torch.cat([phase.batch(step, size, count) for step in range(steps)])
     assert len(drawn) == steps * size
     for epoch in range(epochs):
         own = drawn[epoch * count : (epoch + 1) * count].tolist()
@@ -26,10 +26,10 @@ def test_batches_are_permutations_cut_up(size: int, count: int, epochs: int, see
         assert drawn[:count].tolist() != drawn[count : 2 * count].tolist()
 
 
-def test_batches_depend_on_seed_stage_and_step_alone() -> None:
+def test_batches_depend_on_seed_phase_and_step_alone() -> None:
     def drawn(name: str, seed: int, step: int) -> tuple:
-        stage = Stage(name, Path(), seed)
-        return (*stage.batch(step, 8, 100).tolist(), *torch.rand(4, generator=stage.generator(step)).tolist())
+        phase = Phase(name, Path(), seed)
+        return (*phase.batch(step, 8, 100).tolist(), *torch.rand(4, generator=phase.generator(step)).tolist())
 
     torch.manual_seed(0)
     before = torch.get_rng_state()
@@ -45,8 +45,8 @@ class Walk:
     def __init__(self) -> None:
         self.value = torch.zeros(2, dtype=torch.float64)
 
-    def step(self, stage: Stage, step: int) -> torch.Tensor:
-        self.value = self.value * 0.9 + torch.rand(2, generator=stage.generator(step), dtype=torch.float64)
+    def step(self, phase: Phase, step: int) -> torch.Tensor:
+        self.value = self.value * 0.9 + torch.rand(2, generator=phase.generator(step), dtype=torch.float64)
         return self.value.sum()
 
     def state_dict(self) -> dict:
@@ -57,13 +57,13 @@ class Walk:
 
 
 def walk(folder: Path, steps: int, stop_at: int | None = None) -> Walk:
-    stage, state = Stage("denoiser", folder, 0), Walk()
+    phase, state = Phase("denoiser", folder, 0), Walk()
 
     def on_step(name: str, step: int, total: int, loss: float) -> None:
         if step == stop_at:
             raise KeyboardInterrupt
 
-    run_stage(stage, {"walk": state}, steps, lambda step: state.step(stage, step), on_step)
+    run_phase(phase, {"walk": state}, steps, lambda step: state.step(phase, step), on_step)
     return state
 
 
@@ -73,7 +73,7 @@ def losses(folder: Path) -> list[list[str]]:
 
 
 @pytest.mark.parametrize("stop_at", [1, 4, 5, 9])
-def test_an_interrupted_stage_resumes_to_the_same_state(
+def test_an_interrupted_phase_resumes_to_the_same_state(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop_at: int
 ) -> None:
     monkeypatch.setattr(module, "CHECKPOINT_EVERY", 4)
@@ -87,14 +87,14 @@ def test_an_interrupted_stage_resumes_to_the_same_state(
     assert sorted(path.name for path in (tmp_path / "parts").iterdir()) == ["denoiser-loss.csv", "denoiser.pt"]
 
 
-def test_a_finished_stage_is_not_trained_again_and_more_steps_continue(tmp_path: Path) -> None:
+def test_a_finished_phase_is_not_trained_again_and_more_steps_continue(tmp_path: Path) -> None:
     assert torch.equal(walk(tmp_path / "a", 5).value, walk(tmp_path / "a", 5, stop_at=1).value)
     assert torch.equal(walk(tmp_path / "a", 8).value, walk(tmp_path / "b", 8).value)
 
 
 @pytest.mark.parametrize("loss", [float("nan"), float("inf"), -float("inf")])
 def test_a_loss_that_is_not_finite_stops_and_is_not_saved(tmp_path: Path, loss: float) -> None:
-    stage = Stage("autoencoder", tmp_path, 0)
+    phase = Phase("autoencoder", tmp_path, 0)
     with pytest.raises(NonFiniteError, match="expected a finite loss, got .* at step 2 of the autoencoder; lower its"):
-        run_stage(stage, {}, 5, lambda step: torch.tensor(loss if step == 2 else 1.0))
+        run_phase(phase, {}, 5, lambda step: torch.tensor(loss if step == 2 else 1.0))
     assert list(tmp_path.iterdir()) == []

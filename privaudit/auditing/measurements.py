@@ -1,0 +1,160 @@
+"""What an audit measures about every image: the stages in their order, and what is held of each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from privaudit.attacks import Attack
+from privaudit.auditing.options import AuditOptions
+from privaudit.auditing.stages import AuditStages, MaskSettings
+from privaudit.data import Sample
+from privaudit.execution.batching import Tensors
+from privaudit.execution.engine import Engine
+from privaudit.execution.progress import OnProgress
+from privaudit.geometry import (
+    DECILES,
+    MaskRule,
+    channel_shares,
+    distortion_bound,
+    influence_maps,
+    pooled_influence,
+)
+from privaudit.model.target import Target
+from privaudit.scorers import ErrorTable, Methods
+
+MAP = 32
+"""Longest side of an influence map that is kept of every image; larger latents are averaged over patches."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the model said about every image, in the order of the samples.
+
+    Attributes:
+        tables: What each attack found, under every mask.
+        references: The same on the reference model; empty without one.
+        distortion: ``(n,)``, Hadamard's bound of log sqrt(det G).
+        maps: ``(n, height, width)``, where each image's influence lies (see `privaudit.geometry.influence_maps`).
+        channels: ``(n, channels)``, which channels it falls to.
+        residual: ``(n,)``, relative residual of the inversion; NaN where none was run.
+        evaluations: ``(n,)``, evaluations of E(D(z)) that the inversion took; 0 where none was run.
+        diverged: ``(n,)``, bool, whether the inversion diverged and kept its best iterate.
+        tolerance: Residual at which an inversion counts as converged; NaN where none was run.
+        features: ``(n, d)``, what the images look like, for the blind baseline.
+        traces: ``(n, d)``, what editing and compression left in them, for the blind baseline.
+        seconds: Time by stage.
+    """
+
+    tables: tuple[ErrorTable, ...]
+    references: tuple[ErrorTable, ...]
+    distortion: NDArray[np.float64]
+    maps: NDArray[np.float32]
+    channels: NDArray[np.float32]
+    residual: NDArray[np.float64]
+    evaluations: NDArray[np.int64]
+    diverged: NDArray[np.bool_]
+    tolerance: float
+    features: NDArray[np.float64]
+    traces: NDArray[np.float64]
+    seconds: dict[str, float]
+
+    def rows(self, positions: NDArray[np.integer] | slice) -> Measured:
+        """Return what was found for some of the images, in the order of their positions."""
+
+        def taken(tables: tuple[ErrorTable, ...]) -> tuple[ErrorTable, ...]:
+            return tuple(
+                replace(table, by_mask={mask: values[positions] for mask, values in table.by_mask.items()})
+                for table in tables
+            )
+
+        arrays = {part.name: getattr(self, part.name) for part in fields(self)}
+        arrays = {name: values[positions] for name, values in arrays.items() if isinstance(values, np.ndarray)}
+        return replace(self, tables=taken(self.tables), references=taken(self.references), **arrays)
+
+
+def measure(
+    target: Target,
+    samples: Sequence[Sample],
+    methods: Methods,
+    options: AuditOptions,
+    on_progress: OnProgress,
+    *,
+    reference: Target | None = None,
+    budget: int | None = None,
+    rules: Mapping[str, MaskRule] | None = None,
+) -> Measured:
+    """Run the stages over all images; what an earlier run left in ``options.out`` is not run again.
+
+    Args:
+        target: The audited model.
+        samples: All images.
+        methods: Attacks that can run on the target, with its levels, and the scorers.
+        options: Of the audit.
+        on_progress: Called after each shard.
+        reference: A model of the same latent shape and schedule that is asked the same.
+        budget: Bytes that the geometry may take on the target's device; half of what is free by default.
+        rules: Further masks under which every attack is scored, each with its control (see
+            `privaudit.geometry.rule_masks`). What a function does is not known from its name, so that these scores
+            are neither read from ``options.out`` nor kept there.
+
+    Returns:
+        Scores and what goes with them.
+    """
+    stages = AuditStages(target, options, budget)
+    engine = Engine(samples, on_progress, options.out)
+    pixels = engine.run(stages.pixels)
+    latents = engine.run(stages.latents, keep=_without_latents)
+    influence = engine.run(stages.influence, keep=partial(_summary, channel_axis=target.channel_axis))
+    shares = influence["shares"].sum(dim=0, keepdim=True) / len(samples)
+    masks = MaskSettings(options.drops, options.gamma, shares if options.mask_scope == "set" else None, rules or {})
+    found = [
+        _tables(methods.attacks, engine.run(stages.scoring(name, asked, methods.attacks, masks)), masks, options.drops)
+        for name, asked in (("scores", target), ("reference", reference))
+        if asked is not None
+    ]
+    count = len(samples)
+    return Measured(
+        tables=found[0],
+        references=found[1] if len(found) > 1 else (),
+        distortion=influence["distortion"].numpy(),
+        maps=influence["maps"].numpy(),
+        channels=influence["channels"].numpy(),
+        residual=latents["residual"].double().numpy() if options.inverts else np.full(count, np.nan),
+        evaluations=latents["evaluations"].numpy() if options.inverts else np.zeros(count, np.int64),
+        diverged=latents["diverged"].numpy() if options.inverts else np.zeros(count, np.bool_),
+        tolerance=float("nan") if stages.latents.solver is None else stages.latents.solver.tolerance,
+        features=pixels["features"].double().numpy(),
+        traces=pixels["traces"].double().numpy(),
+        seconds=engine.seconds,
+    )
+
+
+def _without_latents(tensors: Tensors) -> Tensors:
+    """Return what is held for all images at once; latents stay on the disk, so that memory does not grow with them."""
+    return {name: values for name, values in tensors.items() if name not in ("encoded", "inverted")}
+
+
+def _summary(tensors: Tensors, channel_axis: int) -> Tensors:
+    influence = tensors["values"]
+    return {
+        "distortion": distortion_bound(influence),
+        "shares": len(influence) * pooled_influence(influence),
+        "maps": influence_maps(influence, channel_axis, MAP),
+        "channels": channel_shares(influence, channel_axis),
+    }
+
+
+def _tables(
+    attacks: Sequence[Attack], scores: Tensors, masks: MaskSettings, drops: tuple[float, ...]
+) -> tuple[ErrorTable, ...]:
+    def by_mask(attack: Attack) -> dict[str, NDArray[np.float64]]:
+        names = [name for name in (*masks.names, *DECILES) if f"{attack.label}/{name}" in scores]
+        return {name: scores[f"{attack.label}/{name}"].numpy() for name in names}
+
+    several = drops if len(drops) > 1 else ()
+    return tuple(ErrorTable(a.label, a.axis, a.candidates, by_mask(a), a.scale, a.learned, several) for a in attacks)

@@ -1,0 +1,78 @@
+"""The stages of one audit, as its options choose them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from privaudit.attacks import Attack
+from privaudit.auditing.options import AuditOptions
+from privaudit.auditing.stages.decoder_influence import DecoderInfluence
+from privaudit.auditing.stages.latents import Latents
+from privaudit.auditing.stages.mask_settings import MaskSettings
+from privaudit.auditing.stages.pixel_statistics import PixelStatistics
+from privaudit.auditing.stages.scoring import Scoring
+from privaudit.execution.batching import Batcher
+from privaudit.geometry import ESTIMATORS
+from privaudit.inversion import SOLVERS
+from privaudit.model.target import Target
+
+AT = {"encoder": "encoded", "inversion": "inverted"}
+"""Tensors of the `Latents` stage by what the options call them."""
+
+
+class AuditStages:
+    """The stages of an audit, each with a batcher of its own.
+
+    Attributes:
+        pixels: Pixel statistics.
+        latents: Latents.
+        influence: Influence of the decoder.
+    """
+
+    def __init__(self, target: Target, options: AuditOptions, budget: int | None = None) -> None:
+        """Make the stages.
+
+        Args:
+            target: The audited model.
+            options: Options of the audit.
+            budget: Bytes that the geometry may take on the target's device; None takes half of what is free.
+        """
+        solver = SOLVERS.build(options.solver) if options.inverts else None
+        pixels, latents, influence, self._scores = (
+            Batcher.of(options.batch_size, target.info.image_size, target.device) for _ in range(4)
+        )
+        self._options = options
+        self.pixels = PixelStatistics(target, pixels)
+        self.latents = Latents(target, latents, solver)
+        self.influence = DecoderInfluence(
+            target,
+            influence,
+            self.latents,
+            AT[options.geometry_latents],
+            ESTIMATORS.build(options.influence),
+            options.seed,
+            budget,
+        )
+
+    def scoring(self, name: str, target: Target, attacks: Sequence[Attack], masks: MaskSettings) -> Scoring:
+        """Return the stage that scores attacks.
+
+        Args:
+            name: ``scores`` or ``reference``.
+            target: The model that is attacked.
+            attacks: Attacks, with levels of the audited target.
+            masks: How influence becomes masks.
+        """
+        options = self._options
+        return Scoring(
+            target,
+            self._scores,
+            name,
+            self.latents,
+            AT[options.attack_latents],
+            self.influence,
+            tuple(attacks),
+            masks,
+            options.seed,
+            options.dtype,
+        )

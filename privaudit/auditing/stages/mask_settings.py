@@ -1,0 +1,61 @@
+"""What the masks of an audit are made of."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from torch import Tensor
+
+from privaudit.execution.batching import Tensors
+from privaudit.geometry import MaskRule, build_masks, control_of, decile_masks, mask_names, rule_masks
+
+
+@dataclass(frozen=True)
+class MaskSettings:
+    """How influence becomes masks.
+
+    Attributes:
+        drops: Fractions to drop.
+        gamma: Exponent of the weights.
+        pooled: ``(1, *latent)``, influence of the whole set, of which one mask is made for all images; None makes a
+            mask for each image.
+        rules: Further masks of the user's own, each with its control (see `privaudit.geometry.rule_masks`). What a
+            function does is not known from its name, so that scores under them are not kept.
+    """
+
+    drops: tuple[float, ...]
+    gamma: float
+    pooled: Tensor | None = None
+    rules: Mapping[str, MaskRule] = field(default_factory=dict)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the masks under which every attack is scored."""
+        own = (name for rule in self.rules for name in (rule, control_of(rule)))
+        return (*mask_names(self.drops), *own)
+
+    @property
+    def key(self) -> dict[str, object]:
+        """What decides the masks, in addition to influence and seed; plain values."""
+        pooled = None if self.pooled is None else hashlib.sha256(self.pooled.numpy().tobytes()).hexdigest()
+        return {"drop": self.drops, "gamma": self.gamma, "pooled": pooled}
+
+    def build(self, influence: Tensor, ids: Sequence[str], seed: int) -> Tensors:
+        """Build the masks of a batch, and those of the influence deciles.
+
+        Args:
+            influence: ``(n, *latent)``.
+            ids: One id per image.
+            seed: Seed of the audit.
+
+        Returns:
+            Masks by name, each ``(n, *latent)``.
+        """
+        drawn_by = list(ids)
+        if self.pooled is not None:
+            influence = self.pooled.expand(len(ids), *self.pooled.shape[1:])
+            drawn_by = ["the whole set"] * len(ids)  # the random control has one mask too
+        masks = build_masks(influence, drawn_by, self.drops, seed, self.gamma)
+        return masks | decile_masks(influence) | rule_masks(self.rules, influence, drawn_by, seed)

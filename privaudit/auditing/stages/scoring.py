@@ -1,0 +1,105 @@
+"""Scores of every attack under every mask, one shard file per attack; only missing attacks are computed."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+
+import torch
+
+from privaudit.attacks import Attack, Batch, PassCache, make_plan, score_batch
+from privaudit.auditing.stages.decoder_influence import DecoderInfluence
+from privaudit.auditing.stages.image_stage import ImageStage, ids_of
+from privaudit.auditing.stages.latents import Latents
+from privaudit.auditing.stages.mask_settings import MaskSettings
+from privaudit.data import Sample, load_images
+from privaudit.execution.batching import Tensors
+from privaudit.execution.stage import Rows, ShardStage
+
+
+@dataclass(frozen=True, eq=False)
+class Scoring(ImageStage):
+    """Scores of some attacks on a model, at the latents of the audited target.
+
+    Attributes:
+        target: The model that is attacked: the audited one, or a reference of the same latent shape and schedule.
+        name: ``scores`` or ``reference``.
+        latents: Stage that gives the latents.
+        at: ``encoded`` or ``inverted``: the latents that the attacks look at.
+        influence: Stage that gives the influence.
+        attacks: Attacks, with levels of the audited target.
+        masks: What the masks are made of.
+        seed: Seed of the audit.
+        dtype: What the user asked the denoiser to run in.
+    """
+
+    name: str
+    latents: Latents
+    at: str
+    influence: DecoderInfluence
+    attacks: tuple[Attack, ...]
+    masks: MaskSettings
+    seed: int
+    dtype: str
+    folder = "scores"
+
+    def needs(self) -> Mapping[str, ShardStage[Sample]]:
+        """Return the stages of latents and influence."""
+        return {"latents": self.latents, "influence": self.influence}
+
+    def keys(self) -> Mapping[str, Mapping[str, object]]:
+        """Return one key per attack, by its label; none under masks that no key can tell apart."""
+        if self.masks.rules:
+            return {}
+        shared = {
+            "influence": self.influence.key,
+            "latents": {"at": self.at, **self.latents.key(inverted=self.at == "inverted")},
+            "target": self.target.info.hash,
+            "denoiser_dtype": self.dtype,
+            "seed": self.seed,
+            **self.masks.key,
+        }
+        return {
+            attack.label: shared
+            | {"attack": {"name": attack.name, **asdict(replace(attack, variant="", candidate_of=""))}}
+            for attack in self.attacks
+        }
+
+    def item_key(self, item: Sample) -> str:
+        """Return the id and the prompt."""
+        return f"{item.id} {item.prompt}"
+
+    def only(self, parts: Sequence[str]) -> Scoring:
+        """Return the stage for some attacks."""
+        return replace(self, attacks=tuple(attack for attack in self.attacks if attack.label in parts))
+
+    @cached_property
+    def _expected(self) -> Mapping[Hashable, int]:
+        """How often each shared result will be asked for."""
+        return make_plan(self.attacks, self.target).expected
+
+    def compute(self, batch: Rows[Sample]) -> Tensors:
+        """Return ``label/mask``, each ``(n, columns)``."""
+        device, ids = self.target.device, ids_of(batch)
+        images = None
+        if any("images" in attack.needs for attack in self.attacks):
+            size = self.influence.target.info.image_size
+            images = torch.from_numpy(load_images(batch.items, size)).to(device)
+        asked = Batch(
+            self.target,
+            batch.inputs["latents"][self.at].to(device),
+            ids,
+            [sample.prompt for sample in batch.items],
+            self.seed,
+            images=images,
+            cache=PassCache(expected=self._expected),
+        )
+        masks = self.masks.build(batch.inputs["influence"]["values"], ids, self.seed)
+        masks = {name: mask.to(device) for name, mask in masks.items()}
+        scores: Tensors = {}
+        for by_decile in (True, False):  # by deciles of the influence where a scorer can use that: it costs no pass
+            attacks = [attack for attack in self.attacks if (attack.scale != "other") == by_decile]
+            chosen = masks if by_decile else {name: masks[name] for name in self.masks.names}
+            scores |= {f"{label}/{mask}": v for (label, mask), v in score_batch(attacks, asked, chosen).items()}
+        return scores
