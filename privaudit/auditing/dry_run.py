@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -17,14 +17,14 @@ from privaudit.attacks.plan import WORK, Step
 from privaudit.auditing.options import AuditOptions
 from privaudit.auditing.run import choose_methods, load_reference
 from privaudit.auditing.sources import list_sources
+from privaudit.auditing.stages import AT, AuditStages
 from privaudit.data import Sample, load_images
 from privaudit.data.pixels import read_pixels, sample_id
 from privaudit.errors import DataError
 from privaudit.execution.batching import auto_batch_size
 from privaudit.execution.progress import OnProgress, no_progress
-from privaudit.geometry import ESTIMATORS, estimate_influence, images_at_once
+from privaudit.execution.stage import Rows
 from privaudit.geometry.mask import mask_names
-from privaudit.inversion import SOLVERS, invert
 from privaudit.loading import load_target
 from privaudit.model.prompt import Prompt
 from privaudit.model.target import Target
@@ -75,8 +75,12 @@ class Forecast:
         return self.images * self.models * sum(step.added[work] * self.seconds_per_image[work] for work in WORK)
 
     def to_json(self) -> str:
-        """Return JSON text."""
-        return json.dumps(encode(self), indent=2, allow_nan=False) + "\n"
+        """Return JSON text, in which the label of a step is called its title."""
+        record = dict(encode(self))
+        record["steps"] = [
+            {"title" if key == "label" else key: value for key, value in step.items()} for step in record["steps"]
+        ]
+        return json.dumps(record, indent=2, allow_nan=False) + "\n"
 
 
 def plan_audit(options: AuditOptions, on_progress: OnProgress | None = None) -> Forecast:
@@ -141,7 +145,8 @@ def first_readable(paths: Iterable[Path], count: int, target: Target) -> list[Sa
     found = []
     for path in paths:
         with suppress(DataError):
-            found.append(Sample(sample_id(read_pixels(path, target.info.image_size)), path))
+            pixels = read_pixels(path, target.info.image_size)
+            found.append(Sample(sample_id(pixels), path, pixels=pixels))
         if len(found) == count:
             break
     if not found:
@@ -164,16 +169,16 @@ def calibrate(
     Returns:
         Seconds an image; 0 for work that the plan has not.
     """
-    ids = [sample.id for sample in samples]
     images = torch.from_numpy(load_images(samples, target.info.image_size)).to(target.device)
     condition = target.condition([Prompt()] * len(samples))
     with torch.no_grad():
         latents = target.encode(images)
-    level, estimator = target.schedule.last // 5, ESTIMATORS.build(options.influence)
+    level = target.schedule.last // 5
     budget = None if options.memory is None else int(options.memory * 2**30)
-    together = images_at_once(
-        target.decode, latents[:2], ids[:2], estimator, len(ids), latent_shape=target.info.latent_shape, budget=budget
-    )
+    stages = AuditStages(target, replace(options, batch_size=len(samples)), budget)
+    rows = Rows(samples, {"latents": dict.fromkeys(AT.values(), latents)})
+    stages.influence.prepare(rows)
+    together = stages.influence.batcher.size
 
     def forward() -> None:
         with torch.no_grad():
@@ -183,18 +188,6 @@ def calibrate(
         with differentiable(target.denoiser.module) as weights:
             loss = target.predict_noise(latents, level, condition).square().mean()
             torch.autograd.grad(loss, weights, allow_unused=True)
-
-    def influence() -> None:
-        estimate_influence(
-            target.decode,
-            latents[:together],
-            ids[:together],
-            estimator,
-            seed=options.seed,
-            channel_axis=target.channel_axis,
-            at_once=together,
-            check=False,
-        )
 
     def through(half: Callable[[torch.Tensor], torch.Tensor], given: torch.Tensor) -> Callable[[], None]:
         def run() -> None:
@@ -207,11 +200,9 @@ def calibrate(
         "forward": forward,
         "encode": through(target.encode, images),
         "decode": through(target.decode, latents),
-        "influence": influence,
-        "latents": lambda: invert(target, images, SOLVERS.build(options.solver), clip=True, sample_ids=ids),
+        "influence": lambda: stages.influence.compute(rows[:together]),
+        "latents": lambda: stages.latents.compute(rows),
     }
-    if not options.inverts:
-        kinds["latents"] = kinds["encode"]
     if plan.total("backward"):
         kinds["backward"] = both_ways
     found: dict[str, float] = {work: 0.0 for work in WORK}

@@ -11,6 +11,7 @@ from privaudit.auditing.designs.members import MembersDesign
 from privaudit.auditing.designs.members_and_suspects import MembersAndSuspectsDesign
 from privaudit.auditing.designs.suspects import SuspectsDesign
 from privaudit.auditing.options import AuditOptions
+from privaudit.auditing.pixel_memory import pixel_budget
 from privaudit.data import SampleSet, read_entries
 from privaudit.errors import DataError
 from privaudit.execution.progress import OnProgress
@@ -63,12 +64,14 @@ def read_sources(sources: Sources, options: AuditOptions, target: Target, progre
     Returns:
         The images.
     """
+    budget = pixel_budget()
 
     def read(listed: Listed) -> SampleSet:
         def on_image(done: int, total: int) -> None:
             progress(listed.name, done, total)
 
         size = target.info.image_size
-        return read_entries(listed.entries, size, str(listed.source), strict=options.strict, on_image=on_image)
+        source = str(listed.source)
+        return read_entries(listed.entries, size, source, strict=options.strict, on_image=on_image, budget=budget)
 
     return separate(*(read(listed) for listed in sources.sets), design=sources.design)

@@ -7,6 +7,7 @@ id in any folder, under any name and in any lossless format. Everything the audi
 
 from privaudit.data.image_file import FileFacts
 from privaudit.data.perceptual_hash import fingerprint, thumbnail
+from privaudit.data.pixel_budget import PixelBudget
 from privaudit.data.pixels import Picture, read_picture, read_pixels, sample_id
 from privaudit.data.samples import (
     OnImage,
@@ -22,6 +23,7 @@ __all__ = [
     "FileFacts",
     "OnImage",
     "Picture",
+    "PixelBudget",
     "Sample",
     "SampleSet",
     "Skipped",

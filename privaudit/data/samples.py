@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from privaudit.data.image_file import FileFacts
 from privaudit.data.listing import IMAGE_SUFFIXES, Entry, list_entries
 from privaudit.data.perceptual_hash import fingerprint, thumbnail
+from privaudit.data.pixel_budget import PixelBudget
 from privaudit.data.pixels import Picture, read_picture, read_pixels, sample_id
 from privaudit.errors import DataError
 from privaudit.model.prompt import Prompt
@@ -36,6 +37,7 @@ class Sample:
         crop: Top and left edge of the crop, in pixels of the resized image; None if nobody looked.
         fingerprint: Perceptual hash of the preprocessed pixels, 64 bits; 0 if nobody looked.
         thumbnail: Means of the preprocessed pixels over 8x8 fields, 192 bytes; none if nobody looked.
+        pixels: ``(height, width, 3)``, uint8, after preprocessing, where memory allows (see `PixelBudget`).
     """
 
     id: str
@@ -49,6 +51,7 @@ class Sample:
     crop: tuple[int, int] | None = None
     fingerprint: int = field(default=0, compare=False)  # what follows from the pixels is compared by the id
     thumbnail: bytes = field(default=b"", compare=False, repr=False)
+    pixels: NDArray[np.uint8] | None = field(default=None, compare=False, repr=False)
 
     @property
     def prompt(self) -> Prompt:
@@ -107,7 +110,12 @@ def list_images(source: Path) -> list[Entry]:
 
 
 def read_set(
-    source: Path, size: tuple[int, int], *, strict: bool = False, on_image: OnImage | None = None
+    source: Path,
+    size: tuple[int, int],
+    *,
+    strict: bool = False,
+    on_image: OnImage | None = None,
+    budget: PixelBudget | None = None,
 ) -> SampleSet:
     """Read a folder (recursively) or a manifest into distinct samples.
 
@@ -119,6 +127,7 @@ def read_set(
         size: Height and width that the target expects.
         strict: Raise on the first unreadable image instead of skipping it.
         on_image: Progress callback.
+        budget: Memory for the decoded pixels; none keeps none.
 
     Returns:
         The set; unreadable files and dropped copies are counted in it.
@@ -128,7 +137,7 @@ def read_set(
             (``strict``) an image cannot be read.
     """
     entries = list_images(source)
-    return read_entries(entries, size, str(source), strict=strict, on_image=on_image)
+    return read_entries(entries, size, str(source), strict=strict, on_image=on_image, budget=budget)
 
 
 def read_entries(
@@ -138,6 +147,7 @@ def read_entries(
     *,
     strict: bool = False,
     on_image: OnImage | None = None,
+    budget: PixelBudget | None = None,
 ) -> SampleSet:
     """Read images that have been listed into distinct samples.
 
@@ -147,6 +157,7 @@ def read_entries(
         source: Where they come from, for messages.
         strict: Raise on the first unreadable image instead of skipping it.
         on_image: Progress callback.
+        budget: Memory for the decoded pixels; none keeps none.
 
     Returns:
         The set; unreadable files and dropped copies are counted in it.
@@ -170,7 +181,9 @@ def read_entries(
             if sample.id in samples:
                 duplicates += 1
                 copied.add(sample.id)
-            samples.setdefault(sample.id, sample)
+            else:
+                held = None if budget is None else budget.take(picture.pixels)
+                samples[sample.id] = replace(sample, pixels=held)
         if on_image is not None:
             on_image(position, len(entries))
     if not samples:
@@ -200,10 +213,10 @@ def _describe(entry: Entry, picture: Picture) -> Sample:
 
 
 def load_images(samples: Sequence[Sample], size: tuple[int, int]) -> NDArray[np.float32]:
-    """Decode a batch into the range that autoencoders are trained on.
+    """Return a batch in the range that autoencoders are trained on; what is not in memory is decoded.
 
     Args:
-        samples: Images to decode.
+        samples: Images.
         size: Height and width.
 
     Returns:
@@ -214,6 +227,9 @@ def load_images(samples: Sequence[Sample], size: tuple[int, int]) -> NDArray[np.
     """
     pixels = np.empty((len(samples), *size, 3), np.uint8)
     for sample, values in zip(samples, pixels, strict=True):
+        if sample.pixels is not None and sample.pixels.shape[:2] == tuple(size):
+            values[:] = sample.pixels
+            continue
         try:
             values[:] = read_pixels(sample.path, size)
         except DataError as error:

@@ -13,6 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
+from privaudit.auditing.pixel_memory import pixel_budget
 from privaudit.data import Sample, SampleSet, read_set
 from privaudit.errors import ConfigError, DataError
 from privaudit.escape import csv_text, encodable
@@ -156,6 +157,7 @@ def _run(options: InvertOptions, progress: OnProgress) -> InvertedSet:
         target.info.image_size,
         strict=options.strict,
         on_image=lambda done, total: progress("images", done, total),
+        budget=pixel_budget(),
     )
     truth = None if options.truth is None else read_latents(options.truth, images.samples, target.info.latent_shape)
     solver = SOLVERS.build(options.solver)

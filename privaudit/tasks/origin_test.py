@@ -15,6 +15,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
+from privaudit.auditing.pixel_memory import pixel_budget
 from privaudit.data import SampleSet, read_set
 from privaudit.errors import ConfigError, DataError
 from privaudit.escape import csv_text, encodable
@@ -172,6 +173,7 @@ def _run(options: OriginOptions, progress: OnProgress) -> Origin:
         target.info.image_size,
         strict=options.strict,
         on_image=lambda done, total: progress("images", done, total),
+        budget=pixel_budget(),
     )
     solver = SOLVERS.build(options.solver)
     size, device = target.info.image_size, target.device

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from privaudit.auditing.pixel_memory import pixel_budget
 from privaudit.data import SampleSet, read_set
 from privaudit.errors import DataError
 
@@ -51,14 +52,14 @@ def read_sets(
     """
     found: list[ImageSet] = []
     seen: set[str] = set()
-    before, total = 0, sum(counts)
+    before, total, budget = 0, sum(counts), pixel_budget()
 
     def tell(done: int, _: int) -> None:
         if on_image is not None:
             on_image(before + done, total)
 
     for source, label, count in zip(sources, set_labels(sources), counts, strict=True):
-        images = read_set(source, size, strict=strict, on_image=tell)
+        images = read_set(source, size, strict=strict, on_image=tell, budget=budget)
         own = tuple(sample for sample in images.samples if sample.id not in seen)
         if not own:
             raise DataError(

@@ -1,0 +1,30 @@
+"""How many decoded images stay in memory, so that the stages after the reading need not decode them again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass
+class PixelBudget:
+    """Memory for decoded pixels, shared by the sets of a run.
+
+    Attributes:
+        bytes_left: Bytes that are still free in it.
+    """
+
+    bytes_left: int
+
+    def take(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
+        """Return pixels that fit, and count them; None where they do not.
+
+        Args:
+            pixels: Pixels of one image.
+        """
+        if pixels.nbytes > self.bytes_left:
+            return None
+        self.bytes_left -= pixels.nbytes
+        return pixels
