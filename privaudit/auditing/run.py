@@ -41,6 +41,7 @@ from privaudit.results.audit_result import (
 from privaudit.results.data_report import DataReport, SkippedReport
 from privaudit.results.exemplars import FILE as EXPOSED
 from privaudit.results.exemplars import save_exemplars
+from privaudit.results.report_files import report_files
 from privaudit.scorers import Methods, parse_methods
 from privaudit.storage.exact_json import encode
 from privaudit.storage.files import locked, make_folder, write_text
@@ -49,16 +50,6 @@ STAGES = ("pixels", "latents", "influence", "scores")
 """Folders of a run that hold its cache."""
 UNKNOWN = "learns from images whose membership is known, and suspects are none"
 RESULTS = ("report.json", "samples.parquet", "scores/scores.parquet", SUSPECTS, EXPOSED)
-RENDERED = (
-    "report.html",
-    "report.md",
-    "junit.xml",
-    "report.sarif",
-    "model-card.md",
-    "metrics.csv",
-    "metrics.parquet",
-)
-"""Files that are made of ``report.json``; names that a folder of the user's may hold, too."""
 
 
 def run_audit(options: AuditOptions, on_progress: OnProgress | None = None) -> AuditResult:
@@ -282,7 +273,7 @@ def stale_results(folder: Path) -> tuple[str, ...]:
         What only a run writes and, in a folder that a run has written to, what was rendered of its report.
     """
     ran = any((folder / name).is_file() for name in ("report.json", "run.json"))
-    return (*RESULTS, *RENDERED) if ran else RESULTS
+    return (*RESULTS, *report_files()) if ran else RESULTS
 
 
 def prepare_folder(options: AuditOptions, results: Sequence[str]) -> None:

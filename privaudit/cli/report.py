@@ -130,11 +130,11 @@ def _read_request(
 
 
 def _print(found: Report, request: Request) -> None:
-    from privaudit.report.formats import FILES
+    from privaudit.report.formats import FORMATS
     from privaudit.report.terminal import print_failure, print_report
     from privaudit.results.audit_result import AuditFailure
 
-    files = tuple(path for path in (request.folder / name for name in FILES) if path.is_file())
+    files = tuple(path for path in (request.folder / form.file for form in FORMATS.values()) if path.is_file())
     shown = files if request.run.is_dir() else ()
     if isinstance(found, AuditFailure):
         print_failure(found, shown)

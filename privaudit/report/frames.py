@@ -9,7 +9,7 @@ import pandas as pd
 
 from privaudit.errors import ResultError
 from privaudit.evaluation.estimate import Comparison, Difference, Estimate, RateEstimate
-from privaudit.report.tables import metrics_frame
+from privaudit.report.metrics_table import metrics_frame
 from privaudit.results.audit_result import AttackReport, AuditResult
 
 Kind = Literal["metrics", "comparisons", "quartiles", "groups", "levels", "curves", "histograms", "checks", "gates"]

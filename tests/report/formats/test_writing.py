@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import ast
+import subprocess
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from results import make_exemplars, make_failure, make_result
 
 from privaudit.errors import ConfigError
-from privaudit.report import formats
-from privaudit.report.formats import FILES, FORMATS, Format, format_of, parse_formats, write_reports
+from privaudit.report.formats import FORMATS, Format, format_of, parse_formats, register, write_reports
 
 GATED = make_result(gates=("tpr@1%fpr>0.05", "auroc>0.99", "tpr@0.1%fpr>0.1"))
 
@@ -24,19 +25,43 @@ def test_every_format_renders_results_and_failures(form: Format) -> None:
 
 
 def test_names_and_files_are_distinct() -> None:
-    assert len(set(FILES)) == len(FORMATS)
+    assert len({form.file for form in FORMATS.values()}) == len(FORMATS)
     assert all(form.name == name and form.what for name, form in FORMATS.items())
 
 
-def test_a_registered_module_is_all_that_a_format_is() -> None:
-    """Each line of the registry names a module of `privaudit.report` with the two functions, and only that."""
-    for form in FORMATS.values():
-        place = Path(formats.__file__).parent / Path(*form.module.split(".")[2:])
-        file = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
-        tree = ast.parse(file.read_text())
-        names = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
-        names |= {alias.name for node in tree.body if isinstance(node, ast.ImportFrom) for alias in node.names}
-        assert {f"render_{form.name}", f"render_{form.name}_failure"} <= names
+def test_lists_have_them_in_their_places() -> None:
+    assert list(FORMATS) == ["json", "html", "md", "junit", "sarif", "card", "csv", "parquet"]
+
+
+def test_a_file_of_the_folder_is_all_that_a_format_is() -> None:
+    """Both functions of a format are of one module, which is found by lying in the folder, and has no other format."""
+    modules = [{form.result.__module__, form.failure.__module__} for form in FORMATS.values()]
+    assert all(len(each) == 1 for each in modules)
+    assert len(set.union(*modules)) == len(FORMATS)
+    assert {module.rpartition(".")[0] for module in set.union(*modules)} == {"privaudit.report.formats"}
+
+
+def test_listing_them_waits_for_the_library_of_none() -> None:
+    code = (
+        "import sys; from privaudit.report.formats import FORMATS; assert len(FORMATS) > 7; found = set(sys.modules) "
+        "& {'pandas', 'jinja2', 'matplotlib', 'huggingface_hub', 'torch'}; sys.exit(str(found) if found else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_format_of_ones_own_stands_behind_the_others(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(FORMATS, "_entries", dict(FORMATS))
+    own = Format("txt", "status.txt", "one word", lambda result: result.verdict.status, lambda failure: "error")
+    assert register(own) is own
+    assert list(FORMATS)[-1] == "txt"
+    assert parse_formats("txt") == (own,)
+    assert format_of(tmp_path / "a.txt") is own
+    for report, text in ((GATED, GATED.verdict.status), (make_failure(), "error")):
+        (file,) = write_reports(report, tmp_path, [own])
+        assert (file.name, file.read_text()) == ("status.txt", text)
+    with pytest.raises(ConfigError, match="expected a name for a report format that is not taken, got 'txt'"):
+        register(replace(own, file="other.txt"))
 
 
 @pytest.mark.parametrize(

@@ -9,20 +9,23 @@ metadata does not read the section.
 from __future__ import annotations
 
 import math
-
-from huggingface_hub import EvalResult, ModelCardData
+from typing import TYPE_CHECKING
 
 from privaudit.evaluation.estimate import Estimate, RateEstimate
 from privaudit.report.cells import percent
 from privaudit.report.design_words import counted
+from privaudit.report.formats.markdown import numbers_table, suspect_lines
+from privaudit.report.formats.report_format import Format, register
 from privaudit.report.found import choice_note, found_lines, reach_lines
-from privaudit.report.markdown import numbers_table, suspect_lines
 from privaudit.report.markdown_text import bullets, name, prose
 from privaudit.report.problems import problems
 from privaudit.report.quoted import quoted
 from privaudit.report.redact import base_name, redact
 from privaudit.report.words import headline, scale_text, score_text
 from privaudit.results.audit_result import AuditFailure, AuditResult
+
+if TYPE_CHECKING:
+    from huggingface_hub import EvalResult
 
 TASK = "Membership inference (privacy audit)"
 DIGITS = 4
@@ -92,12 +95,16 @@ def _measured(result: AuditResult) -> str:
 
 
 def _front_matter(model: str, found: list[EvalResult]) -> str:
+    from huggingface_hub import ModelCardData
+
     text: str = ModelCardData(model_name=model, eval_results=found).to_yaml()
     return text
 
 
 def _eval_results(result: AuditResult) -> list[EvalResult]:
     """One entry a metric of the score that the report speaks of; none of suspects, and none where a check failed."""
+    from huggingface_hub import EvalResult
+
     if not result.data.membership_known or result.verdict.finding.level == "unclear":
         return []
     score, data = quoted(result), result.data
@@ -146,3 +153,6 @@ def _eval_results(result: AuditResult) -> list[EvalResult]:
         )
         for kind, label, value, limits in measured
     ]
+
+
+register(Format("card", "model-card.md", "a section for the model's README", render_card, render_card_failure, place=5))

@@ -13,11 +13,11 @@ from results import make_failure, make_result
 
 from privaudit.evaluation import Check, GateOutcome, exit_code
 from privaudit.evaluation.verdict import ONE_RUN, GateTest
-from privaudit.report.junit import render_junit, render_junit_failure
+from privaudit.report.formats.junit import render_junit, render_junit_failure
 from privaudit.report.words import answer, statement
 from privaudit.results.audit_result import AuditResult
 
-SCHEMA = etree.XMLSchema(etree.parse(str(Path(__file__).parents[1] / "schemas" / "junit-10.xsd")))
+SCHEMA = etree.XMLSchema(etree.parse(str(Path(__file__).parents[2] / "schemas" / "junit-10.xsd")))
 GATES = ("tpr@1%fpr>0.05", "auroc>0.99", "tpr@0.1%fpr>0.1")
 GATED = make_result(gates=GATES)
 BROKEN = make_result(gates=GATES, checks=(Check("blind", "fail", "the sets differ"),))

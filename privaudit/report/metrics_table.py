@@ -1,23 +1,22 @@
-"""Every number with its interval in one table: for pandas, as Parquet and as CSV for a spreadsheet."""
+"""Every number with its interval in one table: for pandas, Parquet and CSV."""
 
 from __future__ import annotations
 
-import io
 import math
 
 import pandas as pd
 
-from privaudit.escape import csv_text, encodable
+from privaudit.escape import encodable
 from privaudit.evaluation.estimate import Comparison, Difference, Estimate, Metrics, RateEstimate
 from privaudit.report.redact import redact
 from privaudit.results.audit_result import AttackReport, AuditFailure, AuditResult
 
 
 def metrics_frame(result: AuditResult) -> pd.DataFrame:
-    """Lay out what every score tells, one row an attack and mask.
+    """Lay out what every score tells, one row per attack and mask.
 
     Args:
-        result: Of an audit.
+        result: Result of an audit.
 
     Returns:
         Columns ``attack``, ``kind``, ``mask``, ``level``, ``order``, ``passes``, ``members``, ``nonmembers``; for
@@ -43,62 +42,18 @@ def metrics_frame(result: AuditResult) -> pd.DataFrame:
     return frame.astype({name: "string" for name in frame.columns if name.endswith(("_reason", "finding_metric"))})
 
 
-def render_csv(result: AuditResult) -> str:
-    """Write `metrics_frame` as CSV.
+def report_frame(report: AuditResult | AuditFailure) -> pd.DataFrame:
+    """Lay out a report as a table.
 
     Args:
-        result: Of an audit.
+        report: A result, or a run that ended with an error.
 
     Returns:
-        Comma-separated, with a header; what was not measured is empty, and no text is a formula.
+        The `metrics_frame` of a result; of an error one row per problem, with ``status``, ``kind`` and ``reason``.
     """
-    return csv_text(metrics_frame(result))
-
-
-def render_csv_failure(failure: AuditFailure) -> str:
-    """Write what a spreadsheet can show of a run that ended with an error.
-
-    Args:
-        failure: Of the run.
-
-    Returns:
-        Columns ``status``, ``kind`` and ``reason``, one row a problem.
-    """
-    return csv_text(_failure_frame(failure))
-
-
-def render_parquet(result: AuditResult) -> bytes:
-    """Write `metrics_frame` as Parquet.
-
-    Args:
-        result: Of an audit.
-
-    Returns:
-        The content of the file.
-    """
-    return _parquet(metrics_frame(result))
-
-
-def render_parquet_failure(failure: AuditFailure) -> bytes:
-    """Write the table of `render_csv_failure` as Parquet.
-
-    Args:
-        failure: Of the run.
-
-    Returns:
-        The content of the file.
-    """
-    return _parquet(_failure_frame(failure))
-
-
-def _parquet(frame: pd.DataFrame) -> bytes:
-    stream = io.BytesIO()
-    frame.to_parquet(stream, index=False)
-    return stream.getvalue()
-
-
-def _failure_frame(failure: AuditFailure) -> pd.DataFrame:
-    shown = redact(failure)
+    if isinstance(report, AuditResult):
+        return metrics_frame(report)
+    shown = redact(report)
     return pd.DataFrame({"status": shown.verdict.status, "kind": shown.kind, "reason": list(shown.verdict.reasons)})
 
 

@@ -11,7 +11,7 @@ from results import NAMES, make_failure, make_result, make_suspects
 
 from privaudit.evaluation import Check, Finding, GateOutcome, GroupStratum
 from privaudit.evaluation.canary_audit import CanaryReport
-from privaudit.report.markdown import render_md, render_md_failure
+from privaudit.report.formats.markdown import render_md, render_md_failure
 from privaudit.report.numbers import interval_text
 from privaudit.report.words import answer
 from privaudit.results.audit_result import AuditResult, RefusedReport

@@ -12,10 +12,10 @@ from jsonschema import Draft4Validator, FormatChecker
 from results import make_config, make_failure, make_result
 
 from privaudit.evaluation import Check
-from privaudit.report.sarif import render_sarif, render_sarif_failure
+from privaudit.report.formats.sarif import render_sarif, render_sarif_failure
 from privaudit.results.audit_result import AuditResult
 
-FILE = Path(__file__).parents[1] / "schemas" / "sarif-2.1.0-rtm.4.json"
+FILE = Path(__file__).parents[2] / "schemas" / "sarif-2.1.0-rtm.4.json"
 STANDARD = Draft4Validator(json.loads(FILE.read_text()), format_checker=FormatChecker())
 GATES = ("tpr@1%fpr>0.05", "auroc>0.99", "tpr@0.1%fpr>0.1")
 CHECKS = (Check("sample size", "warn", "few"), Check("near-duplicates: of both", "ok", "none"))

@@ -9,7 +9,7 @@ from results import make_failure, make_result, make_suspects
 
 from privaudit.evaluation import Check, Finding
 from privaudit.evaluation.canary_audit import CanaryReport
-from privaudit.report.model_card import render_card, render_card_failure
+from privaudit.report.formats.model_card import render_card, render_card_failure
 from privaudit.report.numbers import interval_text, number_text
 from privaudit.report.quoted import quoted
 

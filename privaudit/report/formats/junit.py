@@ -15,6 +15,7 @@ from typing import Literal
 
 from privaudit.escape import escape_control
 from privaudit.evaluation.verdict import GateOutcome, GateTest
+from privaudit.report.formats.report_format import Format, register
 from privaudit.report.found import found_lines, gate_lines
 from privaudit.report.numbers import interval_text
 from privaudit.report.problems import problems
@@ -181,3 +182,6 @@ def _line(text: str) -> str:
 def _timestamp(created: str) -> str:
     """Without the offset, which several readers do not know; the time is UTC."""
     return _line(created.split("+")[0])
+
+
+register(Format("junit", "junit.xml", "gates as tests, for CI", render_junit, render_junit_failure, place=3))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from privaudit.report.formats.report_format import Format, register
 from privaudit.results.audit_result import AuditFailure, AuditResult
 
 
@@ -13,3 +14,10 @@ def render_json(result: AuditResult) -> str:
 def render_json_failure(failure: AuditFailure) -> str:
     """Return the canonical JSON text of a run that ended with an error."""
     return failure.to_json()
+
+
+register(
+    Format(
+        "json", "report.json", "everything, for programs", render_json, render_json_failure, aggregates=False, place=0
+    )
+)

@@ -10,12 +10,10 @@ import pandas as pd
 import pytest
 from results import make_failure, make_result
 
-from privaudit.report.tables import (
+from privaudit.report.formats.csv_table import render_csv
+from privaudit.report.formats.parquet_table import render_parquet
+from privaudit.report.metrics_table import (
     metrics_frame,
-    render_csv,
-    render_csv_failure,
-    render_parquet,
-    render_parquet_failure,
 )
 
 RESULT = make_result(gates=("tpr@5%fpr>0.5",))
@@ -81,8 +79,8 @@ def test_files_hold_the_same_table(render) -> None:
 def test_a_failure_has_a_row_a_problem() -> None:
     failure = make_failure("no model", "no images", kind="ConfigError")
     for frame in (
-        pd.read_csv(io.StringIO(render_csv_failure(failure))),
-        pd.read_parquet(io.BytesIO(render_parquet_failure(failure))),
+        pd.read_csv(io.StringIO(render_csv(failure))),
+        pd.read_parquet(io.BytesIO(render_parquet(failure))),
     ):
         assert frame.to_dict("records") == [
             {"status": "error", "kind": "ConfigError", "reason": reason} for reason in ("no model", "no images")

@@ -1,0 +1,26 @@
+"""metrics.parquet: the numbers in one table, for pandas."""
+
+from __future__ import annotations
+
+import io
+
+from privaudit.report.formats.report_format import Format, Report, register
+
+
+def render_parquet(report: Report) -> bytes:
+    """Write the table of a report as Parquet.
+
+    Args:
+        report: A result, or a run that ended with an error.
+
+    Returns:
+        The content of the file.
+    """
+    from privaudit.report.metrics_table import report_frame
+
+    stream = io.BytesIO()
+    report_frame(report).to_parquet(stream, index=False)
+    return stream.getvalue()
+
+
+register(Format("parquet", "metrics.parquet", "the numbers, for pandas", render_parquet, render_parquet, place=7))
