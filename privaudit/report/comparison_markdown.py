@@ -82,7 +82,7 @@ def _row(change: Change) -> list[str]:
 
 def _differs(result: ComparisonResult) -> str:
     lines = [
-        f"{item.what}: {_outward(item.kind, item.old)} → {_outward(item.kind, item.new)} (allowed: {item.kind})"
+        f"{item.what}: {_redacted(item.kind, item.old)} → {_redacted(item.kind, item.new)} (allowed: {item.kind})"
         for item in result.allowed
     ]
     lines += [f"{item.attack} is left out: {item.reason}" for item in result.not_compared]
@@ -96,7 +96,7 @@ def _differs(result: ComparisonResult) -> str:
     return "### What differs\n\n" + bullets(lines, NOTES) if lines else ""
 
 
-def _outward(kind: str, value: str) -> str:
+def _redacted(kind: str, value: str) -> str:
     """A reference model may be a folder of somebody's disk."""
     return base_name(value) if kind == "reference" else value
 
