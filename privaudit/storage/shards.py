@@ -19,7 +19,7 @@ from torch import Tensor
 
 import privaudit
 
-FORMAT = 4
+FORMAT = 5
 """Raised whenever the code that fills a shard changes what it holds; a new version of the package does it too."""
 
 
