@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import partial
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,7 @@ from privaudit.geometry import (
     influence_maps,
     pooled_influence,
 )
+from privaudit.inversion import Solver
 from privaudit.model.target import Target
 from privaudit.scorers import ErrorTable, Methods
 
@@ -32,49 +34,97 @@ MAP = 32
 
 
 @dataclass(frozen=True)
-class Measured:
-    """What the model said about every image, in the order of the samples.
+class PerImage:
+    """Base of arrays whose first axis is the images, in the order of the samples."""
+
+    def rows(self, positions: NDArray[np.integer] | slice) -> Self:
+        """Return the rows of some images, in the order of their positions."""
+        arrays = {part.name: getattr(self, part.name) for part in fields(self)}
+        return replace(self, **{k: values[positions] for k, values in arrays.items() if isinstance(values, np.ndarray)})
+
+
+@dataclass(frozen=True)
+class PixelFeatures(PerImage):
+    """What the blind baseline looks at.
 
     Attributes:
-        tables: What each attack found, under every mask.
-        references: The same on the reference model; empty without one.
+        statistics: ``(n, d)``, what the images look like.
+        traces: ``(n, d)``, what editing and compression left in them.
+    """
+
+    statistics: NDArray[np.float64]
+    traces: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Convergence(PerImage):
+    """How well the decoder was inverted.
+
+    Attributes:
+        residual: ``(n,)``, relative residual; NaN where no inversion was run.
+        evaluations: ``(n,)``, evaluations of E(D(z)); 0 where none was run.
+        diverged: ``(n,)``, bool, whether the inversion diverged and kept its best iterate.
+        tolerance: Residual at which an inversion counts as converged; NaN where none was run.
+    """
+
+    residual: NDArray[np.float64]
+    evaluations: NDArray[np.int64]
+    diverged: NDArray[np.bool_]
+    tolerance: float
+
+
+@dataclass(frozen=True)
+class GeometrySummary(PerImage):
+    """Where the decoder's influence lies.
+
+    Attributes:
         distortion: ``(n,)``, Hadamard's bound of log sqrt(det G).
         maps: ``(n, height, width)``, where each image's influence lies (see `privaudit.geometry.influence_maps`).
         channels: ``(n, channels)``, which channels it falls to.
-        residual: ``(n,)``, relative residual of the inversion; NaN where none was run.
-        evaluations: ``(n,)``, evaluations of E(D(z)) that the inversion took; 0 where none was run.
-        diverged: ``(n,)``, bool, whether the inversion diverged and kept its best iterate.
-        tolerance: Residual at which an inversion counts as converged; NaN where none was run.
-        features: ``(n, d)``, what the images look like, for the blind baseline.
-        traces: ``(n, d)``, what editing and compression left in them, for the blind baseline.
+    """
+
+    distortion: NDArray[np.float64]
+    maps: NDArray[np.float32]
+    channels: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Measurements:
+    """What the stages of an audit say about every image, in the order of the samples.
+
+    Attributes:
+        tables: Scores of each attack, under every mask.
+        references: The same on the reference model; empty without one.
+        pixels: What the blind baseline looks at.
+        convergence: How well the decoder was inverted.
+        geometry: Where the decoder's influence lies.
         seconds: Time by stage.
     """
 
     tables: tuple[ErrorTable, ...]
     references: tuple[ErrorTable, ...]
-    distortion: NDArray[np.float64]
-    maps: NDArray[np.float32]
-    channels: NDArray[np.float32]
-    residual: NDArray[np.float64]
-    evaluations: NDArray[np.int64]
-    diverged: NDArray[np.bool_]
-    tolerance: float
-    features: NDArray[np.float64]
-    traces: NDArray[np.float64]
+    pixels: PixelFeatures
+    convergence: Convergence
+    geometry: GeometrySummary
     seconds: dict[str, float]
 
-    def rows(self, positions: NDArray[np.integer] | slice) -> Measured:
-        """Return what was found for some of the images, in the order of their positions."""
-
-        def taken(tables: tuple[ErrorTable, ...]) -> tuple[ErrorTable, ...]:
-            return tuple(
+    def rows(self, positions: NDArray[np.integer] | slice) -> Measurements:
+        """Return the rows of some images, in the order of their positions."""
+        tables, references = (
+            tuple(
                 replace(table, by_mask={mask: values[positions] for mask, values in table.by_mask.items()})
                 for table in tables
             )
-
-        arrays = {part.name: getattr(self, part.name) for part in fields(self)}
-        arrays = {name: values[positions] for name, values in arrays.items() if isinstance(values, np.ndarray)}
-        return replace(self, tables=taken(self.tables), references=taken(self.references), **arrays)
+            for tables in (self.tables, self.references)
+        )
+        return Measurements(
+            tables,
+            references,
+            self.pixels.rows(positions),
+            self.convergence.rows(positions),
+            self.geometry.rows(positions),
+            self.seconds,
+        )
 
 
 def measure(
@@ -87,7 +137,7 @@ def measure(
     reference: Target | None = None,
     budget: int | None = None,
     rules: Mapping[str, MaskRule] | None = None,
-) -> Measured:
+) -> Measurements:
     """Run the stages over all images; what an earlier run left in ``options.out`` is not run again.
 
     Args:
@@ -117,21 +167,22 @@ def measure(
         for name, asked in (("scores", target), ("reference", reference))
         if asked is not None
     ]
-    count = len(samples)
-    return Measured(
+    return Measurements(
         tables=found[0],
         references=found[1] if len(found) > 1 else (),
-        distortion=influence["distortion"].numpy(),
-        maps=influence["maps"].numpy(),
-        channels=influence["channels"].numpy(),
-        residual=latents["residual"].double().numpy() if options.inverts else np.full(count, np.nan),
-        evaluations=latents["evaluations"].numpy() if options.inverts else np.zeros(count, np.int64),
-        diverged=latents["diverged"].numpy() if options.inverts else np.zeros(count, np.bool_),
-        tolerance=float("nan") if stages.latents.solver is None else stages.latents.solver.tolerance,
-        features=pixels["features"].double().numpy(),
-        traces=pixels["traces"].double().numpy(),
+        pixels=PixelFeatures(pixels["features"].double().numpy(), pixels["traces"].double().numpy()),
+        convergence=_convergence(latents, len(samples), stages.latents.solver),
+        geometry=GeometrySummary(**{name: values.numpy() for name, values in influence.items() if name != "shares"}),
         seconds=engine.seconds,
     )
+
+
+def _convergence(latents: Tensors, count: int, solver: Solver | None) -> Convergence:
+    if solver is None:
+        nan = float("nan")
+        return Convergence(np.full(count, nan), np.zeros(count, np.int64), np.zeros(count, np.bool_), nan)
+    residual, evaluations = latents["residual"].double().numpy(), latents["evaluations"].numpy()
+    return Convergence(residual, evaluations, latents["diverged"].numpy(), solver.tolerance)
 
 
 def _without_latents(tensors: Tensors) -> Tensors:

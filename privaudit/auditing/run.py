@@ -21,7 +21,7 @@ from privaudit.auditing.assess.attack_scores import lines
 from privaudit.auditing.audit_data import AuditData
 from privaudit.auditing.designs.design import Sources
 from privaudit.auditing.designs.suspect_judgement import TABLE as SUSPECTS
-from privaudit.auditing.measurements import Measured, measure
+from privaudit.auditing.measurements import Measurements, measure
 from privaudit.auditing.options import AuditOptions, default_folder
 from privaudit.auditing.sources import design_of, list_sources, read_sources
 from privaudit.errors import ConfigError
@@ -366,7 +366,7 @@ def _describe_hardware(target: Target) -> dict[str, object]:
     }
 
 
-def _write_tables(out: Path, data: AuditData, measured: Measured, assessment: Assessment, split: Split) -> None:
+def _write_tables(out: Path, data: AuditData, measured: Measurements, assessment: Assessment, split: Split) -> None:
     samples = data.samples
     table = pd.DataFrame({
         "id": [s.id for s in samples],
@@ -377,10 +377,10 @@ def _write_tables(out: Path, data: AuditData, measured: Measured, assessment: As
         "unit": list(split.units),
         "fold": pd.array([*split.folds.tolist(), *[None] * (len(samples) - len(split.folds))], dtype="Int64"),
         "caption": [encodable(s.caption) for s in samples],
-        "distortion": measured.distortion,
-        "residual": measured.residual,
-        "evaluations": measured.evaluations,
-        "diverged": measured.diverged,
+        "distortion": measured.geometry.distortion,
+        "residual": measured.convergence.residual,
+        "evaluations": measured.convergence.evaluations,
+        "diverged": measured.convergence.diverged,
     })
     (out / "scores").mkdir(parents=True, exist_ok=True)
     for path, frame in ((out / "scores" / "scores.parquet", assessment.scores), (out / "samples.parquet", table)):

@@ -9,7 +9,7 @@ from typing import Literal
 from privaudit.compare.compare_options import CompareOptions
 from privaudit.compare.comparison import Change, Direction, GateChange
 from privaudit.compare.holm import step_down
-from privaudit.compare.measuring import CHANCE, Measured
+from privaudit.compare.measuring import CHANCE, MetricPair
 from privaudit.evaluation.verdict import TESTED_MASKS, GateOutcome, Verdict
 from privaudit.results.audit_result import AuditResult
 
@@ -17,7 +17,7 @@ GATE = "no regression"
 """Stands for a gate in the verdict of a comparison."""
 
 
-def find_changes(measured: Sequence[Measured], options: CompareOptions) -> tuple[tuple[Change, ...], int]:
+def find_changes(measured: Sequence[MetricPair], options: CompareOptions) -> tuple[tuple[Change, ...], int]:
     """Test all differences together, once for a rise beyond the margin and once for a fall.
 
     What is tested is AUROC and TPR at 1 % FPR of every attack, under the masks that a verdict rests on
@@ -107,15 +107,15 @@ def judge(
     return Verdict(status, tuple(reasons), outcome, new.verdict.finding)
 
 
-def _lower(item: Measured) -> Callable[[float], float]:
+def _lower(item: MetricPair) -> Callable[[float], float]:
     return lambda error: item.at(error).lo
 
 
-def _negated_upper(item: Measured) -> Callable[[float], float]:
+def _negated_upper(item: MetricPair) -> Callable[[float], float]:
     return lambda error: -item.at(error).hi
 
 
-def _direction(item: Measured, rise: float, fall: float, margin: float) -> Direction:
+def _direction(item: MetricPair, rise: float, fall: float, margin: float) -> Direction:
     if math.isnan(rise):
         return "unmeasured"
     least = CHANCE[item.metric] + margin  # a score that rises from below chance to chance gives nobody away

@@ -18,7 +18,7 @@ Line = tuple[str, AttackReport, AttackReport]
 
 
 @dataclass(frozen=True)
-class Measured:
+class MetricPair:
     """One metric of one attack under one mask in both runs.
 
     Attributes:
@@ -77,7 +77,7 @@ def rate_of(metrics: Metrics, fpr: float) -> Estimate:
     return Estimate(rate.value, rate.lo, rate.hi, rate.reason)
 
 
-def without_interval(name: str, mask: str, old: Metrics, new: Metrics, gates: Sequence[Gate]) -> list[Measured]:
+def without_interval(name: str, mask: str, old: Metrics, new: Metrics, gates: Sequence[Gate]) -> list[MetricPair]:
     """What gates look at and no interval of a difference is known for.
 
     Args:
@@ -104,9 +104,9 @@ def _epsilon(metrics: Metrics) -> Estimate:
     return Estimate(metrics.epsilon_lower.value, nan, nan, metrics.epsilon_lower.reason)
 
 
-def _bare(name: str, mask: str, metric: str, old: Estimate, new: Estimate) -> Measured:
+def _bare(name: str, mask: str, metric: str, old: Estimate, new: Estimate) -> MetricPair:
     nan = float("nan")
     difference = Difference(
         new.value - old.value, nan, nan, nan, "no interval is given for a difference of this metric"
     )
-    return Measured(name, mask, metric, old, new, lambda error: difference)
+    return MetricPair(name, mask, metric, old, new, lambda error: difference)

@@ -19,7 +19,7 @@ from privaudit.compare.measuring import (
     FPR,
     At,
     Line,
-    Measured,
+    MetricPair,
     common_masks,
     compared_fprs,
     metric_name,
@@ -41,7 +41,7 @@ Scores = Mapping[tuple[str, str], NDArray[np.float64]]
 
 def measure_paired(
     old: Scores, new: Scores, shared: Shared, lines: Sequence[Line], gates: Sequence[Gate], options: CompareOptions
-) -> tuple[list[Measured], tuple[float, float]]:
+) -> tuple[list[MetricPair], tuple[float, float]]:
     """Compare the scores of the same images.
 
     Args:
@@ -63,11 +63,11 @@ def measure_paired(
             pair = _Pair(evaluation, f"old/{mask}", f"new/{mask}")
             own = evaluation.metrics[pair.old], evaluation.metrics[pair.new]
             shown = (before, after) if shared.complete else own
-            found.append(Measured(name, mask, metric_name("auroc"), shown[0].auroc, shown[1].auroc, pair.auroc))
+            found.append(MetricPair(name, mask, metric_name("auroc"), shown[0].auroc, shown[1].auroc, pair.auroc))
             for fpr in fprs:
                 known = all(f"{fpr:g}" in metrics.tpr_at_fpr for metrics in shown)
                 one, other = (rate_of(metrics, fpr) for metrics in (shown if known else own))
-                found.append(Measured(name, mask, metric_name("tpr", fpr), one, other, pair.rate(fpr)))
+                found.append(MetricPair(name, mask, metric_name("tpr", fpr), one, other, pair.rate(fpr)))
             found += without_interval(name, mask, before, after, gates)
     return found, sizes
 

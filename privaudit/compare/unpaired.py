@@ -19,7 +19,7 @@ from functools import partial
 
 from privaudit.compare.measuring import (
     Line,
-    Measured,
+    MetricPair,
     common_masks,
     compared_fprs,
     metric_name,
@@ -64,7 +64,7 @@ def unpaired_difference(
 
 def measure_unpaired(
     old: AuditResult, new: AuditResult, lines: Sequence[Line], gates: Sequence[Gate]
-) -> tuple[list[Measured], tuple[float, float]]:
+) -> tuple[list[MetricPair], tuple[float, float]]:
     """Compare the estimates of two reports.
 
     Args:
@@ -78,9 +78,9 @@ def measure_unpaired(
     """
     confidences = tuple(float(result.config.get("confidence", 0.95)) for result in (old, new))
 
-    def measured(name: str, mask: str, metric: str, one: Estimate, other: Estimate) -> Measured:
+    def measured(name: str, mask: str, metric: str, one: Estimate, other: Estimate) -> MetricPair:
         at = partial(unpaired_difference, one, other, confidences=(confidences[0], confidences[1]))
-        return Measured(name, mask, metric, one, other, at)
+        return MetricPair(name, mask, metric, one, other, at)
 
     found = []
     for name, mask, before, after in common_masks(lines):

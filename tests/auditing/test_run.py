@@ -20,7 +20,7 @@ from sklearn.metrics import roc_auc_score
 import privaudit
 from privaudit.attacks import ATTACKS
 from privaudit.auditing.assess.run_checks import convergence_check
-from privaudit.auditing.measurements import Measured
+from privaudit.auditing.measurements import Convergence
 from privaudit.auditing.options import AuditOptions
 from privaudit.auditing.run import choose_methods, load_reference, run_audit
 from privaudit.errors import ConfigError, DataError
@@ -635,21 +635,13 @@ class TestConvergence:
 
     def test_divergence_is_never_silent(self):
         count = 50
-        measured = Measured(
-            tables=(),
-            references=(),
-            distortion=np.zeros(count),
-            maps=np.ones((count, 1, 1), np.float32),
-            channels=np.ones((count, 1), np.float32),
+        found = Convergence(
             residual=np.where(np.arange(count) < 2, 3.0, 0.001),
             evaluations=np.full(count, 4),
             diverged=np.arange(count) < 2,
             tolerance=0.01,
-            features=np.zeros((count, 1)),
-            traces=np.zeros((count, 1)),
-            seconds={},
         )
-        check = convergence_check(measured)
+        check = convergence_check(found)
         assert check.status == "warn"
         assert check.detail.startswith("96% of the images")
         assert check.detail.endswith("; 2 diverged and kept their best iterate")

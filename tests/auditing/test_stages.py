@@ -10,7 +10,7 @@ import torch
 from models import gaussian_target, linear_target, network_target, write_images
 
 from privaudit.attacks import ATTACKS, parse_attacks
-from privaudit.auditing.measurements import Measured, measure
+from privaudit.auditing.measurements import Measurements, measure
 from privaudit.auditing.options import AuditOptions
 from privaudit.data import Sample, read_set
 from privaudit.geometry import DECILES, MASKS
@@ -28,7 +28,7 @@ def samples(tmp_path_factory) -> tuple[Sample, ...]:
 def run(tmp_path, samples):
     """Measure the images with some attacks on a target, into one folder."""
 
-    def run(target, *specs: str, samples=samples, **changes) -> Measured:
+    def run(target, *specs: str, samples=samples, **changes) -> Measurements:
         methods = parse_methods(specs)
         methods = replace(methods, attacks=tuple(attack.for_target(target) for attack in methods.attacks))
         reference = changes.pop("reference", None)

@@ -195,7 +195,7 @@ class TestInfluenceStage:
     def test_the_budget_changes_no_result(self, samples, tmp_path):
         small = self.run(samples, tmp_path / "small", 0)[0]
         large = self.run(samples, tmp_path / "large", None)[0]
-        np.testing.assert_allclose(small.distortion, large.distortion, rtol=1e-4)
+        np.testing.assert_allclose(small.geometry.distortion, large.geometry.distortion, rtol=1e-4)
 
     def test_it_is_a_share_of_the_free_memory_by_default(self, samples, tmp_path, monkeypatch):
         free = 2 * ESTIMATORS.build("separable").memory * self.PASS / SHARE

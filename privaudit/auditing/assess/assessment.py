@@ -17,7 +17,7 @@ from privaudit.auditing.assess.folds import Split
 from privaudit.auditing.assess.run_checks import all_checks
 from privaudit.auditing.audit_data import AuditData
 from privaudit.auditing.designs.design import Judgement
-from privaudit.auditing.measurements import Measured
+from privaudit.auditing.measurements import Measurements
 from privaudit.auditing.options import AuditOptions
 from privaudit.evaluation import Check, Verdict, decide, evaluate, parse_gates, required_fprs
 from privaudit.evaluation.curves import roc_curves
@@ -51,7 +51,7 @@ class Assessment:
 
 
 def assess(
-    measured: Measured,
+    measured: Measurements,
     data: AuditData,
     split: Split,
     methods: Methods,
@@ -83,7 +83,7 @@ def assess(
     kinds = len(lines(methods.attacks)) * (2 if compared.references else 1)
     steps = 3 + kinds + len(methods.scorers)
     on_progress("evaluation", 0, steps)
-    blind = blind_families(compared, data, split, options.seed)
+    blind = blind_families(compared.pixels, data, split, options.seed)
     on_progress("evaluation", 1, steps)
     entries = _entries(compared, is_member, split, methods, options.seed)
     on_progress("evaluation", 2, steps)
@@ -116,7 +116,7 @@ def assess(
     )
     unmasked = [f"{entry.name}/none" for entry in entries]
     curves = roc_curves(evaluation, scores, is_member, limited=unmasked, seed=options.seed, units=split.labels)
-    reporter = Reporter(evaluation, data, split, options, schedule, passes, compared.distortion, best, curves)
+    reporter = Reporter(evaluation, data, split, options, schedule, passes, compared.geometry.distortion, best, curves)
     reports = []
     for done, entry in enumerate(entries, start=4):
         reports.append(reporter.report(entry))
@@ -142,7 +142,7 @@ def assess(
 
 
 def _entries(
-    measured: Measured, is_member: NDArray[np.bool_], split: Split, methods: Methods, seed: int
+    measured: Measurements, is_member: NDArray[np.bool_], split: Split, methods: Methods, seed: int
 ) -> list[Entry]:
     """Attacks, attacks minus the reference's errors, and what the scorers make of them."""
     tables, references, folds = measured.tables, measured.references, split.folds
@@ -152,8 +152,8 @@ def _entries(
         references=references,
         chosen={(entry.name, mask): values for entry in entries for mask, values in entry.scores.items()},
         published=tuple(attack.label for attack in methods.attacks if attack.published),
-        distortion=measured.distortion,
-        images=measured.features,
+        distortion=measured.geometry.distortion,
+        images=measured.pixels.statistics,
         is_member=is_member,
         folds=folds,
         seed=seed,

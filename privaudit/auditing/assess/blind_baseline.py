@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from privaudit.auditing.assess.folds import Split
 from privaudit.auditing.audit_data import AuditData
-from privaudit.auditing.measurements import Measured
+from privaudit.auditing.measurements import PixelFeatures
 from privaudit.evaluation import Estimate, Evaluation
 from privaudit.evaluation.blind import FAMILIES, family_scores, file_features
 from privaudit.evaluation.curves import RocCurve
@@ -18,11 +18,11 @@ from privaudit.results.audit_result import BlindReport
 PREFIX = "blind baseline/"
 
 
-def blind_families(measured: Measured, data: AuditData, split: Split, seed: int) -> dict[str, NDArray[np.float64]]:
+def blind_families(pixels: PixelFeatures, data: AuditData, split: Split, seed: int) -> dict[str, NDArray[np.float64]]:
     """Score the compared images by what is known without the model.
 
     Args:
-        measured: Has pixel statistics and compression traces.
+        pixels: Pixel statistics and compression traces of these images.
         data: Has files and captions.
         split: The folds.
         seed: Seed of the classifiers.
@@ -34,8 +34,8 @@ def blind_families(measured: Measured, data: AuditData, split: Split, seed: int)
         return {}
     samples = data.compared
     tables = {
-        "pixels": measured.features,
-        "compression": measured.traces,
+        "pixels": pixels.statistics,
+        "compression": pixels.traces,
         "files": file_features([sample.file for sample in samples]),
     }
     found = family_scores(tables, [sample.caption for sample in samples], data.is_positive, split.folds, seed)

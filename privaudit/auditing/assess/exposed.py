@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from privaudit.auditing.audit_data import AuditData
-from privaudit.auditing.measurements import Measured
+from privaudit.auditing.measurements import Measurements
 from privaudit.data import load_images
 from privaudit.evaluation import Verdict
 from privaudit.results.audit_result import AttackReport, InfluenceReport
@@ -62,7 +62,7 @@ def most_exposed(data: AuditData, scores: pd.DataFrame, attacks: tuple[AttackRep
     return Exposed(name, np.argsort(-own[: len(data.positives)], kind="stable"), own)
 
 
-def influence_report(measured: Measured, exposed: Exposed) -> InfluenceReport:
+def influence_report(measured: Measurements, exposed: Exposed) -> InfluenceReport:
     """Average the influence over all compared images, and over the most exposed positives.
 
     Args:
@@ -75,15 +75,15 @@ def influence_report(measured: Measured, exposed: Exposed) -> InfluenceReport:
     count = min(len(exposed.order), max(LEAST, round(SHARE * len(exposed.order))))
     compared = slice(len(exposed.scores))
     return InfluenceReport(
-        everywhere=_rows(measured.maps[compared].mean(axis=0)),
-        exposed=_rows(measured.maps[exposed.order[:count]].mean(axis=0)),
+        everywhere=_rows(measured.geometry.maps[compared].mean(axis=0)),
+        exposed=_rows(measured.geometry.maps[exposed.order[:count]].mean(axis=0)),
         images=count,
         attack=exposed.attack,
-        channels=tuple(round(float(share), 6) for share in measured.channels[compared].mean(axis=0)),
+        channels=tuple(round(float(share), 6) for share in measured.geometry.channels[compared].mean(axis=0)),
     )
 
 
-def exemplars(data: AuditData, measured: Measured, exposed: Exposed, size: tuple[int, int]) -> tuple[Exemplar, ...]:
+def exemplars(data: AuditData, measured: Measurements, exposed: Exposed, size: tuple[int, int]) -> tuple[Exemplar, ...]:
     """Describe the most exposed positives one by one.
 
     Args:
@@ -109,7 +109,7 @@ def exemplars(data: AuditData, measured: Measured, exposed: Exposed, size: tuple
                 attack=exposed.attack,
                 score=score,
                 beaten=float((others < score).mean()),
-                influence=_rows(measured.maps[position]),
+                influence=_rows(measured.geometry.maps[position]),
                 thumbnail=_thumbnail(load_images([sample], size)[0]),
             )
         )

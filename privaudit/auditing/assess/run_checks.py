@@ -9,7 +9,7 @@ import numpy as np
 
 from privaudit.auditing.assess.folds import Split
 from privaudit.auditing.audit_data import AuditData
-from privaudit.auditing.measurements import Measured
+from privaudit.auditing.measurements import Convergence, Measurements
 from privaudit.evaluation import Check, Evaluation
 from privaudit.evaluation.checks import (
     blind_check,
@@ -25,7 +25,7 @@ LEAST_CONVERGED = 0.9
 
 def all_checks(
     evaluation: Evaluation,
-    measured: Measured,
+    measured: Measurements,
     data: AuditData,
     split: Split,
     blind: Sequence[str],
@@ -54,7 +54,7 @@ def all_checks(
         duplicate_check(len(data.shared), copies, split.pairs, data.is_positive, first),
         file_check([s.file for s in data.positives.samples], [s.file for s in data.nonmembers.samples], first),
         skipped_check(data),
-        convergence_check(measured),
+        convergence_check(measured.convergence),
         Check("non-finite values", "ok", "every score is a finite number; a run with another one stops and names it"),
         consistency_check(evaluation),
     )
@@ -84,15 +84,15 @@ def skipped_check(data: AuditData) -> Check:
     return Check("unreadable files", "ok", "every file could be read")
 
 
-def convergence_check(measured: Measured) -> Check:
+def convergence_check(found: Convergence) -> Check:
     """Whether the inversion reached its tolerance."""
-    if np.isnan(measured.tolerance):
+    if np.isnan(found.tolerance):
         return Check("convergence", "ok", "inversion not used: geometry and attack are taken at the encoder's latents")
-    share = float((measured.residual <= measured.tolerance).mean())
+    share = float((found.residual <= found.tolerance).mean())
     detail = (
-        f"{share:.0%} of the images reached a relative residual of {measured.tolerance:g} "
-        f"(median {float(np.median(measured.residual)):.2g}, {measured.evaluations.mean():.1f} evaluations an image)"
+        f"{share:.0%} of the images reached a relative residual of {found.tolerance:g} "
+        f"(median {float(np.median(found.residual)):.2g}, {found.evaluations.mean():.1f} evaluations an image)"
     )
-    if lost := int(measured.diverged.sum()):
+    if lost := int(found.diverged.sum()):
         detail += f"; {lost} diverged and kept their best iterate"
     return Check("convergence", "ok" if share >= LEAST_CONVERGED and not lost else "warn", detail)

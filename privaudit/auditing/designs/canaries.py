@@ -22,7 +22,7 @@ from privaudit.results.data_report import DesignCode
 if TYPE_CHECKING:
     from privaudit.auditing.assess.folds import Split
     from privaudit.auditing.audit_data import AuditData
-    from privaudit.auditing.measurements import Measured
+    from privaudit.auditing.measurements import Measurements
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class CanariesDesign(Design):
         return Sources(cls(draw), tuple(Listed(name, source, entries) for name, entries in sides.items()))
 
     def judge(
-        self, measured: Measured, data: AuditData, split: Split, options: AuditOptions, checks: tuple[Check, ...]
+        self, measured: Measurements, data: AuditData, split: Split, options: AuditOptions, checks: tuple[Check, ...]
     ) -> Judgement:
         """Audit in one run: the exact test decides, and its bound on epsilon is the one that gates test."""
         table, names = candidates(measured.tables, measured.references)

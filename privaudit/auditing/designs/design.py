@@ -20,7 +20,7 @@ from privaudit.results.data_report import DESIGN_FACTS, DesignCode, DesignFacts
 if TYPE_CHECKING:
     from privaudit.auditing.assess.folds import Split
     from privaudit.auditing.audit_data import AuditData
-    from privaudit.auditing.measurements import Measured
+    from privaudit.auditing.measurements import Measurements
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ class Design:
         """
 
     def judge(
-        self, measured: Measured, data: AuditData, split: Split, options: AuditOptions, checks: tuple[Check, ...]
+        self, measured: Measurements, data: AuditData, split: Split, options: AuditOptions, checks: tuple[Check, ...]
     ) -> Judgement:
         """Judge what the design asks beside "do positives score higher than non-members".
 

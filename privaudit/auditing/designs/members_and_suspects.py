@@ -23,7 +23,7 @@ from privaudit.evaluation import Check
 if TYPE_CHECKING:
     from privaudit.auditing.assess.folds import Split
     from privaudit.auditing.audit_data import AuditData
-    from privaudit.auditing.measurements import Measured
+    from privaudit.auditing.measurements import Measurements
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class MembersAndSuspectsDesign(MembersDesign):
             )
 
     def judge(
-        self, measured: Measured, data: AuditData, split: Split, options: AuditOptions, checks: tuple[Check, ...]
+        self, measured: Measurements, data: AuditData, split: Split, options: AuditOptions, checks: tuple[Check, ...]
     ) -> Judgement:
         """Judge the suspects; what is said about members and non-members stands."""
         findings = judge_unknown_membership(measured, data, split, options)

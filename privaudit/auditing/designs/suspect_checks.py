@@ -10,7 +10,7 @@ from privaudit.auditing.assess.blind_baseline import blind_families
 from privaudit.auditing.assess.folds import Split
 from privaudit.auditing.audit_data import AuditData
 from privaudit.auditing.designs.suspects import SuspectsDesign
-from privaudit.auditing.measurements import Measured
+from privaudit.auditing.measurements import Measurements
 from privaudit.auditing.options import AuditOptions
 from privaudit.evaluation import Check, assign_folds, blind_check, evaluate
 from privaudit.evaluation.checks import file_check
@@ -18,7 +18,7 @@ from privaudit.evaluation.checks import file_check
 BLIND = "blind baseline, suspects"
 
 
-def suspect_checks(measured: Measured, data: AuditData, split: Split, options: AuditOptions) -> tuple[Check, ...]:
+def suspect_checks(measured: Measurements, data: AuditData, split: Split, options: AuditOptions) -> tuple[Check, ...]:
     """Compare suspects with the non-members as an audit compares members with them: without the model.
 
     Args:
@@ -39,7 +39,7 @@ def suspect_checks(measured: Measured, data: AuditData, split: Split, options: A
     ids = [sample.id for sample in apart.compared]
     folds = assign_folds(ids, is_suspect, units, folds=options.folds, seed=options.seed, needed=False)
     parts = Split(folds, units, np.empty((0, 2), dtype=np.int64))
-    scores = blind_families(measured.rows(rows), apart, parts, options.seed)
+    scores = blind_families(measured.pixels.rows(rows), apart, parts, options.seed)
     of_suspects, others = ([sample.file for sample in part.samples] for part in (data.suspects, data.nonmembers))
     files = file_check(of_suspects, others, "suspects")
     if not scores:

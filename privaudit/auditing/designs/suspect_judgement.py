@@ -11,7 +11,7 @@ import pandas as pd
 from privaudit.auditing.assess.folds import Split
 from privaudit.auditing.assess.score_candidates import candidates
 from privaudit.auditing.audit_data import AuditData
-from privaudit.auditing.measurements import Measured
+from privaudit.auditing.measurements import Measurements
 from privaudit.auditing.options import AuditOptions
 from privaudit.errors import DataError
 from privaudit.escape import encodable
@@ -24,7 +24,7 @@ UNCLEAR = "Whether the suspects were trained on cannot be told from these images
 
 
 def judge_unknown_membership(
-    measured: Measured, data: AuditData, split: Split, options: AuditOptions
+    measured: Measurements, data: AuditData, split: Split, options: AuditOptions
 ) -> SuspectFindings:
     """Compare suspects with the non-members.
 

@@ -25,7 +25,7 @@ from privaudit.results.data_report import DesignCode
 if TYPE_CHECKING:
     from privaudit.auditing.assess.folds import Split
     from privaudit.auditing.audit_data import AuditData
-    from privaudit.auditing.measurements import Measured
+    from privaudit.auditing.measurements import Measurements
 
 GATE_NOTE = "it compares the suspects with the non-members, and no known members"
 
@@ -45,7 +45,7 @@ class SuspectsDesign(Design):
         require_nonmembers(data, together)
 
     def judge(
-        self, measured: Measured, data: AuditData, split: Split, options: AuditOptions, checks: tuple[Check, ...]
+        self, measured: Measurements, data: AuditData, split: Split, options: AuditOptions, checks: tuple[Check, ...]
     ) -> Judgement:
         """Let the test of the whole set decide whether there is evidence."""
         findings = judge_unknown_membership(measured, data, split, options)

@@ -21,7 +21,7 @@ from privaudit.auditing.designs.members import MembersDesign
 from privaudit.auditing.designs.members_and_suspects import MembersAndSuspectsDesign
 from privaudit.auditing.designs.suspect_judgement import UNCLEAR
 from privaudit.auditing.designs.suspects import GATE_NOTE, SuspectsDesign, suspect_finding
-from privaudit.auditing.measurements import Measured
+from privaudit.auditing.measurements import Convergence, GeometrySummary, Measurements, PixelFeatures
 from privaudit.auditing.options import AuditOptions
 from privaudit.auditing.run import run_audit
 from privaudit.canaries import Canaries, draw_canaries, read_canaries
@@ -187,7 +187,7 @@ class TestCanaries:
 
 def made_up(
     shift: float, design: Design, *, differ: bool = False, n: int = 200
-) -> tuple[AuditData, Measured, AuditOptions]:
+) -> tuple[AuditData, Measurements, AuditOptions]:
     """Images that need no model: random pixels, scores that are ``shift`` higher in the first set."""
     generator = np.random.default_rng(0)
     samples = []
@@ -200,18 +200,13 @@ def made_up(
     score = generator.normal(size=(2 * n, 2)) + shift * first[:, None]
     masks = {mask: score for mask in ("none", "random", "influence", "weighted")}
     features = generator.normal(size=(2 * n, 3)) + (4.0 * differ) * first[:, None]
-    measured = Measured(
+    distortion = generator.normal(size=2 * n)
+    measured = Measurements(
         tables=(ErrorTable("loss", "level", (20.0, 50.0), masks),),
         references=(),
-        distortion=generator.normal(size=2 * n),
-        maps=np.ones((2 * n, 1, 1), np.float32),
-        channels=np.ones((2 * n, 1), np.float32),
-        residual=np.zeros(2 * n),
-        evaluations=np.ones(2 * n, np.int64),
-        diverged=np.zeros(2 * n, np.bool_),
-        tolerance=0.01,
-        features=features,
-        traces=generator.normal(size=(2 * n, 3)),
+        pixels=PixelFeatures(features, generator.normal(size=(2 * n, 3))),
+        convergence=Convergence(np.zeros(2 * n), np.ones(2 * n, np.int64), np.zeros(2 * n, np.bool_), 0.01),
+        geometry=GeometrySummary(distortion, np.ones((2 * n, 1, 1), np.float32), np.ones((2 * n, 1), np.float32)),
         seconds={},
     )
     here = Path()
@@ -222,7 +217,7 @@ def made_up(
     )
 
 
-def judged(data: AuditData, measured: Measured, options: AuditOptions):
+def judged(data: AuditData, measured: Measurements, options: AuditOptions):
     methods = Methods(parse_methods(("loss:levels=20,50",)).attacks, ())
     split = split_images(data, methods, options)
     schedule = DiffusionSchedule(np.linspace(0.999, 0.01, 1000))
@@ -289,7 +284,7 @@ class TestEvidence:
         data, measured, options = made_up(1.0, MEMBERS)
         suspects, members = data.positives.samples[:100], data.positives.samples[100:]
         order = np.r_[100:200, 200:300, 0:100]
-        measured.features[:100] += 4.0 * differ
+        measured.pixels.statistics[:100] += 4.0 * differ
         apart = replace(
             data,
             design=MembersAndSuspectsDesign(),
