@@ -4,25 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from privaudit.auditing.assess.attack_reports import Reporter, score_table
 from privaudit.auditing.assess.attack_scores import Entry, attack_entries, learned, lines
 from privaudit.auditing.assess.blind_baseline import blind_families, blind_report
+from privaudit.auditing.assess.evaluated_scores import evaluate_scores
 from privaudit.auditing.assess.folds import Split
 from privaudit.auditing.assess.run_checks import all_checks
 from privaudit.auditing.audit_data import AuditData
 from privaudit.auditing.designs.design import Judgement
 from privaudit.auditing.measurements import Measurements
 from privaudit.auditing.options import AuditOptions
-from privaudit.evaluation import Check, Verdict, decide, evaluate, parse_gates, required_fprs
-from privaudit.evaluation.curves import roc_curves
-from privaudit.evaluation.intervals import enough_replicates
-from privaudit.evaluation.verdict import PERFECT, TESTED_MASKS, perfect_scores
+from privaudit.evaluation import Check, Verdict, decide, parse_gates
 from privaudit.execution.progress import OnProgress, no_progress
 from privaudit.model.schedule import Schedule
 from privaudit.results.audit_result import AttackReport, BlindReport
@@ -79,61 +74,34 @@ def assess(
         Everything that a result needs in addition to provenance.
     """
     compared = measured.rows(slice(len(data.compared)))
-    is_member = data.is_positive
     kinds = len(lines(methods.attacks)) * (2 if compared.references else 1)
     steps = 3 + kinds + len(methods.scorers)
     on_progress("evaluation", 0, steps)
     blind = blind_families(compared.pixels, data, split, options.seed)
     on_progress("evaluation", 1, steps)
-    entries = _entries(compared, is_member, split, methods, options.seed)
+    entries = _entries(compared, data, split, methods, options.seed)
     on_progress("evaluation", 2, steps)
     gates = parse_gates(options.fail_on)
-    fprs = required_fprs(gates)
-    tested = {(entry.name, mask): f"{entry.name}/{mask}" for entry in entries for mask in entry.scores}
-    rests_on = [name for (_, mask), name in tested.items() if mask in TESTED_MASKS]
-    evaluated = partial(
-        evaluate,
-        is_member=is_member,
-        folds=split.folds,
-        fprs=fprs,
-        replicates=enough_replicates(options.replicates, options.confidence, max(2, len(gates)) * len(rests_on)),
-        confidence=options.confidence,
-        seed=options.seed,
-        units=split.labels,
-    )
-    scores = {f"{entry.name}/{mask}": values for entry in entries for mask, values in entry.scores.items()} | blind
-    evaluation = evaluated(
-        scores,
-        learned=list(blind),
-        spreads={f"{entry.name}/{mask}": entry.spread for entry in entries for mask in entry.scores},
-    )
-    perfect = evaluated({PERFECT: perfect_scores(is_member)})
+    evaluated = evaluate_scores(entries, blind, data, split, options, gates)
     on_progress("evaluation", 3, steps)
-    best = max(
-        (entry.name for entry in entries if entry.kind == "published"),
-        key=lambda name: evaluation.metrics[f"{name}/none"].auroc.value,
-        default=None,
-    )
-    unmasked = [f"{entry.name}/none" for entry in entries]
-    curves = roc_curves(evaluation, scores, is_member, limited=unmasked, seed=options.seed, units=split.labels)
-    reporter = Reporter(evaluation, data, split, options, schedule, passes, compared.geometry.distortion, best, curves)
+    reporter = Reporter(evaluated, data, split, options, schedule, passes, compared.geometry.distortion)
     reports = []
     for done, entry in enumerate(entries, start=4):
         reports.append(reporter.report(entry))
         on_progress("evaluation", min(done, steps), steps)
-    checks = all_checks(evaluation, compared, data, split, list(blind), rests_on, fprs)
+    checks = all_checks(evaluated, compared, data, split)
     judgement = data.design.judge(measured, data, split, options, checks)
     return Assessment(
         attacks=tuple(reports),
-        blind=blind_report(evaluation, list(blind), curves),
+        blind=blind_report(evaluated),
         checks=(*checks, *judgement.checks),
         verdict=decide(
-            evaluation,
-            tested,
+            evaluated.evaluation,
+            evaluated.tested,
             gates=gates,
             checks=checks,
             side=options.gate_bound,
-            perfect=perfect,
+            perfect=evaluated.perfect,
             conclusion=judgement.conclusion,
         ),
         scores=score_table(data, entries),
@@ -141,11 +109,10 @@ def assess(
     )
 
 
-def _entries(
-    measured: Measurements, is_member: NDArray[np.bool_], split: Split, methods: Methods, seed: int
-) -> list[Entry]:
+def _entries(measured: Measurements, data: AuditData, split: Split, methods: Methods, seed: int) -> list[Entry]:
     """Attacks, attacks minus the reference's errors, and what the scorers make of them."""
     tables, references, folds = measured.tables, measured.references, split.folds
+    is_member = data.is_positive
     entries = attack_entries(methods.attacks, tables, references, is_member, folds, seed)
     evidence = Evidence(
         tables=tables,

@@ -10,12 +10,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from privaudit.auditing.assess.attack_scores import Entry
+from privaudit.auditing.assess.evaluated_scores import EvaluatedScores
 from privaudit.auditing.assess.folds import Split
 from privaudit.auditing.audit_data import AuditData
 from privaudit.auditing.options import AuditOptions
 from privaudit.escape import encodable
-from privaudit.evaluation import Comparison, Evaluation, by_group, by_quartile, compare
-from privaudit.evaluation.curves import RocCurve, histogram
+from privaudit.evaluation import Comparison, by_group, by_quartile, compare
+from privaudit.evaluation.curves import histogram
 from privaudit.evaluation.delong import auroc_estimate
 from privaudit.model.schedule import Schedule
 from privaudit.results.audit_result import AttackReport, LevelReport
@@ -26,37 +27,33 @@ class Reporter:
     """What all lines of a report share.
 
     Attributes:
-        evaluation: Holds ``ATTACK/MASK`` for every entry.
+        evaluated: Metrics of ``ATTACK/MASK`` for every entry.
         data: The images.
         split: What belongs together.
         options: Options of the audit.
         schedule: Schedule of the target.
         passes: Denoiser passes per image, by line of the report.
         distortion: ``(n,)``.
-        best: The strongest published attack by unmasked AUROC.
-        curves: ROC curve of every ``ATTACK/MASK``.
     """
 
-    evaluation: Evaluation
+    evaluated: EvaluatedScores
     data: AuditData
     split: Split
     options: AuditOptions
     schedule: Schedule
     passes: Mapping[str, int]
     distortion: NDArray[np.float64]
-    best: str | None
-    curves: Mapping[str, RocCurve]
 
     def report(self, entry: Entry) -> AttackReport:
         """Measure one entry."""
-        none = f"{entry.name}/none"
+        none, best, evaluation = f"{entry.name}/none", self.evaluated.strongest, self.evaluated.evaluation
         is_member = self.data.is_positive
 
         def against_none(mask: str) -> Comparison | None:
-            return compare(self.evaluation, f"{entry.name}/{mask}", none) if mask in entry.scores else None
+            return compare(evaluation, f"{entry.name}/{mask}", none) if mask in entry.scores else None
 
         is_level = entry.axis == "level" and entry.level is not None
-        rivals = entry.kind != "published" and self.best is not None
+        rivals = entry.kind != "published" and best is not None
         groups = [sample.group for sample in self.data.compared]
         return AttackReport(
             name=entry.name,
@@ -73,12 +70,12 @@ class Reporter:
             passes=self.passes.get(entry.report_name, 0),
             selected_on=entry.selected_on,
             latents=self.options.attack_latents,
-            masks={mask: self.evaluation.metrics[f"{entry.name}/{mask}"] for mask in entry.scores},
+            masks={mask: evaluation.metrics[f"{entry.name}/{mask}"] for mask in entry.scores},
             random_vs_none=against_none("random"),
             influence_vs_none=against_none("influence"),
             weighted_vs_none=against_none("weighted"),
-            best_published=self.best if rivals else None,
-            versus_published=compare(self.evaluation, none, f"{self.best}/none") if rivals else None,
+            best_published=best if rivals else None,
+            versus_published=compare(evaluation, none, f"{best}/none") if rivals else None,
             distortion_quartiles=by_quartile(
                 self.distortion,
                 entry.scores["none"],
@@ -89,7 +86,7 @@ class Reporter:
             groups=by_group(groups, entry.scores["none"], is_member, confidence=self.options.confidence)
             if any(groups)
             else (),
-            curves={mask: self.curves[f"{entry.name}/{mask}"] for mask in entry.scores},
+            curves={mask: self.evaluated.curves[f"{entry.name}/{mask}"] for mask in entry.scores},
             histograms={mask: histogram(values, is_member) for mask, values in entry.scores.items()},
             levels=tuple(self._level(entry, column, is_member) for column in range(len(entry.levels))),
             spread=entry.spread,

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 from numpy.typing import NDArray
 
+from privaudit.auditing.assess.evaluated_scores import EvaluatedScores
 from privaudit.auditing.assess.folds import Split
 from privaudit.auditing.audit_data import AuditData
 from privaudit.auditing.measurements import PixelFeatures
-from privaudit.evaluation import Estimate, Evaluation
+from privaudit.evaluation import Estimate
 from privaudit.evaluation.blind import FAMILIES, family_scores, file_features
-from privaudit.evaluation.curves import RocCurve
 from privaudit.results.audit_result import BlindReport
 
 PREFIX = "blind baseline/"
@@ -42,18 +40,16 @@ def blind_families(pixels: PixelFeatures, data: AuditData, split: Split, seed: i
     return {f"{PREFIX}{family}": scores for family, scores in found.items()}
 
 
-def blind_report(evaluation: Evaluation, names: list[str], curves: Mapping[str, RocCurve]) -> BlindReport:
+def blind_report(evaluated: EvaluatedScores) -> BlindReport:
     """Sum up the families, the strongest one first.
 
     Args:
-        evaluation: Holds their scores.
-        names: Names of these.
-        curves: ROC curves, theirs among them.
+        evaluated: Metrics and curves of the scores, theirs among them.
 
     Returns:
         The report; NaN with a reason if nothing could be measured.
     """
-    areas = {name.removeprefix(PREFIX): evaluation.metrics[name].auroc for name in names}
+    areas = {name.removeprefix(PREFIX): evaluated.evaluation.metrics[name].auroc for name in evaluated.blind}
     ranked = sorted(areas, key=lambda family: -areas[family].value)
     if not ranked:
         nan = float("nan")
@@ -64,5 +60,5 @@ def blind_report(evaluation: Evaluation, names: list[str], curves: Mapping[str, 
         strongest=ranked[0],
         families={family: areas[family] for family in ranked},
         method="out of fold, without the model: " + "; ".join(FAMILIES[family] for family in ranked),
-        curve=curves.get(f"{PREFIX}{ranked[0]}"),
+        curve=evaluated.curves.get(f"{PREFIX}{ranked[0]}"),
     )

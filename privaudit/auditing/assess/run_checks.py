@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
+from privaudit.auditing.assess.evaluated_scores import EvaluatedScores
 from privaudit.auditing.assess.folds import Split
 from privaudit.auditing.audit_data import AuditData
 from privaudit.auditing.measurements import Convergence, Measurements
-from privaudit.evaluation import Check, Evaluation
+from privaudit.evaluation import Check
 from privaudit.evaluation.checks import (
     blind_check,
     consistency_check,
@@ -23,25 +23,14 @@ LEAST_CONVERGED = 0.9
 """Share of images whose inversion should reach its tolerance."""
 
 
-def all_checks(
-    evaluation: Evaluation,
-    measured: Measurements,
-    data: AuditData,
-    split: Split,
-    blind: Sequence[str],
-    rests_on: Sequence[str],
-    fprs: Sequence[float],
-) -> tuple[Check, ...]:
+def all_checks(evaluated: EvaluatedScores, measured: Measurements, data: AuditData, split: Split) -> tuple[Check, ...]:
     """Check an audit.
 
     Args:
-        evaluation: Holds the scores.
+        evaluated: Metrics of the scores.
         measured: What the model said.
         data: The images.
         split: What belongs together.
-        blind: Names of the blind scores in the evaluation.
-        rests_on: Names of the scores that the verdict rests on.
-        fprs: False-positive rates that were asked for.
 
     Returns:
         One entry per check, the one that decides most often first.
@@ -49,25 +38,23 @@ def all_checks(
     first = data.design.positives
     copies = sum(part.duplicates for part in data.sets)
     return (
-        _blind_check(evaluation, blind, rests_on, first, drawn_at_random=data.design.facts().drawn_at_random),
-        sample_size_check(len(data.positives), len(data.nonmembers), fprs, first),
+        _blind_check(evaluated, first, drawn_at_random=data.design.facts().drawn_at_random),
+        sample_size_check(len(data.positives), len(data.nonmembers), evaluated.fprs, first),
         duplicate_check(len(data.shared), copies, split.pairs, data.is_positive, first),
         file_check([s.file for s in data.positives.samples], [s.file for s in data.nonmembers.samples], first),
         skipped_check(data),
         convergence_check(measured.convergence),
         Check("non-finite values", "ok", "every score is a finite number; a run with another one stops and names it"),
-        consistency_check(evaluation),
+        consistency_check(evaluated.evaluation),
     )
 
 
-def _blind_check(
-    evaluation: Evaluation, blind: Sequence[str], rests_on: Sequence[str], first: str, *, drawn_at_random: bool
-) -> Check:
-    if not blind:
+def _blind_check(evaluated: EvaluatedScores, first: str, *, drawn_at_random: bool) -> Check:
+    if not evaluated.blind:
         return Check(
             "blind baseline", "warn", "not measured: there are too few images to fit a classifier to some folds"
         )
-    found = blind_check(evaluation, blind, rests_on, first)
+    found = blind_check(evaluated.evaluation, evaluated.blind, evaluated.verdict_scores, first)
     if drawn_at_random and found.status != "ok":
         detail = f"{found.detail}; these sets were drawn by lot, so that they differ by chance alone"
         return replace(found, status="ok", detail=detail)
