@@ -1,4 +1,4 @@
-"""Two runs beside each other: what got worse, what got better, and whether the runs can be compared at all.
+"""Two runs next to each other: what got worse, what got better, and whether the runs can be compared at all.
 
 `compare_runs` reads two run folders (or two report files) and needs no model. Scores of both models on the same images
 rise and fall together, so that differences are paired wherever both runs kept the scores of the same images.

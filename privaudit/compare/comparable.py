@@ -98,7 +98,7 @@ def unlike_evidence(old: AuditResult, new: AuditResult) -> tuple[NotCompared, ..
         new: The new run.
 
     Returns:
-        One entry a learned score of both runs; empty if it was made of the same attacks.
+        One entry per learned score of both runs; empty if it was made of the same attacks.
     """
     one, other = _evidence(old), _evidence(new)
     if one == other:

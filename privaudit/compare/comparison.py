@@ -26,17 +26,17 @@ class RunSummary:
     Attributes:
         run: Folder or file, as it was named.
         created: UTC, ISO 8601.
-        privaudit_version: That wrote it.
+        privaudit_version: Version of privaudit that wrote it.
         target: Id of the audited model.
-        hash: Of its weights.
-        family: Of the model.
+        hash: Hash of its weights.
+        family: Family of the model.
         design: What its positives are, which it compares with non-members.
         positives: Images of the positive class.
         nonmembers: Non-members.
         split_hash: Hash of which ids are members.
-        status: Of its verdict.
-        level: Of its finding.
-        statement: Of its finding.
+        status: Status of its verdict.
+        level: Level of its finding.
+        statement: Statement of its finding.
     """
 
     run: str
@@ -61,8 +61,8 @@ class Mismatch:
     Attributes:
         kind: One of `privaudit.compare.compare_options.KINDS`.
         what: What differs.
-        old: In the old run.
-        new: In the new run.
+        old: Value in the old run.
+        new: Value in the new run.
     """
 
     kind: str
@@ -76,9 +76,9 @@ class Setting:
     """A setting that differs and does not stand in the way of a comparison.
 
     Attributes:
-        name: Of the setting.
-        old: In the old run.
-        new: In the new run.
+        name: Name of the setting.
+        old: Value in the old run.
+        new: Value in the new run.
     """
 
     name: str
@@ -92,7 +92,7 @@ class Pairing:
 
     Attributes:
         paired: Whether both runs' scores of the same images were compared.
-        how: In words: on which images, or why on none.
+        how: Description in words: on which images, or why on none.
         positives: Positives that both runs scored.
         nonmembers: Non-members that both runs scored.
         old_only: Images that only the old run scored.
@@ -117,8 +117,8 @@ class Change:
         attack: Its name.
         mask: The mask.
         metric: ``auroc``, ``tpr@1%fpr``, or what a gate of either run looks at.
-        old: In the old run; on the images that both scored where the difference is paired.
-        new: In the new run.
+        old: Value in the old run; on the images that both scored where the difference is paired.
+        new: Value in the new run.
         difference: New minus old.
         rise: Lower confidence limit of the difference, corrected for all tests; NaN unless it is tested.
         fall: Upper confidence limit of it, corrected for as many.
@@ -158,11 +158,11 @@ class GateChange:
     """A gate of either run.
 
     Attributes:
-        gate: As the user wrote it in the new run, else in the old one.
+        gate: Text of the gate, as the user wrote it in the new run, else in the old one.
         old: What became of it; None if it was not set.
         new: What became of it; None if it is not set any more.
         regressed: It passed and fails now.
-        detail: Of the new run, else of the old one.
+        detail: Detail in the new run, else in the old one.
     """
 
     gate: str
@@ -180,7 +180,7 @@ class CheckChange:
         check: Its name.
         old: Its status; None if it was not made.
         new: Its status; None if it was not made.
-        detail: Of the new run, else of the old one.
+        detail: Detail in the new run, else in the old one.
     """
 
     check: str
@@ -194,20 +194,20 @@ class ComparisonResult:
     """Everything a report of a comparison shows; ``comparison.json`` is its exact JSON form.
 
     Attributes:
-        schema_version: Of this class.
-        privaudit_version: That compared.
+        schema_version: Version of this schema.
+        privaudit_version: Version of privaudit that compared.
         created: UTC, ISO 8601.
         old: The old run.
         new: The new run.
         same_model: Whether the weights are the same.
         fail_on_regression: Whether a regression was to fail.
         margin: How much AUROC or TPR may rise.
-        confidence: Of all intervals.
-        tests: How many differences are tested together.
+        confidence: Confidence of all intervals.
+        tests: Number of differences that are tested together.
         allowed: What is not the same quantity and was allowed.
         settings: What else differs.
         pairing: Which images the differences rest on.
-        changes: One entry an attack, mask and metric.
+        changes: One entry per attack, mask and metric.
         not_compared: Attacks of both runs that are not compared.
         added: Attacks of the new run alone.
         removed: Attacks of the old run alone.

@@ -13,7 +13,8 @@ def step_down(limits: Sequence[Callable[[float], float]], threshold: float, erro
     relaxes the rest (Holm 1979). It is Holm's method on the p-values whose inversion the limits are.
 
     Args:
-        limits: From an error probability to a lower limit, which falls as it does; NaN where it cannot be resolved.
+        limits: Functions from an error probability to a lower limit, which falls as it does; NaN where it cannot be
+            resolved.
         threshold: What a limit has to exceed.
         error: Joint error probability of all limits that exceed the threshold.
 

@@ -27,7 +27,7 @@ def find_changes(measured: Sequence[MetricPair], options: CompareOptions) -> tup
 
     Args:
         measured: All that was compared.
-        options: Of the comparison.
+        options: Options of the comparison.
 
     Returns:
         The same with what came out, and how many differences were tested.
@@ -70,10 +70,10 @@ def judge(
     Args:
         new: The new run.
         changes: From `find_changes`.
-        gates: Of both runs.
+        gates: Gates of both runs.
         tests: How many differences were tested.
         sizes: Members and non-members that count as independent.
-        options: Of the comparison.
+        options: Options of the comparison.
 
     Returns:
         ``inconclusive`` if a check of the new run failed, nothing could be tested, or so few images were compared that
@@ -118,7 +118,7 @@ def _negated_upper(item: MetricPair) -> Callable[[float], float]:
 def _direction(item: MetricPair, rise: float, fall: float, margin: float) -> Direction:
     if math.isnan(rise):
         return "unmeasured"
-    least = CHANCE[item.metric] + margin  # a score that rises from below chance to chance gives nobody away
+    least = CHANCE[item.metric] + margin  # a score that rises from below chance to chance gives no one away
     if rise > margin and item.new.lo > least:
         return "worse"
     return "better" if fall < -margin and item.old.lo > least else "unclear"

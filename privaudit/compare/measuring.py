@@ -10,7 +10,7 @@ from privaudit.evaluation.gates import Gate
 from privaudit.results.audit_result import AttackReport
 
 FPR = 0.01
-"""False-positive rate of the true-positive rate that is tested beside the AUROC."""
+"""False-positive rate of the true-positive rate that is tested next to the AUROC."""
 
 At = Callable[[float], Difference]
 Line = tuple[str, AttackReport, AttackReport]
@@ -24,10 +24,10 @@ class MetricPair:
     Attributes:
         attack: Its name.
         mask: The mask.
-        metric: What a reader calls it.
-        old: In the old run.
-        new: In the new run.
-        at: From a one-sided error probability to the difference, new minus old, with both limits at it.
+        metric: Name of the metric for readers.
+        old: Value in the old run.
+        new: Value in the new run.
+        at: Function from a one-sided error probability to the difference, new minus old, with both limits at it.
     """
 
     attack: str
@@ -64,7 +64,7 @@ def rate_of(metrics: Metrics, fpr: float) -> Estimate:
     """Read a true-positive rate.
 
     Args:
-        metrics: Of one score.
+        metrics: Metrics of one score.
         fpr: Target.
 
     Returns:
@@ -81,11 +81,11 @@ def without_interval(name: str, mask: str, old: Metrics, new: Metrics, gates: Se
     """What gates look at and no interval of a difference is known for.
 
     Args:
-        name: Of the attack.
+        name: Name of the attack.
         mask: The mask.
-        old: As the old run reports them.
-        new: As the new run reports them.
-        gates: Of both runs.
+        old: Metrics as the old run reports them.
+        new: Metrics as the new run reports them.
+        gates: Gates of both runs.
 
     Returns:
         Advantage and epsilon, if a gate names them, with differences whose limits are NaN.

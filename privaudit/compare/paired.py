@@ -49,8 +49,8 @@ def measure_paired(
         new: The same of the new run.
         shared: Which rows of either are the same images.
         lines: The attacks.
-        gates: Of both runs; what they look at is compared, too.
-        options: Of the comparison.
+        gates: Gates of both runs; what they look at is compared, too.
+        options: Options of the comparison.
 
     Returns:
         What was measured, and how many members and non-members count as independent.

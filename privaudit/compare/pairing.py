@@ -25,7 +25,7 @@ class Shared:
     Attributes:
         old: ``(n,)``, their rows in the old run.
         new: ``(n,)``, their rows in the new run.
-        ids: Of the images.
+        ids: Ids of the images.
         is_member: ``(n,)``.
         units: ``(n,)``, labels of images that were drawn together in either run; None if each is of its own.
         complete: Whether these are all images of both runs.

@@ -29,7 +29,7 @@ def notes(
         pairing: Which images the differences rest on.
         lines: The attacks.
         changes: What came of the tests.
-        gates: Of both runs.
+        gates: Gates of both runs.
 
     Returns:
         One sentence or two each.

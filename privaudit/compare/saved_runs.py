@@ -27,7 +27,7 @@ class Images:
     """What a run says of each compared image.
 
     Attributes:
-        ids: Of the images, ascending.
+        ids: Ids of the images, ascending.
         is_member: ``(n,)``, whether an image is in the first of the two sets.
         units: What each image was drawn together with, near-duplicates among it; None for an image of its own.
         scores: (attack, mask) to ``(n,)``, higher = more likely a member.
@@ -46,7 +46,7 @@ class Run:
     Attributes:
         name: Folder or file, as the user named it.
         result: Its report.
-        images: Its scores; None if they were not kept beside the report.
+        images: Its scores; None if they were not kept next to the report.
     """
 
     name: str
@@ -79,7 +79,7 @@ def load_runs(old: Path, new: Path) -> tuple[Run, Run]:
 
 
 def load_run(path: Path) -> Run:
-    """Read a run folder, or a report file and the scores beside it.
+    """Read a run folder, or a report file and the scores next to it.
 
     Args:
         path: The folder, or the file; scores belong to one that is called ``report.json``.

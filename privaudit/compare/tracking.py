@@ -1,4 +1,4 @@
-"""Gates, checks and attacks of two runs beside each other."""
+"""Gates, checks and attacks of two runs next to each other."""
 
 from __future__ import annotations
 

@@ -37,10 +37,10 @@ def unpaired_difference(
     """Limit the difference of two independent estimates.
 
     Args:
-        old: With its interval.
-        new: With its interval.
+        old: Old value with its interval.
+        new: New value with its interval.
         error: One-sided error probability of either limit.
-        confidences: Of the two-sided intervals of ``old`` and of ``new``.
+        confidences: Confidences of the two-sided intervals of ``old`` and of ``new``.
 
     Returns:
         New minus old; NaN limits with a reason where one of the two has no interval or the intervals have no width.
@@ -71,7 +71,7 @@ def measure_unpaired(
         old: The old run's.
         new: The new run's.
         lines: The attacks.
-        gates: Of both runs; what they look at is compared, too.
+        gates: Gates of both runs; what they look at is compared, too.
 
     Returns:
         What was measured, and the members and non-members of the run that has fewer.

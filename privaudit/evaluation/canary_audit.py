@@ -49,12 +49,13 @@ class CanaryReport:
         correct: Right guesses.
         epsilon_lower: Lower bound on epsilon.
         epsilon_most: What the bound would be, had every guess been right.
-        confidence: Of the bound.
-        delta: Of the privacy definition.
-        p: Of the hypothesis that the model knows nothing of the audited coins, by ``draws`` rearrangements of them.
-        draws: How many; p is at least 1 / (draws + 1).
-        seed: Of pilot and rearrangements.
-        statement: In plain words.
+        confidence: Confidence of the bound.
+        delta: Delta of the privacy definition.
+        p: P-value of the hypothesis that the model knows nothing of the audited coins, by ``draws`` rearrangements of
+            them.
+        draws: Number of rearrangements; p is at least 1 / (draws + 1).
+        seed: Seed of pilot and rearrangements.
+        statement: The finding in plain words.
         reason: Why numbers are NaN, if so.
     """
 
@@ -106,11 +107,11 @@ def audit_canaries(
             qualify, cross-fitted or learned scores do not.
         labels: What the columns are.
         included: ``(n,)``, the coins.
-        ids: One an image, distinct; with the seed they decide who is in the pilot.
+        ids: One id per image, distinct; with the seed they decide who is in the pilot.
         pilot: Share of canaries in the pilot.
-        confidence: Of the bound.
-        delta: Of the privacy definition.
-        seed: Of pilot and rearrangements.
+        confidence: Confidence of the bound.
+        delta: Delta of the privacy definition.
+        seed: Seed of pilot and rearrangements.
         draws: Rearrangements of the coins for the p-value.
 
     Returns:
@@ -182,8 +183,8 @@ def _rearranged(scores: NDArray[np.float64], coins: NDArray[np.bool_], draws: in
     as_large = 0
     for start in range(0, draws, chunk):
         rows = min(chunk, draws - start)
-        dealt = generator.permuted(np.broadcast_to(coins, (rows, len(coins))), axis=1)
-        as_large += int((dealt @ ranks >= seen).sum())
+        shuffled = generator.permuted(np.broadcast_to(coins, (rows, len(coins))), axis=1)
+        as_large += int((shuffled @ ranks >= seen).sum())
     return (1 + as_large) / (draws + 1)
 
 

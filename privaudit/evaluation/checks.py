@@ -30,7 +30,7 @@ def blind_check(evaluation: Evaluation, names: Sequence[str], attacks: Sequence[
 
     Args:
         evaluation: Holds the blind scores, among its ``learned`` ones, and the attacks' scores.
-        names: Of the blind scores; what follows the last "/" is the family, one of `FAMILIES`.
+        names: Names of the blind scores; what follows the last "/" is the family, one of `FAMILIES`.
         attacks: Names of the scores that the verdict rests on.
         first: What the members are called.
 
@@ -155,8 +155,8 @@ def sample_size_check(
     """Whether there are enough images for what is reported.
 
     Args:
-        members: How many.
-        nonmembers: How many.
+        members: Number of members.
+        nonmembers: Number of members.
         fprs: Targets for the true-positive rate.
         first: What the members are called.
 

@@ -22,7 +22,7 @@ class Gate:
     """One condition.
 
     Attributes:
-        text: As the user wrote it.
+        text: Text of the gate, as the user wrote it.
         metric: What is measured.
         fpr: Target false-positive rate of ``tpr``, None for every other metric.
         limit: The audit fails if the metric is shown to be larger.

@@ -36,7 +36,7 @@ PERFECT = "perfect"
 """Name of a score that is higher for every member than for any non-member (`perfect_scores`)."""
 
 TPR_LEVELS = {"high": 0.20, "medium": 0.05}
-"""Least lower limit of TPR at 1 % FPR. If half of all candidates are members, an image that is called a member
+"""Minimum lower limit of TPR at 1 % FPR. If half of all candidates are members, an image that is called a member
 is one with probability TPR / (TPR + .01): 95 % at .20, 83 % at .05."""
 
 AUROC_LEVELS = {"high": 0.85, "medium": 0.69}
@@ -81,10 +81,10 @@ class GateOutcome:
     """What became of one gate.
 
     Attributes:
-        gate: As the user wrote it.
+        gate: Text of the gate, as the user wrote it.
         status: ``pass``, ``fail`` or ``inconclusive``.
         detail: The limit that decided it, or why none could.
-        tests: Of every attack and mask. The gate fails if one of them does, passes if all do.
+        tests: One test per attack and mask. The gate fails if one of them does, passes if all do.
     """
 
     gate: str
@@ -99,13 +99,13 @@ class Finding:
 
     Attributes:
         level: ``unclear`` if a check failed or nothing could be measured.
-        statement: In plain words.
+        statement: The evidence in plain words.
         attack: The attack that the statement quotes; None unless leakage was found.
         mask: Its mask.
         metric: What the level rests on: ``tpr`` at 1 % FPR, or ``auroc`` where there are too few non-members for that.
         limit: Lower confidence limit of that metric, corrected for the scores that were compared; None
             without one.
-        scores: How many were compared.
+        scores: Number of scores that were compared.
     """
 
     level: Literal["none", "low", "medium", "high", "unclear"]
@@ -131,10 +131,10 @@ class Conclusion:
     """How the question of an audit turns what its attacks found into a verdict.
 
     Attributes:
-        finding: From the finding of the attacks, which takes all positives for members, to that of the audit.
+        finding: Function from the finding of the attacks, which takes all positives for members, to that of the audit.
         gate_note: What the gates compare, added to the outcome of each; empty if they compare known members.
-        epsilon_at: From an error probability to a lower bound on epsilon that does not depend on the attack (a one-run
-            audit of canaries); gates on epsilon then test it alone.
+        epsilon_at: Function from an error probability to a lower bound on epsilon that does not depend on the attack (a
+            one-run audit of canaries); gates on epsilon then test it alone.
         epsilon_most: The same had every guess of that audit been right.
     """
 
@@ -154,8 +154,8 @@ class Verdict:
 
     Attributes:
         status: ``fail`` if a gate failed; else ``inconclusive`` if a gate or a check was; else ``pass``.
-        reasons: At least one.
-        gates: One outcome a gate.
+        reasons: At least one reason.
+        gates: One outcome per gate.
         finding: The evidence in words.
     """
 

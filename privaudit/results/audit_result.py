@@ -37,8 +37,8 @@ class TargetReport:
     """The audited model (see `privaudit.model.target.TargetInfo`).
 
     Attributes:
-        id: Folder or hub id, as it was asked for.
-        hash: Of its weights and configuration.
+        id: Folder or hub id, as it was requested.
+        hash: Hash of its weights and configuration.
         family: Such as ``unconditional``.
         prediction_type: What the denoiser predicts: ``epsilon``, ``v_prediction``, ``sample`` or ``flow``.
         latent_shape: Without the batch.
@@ -58,7 +58,8 @@ class LevelReport:
     Attributes:
         level: Noise level.
         log_snr: 2 log(alpha / sigma) there; None where there is none.
-        auroc: By mask. The largest of them is no estimate of what an attacker reaches: it was picked on these images.
+        auroc: AUROC by mask. The largest of them is no estimate of what an attacker reaches: it was picked on these
+            images.
     """
 
     level: float
@@ -71,7 +72,7 @@ class AttackReport:
     """One attack under all masks, or one score made of the attacks' scores.
 
     Attributes:
-        name: Of the attack, with its preset; ``NAME-reference`` for its errors minus the reference model's.
+        name: Name of the attack, with its preset; ``NAME-reference`` for its errors minus the reference model's.
         kind: ``published``; ``ours``; ``reference``, minus the reference model's errors; or ``learned``, by a model
             fitted to other images (see `selected_on`).
         reference: Where it was published.
@@ -84,7 +85,7 @@ class AttackReport:
             was fixed beforehand.
         order: p of the norm; None for other statistics, and where several were compared.
         parameters: All hyper-parameters.
-        passes: Denoiser passes an image, alone; what is shared with other attacks counts for each.
+        passes: Denoiser passes per image, alone; what is shared with other attacks counts for each.
         selected_on: How level or model was chosen, in words.
         latents: Where the statistic was taken: ``encoder`` or ``inversion``.
         masks: Metrics by mask; ``none`` alone for a score that weighs dimensions itself.
@@ -142,10 +143,10 @@ class AttackReport:
 
 @dataclass(frozen=True)
 class RefusedReport:
-    """An attack that was asked for and could not run on this target.
+    """An attack that was requested and could not run on this target.
 
     Attributes:
-        name: Of the attack.
+        name: Name of the attack.
         reason: Why not.
     """
 
@@ -158,10 +159,10 @@ class BlindReport:
     """Classifiers that never see the target, on the same images.
 
     Attributes:
-        auroc: Of the strongest one.
+        auroc: AUROC of the strongest one.
         strongest: The family of what it looks at: ``pixels``, ``compression``, ``files`` or ``captions``.
         families: AUROC by family, the largest first.
-        method: In words.
+        method: Description of the method.
         curve: ROC curve of the strongest one, without limits; None if none was fitted.
     """
 
@@ -181,9 +182,9 @@ class InfluenceReport:
 
     Attributes:
         everywhere: ``(height, width)``, over all compared images.
-        exposed: The same over the members that the attack recognises most clearly.
-        images: How many those are.
-        attack: Whose score ranks them, without mask.
+        exposed: The same over the positives that the attack recognises most clearly.
+        images: Number of those members.
+        attack: Attack whose unmasked score ranks them.
         channels: Share of the influence that falls to each channel, over all compared images.
     """
 
@@ -201,21 +202,21 @@ class AuditResult:
     What shows it (`frame`, `plot`, `save`, `to_html`) is loaded when it is asked for.
 
     Attributes:
-        schema_version: Of this class.
-        privaudit_version: That wrote it.
+        schema_version: Version of this schema.
+        privaudit_version: Version of privaudit that wrote it.
         created: UTC, ISO 8601.
         target: The audited model.
         data: The audited images.
         config: Every option of the audit.
         hardware: Machine and versions.
         timing: Seconds by stage.
-        attacks: One entry an attack or scorer.
+        attacks: One entry per attack or scorer.
         refused: Attacks that could not run, and why.
-        blind: What the two sets differ in without any model.
-        checks: What could make the numbers untrustworthy.
+        blind: Differences of the two sets without any model.
+        checks: Checks of what could make the numbers untrustworthy.
         verdict: Finding, gates, status.
-        suspects: What images of unknown membership say; None without any.
-        canaries: The one-run audit; None unless membership was drawn by lot.
+        suspects: Test of the images of unknown membership; None without any.
+        canaries: One-run audit; None unless membership was drawn at random.
         influence: Where the decoder is sensitive.
         folders: Which of ``target`` and ``reference`` are folders of a disk. A folder may be named ``owner/model`` like
             a model of the hub; a report that leaves the machine names the owner only of the latter.
@@ -290,7 +291,7 @@ class AuditResult:
         """Write the result to a file, whose name says in which format: ``.json``, ``.html``, ``.md``, ``.csv``, ...
 
         Args:
-            path: Of the file; an existing folder gets a ``report.json``, from which `load` reads the result again.
+            path: Path of the file; an existing folder gets a ``report.json``, from which `load` reads the result again.
             exemplars: Images to show, in a format that can.
 
         Returns:
@@ -352,7 +353,7 @@ class FailedVerdict:
 
     Attributes:
         status: ``error``: nothing is said about the model.
-        reasons: What went wrong, one line a problem.
+        reasons: What went wrong, one line per problem.
     """
 
     status: Literal["error"]
@@ -364,13 +365,13 @@ class AuditFailure:
     """``report.json`` of an audit that ended with an error, so that a machine finds a report whatever happened.
 
     Attributes:
-        schema_version: As of `AuditResult`.
-        privaudit_version: That wrote it.
+        schema_version: Version of the schema, as in `AuditResult`.
+        privaudit_version: Version of privaudit that wrote it.
         created: UTC, ISO 8601.
-        target: As it was asked for.
+        target: The model as it was requested.
         config: Every option as far as it could be read.
         kind: Name of the error's class, such as ``TargetError``.
-        defect: Whether this is a defect of privaudit and not something that a user can mend.
+        defect: Whether this is a defect of privaudit and not something that a user can fix.
         verdict: What went wrong, where `AuditResult` has its verdict.
         private: Parts of the reasons that name single images, or a place that no option names.
     """

@@ -21,7 +21,7 @@ class Exemplar:
         id: Id of the sample.
         path: Where it was read from.
         label: Label in the manifest; None without.
-        attack: Whose score it is, without mask.
+        attack: Attack whose unmasked score it is.
         score: Higher = more likely a member.
         beaten: Fraction of the non-members that score lower.
         influence: ``(height, width)``: the decoder's influence summed over channels, scaled to a mean of 1.

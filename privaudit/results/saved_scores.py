@@ -21,10 +21,10 @@ def load_scores(folder: str | Path) -> pd.DataFrame:
     """Read the scores from which the metrics of an audit follow.
 
     Args:
-        folder: Of the run.
+        folder: Run folder.
 
     Returns:
-        One row an image, attack and mask: ``id``, ``path``, ``set`` (``member``, ``nonmember`` or ``suspect``),
+        One row per image, attack and mask: ``id``, ``path``, ``set`` (``member``, ``nonmember`` or ``suspect``),
         ``attack``, ``mask``, ``level``, ``score``; a higher score means more likely a member.
 
     Raises:
@@ -37,10 +37,10 @@ def load_samples(folder: str | Path) -> pd.DataFrame:
     """Read what was measured of the images themselves.
 
     Args:
-        folder: Of the run.
+        folder: Run folder.
 
     Returns:
-        One row an image: ``id``, ``path``, ``set``, ``label``, ``group``, ``caption``, ``distortion``, and how its
+        One row per image: ``id``, ``path``, ``set``, ``label``, ``group``, ``caption``, ``distortion``, and how its
         inversion ended.
 
     Raises:
@@ -53,11 +53,11 @@ def explain(folder: str | Path, image: str | Path) -> pd.DataFrame:
     """Compare one image's scores with those of the other non-members.
 
     Args:
-        folder: Of the run.
+        folder: Run folder.
         image: The beginning of its id, at least six letters, or its path or the end of that.
 
     Returns:
-        One row an attack and mask: ``level`` and ``score``; ``beaten``, the share of the other non-members that score
+        One row per attack and mask: ``level`` and ``score``; ``beaten``, the share of the other non-members that score
         lower; ``p``, the chance that one more non-member would score as high as this image, (1 + those that score as
         high) / (1 + all). Of many images, some have a small p by chance.
 

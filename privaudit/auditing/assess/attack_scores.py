@@ -1,4 +1,4 @@
-"""One score an image for each line of a report: a candidate chosen on the other folds, or a model fitted to them."""
+"""One score per image for each line of a report: a candidate chosen on the other folds, or a model fitted to them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Entry:
     """What becomes one line of the report.
 
     Attributes:
-        name: In the report.
+        name: Name in the report.
         kind: Published attack, attack minus reference, or learned from other images.
         methods: The scorer, or the attacks that were compared: mostly one.
         axis: What the columns of an attack are.
@@ -105,10 +105,10 @@ class Entry:
 
 
 def needs_folds(methods: Methods, drops: Sequence[float]) -> bool:
-    """Say whether anything is chosen or fitted, so that images have to be dealt into folds.
+    """Say whether anything is chosen or fitted, so that images have to be assigned to folds.
 
     Args:
-        methods: With levels of the target.
+        methods: Attacks with levels of the target, and scorers.
         drops: Shares that the hard masks drop.
 
     Returns:
@@ -122,7 +122,7 @@ def lines(attacks: Sequence[Attack]) -> dict[str, tuple[Attack, ...]]:
     """Group attacks by the line of the report that they are candidates of, which mostly is their own.
 
     Args:
-        attacks: In any order.
+        attacks: Attacks in any order.
 
     Returns:
         Name of the line to its attacks, in their order.
@@ -144,15 +144,15 @@ def attack_entries(
     """Make the lines of all attacks, then those of their errors minus the reference's.
 
     Args:
-        attacks: That were run.
+        attacks: Attacks that were run.
         tables: What each found.
         references: What each found on the reference model; empty without one.
         is_member: ``(n,)``.
         folds: ``(n,)``.
-        seed: Of what is fitted to the features of a learned attack.
+        seed: Seed of what is fitted to the features of a learned attack.
 
     Returns:
-        One entry a line, and one more with a reference.
+        One entry per line, and one more with a reference.
     """
     groups = lines(attacks)
     found = [
@@ -173,7 +173,7 @@ def plain(attack: Attack, table: ErrorTable, is_member: Booleans, folds: Integer
         table: What it found.
         is_member: ``(n,)``.
         folds: ``(n,)``.
-        seed: Of what is fitted to the features of a learned attack.
+        seed: Seed of what is fitted to the features of a learned attack.
 
     Returns:
         Its entry.
@@ -192,7 +192,7 @@ def calibrated(
         reference: What it found on the reference.
         is_member: ``(n,)``.
         folds: ``(n,)``.
-        seed: Of what is fitted to the features of a learned attack.
+        seed: Seed of what is fitted to the features of a learned attack.
 
     Returns:
         The entry of the difference.

@@ -18,10 +18,10 @@ from privaudit.evaluation import Verdict
 from privaudit.results.audit_result import AttackReport, InfluenceReport
 from privaudit.results.exemplars import Exemplar
 
-SHARE = 0.05
+EXPOSED_SHARE = 0.05
 """Share of the positives whose influence is averaged."""
-LEAST = 20
-"""Images that an average is taken over at least, so that none of them shows."""
+MIN_IMAGES = 20
+"""Minimum number of images that an average is taken over, so that none of them shows."""
 EXEMPLARS = 8
 """Images that are shown one by one, in reports that may show images."""
 SIDE = 160
@@ -33,9 +33,9 @@ class Exposed:
     """Positives in the order in which an attack recognises them.
 
     Attributes:
-        attack: Whose unmasked score ranks them.
+        attack: Attack whose unmasked score ranks them.
         order: Positions of the positives among the compared images, the clearest first.
-        scores: Of all compared images, ``(n,)``.
+        scores: Scores of all compared images, ``(n,)``.
     """
 
     attack: str
@@ -72,7 +72,7 @@ def influence_report(measured: Measurements, exposed: Exposed) -> InfluenceRepor
     Returns:
         The means.
     """
-    count = min(len(exposed.order), max(LEAST, round(SHARE * len(exposed.order))))
+    count = min(len(exposed.order), max(MIN_IMAGES, round(EXPOSED_SHARE * len(exposed.order))))
     compared = slice(len(exposed.scores))
     return InfluenceReport(
         everywhere=_rows(measured.geometry.maps[compared].mean(axis=0)),

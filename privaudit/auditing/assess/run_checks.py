@@ -19,7 +19,7 @@ from privaudit.evaluation.checks import (
     sample_size_check,
 )
 
-LEAST_CONVERGED = 0.9
+MIN_CONVERGED = 0.9
 """Share of images whose inversion should reach its tolerance."""
 
 
@@ -65,7 +65,7 @@ def skipped_check(data: AuditData) -> Check:
     """Whether every file could be read."""
     skipped = [file for part in data.sets for file in part.skipped]
     if skipped:
-        # not which: details go wherever a report goes, and the name of an image is nobody's business there
+        # not which: details go wherever a report goes, and the name of an image is no one's business there
         number = "1 file was" if len(skipped) == 1 else f"{len(skipped)} files were"
         return Check("unreadable files", "warn", f"{number} skipped; report.json lists them")
     return Check("unreadable files", "ok", "every file could be read")
@@ -82,4 +82,4 @@ def convergence_check(found: Convergence) -> Check:
     )
     if lost := int(found.diverged.sum()):
         detail += f"; {lost} diverged and kept their best iterate"
-    return Check("convergence", "ok" if share >= LEAST_CONVERGED and not lost else "warn", detail)
+    return Check("convergence", "ok" if share >= MIN_CONVERGED and not lost else "warn", detail)

@@ -28,7 +28,7 @@ def candidates(
     columns, names = [], []
     others: Sequence[ErrorTable | None] = references or [None] * len(tables)
     for table, reference in zip(tables, others, strict=True):
-        if table.learned:  # features, which are scores only once somebody has told which images are members
+        if table.learned:  # features, which are scores only once it is known which images are members
             continue
         for mask in MASKS:
             found = {table.name: table.by_mask[mask]}

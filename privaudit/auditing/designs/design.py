@@ -129,7 +129,7 @@ class Design:
     def judge(
         self, measured: Measurements, data: AuditData, split: Split, options: AuditOptions, checks: tuple[Check, ...]
     ) -> Judgement:
-        """Judge what the design asks beside "do positives score higher than non-members".
+        """Judge what the design asks in addition to "do positives score higher than non-members".
 
         Args:
             measured: Scores of all images.

@@ -11,7 +11,7 @@ Shafer 2005). Ties count against i.
 
 Groups: the whole group of i changes sides, and of the non-members each group counts once,
 p_i = (1 + sum_j [s_j >= s_i] / size of j's group) / (groups + 1). That is the mean of the p-values over the ways to
-keep one image a group.
+keep one image per group.
 
 False discovery rate: Benjamini and Hochberg's method on these p-values. With a candidate fixed beforehand they are
 positively dependent in the sense that the method needs (Bates et al. 2023, arXiv:2104.08279); with a chosen one there
@@ -31,12 +31,12 @@ from privaudit.evaluation.suspects.normal_scores import Floats, Observations
 
 @dataclass(frozen=True)
 class ImageTests:
-    """One entry a suspect image, in the order of the images.
+    """One entry per suspect image, in the order of the images.
 
     Attributes:
         score: Normal score at the candidate of the image.
         p: Calibrated against the non-members.
-        q: Least false discovery rate at which the image is flagged.
+        q: Smallest false discovery rate at which the image is flagged.
         candidate: Column that the score came from.
     """
 
@@ -77,7 +77,7 @@ def image_tests(observed: Observations, is_suspect: NDArray[np.bool_]) -> ImageT
 
 
 def smallest_p(nonmembers: int) -> float:
-    """The least p-value that an image can have, 1 / (n + 1) for n non-members (groups, if there are any)."""
+    """The smallest p-value that an image can have, 1 / (n + 1) for n non-members (groups, if there are any)."""
     return 1.0 / (nonmembers + 1)
 
 
@@ -90,7 +90,7 @@ def needed_on_top(suspects: int, nonmembers: int, rate: float) -> float:
         rate: q.
 
     Returns:
-        The least k with 1 / (n + 1) <= q k / m, or infinity if that exceeds m.
+        The smallest k with 1 / (n + 1) <= q k / m, or infinity if that exceeds m.
     """
     needed = math.ceil(suspects * smallest_p(nonmembers) / rate - 1e-9)
     return max(1, needed) if needed <= suspects else math.inf

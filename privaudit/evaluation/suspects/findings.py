@@ -23,21 +23,21 @@ class SuspectReport:
         selected_on: How the candidate was chosen, in words.
         chosen: The candidate that separates best on the whole, or best separates the known members.
         chosen_by_fold: The candidate of each fold of the out-of-fold test; ``chosen`` alone without folds.
-        auroc: Of the out-of-fold scores, suspects against non-members, a group counting once; a description, NaN where
-            every candidate was chosen with the help of the images that it scores.
-        set_p: Of "suspects do not score higher", by permutation, the choice of the candidate repeated in each.
+        auroc: AUROC of the out-of-fold scores, suspects against non-members, a group counting once; a description,
+            NaN where every candidate was chosen with the help of the images that it scores.
+        set_p: P-value of "suspects do not score higher", by permutation, the choice of the candidate repeated in each.
         out_of_fold_p: The same for candidates chosen on other folds; NaN without folds.
         welch_p: One-sided, of the out-of-fold scores as if they were independent; a description, NaN like `auroc`.
-        permutations: Behind the p-values.
+        permutations: Permutations behind the p-values.
         alpha: Level at which the statement calls ``set_p`` evidence.
         type_i_rate: Share of random splits of the non-members in which ``set_p`` was at most ``alpha``.
         false_flag_rate: Share of them in which any image was flagged at the larger false discovery rate.
-        type_i_repeats: How many splits.
+        type_i_repeats: Number of those splits.
         flagged: Images flagged, by false discovery rate, written as ``"0.05"`` and ``"0.1"``.
-        smallest_p: The least p-value that an image can have.
+        smallest_p: The smallest p-value that an image can have.
         reason: What to keep in mind about the numbers, or None.
-        statement: In plain words.
-        smallest_set_p: The least ``set_p`` that so many images can have.
+        statement: The finding in plain words.
+        smallest_set_p: The smallest ``set_p`` that so many images can have.
     """
 
     count: int
@@ -67,10 +67,10 @@ class SuspectReport:
 
 @dataclass(frozen=True)
 class SuspectFindings:
-    """The report, and one entry a suspect image in the order that they were given in.
+    """The report, and one entry per suspect image in the order that they were given in.
 
     Attributes:
-        report: Of the set.
+        report: Test of the set.
         score: Normal score at the candidate of the image, higher = more likely a member.
         p: Calibrated p-value of "not a member".
         q: Least false discovery rate at which the image is flagged.

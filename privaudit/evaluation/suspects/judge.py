@@ -56,11 +56,11 @@ def judge_suspects(
         is_suspect: ``(n,)``; the others are known not to be members.
         groups: ``n``, equal for images that are not independent, None for an image of its own.
         known_members: ``(m, c)``, m >= 2.
-        folds: Of the out-of-fold test.
+        folds: Folds of the out-of-fold test.
         alpha: Level of the set test.
-        permutations: Of the set test.
+        permutations: Permutations of the set test.
         repeats: Random splits of the non-members, for the measured type-I rate; 0 for none.
-        seed: Of folds, permutations and splits.
+        seed: Seed of folds, permutations and splits.
 
     Returns:
         Report and p-values.

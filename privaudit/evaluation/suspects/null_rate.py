@@ -31,7 +31,7 @@ class NullRates:
     Attributes:
         set_test: The set test gave p <= alpha.
         images: Some image was flagged at the false discovery rate.
-        repeats: How many.
+        repeats: Number of splits.
     """
 
     set_test: Estimate
@@ -52,12 +52,12 @@ def null_rates(
     """Split the non-members at random into pseudo-suspects and the rest, many times, and judge each split.
 
     Args:
-        nonmembers: On which the candidates have been scored anew.
+        nonmembers: Non-members, on which the candidates have been scored anew.
         suspects: Observations of the real suspects; at most half of the non-members take their place.
-        folds: Of the set test.
+        folds: Folds of the set test.
         alpha: Level of the set test.
         rate: False discovery rate of the images.
-        repeats: How many splits.
+        repeats: Number of splits.
         generator: Deals them.
 
     Returns:

@@ -7,7 +7,7 @@ non-members. Two one-sided statistics:
     whole         T(L) = max_c D_c(L)
     out of fold   T(L) = sum_k #S_k (mean of S_k - mean of N_k at c_k), c_k = argmax_c D_c on the folds other than k
 
-Both p-values are by permutation: labels are dealt anew within each fold and everything, the choice included, is done
+Both p-values are by permutation: labels are assigned anew within each fold and everything, the choice included, is done
 again, p = (1 + #{T* >= T}) / (B + 1). Exact if observations are exchangeable, whatever the candidates are. The first
 uses every image for the choice and for the test, and finds more (``benchmarks/suspects.py``).
 
@@ -38,16 +38,16 @@ class SetTest:
     """Outcome of the tests.
 
     Attributes:
-        p: Of the best candidate on the whole.
-        out_of_fold_p: Of candidates chosen on other folds; NaN with one fold.
+        p: P-value of the best candidate on the whole.
+        out_of_fold_p: P-value of candidates chosen on other folds; NaN with one fold.
         welch_p: One-sided, of the out-of-fold scores as if they were independent; NaN where there are none.
         chosen: Column of the best candidate on the whole.
         chosen_by_fold: Column of each fold, in ascending order; ``chosen`` alone with one fold.
         scores: ``(u,)``, at the candidate of each fold.
         held_out: Whether no score comes from a candidate that its own image helped to choose.
         constant: Whether no candidate tells any two observations apart.
-        permutations: That were drawn.
-        distinct: How many labellings there are; infinity if more than a float can hold.
+        permutations: Number that were drawn.
+        distinct: Number of labellings; infinity if more than a float can hold.
     """
 
     p: float
@@ -79,7 +79,7 @@ def set_test(
         generator: Deals the labels.
 
     Returns:
-        The outcome; it depends on the order of the observations through the labels that are dealt to them.
+        The outcome; it depends on the order of the observations through the labels that are assigned to them.
     """
     parts = [np.flatnonzero(folds == fold) for fold in np.unique(folds)]
     counts = np.array([[is_suspect[part].sum(), (~is_suspect[part]).sum()] for part in parts])
@@ -89,7 +89,7 @@ def set_test(
     reached, done, held = np.zeros(2, dtype=np.int64), 0, max(1, HELD_AT_ONCE // len(scores))
     while done < permutations:
         size = min(held, permutations - done)
-        sums = np.stack([_dealt(scores[part], is_suspect[part], size, generator) for part in parts], axis=1)
+        sums = np.stack([_permuted_sums(scores[part], is_suspect[part], size, generator) for part in parts], axis=1)
         for i, (drawn, found) in enumerate(zip(_statistics(sums, totals, counts), (whole, out_of_fold), strict=True)):
             reached[i] += int((drawn >= found - ROUNDING).sum())
         done += size
@@ -114,10 +114,10 @@ def set_test(
     )
 
 
-def _dealt(
+def _permuted_sums(
     scores: Floats, is_suspect: NDArray[np.bool_], size: int, generator: np.random.Generator
 ) -> NDArray[np.float64]:
-    """``(size, c)``, sums over as many suspects as there are, dealt at random."""
+    """``(size, c)``, sums over as many suspects as there are, drawn at random."""
     labels = np.broadcast_to(is_suspect.astype(np.float64), (size, len(scores)))
     return np.asarray(generator.permuted(labels, axis=1) @ scores, dtype=np.float64)
 

@@ -17,9 +17,9 @@ def statement(suspects: int, nonmembers: int, p: float, alpha: float, flagged: i
     """Say what was found, and what it does not show.
 
     Args:
-        suspects: How many.
-        nonmembers: How many.
-        p: Of the set test.
+        suspects: Number of suspects.
+        nonmembers: Number of non-members.
+        p: P-value of the set test.
         alpha: Its level.
         flagged: Images flagged.
         rate: At this false discovery rate.

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 from torch import Tensor
 
-from privaudit.auditing.assess.run_checks import LEAST_CONVERGED
+from privaudit.auditing.assess.run_checks import MIN_CONVERGED
 from privaudit.report.console import TABLE, standard_output
 from privaudit.report.drawing import shorten
 from privaudit.tasks.geometry_maps import EXTREMES, GeometryMap
@@ -137,7 +137,7 @@ def _warnings(found: GeometryMap, table: pd.DataFrame) -> list[str]:
     ]
     if found.inversion is not None and found.inversion.tolerance > 0:
         share = float(found.inversion.converged.double().mean())
-        if share < LEAST_CONVERGED:
+        if share < MIN_CONVERGED:
             lines.append(
                 f"only {share:.0%} of the inversions reached a residual of {found.inversion.tolerance:g}: the others' "
                 "geometry is that of a latent near the image's own"
