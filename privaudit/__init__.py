@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from privaudit.auditing.options import AuditOptions
     from privaudit.auditing.run import audit, run_audit
     from privaudit.compare import CompareOptions, compare_runs
-    from privaudit.loading import ModelSource, load_target
+    from privaudit.loading import ModelSource, load_target, register_family
     from privaudit.results.audit_result import AuditFailure, AuditResult
     from privaudit.results.exemplars import load_exemplars, load_portraits
     from privaudit.results.saved_scores import explain, load_samples, load_scores
@@ -38,6 +38,7 @@ _LAZY = {
     "load_samples": "privaudit.results.saved_scores",
     "load_scores": "privaudit.results.saved_scores",
     "load_target": "privaudit.loading",
+    "register_family": "privaudit.loading",
     "register_attack": "privaudit.attacks",
     "run_audit": "privaudit.auditing.run",
     "try_masks": "privaudit.auditing.custom_masks",
@@ -61,6 +62,7 @@ __all__ = [
     "load_scores",
     "load_target",
     "register_attack",
+    "register_family",
     "run_audit",
     "try_masks",
 ]

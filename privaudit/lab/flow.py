@@ -159,7 +159,9 @@ def continue_flow(recipe: LabRecipe, base: Target, folder: Path, captions: Seque
     """
     conditioner: Any = base.conditioner
     pipeline = conditioner.pipeline
-    tokens = [tokenise(one, captions, conditioner.length) for one in (pipeline.tokenizer, pipeline.tokenizer_2)]
+    tokens = [
+        tokenise(one, captions, pipeline.tokenizer_max_length) for one in (pipeline.tokenizer, pipeline.tokenizer_2)
+    ]
     if pipeline.text_encoder_3 is not None or not torch.equal(tokens[0].rows, tokens[1].rows):
         raise ConfigError([
             f"expected a base with two CLIP encoders and one vocabulary in {folder}, got T5 or two vocabularies; "

@@ -96,6 +96,7 @@ def build_text(recipe: LabRecipe, tokenizer: CLIPTokenizer, captions: Sequence[s
 def continue_text(recipe: LabRecipe, base: Target, folder: Path, captions: Sequence[str]) -> TextToImage:
     """Take U-Net, text encoder, tokenizer and schedule of a base, loaded from a folder."""
     conditioner: Any = base.conditioner
-    network = nn.ModuleDict({"unet": base.denoiser.module, "text_encoder": conditioner.encoder})
-    tokens = tokenise(conditioner.tokenizer, captions, conditioner.length)
-    return TextToImage(network, read_schedule(folder), conditioner.tokenizer, tokens, recipe.caption_drop)
+    pipeline = conditioner.pipeline
+    network = nn.ModuleDict({"unet": pipeline.unet, "text_encoder": pipeline.text_encoder})
+    tokens = tokenise(pipeline.tokenizer, captions, pipeline.tokenizer.model_max_length)
+    return TextToImage(network, read_schedule(folder), pipeline.tokenizer, tokens, recipe.caption_drop)

@@ -1,7 +1,8 @@
 """Foreign models become one `privaudit.model.target.Target` or autoencoder here, and nowhere else."""
 
+from privaudit.loading.families import Family, register_family
 from privaudit.loading.folder import hash_folder, load_target
 from privaudit.loading.model_source import ModelSource
 from privaudit.loading.standalone import load_autoencoder
 
-__all__ = ["ModelSource", "hash_folder", "load_autoencoder", "load_target"]
+__all__ = ["Family", "ModelSource", "hash_folder", "load_autoencoder", "load_target", "register_family"]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from copy import deepcopy
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -62,6 +64,19 @@ class DiffusersAutoencoder:
     def channel_axis(self) -> int:
         """Axis of the channels, of images and of latents: 1, or 2 of a video that is a batch of frames."""
         return self.layout.index("channels")
+
+    def latent_shape(self, sample_shape: Sequence[int]) -> tuple[int, ...]:
+        """Measure the shape of a latent by encoding a blank sample, of which there is nothing but the shape.
+
+        Args:
+            sample_shape: Shape of a sample, without batch.
+
+        Returns:
+            The shape of its latent, without batch.
+        """
+        blank = replace(self, module=deepcopy(self.module).to("meta"))
+        with torch.no_grad():
+            return tuple(blank._encode_raw(torch.empty(1, *sample_shape, dtype=self.dtype, device="meta")).shape[1:])
 
     def encode(self, images: Tensor) -> Tensor:
         """Encode to scaled latents: the posterior mean, or a VQ model's latent before quantisation.

@@ -66,7 +66,6 @@ class ModelSource:
                 ("adapters", self.adapters),
                 ("replaced components", self.replaced),
                 ("overrides", self.overrides),
-                ("weight variants", [self.variant] if self.variant else ()),
             )
             if given
         ]

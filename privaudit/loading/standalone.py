@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from privaudit.errors import TargetError
 from privaudit.loading.autoencoder import AUTOENCODERS, DiffusersAutoencoder, wrap_autoencoder
-from privaudit.loading.components import check_class, load_component, read_json
+from privaudit.loading.components import PipelineFolder, read_json
 from privaudit.loading.model_source import ModelSource
 from privaudit.loading.repository import find_folder
 
@@ -36,24 +37,27 @@ def load_autoencoder(source: ModelSource | str | Path) -> DiffusersAutoencoder:
     """
     source = ModelSource.of(source)
     device, dtype = source.resolve()
-    folder = find_folder(source, NAMES, FILES)
-    if (folder / "model_index.json").is_file():
-        index = read_json(folder / "model_index.json")
+    path = find_folder(source, NAMES, FILES)
+    index: Mapping[str, Any]
+    if (path / "model_index.json").is_file():
+        index = read_json(path / "model_index.json")
         component = autoencoder_name(index)
-    elif (folder / "config.json").is_file():  # read as a component of the folder around it
-        kind = str(read_json(folder / "config.json").get("_class_name"))
-        folder = folder.resolve()
-        folder, component = folder.parent, folder.name
+    elif (path / "config.json").is_file():  # read as a component of the folder around it
+        kind = str(read_json(path / "config.json").get("_class_name"))
+        path = path.resolve()
+        path, component = path.parent, path.name
         index = {component: ["diffusers", kind]}
     else:
         raise TargetError(
-            f"expected model_index.json (of a pipeline) or config.json (of an autoencoder) in {folder}, found neither; "
+            f"expected model_index.json (of a pipeline) or config.json (of an autoencoder) in {path}, found neither; "
             "pass a folder that save_pretrained of diffusers wrote"
         )
-    check_class(folder, index, component, AUTOENCODERS)
-    return wrap_autoencoder(load_component(folder, index, component), device, dtype, upcast=source.upcast)
+    folder = PipelineFolder(path, index, source.variant)
+    folder.check_class(component, AUTOENCODERS)
+    folder.require_variant(component)
+    return wrap_autoencoder(folder.load(component), device, dtype, upcast=source.upcast)
 
 
-def autoencoder_name(index: dict[str, Any]) -> str:
+def autoencoder_name(index: Mapping[str, Any]) -> str:
     """Name the autoencoder among the components of ``model_index.json``: ``vae`` or ``vqvae``."""
     return NAMES[0] if NAMES[0] in index else NAMES[1]

@@ -40,7 +40,7 @@ def normal(*shape: int, seed: int = 0) -> torch.Tensor:
 def modules(target: Target) -> dict[str, torch.nn.Module]:
     found: Any = target
     parts = {"autoencoder": found.autoencoder.module, "denoiser": found.denoiser.module}
-    return parts if target.conditioner is None else parts | {"text": found.conditioner.encoder}
+    return parts if target.conditioner is None else parts | {"text": found.conditioner.pipeline.text_encoder}
 
 
 def edit_weights(path: Path, change: Callable[[dict], object]) -> None:
@@ -240,11 +240,11 @@ def test_captions_change_the_prediction_and_none_is_the_empty_caption(conditiona
 
 
 def test_the_condition_is_clips_last_hidden_state(conditional: Target) -> None:
-    found: Any = conditional.conditioner
+    found: Any = conditional.conditioner.pipeline
     tokens = found.tokenizer(["a cat"], padding="max_length", max_length=12, truncation=True, return_tensors="pt")
     assert tokens.input_ids.unique().numel() >= 4  # start, a, cat, end: the vocabulary is real
     with torch.no_grad():
-        expected = found.encoder(tokens.input_ids).last_hidden_state
+        expected = found.text_encoder(tokens.input_ids).last_hidden_state
     torch.testing.assert_close(conditional.condition(prompts("a cat"))["encoder_hidden_states"], expected)
 
 
@@ -491,7 +491,7 @@ def test_broken_model_index(ldm: Path, content: str, message: str) -> None:
 @pytest.mark.parametrize(
     ("component", "entry", "message"),
     [
-        ("unet", ["diffusers", "DiTTransformer2DModel"], "expected unet of .* to be one of UNet2DModel, .* got DiT"),
+        ("unet", ["diffusers", "DiTTransformer2DModel"], "expected unet of .* to be one of UNet2DModel, got DiT"),
         ("unet", ["diffusers"], "expected unet of .* got None"),
         ("unet", "UNet2DModel", "expected unet of .* got None"),
         ("unet", None, "expected unet of .* got None"),
@@ -560,7 +560,10 @@ def test_weights_without_accelerate_are_checked_too(ldm: Path, monkeypatch: pyte
 
 def test_a_flow_scheduler_beside_a_unet_is_refused(ldm: Path) -> None:
     FlowMatchEulerDiscreteScheduler().save_pretrained(ldm / "scheduler")
-    with pytest.raises(TargetError, match="flow matching exactly beside SD3Tr.* prediction type flow and UNet2DModel;"):
+    with pytest.raises(
+        TargetError,
+        match="expected the scheduler of a diffusion model for LDMPipeline in .*, got prediction type flow;",
+    ):
         load(ldm)
 
 
@@ -621,11 +624,14 @@ def test_class_labels_are_not_read(make_ldm: Make) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"text_encoder": [None, None]}, "expected text_encoder and tokenizer in .* exactly if its U-Net is condition"),
-        ({"tokenizer": None}, "expected text_encoder and tokenizer in .* exactly if its U-Net is conditional"),
+        ({"text_encoder": [None, None]}, "expected text_encoder of .* to be one of CLIPTextModel, got None"),
+        ({"tokenizer": None}, "expected tokenizer of .* to be one of CLIPTokenizer, .* got None"),
         ({"text_encoder": ["transformers", "T5EncoderModel"]}, "expected text_encoder of .* CLIPTextModel, got T5Enc"),
         ({"tokenizer": ["transformers", "T5Tokenizer"]}, "expected tokenizer of .* CLIPTokenizer, .* got T5Tokenizer"),
-        ({"text_encoder_2": ["transformers", "CLIPTextModel"]}, "expected one text encoder in .*, found two"),
+        (
+            {"text_encoder_2": ["transformers", "CLIPTextModel"]},
+            "expected text_encoder and unet alone for Stable.*, found text_encoder_2, too",
+        ),
     ],
 )
 def test_text_encoders_that_are_not_read(sd: Path, edit_json: Edit, changes: dict, message: str) -> None:
@@ -644,7 +650,7 @@ def test_a_text_encoder_beside_an_unconditional_network(ldm: Path, sd: Path, edi
         shutil.copytree(sd / part, ldm / part)
     index = json.loads((sd / "model_index.json").read_text())
     edit_json(ldm / "model_index.json", text_encoder=index["text_encoder"], tokenizer=index["tokenizer"])
-    with pytest.raises(TargetError, match="exactly if its U-Net is conditional"):
+    with pytest.raises(TargetError, match="expected unet alone for LDMPipeline in .*, found text_encoder, too"):
         load(ldm)
 
 
@@ -672,5 +678,7 @@ def test_a_tokenizer_with_more_words_than_the_encoder(sd: Path, make_sd: Make) -
 
 def test_text_embeddings_of_another_width(make_sd: Make) -> None:
     folder = make_sd(unet={"cross_attention_dim": 32})
-    with pytest.raises(TargetError, match="expected text embeddings of width 32 for the U-Net .* encoder gives 16"):
+    with pytest.raises(
+        TargetError, match="cannot load .*: expected text embeddings of width 32 for the denoiser, got 16 from"
+    ):
         load(folder)

@@ -1,0 +1,50 @@
+"""Diffusion transformers conditioned on classes (Peebles, Xie 2023, arXiv:2212.09748)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from privaudit.errors import TargetError
+from privaudit.loading.families.contract import Family, register_family
+from privaudit.model.prompt import Prompt
+
+
+@register_family
+class DiT(Family):
+    """A transformer that is told a class; the null condition is the class after the last one."""
+
+    pipeline = "DiTPipeline"
+    kind = "class-conditional"
+    networks = ("DiTTransformer2DModel", "Transformer2DModel")
+    reads = ("class_label",)
+
+    def condition(self, pipeline: Any, prompts: Sequence[Prompt]) -> Mapping[str, Tensor]:  # noqa: ANN401
+        """Give the class of each image.
+
+        Args:
+            pipeline: Knows how many classes there are.
+            prompts: Class labels; none is the null condition.
+
+        Returns:
+            ``class_labels``, ``(n,)``, int64.
+
+        Raises:
+            TargetError: There is no such class.
+        """
+        null = pipeline.transformer.config.num_embeds_ada_norm
+        labels = [null if prompt.class_label is None else prompt.class_label for prompt in prompts]
+        if labels and not 0 <= max(labels) <= null:
+            raise TargetError(
+                f"expected class labels from 0 to {null - 1} for this target, got {max(labels)}; check the column "
+                "class_label of the manifest"
+            )
+        return {"class_labels": torch.tensor(labels, device=pipeline.device)}
+
+    def predict(self, network: Any, noisy: Tensor, level: Tensor, condition: Mapping[str, Tensor]) -> Tensor:  # noqa: ANN401
+        """Call the transformer; its output may have the channels of a learned variance behind."""
+        output: Tensor = network(noisy, timestep=level, **condition).sample
+        return output

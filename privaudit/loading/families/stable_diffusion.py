@@ -1,0 +1,39 @@
+"""Stable Diffusion 1 and 2 (Rombach et al. 2022, arXiv:2112.10752) and their fine-tunes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch import Tensor
+
+from privaudit.loading.families.contract import Family, TextEncoder, captions, register_family, width_problems
+from privaudit.loading.families.unread import unread_conditions
+from privaudit.model.prompt import Prompt
+
+
+@register_family
+class StableDiffusion(Family):
+    """A U-Net that attends to the last hidden states of one CLIP text encoder."""
+
+    pipeline = "StableDiffusionPipeline"
+    denoiser = "unet"
+    networks = ("UNet2DConditionModel",)
+    text_encoders = (TextEncoder("text_encoder", ("CLIPTextModel",), "tokenizer"),)
+
+    def condition(self, pipeline: Any, prompts: Sequence[Prompt]) -> Mapping[str, Tensor]:  # noqa: ANN401
+        """Encode captions; the null condition is the empty caption."""
+        hidden, _ = pipeline.encode_prompt(captions(prompts), None, 1, do_classifier_free_guidance=False)
+        return {"encoder_hidden_states": hidden}
+
+    def predict(self, network: Any, noisy: Tensor, level: Tensor, condition: Mapping[str, Tensor]) -> Tensor:  # noqa: ANN401
+        """Call the U-Net."""
+        output: Tensor = network(noisy, level, **condition).sample
+        return output
+
+    def problems(self, pipeline: Any) -> list[str]:  # noqa: ANN401
+        """Other conditions than text are not read, and the widths must agree."""
+        config = pipeline.unet.config
+        wanted = config.get("encoder_hid_dim") or config["cross_attention_dim"]
+        width = pipeline.text_encoder.config.hidden_size
+        return [*unread_conditions(config), *width_problems("text embeddings", wanted, width)]

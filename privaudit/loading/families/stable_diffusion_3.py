@@ -1,0 +1,78 @@
+"""Stable Diffusion 3 (Esser et al. 2024, arXiv:2403.03206), a flow model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch import Tensor
+
+from privaudit.loading.families.contract import (
+    T5_TOKENIZERS,
+    Family,
+    TextEncoder,
+    captions,
+    register_family,
+    width_problems,
+)
+from privaudit.model.prompt import Prompt
+
+
+@register_family
+class StableDiffusion3(Family):
+    """A transformer that is told 1000 sigma, the hidden states of two CLIP encoders and T5, and a pooled vector.
+
+    T5 may be missing: diffusers puts zeros in its place. Each encoder gives as many tokens, as in training (77 of
+    each). Differs from the sampler of diffusers, which gives T5 256.
+    """
+
+    pipeline = "StableDiffusion3Pipeline"
+    networks = ("SD3Transformer2DModel",)
+    text_encoders = (
+        TextEncoder("text_encoder", ("CLIPTextModelWithProjection",), "tokenizer"),
+        TextEncoder("text_encoder_2", ("CLIPTextModelWithProjection",), "tokenizer_2"),
+        TextEncoder("text_encoder_3", ("T5EncoderModel",), "tokenizer_3", T5_TOKENIZERS, optional=True),
+    )
+    flow = True
+
+    def condition(self, pipeline: Any, prompts: Sequence[Prompt]) -> Mapping[str, Tensor]:  # noqa: ANN401
+        """Encode captions; the null condition is the empty caption."""
+        hidden, _, pooled, _ = pipeline.encode_prompt(
+            prompt=captions(prompts),
+            prompt_2=None,
+            prompt_3=None,
+            do_classifier_free_guidance=False,
+            max_sequence_length=pipeline.tokenizer_max_length,
+        )
+        return {"encoder_hidden_states": hidden, "pooled_projections": pooled}
+
+    def predict(self, network: Any, noisy: Tensor, level: Tensor, condition: Mapping[str, Tensor]) -> Tensor:  # noqa: ANN401
+        """Call the transformer."""
+        output: Tensor = network(hidden_states=noisy, timestep=level.float(), **condition).sample
+        return output
+
+    def problems(self, pipeline: Any) -> list[str]:  # noqa: ANN401
+        """Channels, patches and widths must agree."""
+        config, t5 = pipeline.transformer.config, pipeline.text_encoder_3
+        texts = [pipeline.text_encoder.config, pipeline.text_encoder_2.config]
+        side, patch, width = config.sample_size, config.patch_size, sum(text.hidden_size for text in texts)
+        found = []
+        if config.out_channels not in (None, config.in_channels):
+            found.append(
+                f"expected the transformer to give as many channels as it takes, {config.in_channels}, got "
+                f"{config.out_channels}; inpainting and the like are not read"
+            )
+        if side % patch or side // patch > config.pos_embed_max_size:
+            found.append(
+                f"expected sample_size of the transformer to be a multiple of patch_size = {patch} and at most "
+                f"{config.pos_embed_max_size} patches, got {side}; copy its config.json again"
+            )
+        if width > config.joint_attention_dim:  # diffusers would cut the rest off
+            found.append(
+                f"expected text embeddings of width {config.joint_attention_dim} or less for the transformer, but its "
+                f"two CLIP encoders give {width}; save the whole pipeline again"
+            )
+        if t5 is not None:
+            found += width_problems("text embeddings of T5", config.joint_attention_dim, t5.config.d_model)
+        pooled = sum(text.projection_dim for text in texts)
+        return [*found, *width_problems("pooled embeddings", config.pooled_projection_dim, pooled)]

@@ -1,0 +1,247 @@
+"""Every registered family against the real pipeline of diffusers: what it is told, what it answers, its null prompt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import diffusers
+import huggingface_hub
+import pytest
+import torch
+from pipelines import save_dit, save_flux, save_ldm, save_sd, save_sd3, save_sdxl
+from torch import Tensor
+
+from privaudit.errors import TargetError
+from privaudit.loading import ModelSource, load_target
+from privaudit.loading.families import FAMILIES
+from privaudit.loading.heads import noise_from_output
+from privaudit.loading.standalone import NAMES
+from privaudit.model.prompt import Prompt
+from privaudit.model.target import Target
+
+TOLD = Prompt("a cat", 3, original_size=(20, 30), crop=(0, 2))
+OTHERS = (Prompt("dog", 5, original_size=(16, 40), crop=(1, 7)), Prompt())
+FLOW = {"sigmas": [0.7, 0.3]}
+TEXT = {"height": 16, "width": 16, "output_type": "latent"}
+SIZES = {"original_size": (20, 30), "crops_coords_top_left": (0, 2), "target_size": (16, 16)}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A tiny pipeline of a family.
+
+    Attributes:
+        save: Writes it to a folder.
+        call: What the pipeline is asked, for `TOLD` and without guidance.
+        null: Its own null condition, by the names of the network's parameters.
+        parts: Components that diffusers would miss if they were not named.
+    """
+
+    save: Callable[[Path], Path]
+    call: Mapping[str, Any]
+    null: Callable[[Any], Mapping[str, Tensor]]
+    parts: Mapping[str, None] | None = None
+
+
+def scratch(folder: Path) -> Path:
+    return folder.parent / f"{folder.name} vocabulary"
+
+
+def sdxl_null(pipeline: Any) -> dict[str, Tensor]:
+    _, hidden, _, pooled = pipeline.encode_prompt("cat", do_classifier_free_guidance=True)
+    return {
+        "encoder_hidden_states": hidden,
+        "text_embeds": pooled,
+        "time_ids": torch.tensor([[16.0, 16, 0, 0, 16, 16]]),
+    }
+
+
+def sd3_null(pipeline: Any) -> dict[str, Tensor]:
+    _, hidden, _, pooled = pipeline.encode_prompt("cat", None, None, max_sequence_length=12)
+    return {"encoder_hidden_states": hidden, "pooled_projections": pooled}
+
+
+def flux_null(pipeline: Any) -> dict[str, Tensor]:
+    return dict(zip(("encoder_hidden_states", "pooled_projections"), pipeline.encode_prompt(""), strict=False))
+
+
+CASES = {
+    "LDMPipeline": Case(save_ldm, {"output_type": "pil"}, lambda pipeline: {}),
+    "StableDiffusionPipeline": Case(
+        lambda folder: save_sd(folder, scratch(folder)),
+        {"prompt": "a cat", "guidance_scale": 1.0, **TEXT},
+        lambda pipeline: {"encoder_hidden_states": pipeline.encode_prompt("cat", "cpu", 1, True)[1]},
+    ),
+    "StableDiffusionXLPipeline": Case(
+        lambda folder: save_sdxl(folder, scratch(folder)),
+        {"prompt": "a cat", "guidance_scale": 1.0, **TEXT, **SIZES},
+        sdxl_null,
+    ),
+    "StableDiffusion3Pipeline": Case(
+        lambda folder: save_sd3(folder, scratch(folder), t5=32, shift=1.0),
+        {"prompt": "a cat", "guidance_scale": 1.0, "max_sequence_length": 12, **TEXT, **FLOW},
+        sd3_null,
+    ),
+    "FluxPipeline": Case(
+        lambda folder: save_flux(folder, scratch(folder)),
+        {"prompt": "a cat", "guidance_scale": 1.0, **TEXT, **FLOW},
+        flux_null,
+    ),
+    "DiTPipeline": Case(
+        save_dit,
+        {"class_labels": [3], "guidance_scale": 1.0},
+        lambda pipeline: {"class_labels": torch.tensor([1000])},
+    ),
+}
+every_family = pytest.mark.parametrize("name", sorted(CASES))
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    base = tmp_path_factory.mktemp("families")
+    return {name: case.save(base / name) for name, case in CASES.items()}
+
+
+@pytest.fixture(scope="module")
+def targets(folders: dict[str, Path]) -> dict[str, Target]:
+    return {name: load_target(ModelSource(folder, device="cpu")) for name, folder in folders.items()}
+
+
+@pytest.fixture(scope="module")
+def pipelines(folders: dict[str, Path]) -> dict[str, Any]:
+    found = {}
+    for name, folder in folders.items():
+        found[name] = getattr(diffusers, name).from_pretrained(folder, local_files_only=True)
+        found[name].set_progress_bar_config(disable=True)
+    return found
+
+
+def normal(*shape: int) -> Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(0))
+
+
+def test_every_family_is_tested() -> None:
+    assert sorted(CASES) == list(FAMILIES)
+
+
+@every_family
+def test_the_noise_is_what_the_pipelines_own_network_says(
+    targets: dict[str, Target], pipelines: dict[str, Any], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    target, pipeline, steps = targets[name], pipelines[name], []
+    step = pipeline.scheduler.step
+
+    def spied(output: Tensor, timestep: Any, sample: Tensor, *args: Any, **kwargs: Any) -> Any:
+        steps.append((output, float(timestep), sample))
+        return step(output, timestep, sample, *args, **kwargs)
+
+    monkeypatch.setattr(pipeline.scheduler, "step", spied)
+    with torch.no_grad():
+        pipeline(**CASES[name].call, num_inference_steps=2, generator=torch.Generator().manual_seed(1))
+    assert len(steps) == 2
+    condition = target.condition([TOLD])
+    for output, timestep, noisy in steps:
+        level = round(timestep)
+        assert level == pytest.approx(timestep, abs=1e-3)
+        if name == "FluxPipeline":
+            output, noisy = (pipeline._unpack_latents(values, 16, 16, 2) for values in (output, noisy))
+        wanted = noise_from_output(target.info.prediction_type, output, noisy, *target.alpha_sigma(level))
+        torch.testing.assert_close(target.predict_noise(noisy, level, condition), wanted, rtol=1e-5, atol=1e-5)
+
+
+@every_family
+def test_an_image_is_the_same_alone_and_in_a_batch(targets: dict[str, Target], name: str) -> None:
+    target, levels = targets[name], [10, 500, 999]
+    noisy, condition = normal(3, *target.info.latent_shape), target.condition([TOLD, *OTHERS])
+    together = target.predict_noise(noisy, levels, condition)
+    assert (together.shape, together.dtype) == (noisy.shape, torch.float32)
+    for row, (level, prompt) in enumerate(zip(levels, [TOLD, *OTHERS], strict=True)):
+        part = noisy[row : row + 1]
+        for own in (target.condition([prompt]), condition and condition.rows([row])):
+            torch.testing.assert_close(
+                target.predict_noise(part, level, own), together[row : row + 1], rtol=1e-4, atol=1e-5
+            )
+
+
+@every_family
+def test_the_null_prompt_is_the_pipelines_own(targets: dict[str, Target], pipelines: dict[str, Any], name: str) -> None:
+    condition = targets[name].condition([Prompt()])
+    with torch.no_grad():
+        wanted = dict(CASES[name].null(pipelines[name]))
+    torch.testing.assert_close(dict(condition or {}), wanted)
+    told = targets[name].condition([TOLD])
+    assert all(not torch.equal(told[key], wanted[key]) for key in wanted)
+
+
+@every_family
+def test_every_part_of_a_prompt_that_is_read_changes_the_prediction(targets: dict[str, Target], name: str) -> None:
+    target, reads = targets[name], FAMILIES[name].reads
+    noisy = normal(1, *target.info.latent_shape)
+    plain = target.predict_noise(noisy, 500, target.condition([Prompt()]))
+    for part in ("caption", "class_label", "original_size", "crop"):
+        told = target.predict_noise(noisy, 500, target.condition([Prompt(**{part: getattr(TOLD, part)})]))
+        assert torch.equal(told, plain) is (part not in reads), part
+
+
+@every_family
+def test_what_is_said_about_it(targets: dict[str, Target], name: str) -> None:
+    info, family = targets[name].info, FAMILIES[name]
+    assert (info.latent_shape, info.sample_shape, info.image_size) == ((4, 8, 8), (3, 16, 16), (16, 16))
+    assert (info.family, info.prediction_type == "flow") == (family.kind, family.flow)
+    assert targets[name].takes_captions is ("caption" in family.reads)
+    assert (targets[name].conditioner is None) is (not family.reads)
+
+
+@every_family
+def test_everything_is_frozen_and_in_eval_mode(targets: dict[str, Target], name: str) -> None:
+    found: Any = targets[name]
+    modules = [found.denoiser.module, found.autoencoder.module]
+    if found.conditioner is not None:
+        pipeline = found.conditioner.pipeline
+        assert type(pipeline).__name__ == name
+        modules += [part for part in pipeline.components.values() if isinstance(part, torch.nn.Module)]
+    assert not any(part.training for module in modules for part in module.modules())
+    assert not any(value.requires_grad for module in modules for value in module.parameters())
+
+
+@every_family
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_sixteen_bits(targets: dict[str, Target], folders: dict[str, Path], name: str, dtype: str) -> None:
+    short = load_target(ModelSource(folders[name], device="cpu", dtype=dtype))
+    assert {value.dtype for value in short.denoiser.module.parameters()} == {getattr(torch, dtype)}
+    noisy = normal(2, *short.info.latent_shape)
+    found = short.predict_noise(noisy, 500, short.condition([TOLD, Prompt()]))
+    wanted = targets[name].predict_noise(noisy, 500, targets[name].condition([TOLD, Prompt()]))
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found, wanted, rtol=0.1, atol=0.1)
+
+
+@every_family
+def test_a_condition_is_needed_where_there_is_one(targets: dict[str, Target], name: str) -> None:
+    target = targets[name]
+    noisy = normal(1, *target.info.latent_shape)
+    if target.info.family == "unconditional":
+        assert target.condition([TOLD]) is None
+        target.predict_noise(noisy, 10, None)
+        return
+    with pytest.raises(TargetError, match=f"expected a condition for a {target.info.family} model, got none; pass"):
+        target.predict_noise(noisy, 10, None)
+
+
+@every_family
+def test_every_component_is_downloaded(monkeypatch: pytest.MonkeyPatch, folders: dict[str, Path], name: str) -> None:
+    patterns: list[str] = []
+
+    def download(repository: str, **options: Any) -> str:
+        patterns.extend(options["allow_patterns"])
+        return str(folders[name])
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
+    load_target(ModelSource("org/model", device="cpu"))
+    for part in (folder for folder in folders[name].iterdir() if folder.is_dir()):
+        assert {f"{part.name}/*.json", f"{part.name}/*.safetensors", f"{part.name}/*.txt"} < set(patterns), part
+    assert not any(pattern.endswith((".py", ".bin", "*")) for pattern in patterns)
+    assert {f"{part}/*.json" for part in NAMES} < set(patterns)
