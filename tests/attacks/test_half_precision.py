@@ -17,7 +17,8 @@ from models import LATENT, schedule_of, target_of
 
 from privaudit.attacks import ATTACKS, Attack, Batch
 from privaudit.attacks.base import FieldAttack, LevelAttack
-from privaudit.loading.denoiser import DiffusersUNet
+from privaudit.loading.denoiser import PipelineDenoiser
+from privaudit.loading.families.stable_diffusion import StableDiffusion
 from privaudit.model.condition import Condition
 from privaudit.model.prompt import Prompt
 from privaudit.model.target import Target
@@ -32,7 +33,7 @@ SHORT = {"secmi": {"step": 50}, "rediffuse": {"draws": 2}}
 
 
 @dataclass(frozen=True)
-class TinyUNet(DiffusersUNet):
+class TinyUNet(PipelineDenoiser):
     """The null condition is a number, too."""
 
     @property
@@ -61,7 +62,7 @@ def unet_target(dtype: torch.dtype, head: str) -> Target:
             attention_head_dim=4,
         )
     module = module.to(dtype).eval().requires_grad_(False)
-    return target_of(TinyUNet(module, schedule_of(head), head, dtype), text=True)
+    return target_of(TinyUNet(StableDiffusion(), module, schedule_of(head), head, dtype), text=True)
 
 
 def on_the_unet(name: str, dtype: torch.dtype) -> tuple[Attack, Batch]:

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from diffusers import VQModel
 from models import write_images
+from pipelines import save_dit, save_flux, save_sdxl
 
 from privaudit.auditing.options import AuditOptions
 from privaudit.auditing.run import run_audit
@@ -22,7 +23,12 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, seed in (("members", 1), ("others", 2)):
         write_images(root / name, 24, seed=seed)
         rows = [
-            {"path": f"{name}/{path.name}", "caption": "cat" if place % 2 else "dog", "group": f"{name}{place // 3}"}
+            {
+                "path": f"{name}/{path.name}",
+                "caption": "cat" if place % 2 else "dog",
+                "group": f"{name}{place // 3}",
+                "class_label": place % 7,
+            }
             for place, path in enumerate(sorted((root / name).iterdir()))
         ]
         (root / f"{name}.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
@@ -75,3 +81,27 @@ def test_a_vector_quantised_target(make_ldm: Callable[..., Path], images: Path, 
     target = make_ldm(kind=VQModel)
     result = run_audit(options(target, images, tmp_path / "run"))
     assert all(np.isfinite(attack.masks["weighted"].auroc.value) for attack in result.attacks)
+
+
+@pytest.mark.parametrize(
+    ("save", "family"),
+    [
+        (lambda folder: save_sdxl(folder, folder.parent / "vocabulary"), "text-to-image"),
+        (lambda folder: save_flux(folder, folder.parent / "vocabulary"), "text-to-image"),
+        (save_dit, "class-conditional"),
+    ],
+    ids=["sdxl", "flux", "dit"],
+)
+def test_a_target_of_every_newer_family(
+    save: Callable[[Path], Path], family: str, images: Path, tmp_path: Path
+) -> None:
+    given = options(save(tmp_path / "model"), images, tmp_path / "given")
+    result = run_audit(given)
+    assert result.target.family == family
+    assert all(np.isfinite(attack.masks["weighted"].auroc.value) for attack in result.attacks)
+    assert np.isfinite(scores(tmp_path / "given")).all()
+    bare = replace(given, out=tmp_path / "bare", members=images / "members", nonmembers=images / "others")
+    run_audit(bare)
+    told, null = (scores(tmp_path / name)["loss", "none"] for name in ("given", "bare"))
+    assert np.isfinite(null).all()
+    assert not np.allclose(told, null, rtol=1e-4), "the manifest's captions or class labels are used"

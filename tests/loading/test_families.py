@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import runpy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,14 +16,17 @@ import torch
 from pipelines import save_dit, save_flux, save_ldm, save_sd, save_sd3, save_sdxl
 from torch import Tensor
 
-from privaudit.errors import TargetError
+from privaudit import register_family
+from privaudit.errors import ConfigError, TargetError
 from privaudit.loading import ModelSource, load_target
 from privaudit.loading.families import FAMILIES
+from privaudit.loading.families.stable_diffusion import StableDiffusion
 from privaudit.loading.heads import noise_from_output
 from privaudit.loading.standalone import NAMES
 from privaudit.model.prompt import Prompt
 from privaudit.model.target import Target
 
+GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "write-a-family.md"
 TOLD = Prompt("a cat", 3, original_size=(20, 30), crop=(0, 2))
 OTHERS = (Prompt("dog", 5, original_size=(16, 40), crop=(1, 7)), Prompt())
 FLOW = {"sigmas": [0.7, 0.3]}
@@ -127,12 +132,11 @@ def test_every_family_is_tested() -> None:
     assert sorted(CASES) == list(FAMILIES)
 
 
-@every_family
-def test_the_noise_is_what_the_pipelines_own_network_says(
-    targets: dict[str, Target], pipelines: dict[str, Any], monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
-    target, pipeline, steps = targets[name], pipelines[name], []
-    step = pipeline.scheduler.step
+def steps_of(
+    pipeline: Any, call: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> list[tuple[Tensor, float, Tensor]]:
+    """Output of the network, timestep and noisy latent of each step of a real call of the pipeline."""
+    steps, step = [], pipeline.scheduler.step
 
     def spied(output: Tensor, timestep: Any, sample: Tensor, *args: Any, **kwargs: Any) -> Any:
         steps.append((output, float(timestep), sample))
@@ -140,10 +144,18 @@ def test_the_noise_is_what_the_pipelines_own_network_says(
 
     monkeypatch.setattr(pipeline.scheduler, "step", spied)
     with torch.no_grad():
-        pipeline(**CASES[name].call, num_inference_steps=2, generator=torch.Generator().manual_seed(1))
+        pipeline(**call, num_inference_steps=2, generator=torch.Generator().manual_seed(1))
     assert len(steps) == 2
+    return steps
+
+
+@every_family
+def test_the_noise_is_what_the_pipelines_own_network_says(
+    targets: dict[str, Target], pipelines: dict[str, Any], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    target, pipeline = targets[name], pipelines[name]
     condition = target.condition([TOLD])
-    for output, timestep, noisy in steps:
+    for output, timestep, noisy in steps_of(pipeline, CASES[name].call, monkeypatch):
         level = round(timestep)
         assert level == pytest.approx(timestep, abs=1e-3)
         if name == "FluxPipeline":
@@ -245,3 +257,153 @@ def test_every_component_is_downloaded(monkeypatch: pytest.MonkeyPatch, folders:
         assert {f"{part.name}/*.json", f"{part.name}/*.safetensors", f"{part.name}/*.txt"} < set(patterns), part
     assert not any(pattern.endswith((".py", ".bin", "*")) for pattern in patterns)
     assert {f"{part}/*.json" for part in NAMES} < set(patterns)
+
+
+# ------------------------------------------------------------------------------- single families
+
+
+def load(folder: Path) -> Target:
+    return load_target(ModelSource(folder, device="cpu"))
+
+
+def test_the_sizes_of_sdxl_are_each_images_own(targets: dict[str, Target]) -> None:
+    condition = targets["StableDiffusionXLPipeline"].condition([TOLD, *OTHERS])
+    assert condition is not None
+    assert condition["time_ids"].tolist() == [[20, 30, 0, 2, 16, 16], [16, 40, 1, 7, 16, 16], [16, 16, 0, 0, 16, 16]]
+
+
+def test_sdxl_without_zeros_has_the_empty_caption_as_its_null_condition(tmp_path: Path) -> None:
+    folder = save_sdxl(tmp_path / "model", tmp_path / "vocabulary", force_zeros_for_empty_prompt=False)
+    condition = load(folder).condition([Prompt()])
+    pipeline = diffusers.StableDiffusionXLPipeline.from_pretrained(folder, local_files_only=True)
+    with torch.no_grad():
+        wanted = sdxl_null(pipeline)
+    assert float(wanted["encoder_hidden_states"].abs().max()) > 0.1
+    torch.testing.assert_close(dict(condition or {}), wanted)
+
+
+def test_a_class_that_a_dit_does_not_have(targets: dict[str, Target]) -> None:
+    with pytest.raises(TargetError, match="expected class labels from 0 to 999 for this target, got 1001; check the"):
+        targets["DiTPipeline"].condition([Prompt(class_label=1001)])
+
+
+def test_the_older_class_of_a_dit_is_read(tmp_path: Path, targets: dict[str, Target], edit_json: Any) -> None:
+    folder = save_dit(tmp_path / "model")
+    edit_json(folder / "model_index.json", transformer=["diffusers", "Transformer2DModel"])
+    edit_json(folder / "transformer" / "config.json", _class_name="Transformer2DModel", norm_type="ada_norm_zero")
+    noisy, condition = normal(1, 4, 8, 8), targets["DiTPipeline"].condition([TOLD])
+    wanted = targets["DiTPipeline"].predict_noise(noisy, 10, condition)
+    assert torch.equal(load(folder).predict_noise(noisy, 10, condition), wanted)
+
+
+def test_flux_without_guidance_is_not_told_any(tmp_path: Path) -> None:
+    folder = save_flux(tmp_path / "model", tmp_path / "vocabulary", transformer={"guidance_embeds": False})
+    target, seen = load(folder), {}
+    target.denoiser.module.register_forward_pre_hook(lambda module, args, kwargs: seen.update(kwargs), with_kwargs=True)
+    target.predict_noise(normal(2, 4, 8, 8), [100, 1000], target.condition([TOLD, Prompt()]))
+    assert seen["guidance"] is None
+    torch.testing.assert_close(seen["timestep"], torch.tensor([0.1, 1.0]))
+
+
+def test_the_size_of_flux_is_its_autoencoders(tmp_path: Path, edit_json: Any) -> None:
+    folder = save_flux(tmp_path / "model", tmp_path / "vocabulary")
+    edit_json(folder / "vae" / "config.json", sample_size=[16, 32])
+    info = load(folder).info
+    assert (info.sample_shape, info.latent_shape) == ((3, 16, 32), (4, 8, 16))
+
+
+@pytest.mark.parametrize(
+    ("save", "changes", "message"),
+    [
+        (save_sdxl, {"unet": {"cross_attention_dim": 16}}, "text embeddings of width 16 for the denoiser, got 32 from"),
+        (
+            save_sdxl,
+            {"unet": {"projection_class_embeddings_input_dim": 40}},
+            "pooled embeddings of width 16 for the denoiser, got 8",
+        ),
+        (save_sdxl, {"unet": {"num_class_embeds": 4}}, "got num_class_embeds = 4; class labels and the like"),
+        (save_flux, {"transformer": {"joint_attention_dim": 16}}, "embeddings of T5 of width 16 for the den.* got 32"),
+        (save_flux, {"transformer": {"pooled_projection_dim": 8}}, "pooled embeddings of width 8 .* got 16 from"),
+        (
+            save_flux,
+            {"transformer": {"in_channels": 8}},
+            "the autoencoder's 4 latent channels in 16, got 8; inpainting",
+        ),
+    ],
+)
+def test_networks_that_do_not_fit(tmp_path: Path, save: Callable, changes: dict, message: str) -> None:
+    folder = save(tmp_path / "model", tmp_path / "vocabulary", **changes)
+    with pytest.raises(TargetError, match=message):
+        load(folder)
+
+
+# ------------------------------------------------------------------------------- the registry
+
+
+def test_pipelines_with_the_components_of_a_family_are_read_as_it(sd: Path, edit_json: Any) -> None:
+    wanted = load(sd).predict_noise(normal(1, 4, 8, 8), 10, load(sd).condition([TOLD]))
+    for name in ("StableDiffusionImg2ImgPipeline", None):
+        edit_json(sd / "model_index.json", _class_name=name)
+        assert torch.equal(load(sd).predict_noise(normal(1, 4, 8, 8), 10, load(sd).condition([TOLD])), wanted)
+
+
+@pytest.mark.parametrize(
+    ("changes", "found"),
+    [
+        ({"unet": ["diffusers", "UNet3DConditionModel"]}, "TextToVideoSDPipeline with UNet3DConditionModel"),
+        ({"unet": None}, "TextToVideoSDPipeline with no denoiser"),
+        ({"text_encoder_3": ["transformers", "T5EncoderModel"]}, "TextToVideoSDPipeline with UNet2DConditionModel"),
+    ],
+)
+def test_an_unknown_family_gets_one_message(sd: Path, edit_json: Any, changes: dict, found: str) -> None:
+    edit_json(sd / "model_index.json", _class_name="TextToVideoSDPipeline", **changes)
+    known = "DiTPipeline, FluxPipeline, LDMPipeline, StableDiffusion3Pipeline, StableDiffusionPipeline, StableDiff"
+    with pytest.raises(TargetError, match=f"expected a pipeline of a known family .{known}.* got {found}; .*write-a-f"):
+        load(sd)
+
+
+@pytest.fixture
+def registry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test registers is forgotten afterwards."""
+    FAMILIES.discover()
+    monkeypatch.setattr(FAMILIES, "_entries", dict(FAMILIES._entries))
+
+
+@pytest.mark.usefixtures("registry")
+def test_the_family_of_the_guide_works_in_a_users_own_script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = load(
+        save_sd(tmp_path / "base", tmp_path / "vocabulary", unet={"time_cond_proj_dim": 8})
+    ).conditioner.pipeline
+    names = ("vae", "text_encoder", "tokenizer", "unet")
+    pipeline = diffusers.LatentConsistencyModelPipeline(
+        **{name: getattr(parts, name) for name in names},
+        scheduler=diffusers.LCMScheduler(),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+    pipeline.save_pretrained(tmp_path / "model")
+    (code,) = re.findall(r"^```python\n(.*?)^```", GUIDE.read_text(), re.DOTALL | re.MULTILINE)
+    (tmp_path / "script.py").write_text(code)
+    runpy.run_path(str(tmp_path / "script.py"))
+    target = load(tmp_path / "model")
+    assert type(target.denoiser.family).__name__ == "LatentConsistency"
+    pipeline.set_progress_bar_config(disable=True)
+    call = {"prompt": "a cat", "guidance_scale": 1.0, **TEXT}
+    for output, timestep, noisy in steps_of(pipeline, call, monkeypatch):
+        found = target.predict_noise(noisy, round(timestep), target.condition([TOLD]))
+        torch.testing.assert_close(found, output, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.usefixtures("registry")
+def test_a_name_that_is_taken_and_a_class_that_diffusers_lacks(sd: Path, edit_json: Any) -> None:
+    class Another(StableDiffusion):
+        pass
+
+    with pytest.raises(ConfigError, match="expected a name for a family that is not taken, got 'StableDiffusionPipel"):
+        register_family(Another)
+    Another.pipeline = "NoSuchPipeline"
+    register_family(Another)
+    edit_json(sd / "model_index.json", _class_name="NoSuchPipeline")
+    with pytest.raises(TargetError, match="expected diffusers to have the class NoSuchPipeline, which this family"):
+        load(sd)

@@ -1,4 +1,5 @@
 import json
+import logging
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +9,7 @@ import diffusers
 import huggingface_hub
 import pytest
 import torch
+import transformers
 from diffusers import (
     AutoencoderKL,
     DDPMScheduler,
@@ -682,3 +684,28 @@ def test_text_embeddings_of_another_width(make_sd: Make) -> None:
         TargetError, match="cannot load .*: expected text embeddings of width 32 for the denoiser, got 16 from"
     ):
         load(folder)
+
+
+# ------------------------------------------------------------------------------- the libraries around
+
+
+@pytest.mark.parametrize("part", ["unet", "text_encoder"])
+def test_a_quantised_component_whose_package_is_missing(sd: Path, edit_json: Edit, part: str) -> None:
+    quantised = {"quant_method": "bitsandbytes", "load_in_4bit": True, "bnb_4bit_quant_type": "nf4"}
+    edit_json(sd / part / "config.json", quantization_config=quantised)
+    with pytest.raises(TargetError, match=f"cannot load {part} .* needs a package that is not installed: .*; install"):
+        load(sd)
+
+
+def test_libraries_speak_again_after_loading(sd: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    libraries = (diffusers.utils.logging, transformers.utils.logging)
+    for library in libraries:
+        library.set_verbosity_info()
+    try:
+        load(sd).condition(prompts("cat " * 100))
+        assert all(library.get_verbosity() == logging.INFO for library in libraries)
+        assert all(library.is_progress_bar_enabled() for library in libraries)
+    finally:
+        for library in libraries:
+            library.set_verbosity_warning()
+    assert capfd.readouterr() == ("", "")
