@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from privaudit.data import read_set
-from privaudit.lab import stage as stage_module
+from privaudit.lab import training_phase
 from privaudit.lab.diffusion import build_schedule
 from privaudit.lab.family import Family
 from privaudit.lab.flow import Flow, build_flow, continue_flow
@@ -103,7 +103,7 @@ def test_interrupted_training_resumes_to_the_same_bits(
     monkeypatch: pytest.MonkeyPatch,
     kind: dict,
 ) -> None:
-    monkeypatch.setattr(stage_module, "CHECKPOINT_EVERY", 2)
+    monkeypatch.setattr(training_phase, "CHECKPOINT_EVERY", 2)
 
     def interrupt(name: str, step: int, total: int, loss: float) -> None:
         if (name, step) == ("denoiser", 3):

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 
 from privaudit.data import load_images, read_set
 from privaudit.errors import ConfigError, DataError, NonFiniteError
-from privaudit.lab import stage as stage_module
+from privaudit.lab import training_phase
 from privaudit.lab.diffusion import build_schedule
 from privaudit.lab.manifests import Trained
 from privaudit.lab.recipe import LabRecipe
@@ -119,7 +119,7 @@ def test_training_is_seeded_and_leaves_the_global_generator_alone(
 def test_interrupted_training_resumes_to_the_same_bits(
     trained: Trained, images: Path, recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: tuple
 ) -> None:
-    monkeypatch.setattr(stage_module, "CHECKPOINT_EVERY", 2)
+    monkeypatch.setattr(training_phase, "CHECKPOINT_EVERY", 2)
     out = tmp_path / "out"
 
     def interrupt(name: str, step: int, total: int, loss: float) -> None:

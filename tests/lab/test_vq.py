@@ -12,8 +12,7 @@ from typer.testing import CliRunner
 from privaudit.cli import app
 from privaudit.data import load_images, read_set
 from privaudit.errors import ConfigError
-from privaudit.lab import stage as stage_module
-from privaudit.lab import vq
+from privaudit.lab import training_phase, vq
 from privaudit.lab.recipe import LabRecipe
 from privaudit.lab.train import Trained, train_target
 from privaudit.lab.train_autoencoder import build_autoencoder, encode_posterior, train_autoencoder
@@ -177,7 +176,7 @@ def test_the_folder_is_a_target(trained: Trained) -> None:
 def test_interrupted_training_resumes_to_the_same_bits(
     trained: Trained, images: Path, recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop: tuple
 ) -> None:
-    monkeypatch.setattr(stage_module, "CHECKPOINT_EVERY", 4)
+    monkeypatch.setattr(training_phase, "CHECKPOINT_EVERY", 4)
 
     def interrupt(name: str, step: int, total: int, loss: float) -> None:
         if (name, step) == stop:
@@ -194,7 +193,7 @@ def test_interrupted_training_resumes_to_the_same_bits(
 def test_what_was_used_before_an_interruption_counts(
     recipe: Recipe, pixels: torch.Tensor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stage_module, "CHECKPOINT_EVERY", 4)
+    monkeypatch.setattr(training_phase, "CHECKPOINT_EVERY", 4)
     monkeypatch.setattr(vq, "REVIVE_EVERY", 5)
     wanted = recipe(**VQ | {"autoencoder_steps": 7, "autoencoder_batch": 2})
 
