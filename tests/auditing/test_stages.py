@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +14,8 @@ from privaudit.attacks import ATTACKS, parse_attacks
 from privaudit.auditing.measurements import Measurements, measure
 from privaudit.auditing.options import AuditOptions
 from privaudit.data import Sample, read_set
+from privaudit.execution import engine
+from privaudit.execution.progress import no_progress
 from privaudit.geometry import DECILES, MASKS
 from privaudit.scorers import parse_methods
 
@@ -31,11 +34,9 @@ def run(tmp_path, samples):
     def run(target, *specs: str, samples=samples, **changes) -> Measurements:
         methods = parse_methods(specs)
         methods = replace(methods, attacks=tuple(attack.for_target(target) for attack in methods.attacks))
-        reference = changes.pop("reference", None)
+        reference, on_progress = changes.pop("reference", None), changes.pop("on_progress", no_progress)
         options = AuditOptions("target", tmp_path, tmp_path, tmp_path / "run", geometry_latents="encoder")
-        return measure(
-            target, samples, methods, replace(options, **changes), lambda *progress: None, reference=reference
-        )
+        return measure(target, samples, methods, replace(options, **changes), on_progress, reference=reference)
 
     return run
 
@@ -203,6 +204,41 @@ class TestCache:
         (shard,) = (tmp_path / "run" / "scores").glob("sima-*.safetensors")
         shard.write_bytes(b"half a file")
         np.testing.assert_array_equal(run(target, "sima:levels=50").tables[0].by_mask["none"], one)
+
+    def test_each_shard_is_read_at_most_once_by_each_stage_that_needs_it(self, run, monkeypatch):
+        reads, running = Counter(), [""]
+        original = engine.read_shard
+
+        def read(path):
+            found = original(path)
+            reads[running[0], path] += found is not None
+            return found
+
+        def note(stage, done, total):
+            running[0] = stage
+
+        monkeypatch.setattr(engine, "read_shard", read)
+        monkeypatch.setattr(engine, "SHARD", 3)
+        target, other = network_target(), another(network_target("sample"))
+        for specs in (["sima:levels=20", "loss:levels=50"], ["sima:levels=20", "pia:levels=100"]):
+            run(target, *specs, reference=other, on_progress=note)
+        assert {stage for stage, _ in reads} == {"pixels", "latents", "influence", "scores", "reference"}
+        assert max(reads.values()) == 2, "once by each of two runs"
+        reads.clear()
+        run(target, "sima:levels=20", "pia:levels=100", reference=other, on_progress=note)
+        assert {(stage, path.parent.name) for stage, path in reads if reads[stage, path]} == {
+            *((stage, stage) for stage in ("pixels", "latents", "influence", "scores")),
+            ("reference", "scores"),
+        }, "what is not computed needs nothing of the other stages"
+        assert max(reads.values()) == 1
+
+    def test_another_solver_does_not_describe_the_pixels_again(self, run, monkeypatch):
+        first = run(linear_target(), "sima:levels=20", geometry_latents="inversion", solver="encoder")
+        monkeypatch.setattr("privaudit.auditing.stages.pixel_statistics.image_features", None)
+        second = run(linear_target(), "sima:levels=20", geometry_latents="inversion", solver="anderson:evaluations=3:tolerance=0")
+        np.testing.assert_array_equal(first.pixels.statistics, second.pixels.statistics)
+        np.testing.assert_array_equal(first.pixels.traces, second.pixels.traces)
+        assert (second.convergence.evaluations == 3).all()
 
 
 class TestBatches:
