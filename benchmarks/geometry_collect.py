@@ -28,7 +28,7 @@ from privaudit.geometry import Jacobian, dense_jacobian, estimate_influence
 from privaudit.inversion import SOLVERS
 from privaudit.loading import ModelSource, load_target
 from privaudit.model.target import Target
-from privaudit.tasks.inversion_stage import InversionStage
+from privaudit.tasks.inversion_stage import inversion_stage
 
 LEVELS = (0, 5, 10, 20, 30, 40, 50, 60, 80, 100, 140, 180, 240, 300)
 BATCH = 64
@@ -49,7 +49,7 @@ def collect_latents(target: Target, samples: Sequence[Sample], members: int, pat
             target.encode(torch.from_numpy(load_images(samples[start : start + BATCH], target.info.image_size)))
             for start in range(0, len(samples), BATCH)
         ])
-    inverted = Engine(samples).run(InversionStage(target, Batcher(BATCH), SOLVERS.build("anderson"))).latents
+    inverted = Engine(samples).run(inversion_stage(target, Batcher(BATCH), SOLVERS.build("anderson"))).latents
     ids = np.array([sample.id for sample in samples])
     groups = np.array([sample.group or sample.id for sample in samples])
     np.savez(path, ids=ids, groups=groups, members=members, encoded=encoded.numpy(), inverted=inverted.numpy())

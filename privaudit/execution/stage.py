@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -92,6 +92,31 @@ class Stage(ABC, Generic[Item, Out]):
             Results of all items.
         """
         return self.join(self.batcher.parts(rows, self.compute, on_batch))
+
+
+@dataclass(frozen=True, eq=False)
+class FunctionStage(Stage[Item, Out]):
+    """A stage made of two functions, whose results are not kept.
+
+    Attributes:
+        name: In progress and in the time by stage.
+        batcher: Size of a batch.
+        function: Computes one batch.
+        joiner: Joins the results of batches.
+    """
+
+    name: str
+    batcher: Batcher
+    function: Callable[[Rows[Item]], Out]
+    joiner: Callable[[Sequence[Out]], Out]
+
+    def compute(self, batch: Rows[Item]) -> Out:
+        """Compute one batch."""
+        return self.function(batch)
+
+    def join(self, parts: Sequence[Out]) -> Out:
+        """Join the results of batches."""
+        return self.joiner(parts)
 
 
 class ShardStage(Stage[Item, Tensors]):

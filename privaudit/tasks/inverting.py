@@ -26,7 +26,7 @@ from privaudit.loading import ModelSource, load_target
 from privaudit.model.target import TargetInfo
 from privaudit.storage.files import locked, make_folder, write_text
 from privaudit.storage.shards import write_shard
-from privaudit.tasks.inversion_stage import InversionStage
+from privaudit.tasks.inversion_stage import inversion_stage
 
 RESULTS = ("latents.safetensors", "inversion.csv", "residuals.png")
 """Files of an inversion's folder."""
@@ -163,7 +163,7 @@ def _run(options: InvertOptions, progress: OnProgress) -> InvertedSet:
     solver = SOLVERS.build(options.solver)
     batcher = Batcher.of(options.batch_size, target.info.image_size, target.device)
     engine = Engine(images.samples, progress)
-    stage = InversionStage(target, batcher, solver, options.cocoercivity)
+    stage = inversion_stage(target, batcher, solver, with_cocoercivity=options.cocoercivity)
     inversion = engine.run(stage, inputs={} if truth is None else {"truth": {"latents": truth}})
     ids = [sample.id for sample in images.samples]
     require_any_finite(inversion.residual, ids)

@@ -16,18 +16,20 @@ import torch
 from numpy.typing import NDArray
 
 from privaudit.auditing.pixel_memory import pixel_budget
-from privaudit.data import SampleSet, read_set
+from privaudit.auditing.stages import ids_of
+from privaudit.data import Sample, SampleSet, load_images, read_set
 from privaudit.errors import ConfigError, DataError
 from privaudit.escape import csv_text, encodable
 from privaudit.evaluation import Metrics, assign_folds, evaluate
 from privaudit.execution.batching import Batcher
 from privaudit.execution.engine import Engine
 from privaudit.execution.progress import OnProgress, no_progress
+from privaudit.execution.stage import FunctionStage, Rows
 from privaudit.inversion import SOLVERS, Solver, require_any_finite
 from privaudit.loading import ModelSource, load_target
 from privaudit.model.target import TargetInfo
 from privaudit.storage.files import locked, make_folder, write_text
-from privaudit.tasks.origin_traces import GenerationTraces, ImageTraces, Traces
+from privaudit.tasks.origin_traces import Traces, generate, trace
 
 SOLVER = "anderson:evaluations=10:tolerance=0"
 """The default solver: nothing stops early, so that all images are treated alike."""
@@ -176,15 +178,19 @@ def _run(options: OriginOptions, progress: OnProgress) -> Origin:
         budget=pixel_budget(),
     )
     solver = SOLVERS.build(options.solver)
-    size, device = target.info.image_size, target.device
+    size = target.info.image_size
     keys = [f"own generation {number}" for number in range(options.generated)]
-    generations = GenerationTraces(
-        target, Batcher.of(options.batch_size, size, device), solver, options.steps, options.prompt, options.seed
-    )
-    own = Engine(keys, progress).run(generations)
-    given = Engine(images.samples, progress).run(
-        ImageTraces(target, Batcher.of(options.batch_size, size, device), solver)
-    )
+
+    def trace_own(batch: Rows[str]) -> Traces:
+        images = generate(target, batch.items, options.steps, options.prompt, options.seed)
+        return trace(target, images, solver, batch.items)
+
+    def trace_given(batch: Rows[Sample]) -> Traces:
+        return trace(target, torch.from_numpy(load_images(batch.items, size)), solver, ids_of(batch))
+
+    batcher = Batcher.of(options.batch_size, size, target.device)
+    own = Engine(keys, progress).run(FunctionStage("generations", batcher, trace_own, Traces.join))
+    given = Engine(images.samples, progress).run(FunctionStage("traces", batcher, trace_given, Traces.join))
     for traces, ids in ((own, keys), (given, [sample.id for sample in images.samples])):
         require_any_finite(torch.from_numpy(traces.residual), ids)
     found = Origin(

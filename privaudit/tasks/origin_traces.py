@@ -10,10 +10,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from privaudit.auditing.stages import ids_of
-from privaudit.data import Sample, load_images
-from privaudit.execution.batching import Batcher
-from privaudit.execution.stage import Item, Rows, Stage
 from privaudit.inversion import Solver, invert
 from privaudit.model.ddim import ddim_sample
 from privaudit.model.noise import normal_for
@@ -40,60 +36,10 @@ class Traces:
         """``(n,)``: share of the encoder's error that remains after inversion; small for own generations."""
         return self.inverted / np.maximum(self.encoder, np.finfo(np.float32).tiny)
 
-
-@dataclass(frozen=True, eq=False)
-class _TraceStage(Stage[Item, Traces]):
-    """Traces of images, wherever they come from."""
-
-    target: Target
-    batcher: Batcher
-    solver: Solver
-
-    def join(self, parts: Sequence[Traces]) -> Traces:
-        """Join several batches."""
+    @staticmethod
+    def join(parts: Sequence[Traces]) -> Traces:
+        """Join those of several batches, one or more."""
         return Traces(*(np.concatenate([getattr(part, name.name) for part in parts]) for name in fields(Traces)))
-
-
-@dataclass(frozen=True, eq=False)
-class ImageTraces(_TraceStage[Sample]):
-    """Traces of image files.
-
-    Attributes:
-        target: Gives E and D.
-        batcher: Size of a batch.
-        solver: Inverts the decoder.
-    """
-
-    name = "traces"
-
-    def compute(self, batch: Rows[Sample]) -> Traces:
-        """Return the traces of a batch."""
-        pixels = torch.from_numpy(load_images(batch.items, self.target.info.image_size))
-        return trace(self.target, pixels, self.solver, ids_of(batch))
-
-
-@dataclass(frozen=True, eq=False)
-class GenerationTraces(_TraceStage[str]):
-    """Traces of the model's own generations, one per key.
-
-    Attributes:
-        target: Generates, and gives E and D.
-        batcher: Size of a batch.
-        solver: Inverts the decoder.
-        steps: DDIM steps of a generation.
-        prompt: Caption of the generations; None is the null condition.
-        seed: Seed of the generations.
-    """
-
-    steps: int
-    prompt: str | None
-    seed: int
-    name = "generations"
-
-    def compute(self, batch: Rows[str]) -> Traces:
-        """Return the traces of a batch."""
-        images = generate(self.target, batch.items, self.steps, self.prompt, self.seed)
-        return trace(self.target, images, self.solver, batch.items)
 
 
 def generate(target: Target, keys: Sequence[str], steps: int, prompt: str | None, seed: int) -> Tensor:

@@ -235,7 +235,9 @@ class TestCache:
     def test_another_solver_does_not_describe_the_pixels_again(self, run, monkeypatch):
         first = run(linear_target(), "sima:levels=20", geometry_latents="inversion", solver="encoder")
         monkeypatch.setattr("privaudit.auditing.stages.pixel_statistics.image_features", None)
-        second = run(linear_target(), "sima:levels=20", geometry_latents="inversion", solver="anderson:evaluations=3:tolerance=0")
+        second = run(
+            linear_target(), "sima:levels=20", geometry_latents="inversion", solver="anderson:evaluations=3:tolerance=0"
+        )
         np.testing.assert_array_equal(first.pixels.statistics, second.pixels.statistics)
         np.testing.assert_array_equal(first.pixels.traces, second.pixels.traces)
         assert (second.convergence.evaluations == 3).all()

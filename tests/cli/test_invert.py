@@ -164,7 +164,7 @@ class TestOrigin:
         def interrupted(*arguments, **options):
             raise KeyboardInterrupt
 
-        monkeypatch.setattr("privaudit.tasks.origin_traces.generate", interrupted)
+        monkeypatch.setattr("privaudit.tasks.origin_test.generate", interrupted)
         done = origin("--out", "interrupted-origin")
         assert done.returncode == 130
         assert "interrupted; nothing was written" in done.stderr

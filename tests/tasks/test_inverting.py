@@ -22,7 +22,7 @@ from privaudit.execution.engine import Engine
 from privaudit.inversion import DEFAULT, OUTCOMES, SOLVERS, Inversion, invert, nmse_db
 from privaudit.loading import ModelSource, load_target
 from privaudit.model.target import Autoencoder
-from privaudit.tasks.inversion_stage import InversionStage
+from privaudit.tasks.inversion_stage import inversion_stage
 from privaudit.tasks.inverting import InvertOptions, describe_solver, run_inversion
 
 SOLVER = "forward-step:evaluations=3:tolerance=0"
@@ -335,7 +335,7 @@ class TestFailures:
         samples = read_set(root / "images", target.info.image_size).samples
         start = target.encode(torch.from_numpy(load_images(samples[4:], target.info.image_size)))
         broken = replace(target, autoencoder=FailsAt(target.autoencoder, start))
-        found = Engine(samples).run(InversionStage(broken, Batcher(size), SOLVERS.build(SOLVER)))
+        found = Engine(samples).run(inversion_stage(broken, Batcher(size), SOLVERS.build(SOLVER)))
         assert found.outcomes == ("budget spent",) * 4 + ("diverged",)
         torch.testing.assert_close(found.latents[4:], start, rtol=1e-4, atol=1e-5)
 
@@ -445,7 +445,7 @@ def test_a_stage_without_truth_knows_no_error(root, target):
     samples = read_set(root / "images", target.info.image_size).samples
     done = []
     engine = Engine(samples, lambda stage, count, total: done.append((stage, count, total)))
-    found = engine.run(InversionStage(target, Batcher(3), SOLVERS.build(SOLVER)))
+    found = engine.run(inversion_stage(target, Batcher(3), SOLVERS.build(SOLVER)))
     assert done == [("inversion", count, 5) for count in (0, 3, 5)]
     assert found.nmse is None
     assert found.cocoercivity is None

@@ -10,24 +10,25 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from privaudit.auditing.stages import AT, DecoderInfluence, Latents
+from privaudit.auditing.stages import AT, DecoderInfluence, Latents, ids_of
+from privaudit.data import Sample
 from privaudit.data.listing import Entry, list_entries
 from privaudit.errors import DataError
 from privaudit.escape import csv_text
 from privaudit.execution.batching import Batcher
 from privaudit.execution.engine import Engine
 from privaudit.execution.progress import OnProgress, no_progress
-from privaudit.geometry import ESTIMATORS, Distortion, Influence, distortion_bound
+from privaudit.execution.stage import FunctionStage, Rows
+from privaudit.geometry import ESTIMATORS, Distortion, Influence, Method, distortion_bound, measure_distortion
 from privaudit.inversion import SOLVERS, require_any_finite
 from privaudit.loading import ModelSource, load_target
 from privaudit.model.target import Target
 from privaudit.storage.files import locked, make_folder, write_text
 from privaudit.storage.shards import write_shard
-from privaudit.tasks.geometry_maps.distortion_stage import DistortionStage
 from privaudit.tasks.geometry_maps.geometry_map import EXTREMES, GeometryMap
 from privaudit.tasks.geometry_maps.image_sets import read_sets
 from privaudit.tasks.geometry_maps.map_options import BOUND_LEFT_OUT, GeometryOptions, distortion_method
-from privaudit.tasks.inversion_stage import InversionStage
+from privaudit.tasks.inversion_stage import inversion_stage
 
 MAPS = "maps"
 """Subfolder of the maps of single images."""
@@ -82,7 +83,7 @@ def _run(options: GeometryOptions, counts: Sequence[int], progress: OnProgress) 
     encoding = Latents(target, batcher(), None, name="encoding")
     inversion = None
     if options.geometry_latents == "inversion":
-        inversion = engine.run(InversionStage(target, batcher(), SOLVERS.build(options.solver)))
+        inversion = engine.run(inversion_stage(target, batcher(), SOLVERS.build(options.solver)))
         require_any_finite(inversion.residual, ids)
     latents = engine.run(encoding)["encoded"] if inversion is None else inversion.latents
     at, estimator = AT[options.geometry_latents], ESTIMATORS.build(options.influence)
@@ -93,7 +94,7 @@ def _run(options: GeometryOptions, counts: Sequence[int], progress: OnProgress) 
     if method is None:
         distortion = _bound(influence)
     else:
-        distortion = engine.run(DistortionStage(target, batcher(), at, method, options.seed), inputs=inputs)
+        distortion = engine.run(_distortion_stage(target, batcher(), at, method, options.seed), inputs=inputs)
     wanted = len(samples) if options.maps is None else max(options.maps, 2 * EXTREMES)
     shown = choose_shown(distortion.values.numpy(), wanted)
     found = GeometryMap(
@@ -159,6 +160,19 @@ def _bound(influence: Influence) -> Distortion:
     unknown = torch.full((len(bound),), torch.nan, dtype=torch.float64)
     free = torch.zeros(len(bound), dtype=torch.int64)
     return Distortion(bound, unknown, free, BOUND_LEFT_OUT)
+
+
+def _distortion_stage(
+    target: Target, batcher: Batcher, at: str, method: Method, seed: int
+) -> FunctionStage[Sample, Distortion]:
+    """The stage that measures the distortion around ``inputs["latents"][at]``."""
+
+    def compute(batch: Rows[Sample]) -> Distortion:
+        latents, axis = batch.inputs["latents"][at].to(target.device), target.channel_axis
+        found = measure_distortion(target.decode, latents, ids_of(batch), method, seed=seed, channel_axis=axis)
+        return found.to("cpu")
+
+    return FunctionStage("distortion", batcher, compute, Distortion.join)
 
 
 def _decode(target: Target, latents: Tensor, batcher: Batcher) -> NDArray[np.uint8]:

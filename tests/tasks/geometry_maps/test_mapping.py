@@ -19,7 +19,7 @@ from privaudit.geometry import distortion_bound, estimate_influence, expected_ag
 from privaudit.inversion import SOLVERS
 from privaudit.loading import ModelSource, load_target
 from privaudit.tasks.geometry_maps import EXTREMES, MAPS, RESULTS, GeometryOptions, run_geometry
-from privaudit.tasks.inversion_stage import InversionStage
+from privaudit.tasks.inversion_stage import inversion_stage
 
 SOLVER = "forward-step:evaluations=2:tolerance=0"
 WRITTEN = set(RESULTS[:3])
@@ -134,7 +134,7 @@ class TestFiles:
     def test_geometry_is_taken_at_the_inverted_latents(self, run, root):
         found = run()
         target = load_target(ModelSource(str(root / "model"), device="cpu"))
-        inversion = Engine(found.samples).run(InversionStage(target, Batcher(64), SOLVERS.build(SOLVER)))
+        inversion = Engine(found.samples).run(inversion_stage(target, Batcher(64), SOLVERS.build(SOLVER)))
         torch.testing.assert_close(found.latents, inversion.latents, rtol=1e-4, atol=1e-5)
         ids = [sample.id for sample in found.samples]
         wanted = estimate_influence(target.decode, inversion.latents, ids)
