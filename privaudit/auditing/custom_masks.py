@@ -114,8 +114,7 @@ def try_masks(
         raise ConfigError(["expected an attack with a score of its own under a mask, got features alone; add sima"])
     methods = Methods(attacks, ())
     split = split_images(data, methods, options)
-    budget = None if options.memory is None else int(options.memory * 2**30)
-    measured = measure(loaded, data.samples, methods, options, progress, budget=budget, rules=rules)
+    measured = measure(loaded, data.samples, methods, options, progress, rules=rules)
     is_member = data.is_positive
     read = {table.name: _read(table, rules, is_member, split.folds) for table in measured.tables}
     scores = {(attack, mask): values for attack, found in read.items() for mask, values in found.scores.items()}

@@ -174,8 +174,7 @@ def calibrate(
     with torch.no_grad():
         latents = target.encode(images)
     level = target.schedule.last // 5
-    budget = None if options.memory is None else int(options.memory * 2**30)
-    stages = AuditStages(target, replace(options, batch_size=len(samples)), budget)
+    stages = AuditStages(target, replace(options, batch_size=len(samples)))
     rows = Rows(samples, {"latents": dict.fromkeys(AT.values(), latents)})
     stages.influence.prepare(rows)
     together = stages.influence.batcher.size

@@ -135,7 +135,6 @@ def measure(
     on_progress: OnProgress,
     *,
     reference: Target | None = None,
-    budget: int | None = None,
     rules: Mapping[str, MaskRule] | None = None,
 ) -> Measurements:
     """Run the stages over all images; what an earlier run left in ``options.out`` is not run again.
@@ -147,7 +146,6 @@ def measure(
         options: Of the audit.
         on_progress: Called after each shard.
         reference: A model of the same latent shape and schedule that is asked the same.
-        budget: Bytes that the geometry may take on the target's device; half of what is free by default.
         rules: Further masks under which every attack is scored, each with its control (see
             `privaudit.geometry.rule_masks`). What a function does is not known from its name, so that these scores
             are neither read from ``options.out`` nor kept there.
@@ -155,7 +153,7 @@ def measure(
     Returns:
         Scores and what goes with them.
     """
-    stages = AuditStages(target, options, budget)
+    stages = AuditStages(target, options)
     engine = Engine(samples, on_progress, options.out)
     pixels = engine.run(stages.pixels)
     latents = engine.run(stages.latents, keep=_without_latents)

@@ -94,8 +94,7 @@ def _run(options: AuditOptions, sources: Sources, progress: OnProgress) -> Audit
     }
     read = time.perf_counter()
     write_text(options.out / "run.json", _run_record(options, target, data))
-    budget = None if options.memory is None else int(options.memory * 2**30)
-    measured = measure(target, data.samples, methods, options, progress, reference=reference, budget=budget)
+    measured = measure(target, data.samples, methods, options, progress, reference=reference)
     begun = time.perf_counter()
     assessment = assess(
         measured,

@@ -143,8 +143,7 @@ def _run(chosen: AuditOptions, sources: Sources, points: int, progress: OnProgre
     target = load_target(chosen.model)
     data = read_sources(sources, chosen, target, progress)
     attacks, refused = choose_curves(chosen, target, [sample.caption for sample in data.samples], points)
-    budget = None if chosen.memory is None else int(chosen.memory * 2**30)
-    measured = measure(target, data.samples, Methods(attacks, ()), chosen, progress, budget=budget)
+    measured = measure(target, data.samples, Methods(attacks, ()), chosen, progress)
     found = Sweep(
         info=target.info,
         schedule=target.schedule,

@@ -176,8 +176,9 @@ class TestInfluenceStage:
             out=tmp_path / "run",
             geometry_latents="encoder",
             batch_size=batch_size,
+            memory=None if budget is None else max(budget, 1) / 2**30,
         )
-        found = measure(target, samples, parse_methods(["sima:levels=10"]), options, lambda *_: None, budget=budget)
+        found = measure(target, samples, parse_methods(["sima:levels=10"]), options, lambda *_: None)
         checked, measured, *batches = autoencoder.batches
         assert (checked, measured) == (1, 1), "the check and the measurement take one image each"
         return found, batches

@@ -29,13 +29,12 @@ class AuditStages:
         influence: Influence of the decoder.
     """
 
-    def __init__(self, target: Target, options: AuditOptions, budget: int | None = None) -> None:
+    def __init__(self, target: Target, options: AuditOptions) -> None:
         """Make the stages.
 
         Args:
             target: The audited model.
             options: Options of the audit.
-            budget: Bytes that the geometry may take on the target's device; None takes half of what is free.
         """
         solver = SOLVERS.build(options.solver) if options.inverts else None
         pixels, latents, influence, self._scores = (
@@ -51,7 +50,7 @@ class AuditStages:
             AT[options.geometry_latents],
             ESTIMATORS.build(options.influence),
             options.seed,
-            budget,
+            None if options.memory is None else int(options.memory * 2**30),
         )
 
     def scoring(self, name: str, target: Target, attacks: Sequence[Attack], masks: MaskSettings) -> Scoring:
