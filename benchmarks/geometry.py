@@ -172,7 +172,7 @@ def quality(device: str) -> list[str]:
         images = unpack_demo_images(Path(temporary) / "images")
         for spec in (f"hutchinson:probes={PROBES}", DEFAULT):
             result = run_audit(
-                AuditOptions(
+                AuditOptions.parse(
                     target=str(TARGET),
                     members=images.members,
                     nonmembers=images.nonmembers,

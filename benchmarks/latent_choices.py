@@ -37,7 +37,7 @@ def main() -> None:
     parser.add_argument("--run", type=Path, default=Path("privaudit-runs/latent-choices"))
     options = parser.parse_args()
     images = unpack_demo_images(options.run / "images")
-    base = AuditOptions(
+    base = AuditOptions.parse(
         target=str(TARGET), members=images.members, nonmembers=images.nonmembers, out=options.run, attacks=("sima",)
     )
     header = "| {} | level | none | random | influence | weighted |\n|---|---|---|---|---|---|"

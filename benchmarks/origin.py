@@ -26,7 +26,8 @@ from privaudit.inversion import SOLVERS
 from privaudit.lab.demo_target import TARGET, unpack_demo_images
 from privaudit.loading import load_target
 from privaudit.model.target import Target
-from privaudit.tasks.origin_test import SOLVER, scores
+from privaudit.tasks.origin_options import SOLVER
+from privaudit.tasks.origin_test import scores
 from privaudit.tasks.origin_traces import Traces, generate, to_eight_bits, trace
 
 COMPARED = {

@@ -63,7 +63,9 @@ class Bench:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.target: Target = load_target(ModelSource(str(TARGET), device="cpu", dtype="auto"))
-        self.options = AuditOptions(str(TARGET), folder, folder, folder / "run", device="cpu", fail_on=GATES)
+        self.options = AuditOptions.parse(
+            target=TARGET, members=folder, nonmembers=folder, out=folder / "run", device="cpu", fail_on=GATES
+        )
         methods = parse_methods(())
         self.methods = Methods(tuple(attack.for_target(self.target) for attack in methods.attacks), methods.scorers)
         steps = make_plan(self.methods.attacks, self.target, MASKS).steps

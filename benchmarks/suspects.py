@@ -74,10 +74,8 @@ class Draw:
 def stored_scores(run: Path) -> Scores:
     """Read a run folder the way that the same scan would if it were started again."""
     config = json.loads((run / "run.json").read_text())["config"]
-    values = {name: tuple(value) if isinstance(value, list) else value for name, value in config.items()}
-    paths = {name: Path(values[name]) for name in ("members", "nonmembers")}
-    options = AuditOptions(**values | paths | {"out": run})
-    target = load_target(ModelSource(options.target, device=options.device, dtype=options.dtype))
+    options = AuditOptions.parse(**config | {"out": run})
+    target = load_target(options.model)
     data = read_sources(list_sources(options), options, target, lambda *_: None)
     methods, _ = choose_methods(options, target, [sample.caption for sample in data.samples])
     measured = measure(target, data.samples, methods, options, lambda *_: None)

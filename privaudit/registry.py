@@ -147,6 +147,7 @@ class Named:
     name: ClassVar[str]
     citation: ClassVar[str]
     summary: ClassVar[str]
+    _written: ClassVar[str] = ""  # `build` keeps the text on the instance; it is no part of the value
 
     @property
     def label(self) -> str:
@@ -168,6 +169,21 @@ class Named:
         problems.extend(self.problems())
         if problems:
             raise ConfigError(problems)
+
+    @property
+    def spec(self) -> str:
+        """Specification that builds it again: the one that built it, or its name and what differs from the defaults."""
+        if self._written:
+            return self._written
+        preset = getattr(self, "preset", "")
+        presets: Mapping[str, Mapping[str, Any]] = getattr(self, "presets", {})
+        usual = type(self)(**({**presets[preset], "preset": preset} if preset else {}))
+        values = {part.name: getattr(self, part.name) for part in fields(self) if str(part.type) in READERS}
+        changed = {name: value for name, value in values.items() if value != getattr(usual, name) and value != ()}
+        return ":".join([
+            f"{self.name}@{preset}" if preset else self.name,
+            *(f"{name}={_written(value)}" for name, value in changed.items()),
+        ])
 
     def common_problems(self) -> list[str]:
         """Say what is wrong with the parameters that all of a registry share."""
@@ -241,6 +257,7 @@ def build(spec: str, registry: Mapping[str, type[T]], what: str, hint: str = "")
         problems.extend(error.problems)
     if problems:
         raise ConfigError(problems)
+    object.__setattr__(made, "_written", spec)
     return made
 
 
@@ -265,6 +282,12 @@ def expand(spec: str, registry: Mapping[str, type[Any]]) -> list[str]:
         values = text.split(",") if key in single else [text]
         found = [f"{before}:{key}={value}" for before in found for value in values]
     return found
+
+
+def _written(value: Any) -> str:  # noqa: ANN401 - of any parameter
+    if isinstance(value, tuple):
+        return ",".join(map(_written, value))
+    return str(value).lower() if isinstance(value, bool) else repr(value)
 
 
 def _integers(text: str) -> tuple[int, ...]:

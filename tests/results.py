@@ -240,12 +240,11 @@ def make_result(
 def make_config(**chosen: object) -> dict[str, object]:
     """The options of an audit as they stand in a report."""
     from privaudit.auditing.options import AuditOptions
-    from privaudit.storage.exact_json import encode
 
     options = AuditOptions(
         target="models/small", members=Path("images/members"), nonmembers=Path("images/others"), out=Path("runs/small")
     )
-    return {**encode(options), **chosen}
+    return {**options.texts(), **chosen}
 
 
 def make_failure(*problems: str, kind: str = "TargetError", defect: bool = False) -> AuditFailure:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Unpack
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from privaudit.auditing.assess import split_images
 from privaudit.auditing.audit_data import AuditData
 from privaudit.auditing.measurements import measure
-from privaudit.auditing.options import AuditOptions, default_folder
+from privaudit.auditing.options import AuditChoices, AuditOptions
 from privaudit.auditing.run import choose_methods
 from privaudit.auditing.sources import list_sources, read_sources
 from privaudit.errors import ConfigError
@@ -70,7 +71,7 @@ def try_masks(
     out: str | Path | None = None,
     *,
     on_progress: OnProgress | None = None,
-    **choices: object,
+    **choices: Unpack[AuditChoices],
 ) -> MaskTrial:
     """Score the attacks of an audit under masks of one's own.
 
@@ -85,7 +86,7 @@ def try_masks(
         nonmembers: Folder or manifest of images said not to be.
         out: The run folder; as of `privaudit.audit` by default.
         on_progress: Called with (stage, done, total).
-        choices: Any other field of `AuditOptions`, as of the audit.
+        choices: As of `privaudit.audit`.
 
     Returns:
         Metrics and scores under the usual masks, the own ones, and the control of each: its weights shuffled.
@@ -95,17 +96,10 @@ def try_masks(
         DataError: An image set cannot be used.
     """
     check_names(rules)
-    folder = default_folder(str(target)) if out is None else Path(out)
-    options = AuditOptions(
-        target=str(target),
-        members=Path(members),
-        nonmembers=Path(nonmembers),
-        out=folder,
-        **choices,  # type: ignore[arg-type]
-    )
+    options = AuditOptions.parse(target=target, members=members, nonmembers=nonmembers, out=out, **choices)
     progress = on_progress or no_progress
     sources = list_sources(options)
-    make_folder(folder)
+    make_folder(options.out)
     loaded = load_target(options.model)
     data = read_sources(sources, options, loaded, progress)
     methods, _ = choose_methods(options, loaded, [sample.caption for sample in data.samples])

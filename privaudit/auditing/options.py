@@ -1,51 +1,44 @@
-"""Every option of an audit, checked together."""
+"""Every option of an audit: the table, and the class that holds the parsed values."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal, TypedDict, get_args
 
-from privaudit.errors import ConfigError
-from privaudit.evaluation import parse_gates
-from privaudit.geometry import ESTIMATORS, wrong_cut
-from privaudit.geometry.influence import DEFAULT as DEFAULT_ESTIMATOR
-from privaudit.inversion import DEFAULT, SOLVERS
-from privaudit.loading.device import resolve_device, resolve_dtype
-from privaudit.loading.model_source import ModelSource
-from privaudit.scorers import parse_methods
+from privaudit.auditing.option_table import GATES, HOW, REPORTS, RUNNING, SETS, Options, Problem, needed, option
+from privaudit.auditing.option_values import (
+    at_least,
+    read_attacks,
+    read_batch_size,
+    read_drop,
+    read_gates,
+    read_influence,
+    read_solver,
+    spec_of,
+    wrong_batch_size,
+    wrong_confidence,
+    wrong_device,
+    wrong_drops,
+    wrong_dtype,
+    wrong_seed,
+)
+
+if TYPE_CHECKING:
+    from privaudit.evaluation import Gate
+    from privaudit.geometry import Estimator
+    from privaudit.inversion import Solver
+    from privaudit.loading.model_source import ModelSource
+    from privaudit.scorers import Methods
 
 LatentSource = Literal["encoder", "inversion"]
-
-Problem = tuple[str, tuple[str, ...]]
-"""A sentence, and the names of the options that it is about."""
-
-
-class OptionsError(ConfigError):
-    """Options of an audit that are wrong.
-
-    Attributes:
-        about: For each of ``problems`` the names of the options that it is about.
-    """
-
-    def __init__(self, problems: Sequence[Problem]) -> None:
-        """Join the problems into one message.
-
-        Args:
-            problems: At least one.
-        """
-        super().__init__([text for text, _ in problems])
-        self.about = tuple(names for _, names in problems)
-
-
-def default_folder(target: str) -> Path:
-    """Run folder of a target if none is chosen: its name below ``privaudit-runs``."""
-    return Path("privaudit-runs") / Path(target).resolve().name
+MaskScope = Literal["image", "set"]
+GateBound = Literal["lower", "upper"]
 
 
 @dataclass(frozen=True)
-class AuditOptions:
+class AuditOptions(Options):
     """What to audit and how; the defaults are those of `privaudit scan`.
 
     Attributes:
@@ -54,26 +47,26 @@ class AuditOptions:
         nonmembers: Folder or manifest of images said not to be; None with ``canaries``.
         out: The run folder.
         suspects: Folder or manifest of images of unknown membership, compared with ``nonmembers``.
-        canaries: What `privaudit canaries make` wrote: members and non-members drawn by lot before training.
-        attacks: Specifications (see `privaudit.scorers.parse_methods`); none means the default ones.
+        canaries: What `privaudit canaries make` wrote: members and non-members drawn at random before training.
+        attacks: Attacks and scorers to run.
         reference: A diffusers folder or hub id whose errors are subtracted, such as the base of a fine-tune.
-        drop: Share of latent dimensions that the hard masks drop; of several, one is chosen for each fold.
+        drop: Fraction of latent dimensions that the hard masks drop; of several, one is chosen for each fold.
         gamma: Power of the influence in the soft weights.
         mask_scope: Masks and weights from the influence of each ``image``, or one for all from their mean, ``set``.
         geometry_latents: Where the decoder's influence is taken.
-        attack_latents: Where the attack's statistic is taken; the denoiser was trained at the encoder's.
-        solver: Inversion solver, with parameters if wanted (see `privaudit.inversion.SOLVERS`).
-        influence: Estimator, with parameters if wanted (see `privaudit.geometry.ESTIMATORS`).
+        attack_latents: Where the attacks' statistic is taken; the denoiser was trained at the encoder's.
+        solver: Inversion solver.
+        influence: Estimator of the decoder's influence.
         device: ``auto``, ``cuda`` or ``cpu``.
-        dtype: Of the denoiser: ``auto``, ``float32``, ``bfloat16`` or ``float16``.
-        batch_size: Images a pass; None chooses. The geometry takes fewer where memory is short, and every stage halves
-            when it runs out.
+        dtype: Precision of the denoiser: ``auto``, ``float32``, ``bfloat16`` or ``float16``.
+        batch_size: Images per pass; None chooses. The geometry takes fewer where memory is short, and every stage
+            halves when it runs out.
         memory: GiB that the geometry may take; None takes half of what is free (`privaudit.execution.memory.SHARE`).
-        seed: Of noise, probes, masks, folds and resampling.
-        folds: Of the cross-fitting.
-        replicates: Bootstrap resamples at least; more are drawn where limits are corrected for many tests.
-        confidence: Of all intervals.
-        fail_on: Gates, such as ``tpr@1%fpr>0.05``.
+        seed: Seed of noise, probes, masks, folds and resampling.
+        folds: Folds of the cross-fitting.
+        replicates: Minimum of bootstrap resamples; more are drawn where limits are corrected for many tests.
+        confidence: Confidence level of all intervals.
+        fail_on: Gates.
         gate_bound: Confidence limit that a gate looks at: ``lower`` fails if more leakage than it allows is shown,
             ``upper`` unless more is ruled out.
         strict: Stop at an unreadable image instead of skipping it.
@@ -81,46 +74,173 @@ class AuditOptions:
         config_file: The file that options came from; SARIF points to it. It decides nothing.
     """
 
-    target: str
-    members: Path | None
-    nonmembers: Path | None
-    out: Path
-    suspects: Path | None = None
-    canaries: Path | None = None
-    attacks: tuple[str, ...] = ()
-    reference: str | None = None
-    drop: float | tuple[float, ...] = 0.4
-    gamma: float = 1.0
-    mask_scope: Literal["image", "set"] = "image"
-    geometry_latents: LatentSource = "inversion"
-    attack_latents: LatentSource = "encoder"
-    solver: str = DEFAULT
-    influence: str = DEFAULT_ESTIMATOR
-    device: str = "auto"
-    dtype: str = "auto"
-    batch_size: int | None = None
-    memory: float | None = None
-    seed: int = 0
-    folds: int = 5
-    replicates: int = 2000
-    confidence: float = 0.95
-    fail_on: tuple[str, ...] = ()
-    gate_bound: Literal["lower", "upper"] = "lower"
-    strict: bool = False
-    fresh: bool = False
-    config_file: Path | None = None
+    target: str = field(
+        metadata=needed(argument=True, help="Diffusers folder of a latent diffusion model, or a hub id.")
+    )
+    members: Path | None = field(
+        metadata=needed(kind="path", panel=SETS, help="Folder or manifest of images the model was trained on.")
+    )
+    nonmembers: Path | None = field(
+        metadata=needed(kind="path", panel=SETS, help="Folder or manifest of images it was not trained on.")
+    )
+    out: Path = field(
+        metadata=needed(
+            kind="path",
+            panel=REPORTS,
+            decides=False,
+            help="Run folder. The same command again resumes what is in it.",
+        )
+    )
+    suspects: Path | None = option(
+        kind="path",
+        panel=SETS,
+        help="Folder or manifest of images that it may have been trained on, compared with --nonmembers.",
+    )
+    canaries: Path | None = option(
+        kind="path",
+        panel=SETS,
+        help="What privaudit canaries make wrote: both sets, drawn by lot before the training.",
+    )
+    attacks: Methods = option(
+        (),
+        flag="--attack",
+        metavar="SPEC",
+        panel=HOW,
+        parse=read_attacks,
+        write=lambda methods: methods.texts,
+        help="Attack, repeatable: sima, a preset pian@eq, with parameters sima:order=2:levels=50,100, with values to "
+        "choose among sima:order=2,4, or all. "
+        "privaudit attacks lists them. Default: sima, pia, loss, mirror, combined.",
+    )
+    reference: str | None = option(
+        metavar="MODEL",
+        panel=HOW,
+        quantity="reference",
+        help="Model whose errors are subtracted, at the same noise: of a fine-tune its base. Adds NAME-reference.",
+    )
+    drop: float | tuple[float, ...] = option(
+        "0.4",
+        metavar="SHARES",
+        panel=HOW,
+        parse=read_drop,
+        syntax=True,
+        check=wrong_drops,
+        joined=True,
+        quantity="masks",
+        help="Share of latent dimensions that the hard masks drop; of several, 0.2,0.4,0.6, one is chosen by "
+        "cross-fitting.",
+    )
+    gamma: float = option(
+        1.0,
+        panel=HOW,
+        quantity="masks",
+        check=lambda g: () if 0 <= g < float("inf") else [f"expected 0 <= gamma < infinity, got {g}"],
+        help="Power of the influence in the soft weights; 0 is no mask.",
+    )
+    mask_scope: MaskScope = option(
+        "image",
+        metavar="image|set",
+        panel=HOW,
+        quantity="masks",
+        choices=get_args(MaskScope),
+        help="Masks from the influence of each image, or one for the whole set.",
+    )
+    geometry_latents: LatentSource = option(
+        "inversion",
+        metavar="WHERE",
+        panel=HOW,
+        quantity="masks",
+        choices=get_args(LatentSource),
+        help="Where the decoder's influence is taken: inversion or encoder.",
+    )
+    attack_latents: LatentSource = option(
+        "encoder",
+        metavar="WHERE",
+        panel=HOW,
+        quantity="latents",
+        choices=get_args(LatentSource),
+        help="Where the attack's statistic is taken: encoder or inversion.",
+    )
+    solver: Solver = option(
+        metavar="SPEC",
+        panel=HOW,
+        quantity="masks",
+        parse=read_solver,
+        write=spec_of,
+        help="Inversion solver, with parameters if wanted: anderson:evaluations=10:tolerance=0.001. "
+        "privaudit solvers lists them.",
+    )
+    influence: Estimator = option(
+        metavar="SPEC",
+        panel=HOW,
+        after="mask_scope",
+        quantity="masks",
+        parse=read_influence,
+        write=spec_of,
+        help="Estimator of the decoder's influence, with parameters if wanted: separable:probes=4, exact. "
+        "privaudit estimators lists them.",
+    )
+    device: str = option(
+        "auto", metavar="auto|cuda|cpu", panel=RUNNING, check=wrong_device, decides=False, help="Where to run."
+    )
+    dtype: str = option(
+        "auto",
+        metavar="NAME",
+        panel=RUNNING,
+        check=wrong_dtype,
+        quantity="setting",
+        help="auto, float32, bfloat16 or float16, of the denoiser.",
+    )
+    batch_size: int | None = option(
+        "auto",
+        metavar="auto|N",
+        panel=RUNNING,
+        parse=read_batch_size,
+        syntax=True,
+        check=wrong_batch_size,
+        help="Images a pass.",
+    )
+    memory: float | None = option(
+        kind="number",
+        panel=RUNNING,
+        check=lambda gib: () if gib is None or 0 < gib < float("inf") else [f"expected memory > 0 GiB, got {gib}"],
+        help="GiB that the geometry may take; half of what is free by default.",
+    )
+    seed: int = option(
+        0, panel=HOW, quantity="seed", check=wrong_seed, help="Of noise, probes, masks, folds and resampling."
+    )
+    folds: int = option(5, quantity="folds", check=at_least(2, "folds"))
+    replicates: int = option(2000, check=at_least(100, "replicates"))
+    confidence: float = option(0.95, quantity="setting", check=wrong_confidence)
+    fail_on: tuple[Gate, ...] = option(
+        (),
+        metavar="GATE",
+        panel=GATES,
+        parse=read_gates,
+        write=lambda gates: [gate.text for gate in gates],
+        help="Gate, repeatable, on all attacks under all masks: 'auroc>0.6', 'tpr@1%fpr>0.05', 'advantage>0.2', "
+        "'epsilon>1'.",
+    )
+    gate_bound: GateBound = option(
+        "lower",
+        metavar="lower|upper",
+        panel=GATES,
+        quantity="setting",
+        choices=get_args(GateBound),
+        help="lower: a gate fails if leakage beyond it is shown. upper: unless leakage beyond it is ruled out.",
+    )
+    strict: bool = option(False, panel=SETS, help="Stop at an unreadable image instead of skipping it.")
+    fresh: bool = option(False, panel=REPORTS, decides=False, help="Forget what an earlier run left in the run folder.")
+    config_file: Path | None = option(kind="path", decides=False)
 
-    def __post_init__(self) -> None:
-        """Name every problem at once.
-
-        Raises:
-            OptionsError: One or more options are wrong.
-        """
-        problems = [*self._wrong_sets(), *self._wrong_names(), *self._wrong_numbers(), *self._wrong_texts()]
-        if not problems:
-            problems += self._wrong_cut()
-        if problems:
-            raise OptionsError(problems)
+    def problems(self, *, right: bool) -> list[Problem]:
+        """Say what is wrong with the image sets, and with numbers that must suit each other."""
+        problems = self._wrong_sets()
+        if not wrong_confidence(self.confidence) and self.replicates * (1 - self.confidence) < 2:
+            minimum = round(2 / (1 - self.confidence))
+            few = f"expected at least {minimum} replicates for this confidence, got {self.replicates}"
+            problems.append((few, ("replicates", "confidence")))
+        return problems if problems or not right else self._wrong_cut()
 
     def _wrong_sets(self) -> list[Problem]:
         """What is missing or too much among the image sets."""
@@ -140,76 +260,21 @@ class AuditOptions:
             ]
         return []
 
-    def _wrong_names(self) -> list[Problem]:
-        """What is none of a few words."""
-        return [
-            (f"expected {name} to be one of {', '.join(allowed)}, got {getattr(self, name)}", (name,))
-            for name, allowed in (
-                ("geometry_latents", ("encoder", "inversion")),
-                ("attack_latents", ("encoder", "inversion")),
-                ("mask_scope", ("image", "set")),
-                ("gate_bound", ("lower", "upper")),
-            )
-            if getattr(self, name) not in allowed
-        ]
-
-    def _wrong_numbers(self) -> list[Problem]:
-        problems: list[Problem] = [
-            (f"expected 0 <= drop < 1, got {drop}", ("drop",)) for drop in self.drops if not 0 <= drop < 1
-        ]
-        if not self.drops or len(set(self.drops)) < len(self.drops):
-            problems.append((f"expected one share to drop, or several that differ, got {self.drops}", ("drop",)))
-        if not 0 <= self.gamma < float("inf"):
-            problems.append((f"expected 0 <= gamma < infinity, got {self.gamma}", ("gamma",)))
-        for name, least in (("folds", 2), ("replicates", 100)):
-            if getattr(self, name) < least:
-                problems.append((f"expected {name} >= {least}, got {getattr(self, name)}", (name,)))
-        if self.batch_size is not None and self.batch_size < 1:
-            problems.append((f"expected a batch size >= 1 or auto, got {self.batch_size}", ("batch_size",)))
-        if not 0.5 < self.confidence < 1:
-            problems.append((f"expected 0.5 < confidence < 1, got {self.confidence}", ("confidence",)))
-        elif self.replicates * (1 - self.confidence) < 2:
-            needed = round(2 / (1 - self.confidence))
-            few = f"expected at least {needed} replicates for this confidence, got {self.replicates}"
-            problems.append((few, ("replicates", "confidence")))
-        if not 0 <= self.seed < 2**32:
-            problems.append((f"expected 0 <= seed < 2^32, got {self.seed}", ("seed",)))
-        if self.memory is not None and not 0 < self.memory < float("inf"):
-            problems.append((f"expected memory > 0 GiB, got {self.memory}", ("memory",)))
-        return problems
-
-    def _wrong_texts(self) -> list[Problem]:
-        """What cannot be read as attacks, gates, a solver, an estimator, a device or a precision."""
-        problems: list[Problem] = []
-        parsers: tuple[tuple[str, Callable[[Any], object]], ...] = (
-            ("attacks", parse_methods),
-            ("fail_on", parse_gates),
-            ("solver", SOLVERS.build),
-            ("influence", ESTIMATORS.build),
-            ("device", resolve_device),
-            ("dtype", resolve_dtype),
-        )
-        for name, parse in parsers:
-            value = getattr(self, name)
-            if isinstance(value, str) and name in ("attacks", "fail_on"):
-                problems.append((f"expected a tuple of texts for {name}, got the text {value!r}", (name,)))
-                continue
-            try:
-                parse(value)
-            except ConfigError as error:
-                problems.extend((problem, (name,)) for problem in error.problems)
-        return problems
-
     def _wrong_cut(self) -> list[Problem]:
-        """An estimator that settles the cut of one mask, with another share to drop or with several."""
-        found = [problem for drop in self.drops for problem in wrong_cut(ESTIMATORS.build(self.influence), drop)]
+        """An estimator that settles the cut of one mask, with another fraction to drop or with several."""
+        from privaudit.geometry import wrong_cut
+
+        found = [problem for drop in self.drops for problem in wrong_cut(self.influence, drop)]
         if found and len(self.drops) > 1:
-            found = [f"expected one share to drop with {self.influence}, which settles one cut, got {self.drops}"]
+            spec = self.influence.spec
+            found = [f"expected one share to drop with {spec}, which settles one cut, got {self.drops}"]
         return [(problem, ("drop", "influence")) for problem in found]
 
     @property
     def model(self) -> ModelSource:
         """The audited model, and how it is loaded."""
+        from privaudit.loading.model_source import ModelSource
+
         return ModelSource(self.target, self.device, self.dtype)
 
     @property
@@ -224,10 +289,39 @@ class AuditOptions:
 
     @property
     def drops(self) -> tuple[float, ...]:
-        """The shares to drop, also of a single one."""
+        """The fractions to drop, also of a single one."""
         return self.drop if isinstance(self.drop, tuple) else (self.drop,)
 
     @property
     def inverts(self) -> bool:
         """Whether any stage needs the inverted latents."""
         return "inversion" in (self.geometry_latents, self.attack_latents)
+
+
+class AuditChoices(TypedDict, total=False):
+    """What `privaudit.audit` takes for the options, as text or parsed; see `AuditOptions` for what each is.
+
+    Image sets and the run folder are its own arguments.
+    """
+
+    attacks: Sequence[str] | Methods
+    reference: str | Path | None
+    drop: float | Sequence[float]
+    gamma: float
+    mask_scope: MaskScope
+    geometry_latents: LatentSource
+    attack_latents: LatentSource
+    solver: str | Solver
+    influence: str | Estimator
+    device: str
+    dtype: str
+    batch_size: int | None
+    memory: float | None
+    seed: int
+    folds: int
+    replicates: int
+    confidence: float
+    fail_on: Sequence[str | Gate]
+    gate_bound: GateBound
+    strict: bool
+    fresh: bool

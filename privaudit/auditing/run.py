@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Unpack
 
 import pandas as pd
 import torch
@@ -22,7 +23,7 @@ from privaudit.auditing.audit_data import AuditData
 from privaudit.auditing.designs.design import Sources
 from privaudit.auditing.designs.suspect_judgement import TABLE as SUSPECTS
 from privaudit.auditing.measurements import Measurements, measure
-from privaudit.auditing.options import AuditOptions, default_folder
+from privaudit.auditing.options import AuditChoices, AuditOptions
 from privaudit.auditing.sources import design_of, list_sources, read_sources
 from privaudit.errors import ConfigError
 from privaudit.escape import csv_text, encodable
@@ -42,7 +43,7 @@ from privaudit.results.data_report import DataReport, SkippedReport
 from privaudit.results.exemplars import FILE as EXPOSED
 from privaudit.results.exemplars import save_exemplars
 from privaudit.results.report_files import report_files
-from privaudit.scorers import Methods, parse_methods
+from privaudit.scorers import Methods
 from privaudit.storage.exact_json import encode
 from privaudit.storage.files import locked, make_folder, write_text
 
@@ -119,7 +120,7 @@ def _run(options: AuditOptions, sources: Sources, progress: OnProgress) -> Audit
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         target=_describe_target(target),
         data=_describe_data(data, len(split.pairs)),
-        config=_describe_options(options),
+        config=options.texts(),
         hardware=_describe_hardware(target),
         timing={stage: round(value, 3) for stage, value in seconds.items()},
         attacks=assessment.attacks,
@@ -146,7 +147,7 @@ def audit(
     *,
     suspects: str | Path | None = None,
     canaries: str | Path | None = None,
-    **choices: object,
+    **choices: Unpack[AuditChoices],
 ) -> AuditResult:
     """Audit a target from Python; the same as `privaudit scan`.
 
@@ -157,15 +158,13 @@ def audit(
         out: The run folder; by default that of the command line, below ``privaudit-runs``.
         suspects: Folder or manifest of images of unknown membership; without ``members``, they are what is compared.
         canaries: What `privaudit canaries make` wrote, instead of members and nonmembers.
-        choices: Any other field of `AuditOptions`, such as ``attacks=("sima",)`` or ``drop=0.6``.
+        choices: Any other field of `AuditOptions`, parsed or as text: ``attacks=("sima",)``, ``drop=0.6``.
 
     Returns:
         The result (see `run_audit` for what raises).
     """
     sets = {"members": members, "nonmembers": nonmembers, "suspects": suspects, "canaries": canaries}
-    paths = {name: None if source is None else Path(source) for name, source in sets.items()}
-    folder = default_folder(str(target)) if out is None else Path(out)
-    return run_audit(AuditOptions(target=str(target), out=folder, **paths, **choices))  # type: ignore[arg-type]
+    return run_audit(AuditOptions.parse(target=target, out=out, **sets, **choices))
 
 
 def load_reference(options: AuditOptions, target: Target) -> Target | None:
@@ -234,7 +233,7 @@ def choose_methods(
     Raises:
         ConfigError: None can run, or a level does not exist.
     """
-    methods = parse_methods(options.attacks)
+    methods = options.attacks
     design = design_of(options)
     unknown = not design.facts().membership_known
     without = sum(not caption for caption in captions)
@@ -298,7 +297,7 @@ def prepare_folder(options: AuditOptions, results: Sequence[str]) -> None:
 def _run_record(options: AuditOptions, target: Target, data: AuditData) -> str:
     record = {
         "privaudit_version": privaudit.__version__,
-        "config": _describe_options(options),
+        "config": options.texts(),
         "config_hash": config_hash(options),
         "target": encode(_describe_target(target)),
         "split_hash": data.split_hash,
@@ -316,12 +315,8 @@ def config_hash(options: AuditOptions) -> str:
     Returns:
         16 hexadecimal digits.
     """
-    decides = {name: value for name, value in _describe_options(options).items() if name != "config_file"}
+    decides = {name: value for name, value in options.texts().items() if name != "config_file"}
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def _describe_options(options: AuditOptions) -> dict[str, object]:
-    return dict(encode(options))
 
 
 def _folders(options: AuditOptions) -> tuple[Model, ...]:

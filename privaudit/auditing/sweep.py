@@ -131,7 +131,7 @@ def run_sweep(options: AuditOptions, points: int = POINTS, on_progress: OnProgre
     if len(options.drops) > 1:
         raise ConfigError([f"expected one share to drop, since a sweep chooses nothing, got {options.drops}"])
     progress = on_progress or no_progress
-    chosen = replace(options, attacks=options.attacks or DEFAULT)
+    chosen = options if options.attacks.texts else replace(options, attacks=parse_methods(DEFAULT))
     sources = list_sources(chosen)
     with locked(chosen.out):
         prepare_folder(chosen, (CSV, PICTURE))
@@ -177,7 +177,7 @@ def choose_curves(
         ConfigError: Nothing can be swept, or a level does not exist.
     """
     methods, refused = choose_methods(options, target, captions)
-    asked = {attack.label: attack for attack in parse_methods(options.attacks).attacks}
+    asked = {attack.label: attack for attack in options.attacks.attacks}
     swept: list[Attack] = []
     left = [*refused, *(RefusedReport(s.label, "is made of all levels of other attacks") for s in methods.scorers)]
     for attack in methods.attacks:

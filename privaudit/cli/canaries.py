@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from privaudit.cli import options
 from privaudit.cli.command import PlainCommand
 from privaudit.cli.output import to_reader
 from privaudit.cli.progress import StageProgress
+from privaudit.cli.signature import Quiet
 
 app = typer.Typer(
     help="Draw by lot which images are trained on: the one audit whose false-positive rate is known.",
@@ -32,7 +32,7 @@ def make(
             "whoever knows the seed knows every coin."
         ),
     ] = None,
-    quiet: options.Quiet = False,
+    quiet: Quiet = False,
 ) -> None:
     """Toss a fair coin for every candidate, and seal the outcome.
 
@@ -58,7 +58,7 @@ def make(
 def verify(
     folder: Annotated[Path, typer.Argument(help="Folder that privaudit canaries make wrote.")],
     seal: Annotated[str | None, typer.Option(help="The seal that was published before training.")] = None,
-    quiet: options.Quiet = False,
+    quiet: Quiet = False,
 ) -> None:
     """Check that coins, captions, files and train.csv are as they were drawn and sealed; exits 2 if not."""
     from privaudit.canaries import verify_canaries

@@ -2,7 +2,7 @@
 
 typer stops at the first value of a wrong type. Here every wrong value of every place is collected, and the checks that
 the options themselves make are added (`privaudit.cli.given.options_together`), so that one message names all there is
-to mend.
+to fix.
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ import typer
 from typer.core import TyperCommand
 from typer.exceptions import TyperException
 
-from privaudit.cli.config import Setting, Settings, read_settings
+from privaudit.auditing.option_table import Kind
 from privaudit.cli.given import DEFAULT, Given, Origin, in_words, running
-from privaudit.cli.kinds import Kind, describe, kinds_of
+from privaudit.cli.option_files import WORDS, Setting, Settings, read_settings
+from privaudit.cli.signature import kinds_of
 from privaudit.errors import ConfigError
 
 ONLY_FLAGS = frozenset({"config", "help"})
@@ -165,7 +166,7 @@ class ConfiguredCommand(PlainCommand):
         except ConfigError as error:  # of a file's type, or of what reads an option
             problems = error.problems
         except typer.BadParameter:
-            problems = (f"expected {key} as {describe(kind)}, got {value}",)
+            problems = (f"expected {key} as {WORDS[kind]}, got {value}",)
         else:
             return _Read(origin)
         shown = str(value.value if isinstance(value, Setting) else value)

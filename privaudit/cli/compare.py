@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 
-from privaudit.cli import options, texts
+from privaudit.auditing.option_table import GATES, REPORTS
 from privaudit.cli.command import ConfiguredCommand, key_of
-from privaudit.cli.config import Settings
 from privaudit.cli.given import DEFAULT, Origin, options_together
+from privaudit.cli.option_files import Settings
 from privaudit.cli.output import to_reader
+from privaudit.cli.signature import Config, ExitZero, Inconclusive, Quiet, counted_as
 from privaudit.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -40,37 +41,37 @@ def compare(
         bool,
         typer.Option(
             "--fail-on-regression",
-            rich_help_panel=options.GATES,
+            rich_help_panel=GATES,
             help="Exit 1 if AUROC or TPR at 1 % FPR rose beyond chance, or a gate that passed fails now.",
         ),
     ] = False,
     margin: Annotated[
         float,
-        typer.Option(rich_help_panel=options.GATES, help="How much AUROC and TPR may rise before it counts."),
+        typer.Option(rich_help_panel=GATES, help="How much AUROC and TPR may rise before it counts."),
     ] = 0.0,
     confidence: Annotated[
         float,
-        typer.Option(rich_help_panel=options.GATES, help="Of the intervals, and of all tests for a rise together."),
+        typer.Option(rich_help_panel=GATES, help="Of the intervals, and of all tests for a rise together."),
     ] = 0.95,
     allow: Annotated[
         list[str] | None,
         typer.Option(
-            rich_help_panel=options.GATES,
+            rich_help_panel=GATES,
             help="Compare although this differs, repeatable or with commas: split, design, preset, seed, folds, "
             "latents, masks, reference, or all.",
         ),
     ] = None,
-    inconclusive: options.Inconclusive = "error",
-    exit_zero: options.ExitZero = False,
+    inconclusive: Inconclusive = "error",
+    exit_zero: ExitZero = False,
     out: Annotated[
-        Path | None, typer.Option(rich_help_panel=options.REPORTS, help="Folder to write the comparison to.")
+        Path | None, typer.Option(rich_help_panel=REPORTS, help="Folder to write the comparison to.")
     ] = None,
     formats: Annotated[
         str | None,
         typer.Option(
             "--format",
             metavar="NAMES",
-            rich_help_panel=options.REPORTS,
+            rich_help_panel=REPORTS,
             help="What to write to --out, with commas: json, md. Both by default.",
         ),
     ] = None,
@@ -78,12 +79,12 @@ def compare(
         bool,
         typer.Option(
             "--json",
-            rich_help_panel=options.REPORTS,
+            rich_help_panel=REPORTS,
             help="Print comparison.json to standard output, and nothing else there.",
         ),
     ] = False,
-    quiet: options.Quiet = False,
-    config: options.Config = None,
+    quiet: Quiet = False,
+    config: Config = None,
 ) -> None:
     """Say what got worse and what got better from one scan to another, paired where both scored the same images."""
     del config, quiet  # ConfiguredCommand has read the one; of a second's work there is no progress to leave out
@@ -124,7 +125,7 @@ def compare(
             sys.stdout.write(found.to_json())
         else:
             print_comparison(found, files=written)
-    raise typer.Exit(exit_code(found.verdict, inconclusive=texts.counted_as(inconclusive), exit_zero=exit_zero))
+    raise typer.Exit(exit_code(found.verdict, inconclusive=counted_as(inconclusive), exit_zero=exit_zero))
 
 
 def _write(found: ComparisonResult, folder: Path, names: Sequence[str]) -> list[Path]:

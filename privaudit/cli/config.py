@@ -1,179 +1,141 @@
-"""Options from files: privaudit.toml over [tool.privaudit] of pyproject.toml, or the one file that --config names."""
+"""`privaudit config`: which options apply, where each comes from, and what is wrong with them."""
 
 from __future__ import annotations
 
-import re
-import tomllib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import json
+import os
+import sys
+from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, cast
 
-from privaudit.cli.kinds import Kind, describe
+import typer
+
+from privaudit.cli.command import CHECK, GIVEN, ConfiguredCommand, key_of, variable_of
+from privaudit.cli.given import Given
+from privaudit.cli.output import reasons_of, say_error, to_reader
 from privaudit.errors import ConfigError
 
-SECTION = "tool.privaudit"
-OWN, PROJECT = Path("privaudit.toml"), Path("pyproject.toml")
-PLACES = frozenset({"target", "reference"})
-"""Texts that are a folder if there is one, and a hub id otherwise."""
-TYPES: Mapping[Kind, type | tuple[type, ...]] = {"integer": int, "number": (int, float), "text": (str, int, float)}
-"""What TOML may have for a kind; a text for any other."""
+CONTEXT = {"allow_extra_args": True, "ignore_unknown_options": True, "allow_interspersed_args": False}
+"""What follows the name of a command is left to that command."""
 
 
-@dataclass(frozen=True)
-class Setting:
-    """One value of a file.
+def config(
+    context: typer.Context,
+    command: Annotated[str, typer.Argument(help="Command, with options of its own if wanted.")] = "scan",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show which options apply to a command, where each comes from, and what is wrong with them.
 
-    Attributes:
-        key: Of the option, with dashes.
-        value: As TOML has it.
-        file: That it came from.
-        line: There, from 1; None where it was not found again.
+    privaudit config --json sweep --seed 3 shows the options of that call. Exits 2 if it would be refused.
     """
-
-    key: str
-    value: Any
-    file: Path
-    line: int | None
-
-    @property
-    def where(self) -> str:
-        """File and line, such as ``privaudit.toml, line 3``."""
-        return str(self.file) if self.line is None else f"{self.file}, line {self.line}"
-
-    def given(self, kind: Kind) -> Any:  # noqa: ANN401 - whatever the option takes
-        """Turn the value into what the command line would have got; a relative path is relative to the file.
-
-        Args:
-            kind: Of the option.
-
-        Returns:
-            A flag's truth, a number, a text or a list of texts.
-
-        Raises:
-            ConfigError: The value is of another type.
-        """
-        several = kind in ("texts", "paths")
-        items = self.value if isinstance(self.value, list) and (several or kind == "text") else [self.value]
-        if not items or not all(_fits(item, kind) for item in items):
-            raise ConfigError([f"expected {self.key} as {describe(kind)}, got {_shown(self.value)}"])
-        if kind in ("path", "paths"):
-            items = [str(self._beside(item)) for item in items]
-        elif self.key in PLACES:
-            items = [str(self._beside(item)) if self._beside(item).exists() else item for item in items]
-        if several:
-            return items
-        return ",".join(map(str, items)) if kind == "text" else items[0]  # a list is what a flag takes with commas
-
-    def _beside(self, path: str) -> Path:
-        return self.file.parent / Path(path).expanduser()
+    name, arguments = command, list(context.args)
+    if command.startswith("-"):  # options of the command that needs no name
+        name, arguments = "scan", [command, *arguments]
+    known = _configured(context, name)
+    found, error = _resolve(context, known, arguments)
+    with to_reader():
+        if as_json:
+            sys.stdout.write(_as_json(name, known, found, reasons_of(error) if error else ()))
+        else:
+            _print(name, known, found)
+    if error is not None:
+        say_error(error)
+    context.exit(0 if error is None else 2)
 
 
-def _fits(item: Any, kind: Kind) -> bool:  # noqa: ANN401 - whatever TOML has
-    if isinstance(item, bool):
-        return kind == "flag"
-    return kind != "flag" and isinstance(item, TYPES.get(kind, str))
+def _configured(context: typer.Context, name: str) -> ConfiguredCommand:
+    root: Any = context.find_root().command
+    known = {key: command for key, command in root.commands.items() if isinstance(command, ConfiguredCommand)}
+    if name not in known:
+        raise ConfigError([f"expected a command that files can configure, one of {', '.join(known)}, got {name}"])
+    return known[name]
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What the files say.
-
-    Attributes:
-        files: That were read and say anything, the strongest first.
-        settings: By key.
-        problems: What could not be read.
-    """
-
-    files: tuple[Path, ...]
-    settings: Mapping[str, Setting]
-    problems: tuple[str, ...]
-
-    def unknown(self, known: Sequence[str]) -> tuple[str, ...]:
-        """Name the keys that no command knows.
-
-        Args:
-            known: Keys of all commands: one file serves several.
-
-        Returns:
-            One problem a key.
-        """
-        found = []
-        for setting in self.settings.values():
-            if setting.key not in known:
-                close = get_close_matches(setting.key, known, n=1)
-                hint = f"did you mean {close[0]}?" if close else "privaudit config lists them"
-                found.append(f"expected an option of privaudit, got {setting.key} ({setting.where}); {hint}")
-        return tuple(found)
-
-
-def read_settings(chosen: Path | None, named: str = "") -> Settings:
-    """Read the files.
-
-    Args:
-        chosen: ``--config``; without it the working directory is looked at.
-        named: What to say of where it was chosen, if it cannot be read.
-
-    Returns:
-        Key by key the strongest value.
-    """
-    files: list[Path] = []
-    settings: dict[str, Setting] = {}
-    problems: list[str] = []
-    for file in [OWN, PROJECT] if chosen is None else [chosen]:
-        if chosen is None and not file.is_file():
-            continue
+def _resolve(
+    context: typer.Context, command: ConfiguredCommand, arguments: list[str]
+) -> tuple[Given, ConfigError | None]:
+    """The options of a command, and what is wrong with them; nothing is run."""
+    context.meta[CHECK] = True
+    with command.make_context(command.name, arguments, parent=context) as inner:
+        error: ConfigError | None = None
         try:
-            found = _read(file)
-        except ConfigError as error:
-            problems.extend(f"{problem}{named}" for problem in error.problems)
-            continue
-        if found:
-            files.append(file)
-        problems += _repeated(found)
-        settings = {setting.key: setting for setting in found} | settings
-    return Settings(tuple(files), settings, tuple(problems))
+            command.invoke(cast("typer.Context", inner))
+        except typer.Exit:
+            pass
+        except ConfigError as wrong:
+            error = wrong
+        found: Given = inner.meta[GIVEN]
+        return found, error
 
 
-def _read(file: Path) -> list[Setting]:
-    if not file.is_file():
-        raise ConfigError([f"expected a TOML file at {file}, found none"])
-    try:
-        text = file.read_text(encoding="utf-8-sig")
-        values = tomllib.loads(text)
-    except (OSError, ValueError) as error:
-        raise ConfigError([f"cannot read {file}: {error}"]) from error
-    section = ""
-    if file.name == PROJECT.name:
-        section, tools = SECTION, values.get("tool", {})
-        values = tools.get("privaudit", {}) if isinstance(tools, dict) else {}
-        if not isinstance(values, dict):
-            raise ConfigError([f"expected [{SECTION}] of {file} to be a table, got {_shown(values)}"])
-    return [Setting(key.replace("_", "-"), value, file, _line(text, key, section)) for key, value in values.items()]
+def _print(name: str, command: ConfiguredCommand, found: Given) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    from privaudit.report.console import TABLE, standard_output
+
+    out = standard_output()
+    files = ", ".join(map(str, found.files)) or "none (privaudit.toml, [tool.privaudit] of pyproject.toml)"
+    out.print(Text(f"privaudit {name}: a flag beats a variable, a variable beats a file; - is not set"))
+    out.print(Text(f"files read: {files}"), soft_wrap=True)
+    out.print()
+    table = Table("option", "value", "from", **TABLE)
+    for parameter in _settable(command):
+        origin = found.origins[str(parameter.name)]
+        wrong = found.wrong.get(str(parameter.name))
+        style = "dim" if origin.source == "default" else "bold" if wrong is None else "bold red"
+        value = _shown(found.values[str(parameter.name)]) if wrong is None else f"{wrong} (wrong)"
+        table.add_row(Text(key_of(parameter), style), Text(value, style), Text(origin.where, style))
+    out.print(table)
+    for note in _unread(command):
+        out.print(Text(f"note: {note}", style="yellow"))
 
 
-def _repeated(settings: Sequence[Setting]) -> list[str]:
-    keys = [setting.key for setting in settings]
-    return [
-        f"expected {setting.key} once, got it again ({setting.where})"
-        for place, setting in enumerate(settings)
-        if setting.key in keys[:place]
-    ]
+def _as_json(name: str, command: ConfiguredCommand, found: Given, problems: tuple[str, ...]) -> str:
+    options = {
+        key_of(parameter): {
+            "value": _plain(found.values[str(parameter.name)]),
+            "source": found.origins[str(parameter.name)].source,
+            "where": found.origins[str(parameter.name)].where,
+            "variable": variable_of(key_of(parameter)),
+        }
+        for parameter in _settable(command)
+    }
+    record: Mapping[str, Any] = {
+        "command": name,
+        "files": [str(file) for file in found.files],
+        "options": options,
+        "problems": list(problems),
+        "notes": _unread(command),
+    }
+    return json.dumps(record, indent=2) + "\n"
 
 
-def _line(text: str, key: str, section: str) -> int | None:
-    """The line of a key: TOML's own reader does not tell."""
-    current = ""
-    for number, line in enumerate(text.splitlines(), start=1):
-        if header := re.match(r"\s*\[+\s*([\w.\-]+)\s*\]", line):
-            current = header[1]
-        elif current == section and re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*[=.]", line):
-            return number
-    return None
+def _settable(command: ConfiguredCommand) -> list[Any]:
+    return [parameter for parameter in command.params if not parameter.is_eager]
 
 
-def _shown(value: Any) -> str:  # noqa: ANN401 - whatever TOML has
+def _unread(command: ConfiguredCommand) -> list[str]:
+    """Variables that look like options and are none: nothing reads them."""
+    known = [variable_of(key_of(parameter)) for parameter in command.params]
+    notes = []
+    for variable in sorted(set(os.environ) - set(known)):
+        if variable.startswith("PRIVAUDIT_") and (close := get_close_matches(variable, known, n=1, cutoff=0.8)):
+            notes.append(f"the variable {variable} is set and not read; did you mean {close[0]}?")
+    return notes
+
+
+def _shown(value: Any) -> str:  # noqa: ANN401 - of any option
+    if value in (None, [], (), ""):
+        return "-"
     if isinstance(value, bool):
-        return str(value).lower()
-    return "a table" if isinstance(value, dict) else repr(value)
+        return "yes" if value else "no"
+    return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - as above
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return str(value) if isinstance(value, Path) else value

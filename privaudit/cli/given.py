@@ -14,8 +14,6 @@ import typer
 from privaudit.errors import ConfigError
 
 Source = Literal["flag", "environment", "file", "default"]
-FIELDS = {"attacks": "attack"}
-"""Names of an option in code, where they are not those of the command line."""
 
 
 @dataclass(frozen=True)
@@ -60,9 +58,9 @@ class Given:
     def recorded(self) -> dict[str, Any]:
         """The options as a report names them; what could not be read stands as it was given."""
         file = self.values.get("config") or next(iter(self.files), None)
-        names = {key: name for name, key in FIELDS.items()}
-        keys = {name: key.replace("-", "_") for name, key in self.keys.items() if key != "config"}
-        given = {names.get(key, key): self.wrong.get(name, self.values.get(name)) for name, key in keys.items()}
+        own = {"format_": "format", "as_json": "json"}
+        names = [name for name in self.keys if name != "config"]
+        given = {own.get(name, name): self.wrong.get(name, self.values.get(name)) for name in names}
         return {**given, "config_file": file}
 
     def located(self, error: ConfigError) -> list[str]:
@@ -77,7 +75,7 @@ class Given:
         problems = []
         about: Sequence[Sequence[str]] = getattr(error, "about", ())
         for place, problem in enumerate(error.problems):
-            names = [FIELDS.get(name, name) for name in (about[place] if place < len(about) else ())]
+            names = about[place] if place < len(about) else ()
             if any(name in self.wrong for name in names):  # what could not be read has been named, and is not missing
                 continue
             places = {self.keys.get(name, name): self.origins.get(name, DEFAULT) for name in names}

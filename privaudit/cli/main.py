@@ -14,7 +14,7 @@ from privaudit.cli import (
     attacks,
     canaries,
     compare,
-    configuration,
+    config,
     demo,
     geometry,
     invert,
@@ -49,7 +49,7 @@ app.command("scan", cls=scan.ScanCommand, epilog=f"{EXITS} {SETTABLE}")(scan.sca
 app.command("demo", cls=demo.DemoCommand, epilog=f"{EXITS} {SETTABLE}")(demo.demo)
 app.command("compare", cls=compare.CompareCommand, epilog=f"{EXITS} {SETTABLE}")(compare.compare)
 app.command("report", epilog="Exits 0 whatever the verdict was, 2 if there is no report to read.")(report.report)
-app.command("config", context_settings=configuration.CONTEXT)(configuration.config)
+app.command("config", context_settings=config.CONTEXT)(config.config)
 app.command("attacks")(attacks.attacks)
 app.command("sweep", cls=ConfiguredCommand, epilog=SETTABLE)(sweep.sweep)
 app.command("invert", cls=ConfiguredCommand, epilog=SETTABLE)(invert.invert)

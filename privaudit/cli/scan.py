@@ -6,20 +6,21 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from privaudit.cli import options, texts
+from privaudit.auditing.option_table import REPORTS, RUNNING, default_folder, in_order_of_help
+from privaudit.auditing.options import AuditOptions
 from privaudit.cli.command import GIVEN, ConfiguredCommand
 from privaudit.cli.failure import failure_of, write_failure
 from privaudit.cli.given import Given, given, options_together
 from privaudit.cli.output import to_reader
 from privaudit.cli.progress import StageProgress
+from privaudit.cli.signature import After, Config, ExitZero, Inconclusive, Quiet, checked, counted_as, takes
 from privaudit.errors import ConfigError
 
 if TYPE_CHECKING:
-    from privaudit.auditing.options import AuditOptions
     from privaudit.report.formats import Format
     from privaudit.results.audit_result import AuditFailure, AuditResult
 
@@ -43,12 +44,11 @@ class ScanCommand(ConfiguredCommand):
         if known.only_check or values["dry_run"]:
             return
         target = self.target_of(values)
-        sources = [Path(values[name]) for name in SETS if values.get(name) is not None]
         _report_failure(
             failure_of(error, target, known.recorded),
             _known_folder(values["out"], self.folder_of(values)),
-            texts.formats(values["format_"]),
-            sources,
+            read_formats(values["format_"]),
+            _sources(values),
             as_json=values["as_json"],
         )
 
@@ -59,90 +59,74 @@ class ScanCommand(ConfiguredCommand):
 
     def folder_of(self, values: Mapping[str, Any]) -> Path | None:
         """The run folder where none is chosen."""
-        from privaudit.auditing.options import default_folder
-
         target = self.target_of(values)
         return default_folder(target) if target else None
 
 
+def read_formats(names: str) -> tuple[Format, ...]:
+    """Read ``--format`` (see `privaudit.report.formats.parse_formats`)."""
+    from privaudit.report.formats import parse_formats
+
+    return parse_formats(names)
+
+
+@takes(AuditOptions, in_order_of_help(AuditOptions))
 def scan(
-    target: Annotated[str, typer.Argument(help="Diffusers folder of a latent diffusion model, or a hub id.")],
-    members: options.Members = None,
-    nonmembers: options.Nonmembers = None,
-    suspects: options.Suspects = None,
-    canaries: options.Canaries = None,
-    strict: options.Strict = False,
-    attack: options.Attacks = None,
-    reference: options.Reference = None,
-    drop: options.Drops = "0.4",
-    gamma: options.Gamma = 1.0,
-    mask_scope: options.MaskScope = "image",
-    influence: options.Influence = None,
-    geometry_latents: options.GeometryLatents = "inversion",
-    attack_latents: options.AttackLatents = "encoder",
-    solver: options.Solver = None,
-    seed: options.Seed = 0,
-    fail_on: options.FailOn = None,
-    gate_bound: options.GateBound = "lower",
-    inconclusive: options.Inconclusive = "error",
-    exit_zero: options.ExitZero = False,
-    out: options.Out = None,
-    format_: options.Formats = "json,html",
-    include_images: options.IncludeImages = False,
-    as_json: options.AsJson = False,
-    fresh: options.Fresh = False,
-    dry_run: options.DryRun = False,
-    device: options.Device = "auto",
-    dtype: options.Dtype = "auto",
-    batch_size: options.BatchSize = "auto",
-    memory: options.Memory = None,
-    quiet: options.Quiet = False,
-    config: options.Config = None,
+    *,
+    inconclusive: Annotated[Inconclusive, After("gate_bound")] = "error",
+    exit_zero: ExitZero = False,
+    format_: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            metavar="NAMES",
+            callback=checked(read_formats),
+            rich_help_panel=REPORTS,
+            help="Reports to write, with commas: json, html, md, junit, sarif, card, csv, parquet. json always is.",
+        ),
+        After("out"),
+    ] = "json,html",
+    include_images: Annotated[
+        bool,
+        typer.Option(
+            "--include-images",
+            rich_help_panel=REPORTS,
+            help="Show thumbnails of the most exposed images in the page; without it, no report holds an image.",
+        ),
+    ] = False,
+    as_json: Annotated[
+        bool,
+        typer.Option(
+            "--json", rich_help_panel=REPORTS, help="Print report.json to standard output, and nothing else there."
+        ),
+    ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run",
+            rich_help_panel=RUNNING,
+            help="Print what would be run, what is shared and how long it takes; then stop.",
+        ),
+        After("fresh"),
+    ] = False,
+    quiet: Annotated[Quiet, After("memory")] = False,
+    config: Config = None,
+    **options: Any,  # noqa: ANN401 - those of `AuditOptions`, as the command line has them
 ) -> None:
     """Audit a model: can its members be told from images that it never saw?"""
     del config  # ConfiguredCommand has read it
-    from privaudit.auditing.options import AuditOptions, LatentSource, default_folder
     from privaudit.evaluation.verdict import exit_code
-    from privaudit.geometry.influence import DEFAULT as DEFAULT_ESTIMATOR
-    from privaudit.inversion import DEFAULT
     from privaudit.report.terminal import print_report
 
-    folder = out or default_folder(target)
-    formats = texts.formats(format_)
+    formats = read_formats(format_)
     try:
         with options_together():
-            chosen = AuditOptions(
-                target=target,
-                members=members,
-                nonmembers=nonmembers,
-                suspects=suspects,
-                canaries=canaries,
-                out=folder,
-                attacks=tuple(attack or ()),
-                reference=reference,
-                drop=texts.shares(drop),
-                gamma=gamma,
-                mask_scope=cast("Literal['image', 'set']", mask_scope),  # AuditOptions checks it
-                influence=influence or DEFAULT_ESTIMATOR,
-                geometry_latents=cast("LatentSource", geometry_latents),  # AuditOptions checks it
-                attack_latents=cast("LatentSource", attack_latents),
-                solver=solver or DEFAULT,
-                device=device,
-                dtype=dtype,
-                batch_size=texts.batch_size(batch_size),
-                memory=memory,
-                seed=seed,
-                fail_on=tuple(fail_on or ()),
-                gate_bound=cast("Literal['lower', 'upper']", gate_bound),
-                strict=strict,
-                fresh=fresh,
-                config_file=next(iter(given().files), None),
-            )
+            chosen = AuditOptions.parse(**options, config_file=next(iter(given().files), None))
     except ConfigError as error:
-        sources = [path for path in (members, nonmembers, suspects, canaries) if path is not None]  # as in SETS
         if not (dry_run or given().only_check):
-            failure = failure_of(error, target, given().recorded)
-            _report_failure(failure, _known_folder(out, folder), formats, sources, as_json=as_json)
+            target, out = options["target"], options["out"]
+            failure, folder = failure_of(error, target, given().recorded), _known_folder(out, default_folder(target))
+            _report_failure(failure, folder, formats, _sources(options), as_json=as_json)
         raise
     if dry_run:
         _show_plan(chosen, as_json=as_json, quiet=quiet)
@@ -155,7 +139,7 @@ def scan(
             print_report(done.result, chosen.out, files=done.files)
     if done.broken is not None:
         raise done.broken
-    raise typer.Exit(exit_code(done.result.verdict, inconclusive=texts.counted_as(inconclusive), exit_zero=exit_zero))
+    raise typer.Exit(exit_code(done.result.verdict, inconclusive=counted_as(inconclusive), exit_zero=exit_zero))
 
 
 @dataclass(frozen=True)
@@ -180,7 +164,6 @@ def _carry_out(
     from privaudit.auditing.run import run_audit
     from privaudit.report.formats import FORMATS, write_reports
     from privaudit.results.exemplars import load_exemplars
-    from privaudit.storage.exact_json import encode
     from privaudit.storage.files import locked
 
     broken: Exception | None = None
@@ -188,7 +171,7 @@ def _carry_out(
         try:
             result = run_audit(chosen, progress)
         except Exception as error:
-            failure = failure_of(error, chosen.target, encode(chosen))
+            failure = failure_of(error, chosen.target, chosen.texts())
             _report_failure(failure, chosen.out, formats, chosen.sources, as_json=as_json)
             raise
         exemplars = load_exemplars(chosen.out) if include_images else ()
@@ -202,6 +185,10 @@ def _carry_out(
             progress("reports", number, len(rendered))
     files += [chosen.out / path for path in SCORES if (chosen.out / path).is_file()]
     return Done(result, tuple(files), broken)
+
+
+def _sources(options: Mapping[str, Any]) -> list[Path]:
+    return [Path(options[name]) for name in SETS if options.get(name) is not None]
 
 
 def _known_folder(out: Path | None, usual: Path | None) -> Path | None:

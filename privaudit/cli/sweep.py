@@ -3,42 +3,41 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from privaudit.cli import options, texts
+from privaudit.auditing.option_table import HOW, default_folder
+from privaudit.auditing.options import AuditOptions
 from privaudit.cli.given import options_together
 from privaudit.cli.output import to_reader
 from privaudit.cli.progress import StageProgress
+from privaudit.cli.signature import After, Config, Quiet, takes
+
+OPTIONS = (
+    *("target", "members", "nonmembers", "attacks", "gamma", "mask_scope", "influence", "geometry_latents"),
+    *("attack_latents", "solver", "device", "dtype", "batch_size", "memory", "seed", "strict", "fresh"),
+)
 
 
+@takes(AuditOptions, OPTIONS)
 def sweep(
-    target: Annotated[str, typer.Argument(help="Diffusers folder of a latent diffusion model, or a hub id.")],
-    members: options.Members = None,
-    nonmembers: options.Nonmembers = None,
-    points: Annotated[int, typer.Option(help="Levels of a curve, finer where there is less noise.")] = 25,
+    *,
+    points: Annotated[
+        int, typer.Option(help="Levels of a curve, finer where there is less noise."), After("nonmembers")
+    ] = 25,
     out: Annotated[
         Path | None,
         typer.Option(help="Folder to write; of a scan, to use its latents and geometry."),
     ] = None,
-    attack: options.Attacks = None,
-    drop: options.Drop = 0.4,
-    gamma: options.Gamma = 1.0,
-    mask_scope: options.MaskScope = "image",
-    influence: options.Influence = None,
-    geometry_latents: options.GeometryLatents = "inversion",
-    attack_latents: options.AttackLatents = "encoder",
-    solver: options.Solver = None,
-    device: options.Device = "auto",
-    dtype: options.Dtype = "auto",
-    batch_size: options.BatchSize = "auto",
-    memory: options.Memory = None,
-    seed: options.Seed = 0,
-    strict: options.Strict = False,
-    fresh: options.Fresh = False,
-    quiet: options.Quiet = False,
-    config: options.Config = None,
+    drop: Annotated[
+        float,
+        typer.Option(rich_help_panel=HOW, help="Share of latent dimensions that the hard masks drop."),
+        After("attacks"),
+    ] = 0.4,
+    quiet: Annotated[Quiet, After("fresh")] = False,
+    config: Config = None,
+    **options: Any,  # noqa: ANN401 - those of `AuditOptions`, as the command line has them
 ) -> None:
     """Draw how well each attack tells members from non-members at every noise level, under every mask.
 
@@ -46,35 +45,13 @@ def sweep(
     sima:levels=10,20,40. One that has no score for a single level is left out. The same command again resumes.
     """
     del config  # ConfiguredCommand has read it
-    from privaudit.auditing.options import AuditOptions
     from privaudit.auditing.sweep import CSV, PICTURE, run_sweep
-    from privaudit.geometry.influence import DEFAULT as DEFAULT_ESTIMATOR
-    from privaudit.inversion import DEFAULT
     from privaudit.report.sweep_plot import plot_sweep
     from privaudit.report.sweep_summary import print_sweep
 
     with options_together():
-        chosen = AuditOptions(
-            target=target,
-            members=members,
-            nonmembers=nonmembers,
-            out=out or Path("privaudit-runs") / f"{Path(target).resolve().name}-sweep",
-            attacks=tuple(attack or ()),
-            drop=drop,
-            gamma=gamma,
-            mask_scope=mask_scope,  # type: ignore[arg-type]  # checked by the options, like the next two
-            influence=influence or DEFAULT_ESTIMATOR,
-            geometry_latents=geometry_latents,  # type: ignore[arg-type]
-            attack_latents=attack_latents,  # type: ignore[arg-type]
-            solver=solver or DEFAULT,
-            device=device,
-            dtype=dtype,
-            batch_size=texts.batch_size(batch_size),
-            memory=memory,
-            seed=seed,
-            strict=strict,
-            fresh=fresh,
-        )
+        folder = out or default_folder(options["target"], "-sweep")
+        chosen = AuditOptions.parse(**options, drop=drop, out=folder)
     with StageProgress(quiet=quiet) as progress:
         found = run_sweep(chosen, points, progress)
         plot_sweep(found, chosen.out / PICTURE)

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from privaudit.auditing.option_table import in_order_of_help, table
+from privaudit.auditing.options import AuditOptions
 from privaudit.compare.compare_options import KINDS, CompareOptions
 from privaudit.compare.comparison import Mismatch, NotCompared, Setting
 from privaudit.errors import ConfigError
 from privaudit.results.audit_result import AttackReport, AuditResult
 
-OPTIONS = {
-    "seed": ("seed",),
-    "folds": ("folds",),
-    "latents": ("attack_latents",),
-    "masks": ("drop", "gamma", "mask_scope", "influence", "geometry_latents"),
-    "reference": ("reference",),
-}
-"""Options of an audit that make its numbers another quantity, by kind."""
+OPTIONS = {name: entry.quantity for name, entry in (in_order_of_help(AuditOptions) | table(AuditOptions)).items()}
+"""By option of an audit, the kind of difference that makes its numbers another quantity."""
+QUANTITIES = sorted(
+    (name for name in OPTIONS if OPTIONS[name] in KINDS), key=lambda name: [*KINDS].index(OPTIONS[name])
+)
+"""Options of which a difference is one of `KINDS`, by kind."""
 
 PACKAGES = ("torch", "diffusers", "transformers", "numpy", "scikit-learn")
 
@@ -62,15 +62,11 @@ def mismatches(old: AuditResult, new: AuditResult) -> tuple[Mismatch, ...]:
         found.append(Mismatch("design", "kind of audit", old.data.design, new.data.design))
     if old.data.split_hash != new.data.split_hash:
         found.append(Mismatch("split", "split", _split(old), _split(new)))
-    for kind, names in OPTIONS.items():
-        for name in names:
-            one, other = old.config.get(name), new.config.get(name)
-            if one != other:
-                found.append(Mismatch(kind, name, _text(one), _text(other)))
-    if "inversion" in {run.config.get(name) for run in (old, new) for name in ("geometry_latents", "attack_latents")}:
-        one, other = old.config.get("solver"), new.config.get("solver")
-        if one != other:
-            found.append(Mismatch("masks", "solver", _text(one), _text(other)))
+    where = [run.config.get(name) for run in (old, new) for name in ("geometry_latents", "attack_latents")]
+    for name in QUANTITIES:
+        one, other = old.config.get(name), new.config.get(name)
+        if one != other and ("inversion" in where or name != "solver"):
+            found.append(Mismatch(OPTIONS[name], name, _text(one), _text(other)))
     for name, one_line, other_line in common(old, new):
         found += _presets(name, one_line, other_line)
     return tuple(found)
@@ -126,12 +122,14 @@ def other_settings(old: AuditResult, new: AuditResult) -> tuple[Setting, ...]:
         "prediction": (old.target.prediction_type, new.target.prediction_type),
         "latent shape": (old.target.latent_shape, new.target.latent_shape),
         "privaudit": (old.privaudit_version, new.privaudit_version),
-        "dtype": (old.config.get("dtype"), new.config.get("dtype")),
         "device": (old.hardware.get("device"), new.hardware.get("device")),
         **{name: (old.hardware.get(name), new.hardware.get(name)) for name in PACKAGES},
         "unreadable files": (len(old.data.skipped), len(new.data.skipped)),
-        "confidence": (old.config.get("confidence"), new.config.get("confidence")),
-        "gate bound": (old.config.get("gate_bound"), new.config.get("gate_bound")),
+        **{
+            name.replace("_", " "): (old.config.get(name), new.config.get(name))
+            for name, kind in OPTIONS.items()
+            if kind == "setting"
+        },
     }
     return tuple(Setting(name, _text(one), _text(other)) for name, (one, other) in sources.items() if one != other)
 

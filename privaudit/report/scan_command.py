@@ -6,33 +6,8 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-FLAGS = {
-    "members": "--members",
-    "nonmembers": "--nonmembers",
-    "suspects": "--suspects",
-    "canaries": "--canaries",
-    "attacks": "--attack",
-    "reference": "--reference",
-    "drop": "--drop",
-    "gamma": "--gamma",
-    "mask_scope": "--mask-scope",
-    "geometry_latents": "--geometry-latents",
-    "attack_latents": "--attack-latents",
-    "solver": "--solver",
-    "influence": "--influence",
-    "dtype": "--dtype",
-    "batch_size": "--batch-size",
-    "memory": "--memory",
-    "seed": "--seed",
-    "fail_on": "--fail-on",
-    "gate_bound": "--gate-bound",
-    "strict": "--strict",
-}
-"""What decides the result, in the order of `privaudit scan --help`; device, run folder and cache do not."""
-
-
-ONLY_PYTHON = {"folds": 5, "replicates": 2000, "confidence": 0.95}
-"""What decides the result, too, and no flag sets, with the defaults."""
+from privaudit.auditing.option_table import flag_of, table
+from privaudit.auditing.options import AuditOptions
 
 
 def scan_command(config: Mapping[str, Any]) -> str:
@@ -46,9 +21,13 @@ def scan_command(config: Mapping[str, Any]) -> str:
         not given or left to privaudit (``auto``) is not. What only Python can set follows as a comment.
     """
     words = ["privaudit", "scan", str(config.get("target", "TARGET"))]
-    for name, flag in FLAGS.items():
-        words += _words(flag, config.get(name), joined=name == "drop")
-    beyond = [f"{key}={_text(config[key])}" for key, usual in ONLY_PYTHON.items() if config.get(key, usual) != usual]
+    decides = {name: entry for name, entry in table(AuditOptions).items() if entry.decides and not entry.argument}
+    beyond = []  # what only Python can set
+    for name, entry in decides.items():
+        if entry.help:
+            words += _words(flag_of(name, entry), config.get(name), joined=entry.joined)
+        elif config.get(name, entry.unset) != entry.unset:
+            beyond.append(f"{name}={_text(config[name])}")
     comment = f"  # and {', '.join(beyond)}, with privaudit.audit from Python" if beyond else ""
     return shlex.join(words) + comment
 

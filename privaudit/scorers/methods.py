@@ -21,10 +21,17 @@ class Methods:
     Attributes:
         attacks: Ask the model.
         scorers: Make new scores of what the attacks found.
+        specs: What named them; None if they were not named. Empty for the default ones.
     """
 
     attacks: tuple[Attack, ...]
     scorers: tuple[Scorer, ...]
+    specs: tuple[str, ...] | None = None
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Specifications that name them."""
+        return tuple(made.spec for made in (*self.attacks, *self.scorers)) if self.specs is None else self.specs
 
 
 def parse_methods(specs: Sequence[str]) -> Methods:
@@ -43,4 +50,5 @@ def parse_methods(specs: Sequence[str]) -> Methods:
     kinds: dict[str, type[Attack | Scorer]] = {**ATTACKS, **SCORERS}
     made = build_each(specs or DEFAULT, kinds)
     attacks = tuple(method for method in made if isinstance(method, Attack))
-    return Methods(attacks or parse_attacks(()), tuple(method for method in made if isinstance(method, Scorer)))
+    scorers = tuple(method for method in made if isinstance(method, Scorer))
+    return Methods(attacks or parse_attacks(()), scorers, tuple(specs))

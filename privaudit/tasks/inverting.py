@@ -15,71 +15,21 @@ from torch import Tensor
 
 from privaudit.auditing.pixel_memory import pixel_budget
 from privaudit.data import Sample, SampleSet, read_set
-from privaudit.errors import ConfigError, DataError
+from privaudit.errors import DataError
 from privaudit.escape import csv_text, encodable
 from privaudit.execution.batching import Batcher
 from privaudit.execution.engine import Engine
 from privaudit.execution.progress import OnProgress, no_progress
-from privaudit.inversion import DEFAULT, SOLVERS, Inversion, Solver, require_any_finite
-from privaudit.inversion.cocoercivity import not_along_t
+from privaudit.inversion import Inversion, Solver, require_any_finite
 from privaudit.loading import ModelSource, load_target
 from privaudit.model.target import TargetInfo
 from privaudit.storage.files import locked, make_folder, write_text
 from privaudit.storage.shards import write_shard
 from privaudit.tasks.inversion_stage import inversion_stage
+from privaudit.tasks.invert_options import InvertOptions
 
 RESULTS = ("latents.safetensors", "inversion.csv", "residuals.png")
 """Files of an inversion's folder."""
-
-
-@dataclass(frozen=True)
-class InvertOptions:
-    """What to invert and how; the defaults are those of `privaudit invert`.
-
-    Attributes:
-        target: A diffusers folder or hub id.
-        images: Folder or manifest.
-        out: Folder to write.
-        solver: Specification (see `privaudit.inversion.SOLVERS`).
-        truth: Safetensors file with the latents that the images were decoded from, in the denoiser's scaled units,
-            keyed by sample id, by the manifest's id or by the file's stem; None if they are not known.
-        cocoercivity: Also check the assumption of the convergence theorems.
-        device: ``auto``, ``cuda`` or ``cpu``.
-        dtype: ``auto``, ``float32``, ``bfloat16`` or ``float16``, even where the autoencoder's configuration prefers
-            float32.
-        batch_size: Images a pass; None chooses.
-        strict: Stop at an unreadable image instead of skipping it.
-    """
-
-    target: str
-    images: Path
-    out: Path
-    solver: str = DEFAULT
-    truth: Path | None = None
-    cocoercivity: bool = False
-    device: str = "auto"
-    dtype: str = "auto"
-    batch_size: int | None = None
-    strict: bool = False
-
-    def __post_init__(self) -> None:
-        """Name every problem at once.
-
-        Raises:
-            ConfigError: One or more options are wrong.
-        """
-        problems: list[str] = []
-        try:
-            solver = SOLVERS.build(self.solver)
-        except ConfigError as error:
-            problems.extend(error.problems)
-        else:
-            if self.cocoercivity:
-                problems.extend(not_along_t(solver))
-        if self.batch_size is not None and self.batch_size < 1:
-            problems.append(f"expected a batch size >= 1 or auto, got {self.batch_size}")
-        if problems:
-            raise ConfigError(problems)
 
 
 @dataclass(frozen=True)
@@ -160,7 +110,7 @@ def _run(options: InvertOptions, progress: OnProgress) -> InvertedSet:
         budget=pixel_budget(),
     )
     truth = None if options.truth is None else read_latents(options.truth, images.samples, target.info.latent_shape)
-    solver = SOLVERS.build(options.solver)
+    solver = options.solver
     batcher = Batcher.of(options.batch_size, target.info.image_size, target.device)
     engine = Engine(images.samples, progress)
     stage = inversion_stage(target, batcher, solver, with_cocoercivity=options.cocoercivity)

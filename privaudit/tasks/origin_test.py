@@ -25,79 +25,12 @@ from privaudit.execution.batching import Batcher
 from privaudit.execution.engine import Engine
 from privaudit.execution.progress import OnProgress, no_progress
 from privaudit.execution.stage import FunctionStage, Rows
-from privaudit.inversion import SOLVERS, Solver, require_any_finite
+from privaudit.inversion import Solver, require_any_finite
 from privaudit.loading import ModelSource, load_target
 from privaudit.model.target import TargetInfo
 from privaudit.storage.files import locked, make_folder, write_text
+from privaudit.tasks.origin_options import OriginOptions
 from privaudit.tasks.origin_traces import Traces, generate, trace
-
-SOLVER = "anderson:evaluations=10:tolerance=0"
-"""The default solver: nothing stops early, so that all images are treated alike."""
-
-
-FEWEST = 20
-"""Generations to compare with; the least p-value is 1 / (their number + 1)."""
-
-
-@dataclass(frozen=True)
-class OriginOptions:
-    """What to compare; the defaults are those of `privaudit origin`.
-
-    Attributes:
-        target: A diffusers folder or hub id.
-        images: Folder or manifest of the images in question.
-        out: Folder to write.
-        generated: How many images the model generates to compare with.
-        steps: DDIM steps of a generation.
-        prompt: Caption of the generations; None is the model's null condition.
-        solver: Specification of a solver.
-        confidence: Of the intervals.
-        seed: Of the generations and of the bootstrap.
-        device: ``auto``, ``cuda`` or ``cpu``.
-        dtype: ``auto``, ``float32``, ``bfloat16`` or ``float16``.
-        batch_size: Images a pass; None chooses.
-        strict: Stop at an unreadable image instead of skipping it.
-    """
-
-    target: str
-    images: Path
-    out: Path
-    generated: int = 200
-    steps: int = 50
-    prompt: str | None = None
-    solver: str = SOLVER
-    confidence: float = 0.95
-    seed: int = 0
-    device: str = "auto"
-    dtype: str = "auto"
-    batch_size: int | None = None
-    strict: bool = False
-
-    def __post_init__(self) -> None:
-        """Name every problem at once.
-
-        Raises:
-            ConfigError: One or more options are wrong.
-        """
-        problems: list[str] = []
-        try:
-            SOLVERS.build(self.solver)
-        except ConfigError as error:
-            problems.extend(error.problems)
-        if self.generated < FEWEST:
-            problems.append(
-                f"expected {FEWEST} or more generated images, so that p can fall below .05, got {self.generated}"
-            )
-        if self.steps < 1:
-            problems.append(f"expected 1 or more DDIM steps, got {self.steps}")
-        if self.batch_size is not None and self.batch_size < 1:
-            problems.append(f"expected a batch size >= 1 or auto, got {self.batch_size}")
-        if not 0.5 < self.confidence < 1:
-            problems.append(f"expected 0.5 < confidence < 1, got {self.confidence}")
-        if not 0 <= self.seed < 2**32:
-            problems.append(f"expected 0 <= seed < 2^32, got {self.seed}")
-        if problems:
-            raise ConfigError(problems)
 
 
 @dataclass(frozen=True)
@@ -177,7 +110,7 @@ def _run(options: OriginOptions, progress: OnProgress) -> Origin:
         on_image=lambda done, total: progress("images", done, total),
         budget=pixel_budget(),
     )
-    solver = SOLVERS.build(options.solver)
+    solver = options.solver
     size = target.info.image_size
     keys = [f"own generation {number}" for number in range(options.generated)]
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 from models import save_small_pipeline, write_images
 from rich.console import Console
+from settings import changed
 
 from privaudit.auditing.dry_run import plan_audit
 from privaudit.auditing.measurements import measure
@@ -26,7 +27,7 @@ MEMBERS, OTHERS = 14, 12
 @pytest.fixture(scope="module")
 def options(tmp_path_factory) -> AuditOptions:
     root = tmp_path_factory.mktemp("plan")
-    return AuditOptions(
+    return AuditOptions.parse(
         target=str(save_small_pipeline(root / "model")),
         members=write_images(root / "members", MEMBERS, seed=1),
         nonmembers=write_images(root / "others", OTHERS, seed=2),
@@ -78,7 +79,7 @@ class TestForecast:
         target = load_target(ModelSource(options.target, device="cpu"))
         samples = read_sources(list_sources(options), options, target, note).samples
         methods, _ = choose_methods(options, target, [sample.caption for sample in samples])
-        measure(target, samples, methods, replace(options, out=tmp_path / "run"), note)
+        measure(target, samples, methods, changed(options, out=tmp_path / "run"), note)
         images = MEMBERS + OTHERS
         during = {kind: passes[kind] - at["scores"][kind] for kind in ("forward", "encode", "decode")}
         planned = {kind: images * sum(step.added[kind] for step in forecast.steps) for kind in during}
@@ -87,7 +88,7 @@ class TestForecast:
         assert sum(step.alone["forward"] for step in forecast.steps) * images > during["forward"], "something is shared"
 
     def test_a_reference_model_takes_the_same_passes_again(self, options, tmp_path, passes):
-        few = replace(options, attacks=("sima:levels=20,40", "pia:levels=100"), out=tmp_path / "run")
+        few = changed(options, attacks=("sima:levels=20,40", "pia:levels=100"), out=tmp_path / "run")
         tuned = str(save_small_pipeline(tmp_path / "base", seed=5))
         alone, both = plan_audit(few), plan_audit(replace(few, reference=tuned))
         assert (alone.models, both.models) == (1, 2)
@@ -114,17 +115,17 @@ class TestForecast:
 class TestErrors:
     def test_nothing_that_can_run(self, options):
         with pytest.raises(ConfigError) as error:
-            plan_audit(replace(options, attacks=("clid", "flow_mc")))
+            plan_audit(changed(options, attacks=("clid", "flow_mc")))
         assert len(error.value.problems) == 2
         assert "clid needs a text-to-image target" in error.value.problems[0]
 
     def test_images_that_are_not_there(self, options, tmp_path):
         with pytest.raises(DataError, match="does not exist"):
-            plan_audit(replace(options, members=tmp_path / "nowhere"))
+            plan_audit(changed(options, members=tmp_path / "nowhere"))
 
     def test_a_level_that_does_not_exist(self, options):
         with pytest.raises(ConfigError, match="got 1000"):
-            plan_audit(replace(options, attacks=("sima:levels=1000",)))
+            plan_audit(changed(options, attacks=("sima:levels=1000",)))
 
 
 class TestPrinted:
@@ -164,5 +165,5 @@ class TestPrinted:
 def test_an_unreadable_image_does_not_stop_the_plan(options, tmp_path):
     members = write_images(tmp_path / "members", 6, seed=3)
     (members / "0-broken.png").write_bytes(b"no image")
-    found = plan_audit(replace(options, members=members, attacks=("sima",)))
+    found = plan_audit(changed(options, members=members, attacks=("sima",)))
     assert found.sets["members"] == 7

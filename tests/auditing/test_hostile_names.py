@@ -22,7 +22,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     suspects = write_images(root / "suspects", 8, seed=1)
     for name, file in zip(NAMES, sorted(suspects.iterdir()), strict=False):
         os.rename(os.fsencode(file), os.path.join(os.fsencode(suspects), name))
-    options = AuditOptions(
+    options = AuditOptions.parse(
         target=str(save_small_pipeline(root / "model")),
         members=None,
         suspects=suspects,

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from pathlib import Path
+from typing import Unpack, get_type_hints
 
 import pytest
 
-from privaudit.auditing.options import AuditOptions, OptionsError
+from privaudit.auditing.custom_masks import try_masks
+from privaudit.auditing.option_table import OptionsError, table
+from privaudit.auditing.options import AuditChoices, AuditOptions
+from privaudit.auditing.run import audit
+from privaudit.evaluation import Gate
+from privaudit.geometry import Estimator
+from privaudit.inversion import Solver
+from privaudit.inversion.anderson import Anderson
+from privaudit.scorers import Methods, parse_methods
 
+NAMES = {"Gate": Gate, "Estimator": Estimator, "Solver": Solver, "Methods": Methods}
 SETS = {"members": Path("a"), "nonmembers": Path("b")}
 
 
@@ -40,7 +53,7 @@ SETS = {"members": Path("a"), "nonmembers": Path("b")}
 )
 def test_every_problem_names_the_options_that_it_is_about(tmp_path, chosen, about, message):
     with pytest.raises(OptionsError) as raised:
-        AuditOptions("model", **{**SETS, "out": tmp_path, **chosen})
+        AuditOptions.parse(**{"target": "model", **SETS, "out": tmp_path, **chosen})
     (problem,) = raised.value.problems
     assert message in problem
     assert raised.value.about == (about,)
@@ -48,5 +61,79 @@ def test_every_problem_names_the_options_that_it_is_about(tmp_path, chosen, abou
 
 def test_all_problems_are_named_at_once(tmp_path):
     with pytest.raises(OptionsError) as raised:
-        AuditOptions("model", None, None, tmp_path, drop=2.0, seed=-1, fail_on=("x", "y"), device="tpu")
+        AuditOptions.parse(target="model", out=tmp_path, drop=2.0, seed=-1, fail_on=("x", "y"), device="tpu")
     assert len(raised.value.problems) == len(raised.value.about) == 6
+
+
+def test_the_constructor_takes_parsed_values_only(tmp_path):
+    with pytest.raises(OptionsError) as raised:
+        AuditOptions("model", **SETS, out=tmp_path, attacks=("sima",), solver="anderson", fail_on=("auroc>0.6",))
+    assert raised.value.about == (("attacks",), ("solver",), ("fail_on",))
+    assert "expected solver parsed, got text, 'anderson'; AuditOptions.parse reads it" in raised.value.problems
+
+
+def test_texts_and_parsed_values_make_the_same_options(tmp_path):
+    sets = {"target": "model", "out": tmp_path, **SETS}
+    texts = {
+        "attacks": ["sima:order=2,4", "combined"],
+        "solver": "anderson:memory=8",
+        "influence": "exact",
+        "fail_on": ["auroc > 0.6"],
+        "drop": "0.2,0.5",
+        "batch_size": "8",
+    }
+    read = AuditOptions.parse(**sets, **texts)
+    assert AuditOptions.parse(**vars(read)) == AuditOptions(**vars(read)) == read
+    written = read.texts()
+    assert {name: written[name] for name in texts} == {**texts, "drop": [0.2, 0.5], "batch_size": 8}
+    assert AuditOptions.parse(**written) == read
+    assert json.loads(json.dumps(written)) == written
+
+
+def test_what_was_not_named_is_written_by_its_parameters(tmp_path):
+    attacks = Methods(parse_methods(["sima:levels=20"]).attacks, ())
+    made = AuditOptions("model", **SETS, out=tmp_path, attacks=attacks, solver=Anderson(memory=3))
+    assert (made.texts()["attacks"], made.texts()["solver"]) == (["sima:levels=20"], "anderson:memory=3")
+    assert AuditOptions.parse(**made.texts()).solver == made.solver
+
+
+def test_defaults_are_not_written_as_attacks(tmp_path):
+    made = AuditOptions("model", **SETS, out=tmp_path)
+    assert made.attacks == parse_methods(())
+    assert made.texts()["attacks"] == made.texts()["fail_on"] == []
+    assert AuditOptions.parse(target="model", **SETS, out=tmp_path, solver=None, batch_size=None) == made
+
+
+def test_the_folder_has_the_name_of_the_target():
+    assert AuditOptions.parse(target="models/small", **SETS).out == Path("privaudit-runs/small")
+
+
+def test_a_name_that_is_no_option_is_refused():
+    with pytest.raises(TypeError, match="sead"):
+        AuditOptions.parse(target="model", **SETS, sead=3)
+
+
+def test_what_audit_takes_is_what_the_table_has():
+    own = {"target", "members", "nonmembers", "suspects", "canaries", "out"}
+    assert set(get_type_hints(AuditChoices, localns=NAMES)) == set(table(AuditOptions)) - own - {"config_file"}
+    for function in (audit, try_masks):
+        choices = get_type_hints(function, localns=NAMES)["choices"]
+        assert choices == Unpack[AuditChoices]
+
+
+@pytest.mark.slow
+def test_an_editor_and_mypy_know_the_options(tmp_path):
+    pytest.importorskip("mypy")
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import privaudit\n"
+        "privaudit.audit('m', 'a', 'b', seed=3, attacks=('sima',), solver='anderson')\n"
+        "privaudit.audit('m', 'a', 'b', sead=3)\n"
+        "privaudit.audit('m', 'a', 'b', seed='three')\n"
+    )
+    flags = ["--strict", "--cache-dir", str(tmp_path / "cache"), "--follow-imports", "silent", "--no-error-summary"]
+    found = subprocess.run(
+        [sys.executable, "-m", "mypy", *flags, str(script)], capture_output=True, text=True, check=False
+    ).stdout
+    lines = [line.split(":")[1] for line in found.splitlines() if ": error:" in line]
+    assert lines == ["3", "4"], found

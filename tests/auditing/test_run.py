@@ -15,6 +15,7 @@ from diffusers import UNet2DModel
 from models import flow_target, gaussian_target, linear_target, save_small_pipeline, v_target, write_images
 from PIL import Image
 from rich.console import Console
+from settings import changed
 from sklearn.metrics import roc_auc_score
 
 import privaudit
@@ -36,7 +37,7 @@ from privaudit.scorers import SCORERS
 @pytest.fixture(scope="module")
 def options(tmp_path_factory) -> AuditOptions:
     root = tmp_path_factory.mktemp("audit")
-    return AuditOptions(
+    return AuditOptions.parse(
         target=str(save_small_pipeline(root / "model")),
         members=write_images(root / "members", 40, seed=1),
         nonmembers=write_images(root / "others", 30, seed=2),
@@ -205,7 +206,7 @@ def assert_alike(found, wanted):
 
 class TestScores:
     def test_do_not_depend_on_batch_size(self, options, result, tmp_path):
-        run_audit(replace(options, out=tmp_path / "other", batch_size=3))
+        run_audit(changed(options, out=tmp_path / "other", batch_size=3))
         assert_alike(by_image(tmp_path / "other"), by_image(options.out))
 
     def test_do_not_depend_on_order_or_names(self, options, result, tmp_path):
@@ -215,12 +216,12 @@ class TestScores:
             renamed[name].mkdir()
             for index, path in enumerate(sorted(source.iterdir(), reverse=True)):
                 (renamed[name] / f"{index:04d}.png").write_bytes(path.read_bytes())
-        other = run_audit(replace(options, out=tmp_path / "run", **renamed))
+        other = run_audit(changed(options, out=tmp_path / "run", **renamed))
         assert_alike(by_image(tmp_path / "run"), by_image(options.out))
         assert other.data.split_hash == result.data.split_hash
 
     def test_depend_on_the_seed_where_noise_is_drawn(self, options, result, tmp_path):
-        run_audit(replace(options, out=tmp_path / "run", seed=1))
+        run_audit(changed(options, out=tmp_path / "run", seed=1))
         here, there = by_image(options.out), by_image(tmp_path / "run")
         assert not np.allclose(here["loss", "none"], there["loss", "none"], rtol=1e-3)
         np.testing.assert_allclose(here["pia", "none"], there["pia", "none"], rtol=1e-4)
@@ -229,7 +230,7 @@ class TestScores:
         found = {}
         for geometry in ("encoder", "inversion"):
             for attack in ("encoder", "inversion"):
-                chosen = replace(
+                chosen = changed(
                     options,
                     out=tmp_path / geometry / attack,
                     geometry_latents=geometry,
@@ -247,9 +248,9 @@ class TestScores:
         assert not np.allclose(found["encoder", "encoder"][masked], found["inversion", "encoder"][masked])
 
     def test_exact_influence_runs_and_is_close_to_many_probes(self, options, tmp_path):
-        run_audit(replace(options, out=tmp_path / "exact", influence="exact", attacks=("sima:levels=20",)))
+        run_audit(changed(options, out=tmp_path / "exact", influence="exact", attacks=("sima:levels=20",)))
         run_audit(
-            replace(options, out=tmp_path / "many", influence="hutchinson:probes=300", attacks=("sima:levels=20",))
+            changed(options, out=tmp_path / "many", influence="hutchinson:probes=300", attacks=("sima:levels=20",))
         )
         exact, many = (pd.read_parquet(tmp_path / name / "samples.parquet")["distortion"] for name in ("exact", "many"))
         assert np.corrcoef(exact, many)[0, 1] > 0.9
@@ -259,7 +260,7 @@ class TestMasks:
     """What the options make of the influence."""
 
     def one(self, options, folder, **changes):
-        run_audit(replace(options, out=folder, attacks=("sima:levels=20",), geometry_latents="encoder", **changes))
+        run_audit(changed(options, out=folder, attacks=("sima:levels=20",), geometry_latents="encoder", **changes))
         return by_image(folder)["sima"]
 
     def test_gamma_shapes_the_weights_alone(self, options, tmp_path):
@@ -288,8 +289,8 @@ class TestMasks:
 
     def test_an_adaptive_estimator_settles_the_cut_of_the_masks(self, options, tmp_path):
         with pytest.raises(ConfigError, match=r"expected adaptive:drop=0.6, as the masks drop that share, got 0.4"):
-            replace(options, drop=0.6, influence="adaptive")
-        few, spec = replace(options, out=tmp_path / "run"), "adaptive:drop=0.6:agreement=0.{}:most=4"
+            changed(options, drop=0.6, influence="adaptive")
+        few, spec = changed(options, out=tmp_path / "run"), "adaptive:drop=0.6:agreement=0.{}:most=4"
         one, two = (self.one(few, few.out, drop=0.6, influence=spec.format(share)) for share in (1, 99))
         assert not np.allclose(one["weighted"], two["weighted"]), "not read from the other's shards"
 
@@ -303,10 +304,10 @@ class TestMasks:
     @pytest.mark.parametrize("memory", [0.0, -1.0, float("inf")])
     def test_memory_is_a_number_of_gigabytes(self, options, memory):
         with pytest.raises(ConfigError, match="expected memory > 0 GiB"):
-            replace(options, memory=memory)
+            changed(options, memory=memory)
 
     def test_every_estimator_can_be_asked_for(self, options, tmp_path):
-        few = replace(options, members=write_images(tmp_path / "m", 12, seed=3), folds=2)
+        few = changed(options, members=write_images(tmp_path / "m", 12, seed=3), folds=2)
         few = replace(few, nonmembers=write_images(tmp_path / "n", 12, seed=4))
         for name in ("hutchinson:probes=1", "deflated:rank=1:probes=1", "adaptive:most=2", "coloured:spacing=2"):
             assert np.isfinite(self.one(few, tmp_path / "run", influence=name)).all()
@@ -320,11 +321,11 @@ class TestResume:
 
     def test_a_new_attack_costs_only_its_own_passes(self, options, result, passes, tmp_path):
         shutil.copytree(options.out, tmp_path / "run")
-        run_audit(replace(options, out=tmp_path / "run", attacks=(*options.attacks[:2], "pia:levels=200")))
+        run_audit(changed(options, out=tmp_path / "run", attacks=(*options.attacks.texts[:2], "pia:levels=200")))
         assert passes == {"forward": 70 * 2}
 
     def test_an_interrupted_run_goes_on_where_it_stopped(self, options, result, tmp_path, passes):
-        chosen = replace(options, out=tmp_path / "run")
+        chosen = changed(options, out=tmp_path / "run")
 
         def stop(stage: str, done: int, total: int) -> None:
             if stage == "influence" and done == total:
@@ -339,7 +340,7 @@ class TestResume:
         np.testing.assert_allclose(by_image(chosen.out), by_image(options.out), rtol=1e-5)
 
     def test_fresh_forgets(self, options, tmp_path, passes):
-        chosen = replace(options, out=tmp_path / "run", attacks=("sima:levels=20",))
+        chosen = changed(options, out=tmp_path / "run", attacks=("sima:levels=20",))
         run_audit(chosen)
         once = dict(passes)
         run_audit(replace(chosen, fresh=True))
@@ -355,7 +356,7 @@ class TestResume:
             return original(self, noisy, *args, **kwargs)
 
         monkeypatch.setattr(UNet2DModel, "forward", small_gpu)
-        run_audit(replace(options, out=tmp_path / "run"))
+        run_audit(changed(options, out=tmp_path / "run"))
         assert sizes[0] == 64
         assert max(sizes[2:]) == 16
         assert_alike(by_image(tmp_path / "run"), by_image(options.out))
@@ -384,7 +385,7 @@ class TestEveryAttack:
         members, others = write_images(root / "members", 12, seed=1), write_images(root / "others", 10, seed=2)
         for path in sorted(members.iterdir())[:2]:  # in both sets
             shutil.copy(path, others / f"copy-{path.name}")
-        return replace(
+        return changed(
             options,
             members=members,
             nonmembers=others,
@@ -467,7 +468,7 @@ class TestReference:
     ATTACKS = ("sima:levels=60", "loss:levels=50:draws=2", "pfami:levels=100,200", "recon")
 
     def scan(self, options, folder, **changes) -> pd.Series:
-        chosen = replace(options, out=folder, attacks=self.ATTACKS, geometry_latents="encoder")
+        chosen = changed(options, out=folder, attacks=self.ATTACKS, geometry_latents="encoder")
         run_audit(replace(chosen, **changes))
         return by_image(folder)
 
@@ -514,7 +515,7 @@ class TestReference:
         other = replace(target, info=info, schedule=FlowSchedule())
         monkeypatch.setattr("privaudit.auditing.run.load_target", lambda *a, **k: other)
         with pytest.raises(ConfigError) as error:
-            load_reference(replace(options, reference="other"), target)
+            load_reference(changed(options, reference="other"), target)
         assert len(error.value.problems) == 3
         for problem, what in zip(error.value.problems, ("latent shape", "family", "noise levels"), strict=True):
             assert problem.startswith(f"expected a reference with the target's {what}, got ")
@@ -526,7 +527,7 @@ class TestReference:
         other = replace(target, schedule=DiffusionSchedule(tuple(np.cumprod(1 - betas))))
         monkeypatch.setattr("privaudit.auditing.run.load_target", lambda *a, **k: other)
         with pytest.raises(ConfigError, match="the target's noise levels"):
-            load_reference(replace(options, reference="other"), target)
+            load_reference(changed(options, reference="other"), target)
 
     def test_without_one_there_is_none(self, options):
         assert load_reference(options, linear_target()) is None
@@ -537,7 +538,7 @@ class TestMethods:
 
     @pytest.mark.parametrize("target", [linear_target(), v_target(), flow_target()], ids=["epsilon", "v", "flow"])
     def test_default_levels_suit_what_the_model_predicts(self, options, target):
-        methods, refused = choose_methods(replace(options, attacks=("sima", "pia", "loss")), target, [None])
+        methods, refused = choose_methods(changed(options, attacks=("sima", "pia", "loss")), target, [None])
         assert not refused
         for attack in methods.attacks:
             if target.info.prediction_type == "epsilon":
@@ -548,14 +549,14 @@ class TestMethods:
                 assert all(min(abs(snr - wanted) for wanted in attack.log_snr_grid) < 0.5 for snr in found)
 
     def test_flow_levels_are_a_thousand_sigma(self, options):
-        methods, _ = choose_methods(replace(options, attacks=("sima:log_snr=0",)), flow_target(), [None])
+        methods, _ = choose_methods(changed(options, attacks=("sima:log_snr=0",)), flow_target(), [None])
         assert methods.attacks[0].levels == (500,)
 
     def test_a_v_model_is_scanned_at_levels_of_its_own(self, options, tmp_path):
         model = save_small_pipeline(tmp_path / "model")
         path = model / "scheduler" / "scheduler_config.json"
         path.write_text(json.dumps({**json.loads(path.read_text()), "prediction_type": "v_prediction"}))
-        few = replace(options, target=str(model), out=tmp_path / "run", attacks=("sima",), geometry_latents="encoder")
+        few = changed(options, target=str(model), out=tmp_path / "run", attacks=("sima",), geometry_latents="encoder")
         result = run_audit(few)
         (sima,) = result.attacks
         schedule = load_target(model).schedule
@@ -564,7 +565,7 @@ class TestMethods:
         assert sima.log_snr == schedule.log_snr(int(sima.level))
 
     def test_captions_are_needed_of_every_image(self, options):
-        chosen = replace(options, attacks=("clid", "sima"))
+        chosen = changed(options, attacks=("clid", "sima"))
         target = gaussian_target(text=True)
         methods, refused = choose_methods(chosen, target, ["a cat", None, ""])
         assert [attack.label for attack in methods.attacks] == ["sima"]
@@ -576,27 +577,27 @@ class TestMethods:
 
     def test_nothing_that_can_run_is_an_error_with_every_reason(self, options):
         with pytest.raises(ConfigError) as error:
-            run_audit(replace(options, attacks=("clid", "flow_mc", "combined")))
+            run_audit(changed(options, attacks=("clid", "flow_mc", "combined")))
         assert [problem.split(":")[0] for problem in error.value.problems] == ["expected an attack that can run"] * 2
 
 
 class TestErrors:
     def test_all_problems_of_attacks_and_gates_at_once(self, options):
         with pytest.raises(ConfigError) as error:
-            run_audit(replace(options, attacks=("simba",), fail_on=("nonsense",)))
+            run_audit(changed(options, attacks=("simba",), fail_on=("nonsense",)))
         assert len(error.value.problems) == 2
 
     def test_a_level_beyond_the_schedule(self, options):
         with pytest.raises(ConfigError, match="levels of sima from 0 to 999 for this target, got 1000"):
-            run_audit(replace(options, attacks=("sima:levels=1000",)))
+            run_audit(changed(options, attacks=("sima:levels=1000",)))
 
     def test_sets_that_are_the_same(self, options):
         with pytest.raises(DataError, match="not in the other set"):
-            run_audit(replace(options, nonmembers=options.members))
+            run_audit(changed(options, nonmembers=options.members))
 
     def test_options_name_every_problem(self, options):
         with pytest.raises(ConfigError) as error:
-            replace(
+            changed(
                 options,
                 drop=1.0,
                 gamma=-1.0,
@@ -617,12 +618,12 @@ class TestErrors:
     def test_a_run_folder_that_cannot_be_made(self, options, tmp_path):
         (tmp_path / "file").write_text("")
         with pytest.raises(ConfigError, match="folder that can be written"):
-            run_audit(replace(options, out=tmp_path / "file" / "run"))
+            run_audit(changed(options, out=tmp_path / "file" / "run"))
 
 
 class TestConvergence:
     def checked(self, options, **choices):
-        result = run_audit(replace(options, out=options.out.parent / "convergence", **choices))
+        result = run_audit(changed(options, out=options.out.parent / "convergence", **choices))
         table = pd.read_parquet(options.out.parent / "convergence" / "samples.parquet")
         return next(check for check in result.checks if check.name == "convergence"), table
 
@@ -670,7 +671,7 @@ def test_python_api(options, result, tmp_path):
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 @pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
 def test_cuda_agrees_with_the_cpu(options, result, tmp_path, dtype):
-    run_audit(replace(options, out=tmp_path / "run", device="cuda", dtype=dtype))
+    run_audit(changed(options, out=tmp_path / "run", device="cuda", dtype=dtype))
     here, there = by_image(options.out), by_image(tmp_path / "run")
     for attack in ("sima", "loss", "pia"):
         limit = 0.999 if dtype == "float32" else 0.9

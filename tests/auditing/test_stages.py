@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from models import gaussian_target, linear_target, network_target, write_images
+from settings import changed
 
 from privaudit.attacks import ATTACKS, parse_attacks
 from privaudit.auditing.measurements import Measurements, measure
@@ -36,7 +37,7 @@ def run(tmp_path, samples):
         methods = replace(methods, attacks=tuple(attack.for_target(target) for attack in methods.attacks))
         reference, on_progress = changes.pop("reference", None), changes.pop("on_progress", no_progress)
         options = AuditOptions("target", tmp_path, tmp_path, tmp_path / "run", geometry_latents="encoder")
-        return measure(target, samples, methods, replace(options, **changes), on_progress, reference=reference)
+        return measure(target, samples, methods, changed(options, **changes), on_progress, reference=reference)
 
     return run
 

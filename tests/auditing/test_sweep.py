@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from models import flow_target, linear_target, save_small_pipeline, v_target, write_images
+from settings import changed
 from sklearn.metrics import roc_auc_score
 
 from privaudit.attacks import parse_attacks
@@ -21,7 +22,7 @@ from privaudit.errors import ConfigError
 @pytest.fixture(scope="module")
 def options(tmp_path_factory) -> AuditOptions:
     root = tmp_path_factory.mktemp("sweep")
-    return AuditOptions(
+    return AuditOptions.parse(
         target=str(save_small_pipeline(root / "model")),
         members=write_images(root / "members", 14, seed=1),
         nonmembers=write_images(root / "others", 12, seed=2),
@@ -58,7 +59,7 @@ class TestLevels:
         assert curve_levels(flow_mc, flow_target().schedule)[0] == 1
 
     def test_an_attacks_own_are_kept(self, options):
-        chosen = replace(options, attacks=("sima:levels=3,9", "secmi@paper", "loss:log_snr=0", "epsilon"))
+        chosen = changed(options, attacks=("sima:levels=3,9", "secmi@paper", "loss:log_snr=0", "epsilon"))
         attacks, _ = choose_curves(chosen, linear_target(), [None], 5)
         middle = linear_target().schedule.nearest(0)
         assert [attack.levels for attack in attacks[:3]] == [(3, 9), (100,), (middle,)]
@@ -67,7 +68,7 @@ class TestLevels:
 
 class TestRefusal:
     def test_attacks_without_a_score_a_level_are_named_with_the_reason(self, options):
-        chosen = replace(options, attacks=("sima", "pfami", "gsa", "recon", "clid", "combined", "mirror"))
+        chosen = changed(options, attacks=("sima", "pfami", "gsa", "recon", "clid", "combined", "mirror"))
         attacks, refused = choose_curves(chosen, linear_target(), [None], 3)
         assert [attack.label for attack in attacks] == ["sima", "mirror"]
         reasons = {item.name: item.reason for item in refused}
@@ -78,7 +79,7 @@ class TestRefusal:
 
     def test_nothing_to_sweep_is_an_error(self, options):
         with pytest.raises(ConfigError, match="expected an attack that can be swept: pfami has no score"):
-            run_sweep(replace(options, attacks=("pfami",)), 3)
+            run_sweep(changed(options, attacks=("pfami",)), 3)
 
     def test_a_curve_has_two_points_at_least(self, options):
         with pytest.raises(ConfigError, match="at least 2 points, got 1"):
@@ -86,7 +87,7 @@ class TestRefusal:
 
     def test_a_level_beyond_the_schedule(self, options):
         with pytest.raises(ConfigError, match="got 1000"):
-            run_sweep(replace(options, attacks=("sima:levels=1000",)), 3)
+            run_sweep(changed(options, attacks=("sima:levels=1000",)), 3)
 
 
 class TestPoints:
@@ -101,7 +102,7 @@ class TestPoints:
 
     def test_a_point_is_what_a_scan_at_that_fixed_level_reports(self, options, found, tmp_path):
         point = found.curve("sima", "weighted")[2]
-        run_audit(replace(options, out=tmp_path / "run", attacks=(f"sima:levels={point.level}",)))
+        run_audit(changed(options, out=tmp_path / "run", attacks=(f"sima:levels={point.level}",)))
         table = pd.read_parquet(tmp_path / "run" / "scores" / "scores.parquet")
         own = table[(table["attack"] == "sima") & (table["mask"] == "weighted")]
         assert point.auroc.value == pytest.approx(roc_auc_score(own["set"] == "member", own["score"]))
@@ -131,7 +132,7 @@ class TestCache:
         assert again.table().equals(found.table())
 
     def test_the_folder_of_a_scan_lends_its_latents_and_geometry(self, options, tmp_path, passes):
-        scanned = replace(options, out=tmp_path / "run", attacks=("sima:levels=20",))
+        scanned = changed(options, out=tmp_path / "run", attacks=("sima:levels=20",))
         run_audit(scanned)
         passes.clear()
         run_sweep(replace(scanned, attacks=("sima",)), 3)
@@ -139,7 +140,7 @@ class TestCache:
         assert (tmp_path / "run" / "report.json").is_file()
 
     def test_fresh_forgets(self, options, found, tmp_path, passes):
-        chosen = replace(options, out=tmp_path / "run", attacks=("sima",))
+        chosen = changed(options, out=tmp_path / "run", attacks=("sima",))
         run_sweep(chosen, 3)
         once = dict(passes)
         run_sweep(replace(chosen, fresh=True), 3)

@@ -525,7 +525,7 @@ def scanned(tmp_path_factory):
     folders = []
     for name, seed in (("old", 0), ("new", 5)):
         model = save_small_pipeline(root / f"model-{name}", seed=seed)
-        options = AuditOptions(
+        options = AuditOptions.parse(
             target=str(model),
             members=sets[0],
             nonmembers=sets[1],

@@ -169,7 +169,7 @@ class TestInfluenceStage:
         matrix = nn.Parameter(linear_target().autoencoder.matrix, requires_grad=False)
         autoencoder = Watched(LinearAutoencoder(matrix), [], **choices)
         target = replace(linear_target(), autoencoder=autoencoder)
-        options = AuditOptions(
+        options = AuditOptions.parse(
             target="",
             members=tmp_path,
             nonmembers=tmp_path,

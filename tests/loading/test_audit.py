@@ -11,6 +11,7 @@ import pytest
 from diffusers import VQModel
 from models import write_images
 from pipelines import save_dit, save_flux, save_sdxl
+from settings import changed
 
 from privaudit.auditing.options import AuditOptions
 from privaudit.auditing.run import run_audit
@@ -36,7 +37,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def options(target: Path, images: Path, out: Path, **changes: object) -> AuditOptions:
-    return AuditOptions(
+    return AuditOptions.parse(
         target=str(target),
         members=images / "members.jsonl",
         nonmembers=images / "others.jsonl",
@@ -71,7 +72,7 @@ def test_too_few_groups_are_found_before_the_model_runs(sd_master: Path, images:
     rows = [json.loads(line) | {"group": "all"} for line in (images / "members.jsonl").read_text().splitlines()]
     manifest = images / "one-group.jsonl"
     manifest.write_text("\n".join(map(json.dumps, rows)))
-    chosen = replace(options(sd_master, images, tmp_path / "run"), members=manifest, attacks=("sima:levels=20,100",))
+    chosen = changed(options(sd_master, images, tmp_path / "run"), members=manifest, attacks=("sima:levels=20,100",))
     with pytest.raises(DataError, match="expected"):
         run_audit(chosen)
     assert not (tmp_path / "run" / "latents").exists()

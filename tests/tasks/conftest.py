@@ -67,7 +67,7 @@ def a_map(tmp_path):
         influence = random_normal(count, channels, 8, 8).square() + 0.01
         chosen = {"images": tuple(folder / f"images-{number}" for number in range(len(sizes)))}
         chosen |= {"target": target, "out": folder / "out", **options}
-        asked = GeometryOptions(**chosen)
+        asked = GeometryOptions.parse(**chosen)
         asked.out.mkdir(exist_ok=True)
         shown = choose_shown(values.numpy(), count if asked.maps is None else max(asked.maps, 10))
         residuals = None if residual is None else torch.as_tensor(residual).expand(count)

@@ -23,7 +23,8 @@ from privaudit.inversion import DEFAULT, OUTCOMES, SOLVERS, Inversion, invert, n
 from privaudit.loading import ModelSource, load_target
 from privaudit.model.target import Autoencoder
 from privaudit.tasks.inversion_stage import inversion_stage
-from privaudit.tasks.inverting import InvertOptions, describe_solver, run_inversion
+from privaudit.tasks.invert_options import InvertOptions
+from privaudit.tasks.inverting import describe_solver, run_inversion
 
 SOLVER = "forward-step:evaluations=3:tolerance=0"
 COLUMNS = ["id", "path", "outcome", "residual", "pixel_residual", "evaluations"]
@@ -54,7 +55,7 @@ def run(root, tmp_path):
             "solver": SOLVER,
             "device": "cpu",
         }
-        return run_inversion(InvertOptions(**{**chosen, **options}), on_progress)
+        return run_inversion(InvertOptions.parse(**{**chosen, **options}), on_progress)
 
     return start
 
@@ -356,10 +357,10 @@ class TestFailures:
 
 class TestOptions:
     def options(self, **changes):
-        return InvertOptions(**{"target": "model", "images": Path("images"), "out": Path("out"), **changes})
+        return InvertOptions.parse(**{"target": "model", "images": Path("images"), "out": Path("out"), **changes})
 
     def test_defaults(self):
-        assert self.options().solver == DEFAULT == "anderson"
+        assert self.options().solver.spec == DEFAULT == "anderson"
 
     def test_all_problems_are_named_at_once(self):
         with pytest.raises(ConfigError) as error:

@@ -12,8 +12,9 @@ from privaudit.data import Sample, SampleSet, Skipped
 from privaudit.evaluation import assign_folds, evaluate
 from privaudit.inversion import SOLVERS
 from privaudit.model.target import TargetInfo
+from privaudit.tasks.origin_options import FEWEST
 from privaudit.tasks.origin_summary import LABELS, SHOWN, print_origin
-from privaudit.tasks.origin_test import FEWEST, Origin, conformal_p_values, scores
+from privaudit.tasks.origin_test import Origin, conformal_p_values, scores
 from privaudit.tasks.origin_traces import Traces
 
 

@@ -19,7 +19,8 @@ from privaudit.inversion import SOLVERS
 from privaudit.lab.demo_target import SPLIT, TARGET
 from privaudit.lab.photographs import unpack
 from privaudit.loading import ModelSource, load_target
-from privaudit.tasks.origin_test import FEWEST, OriginOptions, conformal_p_values, run_origin, scores
+from privaudit.tasks.origin_options import FEWEST, OriginOptions
+from privaudit.tasks.origin_test import conformal_p_values, run_origin, scores
 from privaudit.tasks.origin_traces import Traces, generate, to_eight_bits, trace
 
 COLUMNS = ["id", "path", "error_encoder", "error_inverted", "remaining", "residual", "p_own"]
@@ -133,7 +134,7 @@ def run(root, tmp_path):
             "solver": CHEAP,
             "device": "cpu",
         }
-        return run_origin(OriginOptions(**{**chosen, **options}), on_progress)
+        return run_origin(OriginOptions.parse(**{**chosen, **options}), on_progress)
 
     return start
 
@@ -259,10 +260,10 @@ class TestRun:
 
 def test_all_option_problems_are_named_at_once():
     with pytest.raises(ConfigError) as error:
-        OriginOptions(
-            "model",
-            Path("images"),
-            Path("out"),
+        OriginOptions.parse(
+            target="model",
+            images=Path("images"),
+            out=Path("out"),
             generated=1,
             steps=0,
             solver="anderson:depth=1",
@@ -298,8 +299,9 @@ def demo(tmp_path_factory):
     heldout = table.loc[table["set"] == "heldout", "id"]
     chosen = set(heldout.iloc[:: len(heldout) // COUNT].iloc[:COUNT])
     unpack(lambda crop: folder / "images" / "photographs" / crop.name if crop.id in chosen else None)
-    options = OriginOptions(
-        str(TARGET), folder / "images", folder / "out", generated=COUNT, steps=STEPS, solver=CHEAP, device="cpu"
+    options = OriginOptions.parse(
+        **{"target": TARGET, "images": folder / "images", "out": folder / "out", "device": "cpu"},
+        **{"generated": COUNT, "steps": STEPS, "solver": CHEAP},
     )
     return run_origin(options)
 

@@ -17,7 +17,7 @@ from privaudit.auditing.audit_data import AuditData
 from privaudit.auditing.designs.design import Judgement
 from privaudit.auditing.measurements import Measurements
 from privaudit.auditing.options import AuditOptions
-from privaudit.evaluation import Check, Verdict, decide, parse_gates
+from privaudit.evaluation import Check, Verdict, decide
 from privaudit.execution.progress import OnProgress, no_progress
 from privaudit.model.schedule import Schedule
 from privaudit.results.audit_result import AttackReport, BlindReport
@@ -81,7 +81,7 @@ def assess(
     on_progress("evaluation", 1, steps)
     entries = _entries(compared, data, split, methods, options.seed)
     on_progress("evaluation", 2, steps)
-    gates = parse_gates(options.fail_on)
+    gates = options.fail_on
     evaluated = evaluate_scores(entries, blind, data, split, options, gates)
     on_progress("evaluation", 3, steps)
     reporter = Reporter(evaluated, data, split, options, schedule, passes, compared.geometry.distortion)

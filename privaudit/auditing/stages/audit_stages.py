@@ -36,7 +36,7 @@ class AuditStages:
             target: The audited model.
             options: Options of the audit.
         """
-        solver = SOLVERS.build(options.solver) if options.inverts else None
+        solver = options.solver if options.inverts else None
         pixels, latents, influence, self._scores = (
             Batcher.of(options.batch_size, target.info.image_size, target.device) for _ in range(4)
         )
@@ -48,7 +48,7 @@ class AuditStages:
             influence,
             self.latents,
             AT[options.geometry_latents],
-            ESTIMATORS.build(options.influence),
+            options.influence,
             options.seed,
             None if options.memory is None else int(options.memory * 2**30),
         )

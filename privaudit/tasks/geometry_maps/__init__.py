@@ -2,15 +2,15 @@
 
 from privaudit.tasks.geometry_maps.geometry_map import EXTREMES, GeometryMap, half_share, quarters
 from privaudit.tasks.geometry_maps.image_sets import ImageSet, read_sets, set_labels
-from privaudit.tasks.geometry_maps.map_options import (
+from privaudit.tasks.geometry_maps.mapping import MAPS, RESULTS, choose_shown, run_geometry
+from privaudit.tasks.geometry_options import (
     BOUND,
     BOUND_LEFT_OUT,
     BOUND_REFERENCE,
     BOUND_SUMMARY,
     GeometryOptions,
-    distortion_method,
+    read_distortion,
 )
-from privaudit.tasks.geometry_maps.mapping import MAPS, RESULTS, choose_shown, run_geometry
 
 __all__ = [
     "BOUND",
@@ -24,9 +24,9 @@ __all__ = [
     "GeometryOptions",
     "ImageSet",
     "choose_shown",
-    "distortion_method",
     "half_share",
     "quarters",
+    "read_distortion",
     "read_sets",
     "run_geometry",
     "set_labels",

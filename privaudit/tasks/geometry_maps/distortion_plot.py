@@ -62,7 +62,7 @@ def plot_distortion(found: GeometryMap, path: Path) -> None:
 
 def axis_label(found: GeometryMap) -> str:
     """Name what is on the axis of a distortion."""
-    name = found.options.distortion.split(":")[0]
+    name = found.options.distortion_spec.split(":")[0]
     return f"local distortion log √det G ({name})"
 
 

@@ -18,7 +18,7 @@ from privaudit.geometry import Distortion, Influence, expected_agreement
 from privaudit.inversion import Inversion
 from privaudit.model.target import TargetInfo
 from privaudit.tasks.geometry_maps.image_sets import ImageSet
-from privaudit.tasks.geometry_maps.map_options import GeometryOptions
+from privaudit.tasks.geometry_options import GeometryOptions
 
 EXTREMES = 5
 """Images of most, and of least distortion that are shown together."""

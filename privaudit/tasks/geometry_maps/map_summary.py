@@ -56,7 +56,7 @@ def print_geometry(found: GeometryMap, files: list[Path], console: Console | Non
 
 
 def _sets(found: GeometryMap, table: pd.DataFrame) -> Table:
-    method = found.options.distortion.split(":")[0]
+    method = found.options.distortion_spec.split(":")[0]
     shown = Table("set", title=f"Distortion by set (log sqrt det G: {method})", **TABLE)
     compares = len(found.sets) > 1 and bool(table["quartile"].notna().all())
     names = ["images", "lowest", "25 %", "median", "75 %", "highest"] + ["in highest quarter"] * compares
@@ -101,7 +101,7 @@ def _how(found: GeometryMap, table: pd.DataFrame) -> list[str]:
     shape = "x".join(map(str, found.info.latent_shape))
     at = "the encoder's latents E(x)"
     if found.inversion is not None:
-        at = f"latents found by inversion ({options.solver}), median residual {table['residual'].median():.2g}"
+        at = f"latents found by inversion ({options.solver.spec}), median residual {table['residual'].median():.2g}"
     skipped = sum(len(part.images.skipped) for part in found.sets)
     copies = sum(part.images.duplicates for part in found.sets)
     times = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in found.seconds.items())
@@ -116,9 +116,10 @@ def _how(found: GeometryMap, table: pd.DataFrame) -> list[str]:
         f"target      {found.info.id}, latents {shape}, autoencoder in {str(found.dtype).removeprefix('torch.')}",
         f"images      {len(table)} distinct, {copies} copies dropped, {skipped} unreadable",
         f"at          {at}",
-        f"influence   {options.influence}, {_cost(found.influence.products)}; a mask that drops {options.drop:.0%} "
-        f"agrees with the exact one in about {table['kept_agreement'].median():.0%} of what it keeps",
-        f"distortion  {options.distortion}, {_cost(found.distortion.products)}{error}; leaves out "
+        f"influence   {options.influence.spec}, {_cost(found.influence.products)}; a mask that drops "
+        f"{options.drop:.0%} agrees with the exact one in about {table['kept_agreement'].median():.0%} of what it "
+        "keeps",
+        f"distortion  {options.distortion_spec}, {_cost(found.distortion.products)}{error}; leaves out "
         f"{found.distortion.left_out}",
         f"time        {times}",
         f"maps        {drawn}",

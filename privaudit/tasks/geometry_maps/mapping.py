@@ -19,15 +19,15 @@ from privaudit.execution.batching import Batcher
 from privaudit.execution.engine import Engine
 from privaudit.execution.progress import OnProgress, no_progress
 from privaudit.execution.stage import FunctionStage, Rows
-from privaudit.geometry import ESTIMATORS, Distortion, Influence, Method, distortion_bound, measure_distortion
-from privaudit.inversion import SOLVERS, require_any_finite
+from privaudit.geometry import Distortion, Influence, Method, distortion_bound, measure_distortion
+from privaudit.inversion import require_any_finite
 from privaudit.loading import ModelSource, load_target
 from privaudit.model.target import Target
 from privaudit.storage.files import locked, make_folder, write_text
 from privaudit.storage.shards import write_shard
 from privaudit.tasks.geometry_maps.geometry_map import EXTREMES, GeometryMap
 from privaudit.tasks.geometry_maps.image_sets import read_sets
-from privaudit.tasks.geometry_maps.map_options import BOUND_LEFT_OUT, GeometryOptions, distortion_method
+from privaudit.tasks.geometry_options import BOUND_LEFT_OUT, GeometryOptions
 from privaudit.tasks.inversion_stage import inversion_stage
 
 MAPS = "maps"
@@ -83,14 +83,14 @@ def _run(options: GeometryOptions, counts: Sequence[int], progress: OnProgress) 
     encoding = Latents(target, batcher(), None, name="encoding")
     inversion = None
     if options.geometry_latents == "inversion":
-        inversion = engine.run(inversion_stage(target, batcher(), SOLVERS.build(options.solver)))
+        inversion = engine.run(inversion_stage(target, batcher(), options.solver))
         require_any_finite(inversion.residual, ids)
     latents = engine.run(encoding)["encoded"] if inversion is None else inversion.latents
-    at, estimator = AT[options.geometry_latents], ESTIMATORS.build(options.influence)
+    at, estimator = AT[options.geometry_latents], options.influence
     inputs = {"latents": {at: latents}}
     influencing = DecoderInfluence(target, batcher(), encoding, at, estimator, options.seed, errors=True)
     influence = Influence(**engine.run(influencing, inputs=inputs))
-    method = distortion_method(options.distortion)
+    method = options.distortion
     if method is None:
         distortion = _bound(influence)
     else:

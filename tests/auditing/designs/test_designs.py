@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from models import save_small_pipeline, write_images
+from settings import changed
 from rich.console import Console
 
 import privaudit
@@ -29,7 +30,7 @@ from privaudit.data import Sample, SampleSet
 from privaudit.data.perceptual_hash import fingerprint, thumbnail
 from privaudit.data.samples import Skipped
 from privaudit.errors import ConfigError, DataError
-from privaudit.evaluation import Check, Finding
+from privaudit.evaluation import parse_gates, Check, Finding
 from privaudit.evaluation.one_run import epsilon_one_run
 from privaudit.model.schedule import DiffusionSchedule
 from privaudit.report.terminal import print_report
@@ -213,7 +214,7 @@ def made_up(
     return (
         AuditData(SampleSet(tuple(samples[:n])), SampleSet(tuple(samples[n:])), design=design),
         measured,
-        AuditOptions("model", here, here, here, replicates=200, fail_on=("epsilon>0.5", "tpr@10%fpr>0.2")),
+        AuditOptions("model", here, here, here, replicates=200, fail_on=parse_gates(("epsilon>0.5", "tpr@10%fpr>0.2"))),
     )
 
 
@@ -255,7 +256,7 @@ class TestEvidence:
 
     def test_a_gate_that_so_few_canaries_cannot_fail_is_inconclusive(self):
         data, measured, options = made_up(1.5, CANARIES)
-        gate = judged(data, measured, replace(options, fail_on=("epsilon>20",))).verdict.gates[0]
+        gate = judged(data, measured, changed(options, fail_on=("epsilon>20",))).verdict.gates[0]
         assert gate.status == "inconclusive"
         assert "cannot fail it" in gate.detail
 
@@ -306,7 +307,7 @@ class TestEvidence:
     @pytest.mark.parametrize(("bound", "status"), [("lower", "pass"), ("upper", "fail")])
     def test_the_cautious_fail_what_is_not_ruled_out(self, bound, status):
         data, measured, options = made_up(0.0, MEMBERS)
-        found = judged(data, measured, replace(options, gate_bound=bound, fail_on=("auroc>0.51",)))
+        found = judged(data, measured, changed(options, gate_bound=bound, fail_on=("auroc>0.51",)))
         assert found.verdict.status == status
 
 
@@ -351,7 +352,9 @@ def test_few_images_do_when_nothing_is_chosen(root, tmp_path):
     """Two against two, with one level: the numbers that need folds are NaN with a reason, the others are there."""
     few = {name: write_images(tmp_path / name, 2, seed=seed) for seed, name in enumerate(("a", "b"), start=7)}
     options = AuditOptions(
-        str(root / "model"), few["a"], few["b"], tmp_path / "run", attacks=("sima:levels=20",), device="cpu"
+        *(str(root / "model"), few["a"], few["b"], tmp_path / "run"),
+        attacks=parse_methods(("sima:levels=20",)),
+        device="cpu",
     )
     found = run_audit(options)
     assert not np.isnan(found.attacks[0].masks["none"].auroc.value)

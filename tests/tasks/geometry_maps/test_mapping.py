@@ -47,7 +47,7 @@ def run(root, tmp_path):
             "solver": SOLVER,
             "device": "cpu",
         }
-        return run_geometry(GeometryOptions(**{**chosen, **options}), on_progress)
+        return run_geometry(GeometryOptions.parse(**{**chosen, **options}), on_progress)
 
     return start
 
@@ -61,7 +61,7 @@ def linear(monkeypatch, tmp_path):
 
     def start(on_progress=None, **options):
         chosen = {"target": "linear", "images": (images,), "out": tmp_path / "out", "geometry_latents": "encoder"}
-        return run_geometry(GeometryOptions(**{**chosen, **options}), on_progress)
+        return run_geometry(GeometryOptions.parse(**{**chosen, **options}), on_progress)
 
     start.matrix = target.autoencoder.matrix.double()
     return start

@@ -6,15 +6,16 @@ import pytest
 
 from privaudit.errors import ConfigError
 from privaudit.geometry import DISTORTIONS
-from privaudit.tasks.geometry_maps import BOUND, GeometryOptions, distortion_method
+from privaudit.tasks.geometry_options import BOUND, GeometryOptions, read_distortion
 
 
 def options(**chosen) -> GeometryOptions:
-    return GeometryOptions(**{"target": "model", "images": (Path("images"),), "out": Path("out"), **chosen})
+    return GeometryOptions.parse(**{"target": "model", "images": (Path("images"),), "out": Path("out"), **chosen})
 
 
 def test_the_defaults_are_right():
-    assert options().distortion == BOUND
+    assert options().distortion is None
+    assert options().distortion_spec == BOUND
     assert options(maps=None).maps is None
 
 
@@ -24,7 +25,7 @@ def test_the_defaults_are_right():
         ({"images": ()}, "expected a tuple of one or more folders"),
         ({"images": Path("images")}, "expected a tuple of one or more folders"),
         ({"images": (Path("a"), Path("b/../a"))}, r"expected every set of images once, got .*/a 2 times"),
-        ({"geometry_latents": "both"}, "geometry_latents to be inversion or encoder, got both"),
+        ({"geometry_latents": "both"}, "geometry_latents to be one of encoder, inversion, got both"),
         ({"solver": "newton"}, "expected an inversion solver of"),
         ({"influence": "guess"}, "expected an influence estimator of"),
         ({"influence": "hutchinson:probes=0"}, "expected probes >= 1 for hutchinson, got 0"),
@@ -58,8 +59,8 @@ def test_the_results_may_not_lie_among_the_images(tmp_path, place):
 
 
 def test_the_bound_is_no_method_and_every_method_has_its_name():
-    assert distortion_method(BOUND) is None
+    assert read_distortion(BOUND) is None
     for name in DISTORTIONS:
-        made = distortion_method(name)
+        made = read_distortion(name)
         assert made is not None
         assert made.name == name

@@ -1,0 +1,163 @@
+"""What `run_geometry` measures and how, checked together."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from privaudit.auditing.option_table import Options, Problem, entry_of, like, needed, option
+from privaudit.auditing.options import AuditOptions, LatentSource
+from privaudit.errors import ConfigError
+
+if TYPE_CHECKING:
+    from privaudit.geometry import Estimator, Method
+    from privaudit.inversion import Solver
+
+BOUND = "bound"
+"""Distortion by Hadamard's bound, which the influence gives at no further cost; the others are in `DISTORTIONS`."""
+BOUND_SUMMARY = "Hadamard's upper bound 1/2 sum_i log G_ii, from the influence alone"
+BOUND_REFERENCE = "Hadamard 1893"
+BOUND_LEFT_OUT = "nothing, but is an upper bound: the distortion itself only where G is diagonal"
+
+
+def read_distortion(given: Method | str | None) -> Method | None:
+    """Read a method of measuring the distortion.
+
+    Args:
+        given: ``bound``, or a name of `DISTORTIONS` with parameters if wanted.
+
+    Returns:
+        The method; None for the bound.
+
+    Raises:
+        ConfigError: Names everything that is wrong, and what would be right.
+    """
+    from privaudit.geometry import DISTORTIONS
+
+    if given == BOUND or not isinstance(given, str):
+        return None if isinstance(given, str) else given
+    name = given.split(":")[0]
+    if name == BOUND:
+        raise ConfigError([f"expected no parameters for {BOUND}, got {given}"])
+    if name not in DISTORTIONS:
+        known = ", ".join(sorted([BOUND, *DISTORTIONS]))
+        raise ConfigError([f"expected a distortion of {known}, got {name}; see privaudit estimators"])
+    return DISTORTIONS.build(given)
+
+
+def read_maps(given: str | int | None) -> int | None:
+    """Read how many maps to draw.
+
+    Args:
+        given: ``all`` or a number.
+
+    Returns:
+        The number; None for ``all``.
+
+    Raises:
+        ConfigError: It is neither.
+    """
+    if not isinstance(given, str):
+        return given
+    if given != "all" and not (given.isascii() and given.isdigit()):
+        raise ConfigError([f"expected --maps all or a number, got {given}"])
+    return int(given) if given != "all" else None
+
+
+@dataclass(frozen=True)
+class GeometryOptions(Options):
+    """Whose geometry, and how it is measured; the defaults are those of `privaudit geometry`.
+
+    Attributes:
+        target: A diffusers folder or hub id.
+        images: Folders or manifests, one per set, such as members and held-out.
+        out: Folder to write.
+        geometry_latents: Where the geometry is taken.
+        solver: Inversion solver.
+        influence: Estimator of the influence.
+        distortion: Method of measuring the distortion; None for the bound.
+        drop: Fraction of latent dimensions that a hard mask would drop; marked in the maps.
+        maps: Images to draw, those of most and least distortion first; None is all, whose decoded pictures are
+            held in memory.
+        device: ``auto``, ``cuda`` or ``cpu``.
+        dtype: ``auto``, ``float32``, ``bfloat16`` or ``float16``, even where the autoencoder's configuration prefers
+            float32.
+        batch_size: Images per pass; None chooses.
+        seed: Seed of random probes.
+        strict: Stop at an unreadable image instead of skipping it.
+    """
+
+    suffix: ClassVar[str] = "-geometry"
+    target: str = field(metadata=entry_of(AuditOptions, "target"))
+    images: tuple[Path, ...] = field(
+        metadata=needed(
+            argument=True, kind="paths", help="Folders or manifests of images, one a set: members held-out."
+        )
+    )
+    out: Path = field(metadata=entry_of(AuditOptions, "out", panel=None, help="Folder to write."))
+    geometry_latents: LatentSource = like(AuditOptions, "geometry_latents")
+    solver: Solver = like(AuditOptions, "solver")
+    influence: Estimator = like(AuditOptions, "influence")
+    distortion: Method | None = option(
+        parse=read_distortion,
+        help="Method of measuring the distortion, with parameters if wanted: bound, exact, truncated:k=20. "
+        "privaudit estimators lists them.",
+    )
+    drop: float = like(
+        AuditOptions,
+        "drop",
+        default=0.4,
+        unset=0.4,
+        kind="number",
+        metavar=None,
+        syntax=False,
+        help="Share of latent dimensions that the hard masks drop.",
+    )
+    maps: int | None = option(
+        "100",
+        metavar="all|N",
+        parse=read_maps,
+        syntax=True,
+        check=lambda maps: () if maps is None or maps >= 0 else [f"expected 0 or more maps, or all, got {maps}"],
+        help="Images to draw, the extremes first.",
+    )
+    device: str = like(AuditOptions, "device")
+    dtype: str = like(
+        AuditOptions,
+        "dtype",
+        metavar=None,
+        panel=None,
+        help="auto, float32, bfloat16 or float16, of the autoencoder, even if its configuration says float32.",
+    )
+    batch_size: int | None = like(AuditOptions, "batch_size")
+    seed: int = like(AuditOptions, "seed")
+    strict: bool = like(AuditOptions, "strict")
+
+    @property
+    def distortion_spec(self) -> str:
+        """Text of the method of measuring the distortion."""
+        return BOUND if self.distortion is None else self.distortion.spec
+
+    def problems(self, *, right: bool) -> list[Problem]:
+        """Say what is wrong with the sets, and with an estimator that settles the cut of another mask."""
+        from privaudit.geometry import wrong_cut
+
+        problems: list[Problem] = [(problem, ("images",)) for problem in self._set_problems()]
+        if right and not problems:
+            problems = [(problem, ("drop", "influence")) for problem in wrong_cut(self.influence, self.drop)]
+        return problems
+
+    def _set_problems(self) -> list[str]:
+        if isinstance(self.images, (str, Path)) or not self.images:
+            return [f"expected a tuple of one or more folders or manifests for images, got {self.images!r}"]
+        places = Counter(source.resolve() for source in self.images)
+        problems = [f"expected every set of images once, got {place} {n} times" for place, n in places.items() if n > 1]
+        problems.extend(
+            f"expected a folder to write outside of the images, whose subfolders are read too, got {self.out} in "
+            f"{source}; pass another --out"
+            for source in self.images
+            if source.is_dir() and self.out.resolve().is_relative_to(source.resolve())
+        )
+        return problems

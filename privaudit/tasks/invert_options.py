@@ -1,0 +1,65 @@
+"""What `run_inversion` inverts and how, checked together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from privaudit.auditing.option_table import Options, Problem, entry_of, like, needed, option
+from privaudit.auditing.options import AuditOptions
+
+if TYPE_CHECKING:
+    from privaudit.inversion import Solver
+
+
+@dataclass(frozen=True)
+class InvertOptions(Options):
+    """What to invert and how; the defaults are those of `privaudit invert`.
+
+    Attributes:
+        target: A diffusers folder or hub id.
+        images: Folder or manifest.
+        out: Folder to write.
+        solver: Inversion solver.
+        truth: Safetensors file with the latents that the images were decoded from, in the denoiser's scaled units,
+            keyed by sample id, by the manifest's id or by the file's stem; None if they are not known.
+        cocoercivity: Also check the assumption of the convergence theorems.
+        device: ``auto``, ``cuda`` or ``cpu``.
+        dtype: ``auto``, ``float32``, ``bfloat16`` or ``float16``, even where the autoencoder's configuration prefers
+            float32.
+        batch_size: Images per pass; None chooses.
+        strict: Stop at an unreadable image instead of skipping it.
+    """
+
+    suffix: ClassVar[str] = "-inversion"
+    target: str = field(metadata=entry_of(AuditOptions, "target"))
+    images: Path = field(metadata=needed(argument=True, kind="path", help="Folder or manifest of images."))
+    out: Path = field(metadata=entry_of(AuditOptions, "out", panel=None, help="Folder to write."))
+    solver: Solver = like(AuditOptions, "solver")
+    truth: Path | None = option(
+        kind="path",
+        help="Safetensors file of the latents that the images were decoded from, in the denoiser's scaled units, "
+        "by sample id, manifest id or file stem: prints the error against them.",
+    )
+    cocoercivity: bool = option(
+        False, help="Check the assumption of the convergence theorems: 600 further evaluations."
+    )
+    device: str = like(AuditOptions, "device")
+    dtype: str = like(
+        AuditOptions,
+        "dtype",
+        metavar=None,
+        panel=None,
+        help="auto, float32, bfloat16 or float16, of the autoencoder, even if its configuration says float32.",
+    )
+    batch_size: int | None = like(AuditOptions, "batch_size")
+    strict: bool = like(AuditOptions, "strict")
+
+    def problems(self, *, right: bool) -> list[Problem]:
+        """Say why the assumption of the theorems cannot be checked."""
+        from privaudit.inversion.cocoercivity import not_along_t
+
+        del right
+        problems = not_along_t(self.solver) if self.cocoercivity else []
+        return [(problem, ("cocoercivity", "solver")) for problem in problems]

@@ -1,0 +1,65 @@
+"""What `run_origin` compares, checked together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from privaudit.auditing.option_table import Options, entry_of, like, needed, option
+from privaudit.auditing.options import AuditOptions
+
+if TYPE_CHECKING:
+    from privaudit.inversion import Solver
+
+SOLVER = "anderson:evaluations=10:tolerance=0"
+"""The default solver: nothing stops early, so that all images are treated alike."""
+FEWEST = 20
+"""Minimum of generations to compare with; the smallest p-value is 1 / (their number + 1)."""
+
+
+def _wrong_count(count: int) -> list[str]:
+    enough = f"expected {FEWEST} or more generated images, so that p can fall below .05, got {count}"
+    return [] if count >= FEWEST else [enough]
+
+
+@dataclass(frozen=True)
+class OriginOptions(Options):
+    """What to compare; the defaults are those of `privaudit origin`.
+
+    Attributes:
+        target: A diffusers folder or hub id.
+        images: Folder or manifest of the images in question.
+        out: Folder to write.
+        generated: How many images the model generates to compare with.
+        steps: DDIM steps of a generation.
+        prompt: Caption of the generations; None is the model's null condition.
+        solver: Inversion solver.
+        device: ``auto``, ``cuda`` or ``cpu``.
+        dtype: ``auto``, ``float32``, ``bfloat16`` or ``float16``.
+        batch_size: Images per pass; None chooses.
+        seed: Seed of the generations and of the bootstrap.
+        strict: Stop at an unreadable image instead of skipping it.
+        confidence: Confidence level of the intervals.
+    """
+
+    suffix: ClassVar[str] = "-origin"
+    target: str = field(metadata=entry_of(AuditOptions, "target"))
+    images: Path = field(
+        metadata=needed(argument=True, kind="path", help="Folder or manifest of the images in question.")
+    )
+    out: Path = field(metadata=entry_of(AuditOptions, "out", panel=None, help="Folder to write."))
+    generated: int = option(200, check=_wrong_count, help="Images that the model generates to compare with.")
+    steps: int = option(
+        50,
+        check=lambda steps: () if steps >= 1 else [f"expected 1 or more DDIM steps, got {steps}"],
+        help="DDIM steps of a generation.",
+    )
+    prompt: str | None = option(help="Caption of the generations; without it, none.")
+    solver: Solver = like(AuditOptions, "solver", default=SOLVER)
+    device: str = like(AuditOptions, "device")
+    dtype: str = like(AuditOptions, "dtype")
+    batch_size: int | None = like(AuditOptions, "batch_size")
+    seed: int = like(AuditOptions, "seed")
+    strict: bool = like(AuditOptions, "strict")
+    confidence: float = like(AuditOptions, "confidence")
