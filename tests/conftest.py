@@ -23,7 +23,7 @@ def _import_by_path(name: str) -> None:
     spec.loader.exec_module(module)
 
 
-for _name in ("actions", "browser", "markup", "models", "reference", "results", "runs"):
+for _name in ("actions", "browser", "markup", "models", "reference", "results", "runs", "settings"):
     _import_by_path(_name)
 
 
