@@ -33,7 +33,7 @@ from privaudit.auditing.run import choose_methods
 from privaudit.auditing.sources import list_sources, read_sources
 from privaudit.evaluation.intervals import clopper_pearson
 from privaudit.evaluation.suspects import SuspectFindings, judge_suspects
-from privaudit.loading import ModelSource, load_target
+from privaudit.loading import load_target
 
 PERMUTATIONS, KNOWN, NONMEMBERS, FDR = 999, 500, 800, 0.1
 COUNTS = (5, 10, 20, 50, 100, 200)

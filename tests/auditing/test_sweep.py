@@ -135,7 +135,7 @@ class TestCache:
         scanned = changed(options, out=tmp_path / "run", attacks=("sima:levels=20",))
         run_audit(scanned)
         passes.clear()
-        run_sweep(replace(scanned, attacks=("sima",)), 3)
+        run_sweep(changed(scanned, attacks=("sima",)), 3)
         assert passes == {"forward": 3 * 26}
         assert (tmp_path / "run" / "report.json").is_file()
 

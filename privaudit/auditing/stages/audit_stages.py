@@ -12,8 +12,6 @@ from privaudit.auditing.stages.mask_settings import MaskSettings
 from privaudit.auditing.stages.pixel_statistics import PixelStatistics
 from privaudit.auditing.stages.scoring import Scoring
 from privaudit.execution.batching import Batcher
-from privaudit.geometry import ESTIMATORS
-from privaudit.inversion import SOLVERS
 from privaudit.model.target import Target
 
 AT = {"encoder": "encoded", "inversion": "inverted"}

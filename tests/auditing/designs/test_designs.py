@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from models import save_small_pipeline, write_images
-from settings import changed
 from rich.console import Console
+from settings import changed
 
 import privaudit
 from privaudit.auditing.assess import assess, split_images
@@ -30,7 +30,7 @@ from privaudit.data import Sample, SampleSet
 from privaudit.data.perceptual_hash import fingerprint, thumbnail
 from privaudit.data.samples import Skipped
 from privaudit.errors import ConfigError, DataError
-from privaudit.evaluation import parse_gates, Check, Finding
+from privaudit.evaluation import Check, Finding, parse_gates
 from privaudit.evaluation.one_run import epsilon_one_run
 from privaudit.model.schedule import DiffusionSchedule
 from privaudit.report.terminal import print_report
