@@ -15,8 +15,10 @@ from privaudit.auditing.dry_run import plan_audit
 from privaudit.auditing.options import AuditOptions
 from privaudit.auditing.pixel_memory import PIXEL_SHARE, pixel_budget
 from privaudit.auditing.run import run_audit
+from privaudit.inversion.encoder import Encoder
 from privaudit.tasks.geometry_maps import GeometryOptions, run_geometry
-from privaudit.tasks.inverting import InvertOptions, run_inversion
+from privaudit.tasks.invert_options import InvertOptions
+from privaudit.tasks.inverting import run_inversion
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +46,7 @@ def decodes(root, monkeypatch) -> Counter[str]:
 
 @pytest.fixture
 def options(root, tmp_path) -> AuditOptions:
-    return AuditOptions(
+    return AuditOptions.parse(
         target=str(root / "model"),
         members=root / "members",
         nonmembers=root / "others",
@@ -82,12 +84,12 @@ def test_the_plan_decodes_one_batch_once(options, decodes):
 
 def test_tasks_decode_each_file_once(root, decodes, tmp_path):
     model = str(root / "model")
-    run_inversion(InvertOptions(model, root / "members", tmp_path / "invert", solver="encoder", device="cpu"))
+    run_inversion(InvertOptions(model, root / "members", tmp_path / "invert", solver=Encoder(), device="cpu"))
     assert len(decodes) == 13
     assert set(decodes.values()) == {1}
     decodes.clear()
     run_geometry(
-        GeometryOptions(model, (root / "members", root / "others"), tmp_path / "map", solver="encoder", device="cpu")
+        GeometryOptions(model, (root / "members", root / "others"), tmp_path / "map", solver=Encoder(), device="cpu")
     )
     assert len(decodes) == 25
     assert set(decodes.values()) == {1}
