@@ -33,7 +33,7 @@ def escape_control(text: str, keep: str = "") -> str:
     r"""Show what has no glyph instead of letting it act.
 
     Args:
-        text: Of any origin.
+        text: Text of any origin.
         keep: Characters to leave as they are, such as a newline.
 
     Returns:
@@ -59,7 +59,7 @@ def terminal(text: str, keep: str = "") -> str:
     A line of a log that begins with ``::`` is a command to GitHub, ``##[`` anywhere in it one to GitHub or Azure.
 
     Args:
-        text: Of any origin.
+        text: Text of any origin.
         keep: Characters to leave as they are, such as a newline.
 
     Returns:
@@ -88,7 +88,7 @@ def csv_cell(value: T) -> T | str:
     """Keep a spreadsheet from running a text as a formula.
 
     Args:
-        value: Of a cell.
+        value: Value of a cell.
 
     Returns:
         A text with an apostrophe in front where it would be one, on one line; anything but a text as it is.
@@ -125,7 +125,7 @@ def markdown(text: str) -> str:
     codes, which are found in the finished text, are broken by a space of no width.
 
     Args:
-        text: Of any origin.
+        text: Text of any origin.
 
     Returns:
         Markdown that is shown as the text.
@@ -144,7 +144,7 @@ def markdown_code(text: str) -> str:
     """Write a name as a code span, in which nothing is alive.
 
     Args:
-        text: Of any origin.
+        text: Text of any origin.
 
     Returns:
         The span; prose as of `markdown` where a span cannot hold the name: in a table, no span may hold a bar.

@@ -210,7 +210,7 @@ def build(spec: str, registry: Mapping[str, type[T]], what: str, hint: str = "")
             ``presets`` also ``name@preset``, whose parameters the others override; ``alternatives`` names a parameter
             of the preset that another one stands in for.
         registry: Name to dataclass, whose annotations are float, int, bool or a tuple of numbers.
-        what: For messages, for example "an attack".
+        what: A plug-in, for messages: "an attack".
         hint: Where to look the names up, for messages.
 
     Returns:

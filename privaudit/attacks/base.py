@@ -22,7 +22,7 @@ from privaudit.model.target import Target, require_finite
 from privaudit.registry import KindRegistry, Named
 
 Need = Literal["images", "captions", "flow model", "gradients"]
-"""What an attack cannot run without, beside latents and denoiser."""
+"""What an attack cannot run without, in addition to latents and denoiser."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Attack(Named, ABC):
         axis: What its columns are: values of which cross-fitting chooses one.
         learned: Whether its columns are features of a classifier, and none a score by itself.
         additive: Whether errors under complementary masks add up to the error without a mask.
-        published: Whether it is somebody else's; ours are compared with the best of theirs.
+        published: Whether others published it; ours are compared with the best of these.
         scale: What its errors are: an ``energy``, positive; the ``log`` of one; or ``other``.
     """
 

@@ -34,7 +34,7 @@ class PassCache:
 
     Attributes:
         attack: Label of the attack that is asking now.
-        work: Passes an image, by attack and kind; what was answered from memory costs nothing.
+        work: Passes per image, by attack and kind; what was answered from memory costs nothing.
         asked: How often each attack has asked for each shared result.
         expected: How often each shared result will be asked for, if known: it is forgotten after the last time.
     """
@@ -80,12 +80,12 @@ class Batch:
     Attributes:
         target: The audited model.
         latents: z_0, ``(n, *latent)``.
-        sample_ids: One id an image; noise belongs to the id.
+        sample_ids: One id per image; noise belongs to the id.
         prompts: One per image; ``Prompt()`` is the null condition.
-        seed: Of the audit.
+        seed: Seed of the audit.
         images: ``(n, 3, h, w)`` in [-1, 1], for attacks that need them.
         cache: What has been asked for and computed.
-        tag: Of a batch derived from another one: names its results in the cache that the two share.
+        tag: Name of a batch derived from another one: marks its results in the cache that the two share.
     """
 
     target: Target
@@ -116,7 +116,7 @@ class Batch:
         return alpha * self.latents + sigma * noise
 
     def predict(self, noisy: Tensor, level: int) -> Tensor:
-        """Predict the noise in any latents at a level, ``(n, *latent)``: one pass, shared with nobody."""
+        """Predict the noise in any latents at a level, ``(n, *latent)``: one pass, shared with no other attack."""
         self.cache.note("forward")
         return self.target.predict_noise(noisy, level, self.condition)
 
@@ -201,7 +201,7 @@ class Batch:
         """Take the same images, cut to their centre and enlarged again (see `with_images` and `crop_centre`).
 
         Args:
-            share: Of each side that is kept.
+            share: Fraction of each side that is kept.
 
         Returns:
             The batch of the crops.
@@ -237,7 +237,7 @@ def crop_centre(images: Tensor, share: float) -> Tensor:
 
     Args:
         images: ``(n, 3, h, w)``.
-        share: Of each side that is kept; at least one pixel is.
+        share: Fraction of each side that is kept; at least one pixel is.
 
     Returns:
         ``(n, 3, h, w)``.

@@ -52,7 +52,7 @@ class Clid(LevelAttack):
         return tuple(float(weight) for weight in self.weights)
 
     def measure(self, batch: Batch, masks: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """One column a weight."""
+        """One column per weight."""
         own = self.losses(batch, masks)
         shortened = [
             (f"first {share:g}", captions) for share, captions in reduce([prompt.caption for prompt in batch.prompts])
@@ -74,7 +74,7 @@ def reduce(captions: Sequence[str | None]) -> list[tuple[float, list[str | None]
     """Cut captions to a share of their words.
 
     Args:
-        captions: One an image.
+        captions: One per image.
 
     Returns:
         Share and captions, from three quarters to none; a share rounds to the nearest number of words.

@@ -65,7 +65,7 @@ class Mirror(LevelAttack):
         return tuple(float(level) for level in self.levels)
 
     def measure(self, batch: Batch, masks: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """One column a level."""
+        """One column per level."""
         own = self._logs(batch, masks)
         twins = [
             self._logs(batch.with_images(flip, _flip(axes)), {name: mask.flip(axes) for name, mask in masks.items()})

@@ -28,9 +28,9 @@ class Step:
     """What one attack costs.
 
     Attributes:
-        label: Of the attack.
-        alone: Passes an image by kind, if it ran by itself.
-        added: Passes an image by kind, after the attacks before it in the plan.
+        label: Label of the attack.
+        alone: Passes per image by kind, if it ran by itself.
+        added: Passes per image by kind, after the attacks before it in the plan.
         shares: Labels of the attacks before it whose results it uses.
     """
 
@@ -42,10 +42,10 @@ class Step:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a set of attacks costs, an image.
+    """What a set of attacks costs per image.
 
     Attributes:
-        steps: One an attack, in the order in which they run.
+        steps: One per attack, in the order in which they run.
         expected: How often each shared result will be asked for (see `PassCache.expected`).
     """
 

@@ -55,7 +55,7 @@ def spread(squares: Tensor, shape: torch.Size) -> Tensor:
 
     Args:
         squares: ``(n, 3, h, w)``.
-        shape: Of the latents, ``(n, c, h', w')``.
+        shape: Shape of the latents, ``(n, c, h', w')``.
 
     Returns:
         ``(n, c, h', w')``, with the sums over an image of ``squares``.

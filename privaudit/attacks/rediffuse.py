@@ -40,7 +40,7 @@ class Rediffuse(FieldAttack):
     draws: int = 10
 
     def problems(self) -> list[str]:
-        """At least one draw and one level a step."""
+        """At least one draw and one level per step."""
         return self.at_least(1, "draws", "step")
 
     def error_field(self, batch: Batch, level: int) -> Tensor:

@@ -29,7 +29,7 @@ def check_decoder(
     Args:
         decode: The decoder.
         latents: ``(n, *latent)``.
-        sample_ids: One id an image.
+        sample_ids: One id per image.
         latent_shape: ``latent``, if it is known.
 
     Raises:
@@ -66,7 +66,7 @@ def _check_function(decode: Decode, latents: Tensor, sample_ids: Sequence[str]) 
     pair = latents if len(latents) == 2 else torch.cat([latents, _moved(latents)])
     other = torch.cat([pair[:1], _moved(pair[1:])])
     with torch.no_grad():
-        first, again, beside = decode(pair), decode(pair), decode(other)
+        first, again, paired = decode(pair), decode(pair), decode(other)
     if first.ndim < 2 or len(first) != len(pair) or not first.is_floating_point():
         raise TargetError(
             f"expected a decoder that gives one floating-point image a latent, got {first.dtype} of shape "
@@ -79,7 +79,7 @@ def _check_function(decode: Decode, latents: Tensor, sample_ids: Sequence[str]) 
             "expected a decoder that is a function of the latent, got two different images from one latent: dropout in "
             "training mode, or injected noise? call .eval() on it, and switch the noise off"
         )
-    if not _same(first[0], beside[0]):
+    if not _same(first[0], paired[0]):
         raise TargetError(
             "expected a decoder that treats each latent alone, got another image from the same latent beside another "
             "latent: batch normalisation in training mode? call .eval() on it"

@@ -1,7 +1,7 @@
 """Products with the decoder's Jacobian J = dD/dz, matrix-free, batched over images and vectors.
 
 A decoder maps ``(n, *latent)`` to ``(n, *image)`` and treats each image of a batch alone, so J is one block an
-image, and one pass with one vector an image gives one product an image.
+image, and one pass with one vector per image gives one product per image.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Jacobian:
     Attributes:
         decode: The decoder, in eval mode.
         latents: ``(n, *latent)``, where J is taken.
-        channel_axis: Of the latents, with the batch as axis 0; the axes after the batch are else positions.
+        channel_axis: Channel axis of the latents, the batch being axis 0; the other axes are positions.
         lanes: Pairs of image and vector that one pass should have; by default what `LANES` says of the device.
     """
 

@@ -13,7 +13,7 @@ from privaudit.model.noise import generator_for
 MASKS = ("none", "random", "influence", "weighted")
 """Every attack is scored under each of these, in this order."""
 HARD = ("random", "influence")
-"""Those that drop a share of the dimensions."""
+"""Those that drop a fraction of the dimensions."""
 DECILES = tuple(f"band{number}" for number in range(10))
 """Deciles of the dimensions, from least to most influence: what a learned combination weighs for itself."""
 
@@ -23,7 +23,7 @@ def kept_count(size: int, drop: float) -> int:
 
     Args:
         size: Dimensions of the latent.
-        drop: Share to drop.
+        drop: Fraction to drop.
 
     Returns:
         size - round(drop * size), at least 1.
@@ -41,7 +41,7 @@ def influence_mask(influence: Tensor, drop: float) -> Tensor:
 
     Args:
         influence: ``(n, *latent)``.
-        drop: Share of dimensions to drop; the paper drops 0.4.
+        drop: Fraction of dimensions to drop; the paper drops 0.4.
 
     Returns:
         ``(n, *latent)`` of 0 and 1, the same count of ones in every image; ties go to the lower index.
@@ -57,7 +57,7 @@ def anti_influence_mask(influence: Tensor, drop: float) -> Tensor:
 
     Args:
         influence: ``(n, *latent)``.
-        drop: Share of dimensions to drop, those of most influence.
+        drop: Fraction of dimensions to drop, those of most influence.
 
     Returns:
         ``(n, *latent)`` of 0 and 1, the same count of ones as `influence_mask`; ties are dropped by lower index.
@@ -70,9 +70,9 @@ def random_mask(influence: Tensor, sample_ids: Sequence[str], drop: float, seed:
 
     Args:
         influence: ``(n, *latent)``; only its shape is used.
-        sample_ids: One id an image.
-        drop: Share of dimensions to drop.
-        seed: Of the audit.
+        sample_ids: One id per image.
+        drop: Fraction of dimensions to drop.
+        seed: Seed of the audit.
 
     Returns:
         ``(n, *latent)`` of 0 and 1.
@@ -122,11 +122,11 @@ def pooled_influence(influence: Tensor) -> Tensor:
 
 
 def hard_mask(name: str, drop: float, drops: Sequence[float]) -> str:
-    """Name a hard mask among others of its kind: ``influence``, or ``influence@0.2`` if several shares are compared.
+    """Name a hard mask among others of its kind: ``influence``, or ``influence@0.2`` if several fractions are compared.
 
     Args:
         name: One of `HARD`.
-        drop: Share that it drops.
+        drop: Fraction that it drops.
         drops: All shares.
 
     Returns:
@@ -136,10 +136,10 @@ def hard_mask(name: str, drop: float, drops: Sequence[float]) -> str:
 
 
 def mask_names(drops: Sequence[float]) -> tuple[str, ...]:
-    """All masks that an attack is scored under: `MASKS`, with a hard mask for each share to drop.
+    """All masks that an attack is scored under: `MASKS`, with a hard mask for each fraction to drop.
 
     Args:
-        drops: Shares of dimensions that the hard masks drop, at least one.
+        drops: Fractions of dimensions that the hard masks drop, at least one.
 
     Returns:
         Names, in the order of `MASKS`.
@@ -155,10 +155,10 @@ def build_masks(
 
     Args:
         influence: ``(n, *latent)``.
-        sample_ids: One id an image.
-        drops: Shares of dimensions that the hard masks drop, or a single one.
-        seed: Of the random masks, of which those that drop more keep part of what those that drop less do.
-        gamma: Of the weights (see `influence_weights`).
+        sample_ids: One id per image.
+        drops: Fractions of dimensions that the hard masks drop, or a single one.
+        seed: Seed of the random masks, of which those that drop more keep part of what those that drop less do.
+        gamma: Exponent of the weights (see `influence_weights`).
 
     Returns:
         Name to ``(n, *latent)``.

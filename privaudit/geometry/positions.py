@@ -13,7 +13,7 @@ def influence_maps(influence: Tensor, channel_axis: int = 1, largest: int = 32) 
 
     Args:
         influence: ``(n, *latent)``, >= 0.
-        channel_axis: Of the channels, with the batch as axis 0.
+        channel_axis: Channel axis of the latents, with the batch as axis 0.
         largest: Longest side of a map; larger latents are averaged over patches.
 
     Returns:
@@ -32,7 +32,7 @@ def channel_shares(influence: Tensor, channel_axis: int = 1) -> Tensor:
 
     Args:
         influence: ``(n, *latent)``, >= 0.
-        channel_axis: Of the channels, with the batch as axis 0.
+        channel_axis: Channel axis of the latents, with the batch as axis 0.
 
     Returns:
         ``(n, channels)``, summing to 1 for each image.

@@ -35,7 +35,7 @@ class PullbackMetric:
         """G v.
 
         Args:
-            vectors: ``(n, size)`` for one vector an image, ``(n, size, k)`` for k.
+            vectors: ``(n, size)`` for one vector per image, ``(n, size, k)`` for k.
 
         Returns:
             The shape of ``vectors``.
@@ -84,7 +84,7 @@ def dense_jacobian(jacobian: Jacobian) -> Tensor:
     """J of each image as a matrix, column by column.
 
     Args:
-        jacobian: At latents so few that n x latent size x image size fits into memory.
+        jacobian: Jacobian at latents so few that n x latent size x image size fits into memory.
 
     Returns:
         ``(n, image size, latent size)``, both flattened.

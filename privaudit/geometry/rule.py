@@ -17,7 +17,7 @@ SHUFFLED = "shuffled"
 
 
 def control_of(name: str) -> str:
-    """Name the control of a mask: the same weights, dealt to each image's dimensions at random."""
+    """Name the control of a mask: the same weights, assigned to each image's dimensions at random."""
     return f"{name} {SHUFFLED}"
 
 
@@ -47,8 +47,8 @@ def rule_masks(
     Args:
         rules: Functions by the name of their mask.
         influence: ``(n, *latent)``.
-        sample_ids: One id an image.
-        seed: Of the controls.
+        sample_ids: One id per image.
+        seed: Seed of the controls.
 
     Returns:
         Name, and name of the control, to ``(n, *latent)``.
@@ -65,13 +65,13 @@ def rule_masks(
 
 
 def shuffled_mask(mask: Tensor, sample_ids: Sequence[str], seed: int, name: str = "") -> Tensor:
-    """Deal the weights of each image to its dimensions at random.
+    """Assign the weights of each image to its dimensions at random.
 
     Args:
         mask: ``(n, *latent)``.
-        sample_ids: One id an image.
-        seed: Of the audit.
-        name: Of the mask, so that the controls of two masks differ.
+        sample_ids: One id per image.
+        seed: Seed of the audit.
+        name: Name of the mask, so that the controls of two masks differ.
 
     Returns:
         ``(n, *latent)`` with the same weights in every image.

@@ -27,7 +27,7 @@ def images_at_once(
     Args:
         decode: The decoder.
         latents: ``(n, *latent)``, n >= 1; the first two are tried.
-        sample_ids: One id an image.
+        sample_ids: One id per image.
         estimator: How much it needs is `Estimator.memory`.
         most: Largest batch that is wanted.
         latent_shape: That a latent should have, if it is known.

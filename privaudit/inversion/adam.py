@@ -22,7 +22,7 @@ class Adam(Solver):
     Attributes:
         rate: Peak learning rate.
         epsilon: 1e-8; the paper takes 1e-4 in 16 bit.
-        evaluations: Most evaluations of E(D(z)) an image; the schedule is stretched over at most 100 of them.
+        evaluations: Most evaluations of E(D(z)) per image; the schedule is stretched over at most 100 of them.
         tolerance: Relative residual at which an image has converged and stops.
     """
 
@@ -57,7 +57,7 @@ def adam_step(
         iterates: ``(a, *latent)``.
         gradients: What Adam takes for the gradients, same shape.
         memory: ``mean`` and ``square`` of the step before, or nothing.
-        iteration: From 0.
+        iteration: Number of the iteration, from 0.
         rate: Learning rate of this step.
         epsilon: Added to the root of the mean square.
 
@@ -78,8 +78,8 @@ def scheduled_rate(peak: float, iteration: int, iterations: int) -> float:
 
     Args:
         peak: Highest learning rate.
-        iteration: From 0.
-        iterations: Of the whole run.
+        iteration: Number of the iteration, from 0.
+        iterations: Iterations of the whole run.
 
     Returns:
         The learning rate.

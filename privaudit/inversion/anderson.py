@@ -30,9 +30,9 @@ class Anderson(Solver):
     Attributes:
         memory: Differences to remember.
         rho: Damping: step along the mixed residual.
-        regularisation: Of the Gram matrix, relative to its unit diagonal.
+        regularisation: Regularisation of the Gram matrix, relative to its unit diagonal.
         growth: Residual over the least one so far from which an image restarts.
-        evaluations: Most evaluations of E(D(z)) an image.
+        evaluations: Most evaluations of E(D(z)) per image.
         tolerance: Relative residual at which an image has converged and stops.
     """
 
@@ -68,7 +68,7 @@ def safeguarded_step(solver: Anderson, at: Evaluation, minimised: Tensor, memory
         solver: Gives memory, rho, regularisation and growth.
         at: The current evaluation.
         minimised: What to minimise, ``(a, *shape)``: T(z), or the error in pixels.
-        memory: Of the step before: ``last`` and ``best`` iterate, differences ``d``, ``damping``.
+        memory: What the step before returned: ``last`` and ``best`` iterate, differences ``d``, ``damping``.
 
     Returns:
         The next iterates and the next memory.

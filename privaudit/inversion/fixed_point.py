@@ -66,7 +66,7 @@ class History:
         """Take note of an evaluation.
 
         Args:
-            iteration: From 0.
+            iteration: Number of the iteration, from 0.
             at: E and D at the iterates of some images.
             rows: ``(a,)``: which images.
 

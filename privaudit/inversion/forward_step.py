@@ -21,7 +21,7 @@ class ForwardStep(Solver):
 
     Attributes:
         rho: Step size.
-        evaluations: Most evaluations of E(D(z)) an image.
+        evaluations: Most evaluations of E(D(z)) per image.
         tolerance: Relative residual at which an image has converged and stops.
     """
 

@@ -22,7 +22,7 @@ class Gradient(Solver):
     Attributes:
         rate: Learning rate; the paper takes .1 with the schedule or .01 without.
         schedule: Warm-up and cosine (see `privaudit.inversion.adam.scheduled_rate`) or a fixed rate.
-        epsilon: Of Adam.
+        epsilon: Epsilon of Adam.
         evaluations: Passes through the decoder and back.
         tolerance: Relative residual at which an image counts as converged.
     """

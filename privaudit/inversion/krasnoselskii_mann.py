@@ -26,7 +26,7 @@ class KrasnoselskiiMann(Solver):
         lam: lambda, the relaxation.
         beta: Assumed cocoercivity; 2 lambda beta is the step.
         force: Run even where Theorem 2 promises nothing.
-        evaluations: Most evaluations of E(D(z)) an image.
+        evaluations: Most evaluations of E(D(z)) per image.
         tolerance: Relative residual at which an image has converged and stops.
     """
 

@@ -22,9 +22,9 @@ class PixelMixing(Anderson):
     Attributes:
         memory: Differences to remember; one holds a latent twice and an image once.
         rho: Damping: step along the mixed residual.
-        regularisation: Of the Gram matrix, relative to its unit diagonal.
+        regularisation: Regularisation of the Gram matrix, relative to its unit diagonal.
         growth: Pixel error over the least one so far from which an image restarts.
-        evaluations: Most evaluations of E(D(z)) an image.
+        evaluations: Most evaluations of E(D(z)) per image.
         tolerance: Relative residual at which an image has converged and stops.
     """
 

@@ -28,7 +28,7 @@ class Problem:
         Args:
             autoencoder: Gives E and D.
             images: ``(n, *image)``, n >= 1, finite.
-            sample_ids: One id an image, for messages.
+            sample_ids: One id per image, for messages.
             clip: Clip what D gives to [-1, 1], as writing it to an image file does.
 
         Raises:

@@ -42,7 +42,7 @@ def invert(
         solver: A specification (see `privaudit.inversion.SOLVERS`) or a solver.
         clip: The images come from files, which hold nothing outside [-1, 1]: clip what D gives before it is
             compared or encoded again. Without it, an image with saturated pixels has no exact inverse.
-        sample_ids: One id an image, for messages; their numbers by default.
+        sample_ids: One id per image, for messages; their numbers by default.
         truth: ``(n, *latent)``: the latents that the images were decoded from, if they are known.
         with_cocoercivity: Also check the assumption of the convergence theorems, for about 600 further evaluations.
 
@@ -82,7 +82,7 @@ def require_any_finite(residuals: Tensor, sample_ids: Sequence[str]) -> None:
 
     Args:
         residuals: ``(n,)``, of a whole run.
-        sample_ids: One id an image.
+        sample_ids: One id per image.
 
     Raises:
         NonFiniteError: None of them is finite; names the images.

@@ -60,13 +60,13 @@ class Solver(Named, ABC):
     """Base of all solvers: frozen dataclasses of hyper-parameters, without state.
 
     Attributes:
-        name: On the command line.
+        name: Name on the command line.
         citation: Where it was published.
         summary: What it does, in one line.
         judge: Whether the best iterate is the one of least ``latent`` or least ``pixel`` residual.
         by_gradient: Whether steps use the gradient of the decoder instead of the encoder.
         recovers: Whether a step goes back by itself when a residual has grown or is not finite.
-        evaluations: Most evaluations of E(D(z)) an image.
+        evaluations: Most evaluations of E(D(z)) per image.
         tolerance: Relative residual at which an image has converged and stops.
     """
 
@@ -87,7 +87,7 @@ class Solver(Named, ABC):
         """Make the next iterates.
 
         Args:
-            iteration: From 0.
+            iteration: Number of the iteration, from 0.
             at: E and D at the current iterates.
             memory: What the step before returned; empty at first.
 

@@ -62,7 +62,7 @@ def with_numbered_groups(result: AuditResult) -> AuditResult:
     """Give the groups numbers for names.
 
     Args:
-        result: Of an audit.
+        result: Result of an audit.
 
     Returns:
         The same with ``group 1`` for the group on which the quoted attack does best, and so on, for every attack.

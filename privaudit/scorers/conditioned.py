@@ -62,10 +62,10 @@ def _judge(masked: MaskedScores, evidence: Evidence) -> _Judged:
     scores, regression = np.empty(len(evidence.is_member)), dict.fromkeys(np.unique(evidence.folds), "")
     for column in sorted(set(masked.choice.positions)):
         own = masked.choice.index == column
-        law = conditional_law(
+        fitted = conditional_law(
             masked.candidates[:, column], conditions, evidence.is_member, evidence.folds, seed=evidence.seed
         )
-        scores[own] = ((law.values - law.location) / law.spread)[own]
-        for fold, kind in zip(regression, law.chosen, strict=True):
+        scores[own] = ((fitted.values - fitted.location) / fitted.spread)[own]
+        for fold, kind in zip(regression, fitted.chosen, strict=True):
             regression[fold] = kind if own[evidence.folds == fold].all() else regression[fold]
     return _Judged(scores, tuple(regression.values()))

@@ -19,14 +19,14 @@ class ErrorTable:
     """What one attack found.
 
     Attributes:
-        name: Of the attack, in reports.
+        name: Name of the attack, in reports.
         axis: What its columns are.
         candidates: Values of its columns; empty if there is one score, or if they are features.
         by_mask: Mask to ``(n, columns)``, higher = more likely a member; features of a learned attack.
         scale: What minus a score is: an ``energy``, positive; the ``log`` of one; or ``other``.
         learned: Whether these are features.
-        drops: Shares that the hard masks drop, if several are compared: ``by_mask`` then has one of each kind for each
-            share (see `privaudit.geometry.mask_names`).
+        drops: Fractions that the hard masks drop, if several are compared: ``by_mask`` then has one of each kind per
+            fraction (see `privaudit.geometry.mask_names`).
         names: What the columns are called, if not by their values.
     """
 
@@ -45,7 +45,7 @@ class ErrorTable:
         return self.names or self.candidates
 
     def hard(self, mask: str) -> dict[float | None, Floats]:
-        """A hard mask by the share that it drops; None for the only one."""
+        """A hard mask by the fraction that it drops; None for the only one."""
         if not self.drops:
             return {None: self.by_mask[mask]}
         return {drop: self.by_mask[hard_mask(mask, drop, self.drops)] for drop in self.drops}
@@ -69,7 +69,7 @@ def join(name: str, tables: Sequence[ErrorTable], called: Sequence[str]) -> Erro
     """Put the candidates of several attacks next to each other, to choose among them all.
 
     Args:
-        name: Of the result.
+        name: Name of the result.
         tables: What each found; of scores, or all of features, on the same images under the same masks.
         called: Prefix of the names of each one's candidates, such as ``order 4``.
 

@@ -1,4 +1,4 @@
-"""A candidate for each fold, by its unmasked score, and with it the share of dimensions that the hard masks drop."""
+"""A candidate for each fold, by its unmasked score, and with it the fraction of dimensions that the hard masks drop."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Selection:
     Attributes:
         columns: Which column.
         by_mask: The scores under each of `privaudit.geometry.MASKS`.
-        drop: The share of each fold, if several were compared.
+        drop: The fraction of each fold, if several were compared.
         spread: Factor by which the choice widens the spread of the AUROC (see `privaudit.evaluation.choice_spread`).
     """
 
@@ -55,13 +55,13 @@ class Selection:
 
 
 def select(table: ErrorTable, is_member: NDArray[np.bool_], folds: NDArray[np.int64]) -> Selection:
-    """Choose for each fold, on the others, a column by its unmasked score, then the share to drop at that column.
+    """Choose for each fold, on the others, a column by its unmasked score, then the fraction to drop at that column.
 
-    The share is chosen under the influence mask, and the random mask, its control, drops the same. All masks of a fold
-    are read at one column, from the same denoiser passes.
+    The fraction is chosen under the influence mask, and the random mask, its control, drops the same. All masks of a
+    fold are read at one column, from the same denoiser passes.
 
     Args:
-        table: Of scores.
+        table: Candidates of one attack; scores, not features.
         is_member: ``(n,)``.
         folds: ``(n,)``.
 
@@ -81,10 +81,10 @@ def select(table: ErrorTable, is_member: NDArray[np.bool_], folds: NDArray[np.in
     width = len(labels)
     at_column = np.arange(len(table.drops) * width) % width == np.array(columns.positions)[:, None]
     merit = np.where(at_column, fold_auroc(stacked["influence"], is_member, folds), -np.inf)
-    shares = cross_fit(stacked["influence"], np.repeat(table.drops, width).tolist(), is_member, folds, merit)
-    by_mask = {mask: read(stacked[mask], shares) if mask in HARD else read(table.by_mask[mask]) for mask in MASKS}
+    fractions = cross_fit(stacked["influence"], np.repeat(table.drops, width).tolist(), is_member, folds, merit)
+    by_mask = {mask: read(stacked[mask], fractions) if mask in HARD else read(table.by_mask[mask]) for mask in MASKS}
     spread = max(spread, choice_spread(stacked["influence"], is_member, folds))
-    return Selection(columns, by_mask, spread, tuple(table.drops[column // width] for column in shares.positions))
+    return Selection(columns, by_mask, spread, tuple(table.drops[column // width] for column in fractions.positions))
 
 
 def choices(selection: Selection, table: ErrorTable, what: str) -> tuple[Choice, ...]:
@@ -92,11 +92,11 @@ def choices(selection: Selection, table: ErrorTable, what: str) -> tuple[Choice,
 
     Args:
         selection: What was taken.
-        table: From which.
+        table: Table that it was selected from.
         what: Name of the choice of a column.
 
     Returns:
-        One for the column, one for the share to drop; none for what was fixed beforehand.
+        One for the column, one for the fraction to drop; none for what was fixed beforehand.
     """
     found = []
     if len(table.labels) > 1:

@@ -28,7 +28,7 @@ class Evidence:
         images: ``(n, d)``, statistics of the images alone.
         is_member: ``(n,)``; a scorer may use it for images of other folds only.
         folds: ``(n,)``, groups kept together.
-        seed: Of the audit.
+        seed: Seed of the audit.
     """
 
     tables: tuple[ErrorTable, ...]

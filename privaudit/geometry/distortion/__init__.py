@@ -1,4 +1,4 @@
-"""Local distortion log sqrt(det G): how much the decoder stretches volume around a latent. One method a file."""
+"""Local distortion log sqrt(det G): how much the decoder stretches volume around a latent. One method per file."""
 
 from privaudit.geometry.distortion.bound import distortion_bound
 from privaudit.geometry.distortion.measurement import DEFAULT, measure_distortion

@@ -1,4 +1,4 @@
-"""Hadamard's bound of the distortion, which costs nothing beside the influence."""
+"""Hadamard's bound of the distortion, which costs nothing in addition to the influence."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 def distortion_bound(influence: Tensor) -> Tensor:
     """Hadamard's upper bound of the local distortion: log sqrt(det G) <= 1/2 sum_i log G_ii.
 
-    Costs nothing beside the influence; equal to the distortion where G is diagonal. Used to rank images
+    Costs nothing in addition to the influence; equal to the distortion where G is diagonal. Used to rank images
     into quartiles, for which only the order matters.
 
     Args:

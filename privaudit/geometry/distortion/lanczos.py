@@ -42,8 +42,8 @@ class Lanczos(Method):
     `Whitening`). The determinant of S is known, and log sqrt(det G) = log sqrt(det S G S) - log det S for any S.
 
     Attributes:
-        probes: Random vectors an image; their spread gives the standard error.
-        steps: Of the iteration for each probe.
+        probes: Random vectors per image; their spread gives the standard error.
+        steps: Steps of the iteration for each probe.
         whitening: Products with J^T from which S is measured; 0 for S = I.
         floor: Least singular value of J S relative to the largest; at least `relative_rounding`.
     """

@@ -31,10 +31,10 @@ def measure_distortion(
     Args:
         decode: The decoder, in eval mode.
         latents: ``(n, *latent)``, in the denoiser's scaled units.
-        sample_ids: One id an image.
+        sample_ids: One id per image.
         method: See `DISTORTIONS`; a specification (`privaudit.geometry.DISTORTIONS`) or a method.
-        seed: Of the audit.
-        channel_axis: Of the latents, with the batch as axis 0.
+        seed: Seed of the audit.
+        channel_axis: Channel axis of the latents, with the batch as axis 0.
 
     Returns:
         Values, standard errors, costs, and what the values leave out.

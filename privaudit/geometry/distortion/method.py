@@ -20,7 +20,7 @@ class Distortion:
 
     Attributes:
         values: ``(n,)``, float64; -inf where J_D has not full column rank.
-        standard_error: Of the values, by the method's own account, ``(n,)``, float64; 0 where nothing is random.
+        standard_error: Standard error by the method's own account, ``(n,)``, float64; 0 where nothing is random.
         products: Products with J or J^T that each image took, ``(n,)``, int64.
         left_out: What the values leave out or add, as a phrase: "nothing", "all but the 20 largest of 256 ...".
     """
@@ -68,7 +68,7 @@ class Method(Named, ABC):
     """Base of all methods: frozen dataclasses of parameters, without state.
 
     Attributes:
-        name: On the command line.
+        name: Name on the command line.
         citation: Where it was published.
         summary: What it does, in one line.
     """
@@ -78,9 +78,9 @@ class Method(Named, ABC):
         """Compute or estimate the distortion.
 
         Args:
-            jacobian: At the latents of a batch.
-            sample_ids: One id an image; random vectors belong to the id.
-            seed: Of the audit.
+            jacobian: Jacobian at the latents of a batch.
+            sample_ids: One id per image; random vectors belong to the id.
+            seed: Seed of the audit.
 
         Returns:
             Values that are NaN or +inf where derivatives are not finite (see `measure_distortion`).

@@ -14,7 +14,7 @@ def singular_values(jacobian: Jacobian) -> Tensor:
     """All singular values of J, from its columns, or from its rows if the image is the smaller one.
 
     Args:
-        jacobian: At latents so few that n x latent size x image size fits into memory.
+        jacobian: Jacobian at latents so few that n x latent size x image size fits into memory.
 
     Returns:
         ``(n, latent size)``, float64, descending: where the image is smaller than the latent, the last ones are 0.

@@ -24,8 +24,8 @@ class Whitening:
 
     Attributes:
         matrices: S, ``(n, channels, channels)``, symmetric, positive definite.
-        log_det: Of S over the whole latent, positions x log det C^(-1/2), ``(n,)``, float64.
-        axis: Of the channels in ``(n, *latent)``.
+        log_det: Log determinant of S over the whole latent, positions x log det C^(-1/2), ``(n,)``, float64.
+        axis: Channel axis of ``(n, *latent)``.
     """
 
     matrices: Tensor
@@ -43,12 +43,12 @@ def measure_whitening(jacobian: Jacobian, probes: int, floor: float, sample_ids:
     """Measure C = E_v[mean over positions p of (J^T v)_p (J^T v)_p^T], v normal in image space.
 
     Args:
-        jacobian: At the latents of a batch.
+        jacobian: Jacobian at the latents of a batch.
         probes: Products with J^T an image. Where they give too few samples for the channels, S is I.
         floor: Combinations of channels that show less than this share of the one that shows most are left as they
             are: S would only blow up their rounding.
-        sample_ids: One id an image.
-        seed: Of the audit.
+        sample_ids: One id per image.
+        seed: Seed of the audit.
 
     Returns:
         The mixing; I where a derivative is not finite.

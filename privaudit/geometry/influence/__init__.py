@@ -1,4 +1,4 @@
-"""Per-dimension influence of the latent on the decoded image: the diagonal of G. One estimator a file."""
+"""Per-dimension influence of the latent on the decoded image: the diagonal of G. One estimator per file."""
 
 from privaudit.geometry.influence.adaptive import expected_agreement, wrong_cut
 from privaudit.geometry.influence.estimation import DEFAULT, estimate_influence

@@ -29,8 +29,8 @@ class Adaptive(Estimator):
     """The separable estimate from 2, 4, 8, ... probes, until enough of the kept dimensions are certain to be kept.
 
     Attributes:
-        agreement: Share of the kept set that should be right, as estimated by `expected_agreement`.
-        drop: Share of dimensions that the mask will drop.
+        agreement: Fraction of the kept set that should be right, as estimated by `expected_agreement`.
+        drop: Fraction of dimensions that the mask will drop.
         least: Probes before the first look.
         most: Probes at which an image is left as it is.
     """
@@ -85,15 +85,15 @@ class Adaptive(Estimator):
 
 
 def expected_agreement(influence: Influence, drop: float) -> Tensor:
-    """Estimate which share of the kept set the exact influence would keep too.
+    """Estimate which fraction of the kept set the exact influence would keep too.
 
     The logarithm of each exact value is taken as normal around the estimated one, and as the exact cut the one above
     which as many dimensions are expected as are kept: sum_i P(i) = kept, P(i) = Phi((log v_i - cut) / error_i). The
-    share is the mean of P over the kept dimensions.
+    fraction is the mean of P over the kept dimensions.
 
     Args:
         influence: With standard errors.
-        drop: Share of dimensions that the mask drops.
+        drop: Fraction of dimensions that the mask drops.
 
     Returns:
         ``(n,)``, from the kept share of all dimensions, which is chance, to 1.
@@ -119,7 +119,7 @@ def wrong_cut(estimator: Estimator, drop: float) -> list[str]:
 
     Args:
         estimator: Any.
-        drop: Share of dimensions that the mask drops.
+        drop: Fraction of dimensions that the mask drops.
 
     Returns:
         No problem, or one.

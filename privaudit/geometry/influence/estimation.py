@@ -34,10 +34,10 @@ def estimate_influence(
     Args:
         decode: The decoder, in eval mode.
         latents: ``(n, *latent)``, in the denoiser's scaled units.
-        sample_ids: One id an image.
+        sample_ids: One id per image.
         estimator: See `ESTIMATORS`; a specification (`privaudit.geometry.ESTIMATORS`) or an estimator.
-        seed: Of the audit.
-        channel_axis: Of the latents, with the batch as axis 0.
+        seed: Seed of the audit.
+        channel_axis: Channel axis of the latents, with the batch as axis 0.
         at_once: Pairs of image and vector that memory has room for in one pass; as many as the device is good at by
             default (`LANES`).
         check: Try the decoder first (`check_decoder`); a long run needs that for its first batch only.

@@ -19,7 +19,7 @@ class Influence:
 
     Attributes:
         values: ``(n, *latent)``, >= 0.
-        standard_error: Of the values, by the estimator's own account, ``(n, *latent)``; 0 where they are exact.
+        standard_error: Standard error by the estimator's own account, ``(n, *latent)``; 0 where values are exact.
         products: Products with J or J^T that each image took, ``(n,)``, int64.
     """
 
@@ -42,7 +42,7 @@ class Estimator(Named, ABC):
     """Base of all estimators: frozen dataclasses of parameters, without state.
 
     Attributes:
-        name: On the command line.
+        name: Name on the command line.
         citation: Where it was published.
         summary: What it does, in one line.
     """
@@ -57,9 +57,9 @@ class Estimator(Named, ABC):
         """Estimate the diagonal of G = J^T J.
 
         Args:
-            jacobian: At the latents of a batch.
-            sample_ids: One id an image; random vectors belong to the id.
-            seed: Of the audit.
+            jacobian: Jacobian at the latents of a batch.
+            sample_ids: One id per image; random vectors belong to the id.
+            seed: Seed of the audit.
 
         Returns:
             Values that may be NaN or infinite where derivatives are (see `estimate_influence`).

@@ -11,7 +11,7 @@ from privaudit.geometry.jacobian import Jacobian
 from privaudit.model.noise import generator_for
 
 TOGETHER = 16
-"""Probes an image held at once."""
+"""Probes per image held at once."""
 
 
 class Probes:

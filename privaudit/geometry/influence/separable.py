@@ -68,7 +68,7 @@ def shrink(values: Tensor, probes: int, channel_axis: int = 1) -> tuple[Tensor, 
     Args:
         values: Means of (J^T v)^2 over the probes, ``(n, *latent)``.
         probes: K.
-        channel_axis: Of the latents; all other axes but the first are positions.
+        channel_axis: Channel axis of the latents; all other axes but the first are positions.
 
     Returns:
         Estimate and its standard error, shaped like ``values``.

@@ -54,7 +54,7 @@ def render_junit(result: AuditResult) -> str:
     """Write the gates of a result.
 
     Args:
-        result: Of an audit.
+        result: Result of an audit.
 
     Returns:
         XML; without gates, one skipped case that says so.
@@ -87,7 +87,7 @@ def render_junit_failure(failure: AuditFailure) -> str:
     """Write a run that ended with an error as one case in error.
 
     Args:
-        failure: Of the run.
+        failure: A run that ended with an error.
 
     Returns:
         XML.
@@ -100,7 +100,7 @@ def render_junit_failure(failure: AuditFailure) -> str:
 
 
 def _cases(gate: GateOutcome, side: str) -> list[Case]:
-    """The cases of a gate, one an attack."""
+    """The cases of a gate, one per attack."""
     tests: dict[str, list[GateTest]] = {}
     for test in gate.tests:
         tests.setdefault(test.attack, []).append(test)

@@ -34,7 +34,7 @@ def render_md(result: AuditResult) -> str:
     """Write a summary.
 
     Args:
-        result: Of an audit.
+        result: Result of an audit.
 
     Returns:
         Markdown that ends with a newline; below 900 kB whatever the result holds.
@@ -61,7 +61,7 @@ def render_md_failure(failure: AuditFailure) -> str:
     """Write what went wrong.
 
     Args:
-        failure: Of a run that ended with an error.
+        failure: A run that ended with an error.
 
     Returns:
         Markdown that ends with a newline.
@@ -99,7 +99,7 @@ def numbers_table(result: AuditResult) -> str:
     """Lay out the metrics of the score that the report speaks of, with what guessing would reach.
 
     Args:
-        result: Of an audit.
+        result: Result of an audit.
 
     Returns:
         A Markdown table, and below it why numbers are missing or rough.
@@ -209,7 +209,7 @@ def suspect_lines(found: SuspectReport) -> list[str]:
     """Say what the test of the suspects rests on.
 
     Args:
-        found: Of the suspects.
+        found: What was found of the suspects.
 
     Returns:
         A few lines.

@@ -2,8 +2,8 @@
 
 The metadata go into the front matter of the README, the section into its text. Numbers that were not measured, or for
 which no interval can be given, are left out of the metadata: it has no place for a reason. So is everything about
-suspects, whose membership nobody knows, and everything that a failed check makes meaningless: whoever reads the
-metadata does not read the section.
+suspects, whose membership is not known, and everything that a failed check makes meaningless: metadata are read
+without the section.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def render_card(result: AuditResult) -> str:
     """Write the section and its metadata.
 
     Args:
-        result: Of an audit.
+        result: Result of an audit.
 
     Returns:
         Markdown with front matter (``model-index``) where anything was measured.
@@ -65,7 +65,7 @@ def render_card_failure(failure: AuditFailure) -> str:
     """Say in the card that nothing is known.
 
     Args:
-        failure: Of a run that ended with an error.
+        failure: A run that ended with an error.
 
     Returns:
         Markdown without metadata.

@@ -64,7 +64,7 @@ def render_sarif(result: AuditResult) -> str:
     """Write what an audit found.
 
     Args:
-        result: Of an audit.
+        result: Result of an audit.
 
     Returns:
         JSON.
@@ -97,7 +97,7 @@ def render_sarif_failure(failure: AuditFailure) -> str:
     """Write that a run ended with an error, so that no results does not mean no findings.
 
     Args:
-        failure: Of the run.
+        failure: A run that ended with an error.
 
     Returns:
         JSON with ``executionSuccessful`` false.

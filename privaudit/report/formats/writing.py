@@ -64,7 +64,7 @@ def write_reports(
     Args:
         report: A result, or a run that ended with an error.
         folder: Made if it is missing.
-        formats: From `parse_formats`.
+        formats: Formats, such as `parse_formats` returns.
         exemplars: Single images to show, for formats that can.
 
     Returns:
