@@ -49,6 +49,8 @@ class Registry(Mapping[str, T]):
         Raises:
             ConfigError: Another plug-in has this name.
         """
+        if not str(getattr(entry, "__module__", "")).startswith(f"{self._folder}."):
+            self.discover()  # a user's script may not take a name of the folder
         present = self._entries.get(name)
         if present is not None and present != entry and _origin(present) != _origin(entry):
             raise ConfigError([
@@ -56,6 +58,22 @@ class Registry(Mapping[str, T]):
                 "choose another name"
             ])
         self._entries[name] = entry
+
+    def register(self, entry: T) -> T:
+        """Add a plug-in under its own ``name``; a decorator of classes.
+
+        Args:
+            entry: The plug-in.
+
+        Returns:
+            The plug-in.
+
+        Raises:
+            ConfigError: Another plug-in has this name.
+        """
+        named: Any = entry
+        self.add(named.name, entry)
+        return entry
 
     def discover(self) -> None:
         """Import the modules of the folder, once."""
@@ -101,23 +119,6 @@ class KindRegistry(Registry[type[K]]):
         """
         super().__init__(what, folder=folder)
         self.listed_by = listed_by
-
-    def register(self, kind: type[K]) -> type[K]:
-        """Add a class under its ``name``; a decorator.
-
-        Args:
-            kind: A frozen dataclass.
-
-        Returns:
-            The class.
-
-        Raises:
-            ConfigError: Another class has this name.
-        """
-        if not kind.__module__.startswith(f"{self._folder}."):  # from a user's script: no name of the folder is free
-            self.discover()
-        self.add(kind.name, kind)
-        return kind
 
     def build(self, spec: str) -> K:
         """Build what a specification names (see `build`).

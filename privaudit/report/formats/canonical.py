@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from privaudit.report.formats.report_format import Format, register
+from privaudit.report.formats.report_format import FORMATS, Format
 from privaudit.results.audit_result import AuditFailure, AuditResult
 
 
@@ -16,7 +16,7 @@ def render_json_failure(failure: AuditFailure) -> str:
     return failure.to_json()
 
 
-register(
+FORMATS.register(
     Format(
         "json", "report.json", "everything, for programs", render_json, render_json_failure, aggregates=False, place=0
     )

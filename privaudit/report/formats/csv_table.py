@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from privaudit.escape import csv_text
-from privaudit.report.formats.report_format import Format, Report, register
+from privaudit.report.formats.report_format import FORMATS, Format, Report
 
 
 def render_csv(report: Report) -> str:
@@ -20,4 +20,4 @@ def render_csv(report: Report) -> str:
     return csv_text(report_frame(report))
 
 
-register(Format("csv", "metrics.csv", "the numbers, for a spreadsheet", render_csv, render_csv, place=6))
+FORMATS.register(Format("csv", "metrics.csv", "the numbers, for a spreadsheet", render_csv, render_csv, place=6))

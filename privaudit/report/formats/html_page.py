@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from privaudit.report.formats.report_format import Format, Report, register
+from privaudit.report.formats.report_format import FORMATS, Format, Report
 from privaudit.results.audit_result import AuditFailure
 from privaudit.results.exemplars import Exemplar
 
@@ -24,4 +24,6 @@ def page(report: Report, exemplars: Sequence[Exemplar] = ()) -> str:
     return render_html_failure(report) if isinstance(report, AuditFailure) else render_html(report, exemplars)
 
 
-register(Format("html", "report.html", "one page for people, with pictures", page, page, exemplars=True, place=1))
+FORMATS.register(
+    Format("html", "report.html", "one page for people, with pictures", page, page, exemplars=True, place=1)
+)

@@ -15,7 +15,7 @@ from typing import Literal
 
 from privaudit.escape import escape_control
 from privaudit.evaluation.verdict import GateOutcome, GateTest
-from privaudit.report.formats.report_format import Format, register
+from privaudit.report.formats.report_format import FORMATS, Format
 from privaudit.report.found import found_lines, gate_lines
 from privaudit.report.numbers import interval_text
 from privaudit.report.problems import problems
@@ -184,4 +184,4 @@ def _timestamp(created: str) -> str:
     return _line(created.split("+")[0])
 
 
-register(Format("junit", "junit.xml", "gates as tests, for CI", render_junit, render_junit_failure, place=3))
+FORMATS.register(Format("junit", "junit.xml", "gates as tests, for CI", render_junit, render_junit_failure, place=3))

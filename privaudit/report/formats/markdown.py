@@ -12,7 +12,7 @@ from privaudit.evaluation.estimate import Comparison, Estimate, GroupStratum, Ra
 from privaudit.evaluation.suspects import SuspectReport
 from privaudit.report.cells import difference_text, percent
 from privaudit.report.design_words import counted, words_of
-from privaudit.report.formats.report_format import Format, register
+from privaudit.report.formats.report_format import FORMATS, Format
 from privaudit.report.found import choice_note, found_lines, gate_lines, reach_lines
 from privaudit.report.markdown_text import PROSE, bullets, name, prose, table
 from privaudit.report.missing import plain_reason, why_no_rate
@@ -273,4 +273,4 @@ def _or_least(value: float) -> float:
     return -math.inf if math.isnan(value) else value
 
 
-register(Format("md", "report.md", "a summary for the page of a CI job", render_md, render_md_failure, place=2))
+FORMATS.register(Format("md", "report.md", "a summary for the page of a CI job", render_md, render_md_failure, place=2))

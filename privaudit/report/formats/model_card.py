@@ -15,7 +15,7 @@ from privaudit.evaluation.estimate import Estimate, RateEstimate
 from privaudit.report.cells import percent
 from privaudit.report.design_words import counted
 from privaudit.report.formats.markdown import numbers_table, suspect_lines
-from privaudit.report.formats.report_format import Format, register
+from privaudit.report.formats.report_format import FORMATS, Format
 from privaudit.report.found import choice_note, found_lines, reach_lines
 from privaudit.report.markdown_text import bullets, name, prose
 from privaudit.report.problems import problems
@@ -155,4 +155,6 @@ def _eval_results(result: AuditResult) -> list[EvalResult]:
     ]
 
 
-register(Format("card", "model-card.md", "a section for the model's README", render_card, render_card_failure, place=5))
+FORMATS.register(
+    Format("card", "model-card.md", "a section for the model's README", render_card, render_card_failure, place=5)
+)

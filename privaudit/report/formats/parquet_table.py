@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 
-from privaudit.report.formats.report_format import Format, Report, register
+from privaudit.report.formats.report_format import FORMATS, Format, Report
 
 
 def render_parquet(report: Report) -> bytes:
@@ -23,4 +23,6 @@ def render_parquet(report: Report) -> bytes:
     return stream.getvalue()
 
 
-register(Format("parquet", "metrics.parquet", "the numbers, for pandas", render_parquet, render_parquet, place=7))
+FORMATS.register(
+    Format("parquet", "metrics.parquet", "the numbers, for pandas", render_parquet, render_parquet, place=7)
+)

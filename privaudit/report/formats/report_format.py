@@ -62,19 +62,3 @@ class Format:
 
 
 FORMATS = Registry[Format]("a report format", folder="privaudit.report.formats", key=lambda form: form.place)
-
-
-def register(form: Format) -> Format:
-    """Add a format under its name.
-
-    Args:
-        form: The format.
-
-    Returns:
-        The same.
-
-    Raises:
-        ConfigError: Another format has this name.
-    """
-    FORMATS.add(form.name, form)
-    return form

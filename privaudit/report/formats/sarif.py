@@ -18,7 +18,7 @@ from urllib.parse import quote
 from privaudit.errors import ConfigError
 from privaudit.escape import escape_control
 from privaudit.evaluation.gates import parse_gates
-from privaudit.report.formats.report_format import Format, register
+from privaudit.report.formats.report_format import FORMATS, Format
 from privaudit.report.redact import base_name, redact
 from privaudit.report.scan_command import scan_command
 from privaudit.report.words import advice, answer, headline, statement
@@ -213,4 +213,6 @@ def _log(run: Mapping[str, Any]) -> str:
     return json.dumps(log, indent=2, allow_nan=False) + "\n"
 
 
-register(Format("sarif", "report.sarif", "findings, for code scanning", render_sarif, render_sarif_failure, place=4))
+FORMATS.register(
+    Format("sarif", "report.sarif", "findings, for code scanning", render_sarif, render_sarif_failure, place=4)
+)

@@ -11,7 +11,7 @@ import pytest
 from results import make_exemplars, make_failure, make_result
 
 from privaudit.errors import ConfigError
-from privaudit.report.formats import FORMATS, Format, format_of, parse_formats, register, write_reports
+from privaudit.report.formats import FORMATS, Format, format_of, parse_formats, write_reports
 
 GATED = make_result(gates=("tpr@1%fpr>0.05", "auroc>0.99", "tpr@0.1%fpr>0.1"))
 
@@ -53,7 +53,7 @@ def test_listing_them_waits_for_the_library_of_none() -> None:
 def test_a_format_of_ones_own_stands_behind_the_others(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(FORMATS, "_entries", dict(FORMATS))
     own = Format("txt", "status.txt", "one word", lambda result: result.verdict.status, lambda failure: "error")
-    assert register(own) is own
+    assert FORMATS.register(own) is own
     assert list(FORMATS)[-1] == "txt"
     assert parse_formats("txt") == (own,)
     assert format_of(tmp_path / "a.txt") is own
@@ -61,7 +61,7 @@ def test_a_format_of_ones_own_stands_behind_the_others(monkeypatch: pytest.Monke
         (file,) = write_reports(report, tmp_path, [own])
         assert (file.name, file.read_text()) == ("status.txt", text)
     with pytest.raises(ConfigError, match="expected a name for a report format that is not taken, got 'txt'"):
-        register(replace(own, file="other.txt"))
+        FORMATS.register(replace(own, file="other.txt"))
 
 
 @pytest.mark.parametrize(
