@@ -88,10 +88,11 @@ def _fitted(attack: Mapping[str, Any]) -> bool:
 def table(run: Run) -> list[str]:
     """One row an attack: AUROC / TPR@1%FPR of each mask."""
     target, data = run.report["target"], run.report["data"]
+    members = data.get("positives", data.get("members"))  # the former name, of schema 4
     lines = [
         f"### {run.name}",
         "",
-        f"{target['family']}, {target['prediction_type']}; {data['positives']} members, {data['nonmembers']} held out; "
+        f"{target['family']}, {target['prediction_type']}; {members} members, {data['nonmembers']} held out; "
         f"blind baseline {run.report['blind']['auroc']['value']:.3f}. Cells: AUROC [95 %] / TPR at 1 % FPR [95 %].",
         "",
         "| attack | at | passes | " + " | ".join(MASKS) + " |",

@@ -49,7 +49,7 @@ from privaudit.storage.files import locked, make_folder, write_text
 
 STAGES = ("pixels", "latents", "influence", "scores")
 """Folders of a run that hold its cache."""
-UNKNOWN = "learns from images whose membership is known, and suspects are none"
+LEARNS_FROM_MEMBERS = "learns from images whose membership is known, and suspects are none"
 RESULTS = ("report.json", "samples.parquet", "scores/scores.parquet", SUSPECTS, EXPOSED)
 
 
@@ -241,7 +241,7 @@ def choose_methods(
     for attack in methods.attacks:
         reason = attack.unsupported_reason(target)
         if reason is None and attack.learned and unknown:
-            reason = UNKNOWN
+            reason = LEARNS_FROM_MEMBERS
         if reason is None and "captions" in attack.needs and without:
             reason = f"needs a caption for every image, and {without} have none; name them in the manifests"
         if reason is None:
@@ -258,7 +258,8 @@ def choose_methods(
         ])
     if not unknown:
         return Methods(tuple(running), methods.scorers), tuple(refused)
-    return Methods(tuple(running), ()), (*refused, *(RefusedReport(s.label, UNKNOWN) for s in methods.scorers))
+    refused += [RefusedReport(scorer.label, LEARNS_FROM_MEMBERS) for scorer in methods.scorers]
+    return Methods(tuple(running), ()), tuple(refused)
 
 
 def stale_results(folder: Path) -> tuple[str, ...]:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-from privaudit.compare.compare_options import FORMER_NAMES
 from privaudit.errors import ResultError
 from privaudit.evaluation.estimate import Difference, Estimate
 from privaudit.evaluation.verdict import Verdict
 from privaudit.results.data_report import DesignCode
-from privaudit.results.former_versions import RENAMED_IN_5, renamed_keys
 from privaudit.storage.exact_json import decode, encode
 
 COMPARISON_SCHEMA = 2
@@ -260,21 +258,9 @@ class ComparisonResult:
             values = json.loads(text)
         except ValueError as error:
             raise ResultError(f"expected a comparison of two privaudit runs in JSON: {error}") from error
-        values = _upgraded(values) if isinstance(values, dict) else {}
-        found = values.get("schema_version")
+        found = values.get("schema_version") if isinstance(values, dict) else None
         if found != COMPARISON_SCHEMA:
             raise ResultError(
                 f"expected a comparison with schema_version {COMPARISON_SCHEMA}, got {found}; compare the runs again"
             )
         return decode(cls, values)
-
-
-def _upgraded(values: dict[str, Any]) -> dict[str, Any]:
-    """Version 1 as version 2, in which positives may be suspects; every other version as it is."""
-    if values.get("schema_version") != 1:
-        return values
-    parts: dict[str, Any] = {
-        name: renamed_keys(values[name], RENAMED_IN_5) for name in ("old", "new", "pairing") if name in values
-    }
-    allowed = [{**item, "kind": FORMER_NAMES.get(item["kind"], item["kind"])} for item in values.get("allowed", ())]
-    return {**values, **parts, "allowed": allowed, "schema_version": 2}

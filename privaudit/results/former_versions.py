@@ -21,18 +21,6 @@ def upgraded(values: Mapping[str, Any]) -> Mapping[str, Any]:
     if values.get("schema_version") != 4:
         return values
     data = values.get("data")
-    renamed = {"data": renamed_keys(data, RENAMED_IN_5)} if isinstance(data, dict) else {}
-    return {**values, "schema_version": 5, **renamed}
-
-
-def renamed_keys(values: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
-    """Give keys other names.
-
-    Args:
-        values: Any JSON object.
-        names: New names by the old ones.
-
-    Returns:
-        The same values in the same order.
-    """
-    return {names.get(key, key): value for key, value in values.items()}
+    if isinstance(data, dict):
+        values = {**values, "data": {RENAMED_IN_5.get(key, key): value for key, value in data.items()}}
+    return {**values, "schema_version": 5}

@@ -34,6 +34,13 @@ def test_an_error_of_version_4_is_read(tmp_path):
     assert load_report(tmp_path) == failure
 
 
+@pytest.mark.parametrize("data", [[], "images", None, {"role": "members"}])
+def test_what_is_no_report_of_version_4_is_refused(data):
+    values = {**json.loads(VERSION_4.read_text()), "data": data}
+    with pytest.raises(ResultError, match="at report"):
+        read_report(json.dumps(values))
+
+
 def test_what_is_current_or_unknown_stays_as_it_is():
     values = {"schema_version": SCHEMA_VERSION, "data": {"role": "x"}}
     assert upgraded(values) == values
