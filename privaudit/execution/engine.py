@@ -76,38 +76,23 @@ class Engine(Generic[Item]):
         return parts[0] if len(parts) == 1 else stage.join(parts)
 
     def _shards(self, stage: Stage[Item, Out]) -> list[Shard]:
-        size = len(self.items) if self.folder is None else SHARD
-        starts = range(0, len(self.items), max(1, size))
-        found = [Shard(start, min(start + size, len(self.items))) for start in starts]
-        return [Shard(s.start, s.stop, tuple(self._files(stage, s).values())) for s in found]
+        total = len(self.items)
+        size = total if self.folder is None else SHARD
+        return [self._cut(stage, start, min(start + size, total)) for start in range(0, total, size)]
 
-    def _files(self, stage: Stage[Item, Out], shard: Shard) -> dict[str, Path]:
-        """File of each part of a stage; none where nothing is kept."""
+    def _cut(self, stage: Stage[Item, Out], start: int, stop: int) -> Shard:
+        """Name the files of some items, one for each part of the stage; none where nothing is kept."""
         if self.folder is None or not isinstance(stage, ShardStage):
-            return {}
-        items = [stage.item_key(item) for item in self.items[shard.start : shard.stop]]
-        return {
-            part: self.folder
-            / stage.folder
-            / f"{part.replace(':', '-')}-{shard_key(key, items)}.safetensors".lstrip("-")
-            for part, key in stage.keys().items()
-        }
+            return Shard(start, stop)
+        folder, items = self.folder / stage.folder, [stage.item_key(item) for item in self.items[start:stop]]
+        names = [f"{part.replace(':', '-')}-{shard_key(key, items)}" for part, key in stage.keys().items()]
+        return Shard(start, stop, tuple(folder / f"{name.lstrip('-')}.safetensors" for name in names))
 
     def _shard(self, stage: Stage[Item, Out], shard: Shard, inputs: Mapping[str, Tensors], on_batch: OnBatch) -> Out:
-        """Read a shard, or compute it."""
-        if isinstance(stage, ShardStage) and (files := self._files(stage, shard)):
-            return self._kept(stage, shard, files, inputs, on_batch)  # type: ignore[return-value]  # Out is Tensors
-        return self._computed(stage, shard, inputs, on_batch)
-
-    def _kept(
-        self,
-        stage: ShardStage[Item],
-        shard: Shard,
-        files: Mapping[str, Path],
-        inputs: Mapping[str, Tensors],
-        on_batch: OnBatch,
-    ) -> Tensors:
-        """Read the parts that there are, compute the others together, and write them."""
+        """Read the parts of a shard that there are, compute the others together, and write them."""
+        if not isinstance(stage, ShardStage) or not shard.files:
+            return self._computed(stage, shard, inputs, on_batch)
+        files = dict(zip(stage.keys(), shard.files, strict=True))
         stored = {part: read_shard(path) for part, path in files.items()}
         missing = [part for part, tensors in stored.items() if tensors is None]
         if missing:
@@ -116,17 +101,17 @@ class Engine(Generic[Item]):
                 own = {name: values for name, values in computed.items() if not part or name.startswith(f"{part}/")}
                 write_shard(files[part], own)
                 stored[part] = own
-        return {name: values for tensors in stored.values() if tensors for name, values in tensors.items()}
+        joined = {name: values for tensors in stored.values() if tensors for name, values in tensors.items()}
+        return joined  # type: ignore[return-value]  # Out is Tensors here
 
     def _computed(self, stage: Stage[Item, Out], shard: Shard, inputs: Mapping[str, Tensors], on_batch: OnBatch) -> Out:
         """Compute all batches of a shard, with what they need of other stages."""
-        given = {
-            name: {key: values[shard.start : shard.stop] for key, values in tensors.items()}
-            for name, tensors in inputs.items()
-        }
+        within = slice(shard.start, shard.stop)
+        given = {name: {key: values[within] for key, values in tensors.items()} for name, tensors in inputs.items()}
         if self.folder is not None and isinstance(stage, ShardStage):
-            given |= {name: self._shard(other, shard, {}, _silent) for name, other in stage.needs().items()}
-        rows = Rows(self.items[shard.start : shard.stop], given)
+            for name, other in stage.needs().items():
+                given[name] = self._shard(other, self._cut(other, shard.start, shard.stop), {}, _silent)
+        rows = Rows(self.items[within], given)
         if stage.name not in self._prepared:
             stage.prepare(rows)
             self._prepared.add(stage.name)
