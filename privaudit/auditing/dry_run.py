@@ -45,13 +45,13 @@ class Forecast:
         target: Folder or hub id.
         sets: Files or rows of each set; duplicates are not looked for.
         device: Where it would run.
-        batch_size: Images a pass.
-        steps: Passes an image, one entry an attack, in the order in which they run.
+        batch_size: Images per pass.
+        steps: Passes per image, one entry per attack, in the order in which they run.
         scorers: Names of what is computed from the attacks' scores, without passes.
         refused: Attacks that cannot run, and why.
         models: 2 with a reference model, which takes the same passes again.
-        seconds_per_image: Of each kind of work, measured just now.
-        seconds: Of each stage, for all images; the evaluation is not foreseen.
+        seconds_per_image: Time of each kind of work, measured just now.
+        seconds: Time of each stage, for all images; the evaluation is not foreseen.
     """
 
     target: str
@@ -67,7 +67,7 @@ class Forecast:
 
     @property
     def images(self) -> int:
-        """Of all sets."""
+        """Images of all sets."""
         return sum(self.sets.values())
 
     def cost(self, step: Step) -> float:
@@ -87,7 +87,7 @@ def plan_audit(options: AuditOptions, on_progress: OnProgress | None = None) -> 
     """Plan an audit and time one batch of each kind of work; nothing is written.
 
     Args:
-        options: Of the audit.
+        options: Options of the audit.
         on_progress: Called with ("calibration", done, total).
 
     Returns:
@@ -132,8 +132,8 @@ def first_readable(paths: Iterable[Path], count: int, target: Target) -> list[Sa
     """Read images until there are enough for a batch; an unreadable one is passed over, as an audit does.
 
     Args:
-        paths: Of all images.
-        count: Of the batch.
+        paths: Files of all images.
+        count: Images in the batch.
         target: Gives the size of the images.
 
     Returns:
@@ -142,16 +142,16 @@ def first_readable(paths: Iterable[Path], count: int, target: Target) -> list[Sa
     Raises:
         DataError: None can be read.
     """
-    found = []
+    samples = []
     for path in paths:
         with suppress(DataError):
             pixels = read_pixels(path, target.info.image_size)
-            found.append(Sample(sample_id(pixels), path, pixels=pixels))
-        if len(found) == count:
+            samples.append(Sample(sample_id(pixels), path, pixels=pixels))
+        if len(samples) == count:
             break
-    if not found:
+    if not samples:
         raise DataError("expected an image that can be read, got none; check the image sets")
-    return found
+    return samples
 
 
 def calibrate(
@@ -161,13 +161,13 @@ def calibrate(
 
     Args:
         target: The audited model.
-        samples: The batch.
-        options: Give solver and estimator.
-        plan: What of it is needed.
+        samples: Images of the batch.
+        options: Options of the audit.
+        plan: Plan of the audit.
         on_progress: Called after each kind.
 
     Returns:
-        Seconds an image; 0 for work that the plan has not.
+        Seconds per image; 0 for work that the plan does not have.
     """
     images = torch.from_numpy(load_images(samples, target.info.image_size)).to(target.device)
     condition = target.condition([Prompt()] * len(samples))
@@ -204,12 +204,12 @@ def calibrate(
     }
     if plan.total("backward"):
         kinds["backward"] = both_ways
-    found: dict[str, float] = {work: 0.0 for work in WORK}
+    seconds: dict[str, float] = {work: 0.0 for work in WORK}
     for done, (name, run) in enumerate(kinds.items(), start=1):
-        found[name] = _seconds(run, target.device) / (together if name == "influence" else len(samples))
+        seconds[name] = _seconds(run, target.device) / (together if name == "influence" else len(samples))
         on_progress("calibration", done, len(kinds))
-    found["backward"] = max(0.0, found["backward"] - found["forward"])
-    return found
+    seconds["backward"] = max(0.0, seconds["backward"] - seconds["forward"])
+    return seconds
 
 
 def _seconds(run: Callable[[], object], device: torch.device) -> float:

@@ -143,7 +143,7 @@ def measure(
         target: The audited model.
         samples: All images.
         methods: Attacks that can run on the target, with its levels, and the scorers.
-        options: Of the audit.
+        options: Options of the audit.
         on_progress: Called after each shard.
         reference: A model of the same latent shape and schedule that is asked the same.
         rules: Further masks under which every attack is scored, each with its control (see
@@ -160,14 +160,14 @@ def measure(
     influence = engine.run(stages.influence, keep=partial(_summary, channel_axis=target.channel_axis))
     shares = influence["shares"].sum(dim=0, keepdim=True) / len(samples)
     masks = MaskSettings(options.drops, options.gamma, shares if options.mask_scope == "set" else None, rules or {})
-    found = [
+    tables = [
         _tables(methods.attacks, engine.run(stages.scoring(name, asked, methods.attacks, masks)), masks, options.drops)
         for name, asked in (("scores", target), ("reference", reference))
         if asked is not None
     ]
     return Measurements(
-        tables=found[0],
-        references=found[1] if len(found) > 1 else (),
+        tables=tables[0],
+        references=tables[1] if len(tables) > 1 else (),
         pixels=PixelFeatures(pixels["features"].double().numpy(), pixels["traces"].double().numpy()),
         convergence=_convergence(latents, len(samples), stages.latents.solver),
         geometry=GeometrySummary(**{name: values.numpy() for name, values in influence.items() if name != "shares"}),

@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 import torch
 from torch import Tensor
 
-LARGEST = 64
+MAX_BATCH = 64
 PIXELS = {"cpu": 2**18, "cuda": 2**22}
 """Pixels in an automatic batch: the decoder's backward pass keeps some kilobytes for each."""
 OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "_STATUS_ALLOC_FAILED")
@@ -34,9 +34,9 @@ class Sliceable(Protocol[S_co]):
 
 
 def auto_batch_size(image_size: tuple[int, int], device: str) -> int:
-    """Images a pass when the user leaves it open: 64 of 32x32, one of 512x512 on a CPU, 16 on a GPU."""
+    """Images per pass when the user leaves it open: 64 of 32x32, one of 512x512 on a CPU, 16 on a GPU."""
     height, width = image_size
-    return max(1, min(LARGEST, PIXELS[device] // (height * width)))
+    return max(1, min(MAX_BATCH, PIXELS[device] // (height * width)))
 
 
 @dataclass
@@ -44,7 +44,7 @@ class Batcher:
     """Runs one kind of computation batch by batch; another kind, which needs other memory, has a batcher of its own.
 
     Attributes:
-        size: Images a batch; halved, for good, when a batch does not fit into memory.
+        size: Images per batch; halved, for good, when a batch does not fit into memory.
     """
 
     size: int
@@ -69,17 +69,17 @@ class Batcher:
             on_batch: Progress.
 
         Returns:
-            What it gave for each batch, in order.
+            Results of each batch, in order.
 
         Raises:
             RuntimeError: A single item does not fit, or the computation fails in another way.
             MemoryError: The same, outside torch.
         """
-        found: list[T] = []
+        parts: list[T] = []
         start = 0
         while start < len(items):
             try:
-                found.append(compute(items[start : start + self.size]))
+                parts.append(compute(items[start : start + self.size]))
             except (RuntimeError, MemoryError) as error:
                 if self.size == 1 or not _is_out_of_memory(error):
                     raise
@@ -90,7 +90,7 @@ class Batcher:
                 continue
             self.size //= 2
             torch.cuda.empty_cache()  # only here is the error gone, and with its traceback the tensors of the batch
-        return found
+        return parts
 
     def run(self, items: Sliceable[S], compute: Callable[[S], Tensors], on_batch: OnBatch) -> Tensors:
         """Compute all batches and join their tensors, on the CPU.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -101,8 +101,7 @@ class Engine(Generic[Item]):
                 own = {name: values for name, values in computed.items() if not part or name.startswith(f"{part}/")}
                 write_shard(files[part], own)
                 stored[part] = own
-        joined = {name: values for tensors in stored.values() if tensors for name, values in tensors.items()}
-        return joined  # type: ignore[return-value]  # Out is Tensors here
+        return _merged(stored.values())  # type: ignore[return-value]  # Out is Tensors here
 
     def _computed(self, stage: Stage[Item, Out], shard: Shard, inputs: Mapping[str, Tensors], on_batch: OnBatch) -> Out:
         """Compute all batches of a shard, with what they need of other stages."""
@@ -116,6 +115,10 @@ class Engine(Generic[Item]):
             stage.prepare(rows)
             self._prepared.add(stage.name)
         return stage.compute_all(rows, on_batch)
+
+
+def _merged(parts: Iterable[Tensors | None]) -> Tensors:
+    return {name: values for tensors in parts if tensors for name, values in tensors.items()}
 
 
 def _silent(done: int) -> None:

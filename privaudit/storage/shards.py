@@ -50,7 +50,7 @@ def write_shard(path: Path, tensors: Mapping[str, Tensor]) -> None:
     """Write a shard under a temporary name and rename it, so that an interrupted run leaves no half file.
 
     Args:
-        path: Of the shard; its folder is made.
+        path: File of the shard; its folder is made.
         tensors: By name.
 
     Raises:

@@ -37,13 +37,13 @@ class InvertedSet:
     """The inversion of a set of images.
 
     Attributes:
-        info: What is known about the target.
-        dtype: That the autoencoder ran in.
-        solver: As it was run.
-        images: What was read, and what was skipped.
-        inversion: Of all images, in their order, on the CPU.
-        seconds: Time of the inversion.
-        folder: Where everything was written.
+        info: Description of the target.
+        dtype: Type that the autoencoder ran in.
+        solver: Solver that was run.
+        images: Images that were read, and files that were skipped.
+        inversion: Inversion of all images, in their order, on the CPU.
+        seconds: Time that the inversion took.
+        folder: Folder that everything was written to.
     """
 
     info: TargetInfo
@@ -56,18 +56,18 @@ class InvertedSet:
 
     @property
     def table(self) -> pd.DataFrame:
-        """One row an image: id, path, outcome, residual, pixel_residual, evaluations, nmse, cocoercivity."""
-        found = self.inversion
+        """One row per image: id, path, outcome, residual, pixel_residual, evaluations, nmse, cocoercivity."""
+        inversion = self.inversion
         columns = {
             "id": [sample.id for sample in self.images.samples],
             "path": [encodable(str(sample.path)) for sample in self.images.samples],
-            "outcome": found.outcomes,
-            "residual": found.residual.tolist(),
-            "pixel_residual": found.pixel_residual.tolist(),
-            "evaluations": found.evaluations.tolist(),
+            "outcome": inversion.outcomes,
+            "residual": inversion.residual.tolist(),
+            "pixel_residual": inversion.pixel_residual.tolist(),
+            "evaluations": inversion.evaluations.tolist(),
         }
         for name in ("nmse", "cocoercivity"):
-            values = getattr(found, name)
+            values = getattr(inversion, name)
             columns |= {} if values is None else {name: values.tolist()}
         return pd.DataFrame(columns)
 
@@ -76,14 +76,14 @@ def run_inversion(options: InvertOptions, on_progress: OnProgress | None = None)
     """Invert a folder of images and write the result.
 
     The folder gets ``latents.safetensors`` (sample id to latent, float32, in the denoiser's scaled units) and
-    ``inversion.csv`` (one row an image). Both are written at the end, whole or not at all.
+    ``inversion.csv`` (one row per image). Both are written at the end, whole or not at all.
 
     Args:
         options: What to invert and how.
-        on_progress: Called with (stage, done, total).
+        on_progress: Called with (stage, images done, images in all).
 
     Returns:
-        Everything that was found.
+        Latents and what is known about each.
 
     Raises:
         ConfigError: An option is wrong, or the folder cannot be written.
@@ -118,19 +118,19 @@ def _run(options: InvertOptions, progress: OnProgress) -> InvertedSet:
     ids = [sample.id for sample in images.samples]
     require_any_finite(inversion.residual, ids)
     seconds = engine.seconds[stage.name]
-    found = InvertedSet(target.info, target.dtype, solver, images, inversion, seconds, options.out)
+    inverted = InvertedSet(target.info, target.dtype, solver, images, inversion, seconds, options.out)
     write_shard(options.out / "latents.safetensors", dict(zip(ids, inversion.latents, strict=True)))
-    write_text(options.out / "inversion.csv", csv_text(found.table))
-    return found
+    write_text(options.out / "inversion.csv", csv_text(inverted.table))
+    return inverted
 
 
 def read_latents(path: Path, samples: Sequence[Sample], shape: Sequence[int]) -> Tensor:
     """Read one latent for each image from a safetensors file.
 
     Args:
-        path: Of the file; its keys are sample ids, ids of the manifest, or stems of the image files.
+        path: File; its keys are sample ids, ids of the manifest, or stems of the image files.
         samples: The images.
-        shape: Of one latent.
+        shape: Shape of one latent.
 
     Returns:
         ``(n, *latent)``, float32, in the order of the images.
@@ -142,7 +142,7 @@ def read_latents(path: Path, samples: Sequence[Sample], shape: Sequence[int]) ->
         stored = load_file(path)
     except (OSError, SafetensorError) as error:
         raise DataError(f"expected latents by sample id in the safetensors file {path}: {error}") from error
-    found, missing = [], []
+    latents, missing = [], []
     stems = Counter(sample.path.stem for sample in samples)
     for sample in samples:
         names = (sample.id, sample.label, sample.path.stem if stems[sample.path.stem] == 1 else None)
@@ -153,14 +153,14 @@ def read_latents(path: Path, samples: Sequence[Sample], shape: Sequence[int]) ->
         latent = stored[str(keys[0])].float()
         if latent.shape != tuple(shape):
             raise DataError(f"expected latents of shape {tuple(shape)} in {path}, got {tuple(latent.shape)}")
-        found.append(latent)
+        latents.append(latent)
     if missing:
         shown = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
         raise DataError(
             f"expected a latent in {path} for every image, by sample id, manifest id or a file stem that no other "
             f"image has; none for {shown}"
         )
-    return torch.stack(found)
+    return torch.stack(latents)
 
 
 def describe_solver(solver: Solver) -> str:

@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 SOLVER = "anderson:evaluations=10:tolerance=0"
 """The default solver: nothing stops early, so that all images are treated alike."""
-FEWEST = 20
+MIN_GENERATIONS = 20
 """Minimum of generations to compare with; the smallest p-value is 1 / (their number + 1)."""
 
 
 def _wrong_count(count: int) -> list[str]:
-    enough = f"expected {FEWEST} or more generated images, so that p can fall below .05, got {count}"
-    return [] if count >= FEWEST else [enough]
+    enough = f"expected {MIN_GENERATIONS} or more generated images, so that p can fall below .05, got {count}"
+    return [] if count >= MIN_GENERATIONS else [enough]
 
 
 @dataclass(frozen=True)

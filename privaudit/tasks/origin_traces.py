@@ -33,7 +33,7 @@ class Traces:
 
     @property
     def remaining(self) -> NDArray[np.float64]:
-        """``(n,)``: share of the encoder's error that remains after inversion; small for own generations."""
+        """``(n,)``: fraction of the encoder's error that remains after inversion; small for own generations."""
         return self.inverted / np.maximum(self.encoder, np.finfo(np.float32).tiny)
 
     @staticmethod
@@ -47,10 +47,10 @@ def generate(target: Target, keys: Sequence[str], steps: int, prompt: str | None
 
     Args:
         target: The model.
-        keys: One name an image; its noise belongs to it.
+        keys: One name per image; its noise belongs to it.
         steps: Denoiser passes.
         prompt: Caption, or None for the null condition.
-        seed: Of the noise.
+        seed: Seed of the noise.
 
     Returns:
         ``(n, 3, h, w)`` in [-1, 1].
@@ -73,14 +73,14 @@ def trace(target: Target, images: Tensor, solver: Solver, sample_ids: Sequence[s
     Args:
         target: Gives E and D.
         images: ``(n, 3, h, w)`` in [-1, 1].
-        solver: How to invert.
-        sample_ids: One id an image.
+        solver: Solver of the inversion.
+        sample_ids: One id per image.
 
     Returns:
         The traces.
     """
     images = images.to(target.device)
-    found = invert(target, images, solver, clip=True, sample_ids=sample_ids)
+    inversion = invert(target, images, solver, clip=True, sample_ids=sample_ids)
 
     def error(latents: Tensor) -> NDArray[np.float64]:
         with torch.no_grad():
@@ -88,4 +88,4 @@ def trace(target: Target, images: Tensor, solver: Solver, sample_ids: Sequence[s
         values: NDArray[np.float64] = gaps.square().flatten(1).mean(dim=1).sqrt().cpu().numpy()
         return values
 
-    return Traces(error(found.encoded), error(found.latents), found.residual.double().cpu().numpy())
+    return Traces(error(inversion.encoded), error(inversion.latents), inversion.residual.double().cpu().numpy())

@@ -12,7 +12,7 @@ from privaudit.data import Sample, SampleSet, Skipped
 from privaudit.evaluation import assign_folds, evaluate
 from privaudit.inversion import SOLVERS
 from privaudit.model.target import TargetInfo
-from privaudit.tasks.origin_options import FEWEST
+from privaudit.tasks.origin_options import MIN_GENERATIONS
 from privaudit.tasks.origin_summary import LABELS, SHOWN, print_origin
 from privaudit.tasks.origin_test import Origin, conformal_p_values, scores
 from privaudit.tasks.origin_traces import Traces
@@ -73,9 +73,9 @@ def test_the_limit_itself_is_not_below_it():
 
 
 def test_the_fewest_generations_allow_an_answer():
-    text = answer(printed(an_origin([0.9, 0.91, 0.92], np.linspace(0.1, 0.3, FEWEST))))
+    text = answer(printed(an_origin([0.9, 0.91, 0.92], np.linspace(0.1, 0.3, MIN_GENERATIONS))))
     assert text.startswith("3 of 3 images do not look like generations of this model (p < 0.05); 0 consistent")
-    assert f"With {FEWEST} generations p is at least 0.048, " in text
+    assert f"With {MIN_GENERATIONS} generations p is at least 0.048, " in text
 
 
 @pytest.mark.parametrize(("remaining", "unlike"), [(0.9, 1), (0.1, 0)])

@@ -19,7 +19,7 @@ from privaudit.inversion import SOLVERS
 from privaudit.lab.demo_target import SPLIT, TARGET
 from privaudit.lab.photographs import unpack
 from privaudit.loading import ModelSource, load_target
-from privaudit.tasks.origin_options import FEWEST, OriginOptions
+from privaudit.tasks.origin_options import MIN_GENERATIONS, OriginOptions
 from privaudit.tasks.origin_test import conformal_p_values, run_origin, scores
 from privaudit.tasks.origin_traces import Traces, generate, to_eight_bits, trace
 
@@ -129,7 +129,7 @@ def run(root, tmp_path):
             "target": str(root / "model"),
             "images": root / "images",
             "out": tmp_path / "out",
-            "generated": FEWEST,
+            "generated": MIN_GENERATIONS,
             "steps": 2,
             "solver": CHEAP,
             "device": "cpu",
@@ -174,10 +174,10 @@ class TestRun:
             table["p_own"], conformal_p_values(table["remaining"].to_numpy(), found.own.remaining)
         )
         assert {path.name for path in found.folder.iterdir()} == {"origin.csv"}
-        assert len(found.own.encoder) == FEWEST
+        assert len(found.own.encoder) == MIN_GENERATIONS
         assert list(found.metrics) == ["remaining", "inverted", "encoder", "residual"]
-        own = generate(small, [f"own generation {number}" for number in range(FEWEST)], 2, None, 0)
-        wanted = trace(small, own, SOLVERS.build(CHEAP), [str(number) for number in range(FEWEST)])
+        own = generate(small, [f"own generation {number}" for number in range(MIN_GENERATIONS)], 2, None, 0)
+        wanted = trace(small, own, SOLVERS.build(CHEAP), [str(number) for number in range(MIN_GENERATIONS)])
         np.testing.assert_allclose(found.own.remaining, wanted.remaining, rtol=0.05)
 
     def test_errors_are_root_mean_squares_in_pixels(self, run, small):
@@ -191,7 +191,7 @@ class TestRun:
 
     def test_auroc_is_of_own_against_images(self, run):
         found = run()
-        member = np.repeat([True, False], [FEWEST, 5])
+        member = np.repeat([True, False], [MIN_GENERATIONS, 5])
         for name, values in scores(found.own).items():
             both = np.concatenate([values, scores(found.traces)[name]])
             assert found.metrics[name].auroc.value == pytest.approx(auroc(both, member))
@@ -272,7 +272,7 @@ def test_all_option_problems_are_named_at_once():
             batch_size=0,
         )
     assert len(error.value.problems) == 6
-    for part in ("'depth'", f"{FEWEST} or more generated", "DDIM steps", "batch size", "confidence", "seed"):
+    for part in ("'depth'", f"{MIN_GENERATIONS} or more generated", "DDIM steps", "batch size", "confidence", "seed"):
         assert part in str(error.value)
     with pytest.raises(ConfigError, match="confidence"):
         OriginOptions("model", Path("images"), Path("out"), confidence=1.0)
@@ -281,8 +281,10 @@ def test_all_option_problems_are_named_at_once():
 def test_generations_are_as_many_as_p_below_the_usual_level_takes():
     with pytest.raises(ConfigError, match=r"expected 20 or more generated images, .* got 19"):
         OriginOptions("model", Path("images"), Path("out"), generated=19)
-    assert OriginOptions("model", Path("images"), Path("out"), generated=20).generated == FEWEST == 20
-    assert conformal_p_values(np.ones(1), np.zeros(FEWEST)) < 0.05 <= conformal_p_values(np.ones(1), np.zeros(19))
+    assert OriginOptions("model", Path("images"), Path("out"), generated=20).generated == MIN_GENERATIONS == 20
+    assert (
+        conformal_p_values(np.ones(1), np.zeros(MIN_GENERATIONS)) < 0.05 <= conformal_p_values(np.ones(1), np.zeros(19))
+    )
 
 
 COUNT, STEPS = 24, 5

@@ -14,7 +14,7 @@ from privaudit.tasks.geometry_maps import GeometryMap
 
 SINGLE = 60
 """Sets of up to this many images also show each of them."""
-FEWEST = 4
+MIN_IMAGES = 4
 """Fewer images have points alone: a density of them would be made up."""
 
 
@@ -40,7 +40,7 @@ def plot_distortion(found: GeometryMap, path: Path) -> None:
         missing = f"\n{len(own) - len(known)} not finite" if len(known) < len(own) else ""
         names.append(f"{shorten(label, 16)}\nn = {len(own)}{missing}")
     finite = values[np.isfinite(values)]
-    if len(finite) >= FEWEST and len(sets) > 1:
+    if len(finite) >= MIN_IMAGES and len(sets) > 1:
         for share in (0.25, 0.5, 0.75):
             edge = float(np.quantile(finite, share))
             axes.axhline(edge, color="0.6", linewidth=0.6, linestyle=(0, (4, 3)), zorder=0)
@@ -68,7 +68,7 @@ def axis_label(found: GeometryMap) -> str:
 
 def _violin(axes: Axes, place: int, values: NDArray[np.float64]) -> None:
     """Draw one set at a place of the axis."""
-    if len(values) >= FEWEST and np.ptp(values) > 0:
+    if len(values) >= MIN_IMAGES and np.ptp(values) > 0:
         parts = axes.violinplot(values, positions=[place], widths=0.8, showextrema=False)
         for body in parts["bodies"]:  # type: ignore[attr-defined]
             body.set(facecolor="0.82", edgecolor="0.3", linewidth=0.7, alpha=1)

@@ -19,7 +19,7 @@ class ImageSet:
     Attributes:
         label: Name of its folder or manifest.
         images: Those that no earlier set has.
-        shared: How many pictures were left out because an earlier set has them too.
+        shared: Number of images that were left out because an earlier set has them too.
     """
 
     label: str
@@ -35,7 +35,7 @@ def read_sets(
     strict: bool = False,
     on_image: Callable[[int, int], None] | None = None,
 ) -> tuple[ImageSet, ...]:
-    """Read every set; a picture that stands in several counts for the first, because it is measured once.
+    """Read every set; an image that is in several sets counts for the first, because it is measured once.
 
     Args:
         sources: Different folders or manifests, one or more.
@@ -45,10 +45,10 @@ def read_sets(
         on_image: Called with (images read, images in all sets).
 
     Returns:
-        One or more sets without a picture in common.
+        One or more sets without a common image.
 
     Raises:
-        DataError: A set cannot be read, or has no picture of its own.
+        DataError: A set cannot be read, or has no image of its own.
     """
     found: list[ImageSet] = []
     seen: set[str] = set()

@@ -33,22 +33,22 @@ from privaudit.tasks.inversion_stage import inversion_stage
 MAPS = "maps"
 """Subfolder of the maps of single images."""
 RESULTS = ("influence.safetensors", "influence_error.safetensors", "geometry.csv", "distortion.png", "extremes.png")
-"""Files of a geometry's folder, beside those in `MAPS`."""
+"""Files of a geometry's folder, next to those in `MAPS`."""
 
 
 def run_geometry(options: GeometryOptions, on_progress: OnProgress | None = None) -> GeometryMap:
     """Measure influence and distortion around every image and write them.
 
     The folder gets ``influence.safetensors`` and ``influence_error.safetensors`` (sample id to influence, and to its
-    standard error, float32) and ``geometry.csv`` (one row an image), at the end. What `privaudit.report` draws goes
-    beside them.
+    standard error, float32) and ``geometry.csv`` (one row per image), at the end. What `privaudit.report` draws goes
+    next to them.
 
     Args:
         options: Whose geometry, and how.
-        on_progress: Called with (stage, done, total).
+        on_progress: Called with (stage, images done, images in all).
 
     Returns:
-        Everything that was found.
+        Influence and distortion of every image.
 
     Raises:
         ConfigError: An option is wrong, or the folder cannot be written.
@@ -97,7 +97,7 @@ def _run(options: GeometryOptions, counts: Sequence[int], progress: OnProgress) 
         distortion = engine.run(_distortion_stage(target, batcher(), at, method, options.seed), inputs=inputs)
     wanted = len(samples) if options.maps is None else max(options.maps, 2 * EXTREMES)
     shown = choose_shown(distortion.values.numpy(), wanted)
-    found = GeometryMap(
+    geometry = GeometryMap(
         options=options,
         info=target.info,
         dtype=target.dtype,
@@ -112,8 +112,8 @@ def _run(options: GeometryOptions, counts: Sequence[int], progress: OnProgress) 
     )
     write_shard(options.out / RESULTS[0], dict(zip(ids, influence.values.float(), strict=True)))
     write_shard(options.out / RESULTS[1], dict(zip(ids, influence.standard_error.float(), strict=True)))
-    write_text(options.out / RESULTS[2], csv_text(found.table))
-    return found
+    write_text(options.out / RESULTS[2], csv_text(geometry.table))
+    return geometry
 
 
 def choose_shown(distortion: NDArray[np.float64], count: int) -> tuple[int, ...]:
