@@ -258,7 +258,8 @@ def build(spec: str, registry: Mapping[str, type[T]], what: str, hint: str = "")
         problems.extend(error.problems)
     if problems:
         raise ConfigError(problems)
-    object.__setattr__(made, "_written", spec)
+    if isinstance(made, Named):
+        object.__setattr__(made, "_written", spec)
     return made
 
 
