@@ -10,13 +10,13 @@ from PIL import Image
 
 @dataclass(frozen=True)
 class FileFacts:
-    """How an image was stored, before any preprocessing. The defaults mean that nobody looked.
+    """How an image was stored, before any preprocessing. The defaults mean that it is unknown.
 
     Attributes:
         format: As Pillow names it: ``PNG``, ``JPEG``, ``WEBP``, ...
         width: Pixels, before EXIF orientation is applied.
         height: Pixels.
-        bytes: Of the file.
+        bytes: Size of the file.
         mode: As Pillow names it: ``RGB``, ``L``, ``P``, ``CMYK``, ...
         exif: Whether there are EXIF tags.
         icc: Whether there is a colour profile.
@@ -37,7 +37,7 @@ def file_facts(path: Path, opened: Image.Image) -> FileFacts:
     """Read off an opened image how it is stored.
 
     Args:
-        path: Of the file.
+        path: Path of the file.
         opened: As ``Image.open`` gives it, with its pixels loaded: PNG files may have their EXIF tags at the end.
 
     Returns:

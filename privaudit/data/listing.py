@@ -35,11 +35,11 @@ class Entry:
     """One image as its folder or manifest names it; not looked at yet.
 
     Attributes:
-        path: Of the image.
+        path: Path of the image.
         caption: From the manifest.
         group: From the manifest.
         label: The manifest's ``id``.
-        class_label: From the manifest; what a class-conditional model is told.
+        class_label: From the manifest; a class of a class-conditional model.
     """
 
     path: Path
@@ -156,7 +156,7 @@ def _class_label(text: str | None, where: str) -> int | None:
     if text is None:
         return None
     try:
-        number = float(text)  # beside a missing label, pandas writes 7.0
+        number = float(text)  # next to a missing label, pandas writes 7.0
     except ValueError:
         number = math.nan
     if not (number >= 0 and number.is_integer()):
@@ -170,6 +170,6 @@ def _class_label(text: str | None, where: str) -> int | None:
 def _text(value: object) -> str | None:
     if value is None or value == "" or (isinstance(value, float) and math.isnan(value)):
         return None
-    if isinstance(value, float) and value.is_integer():  # a whole number beside a missing one, as pandas stores it
+    if isinstance(value, float) and value.is_integer():  # a whole number next to a missing one, as pandas stores it
         return str(int(value))
     return str(value)

@@ -33,8 +33,8 @@ class Sample:
         group: Images of one group (a photographer, a video) never stand on both sides of a fold.
         label: The manifest's own ``id``, kept so that its author recognises the image.
         file: How it was stored.
-        original_size: Height and width of the file, upright, before preprocessing; None if nobody looked.
-        crop: Top and left edge of the crop, in pixels of the resized image; None if nobody looked.
+        original_size: Height and width of the file, upright, before preprocessing; None if unknown.
+        crop: Top and left edge of the crop, in pixels of the resized image; None if unknown.
         fingerprint: Perceptual hash of the preprocessed pixels, 64 bits; 0 if nobody looked.
         thumbnail: Means of the preprocessed pixels over 8x8 fields, 192 bytes; none if nobody looked.
         pixels: ``(height, width, 3)``, uint8, after preprocessing, where memory allows (see `PixelBudget`).

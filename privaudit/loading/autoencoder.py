@@ -48,9 +48,9 @@ class DiffusersAutoencoder:
         module: The diffusers module, in eval mode, on its device.
         units: Scale and shift of its latents.
         layout: Names of the axes of what it encodes.
-        channels: Of what it encodes.
-        latent_channels: Of its latents.
-        dtype: Of its weights; what goes in and comes out is float32.
+        channels: Channels of what it encodes.
+        latent_channels: Channels of its latents.
+        dtype: Precision of its weights; what goes in and comes out is float32.
     """
 
     module: Any
@@ -177,9 +177,9 @@ def wrap_autoencoder(
     """Freeze an autoencoder and read its scale and shift.
 
     Args:
-        module: Of a class in `AUTOENCODERS`, loaded as float32.
+        module: An instance of a class in `AUTOENCODERS`, loaded as float32.
         device: Where to run it.
-        dtype: Of the run.
+        dtype: Precision of the run.
         upcast: Run the autoencoder in float32 whatever the run is in: latents and derivatives in 16 bits are noisier
             than what they are compared by, and the weights of some autoencoders overflow.
 
@@ -215,7 +215,7 @@ def refuse_tiling(module: Any) -> None:  # noqa: ANN401 - a diffusers model
     """Check that an autoencoder treats an image as a whole, whatever its size.
 
     Args:
-        module: Of a class in `AUTOENCODERS`.
+        module: An instance of a class in `AUTOENCODERS`.
 
     Raises:
         TargetError: Tiling is on that is not part of the released model.

@@ -38,9 +38,9 @@ class PipelineConditioner:
         read = [self._read(prompt) for prompt in prompts]
         distinct = sorted(set(read), key=lambda prompt: (prompt.caption or "", str(prompt)))
         with torch.no_grad(), quiet():  # diffusers warns of each caption that it cuts
-            found = self.family.condition(self.pipeline, distinct)
+            embedded = self.family.condition(self.pipeline, distinct)
         place = {prompt: row for row, prompt in enumerate(distinct)}
-        tensors = {name: values.float() if values.is_floating_point() else values for name, values in found.items()}
+        tensors = {name: values.float() if values.is_floating_point() else values for name, values in embedded.items()}
         return Condition(tensors).rows([place[prompt] for prompt in read])
 
     def _read(self, prompt: Prompt) -> Prompt:

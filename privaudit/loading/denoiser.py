@@ -61,7 +61,7 @@ class PipelineDenoiser:
             name: values.to(self.dtype) if values.is_floating_point() else values
             for name, values in (condition or {}).items()
         }
-        told = torch.tensor(levels, device=noisy.device, dtype=torch.int64)
-        output = self.family.predict(self.module, noisy.to(self.dtype), told, given).float()
+        indices = torch.tensor(levels, device=noisy.device, dtype=torch.int64)
+        output = self.family.predict(self.module, noisy.to(self.dtype), indices, given).float()
         prediction = output[:, : noisy.shape[1]]  # a learned variance is behind it, with as many channels
         return noise_from_output(self.prediction_type, prediction, noisy.float(), alpha, sigma)

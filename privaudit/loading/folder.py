@@ -167,8 +167,8 @@ def _check_parts(folder: PipelineFolder, family: Family, prediction_type: str, a
     folder.check_class(autoencoder, family.autoencoders)
     folder.check_class(family.denoiser, family.networks)
     known = {family.denoiser, *(text.encoder for text in family.text_encoders)}
-    found = [name for name in folder.index if name.startswith(("unet", "transformer", "text_encoder"))]
-    extra = [name for name in found if folder.class_name(name) and name not in known]
+    networks = [name for name in folder.index if name.startswith(("unet", "transformer", "text_encoder"))]
+    extra = [name for name in networks if folder.class_name(name) and name not in known]
     if extra:
         raise TargetError(
             f"expected {' and '.join(sorted(known))} alone for {family.pipeline} in {folder}, found "

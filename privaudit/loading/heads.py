@@ -7,9 +7,9 @@ from torch import Tensor
 from privaudit.errors import TargetError
 
 PREDICTION_TYPES = ("epsilon", "v_prediction", "sample")
-"""Of diffusion models."""
+"""What diffusion models predict."""
 FLOW = "flow"
-"""Of flow models."""
+"""What flow models predict, the velocity."""
 
 
 def noise_from_output(
@@ -25,7 +25,7 @@ def noise_from_output(
         prediction_type: One of `PREDICTION_TYPES`, or `FLOW`.
         output: The network's output.
         noisy: z_t, same shape.
-        alpha: Signal scale; one for all, or one an image with axes of length 1 behind.
+        alpha: Signal scale; one for all, or one per image with axes of length 1 behind.
         sigma: Noise scale, likewise.
 
     Returns:

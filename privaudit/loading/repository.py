@@ -48,8 +48,8 @@ def find_folder(source: ModelSource, components: Sequence[str], files: Sequence[
     wanted = [*files, *(f"{component}/{kind}" for component in components for kind in KINDS)]
     ignored = [f"*.{variant}.*" for variant in VARIANTS if variant != source.variant]
     try:
-        found = snapshot_download(source.id, revision=source.revision, allow_patterns=wanted, ignore_patterns=ignored)
-        return Path(found)
+        copy = snapshot_download(source.id, revision=source.revision, allow_patterns=wanted, ignore_patterns=ignored)
+        return Path(copy)
     except Exception as error:  # the hub client raises a dozen kinds; all mean that there is no folder
         raise TargetError(
             f"expected a folder or a hub id, but {source.id} is no folder and the hub answered: {first_line(error)}"

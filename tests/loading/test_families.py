@@ -352,6 +352,7 @@ def test_pipelines_with_the_components_of_a_family_are_read_as_it(sd: Path, edit
     [
         ({"unet": ["diffusers", "UNet3DConditionModel"]}, "TextToVideoSDPipeline with UNet3DConditionModel"),
         ({"unet": None}, "TextToVideoSDPipeline with no denoiser"),
+        ({"vae": None}, "TextToVideoSDPipeline with UNet2DConditionModel"),
         ({"text_encoder_3": ["transformers", "T5EncoderModel"]}, "TextToVideoSDPipeline with UNet2DConditionModel"),
     ],
 )

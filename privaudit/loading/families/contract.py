@@ -5,12 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeAlias
 
 from torch import Tensor
 
 from privaudit.errors import TargetError
 from privaudit.loading.components import PipelineFolder
+from privaudit.loading.standalone import autoencoder_name
 from privaudit.model.prompt import Prompt
 from privaudit.registry import Registry
 
@@ -35,6 +36,12 @@ class TextEncoder:
     tokenizer: str
     tokenizers: tuple[str, ...] = CLIP_TOKENIZERS
     optional: bool = False
+
+
+Pipeline: TypeAlias = Any
+"""A pipeline of diffusers."""
+Network: TypeAlias = Any
+"""A denoiser of diffusers."""
 
 
 class Family(ABC):
@@ -66,7 +73,7 @@ class Family(ABC):
     reads: ClassVar[tuple[str, ...]] = ("caption",)
 
     @abstractmethod
-    def condition(self, pipeline: Any, prompts: Sequence[Prompt]) -> Mapping[str, Tensor]:  # noqa: ANN401 - of diffusers
+    def condition(self, pipeline: Pipeline, prompts: Sequence[Prompt]) -> Mapping[str, Tensor]:
         """Turn prompts into what the denoiser is conditioned on, without guidance.
 
         Args:
@@ -78,7 +85,7 @@ class Family(ABC):
         """
 
     @abstractmethod
-    def predict(self, network: Any, noisy: Tensor, level: Tensor, condition: Mapping[str, Tensor]) -> Tensor:  # noqa: ANN401
+    def predict(self, network: Network, noisy: Tensor, level: Tensor, condition: Mapping[str, Tensor]) -> Tensor:
         """Call the denoiser as the pipeline calls it.
 
         Args:
@@ -91,7 +98,7 @@ class Family(ABC):
             The output as it is, shaped like the latent, with twice the channels if the variance is learned.
         """
 
-    def problems(self, pipeline: Any) -> list[str]:  # noqa: ANN401 - of diffusers
+    def problems(self, pipeline: Pipeline) -> list[str]:
         """Say which parts of a pipeline do not fit together, or are not read."""
         del pipeline
         return []
@@ -135,10 +142,10 @@ def find_family(folder: PipelineFolder) -> Family:
     alike = [kind for kind in FAMILIES.values() if _has_components(folder, kind)]
     if len(alike) == 1:
         return alike[0]()
-    found = [part for part in (folder.class_name("unet"), folder.class_name("transformer")) if part]
+    denoisers = [part for part in (folder.class_name("unet"), folder.class_name("transformer")) if part]
     raise TargetError(
         f"expected a pipeline of a known family ({', '.join(FAMILIES)}) in {folder}, got {name} with "
-        f"{' and '.join(found) or 'no denoiser'}; a family is one class with two methods, which you can write: see "
+        f"{' and '.join(denoisers) or 'no denoiser'}; a family is one class with two methods, which you can write: see "
         "docs/guides/write-a-family.md"
     )
 
@@ -147,7 +154,8 @@ def _has_components(folder: PipelineFolder, kind: type[Family]) -> bool:
     encoders = {part for part in folder.index if part.startswith("text_encoder") and folder.class_name(part)}
     needed = {part.encoder for part in kind.text_encoders if not part.optional}
     known = {part.encoder for part in kind.text_encoders}
-    return folder.class_name(kind.denoiser) in kind.networks and needed <= encoders <= known
+    fits = folder.class_name(kind.denoiser) in kind.networks and needed <= encoders <= known
+    return fits and folder.class_name(autoencoder_name(folder.index)) is not None
 
 
 def captions(prompts: Sequence[Prompt]) -> list[str]:

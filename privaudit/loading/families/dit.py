@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from privaudit.errors import TargetError
-from privaudit.loading.families.contract import Family, register_family
+from privaudit.loading.families.contract import Family, Network, Pipeline, register_family
 from privaudit.model.prompt import Prompt
 
 
@@ -22,7 +21,7 @@ class DiT(Family):
     networks = ("DiTTransformer2DModel", "Transformer2DModel")
     reads = ("class_label",)
 
-    def condition(self, pipeline: Any, prompts: Sequence[Prompt]) -> Mapping[str, Tensor]:  # noqa: ANN401
+    def condition(self, pipeline: Pipeline, prompts: Sequence[Prompt]) -> Mapping[str, Tensor]:
         """Give the class of each image.
 
         Args:
@@ -44,7 +43,7 @@ class DiT(Family):
             )
         return {"class_labels": torch.tensor(labels, device=pipeline.device)}
 
-    def predict(self, network: Any, noisy: Tensor, level: Tensor, condition: Mapping[str, Tensor]) -> Tensor:  # noqa: ANN401
+    def predict(self, network: Network, noisy: Tensor, level: Tensor, condition: Mapping[str, Tensor]) -> Tensor:
         """Call the transformer; its output may have the channels of a learned variance behind."""
         output: Tensor = network(noisy, timestep=level, **condition).sample
         return output

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -12,6 +11,8 @@ from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 from privaudit.loading.families.contract import (
     T5_TOKENIZERS,
     Family,
+    Network,
+    Pipeline,
     TextEncoder,
     captions,
     register_family,
@@ -33,12 +34,12 @@ class Flux(Family):
     flow = True
     packing = 4
 
-    def condition(self, pipeline: Any, prompts: Sequence[Prompt]) -> Mapping[str, Tensor]:  # noqa: ANN401
+    def condition(self, pipeline: Pipeline, prompts: Sequence[Prompt]) -> Mapping[str, Tensor]:
         """Encode captions; the null condition is the empty caption."""
         hidden, pooled, _ = pipeline.encode_prompt(captions(prompts))
         return {"encoder_hidden_states": hidden, "pooled_projections": pooled}
 
-    def predict(self, network: Any, noisy: Tensor, level: Tensor, condition: Mapping[str, Tensor]) -> Tensor:  # noqa: ANN401
+    def predict(self, network: Network, noisy: Tensor, level: Tensor, condition: Mapping[str, Tensor]) -> Tensor:
         """Call the transformer on packed patches, and put them back into their places."""
         patches = pixel_unshuffle(noisy, 2)
         height, width = patches.shape[-2:]
@@ -55,7 +56,7 @@ class Flux(Family):
         ).sample
         return pixel_shuffle(output.transpose(1, 2).reshape(len(noisy), -1, height, width), 2)
 
-    def problems(self, pipeline: Any) -> list[str]:  # noqa: ANN401
+    def problems(self, pipeline: Pipeline) -> list[str]:
         """Widths must agree."""
         config, clip, t5 = pipeline.transformer.config, pipeline.text_encoder.config, pipeline.text_encoder_2.config
         return [

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from torch import Tensor
 
-from privaudit.loading.families.contract import Family, register_family
+from privaudit.loading.families.contract import Family, Network, Pipeline, register_family
 from privaudit.loading.families.unread import unread_conditions
 from privaudit.model.prompt import Prompt
 
@@ -22,17 +21,17 @@ class LatentDiffusion(Family):
     networks = ("UNet2DModel",)
     reads = ()
 
-    def condition(self, pipeline: Any, prompts: Sequence[Prompt]) -> Mapping[str, Tensor]:  # noqa: ANN401
+    def condition(self, pipeline: Pipeline, prompts: Sequence[Prompt]) -> Mapping[str, Tensor]:
         """Return nothing."""
         del pipeline, prompts
         return {}
 
-    def predict(self, network: Any, noisy: Tensor, level: Tensor, condition: Mapping[str, Tensor]) -> Tensor:  # noqa: ANN401
+    def predict(self, network: Network, noisy: Tensor, level: Tensor, condition: Mapping[str, Tensor]) -> Tensor:
         """Call the U-Net."""
         del condition
         output: Tensor = network(noisy, level).sample
         return output
 
-    def problems(self, pipeline: Any) -> list[str]:  # noqa: ANN401
+    def problems(self, pipeline: Pipeline) -> list[str]:
         """Conditions of the U-Net are not read."""
         return unread_conditions(pipeline.unet.config)

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from torch import Tensor
 
-from privaudit.loading.families.contract import Family, TextEncoder, captions, register_family, width_problems
+from privaudit.loading.families.contract import (
+    Family,
+    Network,
+    Pipeline,
+    TextEncoder,
+    captions,
+    register_family,
+    width_problems,
+)
 from privaudit.loading.families.unread import unread_conditions
 from privaudit.model.prompt import Prompt
 
@@ -21,17 +28,17 @@ class StableDiffusion(Family):
     networks = ("UNet2DConditionModel",)
     text_encoders = (TextEncoder("text_encoder", ("CLIPTextModel",), "tokenizer"),)
 
-    def condition(self, pipeline: Any, prompts: Sequence[Prompt]) -> Mapping[str, Tensor]:  # noqa: ANN401
+    def condition(self, pipeline: Pipeline, prompts: Sequence[Prompt]) -> Mapping[str, Tensor]:
         """Encode captions; the null condition is the empty caption."""
         hidden, _ = pipeline.encode_prompt(captions(prompts), None, 1, do_classifier_free_guidance=False)
         return {"encoder_hidden_states": hidden}
 
-    def predict(self, network: Any, noisy: Tensor, level: Tensor, condition: Mapping[str, Tensor]) -> Tensor:  # noqa: ANN401
+    def predict(self, network: Network, noisy: Tensor, level: Tensor, condition: Mapping[str, Tensor]) -> Tensor:
         """Call the U-Net."""
         output: Tensor = network(noisy, level, **condition).sample
         return output
 
-    def problems(self, pipeline: Any) -> list[str]:  # noqa: ANN401
+    def problems(self, pipeline: Pipeline) -> list[str]:
         """Other conditions than text are not read, and the widths must agree."""
         config = pipeline.unet.config
         wanted = config.get("encoder_hid_dim") or config["cross_attention_dim"]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from torch import Tensor
 
 from privaudit.loading.families.contract import (
     T5_TOKENIZERS,
     Family,
+    Network,
+    Pipeline,
     TextEncoder,
     captions,
     register_family,
@@ -35,7 +36,7 @@ class StableDiffusion3(Family):
     )
     flow = True
 
-    def condition(self, pipeline: Any, prompts: Sequence[Prompt]) -> Mapping[str, Tensor]:  # noqa: ANN401
+    def condition(self, pipeline: Pipeline, prompts: Sequence[Prompt]) -> Mapping[str, Tensor]:
         """Encode captions; the null condition is the empty caption."""
         hidden, _, pooled, _ = pipeline.encode_prompt(
             prompt=captions(prompts),
@@ -46,12 +47,12 @@ class StableDiffusion3(Family):
         )
         return {"encoder_hidden_states": hidden, "pooled_projections": pooled}
 
-    def predict(self, network: Any, noisy: Tensor, level: Tensor, condition: Mapping[str, Tensor]) -> Tensor:  # noqa: ANN401
+    def predict(self, network: Network, noisy: Tensor, level: Tensor, condition: Mapping[str, Tensor]) -> Tensor:
         """Call the transformer."""
         output: Tensor = network(hidden_states=noisy, timestep=level.float(), **condition).sample
         return output
 
-    def problems(self, pipeline: Any) -> list[str]:  # noqa: ANN401
+    def problems(self, pipeline: Pipeline) -> list[str]:
         """Channels, patches and widths must agree."""
         config, t5 = pipeline.transformer.config, pipeline.text_encoder_3
         texts = [pipeline.text_encoder.config, pipeline.text_encoder_2.config]

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from privaudit.loading.families.contract import Family, TextEncoder, captions, register_family, width_problems
+from privaudit.loading.families.contract import (
+    Family,
+    Network,
+    Pipeline,
+    TextEncoder,
+    captions,
+    register_family,
+    width_problems,
+)
 from privaudit.loading.families.unread import unread_conditions
 from privaudit.model.prompt import Prompt
 
@@ -30,7 +37,7 @@ class StableDiffusionXL(Family):
     )
     reads = ("caption", "original_size", "crop")
 
-    def condition(self, pipeline: Any, prompts: Sequence[Prompt]) -> Mapping[str, Tensor]:  # noqa: ANN401
+    def condition(self, pipeline: Pipeline, prompts: Sequence[Prompt]) -> Mapping[str, Tensor]:
         """Encode captions, and write down the sizes; an image without known size has the target's, uncropped."""
         hidden, _, pooled, _ = pipeline.encode_prompt(captions(prompts), do_classifier_free_guidance=False)
         if pipeline.config.force_zeros_for_empty_prompt:
@@ -42,14 +49,14 @@ class StableDiffusionXL(Family):
         time_ids = torch.tensor(sizes, dtype=hidden.dtype, device=hidden.device)
         return {"encoder_hidden_states": hidden, "text_embeds": pooled, "time_ids": time_ids}
 
-    def predict(self, network: Any, noisy: Tensor, level: Tensor, condition: Mapping[str, Tensor]) -> Tensor:  # noqa: ANN401
+    def predict(self, network: Network, noisy: Tensor, level: Tensor, condition: Mapping[str, Tensor]) -> Tensor:
         """Call the U-Net."""
         added = {name: condition[name] for name in ("text_embeds", "time_ids")}
         hidden = condition["encoder_hidden_states"]
         output: Tensor = network(noisy, level, encoder_hidden_states=hidden, added_cond_kwargs=added).sample
         return output
 
-    def problems(self, pipeline: Any) -> list[str]:  # noqa: ANN401
+    def problems(self, pipeline: Pipeline) -> list[str]:
         """Other conditions are not read, and the widths must agree."""
         config, texts = pipeline.unet.config, [pipeline.text_encoder.config, pipeline.text_encoder_2.config]
         pooled = config.projection_class_embeddings_input_dim - 6 * config.addition_time_embed_dim
