@@ -22,9 +22,9 @@ import torch
 from scipy.stats import kstest
 
 from privaudit.auditing.assess.score_candidates import candidates
-from privaudit.auditing.measurements import measure
 from privaudit.auditing.options import AuditOptions
 from privaudit.auditing.run import choose_methods, run_audit
+from privaudit.auditing.run_stages import measure
 from privaudit.auditing.sources import list_sources, read_sources
 from privaudit.canaries import draw_canaries, verify_canaries
 from privaudit.data import load_images, read_entries

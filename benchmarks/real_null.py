@@ -25,8 +25,8 @@ from PIL import Image, ImageEnhance
 from privaudit.attacks import make_plan
 from privaudit.auditing.assess import Assessment, assess, split_images
 from privaudit.auditing.audit_data import AuditData
-from privaudit.auditing.measurements import measure
 from privaudit.auditing.options import AuditOptions
+from privaudit.auditing.run_stages import measure
 from privaudit.data import SampleSet, read_set
 from privaudit.geometry import MASKS
 from privaudit.lab.demo_target import TARGET, unpack_demo_images

@@ -27,9 +27,9 @@ import scipy
 from scipy.stats import kstest
 
 from privaudit.auditing.assess.score_candidates import candidates
-from privaudit.auditing.measurements import measure
 from privaudit.auditing.options import AuditOptions
 from privaudit.auditing.run import choose_methods
+from privaudit.auditing.run_stages import measure
 from privaudit.auditing.sources import list_sources, read_sources
 from privaudit.evaluation.intervals import clopper_pearson
 from privaudit.evaluation.suspects import SuspectFindings, judge_suspects

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from privaudit.auditing.assess import split_images
 from privaudit.auditing.audit_data import AuditData
-from privaudit.auditing.measurements import measure
 from privaudit.auditing.options import AuditChoices, AuditOptions
 from privaudit.auditing.run import choose_methods
+from privaudit.auditing.run_stages import measure
 from privaudit.auditing.sources import list_sources, read_sources
 from privaudit.errors import ConfigError
 from privaudit.escape import encodable

@@ -22,8 +22,9 @@ from privaudit.auditing.assess.attack_scores import lines
 from privaudit.auditing.audit_data import AuditData
 from privaudit.auditing.designs.design import Sources
 from privaudit.auditing.designs.suspect_judgement import TABLE as SUSPECTS
-from privaudit.auditing.measurements import Measurements, measure
+from privaudit.auditing.measurements import Measurements
 from privaudit.auditing.options import AuditChoices, AuditOptions
+from privaudit.auditing.run_stages import measure
 from privaudit.auditing.sources import design_of, list_sources, read_sources
 from privaudit.errors import ConfigError
 from privaudit.escape import csv_text, encodable

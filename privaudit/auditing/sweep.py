@@ -13,9 +13,9 @@ from privaudit.attacks.base import LevelAttack
 from privaudit.attacks.parsing import DEFAULT
 from privaudit.auditing.audit_data import AuditData
 from privaudit.auditing.designs.design import Sources
-from privaudit.auditing.measurements import measure
 from privaudit.auditing.options import AuditOptions
 from privaudit.auditing.run import choose_methods, prepare_folder
+from privaudit.auditing.run_stages import measure
 from privaudit.auditing.sources import list_sources, read_sources
 from privaudit.errors import ConfigError
 from privaudit.escape import csv_text

@@ -178,7 +178,7 @@ class InfluenceReport:
     """Where in the latent the decoder is most sensitive, averaged over images, so that no single image is shown.
 
     Maps are means over images of each image's influence summed over channels, scaled to a mean of 1 over positions
-    and, of latents larger than `privaudit.auditing.measurements.MAP` on a side, averaged over patches.
+    and, of latents larger than `privaudit.auditing.run_stages.MAP` on a side, averaged over patches.
 
     Attributes:
         everywhere: ``(height, width)``, over all compared images.

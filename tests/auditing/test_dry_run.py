@@ -13,9 +13,9 @@ from rich.console import Console
 from settings import changed
 
 from privaudit.auditing.dry_run import plan_audit
-from privaudit.auditing.measurements import measure
 from privaudit.auditing.options import AuditOptions
 from privaudit.auditing.run import choose_methods, run_audit
+from privaudit.auditing.run_stages import measure
 from privaudit.auditing.sources import list_sources, read_sources
 from privaudit.errors import ConfigError, DataError
 from privaudit.loading import ModelSource, load_target

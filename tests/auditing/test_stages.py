@@ -12,8 +12,9 @@ from models import gaussian_target, linear_target, network_target, write_images
 from settings import changed
 
 from privaudit.attacks import ATTACKS, parse_attacks
-from privaudit.auditing.measurements import Measurements, measure
+from privaudit.auditing.measurements import Measurements
 from privaudit.auditing.options import AuditOptions
+from privaudit.auditing.run_stages import measure
 from privaudit.data import Sample, read_set
 from privaudit.execution import engine
 from privaudit.execution.progress import no_progress

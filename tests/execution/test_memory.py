@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from models import LinearAutoencoder, linear_target, make_autoencoder, random_normal, write_images
 from torch import nn
 
-from privaudit.auditing.measurements import measure
 from privaudit.auditing.options import AuditOptions
+from privaudit.auditing.run_stages import measure
 from privaudit.data import read_set
 from privaudit.errors import ConfigError, TargetError
 from privaudit.execution import memory

@@ -1,14 +1,14 @@
-"""Every picture of a geometry: a map an image, distortion by set, the extremes."""
+"""Every picture of a geometry: a map per image, distortion by set, the extremes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from privaudit.data import Sample, load_images
+from privaudit.execution.progress import OnProgress
 from privaudit.geometry import influence_mask
 from privaudit.report.drawing import shorten
 from privaudit.tasks.geometry_maps import EXTREMES, MAPS, GeometryMap
@@ -22,7 +22,7 @@ LONGEST = 80
 """Letters of an image's name in the name of its map."""
 
 
-def plot_geometry(found: GeometryMap, on_progress: Callable[[str, int, int], None] | None = None) -> list[Path]:
+def plot_geometry(found: GeometryMap, on_progress: OnProgress | None = None) -> list[Path]:
     """Draw everything into the folder of the geometry.
 
     Args:
@@ -30,7 +30,7 @@ def plot_geometry(found: GeometryMap, on_progress: Callable[[str, int, int], Non
         on_progress: Called with ("maps", drawn, total).
 
     Returns:
-        The pictures: those of all images, then one an image.
+        The pictures: those of all images, then one per image.
 
     Raises:
         DataError: An image changed since it was measured.
@@ -42,7 +42,7 @@ def plot_geometry(found: GeometryMap, on_progress: Callable[[str, int, int], Non
     return paths + plot_maps(found, on_progress)
 
 
-def plot_maps(found: GeometryMap, on_progress: Callable[[str, int, int], None] | None = None) -> list[Path]:
+def plot_maps(found: GeometryMap, on_progress: OnProgress | None = None) -> list[Path]:
     """Draw a map of each image that is to have one, named by its rank in distortion: 1 is the most distorted.
 
     Args:

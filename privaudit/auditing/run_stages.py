@@ -1,0 +1,107 @@
+"""`measure`: the stages of an audit over all its images, in their order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from privaudit.attacks import Attack
+from privaudit.auditing.measurements import Convergence, GeometrySummary, Measurements, PixelFeatures
+from privaudit.auditing.options import AuditOptions
+from privaudit.auditing.stages import AuditStages, MaskSettings
+from privaudit.data import Sample
+from privaudit.execution.batching import Tensors
+from privaudit.execution.engine import Engine
+from privaudit.execution.progress import OnProgress
+from privaudit.geometry import DECILES, MaskRule, channel_shares, distortion_bound, influence_maps, pooled_influence
+from privaudit.inversion import Solver
+from privaudit.model.target import Target
+from privaudit.scorers import ErrorTable, Methods
+
+MAP = 32
+"""Longest side of an influence map that is kept of every image; larger latents are averaged over patches."""
+
+
+def measure(
+    target: Target,
+    samples: Sequence[Sample],
+    methods: Methods,
+    options: AuditOptions,
+    on_progress: OnProgress,
+    *,
+    reference: Target | None = None,
+    rules: Mapping[str, MaskRule] | None = None,
+) -> Measurements:
+    """Run the stages over all images; what an earlier run left in ``options.out`` is not run again.
+
+    Args:
+        target: The audited model.
+        samples: All images.
+        methods: Attacks that can run on the target, with its levels, and the scorers.
+        options: Options of the audit.
+        on_progress: Called after each shard.
+        reference: A model of the same latent shape and schedule that is asked the same.
+        rules: Further masks under which every attack is scored, each with its control (see
+            `privaudit.geometry.rule_masks`). What a function does is not known from its name, so that these scores
+            are neither read from ``options.out`` nor kept there.
+
+    Returns:
+        Scores and what goes with them.
+    """
+    stages = AuditStages(target, options)
+    engine = Engine(samples, on_progress, options.out)
+    pixels = engine.run(stages.pixels)
+    latents = engine.run(stages.latents, keep=_without_latents)
+    influence = engine.run(stages.influence, keep=partial(_summary, channel_axis=target.channel_axis))
+    shares = influence["shares"].sum(dim=0, keepdim=True) / len(samples)
+    masks = MaskSettings(options.drops, options.gamma, shares if options.mask_scope == "set" else None, rules or {})
+    tables = [
+        _tables(methods.attacks, engine.run(stages.scoring(name, asked, methods.attacks, masks)), masks, options.drops)
+        for name, asked in (("scores", target), ("reference", reference))
+        if asked is not None
+    ]
+    return Measurements(
+        tables=tables[0],
+        references=tables[1] if len(tables) > 1 else (),
+        pixels=PixelFeatures(pixels["features"].double().numpy(), pixels["traces"].double().numpy()),
+        convergence=_convergence(latents, len(samples), stages.latents.solver),
+        geometry=GeometrySummary(**{name: values.numpy() for name, values in influence.items() if name != "shares"}),
+        seconds=engine.seconds,
+    )
+
+
+def _convergence(latents: Tensors, count: int, solver: Solver | None) -> Convergence:
+    if solver is None:
+        nan = float("nan")
+        return Convergence(np.full(count, nan), np.zeros(count, np.int64), np.zeros(count, np.bool_), nan)
+    residual, evaluations = latents["residual"].double().numpy(), latents["evaluations"].numpy()
+    return Convergence(residual, evaluations, latents["diverged"].numpy(), solver.tolerance)
+
+
+def _without_latents(tensors: Tensors) -> Tensors:
+    """Return what is held for all images at once; latents stay on the disk, so that memory does not grow with them."""
+    return {name: values for name, values in tensors.items() if name not in ("encoded", "inverted")}
+
+
+def _summary(tensors: Tensors, channel_axis: int) -> Tensors:
+    influence = tensors["values"]
+    return {
+        "distortion": distortion_bound(influence),
+        "shares": len(influence) * pooled_influence(influence),
+        "maps": influence_maps(influence, channel_axis, MAP),
+        "channels": channel_shares(influence, channel_axis),
+    }
+
+
+def _tables(
+    attacks: Sequence[Attack], scores: Tensors, masks: MaskSettings, drops: tuple[float, ...]
+) -> tuple[ErrorTable, ...]:
+    def by_mask(attack: Attack) -> dict[str, NDArray[np.float64]]:
+        names = [name for name in (*masks.names, *DECILES) if f"{attack.label}/{name}" in scores]
+        return {name: scores[f"{attack.label}/{name}"].numpy() for name in names}
+
+    several = drops if len(drops) > 1 else ()
+    return tuple(ErrorTable(a.label, a.axis, a.candidates, by_mask(a), a.scale, a.learned, several) for a in attacks)
