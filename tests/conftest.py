@@ -51,7 +51,8 @@ def passes(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
         original = getattr(network, method)
 
         def counted(self, values, *args, **kwargs):
-            counts[kind] += len(values)
+            if not values.is_meta:  # a pass that measures shapes computes nothing
+                counts[kind] += len(values)
             return original(self, values, *args, **kwargs)
 
         monkeypatch.setattr(network, method, counted)

@@ -56,6 +56,11 @@ def test_automatic_batches_shrink_with_the_image(size, device, wanted):
     assert auto_batch_size(size, device) == wanted
 
 
+@pytest.mark.parametrize(("size", "wanted"), [(None, 1), (7, 7)])
+def test_a_size_that_is_given_is_not_chosen(size, wanted):
+    assert Batcher.of(size, (512, 512), torch.device("cpu")) == Batcher(wanted)
+
+
 @pytest.mark.parametrize("size", [1, 4, 10, 64])
 def test_parts_of_a_tensor_stay_tensors(size):
     done: list[int] = []

@@ -15,7 +15,7 @@ from privaudit.execution import engine as module
 from privaudit.execution.batching import Batcher, Tensors
 from privaudit.execution.engine import Engine
 from privaudit.execution.executor import EXECUTORS, Executor, Shard
-from privaudit.execution.stage import Rows, ShardStage, Stage
+from privaudit.execution.stage import FunctionStage, Rows, ShardStage, Stage
 
 ITEMS = tuple(range(10))
 
@@ -216,6 +216,11 @@ class TestNeeds:
         more = {"more": {"by": torch.arange(10)}}
         assert Engine(ITEMS).run(Words(), inputs=more) == "6789|26272829|2526", "0-3 + 6, 4-7 + 22, 8-9 + 17"
 
+    def test_a_stage_of_two_functions(self, tmp_path):
+        stage = FunctionStage("sum", Batcher(3), lambda rows: sum(rows.items), sum)
+        assert Engine(ITEMS, folder=tmp_path).run(stage) == 45
+        assert not list(tmp_path.iterdir()), "what is no shard stage is not kept"
+
     def test_rows_copy_what_they_hold(self):
         values = torch.zeros(4)
         part = Rows("abcd", {"one": {"x": values}})[1:3]
@@ -238,6 +243,9 @@ class TestProgress:
 
 
 class TestExecutors:
+    def test_are_found_in_their_folder(self):
+        assert list(EXECUTORS) == ["serial"]
+
     def test_serial_hands_out_every_shard_in_order(self):
         shards = [Shard(0, 4), Shard(4, 8), Shard(8, 9)]
         assert list(EXECUTORS.build("serial").claim(shards)) == shards
