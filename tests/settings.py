@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from privaudit.auditing.option_table import Options
+from privaudit.auditing.parsed_options import Options
 
 Chosen = TypeVar("Chosen", bound=Options)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from types import SimpleNamespace
 from typing import ClassVar
@@ -323,3 +323,42 @@ def test_every_plug_in_of_privaudit_is_a_module_of_its_folder(registry):
     for name, kind in registry.items():
         assert kind.name == name
         assert registry.build(name) == kind()
+
+
+@dataclass(frozen=True)
+class Bun(Named):
+    name = "bun"
+    citation = ""
+    summary = ""
+    presets: ClassVar = {"big": {"weight": 9.0, "sizes": ()}}
+    preset: str = ""
+    weight: float = 1.5
+    iced: bool = False
+    sizes: tuple[int, ...] = (20, 30)
+
+
+BUNS = {"bun": Bun}
+
+
+@pytest.mark.parametrize("spec", ["bun", "bun@big", "bun:weight=1.5", "bun@big:iced=true:sizes=1,2", "bun:weight=1e-3"])
+def test_what_was_built_knows_its_text(spec):
+    assert build(spec, BUNS, "a bun").spec == spec
+
+
+@pytest.mark.parametrize(
+    ("bun", "spec"),
+    [
+        (Bun(), "bun"),
+        (Bun(weight=0.001, iced=True), "bun:weight=0.001:iced=true"),
+        (Bun(sizes=(1, 2)), "bun:sizes=1,2"),
+        (Bun(preset="big", weight=9.0, sizes=()), "bun@big"),
+        (replace(build("bun:weight=2", BUNS, "a bun"), weight=3.0), "bun:weight=3.0"),
+    ],
+)
+def test_what_was_made_in_python_is_written_by_what_differs_from_the_defaults(bun, spec):
+    assert bun.spec == spec
+    assert build(spec, BUNS, "a bun") == bun
+
+
+def test_the_text_is_no_part_of_the_value():
+    assert build("bun:weight=1.5", BUNS, "a bun") == Bun()

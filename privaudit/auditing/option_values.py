@@ -105,46 +105,19 @@ def wrong_drops(drop: float | tuple[float, ...]) -> list[str]:
     return problems
 
 
-def wrong_batch_size(size: int | None) -> list[str]:
-    """Say what is wrong with a batch size."""
-    return [] if size is None or size >= 1 else [f"expected a batch size >= 1 or auto, got {size}"]
+def resolved_by(function: str) -> Callable[[str], Sequence[str]]:
+    """Make the check of a text that a function of `privaudit.loading.device` resolves when the model is loaded."""
 
+    def check(text: str) -> Sequence[str]:
+        from privaudit.loading import device
 
-def wrong_seed(seed: int) -> list[str]:
-    """Say what is wrong with a seed."""
-    return [] if 0 <= seed < 2**32 else [f"expected 0 <= seed < 2^32, got {seed}"]
+        try:
+            getattr(device, function)(text)
+        except ConfigError as error:
+            return error.problems
+        return ()
 
-
-def wrong_confidence(confidence: float) -> list[str]:
-    """Say what is wrong with a confidence level."""
-    return [] if 0.5 < confidence < 1 else [f"expected 0.5 < confidence < 1, got {confidence}"]
-
-
-def wrong_device(device: str) -> Sequence[str]:
-    """Say what is wrong with the name of a device."""
-    from privaudit.loading.device import resolve_device
-
-    return _refused(resolve_device, device)
-
-
-def wrong_dtype(dtype: str) -> Sequence[str]:
-    """Say what is wrong with the name of a precision."""
-    from privaudit.loading.device import resolve_dtype
-
-    return _refused(resolve_dtype, dtype)
-
-
-def _refused(resolve: Callable[[str], object], text: str) -> Sequence[str]:
-    try:
-        resolve(text)
-    except ConfigError as error:
-        return error.problems
-    return ()
-
-
-def at_least(minimum: int, name: str) -> Callable[[int], Sequence[str]]:
-    """Make the check of a number that has a minimum."""
-    return lambda number: () if number >= minimum else [f"expected {name} >= {minimum}, got {number}"]
+    return check
 
 
 def spec_of(made: Solver | Estimator) -> str:

@@ -4,26 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypedDict, get_args
 
-from privaudit.auditing.option_table import GATES, HOW, REPORTS, RUNNING, SETS, Options, Problem, needed, option
+from privaudit.auditing.option_table import PANELS, needed, option, rule
 from privaudit.auditing.option_values import (
-    at_least,
     read_attacks,
     read_batch_size,
     read_drop,
     read_gates,
     read_influence,
     read_solver,
+    resolved_by,
     spec_of,
-    wrong_batch_size,
-    wrong_confidence,
-    wrong_device,
     wrong_drops,
-    wrong_dtype,
-    wrong_seed,
 )
+from privaudit.auditing.parsed_options import Options, Problem
 
 if TYPE_CHECKING:
     from privaudit.evaluation import Gate
@@ -35,6 +33,7 @@ if TYPE_CHECKING:
 LatentSource = Literal["encoder", "inversion"]
 MaskScope = Literal["image", "set"]
 GateBound = Literal["lower", "upper"]
+_set, _how, _gate, _report, _running = (partial(option, panel=panel) for panel in PANELS)
 
 
 @dataclass(frozen=True)
@@ -74,54 +73,46 @@ class AuditOptions(Options):
         config_file: The file that options came from; SARIF points to it. It decides nothing.
     """
 
-    target: str = field(
-        metadata=needed(argument=True, help="Diffusers folder of a latent diffusion model, or a hub id.")
-    )
     members: Path | None = field(
-        metadata=needed(kind="path", panel=SETS, help="Folder or manifest of images the model was trained on.")
+        metadata=needed(kind="path", panel=PANELS[0], help="Folder or manifest of images the model was trained on.")
     )
     nonmembers: Path | None = field(
-        metadata=needed(kind="path", panel=SETS, help="Folder or manifest of images it was not trained on.")
+        metadata=needed(kind="path", panel=PANELS[0], help="Folder or manifest of images it was not trained on.")
     )
     out: Path = field(
         metadata=needed(
             kind="path",
-            panel=REPORTS,
+            panel=PANELS[3],
             decides=False,
             help="Run folder. The same command again resumes what is in it.",
         )
     )
-    suspects: Path | None = option(
+    suspects: Path | None = _set(
         kind="path",
-        panel=SETS,
         help="Folder or manifest of images that it may have been trained on, compared with --nonmembers.",
     )
-    canaries: Path | None = option(
+    canaries: Path | None = _set(
         kind="path",
-        panel=SETS,
         help="What privaudit canaries make wrote: both sets, drawn by lot before the training.",
     )
-    attacks: Methods = option(
+    attacks: Methods = _how(
         (),
         flag="--attack",
         metavar="SPEC",
-        panel=HOW,
         parse=read_attacks,
         write=lambda methods: methods.texts,
         help="Attack, repeatable: sima, a preset pian@eq, with parameters sima:order=2:levels=50,100, with values to "
         "choose among sima:order=2,4, or all. "
         "privaudit attacks lists them. Default: sima, pia, loss, mirror, combined.",
     )
-    reference: str | None = option(
+    reference: str | None = _how(
         metavar="MODEL",
-        panel=HOW,
         quantity="reference",
         help="Model whose errors are subtracted, at the same noise: of a fine-tune its base. Adds NAME-reference.",
     )
-    drop: float | tuple[float, ...] = option(
+    drop: float | tuple[float, ...] = _how(
         "0.4",
         metavar="SHARES",
-        panel=HOW,
         parse=read_drop,
         syntax=True,
         check=wrong_drops,
@@ -130,49 +121,43 @@ class AuditOptions(Options):
         help="Share of latent dimensions that the hard masks drop; of several, 0.2,0.4,0.6, one is chosen by "
         "cross-fitting.",
     )
-    gamma: float = option(
+    gamma: float = _how(
         1.0,
-        panel=HOW,
         quantity="masks",
-        check=lambda g: () if 0 <= g < float("inf") else [f"expected 0 <= gamma < infinity, got {g}"],
+        check=rule(lambda gamma: 0 <= gamma < inf, "0 <= gamma < infinity"),
         help="Power of the influence in the soft weights; 0 is no mask.",
     )
-    mask_scope: MaskScope = option(
+    mask_scope: MaskScope = _how(
         "image",
         metavar="image|set",
-        panel=HOW,
         quantity="masks",
         choices=get_args(MaskScope),
         help="Masks from the influence of each image, or one for the whole set.",
     )
-    geometry_latents: LatentSource = option(
+    geometry_latents: LatentSource = _how(
         "inversion",
         metavar="WHERE",
-        panel=HOW,
         quantity="masks",
         choices=get_args(LatentSource),
         help="Where the decoder's influence is taken: inversion or encoder.",
     )
-    attack_latents: LatentSource = option(
+    attack_latents: LatentSource = _how(
         "encoder",
         metavar="WHERE",
-        panel=HOW,
         quantity="latents",
         choices=get_args(LatentSource),
         help="Where the attack's statistic is taken: encoder or inversion.",
     )
-    solver: Solver = option(
+    solver: Solver = _how(
         metavar="SPEC",
-        panel=HOW,
         quantity="masks",
         parse=read_solver,
         write=spec_of,
         help="Inversion solver, with parameters if wanted: anderson:evaluations=10:tolerance=0.001. "
         "privaudit solvers lists them.",
     )
-    influence: Estimator = option(
+    influence: Estimator = _how(
         metavar="SPEC",
-        panel=HOW,
         after="mask_scope",
         quantity="masks",
         parse=read_influence,
@@ -180,63 +165,63 @@ class AuditOptions(Options):
         help="Estimator of the decoder's influence, with parameters if wanted: separable:probes=4, exact. "
         "privaudit estimators lists them.",
     )
-    device: str = option(
-        "auto", metavar="auto|cuda|cpu", panel=RUNNING, check=wrong_device, decides=False, help="Where to run."
+    device: str = _running(
+        "auto", metavar="auto|cuda|cpu", check=resolved_by("resolve_device"), decides=False, help="Where to run."
     )
-    dtype: str = option(
+    dtype: str = _running(
         "auto",
         metavar="NAME",
-        panel=RUNNING,
-        check=wrong_dtype,
+        check=resolved_by("resolve_dtype"),
         quantity="setting",
         help="auto, float32, bfloat16 or float16, of the denoiser.",
     )
-    batch_size: int | None = option(
+    batch_size: int | None = _running(
         "auto",
         metavar="auto|N",
-        panel=RUNNING,
         parse=read_batch_size,
         syntax=True,
-        check=wrong_batch_size,
+        check=rule(lambda size: size is None or size >= 1, "a batch size >= 1 or auto"),
         help="Images a pass.",
     )
-    memory: float | None = option(
+    memory: float | None = _running(
         kind="number",
-        panel=RUNNING,
-        check=lambda gib: () if gib is None or 0 < gib < float("inf") else [f"expected memory > 0 GiB, got {gib}"],
+        check=rule(lambda gib: gib is None or 0 < gib < inf, "memory > 0 GiB"),
         help="GiB that the geometry may take; half of what is free by default.",
     )
-    seed: int = option(
-        0, panel=HOW, quantity="seed", check=wrong_seed, help="Of noise, probes, masks, folds and resampling."
+    seed: int = _how(
+        0,
+        quantity="seed",
+        check=rule(lambda seed: 0 <= seed < 2**32, "0 <= seed < 2^32"),
+        help="Of noise, probes, masks, folds and resampling.",
     )
-    folds: int = option(5, quantity="folds", check=at_least(2, "folds"))
-    replicates: int = option(2000, check=at_least(100, "replicates"))
-    confidence: float = option(0.95, quantity="setting", check=wrong_confidence)
-    fail_on: tuple[Gate, ...] = option(
+    folds: int = option(5, quantity="folds", check=rule(lambda folds: folds >= 2, "folds >= 2"))
+    replicates: int = option(2000, check=rule(lambda count: count >= 100, "replicates >= 100"))
+    confidence: float = option(
+        0.95, quantity="setting", check=rule(lambda level: 0.5 < level < 1, "0.5 < confidence < 1")
+    )
+    fail_on: tuple[Gate, ...] = _gate(
         (),
         metavar="GATE",
-        panel=GATES,
         parse=read_gates,
         write=lambda gates: [gate.text for gate in gates],
         help="Gate, repeatable, on all attacks under all masks: 'auroc>0.6', 'tpr@1%fpr>0.05', 'advantage>0.2', "
         "'epsilon>1'.",
     )
-    gate_bound: GateBound = option(
+    gate_bound: GateBound = _gate(
         "lower",
         metavar="lower|upper",
-        panel=GATES,
         quantity="setting",
         choices=get_args(GateBound),
         help="lower: a gate fails if leakage beyond it is shown. upper: unless leakage beyond it is ruled out.",
     )
-    strict: bool = option(False, panel=SETS, help="Stop at an unreadable image instead of skipping it.")
-    fresh: bool = option(False, panel=REPORTS, decides=False, help="Forget what an earlier run left in the run folder.")
+    strict: bool = _set(False, help="Stop at an unreadable image instead of skipping it.")
+    fresh: bool = _report(False, decides=False, help="Forget what an earlier run left in the run folder.")
     config_file: Path | None = option(kind="path", decides=False)
 
     def problems(self, *, right: bool) -> list[Problem]:
         """Say what is wrong with the image sets, and with numbers that must suit each other."""
         problems = self._wrong_sets()
-        if not wrong_confidence(self.confidence) and self.replicates * (1 - self.confidence) < 2:
+        if 0.5 < self.confidence < 1 and self.replicates * (1 - self.confidence) < 2:
             minimum = round(2 / (1 - self.confidence))
             few = f"expected at least {minimum} replicates for this confidence, got {self.replicates}"
             problems.append((few, ("replicates", "confidence")))

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from privaudit.auditing.option_table import REPORTS, RUNNING, default_folder, in_order_of_help
+from privaudit.auditing.option_table import REPORTS, RUNNING, in_order_of_help
 from privaudit.auditing.options import AuditOptions
+from privaudit.auditing.parsed_options import default_folder
 from privaudit.cli.command import GIVEN, ConfiguredCommand
 from privaudit.cli.failure import failure_of, write_failure
 from privaudit.cli.given import Given, given, options_together

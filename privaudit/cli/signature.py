@@ -11,7 +11,8 @@ from typing import Annotated, Any, Literal, TypeVar, Union, cast, get_args, get_
 
 import typer
 
-from privaudit.auditing.option_table import GATES, RUNNING, Kind, Option, Options, flag_of, table
+from privaudit.auditing.option_table import GATES, RUNNING, Kind, Option, flag_of, table
+from privaudit.auditing.parsed_options import Options
 from privaudit.errors import ConfigError
 
 Command = TypeVar("Command", bound=Callable[..., Any])

@@ -7,8 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from privaudit.auditing.option_table import HOW, default_folder
+from privaudit.auditing.option_table import HOW
 from privaudit.auditing.options import AuditOptions
+from privaudit.auditing.parsed_options import default_folder
 from privaudit.cli.given import options_together
 from privaudit.cli.output import to_reader
 from privaudit.cli.progress import StageProgress

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from privaudit.auditing.option_table import Options, Problem, entry_of, like, needed, option
+from privaudit.auditing.option_table import like, needed, option, rule
 from privaudit.auditing.options import AuditOptions, LatentSource
+from privaudit.auditing.parsed_options import Options, Problem
 from privaudit.errors import ConfigError
+from privaudit.tasks.invert_options import InvertOptions
 
 if TYPE_CHECKING:
     from privaudit.geometry import Estimator, Method
@@ -90,13 +92,12 @@ class GeometryOptions(Options):
     """
 
     suffix: ClassVar[str] = "-geometry"
-    target: str = field(metadata=entry_of(AuditOptions, "target"))
     images: tuple[Path, ...] = field(
         metadata=needed(
             argument=True, kind="paths", help="Folders or manifests of images, one a set: members held-out."
         )
     )
-    out: Path = field(metadata=entry_of(AuditOptions, "out", panel=None, help="Folder to write."))
+    out: Path = field(metadata=needed(kind="path", help="Folder to write."))
     geometry_latents: LatentSource = like(AuditOptions, "geometry_latents")
     solver: Solver = like(AuditOptions, "solver")
     influence: Estimator = like(AuditOptions, "influence")
@@ -120,17 +121,11 @@ class GeometryOptions(Options):
         metavar="all|N",
         parse=read_maps,
         syntax=True,
-        check=lambda maps: () if maps is None or maps >= 0 else [f"expected 0 or more maps, or all, got {maps}"],
+        check=rule(lambda maps: maps is None or maps >= 0, "0 or more maps, or all"),
         help="Images to draw, the extremes first.",
     )
     device: str = like(AuditOptions, "device")
-    dtype: str = like(
-        AuditOptions,
-        "dtype",
-        metavar=None,
-        panel=None,
-        help="auto, float32, bfloat16 or float16, of the autoencoder, even if its configuration says float32.",
-    )
+    dtype: str = like(InvertOptions, "dtype")
     batch_size: int | None = like(AuditOptions, "batch_size")
     seed: int = like(AuditOptions, "seed")
     strict: bool = like(AuditOptions, "strict")

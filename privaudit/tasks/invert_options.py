@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from privaudit.auditing.option_table import Options, Problem, entry_of, like, needed, option
+from privaudit.auditing.option_table import like, needed, option
 from privaudit.auditing.options import AuditOptions
+from privaudit.auditing.parsed_options import Options, Problem
 
 if TYPE_CHECKING:
     from privaudit.inversion import Solver
@@ -33,9 +34,8 @@ class InvertOptions(Options):
     """
 
     suffix: ClassVar[str] = "-inversion"
-    target: str = field(metadata=entry_of(AuditOptions, "target"))
     images: Path = field(metadata=needed(argument=True, kind="path", help="Folder or manifest of images."))
-    out: Path = field(metadata=entry_of(AuditOptions, "out", panel=None, help="Folder to write."))
+    out: Path = field(metadata=needed(kind="path", help="Folder to write."))
     solver: Solver = like(AuditOptions, "solver")
     truth: Path | None = option(
         kind="path",

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from privaudit.auditing.option_table import Options, entry_of, like, needed, option
+from privaudit.auditing.option_table import like, needed, option, rule
 from privaudit.auditing.options import AuditOptions
+from privaudit.auditing.parsed_options import Options
 
 if TYPE_CHECKING:
     from privaudit.inversion import Solver
@@ -16,11 +17,6 @@ SOLVER = "anderson:evaluations=10:tolerance=0"
 """The default solver: nothing stops early, so that all images are treated alike."""
 MIN_GENERATIONS = 20
 """Minimum of generations to compare with; the smallest p-value is 1 / (their number + 1)."""
-
-
-def _wrong_count(count: int) -> list[str]:
-    enough = f"expected {MIN_GENERATIONS} or more generated images, so that p can fall below .05, got {count}"
-    return [] if count >= MIN_GENERATIONS else [enough]
 
 
 @dataclass(frozen=True)
@@ -44,15 +40,18 @@ class OriginOptions(Options):
     """
 
     suffix: ClassVar[str] = "-origin"
-    target: str = field(metadata=entry_of(AuditOptions, "target"))
     images: Path = field(
         metadata=needed(argument=True, kind="path", help="Folder or manifest of the images in question.")
     )
-    out: Path = field(metadata=entry_of(AuditOptions, "out", panel=None, help="Folder to write."))
-    generated: int = option(200, check=_wrong_count, help="Images that the model generates to compare with.")
+    out: Path = field(metadata=needed(kind="path", help="Folder to write."))
+    generated: int = option(
+        200,
+        check=rule(lambda count: count >= MIN_GENERATIONS, f"{MIN_GENERATIONS} or more generated images, so that p can fall below .05"),
+        help="Images that the model generates to compare with.",
+    )
     steps: int = option(
         50,
-        check=lambda steps: () if steps >= 1 else [f"expected 1 or more DDIM steps, got {steps}"],
+        check=rule(lambda steps: steps >= 1, "1 or more DDIM steps"),
         help="DDIM steps of a generation.",
     )
     prompt: str | None = option(help="Caption of the generations; without it, none.")

@@ -11,8 +11,9 @@ from typing import Unpack, get_type_hints
 import pytest
 
 from privaudit.auditing.custom_masks import try_masks
-from privaudit.auditing.option_table import OptionsError, table
+from privaudit.auditing.option_table import table
 from privaudit.auditing.options import AuditChoices, AuditOptions
+from privaudit.auditing.parsed_options import OptionsError
 from privaudit.auditing.run import audit
 from privaudit.evaluation import Gate
 from privaudit.geometry import Estimator
