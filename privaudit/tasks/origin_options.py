@@ -46,7 +46,10 @@ class OriginOptions(Options):
     out: Path = field(metadata=needed(kind="path", help="Folder to write."))
     generated: int = option(
         200,
-        check=rule(lambda count: count >= MIN_GENERATIONS, f"{MIN_GENERATIONS} or more generated images, so that p can fall below .05"),
+        check=rule(
+            lambda count: count >= MIN_GENERATIONS,
+            f"{MIN_GENERATIONS} or more generated images, so that p can fall below .05",
+        ),
         help="Images that the model generates to compare with.",
     )
     steps: int = option(
