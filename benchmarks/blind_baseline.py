@@ -28,7 +28,7 @@ from scipy.ndimage import gaussian_filter
 from scipy.special import ndtri
 from scipy.stats import beta
 
-from privaudit.data import FileFacts, Sample, load_images, read_set
+from privaudit.data import ImageFileInfo, Sample, load_images, read_set
 from privaudit.evaluation import Check, Evaluation, assign_folds, blind_check, evaluate
 from privaudit.evaluation.blind import (
     blind_scores,
@@ -146,7 +146,7 @@ def made_up(generator: np.random.Generator) -> Known:
     noise = gaussian_filter(generator.normal(size=(count, 3, 16, 16)), (0, 0, 1.5, 1.5))
     images = np.clip(np.round(60 * noise / noise.std() + 127), 0, 255).astype(np.float32) / 127.5 - 1
     formats, sizes = generator.choice(["PNG", "JPEG"], count), generator.integers(500, 3000, count)
-    files = [FileFacts(str(f), 16, 16, int(b), "RGB") for f, b in zip(formats, sizes, strict=True)]
+    files = [ImageFileInfo(str(f), 16, 16, int(b), "RGB") for f, b in zip(formats, sizes, strict=True)]
     words = [f"word{i}" for i in range(200)]
     captions = [" ".join(generator.choice(words, 8)) for _ in range(count)]
     tables = {

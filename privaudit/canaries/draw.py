@@ -106,10 +106,16 @@ def draw_canaries(
 
     Raises:
         ConfigError: ``out`` holds an assignment, or cannot be written.
-        DataError: There are fewer than `FEWEST` distinct candidates.
+        DataError: There are fewer than `FEWEST` distinct candidates, or they have class labels.
     """
     _check_free(out)
-    found, unreadable = _read(list_entries(source), on_image)
+    entries = list_entries(source)
+    if any(entry.class_label is not None for entry in entries):
+        raise DataError(
+            f"expected candidates without class labels in {source}, got a column class_label, which the files of "
+            "canaries do not have yet; remove it"
+        )
+    found, unreadable = _read(entries, on_image)
     rest = _independent(found)
     if len(rest.kept) < FEWEST:
         left = f"{len(unreadable)} unreadable, {rest.copies} copies, {rest.similar} near-duplicates, {rest.grouped}"

@@ -5,7 +5,7 @@ id in any folder, under any name and in any lossless format. Everything the audi
 (noise, mask, latent, score) is keyed by that id.
 """
 
-from privaudit.data.image_file import FileFacts
+from privaudit.data.image_file import ImageFileInfo
 from privaudit.data.perceptual_hash import fingerprint, thumbnail
 from privaudit.data.pixel_budget import PixelBudget
 from privaudit.data.pixels import Picture, read_picture, read_pixels, sample_id
@@ -20,7 +20,7 @@ from privaudit.data.samples import (
 )
 
 __all__ = [
-    "FileFacts",
+    "ImageFileInfo",
     "OnImage",
     "Picture",
     "PixelBudget",

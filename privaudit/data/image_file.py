@@ -9,7 +9,7 @@ from PIL import Image
 
 
 @dataclass(frozen=True)
-class FileFacts:
+class ImageFileInfo:
     """How an image was stored, before any preprocessing. The defaults mean that it is unknown.
 
     Attributes:
@@ -33,7 +33,7 @@ class FileFacts:
     quantisation: int = 0
 
 
-def file_facts(path: Path, opened: Image.Image) -> FileFacts:
+def image_file_info(path: Path, opened: Image.Image) -> ImageFileInfo:
     """Read off an opened image how it is stored.
 
     Args:
@@ -41,10 +41,10 @@ def file_facts(path: Path, opened: Image.Image) -> FileFacts:
         opened: As ``Image.open`` gives it, with its pixels loaded: PNG files may have their EXIF tags at the end.
 
     Returns:
-        The facts.
+        The info.
     """
     tables: dict[int, list[int]] = getattr(opened, "quantization", None) or {}
-    return FileFacts(
+    return ImageFileInfo(
         format=opened.format or "",
         width=opened.width,
         height=opened.height,

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
-from privaudit.data.image_file import FileFacts, file_facts
+from privaudit.data.image_file import ImageFileInfo, image_file_info
 from privaudit.errors import DataError
 
 UPRIGHT = {
@@ -37,7 +37,7 @@ class Picture:
     """
 
     pixels: NDArray[np.uint8]
-    file: FileFacts
+    file: ImageFileInfo
     original_size: tuple[int, int]
     crop: tuple[int, int]
 
@@ -56,7 +56,7 @@ def sample_id(pixels: NDArray[np.uint8]) -> str:
 
 
 def read_pixels(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Decode an image; what `read_picture` does, without the facts.
+    """Decode an image; what `read_picture` does, without the rest.
 
     Args:
         path: An image file that Pillow reads.
@@ -92,14 +92,14 @@ def read_picture(path: Path, size: tuple[int, int]) -> Picture:
     try:
         with Image.open(path) as opened:
             opened.load()
-            facts = file_facts(path, opened)
+            info = image_file_info(path, opened)
             image = _to_rgb(_upright(opened))
     except DataError:
         raise
     except Exception as error:  # Pillow's parsers raise what they stumble on: struct.error, KeyError, ...
         raise DataError(f"not a readable image: {type(error).__name__}: {_reason(error, path)}") from error
     cut, crop = _resize_and_crop(image, size)
-    return Picture(np.asarray(cut, dtype=np.uint8), facts, (image.height, image.width), crop)
+    return Picture(np.asarray(cut, dtype=np.uint8), info, (image.height, image.width), crop)
 
 
 def _reason(error: Exception, path: Path) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from privaudit.data.image_file import FileFacts
+from privaudit.data.image_file import ImageFileInfo
 from privaudit.data.listing import IMAGE_SUFFIXES, Entry, list_entries
 from privaudit.data.perceptual_hash import fingerprint, thumbnail
 from privaudit.data.pixel_budget import PixelBudget
@@ -45,7 +45,7 @@ class Sample:
     caption: str | None = None
     group: str | None = None
     label: str | None = None
-    file: FileFacts = FileFacts()
+    file: ImageFileInfo = ImageFileInfo()
     class_label: int | None = None
     original_size: tuple[int, int] | None = None
     crop: tuple[int, int] | None = None

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from privaudit.data import FileFacts
+from privaudit.data import ImageFileInfo
 from privaudit.evaluation.verdict import Check
 
 ALPHA = 0.01
@@ -17,14 +17,14 @@ LEAST_SHARE = 0.05
 LEAST_AREA = 0.55
 """Least AUROC of a number, or 1 minus it, that matters."""
 
-KINDS: Mapping[str, Callable[[FileFacts], str]] = {
+KINDS: Mapping[str, Callable[[ImageFileInfo], str]] = {
     "format": lambda fact: fact.format,
     "mode": lambda fact: fact.mode,
     "EXIF tags": lambda fact: "with EXIF tags" if fact.exif else "without EXIF tags",
     "colour profile": lambda fact: "with a colour profile" if fact.icc else "without a colour profile",
 }
 """Properties that are one of several."""
-NUMBERS: Mapping[str, Callable[[FileFacts], float]] = {
+NUMBERS: Mapping[str, Callable[[ImageFileInfo], float]] = {
     "pixels": lambda fact: fact.width * fact.height,
     "bytes": lambda fact: fact.bytes,
     "sum of the JPEG quantisation table": lambda fact: fact.quantisation,
@@ -32,7 +32,7 @@ NUMBERS: Mapping[str, Callable[[FileFacts], float]] = {
 """Properties that can be ranked."""
 
 
-def file_check(members: Sequence[FileFacts], nonmembers: Sequence[FileFacts], first: str = "members") -> Check:
+def file_check(members: Sequence[ImageFileInfo], nonmembers: Sequence[ImageFileInfo], first: str = "members") -> Check:
     """Whether format, mode, tags or size differ between members and non-members.
 
     Kinds by the chi-square test of a contingency table, numbers by Mann and Whitney's, `ALPHA` over all of them. Of

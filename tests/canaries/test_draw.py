@@ -102,6 +102,12 @@ def test_captions_and_ids_of_a_manifest_are_kept(candidates: Path, tmp_path: Pat
     }
 
 
+def test_class_labels_are_refused_and_not_lost(candidates: Path, tmp_path: Path) -> None:
+    manifest = a_manifest(candidates, class_label=[3] * 24)
+    with pytest.raises(DataError, match="expected candidates without class labels in .*, got a column class_label"):
+        draw_canaries(manifest, tmp_path / "out", seed=0)
+
+
 def test_captions_survive_the_manifest_to_the_last_character(candidates: Path, tmp_path: Path) -> None:
     files = sorted(candidates.rglob("*.png"))
     captions = [' a "cat", b\nc ', "=1+1", "x"] * 8

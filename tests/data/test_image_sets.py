@@ -13,7 +13,7 @@ from hypothesis.extra.numpy import arrays
 from PIL import ExifTags, Image
 
 from privaudit.data import (
-    FileFacts,
+    ImageFileInfo,
     Sample,
     SampleSet,
     fingerprint,
@@ -298,7 +298,7 @@ def test_a_folder_is_read_recursively_in_sorted_order(folder: Path) -> None:
     assert names(found) == ["a.png", "b.png", "c.png"]
     assert [sample.id for sample in found.samples] == [sample_id(picture(seed)) for seed in range(3)]
     assert (len(found), found.skipped, found.duplicates) == (3, (), 0)
-    stored = FileFacts("PNG", 8, 6, (folder / "a.png").stat().st_size, "RGB")
+    stored = ImageFileInfo("PNG", 8, 6, (folder / "a.png").stat().st_size, "RGB")
     assert found.samples[0] == Sample(
         sample_id(picture(0)), folder / "a.png", file=stored, original_size=(6, 8), crop=(0, 0)
     )
@@ -620,7 +620,7 @@ def test_facts_are_those_of_the_file_and_not_of_the_preprocessed_pixels(tmp_path
     assert found.pixels.shape == (*SIZE, 3)
     table = sum(Image.open(tmp_path / "a.jpg").quantization[0])
     size = (tmp_path / "a.jpg").stat().st_size
-    assert found.file == FileFacts("JPEG", 30, 20, size, "RGB", exif=True, icc=True, quantisation=table)
+    assert found.file == ImageFileInfo("JPEG", 30, 20, size, "RGB", exif=True, icc=True, quantisation=table)
     assert table > sum(Image.open(save(tmp_path / "b.jpg", picture(), quality=90)).quantization[0]) > 0
 
 

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image, ImageEnhance
 from scipy.fft import dctn
 
-from privaudit.data import FileFacts
+from privaudit.data import ImageFileInfo
 from privaudit.errors import DataError, NonFiniteError
 from privaudit.evaluation import assign_folds, auroc
 from privaudit.evaluation.blind import (
@@ -231,7 +231,10 @@ def test_bad_images_have_no_traces() -> None:
 
 
 def test_files_by_hand() -> None:
-    facts = [FileFacts("PNG", 3, 5, 30, "RGB"), FileFacts("JPEG", 7, 1, 14, "L", exif=True, icc=True, quantisation=99)]
+    facts = [
+        ImageFileInfo("PNG", 3, 5, 30, "RGB"),
+        ImageFileInfo("JPEG", 7, 1, 14, "L", exif=True, icc=True, quantisation=99),
+    ]
     found = file_features(facts)
     np.testing.assert_array_equal(found[:, [0, 1, 2, 3, 8, 9, 10]], [[0, 1, 0, 1, 0, 0, 0], [1, 0, 1, 0, 1, 1, 99]])
     np.testing.assert_allclose(np.expm1(found[:, 4:8]), [[3, 5, 30, 2], [7, 1, 14, 2]])
@@ -240,7 +243,7 @@ def test_files_by_hand() -> None:
 
 def test_files_tell_a_format_that_one_set_has() -> None:
     rng = np.random.default_rng(0)
-    facts = [FileFacts("JPEG" if m and rng.random() < 0.6 else "PNG", 8, 8, 100, "RGB") for m in MEMBER]
+    facts = [ImageFileInfo("JPEG" if m and rng.random() < 0.6 else "PNG", 8, 8, 100, "RGB") for m in MEMBER]
     assert auroc(blind_scores(file_features(facts), MEMBER, FOLDS), MEMBER) == pytest.approx(0.8, abs=0.05)
 
 

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from privaudit.data import FileFacts
+from privaudit.data import ImageFileInfo
 from privaudit.evaluation import Evaluation, assign_folds, blind_check, evaluate, sample_size_check
 from privaudit.evaluation.checks import consistency_check, duplicate_check, file_check
 from privaudit.evaluation.metrics import widened
@@ -165,9 +165,9 @@ class TestDuplicates:
 
 
 class TestFiles:
-    png = FileFacts("PNG", 32, 32, 2000, "RGB")
+    png = ImageFileInfo("PNG", 32, 32, 2000, "RGB")
 
-    def mixed(self, share: float, other: FileFacts, n: int = 200) -> list[FileFacts]:
+    def mixed(self, share: float, other: ImageFileInfo, n: int = 200) -> list[ImageFileInfo]:
         return [other] * round(share * n) + [self.png] * (n - round(share * n))
 
     def test_alike(self) -> None:
@@ -204,17 +204,17 @@ class TestFiles:
     def test_chance_alone(self) -> None:
         rng = np.random.default_rng(0)
 
-        def drawn() -> list[FileFacts]:
+        def drawn() -> list[ImageFileInfo]:
             kinds = rng.choice(["PNG", "JPEG", "WEBP"], 100)
             return [
-                FileFacts(str(kind), int(rng.integers(30, 50)), 32, int(rng.integers(100, 900)), "RGB")
+                ImageFileInfo(str(kind), int(rng.integers(30, 50)), 32, int(rng.integers(100, 900)), "RGB")
                 for kind in kinds
             ]
 
         assert sum(file_check(drawn(), drawn()).status == "warn" for _ in range(200)) <= 7  # P(more than 7) = .1 %
 
     def test_nothing_known(self) -> None:
-        assert file_check([FileFacts()] * 5, [self.png] * 5).status == "warn"
+        assert file_check([ImageFileInfo()] * 5, [self.png] * 5).status == "warn"
         assert file_check([], [self.png]).status == "warn"
 
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from privaudit.data import FileFacts
+from privaudit.data import ImageFileInfo
 
 
-def file_features(facts: Sequence[FileFacts]) -> NDArray[np.float64]:
+def file_features(facts: Sequence[ImageFileInfo]) -> NDArray[np.float64]:
     """Bring file properties into columns.
 
     Whether the format is each of those that occur, the same for the mode; logs of width, height, size in bytes and
