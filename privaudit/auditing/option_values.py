@@ -40,23 +40,25 @@ def read_drop(given: str | float | Sequence[float]) -> float | tuple[float, ...]
     return found if len(found) > 1 else found[0]
 
 
-def read_batch_size(given: str | int | None) -> int | None:
-    """Read a batch size.
+def number_or(word: str, flag: str) -> Callable[[str | int | None], int | None]:
+    """Make the reader of a whole number, or of a word that stands for none.
 
     Args:
-        given: ``auto`` or a number.
+        word: Such as ``auto``.
+        flag: Of the option, for messages.
 
     Returns:
-        The number; None for ``auto``.
-
-    Raises:
-        ConfigError: It is neither.
+        The reader.
     """
-    if not isinstance(given, str):
-        return given
-    if given != "auto" and not (given.isascii() and given.isdigit()):
-        raise ConfigError([f"expected --batch-size auto or a number, got {given}"])
-    return int(given) if given != "auto" else None
+
+    def read(given: str | int | None) -> int | None:
+        if given == word or not isinstance(given, str):
+            return None if isinstance(given, str) else given
+        if not (given.isascii() and given.isdigit()):
+            raise ConfigError([f"expected {flag} {word} or a number, got {given}"])
+        return int(given)
+
+    return read
 
 
 def read_attacks(given: Methods | Sequence[str]) -> Methods:

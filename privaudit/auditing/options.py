@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Literal, TypedDict, get_args
 
 from privaudit.auditing.option_table import PANELS, needed, option, rule
 from privaudit.auditing.option_values import (
+    number_or,
     read_attacks,
-    read_batch_size,
     read_drop,
     read_gates,
     read_influence,
@@ -178,7 +178,7 @@ class AuditOptions(Options):
     batch_size: int | None = _running(
         "auto",
         metavar="auto|N",
-        parse=read_batch_size,
+        parse=number_or("auto", "--batch-size"),
         syntax=True,
         check=rule(lambda size: size is None or size >= 1, "a batch size >= 1 or auto"),
         help="Images a pass.",

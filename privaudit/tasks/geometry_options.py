@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from privaudit.auditing.option_table import like, needed, option, rule
+from privaudit.auditing.option_values import number_or
 from privaudit.auditing.options import AuditOptions, LatentSource
 from privaudit.auditing.parsed_options import Options, Problem
 from privaudit.errors import ConfigError
@@ -49,46 +50,11 @@ def read_distortion(given: Method | str | None) -> Method | None:
     return DISTORTIONS.build(given)
 
 
-def read_maps(given: str | int | None) -> int | None:
-    """Read how many maps to draw.
-
-    Args:
-        given: ``all`` or a number.
-
-    Returns:
-        The number; None for ``all``.
-
-    Raises:
-        ConfigError: It is neither.
-    """
-    if not isinstance(given, str):
-        return given
-    if given != "all" and not (given.isascii() and given.isdigit()):
-        raise ConfigError([f"expected --maps all or a number, got {given}"])
-    return int(given) if given != "all" else None
-
-
 @dataclass(frozen=True)
 class GeometryOptions(Options):
     """Whose geometry, and how it is measured; the defaults are those of `privaudit geometry`.
 
-    Attributes:
-        target: A diffusers folder or hub id.
-        images: Folders or manifests, one per set, such as members and held-out.
-        out: Folder to write.
-        geometry_latents: Where the geometry is taken.
-        solver: Inversion solver.
-        influence: Estimator of the influence.
-        distortion: Method of measuring the distortion; None for the bound.
-        drop: Fraction of latent dimensions that a hard mask would drop; marked in the maps.
-        maps: Images to draw, those of most and least distortion first; None is all, whose decoded pictures are
-            held in memory.
-        device: ``auto``, ``cuda`` or ``cpu``.
-        dtype: ``auto``, ``float32``, ``bfloat16`` or ``float16``, even where the autoencoder's configuration prefers
-            float32.
-        batch_size: Images per pass; None chooses.
-        seed: Seed of random probes.
-        strict: Stop at an unreadable image instead of skipping it.
+    The help of each field says what it is.
     """
 
     suffix: ClassVar[str] = "-geometry"
@@ -119,7 +85,7 @@ class GeometryOptions(Options):
     maps: int | None = option(
         "100",
         metavar="all|N",
-        parse=read_maps,
+        parse=number_or("all", "--maps"),
         syntax=True,
         check=rule(lambda maps: maps is None or maps >= 0, "0 or more maps, or all"),
         help="Images to draw, the extremes first.",

@@ -16,22 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class InvertOptions(Options):
-    """What to invert and how; the defaults are those of `privaudit invert`.
-
-    Attributes:
-        target: A diffusers folder or hub id.
-        images: Folder or manifest.
-        out: Folder to write.
-        solver: Inversion solver.
-        truth: Safetensors file with the latents that the images were decoded from, in the denoiser's scaled units,
-            keyed by sample id, by the manifest's id or by the file's stem; None if they are not known.
-        cocoercivity: Also check the assumption of the convergence theorems.
-        device: ``auto``, ``cuda`` or ``cpu``.
-        dtype: ``auto``, ``float32``, ``bfloat16`` or ``float16``, even where the autoencoder's configuration prefers
-            float32.
-        batch_size: Images per pass; None chooses.
-        strict: Stop at an unreadable image instead of skipping it.
-    """
+    """What to invert and how; the defaults are those of `privaudit invert`. The help of each field says what it is."""
 
     suffix: ClassVar[str] = "-inversion"
     images: Path = field(metadata=needed(argument=True, kind="path", help="Folder or manifest of images."))

@@ -21,23 +21,7 @@ MIN_GENERATIONS = 20
 
 @dataclass(frozen=True)
 class OriginOptions(Options):
-    """What to compare; the defaults are those of `privaudit origin`.
-
-    Attributes:
-        target: A diffusers folder or hub id.
-        images: Folder or manifest of the images in question.
-        out: Folder to write.
-        generated: How many images the model generates to compare with.
-        steps: DDIM steps of a generation.
-        prompt: Caption of the generations; None is the model's null condition.
-        solver: Inversion solver.
-        device: ``auto``, ``cuda`` or ``cpu``.
-        dtype: ``auto``, ``float32``, ``bfloat16`` or ``float16``.
-        batch_size: Images per pass; None chooses.
-        seed: Seed of the generations and of the bootstrap.
-        strict: Stop at an unreadable image instead of skipping it.
-        confidence: Confidence level of the intervals.
-    """
+    """What to compare; the defaults are those of `privaudit origin`. The help of each field says what it is."""
 
     suffix: ClassVar[str] = "-origin"
     images: Path = field(
