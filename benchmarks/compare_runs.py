@@ -26,9 +26,9 @@ from privaudit.compare.compare_options import CompareOptions
 from privaudit.compare.judging import find_changes
 from privaudit.compare.paired import Scores, measure_paired
 from privaudit.compare.pairing import Shared
-from privaudit.evaluation import choice_spread, cross_fit
+from privaudit.evaluation import choice_inflation, cross_fit
 from privaudit.evaluation.delong import auroc_covariance, auroc_difference
-from privaudit.evaluation.metrics import spread
+from privaudit.evaluation.metrics import sd_inflation
 
 AUDITS, DRAWS, LEVELS = 200, 300, 20
 IMAGES_A_SET = 700
@@ -76,7 +76,7 @@ def learned(generator: np.random.Generator, alike: float, distance: float) -> tu
     """Logistic regressions of both runs on features that are correlated from run to run."""
     features = _alike(lambda: generator.normal(size=(IMAGES, FEATURES)), alike)
     first, second = (cross_fitted(found + distance * MEMBER[:, None]) for found in features)
-    return first, second, spread(FOLD.max() + 1)
+    return first, second, sd_inflation(FOLD.max() + 1)
 
 
 def chosen(generator: np.random.Generator, alike: float, distance: float) -> tuple[np.ndarray, np.ndarray, float]:
@@ -91,7 +91,7 @@ def chosen(generator: np.random.Generator, alike: float, distance: float) -> tup
     tables = [found + distance * MEMBER[:, None] for found in _alike(levels, alike)]
     names = list(range(LEVELS))
     first, second = (cross_fit(table, names, MEMBER, FOLD).scores for table in tables)
-    return first, second, max(choice_spread(table, MEMBER, FOLD) for table in tables)
+    return first, second, max(choice_inflation(table, MEMBER, FOLD) for table in tables)
 
 
 def _alike(draw: Callable[[], np.ndarray], alike: float) -> list[np.ndarray]:

@@ -6,8 +6,8 @@ Two Gaussian sets of 500 images with 50 features at a distance, a logistic regre
 is compared with a fixed direction that is 39 degrees off the best one, with the best, and with a second regression on
 other features, as good or on fewer of them. True differences are the means over all draws. Shown are the standard
 deviation of the difference as a share of DeLong's, the coverage of 95 % intervals (and on which side they miss) with
-DeLong's standard deviation and with `privaudit.evaluation.metrics.spread` times it, and that of the difference of TPRs
-at 10 %. The last table has the score alone, where nothing leaks and all true values are known.
+DeLong's standard deviation and with `privaudit.evaluation.metrics.sd_inflation` times it, and that of the difference of
+TPRs at 10 %. The last table has the score alone, where nothing leaks and all true values are known.
 """
 
 from __future__ import annotations

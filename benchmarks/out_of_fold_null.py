@@ -4,7 +4,7 @@
 
 Two Gaussian sets of 500 images with 50 features, a logistic regression cross-fitted over five folds; the distance
 between the sets grows from none. The spread over fresh draws against the bootstrap's is what
-`privaudit.evaluation.metrics.widened` allows for; the last column is how often a rank test at 5 % rejects.
+`privaudit.evaluation.metrics.inflated_alpha` allows for; the last column is how often a rank test at 5 % rejects.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ Scores of an attack at many levels are simulated: normal, neighbouring levels co
 the levels. First table: one level fixed beforehand, the best level by AUROC or by TPR at 1 % FPR on the images that are
 reported, and the level chosen on the other four of five folds. Second table: how far the AUROC of the cross-fitted
 choice spreads over draws, against DeLong's standard deviation of the chosen scores, which is what an interval sees; the
-factor that `privaudit.evaluation.choice_spread` simulates from one audit's scores; and how often a rank test rejects
+factor that `privaudit.evaluation.choice_inflation` simulates from one audit's scores; and how often a rank test rejects
 "members do not score higher": as it is, with its standard deviation times that factor, and times a learned score's.
 """
 
@@ -20,9 +20,9 @@ import numpy as np
 import scipy
 from scipy.stats import mannwhitneyu, norm
 
-from privaudit.evaluation import auroc, choice_spread, cross_fit, tpr_at_fpr
+from privaudit.evaluation import auroc, choice_inflation, cross_fit, tpr_at_fpr
 from privaudit.evaluation.delong import auroc_covariance
-from privaudit.evaluation.metrics import spread
+from privaudit.evaluation.metrics import sd_inflation
 
 FOLDS, FPR = 5, 0.01
 
@@ -97,12 +97,12 @@ def spread_of(setting: Setting, draws: int) -> list[str]:
         choice = cross_fit(scores, range(setting.levels), member, folds)
         areas.append(auroc(choice.scores, member))
         seen.append(auroc_covariance({"chosen": choice.scores}, member).sd("chosen"))
-        factors.append(choice_spread(scores, member, folds))
+        factors.append(choice_inflation(scores, member, folds))
         p = mannwhitneyu(choice.scores[member], choice.scores[~member], alternative="greater").pvalue
         z.append(norm.isf(p))
         agree += len(set(choice.chosen)) == 1
     factor, statistic = np.array(factors), np.array(z)
-    rejected = [(statistic / by > norm.isf(0.05)).mean() for by in (1.0, factor, spread(FOLDS))]
+    rejected = [(statistic / by > norm.isf(0.05)).mean() for by in (1.0, factor, sd_inflation(FOLDS))]
     return [
         f"{np.mean(areas):.3f}",
         f"{agree / draws:.2f}",

@@ -21,7 +21,7 @@ from scipy.stats import binomtest, kstest
 from privaudit.evaluation import (
     apply_choice,
     assign_folds,
-    choice_spread,
+    choice_inflation,
     cross_fit,
     decide,
     evaluate,
@@ -53,7 +53,7 @@ def repeat(seed: int, size: int) -> tuple[str, str, list[str], list[float]]:
     scores, tested, spreads, every = {}, {}, {}, []
     for number, by_mask in enumerate(tables(generator, 2 * size)):
         choice = cross_fit(by_mask["none"], list(range(LEVELS)), member, folds)
-        spread = choice_spread(by_mask["none"], member, folds)
+        spread = choice_inflation(by_mask["none"], member, folds)
         every.append(by_mask["none"])
         for mask, table in by_mask.items():
             name = f"attack {number}/{mask}"

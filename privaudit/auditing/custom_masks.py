@@ -119,7 +119,7 @@ def try_masks(
         replicates=options.replicates,
         confidence=options.confidence,
         seed=options.seed,
-        spreads={_named(attack, mask): read[attack].spread for attack, mask in scores},
+        spreads={_named(attack, mask): read[attack].inflation for attack, mask in scores},
         units=split.labels,
     )
     return MaskTrial(
@@ -147,7 +147,7 @@ class _Read:
     """Scores of an attack by mask, and how far the choice of its level spreads their AUROC."""
 
     scores: Mapping[str, NDArray[np.float64]]
-    spread: float
+    inflation: float
 
 
 def _read(
@@ -157,7 +157,7 @@ def _read(
     selection = select(table, is_member, folds)
     own = [name for rule in rules for name in (rule, control_of(rule))]
     read = {mask: apply_choice(table.by_mask[mask], selection.columns, is_member, folds) for mask in own}
-    return _Read(selection.scores | read, selection.spread)
+    return _Read(selection.scores | read, selection.inflation)
 
 
 def _rows(data: AuditData, scores: Mapping[tuple[str, str], NDArray[np.float64]]) -> pd.DataFrame:

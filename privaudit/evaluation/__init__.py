@@ -9,6 +9,7 @@ from __future__ import annotations
 from privaudit.evaluation.blind import blind_scores, image_features
 from privaudit.evaluation.bootstrap import Replicates, stratified_bootstrap
 from privaudit.evaluation.checks import blind_check, sample_size_check
+from privaudit.evaluation.choice_inflation import choice_inflation
 from privaudit.evaluation.conditional import ConditionalLaw, conditional_law, conditional_scores
 from privaudit.evaluation.crossfit import assign_folds, splits
 from privaudit.evaluation.delong import AurocCovariance, auroc_covariance, delong_test
@@ -31,7 +32,6 @@ from privaudit.evaluation.metrics import Evaluation, bound, compare, evaluate
 from privaudit.evaluation.rate import rate_at_threshold
 from privaudit.evaluation.roc import OperatingPoint, advantage, auroc, consistent, roc_points, tpr_at_fpr
 from privaudit.evaluation.selection import Choice, CrossFitted, Label, apply_choice, cross_fit, fold_auroc
-from privaudit.evaluation.spread import choice_spread
 from privaudit.evaluation.strata import by_quartile, quartiles
 from privaudit.evaluation.verdict import Check, Conclusion, Finding, GateOutcome, GateTest, Verdict, decide, exit_code
 
@@ -71,7 +71,7 @@ __all__ = [
     "bound",
     "by_group",
     "by_quartile",
-    "choice_spread",
+    "choice_inflation",
     "compare",
     "conditional_law",
     "conditional_scores",

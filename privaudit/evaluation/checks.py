@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from privaudit.evaluation.asymmetry import file_check
 from privaudit.evaluation.blind.families import FAMILIES
 from privaudit.evaluation.intervals import auroc_limit
-from privaudit.evaluation.metrics import Evaluation, bound, compare, widened
+from privaudit.evaluation.metrics import Evaluation, bound, compare, inflated_alpha
 from privaudit.evaluation.rate import FEW_FALSE_POSITIVES
 from privaudit.evaluation.roc import consistent
 from privaudit.evaluation.verdict import Check
@@ -25,8 +25,8 @@ TELLING = 0.65
 def blind_check(evaluation: Evaluation, names: Sequence[str], attacks: Sequence[str], first: str = "members") -> Check:
     """Whether classifiers that never saw the target tell members from non-members.
 
-    A family does if the lower limit of its AUROC, that of an out-of-fold score (`privaudit.evaluation.metrics.widened`)
-    and corrected for the number of families, lies above .5.
+    A family does if the lower limit of its AUROC, that of an out-of-fold score (see `inflated_alpha`) and corrected for
+    the number of families, lies above .5.
 
     Args:
         evaluation: Holds the blind scores, among its ``learned`` ones, and the attacks' scores.
@@ -50,7 +50,7 @@ def blind_check(evaluation: Evaluation, names: Sequence[str], attacks: Sequence[
     if all(np.isnan(limit) for limit in lower.values()):
         return Check(check, "warn", f"not measured: {evaluation.metrics[best].auroc.reason}")
     told = [name for name in blind if lower[name] > 0.5]  # a family without a limit found nothing to go by
-    few = auroc_limit(1.0, 0.0, evaluation.areas.pairs, widened(level, evaluation.folds), "lower") <= 0.5
+    few = auroc_limit(1.0, 0.0, evaluation.areas.pairs, inflated_alpha(level, evaluation.folds), "lower") <= 0.5
     if few:
         told = [name for name in blind if evaluation.p_above_chance[name] <= level]
     if not told:

@@ -107,9 +107,9 @@ def evaluate(
         replicates: Of the stratified bootstrap, at least 39 for a confidence of 0.95.
         confidence: Of the two-sided intervals and of the bound on epsilon.
         seed: Of the bootstrap.
-        learned: Names of out-of-fold scores, whose tests and limits are more careful (see `widened`).
+        learned: Names of out-of-fold scores, whose tests and limits are more careful (see `inflated_alpha`).
         spreads: Factors in place of that of a learned score, by name: of scores of which one was chosen for each fold,
-            `privaudit.evaluation.choice_spread`.
+            `privaudit.evaluation.choice_inflation`.
         positive: The class that is looked for. With ``nonmember`` a rate is the share of non-members that are found
             when at most the share ``fpr`` of members is taken for non-members. That is no attack; it is only there to
             compare with published tables that count this class as positive. `Evaluation` then calls the positive class
@@ -145,7 +145,7 @@ def evaluate(
         effective=effective_sizes(codes, member),
         folds=used,
         confidence=confidence,
-        factors={name: spread(used) for name in learned} | dict(spreads or {}),
+        factors={name: sd_inflation(used) for name in learned} | dict(spreads or {}),
     )
     return replace(
         found,
@@ -154,7 +154,7 @@ def evaluate(
     )
 
 
-def widened(alpha: float, folds: int) -> float:
+def inflated_alpha(alpha: float, folds: int) -> float:
     """Error probability at which a limit of an out-of-fold score has to be taken to have the error ``alpha``.
 
     The models of K folds share their training images, so that under the null their scores' AUROC spreads wider than
@@ -170,7 +170,7 @@ def widened(alpha: float, folds: int) -> float:
     Returns:
         Phi(factor * Phi^-1(alpha)).
     """
-    return _times(alpha, spread(folds))
+    return _times(alpha, sd_inflation(folds))
 
 
 def _times(alpha: float, factor: float) -> float:
@@ -179,8 +179,8 @@ def _times(alpha: float, factor: float) -> float:
     return float(ndtr(ndtri(alpha) * factor))
 
 
-def spread(folds: int) -> float:
-    """Factor on the standard deviation of an out-of-fold score's AUROC (see `widened`).
+def sd_inflation(folds: int) -> float:
+    """Factor on the standard deviation of an out-of-fold score's AUROC (see `inflated_alpha`).
 
     Args:
         folds: K, at least 2.

@@ -44,7 +44,7 @@ class Conditioned(Scorer):
             {mask: found.scores for mask, found in judged.items()},
             f"{names}: by AUROC on the other folds; medians and spreads of their non-members",
             (*listed, Choice("regression of the median", tuple(MEDIANS), regressions, seen)),
-            selection.spread,
+            selection.inflation,
         )
 
 

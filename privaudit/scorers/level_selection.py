@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from privaudit.evaluation.choice_inflation import choice_inflation
 from privaudit.evaluation.selection import Choice, CrossFitted, apply_choice, cross_fit, fold_auroc
-from privaudit.evaluation.spread import choice_spread
 from privaudit.geometry import HARD, MASKS
 from privaudit.scorers.error_table import ErrorTable, Floats
 
@@ -40,12 +40,12 @@ class Selection:
         columns: Which column.
         by_mask: The scores under each of `privaudit.geometry.MASKS`.
         drop: The fraction of each fold, if several were compared.
-        spread: Factor by which the choice widens the spread of the AUROC (see `privaudit.evaluation.choice_spread`).
+        inflation: Factor by which the choice inflates the standard deviation of the AUROC (see `choice_inflation`).
     """
 
     columns: CrossFitted
     by_mask: Mapping[str, MaskedScores]
-    spread: float
+    inflation: float
     drop: tuple[float, ...] = ()
 
     @property
@@ -74,17 +74,17 @@ def select(table: ErrorTable, is_member: NDArray[np.bool_], folds: NDArray[np.in
     def read(candidates: Floats, choice: CrossFitted = columns) -> MaskedScores:
         return MaskedScores(candidates, choice, apply_choice(candidates, choice, is_member, folds))
 
-    spread = choice_spread(table.by_mask["none"], is_member, folds)
+    inflation = choice_inflation(table.by_mask["none"], is_member, folds)
     if not table.drops:
-        return Selection(columns, {mask: read(table.by_mask[mask]) for mask in MASKS}, spread)
+        return Selection(columns, {mask: read(table.by_mask[mask]) for mask in MASKS}, inflation)
     stacked = {mask: np.hstack(list(table.hard(mask).values())) for mask in HARD}
     width = len(labels)
     at_column = np.arange(len(table.drops) * width) % width == np.array(columns.positions)[:, None]
     merit = np.where(at_column, fold_auroc(stacked["influence"], is_member, folds), -np.inf)
     fractions = cross_fit(stacked["influence"], np.repeat(table.drops, width).tolist(), is_member, folds, merit)
     by_mask = {mask: read(stacked[mask], fractions) if mask in HARD else read(table.by_mask[mask]) for mask in MASKS}
-    spread = max(spread, choice_spread(stacked["influence"], is_member, folds))
-    return Selection(columns, by_mask, spread, tuple(table.drops[column // width] for column in fractions.positions))
+    inflation = max(inflation, choice_inflation(stacked["influence"], is_member, folds))
+    return Selection(columns, by_mask, inflation, tuple(table.drops[column // width] for column in fractions.positions))
 
 
 def choices(selection: Selection, table: ErrorTable, what: str) -> tuple[Choice, ...]:

@@ -51,13 +51,13 @@ class Scored:
             chooses a mask itself.
         how: How they were chosen or learned, in words.
         choices: All that was chosen, by fold.
-        spread: Factor by which the choice of a candidate widens the spread of the AUROC.
+        inflation: Factor by which the choice of a candidate inflates the standard deviation of the AUROC.
     """
 
     scores: Mapping[str, Floats]
     how: str
     choices: tuple[Choice, ...] = ()
-    spread: float = 1.0
+    inflation: float = 1.0
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from typing import ClassVar
 import numpy as np
 
 from privaudit.errors import DataError
+from privaudit.evaluation.choice_inflation import choice_inflation
 from privaudit.evaluation.selection import Choice, Label, cross_fit
-from privaudit.evaluation.spread import choice_spread
 from privaudit.geometry import mask_names
 from privaudit.scorers.error_table import ErrorTable, Floats, minus
 from privaudit.scorers.scorer import Evidence, Scored, Scorer, register
@@ -45,7 +45,7 @@ class Selected(Scorer):
             {"none": choice.scores},
             f"cross-fitting over {len(found)} scores: for each fold that of highest AUROC on the other folds, {names}",
             (Choice("attack, level and mask", choice.search_space, choice.chosen, "AUROC on the other folds"),),
-            choice_spread(scores, evidence.is_member, evidence.folds),
+            choice_inflation(scores, evidence.is_member, evidence.folds),
         )
 
 

@@ -6,7 +6,7 @@ import pytest
 from privaudit.data import ImageFileInfo
 from privaudit.evaluation import Evaluation, assign_folds, blind_check, evaluate, sample_size_check
 from privaudit.evaluation.checks import consistency_check, duplicate_check, file_check
-from privaudit.evaluation.metrics import widened
+from privaudit.evaluation.metrics import inflated_alpha
 
 N = 200
 MEMBER = np.arange(2 * N) < N
@@ -49,8 +49,8 @@ def test_blind_interval_allows_for_shared_training_images() -> None:
 
 
 def test_widened_error_of_five_folds_is_that_of_a_spread_of_three_halves() -> None:
-    assert widened(0.05, 5) == pytest.approx(0.00680, abs=1e-5)  # Phi(1.5 * -1.645)
-    assert widened(0.05, 2) < widened(0.05, 5) < widened(0.05, 10) < 0.05
+    assert inflated_alpha(0.05, 5) == pytest.approx(0.00680, abs=1e-5)  # Phi(1.5 * -1.645)
+    assert inflated_alpha(0.05, 2) < inflated_alpha(0.05, 5) < inflated_alpha(0.05, 10) < 0.05
 
 
 def test_blind_without_attacks_or_images() -> None:

@@ -64,7 +64,7 @@ def test_takes_the_attack_level_and_mask_that_is_best():
     assert set(found.scores) == {"none"}
     np.testing.assert_array_equal(found.scores["none"], given.tables[0].by_mask["weighted"][:, 1])
     assert found.how.startswith("cross-fitting over 9 scores")
-    assert found.spread == pytest.approx(1.0, abs=0.05)
+    assert found.inflation == pytest.approx(1.0, abs=0.05)
 
 
 def test_the_random_mask_is_no_candidate():
@@ -99,7 +99,7 @@ def test_no_score_depends_on_the_labels_of_its_own_fold():
 
 
 def test_a_choice_among_scores_that_tell_nothing_is_judged_more_carefully():
-    assert score(evidence({})).spread > 1.1
+    assert score(evidence({})).inflation > 1.1
 
 
 def test_features_are_no_score():

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from privaudit.attacks import Attack
 from privaudit.evaluation import Choice, Label, apply_choice, cross_fit, out_of_fold
-from privaudit.evaluation.metrics import spread
+from privaudit.evaluation.metrics import sd_inflation
 from privaudit.geometry import HARD, MASKS, hard_mask, mask_names
 from privaudit.scorers import ErrorTable, Evidence, Methods, Scorer
 from privaudit.scorers.error_table import join, minus
@@ -46,8 +46,8 @@ class Entry:
             these drop several shares.
         levels: What those columns are; empty unless noise levels alone were compared.
         spread: Factor by which its AUROC spreads wider than that of a fixed score, since the other folds had a part in
-            it: that of models that were fitted to them (`privaudit.evaluation.metrics.spread`), or of a choice
-            (`privaudit.evaluation.choice_spread`).
+            it: that of models that were fitted to them (`privaudit.evaluation.metrics.sd_inflation`), or of a choice
+            (`privaudit.evaluation.choice_inflation`).
     """
 
     name: str
@@ -220,7 +220,7 @@ def learned(scorer: Scorer, evidence: Evidence) -> Entry:
         selected_on=found.how,
         level_of_image=np.full(len(evidence.is_member), np.nan),
         choices=found.choices,
-        spread=max(found.spread, spread(np.unique(evidence.folds).size)) if scorer.fitted else found.spread,
+        spread=max(found.inflation, sd_inflation(np.unique(evidence.folds).size)) if scorer.fitted else found.inflation,
     )
 
 
@@ -268,7 +268,7 @@ def _entry(kind: Kind, attack: Attack, table: ErrorTable, is_member: Booleans, f
         choices=choices(selection, table, what),
         columns={mask: table.by_mask[mask] for mask in MASKS if mask in table.by_mask} if of_levels else {},
         levels=table.candidates if of_levels else (),
-        spread=selection.spread,
+        spread=selection.inflation,
     )
 
 
@@ -304,5 +304,5 @@ def _fitted(kind: Kind, attack: Attack, table: ErrorTable, is_member: Booleans, 
         selected_on=f"cross-fitting: {models['none'].summary}",
         level_of_image=np.full(len(is_member), np.nan),
         choices=tuple(listed),
-        spread=spread(np.unique(folds).size),
+        spread=sd_inflation(np.unique(folds).size),
     )

@@ -20,7 +20,7 @@ def blind_scores(features: ArrayLike, is_member: ArrayLike, folds: ArrayLike, se
     so that different folds can be ranked together.
 
     Out-of-fold scores share training images, which widens the spread of their AUROC under the null beyond
-    what a bootstrap of the scores sees; `privaudit.evaluation.metrics.widened` allows for it.
+    what a bootstrap of the scores sees; `privaudit.evaluation.metrics.inflated_alpha` allows for it.
 
     Args:
         features: ``(n, d)``, finite.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from privaudit.evaluation import auroc, choice_spread, cross_fit
+from privaudit.evaluation import auroc, choice_inflation, cross_fit
 
 IMAGES = 200
 MEMBER = np.arange(IMAGES) % 2 == 0
@@ -26,34 +26,34 @@ def test_is_what_happens_among_candidates_that_tell_nothing(candidates: int, sha
     tables = [draw(seed, candidates, shared) for seed in range(300)]
     areas = [auroc(cross_fit(table, range(candidates), MEMBER, FOLDS).scores, MEMBER) for table in tables]
     fixed = np.sqrt((IMAGES + 1) / (3 * IMAGES * IMAGES))  # of the Mann-Whitney statistic without ties
-    factors = [choice_spread(table, MEMBER, FOLDS) for table in tables[:20]]
+    factors = [choice_inflation(table, MEMBER, FOLDS) for table in tables[:20]]
     assert np.std(areas) / fixed == pytest.approx(np.mean(factors), rel=0.15)
     assert abs(np.mean(areas) - 0.5) < 4 * np.std(areas) / np.sqrt(300)
 
 
 def test_grows_with_the_candidates_and_shrinks_with_what_they_share() -> None:
-    few, many, alike = (choice_spread(draw(0, *given), MEMBER, FOLDS) for given in ((2, 0.0), (20, 0.0), (20, 0.97)))
+    few, many, alike = (choice_inflation(draw(0, *given), MEMBER, FOLDS) for given in ((2, 0.0), (20, 0.0), (20, 0.97)))
     assert 1.0 < alike < few < many < 1.8
 
 
 def test_a_candidate_that_is_clearly_best_is_as_good_as_fixed() -> None:
-    assert choice_spread(draw(0, 8, told=1.5), MEMBER, FOLDS) == pytest.approx(1.0, abs=0.03)
+    assert choice_inflation(draw(0, 8, told=1.5), MEMBER, FOLDS) == pytest.approx(1.0, abs=0.03)
 
 
 def test_nothing_to_choose_widens_nothing() -> None:
     table = draw(0, 3)
-    assert choice_spread(table[:, :1], MEMBER, FOLDS) == 1.0
-    assert choice_spread(table, MEMBER, np.zeros(IMAGES)) == 1.0
-    assert choice_spread(np.zeros((IMAGES, 3)), MEMBER, FOLDS) == 1.0
-    assert choice_spread(table, np.ones(IMAGES, dtype=bool), FOLDS) == 1.0
-    assert choice_spread(table[:, [0, 0, 0]], MEMBER, FOLDS) == pytest.approx(1.0, abs=0.05)
+    assert choice_inflation(table[:, :1], MEMBER, FOLDS) == 1.0
+    assert choice_inflation(table, MEMBER, np.zeros(IMAGES)) == 1.0
+    assert choice_inflation(np.zeros((IMAGES, 3)), MEMBER, FOLDS) == 1.0
+    assert choice_inflation(table, np.ones(IMAGES, dtype=bool), FOLDS) == 1.0
+    assert choice_inflation(table[:, [0, 0, 0]], MEMBER, FOLDS) == pytest.approx(1.0, abs=0.05)
 
 
 def test_ranks_are_all_that_matters() -> None:
     table = draw(0, 4)
     table[3, 1], table[4, 2] = np.inf, -np.inf
-    found = choice_spread(table, MEMBER, FOLDS)
+    found = choice_inflation(table, MEMBER, FOLDS)
     moved = np.stack([table[:, 0] ** 3, np.arctan(table[:, 1]), 7 * table[:, 2] - 1, table[:, 3]], axis=1)
-    assert choice_spread(moved, MEMBER, FOLDS) == pytest.approx(found)
+    assert choice_inflation(moved, MEMBER, FOLDS) == pytest.approx(found)
     order = np.random.default_rng(0).permutation(IMAGES)
-    assert choice_spread(table[order], MEMBER[order], FOLDS[order]) == pytest.approx(found)
+    assert choice_inflation(table[order], MEMBER[order], FOLDS[order]) == pytest.approx(found)

@@ -21,7 +21,7 @@ TAILS = (0.05, 0.01)
 """Error probabilities at which a limit or a test has to be right."""
 
 
-def choice_spread(
+def choice_inflation(
     scores: ArrayLike, is_member: ArrayLike, folds: ArrayLike, units: ArrayLike | None = None, seed: int = 0
 ) -> float:
     """Simulate how far the AUROC of a cross-fitted choice spreads.
