@@ -62,13 +62,8 @@ class Options:
             problems = [(text, (name,)) for name, entry, value in entries for text in entry.problems(name, value)]
             problems += self.problems(right=not problems)
         if problems:
-            raise self.error(problems)
-
-    @classmethod
-    def error(cls, problems: Sequence[Problem]) -> OptionsError:
-        """Return the error of some problems, in the order of the options that they are about."""
-        order = list(table(cls))
-        return OptionsError(sorted(problems, key=lambda problem: order.index(problem[1][0])))
+            order = [name for name, *_ in entries]
+            raise OptionsError(sorted(problems, key=lambda problem: order.index(problem[1][0])))
 
     def problems(self, *, right: bool) -> list[Problem]:
         """Say what is wrong with several options together.
@@ -113,10 +108,10 @@ class Options:
             made = cls(**values)
         except OptionsError as error:
             together = zip(error.problems, error.about, strict=True)
-            found += [(problem, about) for problem, about in together if not wrong.keys() & set(about)]
-            raise cls.error(found) from error
+            found = [(problem, about) for problem, about in together if not wrong.keys() & set(about)] + found
+            raise OptionsError(found) from error
         if found:
-            raise cls.error(found)
+            raise OptionsError(found)
         return made
 
     def texts(self) -> dict[str, Any]:

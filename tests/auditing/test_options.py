@@ -66,6 +66,12 @@ def test_all_problems_are_named_at_once(tmp_path):
     assert len(raised.value.problems) == len(raised.value.about) == 6
 
 
+def test_what_cannot_be_read_follows_what_is_wrong(tmp_path):
+    with pytest.raises(OptionsError) as raised:
+        AuditOptions.parse(target="model", **SETS, out=tmp_path, attacks=("smia",), drop=1.5)
+    assert raised.value.about == (("drop",), ("attacks",))
+
+
 def test_the_constructor_takes_parsed_values_only(tmp_path):
     with pytest.raises(OptionsError) as raised:
         AuditOptions("model", **SETS, out=tmp_path, attacks=("sima",), solver="anderson", fail_on=("auroc>0.6",))
