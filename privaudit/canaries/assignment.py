@@ -75,28 +75,12 @@ def key_of_seed(seed: int) -> bytes:
 
 
 def toss(key: bytes, sha256: str) -> bool:
-    """Toss the coin of one file.
-
-    Args:
-        key: Secret, `KEY_BYTES` random bytes.
-        sha256: Of the file, hexadecimal.
-
-    Returns:
-        Whether it is included; fair, and independent of the other files' coins.
-    """
+    """Toss the coin of one file."""
     return bool(hmac.new(key, sha256.encode(), hashlib.sha256).digest()[0] & 1)
 
 
 def seal_of(key: str, candidates: Sequence[Candidate]) -> str:
-    """Hash an assignment.
-
-    Args:
-        key: Hexadecimal.
-        candidates: In any order.
-
-    Returns:
-        64 hexadecimal digits (`HOW_TO_VERIFY` says of what).
-    """
+    """Hash an assignment."""
     lines = sorted(f"{c.sha256} {int(c.included)} {_caption_hash(c.caption)}" for c in candidates)
     text = "".join(f"{line}\n" for line in (f"privaudit canaries {VERSION}", key, *lines))
     return hashlib.sha256(text.encode()).hexdigest()

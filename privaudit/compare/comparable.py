@@ -48,15 +48,7 @@ def require_comparable(old: AuditResult, new: AuditResult, options: CompareOptio
 
 
 def mismatches(old: AuditResult, new: AuditResult) -> tuple[Mismatch, ...]:
-    """List what makes the numbers of two runs different quantities.
-
-    Args:
-        old: The old run.
-        new: The new run.
-
-    Returns:
-        All of it; empty if they are comparable.
-    """
+    """List what makes the numbers of two runs different quantities."""
     found = []
     if old.data.design != new.data.design:
         found.append(Mismatch("design", "kind of audit", old.data.design, new.data.design))
@@ -108,15 +100,7 @@ def unlike_evidence(old: AuditResult, new: AuditResult) -> tuple[NotCompared, ..
 
 
 def other_settings(old: AuditResult, new: AuditResult) -> tuple[Setting, ...]:
-    """List what else differs and a reader should know.
-
-    Args:
-        old: The old run.
-        new: The new run.
-
-    Returns:
-        Kind of model, versions, machine, what intervals and gates look at.
-    """
+    """List what else differs and a reader should know."""
     sources = {
         "family": (old.target.family, new.target.family),
         "prediction": (old.target.prediction_type, new.target.prediction_type),

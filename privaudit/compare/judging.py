@@ -25,10 +25,6 @@ def find_changes(measured: Sequence[MetricPair], options: CompareOptions) -> tup
     comparisons, and a fall in as many. More leaks only if the new run's interval is above chance, too, and less only if
     the old run's is.
 
-    Args:
-        measured: All that was compared.
-        options: Options of the comparison.
-
     Returns:
         The same with what came out, and how many differences were tested.
     """

@@ -61,15 +61,7 @@ def common_masks(lines: Sequence[Line]) -> Iterator[tuple[str, str, Metrics, Met
 
 
 def rate_of(metrics: Metrics, fpr: float) -> Estimate:
-    """Read a true-positive rate.
-
-    Args:
-        metrics: Metrics of one score.
-        fpr: Target.
-
-    Returns:
-        The rate; NaN with a reason if it was not evaluated at this target.
-    """
+    """Read a true-positive rate."""
     rate = metrics.tpr_at_fpr.get(f"{fpr:g}")
     if rate is None:
         nan = float("nan")
@@ -78,18 +70,7 @@ def rate_of(metrics: Metrics, fpr: float) -> Estimate:
 
 
 def without_interval(name: str, mask: str, old: Metrics, new: Metrics, gates: Sequence[Gate]) -> list[MetricPair]:
-    """What gates look at and no interval of a difference is known for.
-
-    Args:
-        name: Name of the attack.
-        mask: The mask.
-        old: Metrics as the old run reports them.
-        new: Metrics as the new run reports them.
-        gates: Gates of both runs.
-
-    Returns:
-        Advantage and epsilon, if a gate names them, with differences whose limits are NaN.
-    """
+    """What gates look at and no interval of a difference is known for."""
     looked_at = {gate.metric for gate in gates}
     found = []
     if "advantage" in looked_at:

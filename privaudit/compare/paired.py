@@ -42,19 +42,7 @@ Scores = Mapping[tuple[str, str], NDArray[np.float64]]
 def measure_paired(
     old: Scores, new: Scores, shared: Shared, lines: Sequence[Line], gates: Sequence[Gate], options: CompareOptions
 ) -> tuple[list[MetricPair], tuple[float, float]]:
-    """Compare the scores of the same images.
-
-    Args:
-        old: (attack, mask) to the scores of the old run.
-        new: The same of the new run.
-        shared: Which rows of either are the same images.
-        lines: The attacks.
-        gates: Gates of both runs; what they look at is compared, too.
-        options: Options of the comparison.
-
-    Returns:
-        What was measured, and how many members and non-members count as independent.
-    """
+    """Compare the scores of the same images."""
     fprs, found, sizes = compared_fprs(gates), [], (0.0, 0.0)
     for line in lines:
         evaluation = _evaluate(old, new, shared, line, fprs, options)

@@ -40,15 +40,7 @@ class Shared:
 
 
 def match(old: Run, new: Run) -> tuple[Pairing, Shared | None]:
-    """Find the images that both runs scored.
-
-    Args:
-        old: The old run.
-        new: The new run.
-
-    Returns:
-        How they were matched, and the images; None if differences cannot be paired.
-    """
+    """Find the images that both runs scored."""
     if old.images is None or new.images is None:
         lacking = " and ".join(name for name, run in (("OLD", old), ("NEW", new)) if run.images is None)
         how = f"not paired: no scores of single images beside {lacking}; {UNPAIRED}"

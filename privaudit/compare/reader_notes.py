@@ -21,19 +21,7 @@ def notes(
     changes: Sequence[Change],
     gates: Sequence[GateChange],
 ) -> tuple[str, ...]:
-    """List what the numbers alone do not say.
-
-    Args:
-        old: The old run.
-        new: The new run.
-        pairing: Which images the differences rest on.
-        lines: The attacks.
-        changes: What came of the tests.
-        gates: Gates of both runs.
-
-    Returns:
-        One sentence or two each.
-    """
+    """List what the numbers alone do not say."""
     found = []
     if old.target.hash == new.target.hash:
         found.append("Both runs audited the same model: its weights are the same.")

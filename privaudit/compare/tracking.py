@@ -41,15 +41,7 @@ def track_gates(old: AuditResult, new: AuditResult) -> tuple[GateChange, ...]:
 
 
 def track_checks(old: AuditResult, new: AuditResult) -> tuple[CheckChange, ...]:
-    """Say which checks changed their status.
-
-    Args:
-        old: The old run.
-        new: The new run.
-
-    Returns:
-        Those of the new run, then those that it does not have.
-    """
+    """Say which checks changed their status."""
     before, after = ({check.name: check for check in result.checks} for result in (old, new))
     changes = []
     for name in dict.fromkeys([*after, *before]):

@@ -65,17 +65,7 @@ def unpaired_difference(
 def measure_unpaired(
     old: AuditResult, new: AuditResult, lines: Sequence[Line], gates: Sequence[Gate]
 ) -> tuple[list[MetricPair], tuple[float, float]]:
-    """Compare the estimates of two reports.
-
-    Args:
-        old: The old run's.
-        new: The new run's.
-        lines: The attacks.
-        gates: Gates of both runs; what they look at is compared, too.
-
-    Returns:
-        What was measured, and the members and non-members of the run that has fewer.
-    """
+    """Compare the estimates of two reports."""
     confidences = tuple(float(result.config.get("confidence", 0.95)) for result in (old, new))
 
     def measured(name: str, mask: str, metric: str, one: Estimate, other: Estimate) -> MetricPair:

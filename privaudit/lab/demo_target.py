@@ -27,14 +27,7 @@ class DemoImages:
 
 
 def unpack_demo_images(folder: Path) -> DemoImages:
-    """Write the demo's members and non-members as PNG files, unless they are there already.
-
-    Args:
-        folder: Gets the folders ``members`` and ``nonmembers``.
-
-    Returns:
-        The two folders.
-    """
+    """Write the demo's members and non-members as PNG files, unless they are there already."""
     table = pd.read_csv(SPLIT, dtype=str)
     sets = dict(zip(table["id"], table["set"], strict=True))
     found = DemoImages(folder / "members", folder / "nonmembers")

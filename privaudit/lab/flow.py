@@ -109,16 +109,7 @@ class Flow(Family):
 
 
 def build_flow(recipe: LabRecipe, tokenizer: CLIPTokenizer, captions: Sequence[str]) -> Flow:
-    """Make an untrained transformer over single latent positions, and its two text encoders.
-
-    Args:
-        recipe: Width and blocks of the transformer.
-        tokenizer: That of `privaudit.lab.tokenizer`.
-        captions: Of the training images.
-
-    Returns:
-        What is trained.
-    """
+    """Make an untrained transformer over single latent positions, and its two text encoders."""
     width, side = recipe.denoiser_width, recipe.resolution // 4
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed * 2 + 2)

@@ -30,16 +30,7 @@ class Trained:
 
 
 def write_manifests(out: Path, split: Split, captions: Mapping[str, str]) -> Trained:
-    """Write ``members.csv``, ``heldout.csv`` and ``auxiliary.csv``.
-
-    Args:
-        out: Folder to write to.
-        split: The images.
-        captions: By id; empty for a target that takes no text.
-
-    Returns:
-        Their paths.
-    """
+    """Write ``members.csv``, ``heldout.csv`` and ``auxiliary.csv``."""
     paths = {}
     for name in ("members", "heldout", "auxiliary"):
         samples: tuple[Sample, ...] = getattr(split, name)

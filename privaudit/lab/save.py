@@ -11,12 +11,7 @@ from privaudit.loading.components import quiet
 
 
 def save_pipeline(pipeline: Any, folder: Path) -> None:  # noqa: ANN401 - a diffusers pipeline
-    """Save a pipeline; each tokenizer also as ``vocab.json`` and ``merges.txt``, which older versions read.
-
-    Args:
-        pipeline: Of diffusers.
-        folder: To write to.
-    """
+    """Save a pipeline; each tokenizer also as ``vocab.json`` and ``merges.txt``, which older versions read."""
     with quiet():  # diffusers warns that a component that is None cannot be saved
         pipeline.save_pretrained(folder, safe_serialization=True)
     for name, part in pipeline.components.items():

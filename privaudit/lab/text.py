@@ -61,16 +61,7 @@ class TextToImage(Family):
 
 
 def build_text(recipe: LabRecipe, tokenizer: CLIPTokenizer, captions: Sequence[str]) -> TextToImage:
-    """Make an untrained U-Net with two stages, cross-attention in the lower one and no middle, and its text encoder.
-
-    Args:
-        recipe: Width and layers of the U-Net.
-        tokenizer: That of `privaudit.lab.tokenizer`.
-        captions: Of the training images.
-
-    Returns:
-        What is trained.
-    """
+    """Make an untrained U-Net with two stages, cross-attention in the lower one and no middle, and its text encoder."""
     width = recipe.denoiser_width
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed * 2 + 2)

@@ -42,15 +42,7 @@ def tokenise(tokenizer: Any, captions: Sequence[str], length: int) -> TokenisedC
 
 
 def build_text_encoder(kind: Any, tokenizer: CLIPTokenizer) -> Any:  # noqa: ANN401 - transformers models
-    """Make an untrained encoder of two layers; draws from torch's global generator.
-
-    Args:
-        kind: `CLIPTextModel` or `CLIPTextModelWithProjection`.
-        tokenizer: Gives the number of words and the special ones.
-
-    Returns:
-        The encoder.
-    """
+    """Make an untrained encoder of two layers; draws from torch's global generator."""
     return kind(
         CLIPTextConfig(
             vocab_size=len(tokenizer),

@@ -27,12 +27,8 @@ def build_tokenizer(captions: Iterable[str], length: int) -> CLIPTokenizer:
     The vocabulary has CLIP's layout: the 256 byte letters, the same at the end of a word, the merged pairs, start
     and end.
 
-    Args:
-        captions: Texts to learn the words of; their order is irrelevant.
-        length: Tokens a caption, start and end included.
-
     Returns:
-        The tokenizer, which pads with the end token.
+        The tokenizer.
     """
     merges = _learn_merges(sorted({word for caption in captions for word in _split(caption)}))
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())

@@ -64,16 +64,7 @@ def shows_rate(result: AuditResult, score: Quoted) -> bool:
 
 
 def right_of_100(recognised: float, accused: float, prior: float) -> float:
-    """Count the accusations that are right.
-
-    Args:
-        recognised: True-positive rate, in [0, 1].
-        accused: False-positive rate, in [0, 1].
-        prior: Share of the checked pictures that were trained on.
-
-    Returns:
-        Of a hundred; NaN if nobody is accused.
-    """
+    """Count the accusations that are right."""
     right, wrong = prior * recognised, (1.0 - prior) * accused
     return 100.0 * right / (right + wrong) if right + wrong > 0.0 else math.nan
 

@@ -14,12 +14,7 @@ from privaudit.report.console import rows, section, standard_output
 
 
 def print_drawn(drawn: Drawn, console: Console | None = None) -> None:
-    """Print how many canaries were drawn, what was left out, the seal, and three lines on what to do next.
-
-    Args:
-        drawn: The assignment.
-        console: Standard output by default.
-    """
+    """Print how many canaries were drawn, what was left out, the seal, and three lines on what to do next."""
     out = console or standard_output()
     count, folder = len(drawn.assignment.candidates), drawn.folder
     left_out = {
@@ -42,15 +37,7 @@ def print_drawn(drawn: Drawn, console: Console | None = None) -> None:
 
 
 def canary_section(report: CanaryReport, *, stated: bool = True) -> Group:
-    """Lay out what canaries show.
-
-    Args:
-        report: Of the audit.
-        stated: End with the statement.
-
-    Returns:
-        For a summary on the terminal.
-    """
+    """Lay out what canaries show."""
     title = "Canaries: drawn by lot, so that the false-positive rate is known"
     if not report.guesses:
         return section(title, Text(f"not measured: {report.reason}"))

@@ -24,14 +24,7 @@ ROWS, NOTES, GATES = 120, 30, 50
 
 
 def render_comparison(result: ComparisonResult) -> str:
-    """Write a comparison.
-
-    Args:
-        result: Of two runs.
-
-    Returns:
-        Markdown that ends with a newline.
-    """
+    """Write a comparison."""
     models = " → ".join(name(base_name(run.target)) for run in (result.old, result.new))
     parts = [
         f"## privaudit compare: {models}: {prose(headline(result))}",

@@ -33,13 +33,7 @@ STYLES = {"worse": "red", "better": "green", "unclear": "", "unmeasured": "dim"}
 
 
 def print_comparison(result: ComparisonResult, console: Console | None = None, files: Sequence[Path] = ()) -> None:
-    """Print a comparison.
-
-    Args:
-        result: Of two runs.
-        console: Standard output by default.
-        files: What was written, named at the end.
-    """
+    """Print a comparison."""
     out, shown = console or standard_output(), _harmless(result)
     out.print(_headline(shown))
     for metric in metrics_of(shown.changes):

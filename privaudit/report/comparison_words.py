@@ -17,14 +17,7 @@ DIRECTIONS = {"worse": "worse", "better": "better", "unclear": "", "unmeasured":
 
 
 def headline(result: ComparisonResult) -> str:
-    """Sum up a comparison in a few words, in capitals.
-
-    Args:
-        result: Of two runs.
-
-    Returns:
-        Such as ``LEAKS MORE``.
-    """
+    """Sum up a comparison in a few words, in capitals."""
     rises = bool(risen(result)) or any(gate.regressed for gate in result.gates)
     if result.verdict.status == "inconclusive":
         return "INCONCLUSIVE"
@@ -59,14 +52,7 @@ def fallen(result: ComparisonResult) -> list[Change]:
 
 
 def lead(result: ComparisonResult) -> tuple[str, ...]:
-    """Say what came out, the worst first.
-
-    Args:
-        result: Of two runs.
-
-    Returns:
-        Sentences; never empty.
-    """
+    """Say what came out, the worst first."""
     up, down = risen(result), fallen(result)
     found = list(result.verdict.reasons) if result.verdict.status == "inconclusive" else []
     beyond = f" by more than {number_text(result.margin)}" if result.margin else ""

@@ -69,28 +69,12 @@ class Unpadded:
 
 
 def section(title: str, body: RenderableType) -> Group:
-    """Put a title above a part of a summary; unlike a table's own, it is as wide as the terminal.
-
-    Args:
-        title: One line.
-        body: What stands below.
-
-    Returns:
-        Both, without blanks at the ends of lines.
-    """
+    """Put a title above a part of a summary; unlike a table's own, it is as wide as the terminal."""
     return Group(Unpadded(Text(title, style="italic")), Unpadded(body))
 
 
 def rows(pairs: Sequence[tuple[Text, Text]], indent: int) -> Table:
-    """Lay out names with a text beside each, whose further lines are indented.
-
-    Args:
-        pairs: Name and text.
-        indent: Columns for the names.
-
-    Returns:
-        A table without lines.
-    """
+    """Lay out names with a text next to each, whose further lines are indented."""
     table = Table.grid(Column(no_wrap=True, width=indent), Column(overflow="fold"), padding=(0, 1, 0, 0))
     for name, text in pairs:
         table.add_row(name, text)
@@ -98,15 +82,7 @@ def rows(pairs: Sequence[tuple[Text, Text]], indent: int) -> Table:
 
 
 def fitted(table: Table, width: int) -> Table:
-    """Move the columns of a table together if it would not fit otherwise.
-
-    Args:
-        table: With the padding of `TABLE`.
-        width: Columns of the terminal.
-
-    Returns:
-        The same table.
-    """
+    """Move the columns of a table together if it would not fit otherwise."""
     endless = Console(width=10_000)
     if Measurement.get(endless, endless.options, table).maximum > width:
         table.padding = (0, 1, 0, 0)
@@ -114,14 +90,7 @@ def fitted(table: Table, width: int) -> Table:
 
 
 def cleaned(value: T) -> T:
-    """Make every text in a value harmless to a terminal.
-
-    Args:
-        value: Any nesting of dataclasses, mappings, tuples and lists, such as a result.
-
-    Returns:
-        The same with control characters shown instead of obeyed.
-    """
+    """Make every text in a value harmless to a terminal."""
     return cast("T", _cleaned(value))
 
 

@@ -41,12 +41,7 @@ def without_ticks(axes: Axes) -> Axes:
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a figure as PNG under a temporary name and rename it.
-
-    Args:
-        figure: Made without pyplot, which would keep it.
-        path: Of the file.
-    """
+    """Write a figure as PNG under a temporary name and rename it."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     FigureCanvasAgg(figure)
     with warnings.catch_warnings():

@@ -13,12 +13,7 @@ from privaudit.report.console import TABLE, rows, section, standard_output
 
 
 def print_plan(forecast: Forecast, console: Console | None = None) -> None:
-    """Print a forecast.
-
-    Args:
-        forecast: Of an audit.
-        console: Standard output by default.
-    """
+    """Print a forecast."""
     out = console or standard_output()
     out.print(_steps(forecast))
     out.print()

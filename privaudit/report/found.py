@@ -12,14 +12,7 @@ LEAKS = ("low", "medium", "high")
 
 
 def found_lines(result: AuditResult) -> tuple[str, ...]:
-    """Say what was found: in a sentence, in numbers, who could find it, and what could have been found at most.
-
-    Args:
-        result: Of an audit.
-
-    Returns:
-        Two sentences or more.
-    """
+    """Say what was found: in a sentence, in numbers, who could find it, and what could have been found at most."""
     plain, reach = answer(result), canary_reach(result)
     worst = worst_case(result) if result.verdict.finding.level in LEAKS else ""
     stated = reach in f"{plain} {gate_note(result)}"
@@ -27,14 +20,7 @@ def found_lines(result: AuditResult) -> tuple[str, ...]:
 
 
 def choice_note(result: AuditResult) -> str:
-    """Say what the intervals of the score that is quoted leave out: it was picked as the best of several.
-
-    Args:
-        result: Of an audit.
-
-    Returns:
-        A sentence; empty where there was nothing to pick from.
-    """
+    """Say what the intervals of the score that is quoted leave out: it was picked as the best of several."""
     tried = sum(mask in TESTED_MASKS for report in result.attacks for mask in report.masks)
     finding = result.verdict.finding
     if tried < 2 or finding.attack is None:
@@ -47,14 +33,7 @@ def choice_note(result: AuditResult) -> str:
 
 
 def gate_lines(result: AuditResult) -> tuple[str, ...]:
-    """Say what gates that passed mean, unless it has been said, and with which code the scan ended.
-
-    Args:
-        result: Of an audit.
-
-    Returns:
-        One sentence or two.
-    """
+    """Say what gates that passed mean, unless it has been said, and with which code the scan ended."""
     note, reach = gate_note(result), canary_reach(result)
     if reach and reach in answer(result):
         note = note.replace(reach, "").strip()
@@ -62,14 +41,7 @@ def gate_lines(result: AuditResult) -> tuple[str, ...]:
 
 
 def reach_lines(result: AuditResult) -> tuple[str, ...]:
-    """Say how far the finding reaches: what an attacker needs, how sure one accusation is, what was not tested.
-
-    Args:
-        result: Of an audit.
-
-    Returns:
-        Sentences; of suspects, whose membership nobody knows, only what was not tested.
-    """
+    """Say how far the finding reaches: what an attacker needs, how sure one accusation is, what was not tested."""
     if not result.data.membership_known:
         return (NOT_TESTED,)
     sure = f"How sure is one accusation? {base_rate(result)}" if result.verdict.finding.level in LEAKS else ""

@@ -19,15 +19,7 @@ SHOWN = 12
 
 
 def group_section(result: AuditResult, *, named: bool = True) -> Group | None:
-    """List the groups on which the quoted attack does best.
-
-    Args:
-        result: Of an audit, `cleaned`.
-        named: Whether the groups have their names, and not numbers.
-
-    Returns:
-        A title and a table; None without groups.
-    """
+    """List the groups on which the quoted attack does best."""
     if not any(report.groups for report in result.attacks):
         return None
     report = quoted(result).report

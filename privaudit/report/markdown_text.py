@@ -21,30 +21,12 @@ def name(text: str, most: int = NAME) -> str:
 
 
 def bullets(texts: Sequence[str], most: int) -> str:
-    """List sentences.
-
-    Args:
-        texts: As users wrote them.
-        most: Lines; what is left is counted.
-
-    Returns:
-        Markdown.
-    """
+    """List sentences."""
     return "\n".join(f"- {prose(text)}" for text in texts[:most]) + _more(len(texts) - most)
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], most: int, count: int) -> str:
-    """Lay out a table.
-
-    Args:
-        head: Markdown of each column.
-        rows: Markdown of each cell, from `prose` or `name` where it is a user's.
-        most: Rows; what is left is counted.
-        count: Of all rows.
-
-    Returns:
-        Markdown.
-    """
+    """Lay out a table."""
     lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
     lines += [f"| {' | '.join(row)} |" for row, _ in zip(rows, range(most), strict=False)]
     return "\n".join(lines) + _more(count - most)

@@ -43,14 +43,7 @@ def why_no_rate(rate: RateEstimate | None, fpr: float, confidence: float = 0.95)
 
 
 def plain_reason(reason: str) -> str:
-    """Turn "expected X, got Y; more" into "needs X, there are Y"; anything else is left as it is.
-
-    Args:
-        reason: Of an estimate.
-
-    Returns:
-        The same in plain words.
-    """
+    """Turn "expected X, got Y; more" into "needs X, there are Y"; anything else is left as it is."""
     found = _EXPECTED.fullmatch(reason)
     return f"needs {found['wanted']}, there are {found['got']}" if found else reason
 

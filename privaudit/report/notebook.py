@@ -29,14 +29,7 @@ CELL = f"text-align:left;padding:2px 14px 2px 0;border:0;border-bottom:{LINE};ba
 
 
 def render_notebook(result: AuditResult) -> str:
-    """Write the box of a result, with inline styles alone and without scripts.
-
-    Args:
-        result: Of an audit.
-
-    Returns:
-        HTML of one element; every name in it is escaped.
-    """
+    """Write the box of a result, with inline styles alone and without scripts."""
     result = redact(result)  # notebooks are shared with what they show
     data, note = result.data, gate_note(result)
     size = f"{counted(data)}, {data.nonmembers} non-members"

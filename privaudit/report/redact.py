@@ -94,14 +94,7 @@ def _or_least(value: float) -> float:
 
 
 def base_name(path: str) -> str:
-    r"""Return the last part of a path of any system.
-
-    Args:
-        path: With slashes or backslashes.
-
-    Returns:
-        Such as ``members`` for ``/home/alice/members/`` and for ``C:\images\members``.
-    """
+    """Return the last part of a path of any system."""
     return re.split(r"[/\\]", path.rstrip("/\\"))[-1] or path
 
 

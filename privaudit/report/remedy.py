@@ -10,14 +10,7 @@ ASKED = "What was asked for"
 
 
 def remedy(failure: AuditFailure) -> str:
-    """Say what to do next.
-
-    Args:
-        failure: Of a run that ended with an error.
-
-    Returns:
-        A sentence or two.
-    """
+    """Say what to do next."""
     if failure.defect:
         return f"This is a defect of privaudit ({failure.kind}). Please report it with the command and what it printed."
     several = "each of these" if len(problems(failure)) > 1 else "this"

@@ -15,25 +15,12 @@ from privaudit.report.numbers import interval_text, number_text, plain_p
 
 
 def print_suspects(report: SuspectReport, console: Console | None = None) -> None:
-    """Print what can be said about the suspects.
-
-    Args:
-        report: From `privaudit.evaluation.suspects.judge_suspects`.
-        console: Standard output by default.
-    """
+    """Print what can be said about the suspects."""
     (console or standard_output()).print(suspects_section(report))
 
 
 def suspects_section(report: SuspectReport, *, stated: bool = True) -> Group:
-    """Lay out what can be said about the suspects.
-
-    Args:
-        report: From `privaudit.evaluation.suspects.judge_suspects`.
-        stated: End with the statement.
-
-    Returns:
-        For a summary on the terminal.
-    """
+    """Lay out what can be said about the suspects."""
     flagged = ", ".join(f"{count} at {percent(float(rate))}" for rate, count in report.flagged.items())
     known = f", {report.known_members} known members" if report.known_members else ""
     lines = [
@@ -69,14 +56,7 @@ def p_meaning(report: SuspectReport) -> str:
 
 
 def null_text(report: SuspectReport) -> str:
-    """Say how often the procedure finds something among non-members, where there is nothing to find.
-
-    Args:
-        report: Of the suspects.
-
-    Returns:
-        Two measured rates with what is expected of the first.
-    """
+    """Say how often the procedure finds something among non-members, where there is nothing to find."""
     rate = report.type_i_rate
     if math.isnan(rate.value):
         return f"not measured: {rate.reason}"

@@ -31,10 +31,6 @@ def plot_sweep(found: Sweep, path: Path) -> None:
     """Draw every attack's AUROC against log SNR, cleaner levels on the left, with the levels above.
 
     The band is the interval without a mask; a dot marks the highest point of each line.
-
-    Args:
-        found: The sweep.
-        path: PNG file to write, under a temporary name first.
     """
     columns = min(ACROSS, len(found.attacks))
     rows = math.ceil(len(found.attacks) / columns)
@@ -97,17 +93,7 @@ def _write_levels(axes: Axes, curve: Sequence[Point], schedule: Schedule) -> Non
 
 
 def round_levels(schedule: Schedule, first: int, last: int, apart: float) -> list[int]:
-    """Choose levels to write on an axis of log SNR: 0, then 1, 2 and 5 times powers of ten, as far as there is room.
-
-    Args:
-        schedule: Of the target.
-        first: Lowest level that is drawn.
-        last: Highest level that is drawn.
-        apart: Distance in log SNR that two need at least.
-
-    Returns:
-        Increasing; the highest that are round come first where room is short.
-    """
+    """Choose levels to write on an axis of log SNR: 0, then 1, 2 and 5 times powers of ten, as far as there is room."""
     known = [0, *(step * 10**power for power in range(7) for step in (1, 2, 5))]
     chosen: list[int] = []
     for level in sorted((level for level in known if first <= level <= last), reverse=True):

@@ -21,13 +21,7 @@ OPTIMISTIC = (
 
 
 def print_sweep(found: Sweep, files: list[Path], console: Console | None = None) -> None:
-    """Print the best level of each attack under each mask, what was left out, and the files.
-
-    Args:
-        found: The sweep.
-        files: What was written.
-        console: Standard output by default.
-    """
+    """Print the best level of each attack under each mask, what was left out, and the files."""
     out = console or standard_output()
     out.print(_best(found))
     out.print()

@@ -63,14 +63,7 @@ def headline(result: AuditResult) -> str:
 
 
 def answer(result: AuditResult) -> str:
-    """Say in one plain sentence or two what the headline means.
-
-    Args:
-        result: Of an audit.
-
-    Returns:
-        With full stops.
-    """
+    """Say in one plain sentence or two what the headline means."""
     level, status = result.verdict.finding.level, result.verdict.status
     suspects = not result.data.membership_known
     if suspects and level == "unclear":
@@ -179,14 +172,7 @@ def canary_reach(result: AuditResult) -> str:
 
 
 def advice(result: AuditResult) -> tuple[str, ...]:
-    """Say what a reader should do next, the most urgent first.
-
-    Args:
-        result: Of an audit.
-
-    Returns:
-        One sentence or two each; never empty.
-    """
+    """Say what a reader should do next, the most urgent first."""
     level, data, found = result.verdict.finding.level, result.data, []
     broken = [check.name for check in result.checks if check.status == "fail"]
     if broken:
@@ -223,14 +209,7 @@ def advice(result: AuditResult) -> tuple[str, ...]:
 
 
 def scale_text(result: AuditResult) -> str:
-    """Count attacks and scores, such as ``5 attacks, 17 scores an image: 13 count, the 4 random masks are controls``.
-
-    Args:
-        result: Of an audit.
-
-    Returns:
-        Without a full stop.
-    """
+    """Count attacks and scores: ``5 attacks, 17 scores an image: 13 count, the 4 random masks are controls``."""
     masks = [mask for report in result.attacks for mask in report.masks]
     controls = sum(mask not in TESTED_MASKS for mask in masks)
     attacks = f"{len(result.attacks)} attack{'s' if len(result.attacks) != 1 else ''}"

@@ -10,15 +10,7 @@ from privaudit.results.exemplars import Exemplar
 
 
 def page(report: Report, exemplars: Sequence[Exemplar] = ()) -> str:
-    """Render the page of a report.
-
-    Args:
-        report: A result, or a run that ended with an error.
-        exemplars: Single images to show.
-
-    Returns:
-        HTML.
-    """
+    """Render the page of a report."""
     from privaudit.report.html import render_html, render_html_failure
 
     return render_html_failure(report) if isinstance(report, AuditFailure) else render_html(report, exemplars)

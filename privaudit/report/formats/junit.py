@@ -51,14 +51,7 @@ class Case:
 
 
 def render_junit(result: AuditResult) -> str:
-    """Write the gates of a result.
-
-    Args:
-        result: Result of an audit.
-
-    Returns:
-        XML; without gates, one skipped case that says so.
-    """
+    """Write the gates of a result."""
     shown = redact(result)
     verdict, side = shown.verdict, str(shown.config.get("gate_bound", "lower"))
     cases = [case for gate in verdict.gates for case in _cases(gate, side)]
@@ -84,14 +77,7 @@ def render_junit(result: AuditResult) -> str:
 
 
 def render_junit_failure(failure: AuditFailure) -> str:
-    """Write a run that ended with an error as one case in error.
-
-    Args:
-        failure: A run that ended with an error.
-
-    Returns:
-        XML.
-    """
+    """Write a run that ended with an error as one case in error."""
     shown = redact(failure)
     reasons = problems(shown)
     case = Case("privaudit", "audit", "crashed", f"{shown.kind}: {reasons[0]}", "\n".join((*reasons, remedy(shown))))

@@ -31,14 +31,7 @@ GATES, CHECKS, ATTACKS, GROUPS, PROBLEMS, NOTES = 50, 40, 60, 12, 20, 12
 
 
 def render_md(result: AuditResult) -> str:
-    """Write a summary.
-
-    Args:
-        result: Result of an audit.
-
-    Returns:
-        Markdown that ends with a newline; below 900 kB whatever the result holds.
-    """
+    """Write a summary."""
     shown = redact(result)
     parts = [
         f"## privaudit: {name(base_name(shown.target.id))}: {prose(headline(shown))}",
@@ -58,14 +51,7 @@ def render_md(result: AuditResult) -> str:
 
 
 def render_md_failure(failure: AuditFailure) -> str:
-    """Write what went wrong.
-
-    Args:
-        failure: A run that ended with an error.
-
-    Returns:
-        Markdown that ends with a newline.
-    """
+    """Write what went wrong."""
     shown = redact(failure)
     return (
         f"## privaudit: {name(base_name(shown.target))}: AUDIT FAILED\n\n"
@@ -96,14 +82,7 @@ def _status(status: str) -> str:
 
 
 def numbers_table(result: AuditResult) -> str:
-    """Lay out the metrics of the score that the report speaks of, with what guessing would reach.
-
-    Args:
-        result: Result of an audit.
-
-    Returns:
-        A Markdown table, and below it why numbers are missing or rough.
-    """
+    """Lay out the metrics of the score that the report speaks of, with what guessing would reach."""
     metrics, confidence = quoted(result).metrics, float(result.config.get("confidence", 0.95))
     rows = [
         ["AUROC", interval_text(metrics.auroc), ".500"],
@@ -206,14 +185,7 @@ def _suspects(result: AuditResult) -> str:
 
 
 def suspect_lines(found: SuspectReport) -> list[str]:
-    """Say what the test of the suspects rests on.
-
-    Args:
-        found: What was found of the suspects.
-
-    Returns:
-        A few lines.
-    """
+    """Say what the test of the suspects rests on."""
     flagged = ", ".join(f"{count} at {percent(float(rate))}" for rate, count in found.flagged.items())
     return [
         f"{found.count} suspects against {found.nonmembers} non-members",

@@ -32,14 +32,7 @@ DIGITS = 4
 
 
 def render_card(result: AuditResult) -> str:
-    """Write the section and its metadata.
-
-    Args:
-        result: Result of an audit.
-
-    Returns:
-        Markdown with front matter (``model-index``) where anything was measured.
-    """
+    """Write the section and its metadata."""
     shown = redact(result)
     found = _eval_results(shown)
     head = f"---\n{_front_matter(base_name(shown.target.id), found)}\n---\n\n" if found else ""
@@ -62,14 +55,7 @@ def render_card(result: AuditResult) -> str:
 
 
 def render_card_failure(failure: AuditFailure) -> str:
-    """Say in the card that nothing is known.
-
-    Args:
-        failure: A run that ended with an error.
-
-    Returns:
-        Markdown without metadata.
-    """
+    """Say in the card that nothing is known."""
     shown = redact(failure)
     return (
         "## Privacy evaluation\n\n"

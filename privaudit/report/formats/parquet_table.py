@@ -8,14 +8,7 @@ from privaudit.report.formats.report_format import FORMATS, Format, Report
 
 
 def render_parquet(report: Report) -> bytes:
-    """Write the table of a report as Parquet.
-
-    Args:
-        report: A result, or a run that ended with an error.
-
-    Returns:
-        The content of the file.
-    """
+    """Write the table of a report as Parquet."""
     from privaudit.report.metrics_table import report_frame
 
     stream = io.BytesIO()

@@ -42,15 +42,7 @@ class Format:
     place: int = 100
 
     def render(self, report: Report, exemplars: Sequence[Exemplar] = ()) -> str | bytes:
-        """Render a report.
-
-        Args:
-            report: A result, or a run that ended with an error.
-            exemplars: Single images to show; formats that cannot show any leave them out.
-
-        Returns:
-            The content of the file.
-        """
+        """Render a report."""
         if isinstance(report, AuditFailure):
             return self.failure(report)
         return self.result(report, tuple(exemplars)) if self.exemplars else self.result(report)

@@ -61,14 +61,7 @@ class Result:
 
 
 def render_sarif(result: AuditResult) -> str:
-    """Write what an audit found.
-
-    Args:
-        result: Result of an audit.
-
-    Returns:
-        JSON.
-    """
+    """Write what an audit found."""
     shown, place = redact(result), _place(result.config, result.target.id)
     found = list(_results(shown))
     rules = RULES | {item.rule: f"The check {item.about!r} holds." for item in found if item.rule not in RULES}
@@ -94,14 +87,7 @@ def render_sarif(result: AuditResult) -> str:
 
 
 def render_sarif_failure(failure: AuditFailure) -> str:
-    """Write that a run ended with an error, so that no results does not mean no findings.
-
-    Args:
-        failure: A run that ended with an error.
-
-    Returns:
-        JSON with ``executionSuccessful`` false.
-    """
+    """Write that a run ended with an error, so that no results does not mean no findings."""
     shown = redact(failure)
     notes = [
         {"level": "error", "message": {"text": _message(reason)}, "descriptor": {"id": f"privaudit/{shown.kind}"}}

@@ -42,14 +42,7 @@ class Checked:
 
 
 def checked(result: AuditResult) -> tuple[Checked, ...]:
-    """List all checks, those that failed or warned first.
-
-    Args:
-        result: Of an audit.
-
-    Returns:
-        Otherwise in their order.
-    """
+    """List all checks, those that failed or warned first."""
     order = {"fail": 0, "warn": 1, "ok": 2}
     found = sorted(result.checks, key=lambda check: order[check.status])
     return tuple(Checked(check.name, check.status, check.detail, _why(check.name)) for check in found)

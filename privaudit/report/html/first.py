@@ -86,14 +86,7 @@ class FirstScreen:
 
 
 def first_screen(result: AuditResult) -> FirstScreen:
-    """Write the first screen.
-
-    Args:
-        result: Of an audit, made `privaudit.report.redact.redact`.
-
-    Returns:
-        Every text of it.
-    """
+    """Write the first screen."""
     finding, score = result.verdict.finding, quoted(result)
     suspects = not result.data.membership_known
     found = proportion(result, score) if finding.level != "unclear" and not suspects else None

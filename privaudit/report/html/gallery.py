@@ -44,14 +44,7 @@ class Shown:
 
 
 def gallery(exemplars: Sequence[Exemplar]) -> tuple[Shown, ...]:
-    """Prepare exemplars for the page.
-
-    Args:
-        exemplars: The most clearly recognised first.
-
-    Returns:
-        In the same order.
-    """
+    """Prepare exemplars for the page."""
     return tuple(
         Shown(
             name=_short(base_name(exemplar.path)),

@@ -110,14 +110,7 @@ GLOSSARY: dict[str, Term] = {
 
 
 def glossary(result: AuditResult) -> dict[str, Term]:
-    """Explain the terms of a page.
-
-    Args:
-        result: Of an audit; it says how sure an accusation is here.
-
-    Returns:
-        By identifier.
-    """
+    """Explain the terms of a page."""
     return {
         "levels": Term("High, medium, low", LEVELS[0].upper() + LEVELS[1:]),
         "sure": Term("How sure is an accusation?", base_rate(result)),

@@ -91,14 +91,7 @@ def render_html(result: AuditResult, exemplars: Sequence[Exemplar] = ()) -> str:
 
 
 def render_html_failure(failure: AuditFailure) -> str:
-    """Write the report of an audit that ended with an error.
-
-    Args:
-        failure: What went wrong.
-
-    Returns:
-        The text of the file.
-    """
+    """Write the report of an audit that ended with an error."""
     fit = redact(failure)
     fit = replace(fit, verdict=replace(fit.verdict, reasons=problems(fit)))
     return (
@@ -119,14 +112,7 @@ def _shared() -> dict[str, Any]:
 
 
 def linked(text: str) -> Markup:
-    """Make the beginning of the advice about checks a link to them; everything is escaped.
-
-    Args:
-        text: One piece of advice.
-
-    Returns:
-        The same, as HTML.
-    """
+    """Make the beginning of the advice about checks a link to them; everything is escaped."""
     if not text.startswith(CHECKS):
         return escape(text)
     return Markup('<a href="#checked">{}</a>{}').format(CHECKS, text.removeprefix(CHECKS))

@@ -65,16 +65,7 @@ def between(estimate: Interval, digits: int = 3, *, signed: bool = False) -> str
 
 
 def with_interval(estimate: Interval, digits: int = 3, *, signed: bool = False) -> str:
-    """Write a value and its limits on one line.
-
-    Args:
-        estimate: With limits.
-        digits: After the point.
-        signed: With plus signs.
-
-    Returns:
-        Such as ``0.963 (0.952 to 0.972)``.
-    """
+    """Write a value and its limits on one line."""
     limits = between(estimate, digits, signed=signed)
     value = decimal(estimate.value, digits, signed=signed)
     return f"{value} ({limits})" if limits else value

@@ -30,11 +30,7 @@ class Assets:
 
 @cache
 def assets() -> Assets:
-    """Read style and script from the package.
-
-    Returns:
-        Both, with the policy that names their hashes.
-    """
+    """Read style and script from the package."""
     style, script = _read("page.css") + STYLE, _read("page.js")
     policy = (
         f"default-src 'none'; style-src {_source(style)}; script-src {_source(script)}; img-src data:; "

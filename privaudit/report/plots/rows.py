@@ -24,17 +24,7 @@ def row(
     marker: str = "o",
     missing_at: float = 0.0,
 ) -> None:
-    """Draw one estimate; n/a where there is none.
-
-    Args:
-        axes: To draw in.
-        place: On the y axis.
-        found: Value and interval; without an interval, the point alone is drawn, hollow.
-        colour: Of both.
-        palette: Gives the other colours.
-        marker: Of the value.
-        missing_at: Where on the x axis "n/a" is written.
-    """
+    """Draw one estimate; n/a where there is none."""
     if math.isnan(found.value):
         note(axes, "n/a", (missing_at, place), palette.muted, shift=(4, 0), align=("left", "center"))
         return

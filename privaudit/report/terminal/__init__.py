@@ -60,13 +60,7 @@ def print_report(
 
 
 def print_failure(failure: AuditFailure, files: Sequence[Path] = (), console: Console | None = None) -> None:
-    """Print the summary of an audit that ended with an error.
-
-    Args:
-        failure: Its report.
-        files: What was written, named at the end.
-        console: Standard output by default.
-    """
+    """Print the summary of an audit that ended with an error."""
     out = console or standard_output()
     out.print(failure_panel(cleaned(failure), out.width))
     _print_files(out, files)

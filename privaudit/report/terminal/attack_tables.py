@@ -25,15 +25,7 @@ QUARTILES = ("lowest", "second", "third", "highest")
 
 
 def attack_section(result: AuditResult, width: int) -> Group:
-    """List every attack under every mask.
-
-    Args:
-        result: Of an audit, `cleaned`.
-        width: Columns of the terminal.
-
-    Returns:
-        A title and a table.
-    """
+    """List every attack under every mask."""
     confidence = percent(float(result.config.get("confidence", 0.95)))
     title = words_of(result.data).attacks.format(confidence=confidence)
     if width >= MERGED:
@@ -70,15 +62,7 @@ def gain_section(result: AuditResult, width: int) -> Group | None:
 
 
 def versus_section(result: AuditResult, width: int) -> Group | None:
-    """Compare the scores that were not published with the strongest one that was.
-
-    Args:
-        result: Of an audit, `cleaned`.
-        width: Columns of the terminal.
-
-    Returns:
-        A title and a table; None without such a score.
-    """
+    """Compare the scores that were not published with the strongest one that was."""
     compared = [report for report in result.attacks if report.versus_published is not None]
     if not compared:
         return None
@@ -91,15 +75,7 @@ def versus_section(result: AuditResult, width: int) -> Group | None:
 
 
 def quartile_section(result: AuditResult, width: int) -> Group:
-    """List how well each attack does by local distortion.
-
-    Args:
-        result: Of an audit, `cleaned`.
-        width: Columns of the terminal.
-
-    Returns:
-        A title and a table.
-    """
+    """List how well each attack does by local distortion."""
     table = Table(_named("attack"), *(Column(name, no_wrap=True) for name in QUARTILES), **TABLE)
     for report in result.attacks:
         cells = (interval_text(stratum.auroc) for stratum in report.distortion_quartiles)

@@ -20,52 +20,24 @@ MARKS = {"ok": ("ok", "green"), "warn": ("warn", "yellow"), "fail": ("fail", "re
 
 
 def check_section(result: AuditResult) -> Group:
-    """List what could make the numbers untrustworthy, and what was not run.
-
-    Args:
-        result: Of an audit, `cleaned`.
-
-    Returns:
-        A title and the checks.
-    """
+    """List what could make the numbers untrustworthy, and what was not run."""
     found = [(Text(*MARKS[check.status]), Text(f"{check.name}: {check.detail}")) for check in result.checks]
     refused = [(Text(""), Text(f"not run: {item.name} {item.reason}", style="dim")) for item in result.refused]
     return section("Checks", rows([*found, *refused], 4))
 
 
 def advice_section(result: AuditResult) -> Group:
-    """List what a reader should do next.
-
-    Args:
-        result: Of an audit, `cleaned`.
-
-    Returns:
-        A title and the sentences.
-    """
+    """List what a reader should do next."""
     return section("What to do", rows([(Text("-"), Text(sentence)) for sentence in advice(result)], 1))
 
 
 def reach_section(result: AuditResult) -> Group:
-    """Say how far the finding reaches.
-
-    Args:
-        result: Of an audit, `cleaned`.
-
-    Returns:
-        A title and the sentences.
-    """
+    """Say how far the finding reaches."""
     return section("Keep in mind", rows([(Text("-"), Text(sentence)) for sentence in reach_lines(result)], 1))
 
 
 def run_section(result: AuditResult) -> Group:
-    """Say what was audited, how and where.
-
-    Args:
-        result: Of an audit, `cleaned`.
-
-    Returns:
-        A title and one row a topic.
-    """
+    """Say what was audited, how and where."""
     target, config, hardware = result.target, result.config, result.hardware
     seconds = ", ".join(f"{stage} {value:.0f} s" for stage, value in result.timing.items() if value >= 0.5)
     shape = "x".join(map(str, target.latent_shape))

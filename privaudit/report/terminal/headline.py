@@ -49,15 +49,7 @@ def headline_panel(result: AuditResult, width: int) -> Panel:
 
 
 def failure_panel(failure: AuditFailure, width: int) -> Panel:
-    """Lay out why there is no finding, and what to do.
-
-    Args:
-        failure: Of an audit, `cleaned`.
-        width: Columns of the terminal.
-
-    Returns:
-        A panel.
-    """
+    """Lay out why there is no finding, and what to do."""
     reasons = problems(failure)
     mark = "- " if len(reasons) > 1 else ""
     lines = [
