@@ -239,7 +239,7 @@ def test_two_errors_of_one_command_have_a_line_each(privaudit):
     done = privaudit("origin", "model", "images", "--steps", "0", "--seed", "-1")
     assert done.returncode == 2
     steps, seed = done.stderr.splitlines()
-    assert steps.endswith("DDIM steps, got 0")
+    assert steps.endswith("DDIM steps, got 0 (--steps)")
     assert seed.startswith("error: expected 0 <= seed")
 
 
