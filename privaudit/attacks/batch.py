@@ -51,15 +51,7 @@ class PassCache:
         self.work[self.attack, kind] += passes
 
     def shared(self, key: Hashable, compute: Callable[[], Any]) -> Any:  # noqa: ANN401 - whatever was computed
-        """Answer from memory, or compute and remember.
-
-        Args:
-            key: Names the result, within this batch.
-            compute: Called without arguments, if the result is not in memory.
-
-        Returns:
-            The result.
-        """
+        """Answer from memory, or compute and remember."""
         self.asked[self.attack, key] += 1
         if key not in self._kept:
             self._kept[key] = compute()
@@ -198,14 +190,7 @@ class Batch:
         return replace(self, latents=self.cache.shared((tag, "latents"), compute), tag=tag)
 
     def crop(self, share: float) -> Batch:
-        """Take the same images, cut to their centre and enlarged again (see `with_images` and `crop_centre`).
-
-        Args:
-            share: Fraction of each side that is kept.
-
-        Returns:
-            The batch of the crops.
-        """
+        """Take the same images, cut to their centre and enlarged again (see `with_images` and `crop_centre`)."""
         return self.with_images(f"crop {share:g}", lambda images: crop_centre(images, share))
 
     def with_captions(self, name: str, captions: Sequence[str | None]) -> Batch:

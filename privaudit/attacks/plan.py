@@ -146,14 +146,7 @@ class _Blank:
 
 
 def model_for_counting(prediction_type: str = "epsilon") -> Target:
-    """Make a blank target of the schedule of DDPM, or of a flow, to count the passes of an attack without any model.
-
-    Args:
-        prediction_type: ``flow`` or another one.
-
-    Returns:
-        A blank target.
-    """
+    """Make a blank target of the schedule of DDPM, or of a flow, to count the passes of an attack without any model."""
     betas = torch.linspace(1e-4, 0.02, 1000, dtype=torch.float64)
     diffusion = DiffusionSchedule(tuple((1 - betas).cumprod(0).tolist()))
     schedule = FlowSchedule() if prediction_type == "flow" else diffusion

@@ -19,11 +19,7 @@ class PixelBudget:
     bytes_left: int
 
     def take(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
-        """Return pixels that fit, and count them; None where they do not.
-
-        Args:
-            pixels: Pixels of one image.
-        """
+        """Return pixels that fit, and count them; None where they do not."""
         if pixels.nbytes > self.bytes_left:
             return None
         self.bytes_left -= pixels.nbytes

@@ -48,25 +48,11 @@ class AurocCovariance:
     pairs: int
 
     def value(self, name: str) -> float:
-        """AUROC of one score.
-
-        Args:
-            name: Of the score.
-
-        Returns:
-            In [0, 1], or NaN.
-        """
+        """AUROC of one score."""
         return float(self.auroc[self.names.index(name)])
 
     def sd(self, name: str) -> float:
-        """Standard deviation of one AUROC.
-
-        Args:
-            name: Of the score.
-
-        Returns:
-            >= 0, or NaN.
-        """
+        """Standard deviation of one AUROC."""
         at = self.names.index(name)
         return float(np.sqrt(self.covariance[at, at]))
 

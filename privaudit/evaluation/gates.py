@@ -58,15 +58,7 @@ def parse_gates(texts: Sequence[str]) -> tuple[Gate, ...]:
 
 
 def required_fprs(gates: Sequence[Gate], usual: Sequence[float] = (0.01, 0.001)) -> tuple[float, ...]:
-    """False-positive rates to evaluate so that every gate can be decided.
-
-    Args:
-        gates: From `parse_gates`.
-        usual: Rates that are evaluated in any case.
-
-    Returns:
-        The usual ones first, then what the gates add.
-    """
+    """False-positive rates to evaluate so that every gate can be decided."""
     return tuple(dict.fromkeys([*usual, *(gate.fpr for gate in gates if gate.fpr is not None)]))
 
 

@@ -51,13 +51,7 @@ class Batcher:
 
     @staticmethod
     def of(size: int | None, image_size: tuple[int, int], device: torch.device) -> Batcher:
-        """Return a batcher of a given size, or of one that suits the images (`auto_batch_size`).
-
-        Args:
-            size: Images per batch; None chooses.
-            image_size: Height and width.
-            device: Device that computes.
-        """
+        """Return a batcher of a given size, or of one that suits the images (`auto_batch_size`)."""
         return Batcher(size or auto_batch_size(image_size, device.type))
 
     def parts(self, items: Sliceable[S], compute: Callable[[S], T], on_batch: OnBatch | None = None) -> list[T]:

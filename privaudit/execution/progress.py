@@ -9,10 +9,4 @@ OnProgress = Callable[[str, int, int], None]
 
 
 def no_progress(stage: str, done: int, total: int) -> None:
-    """Report nothing.
-
-    Args:
-        stage: Name of the stage.
-        done: Images that are done.
-        total: Images in all.
-    """
+    """Report nothing."""

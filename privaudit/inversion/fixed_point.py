@@ -45,12 +45,7 @@ class History:
     """Residuals of every iterate, and the best iterate of each image so far."""
 
     def __init__(self, problem: Problem, solver: Solver) -> None:
-        """Start with E(x) as the best iterate.
-
-        Args:
-            problem: The images.
-            solver: Gives tolerance and judge.
-        """
+        """Start with E(x) as the best iterate."""
         count, device = len(problem), problem.encoded.device
         self.problem, self.solver = problem, solver
         self.latents = problem.encoded.clone()

@@ -92,14 +92,7 @@ class Inversion:
 
     @staticmethod
     def join(parts: Sequence[Inversion]) -> Inversion:
-        """Join the inversions of several batches by one solver; histories are filled up with NaN.
-
-        Args:
-            parts: One or more.
-
-        Returns:
-            One inversion of all images, in order.
-        """
+        """Join the inversions of several batches by one solver; histories are filled up with NaN."""
         width = max(part.residuals.shape[1] for part in parts)
 
         def joined(name: str) -> Tensor | None:

@@ -27,14 +27,7 @@ class PipelineConditioner:
     pipeline: Any
 
     def __call__(self, prompts: Sequence[Prompt]) -> Condition:
-        """Embed prompts, without derivatives; those that are equal in what the family reads are embedded once.
-
-        Args:
-            prompts: ``Prompt()`` is the null condition.
-
-        Returns:
-            One row per prompt, float32 where it is not whole numbers.
-        """
+        """Embed prompts, without derivatives; those that are equal in what the family reads are embedded once."""
         read = [self._read(prompt) for prompt in prompts]
         distinct = sorted(set(read), key=lambda prompt: (prompt.caption or "", str(prompt)))
         with torch.no_grad(), quiet():  # diffusers warns of each caption that it cuts

@@ -94,15 +94,7 @@ def open_pipeline(source: ModelSource) -> PipelineFolder:
 
 
 def hash_folder(folder: Path, components: Sequence[str] | None = None) -> str:
-    """Hash the configuration and weight files of a pipeline, by relative name and content.
-
-    Args:
-        folder: The diffusers folder.
-        components: Folders to take; all that ``model_index.json`` names, and that file, by default.
-
-    Returns:
-        32 hexadecimal digits.
-    """
+    """Hash the configuration and weight files of a pipeline, by relative name and content."""
     digest = hashlib.sha256()
     names = sorted(read_json(folder / "model_index.json")) if components is None else components
     parts = [folder / name for name in names if (folder / name).is_dir()]

@@ -39,12 +39,7 @@ class Exemplar:
 
 
 def save_exemplars(folder: Path, exemplars: tuple[Exemplar, ...]) -> None:
-    """Write them next to the scores.
-
-    Args:
-        folder: The run folder.
-        exemplars: The most clearly recognised first.
-    """
+    """Write them next to the scores."""
     write_text(folder / FILE, json.dumps(encode(exemplars), allow_nan=False) + "\n")
 
 

@@ -52,15 +52,7 @@ class ErrorTable:
 
 
 def minus(table: ErrorTable, reference: ErrorTable) -> ErrorTable:
-    """Subtract from every error the same error on another model.
-
-    Args:
-        table: What an attack found on the target.
-        reference: What it found on the reference.
-
-    Returns:
-        The differences, under a name of their own.
-    """
+    """Subtract from every error the same error on another model."""
     gains = {mask: values - reference.by_mask[mask] for mask, values in table.by_mask.items()}
     return replace(table, name=f"{table.name}-reference", by_mask=gains, scale="other")
 

@@ -24,15 +24,7 @@ FORMAT = 5
 
 
 def shard_key(config: Mapping[str, Any], sample_ids: Sequence[str]) -> str:
-    """Hash what decides a shard's content.
-
-    Args:
-        config: Plain values.
-        sample_ids: The images of the shard, in order.
-
-    Returns:
-        16 hexadecimal digits.
-    """
+    """Hash what decides a shard's content."""
     code = {"privaudit": privaudit.__version__, "format": FORMAT}
     text = json.dumps([code, dict(config), list(sample_ids)], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]

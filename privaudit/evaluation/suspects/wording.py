@@ -14,19 +14,7 @@ CONDITION = (
 
 
 def statement(suspects: int, nonmembers: int, p: float, alpha: float, flagged: int, rate: float) -> str:
-    """Say what was found, and what it does not show.
-
-    Args:
-        suspects: Number of suspects.
-        nonmembers: Number of non-members.
-        p: P-value of the set test.
-        alpha: Its level.
-        flagged: Images flagged.
-        rate: At this false discovery rate.
-
-    Returns:
-        A few sentences.
-    """
+    """Say what was found, and what it does not show."""
     those = "this image was" if suspects == 1 else f"some of these {suspects} images were"
     them = "it scores" if suspects == 1 else "together they score"
     against = f"than {nonmembers} images that are known not to be in the training set (p = {p:.2g})"

@@ -115,15 +115,7 @@ def expected_agreement(influence: Influence, drop: float) -> Tensor:
 
 
 def wrong_cut(estimator: Estimator, drop: float) -> list[str]:
-    """Say whether an adaptive estimator would settle another cut than that of the mask.
-
-    Args:
-        estimator: Any.
-        drop: Fraction of dimensions that the mask drops.
-
-    Returns:
-        No problem, or one.
-    """
+    """Say whether an adaptive estimator would settle another cut than that of the mask."""
     if isinstance(estimator, Adaptive) and estimator.drop != drop:
         return [f"expected adaptive:drop={drop:g}, as the masks drop that share, got {estimator.drop:g}"]
     return []

@@ -164,16 +164,7 @@ def captions(prompts: Sequence[Prompt]) -> list[str]:
 
 
 def width_problems(what: str, wanted: object, found: int) -> list[str]:
-    """Compare the width that a denoiser takes with the one that its text encoders give.
-
-    Args:
-        what: Name of the vectors, for the message.
-        wanted: A width, or several that must agree.
-        found: Width that the text encoders give.
-
-    Returns:
-        The problem, if there is one.
-    """
+    """Compare the width that a denoiser takes with the one that its text encoders give."""
     widths = {wanted} if isinstance(wanted, int) else set(wanted)  # type: ignore[call-overload]
     if widths == {found}:
         return []

@@ -9,15 +9,7 @@ CONDITIONS = ("class_embed_type", "num_class_embeds", "addition_embed_type")
 
 
 def unread_conditions(config: Any, read: str | None = None) -> list[str]:  # noqa: ANN401 - a diffusers configuration
-    """Name the conditions of a U-Net that would be left out.
-
-    Args:
-        config: Configuration of the U-Net.
-        read: Value of ``addition_embed_type`` that the family reads.
-
-    Returns:
-        One problem per condition.
-    """
+    """Name the conditions of a U-Net that would be left out."""
     return [
         f"expected a U-Net without conditions or conditioned on text, got {key} = {config[key]}; "
         "class labels and the like are not read yet"
