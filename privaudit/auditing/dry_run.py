@@ -157,18 +157,7 @@ def first_readable(paths: Iterable[Path], count: int, target: Target) -> list[Sa
 def calibrate(
     target: Target, samples: Sequence[Sample], options: AuditOptions, plan: Plan, on_progress: OnProgress
 ) -> dict[str, float]:
-    """Time one batch of each kind of work that a plan has.
-
-    Args:
-        target: The audited model.
-        samples: Images of the batch.
-        options: Options of the audit.
-        plan: Plan of the audit.
-        on_progress: Called after each kind.
-
-    Returns:
-        Seconds per image; 0 for work that the plan does not have.
-    """
+    """Time one batch of each kind of work that a plan has."""
     images = torch.from_numpy(load_images(samples, target.info.image_size)).to(target.device)
     condition = target.condition([Prompt()] * len(samples))
     with torch.no_grad():

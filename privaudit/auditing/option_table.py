@@ -71,15 +71,7 @@ class Option:
     quantity: str = ""
 
     def problems(self, name: str, value: Any) -> Sequence[str]:  # noqa: ANN401 - of any option
-        """Say what is wrong with a value.
-
-        Args:
-            name: Of the option.
-            value: Parsed.
-
-        Returns:
-            One sentence for each problem.
-        """
+        """Say what is wrong with a value."""
         if self.choices and value not in self.choices:
             return [f"expected {name} to be one of {', '.join(self.choices)}, got {value}"]
         return self.check(value) if self.check else ()
@@ -123,29 +115,12 @@ def option(default: Any = None, **entry: Any) -> Any:  # noqa: ANN401 - of any o
 
 
 def needed(**entry: Any) -> Mapping[str, Option]:  # noqa: ANN401 - as above
-    """Make the metadata of a field that Python must give, since it has no default.
-
-    Args:
-        entry: Attributes of `Option`.
-
-    Returns:
-        Metadata of a dataclass field.
-    """
+    """Make the metadata of a field that Python must give, since it has no default."""
     return {"option": Option(**entry)}
 
 
 def like(source: type[Options], name: str, *, default: Any = MISSING, **changes: Any) -> Any:  # noqa: ANN401 - as above
-    """Make the field of an option that another class has, too.
-
-    Args:
-        source: The other class.
-        name: Of the option, in both.
-        default: Where it differs; text, if it is parsed.
-        changes: Attributes of `Option` that differ.
-
-    Returns:
-        A field of a dataclass.
-    """
+    """Make the field of an option that another class has, too."""
     made, part = replace(table(source)[name], **changes), source.__dataclass_fields__[name]
     factory = part.default_factory if default is MISSING else lambda: made.read(default)
     if factory is not MISSING:
@@ -154,39 +129,17 @@ def like(source: type[Options], name: str, *, default: Any = MISSING, **changes:
 
 
 def rule(holds: Callable[[Any], bool], expected: str) -> Callable[[Any], Sequence[str]]:
-    """Make the check of a value.
-
-    Args:
-        holds: Says whether it is right.
-        expected: What is expected, in words.
-
-    Returns:
-        The check.
-    """
+    """Make the check of a value."""
     return lambda value: () if holds(value) else [f"expected {expected}, got {value}"]
 
 
 def table(kind: type[Options]) -> dict[str, Option]:
-    """List the options of a class.
-
-    Args:
-        kind: Of the options.
-
-    Returns:
-        By name of the field, in the order of the fields.
-    """
+    """List the options of a class."""
     return {part.name: part.metadata["option"] for part in fields(kind)}
 
 
 def in_order_of_help(kind: type[Options]) -> dict[str, Option]:
-    """List the options of a class that are on the command line, in the order of the panels.
-
-    Args:
-        kind: Of the options.
-
-    Returns:
-        By name of the field.
-    """
+    """List the options of a class that are on the command line, in the order of the panels."""
     listed = {name: entry for name, entry in table(kind).items() if entry.help}
     names = sorted(listed, key=lambda name: (None, *PANELS).index(listed[name].panel))
     for name in [name for name in names if listed[name].after]:

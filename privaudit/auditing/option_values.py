@@ -41,15 +41,7 @@ def read_drop(given: str | float | Sequence[float]) -> float | tuple[float, ...]
 
 
 def number_or(word: str, flag: str) -> Callable[[str | int | None], int | None]:
-    """Make the reader of a whole number, or of a word that stands for none.
-
-    Args:
-        word: Such as ``auto``.
-        flag: Of the option, for messages.
-
-    Returns:
-        The reader.
-    """
+    """Make the reader of a whole number, or of a word that stands for none."""
 
     def read(given: str | int | None) -> int | None:
         if given == word or not isinstance(given, str):

@@ -23,11 +23,7 @@ class OptionsError(ConfigError):
     """
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        """Join the problems into one message.
-
-        Args:
-            problems: At least one.
-        """
+        """Join the problems into one message."""
         super().__init__([text for text, _ in problems])
         self.about = tuple(names for _, names in problems)
 
@@ -66,14 +62,7 @@ class Options:
             raise OptionsError(sorted(problems, key=lambda problem: order.index(problem[1][0])))
 
     def problems(self, *, right: bool) -> list[Problem]:
-        """Say what is wrong with several options together.
-
-        Args:
-            right: Whether each is right by itself.
-
-        Returns:
-            One entry for each problem.
-        """
+        """Say what is wrong with several options together."""
         del right
         return []
 
@@ -115,25 +104,13 @@ class Options:
         return made
 
     def texts(self) -> dict[str, Any]:
-        """Write the options as JSON has them.
-
-        Returns:
-            By name, in the order of the fields.
-        """
+        """Write the options as JSON has them."""
         values = {name: (entry.write, getattr(self, name)) for name, entry in table(type(self)).items()}
         return {name: encode(write(value) if write else value) for name, (write, value) in values.items()}
 
 
 def default_folder(target: str, suffix: str = "") -> Path:
-    """Folder of a target if none is chosen: its name below ``privaudit-runs``.
-
-    Args:
-        target: A folder or hub id.
-        suffix: What follows the name.
-
-    Returns:
-        The folder.
-    """
+    """Folder of a target if none is chosen: its name below ``privaudit-runs``."""
     return Path("privaudit-runs") / f"{Path(target).resolve().name}{suffix}"
 
 

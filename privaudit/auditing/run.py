@@ -309,14 +309,7 @@ def _run_record(options: AuditOptions, target: Target, data: AuditData) -> str:
 
 
 def config_hash(options: AuditOptions) -> str:
-    """Hash what was asked for, wherever it was written down.
-
-    Args:
-        options: Of an audit.
-
-    Returns:
-        16 hexadecimal digits.
-    """
+    """Hash what was asked for, wherever it was written down."""
     decides = {name: value for name, value in options.texts().items() if name != "config_file"}
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]
 

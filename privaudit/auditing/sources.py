@@ -21,14 +21,7 @@ DESIGNS: Sequence[type[Design]] = (MembersDesign, MembersAndSuspectsDesign, Susp
 
 
 def design_of(options: AuditOptions) -> type[Design]:
-    """Find the design that compares the sets which the options name.
-
-    Args:
-        options: Name the sets.
-
-    Returns:
-        The only one: options that make no design are refused.
-    """
+    """Find the design that compares the sets which the options name."""
     named = {name for design in DESIGNS for name in design.options if getattr(options, name) is not None}
     return next(design for design in DESIGNS if set(design.options) == named)
 
@@ -53,17 +46,7 @@ def list_sources(options: AuditOptions) -> Sources:
 
 
 def read_sources(sources: Sources, options: AuditOptions, target: Target, progress: OnProgress) -> AuditData:
-    """Read every set, without pictures that are in two of them.
-
-    Args:
-        sources: From `list_sources`.
-        options: Say whether an unreadable file stops the audit.
-        target: Gives the size of the images.
-        progress: Called with (name of the set, done, total).
-
-    Returns:
-        The images.
-    """
+    """Read every set, without pictures that are in two of them."""
     budget = pixel_budget()
 
     def read(listed: Listed) -> SampleSet:

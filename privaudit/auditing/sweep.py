@@ -218,17 +218,7 @@ def _can_take(attack: LevelAttack, level: int, schedule: Schedule) -> bool:
 
 
 def curve_points(table: ErrorTable, data: AuditData, schedule: Schedule, options: AuditOptions) -> list[Point]:
-    """Measure every level of an attack under every mask, with intervals (DeLong).
-
-    Args:
-        table: What the attack found.
-        data: The images, in the same order.
-        schedule: Of the target.
-        options: Give seed and confidence.
-
-    Returns:
-        By mask and level.
-    """
+    """Measure every level of an attack under every mask, with intervals (DeLong)."""
     is_member = np.arange(len(data.samples)) < len(data.positives)
     levels = [int(level) for level in table.candidates]
     scores = {

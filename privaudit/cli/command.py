@@ -51,14 +51,7 @@ class PlainCommand(TyperCommand):
     """A command whose usage names arguments as manuals do: ``TARGET`` where typer writes ``{target}``."""
 
     def collect_usage_pieces(self, ctx: typer.Context) -> list[str]:  # type: ignore[override]
-        """Collect the words of the line.
-
-        Args:
-            ctx: Of the command.
-
-        Returns:
-            The options and each argument.
-        """
+        """Collect the words of the line."""
         pieces = super().collect_usage_pieces(ctx)
         return [re.sub(r"\{([^{}]+)\}", lambda found: found[1].upper(), piece) for piece in pieces]
 
@@ -118,12 +111,7 @@ class ConfiguredCommand(PlainCommand):
         return []
 
     def refused(self, ctx: typer.Context, error: ConfigError) -> None:
-        """Hear that the command will not run, before the error is raised; its options are known as far as possible.
-
-        Args:
-            ctx: Of the command.
-            error: What is wrong.
-        """
+        """Hear that the command will not run, before the error is raised; its options are known as far as possible."""
 
     def _parse(
         self, ctx: typer.Context, args: Sequence[str]

@@ -91,11 +91,7 @@ _running: ContextVar[Given | None] = ContextVar("given", default=None)
 
 @contextmanager
 def running(options: Given | None) -> Generator[None]:
-    """Make the options of a command known to `given` while it runs.
-
-    Args:
-        options: Of the command.
-    """
+    """Make the options of a command known to `given` while it runs."""
     token = _running.set(options)
     try:
         yield

@@ -101,14 +101,7 @@ class Settings:
     problems: tuple[str, ...]
 
     def unknown(self, known: Sequence[str]) -> tuple[str, ...]:
-        """Name the keys that no command knows.
-
-        Args:
-            known: Keys of all commands: one file serves several.
-
-        Returns:
-            One problem a key.
-        """
+        """Name the keys that no command knows."""
         found = []
         for setting in self.settings.values():
             if setting.key not in known:
@@ -119,15 +112,7 @@ class Settings:
 
 
 def read_settings(chosen: Path | None, named: str = "") -> Settings:
-    """Read the files.
-
-    Args:
-        chosen: ``--config``; without it the working directory is looked at.
-        named: What to say of where it was chosen, if it cannot be read.
-
-    Returns:
-        Key by key the strongest value.
-    """
+    """Read the files."""
     files: list[Path] = []
     settings: dict[str, Setting] = {}
     problems: list[str] = []

@@ -34,12 +34,7 @@ class ScanCommand(ConfiguredCommand):
     """A call that is refused leaves the reports of an error, in place of those of an earlier run."""
 
     def refused(self, ctx: typer.Context, error: ConfigError) -> None:
-        """Write them to the run folder, as far as it is known.
-
-        Args:
-            ctx: Of the command.
-            error: What is wrong.
-        """
+        """Write them to the run folder, as far as it is known."""
         known: Given = ctx.meta[GIVEN]
         values = known.values
         if known.only_check or values["dry_run"]:

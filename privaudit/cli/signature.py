@@ -90,14 +90,7 @@ def _parameter(name: str, entry: Option) -> inspect.Parameter:
 
 
 def kinds_of(command: Callable[..., Any]) -> dict[str, Kind]:
-    """Read what a command's parameters take.
-
-    Args:
-        command: A function with annotations; typer may have wrapped it.
-
-    Returns:
-        By name of the parameter.
-    """
+    """Read what a command's parameters take."""
     kinds = [(kind, name) for name, kind in TYPES.items()]
     hints = get_type_hints(inspect.unwrap(command))
     return {
@@ -114,14 +107,7 @@ def _without_none(hint: Any) -> Any:  # noqa: ANN401 - any annotation
 
 
 def checked(read: Callable[[str], object]) -> Callable[[str], str]:
-    """Make a callback that checks a text while all other problems of a configuration can still be named with its own.
-
-    Args:
-        read: Raises a ConfigError for what it cannot read.
-
-    Returns:
-        The callback; it returns the text.
-    """
+    """Make a callback that checks a text; its problems are named together with all others of a configuration."""
 
     def check(value: str) -> str:
         read(value)

@@ -25,13 +25,7 @@ ADVICE = {
 
 
 def print_inversion(found: InvertedSet, files: list[Path], console: Console | None = None) -> None:
-    """Print outcomes, quantiles of every diagnostic, the worst images and the files.
-
-    Args:
-        found: The inversion.
-        files: What was written.
-        console: Standard output by default.
-    """
+    """Print outcomes, quantiles of every diagnostic, the worst images and the files."""
     out = console or standard_output()
     inversion, count = found.inversion, len(found.images)
     out.print(Text(f"{count} images inverted by {describe_solver(found.solver)}", style="bold"))

@@ -26,12 +26,7 @@ LABELS = {
 
 
 def print_origin(found: Origin, console: Console | None = None) -> None:
-    """Print the answer, the separation by every statistic, and the least likely images.
-
-    Args:
-        found: The comparison.
-        console: Standard output by default.
-    """
+    """Print the answer, the separation by every statistic, and the least likely images."""
     out = console or standard_output()
     count, unlike = len(found.images), int((found.p_values < SIGNIFICANCE).sum())
     out.print(Panel(Text(_answer(count, unlike, len(found.own.encoder))), title="privaudit origin"))

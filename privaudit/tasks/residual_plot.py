@@ -22,12 +22,6 @@ def plot_residuals(inversion: Inversion, title: str, path: Path, *, by_pixel: bo
     """Draw residual against evaluations of E(D(z)) on a logarithmic axis.
 
     An image that has stopped keeps its last residual in the median and in the band.
-
-    Args:
-        inversion: With its history.
-        title: Above the plot.
-        path: PNG file to write, under a temporary name first.
-        by_pixel: Draw the error in pixels: the gradient baseline does not evaluate the residual.
     """
     history = inversion.residuals.double().numpy()
     label = "relative residual ‖E(D(z)) − E(x)‖ / ‖E(x)‖"

@@ -105,28 +105,13 @@ class Entry:
 
 
 def needs_folds(methods: Methods, drops: Sequence[float]) -> bool:
-    """Say whether anything is chosen or fitted, so that images have to be assigned to folds.
-
-    Args:
-        methods: Attacks with levels of the target, and scorers.
-        drops: Shares that the hard masks drop.
-
-    Returns:
-        False if everything is fixed beforehand.
-    """
+    """Say whether anything is chosen or fitted, so that images have to be assigned to folds."""
     several = len(drops) > 1 or len(lines(methods.attacks)) < len(methods.attacks)
     return several or bool(methods.scorers) or any(a.learned or len(a.candidates) > 1 for a in methods.attacks)
 
 
 def lines(attacks: Sequence[Attack]) -> dict[str, tuple[Attack, ...]]:
-    """Group attacks by the line of the report that they are candidates of, which mostly is their own.
-
-    Args:
-        attacks: Attacks in any order.
-
-    Returns:
-        Name of the line to its attacks, in their order.
-    """
+    """Group attacks by the line of the report that they are candidates of, which mostly is their own."""
     found: dict[str, tuple[Attack, ...]] = {}
     for attack in attacks:
         found[attack.report_name] = (*found.get(attack.report_name, ()), attack)
@@ -201,15 +186,7 @@ def calibrated(
 
 
 def learned(scorer: Scorer, evidence: Evidence) -> Entry:
-    """Let a scorer score.
-
-    Args:
-        scorer: The scorer.
-        evidence: What the attacks found.
-
-    Returns:
-        Its entry.
-    """
+    """Let a scorer score."""
     found = scorer.score(evidence)
     return Entry(
         name=scorer.label,

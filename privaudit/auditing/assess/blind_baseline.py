@@ -41,14 +41,7 @@ def blind_families(pixels: PixelFeatures, data: AuditData, split: Split, seed: i
 
 
 def blind_report(evaluated: EvaluatedScores) -> BlindReport:
-    """Sum up the families, the strongest one first.
-
-    Args:
-        evaluated: Metrics and curves of the scores, theirs among them.
-
-    Returns:
-        The report; NaN with a reason if nothing could be measured.
-    """
+    """Sum up the families, the strongest one first."""
     areas = {name.removeprefix(PREFIX): evaluated.evaluation.metrics[name].auroc for name in evaluated.blind}
     ranked = sorted(areas, key=lambda family: -areas[family].value)
     if not ranked:

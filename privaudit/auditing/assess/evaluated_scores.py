@@ -55,19 +55,7 @@ def evaluate_scores(
     options: AuditOptions,
     gates: Sequence[Gate],
 ) -> EvaluatedScores:
-    """Measure all scores together, so that any two of them can be compared.
-
-    Args:
-        entries: Scores of the attacks and of the scorers.
-        blind: Scores of the blind baseline by name.
-        data: The images.
-        split: Their folds, and what belongs together.
-        options: Options of the audit.
-        gates: Gates of the audit, which decide how many replicates their corrected limits need.
-
-    Returns:
-        Metrics and curves.
-    """
+    """Measure all scores together, so that any two of them can be compared."""
     is_member, fprs = data.is_positive, required_fprs(gates)
     tested = {(entry.name, mask): f"{entry.name}/{mask}" for entry in entries for mask in entry.scores}
     verdict_scores = tuple(name for (_, mask), name in tested.items() if mask in TESTED_MASKS)

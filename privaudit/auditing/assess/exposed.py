@@ -44,17 +44,7 @@ class Exposed:
 
 
 def most_exposed(data: AuditData, scores: pd.DataFrame, attacks: tuple[AttackReport, ...], verdict: Verdict) -> Exposed:
-    """Rank the positives by the attack that the finding quotes, or else by the one of largest AUROC.
-
-    Args:
-        data: The images.
-        scores: Rows of ``scores.parquet``.
-        attacks: Attacks of the report.
-        verdict: Verdict of the audit.
-
-    Returns:
-        The ranking; images that score alike stay in their order.
-    """
+    """Rank the positives by the attack that the finding quotes, or else by the one of largest AUROC."""
     areas = {report.name: np.nan_to_num(report.masks["none"].auroc.value) for report in attacks}
     attack = verdict.finding.attack
     name = attack if attack in areas else max(areas, key=lambda each: areas[each])
@@ -63,15 +53,7 @@ def most_exposed(data: AuditData, scores: pd.DataFrame, attacks: tuple[AttackRep
 
 
 def influence_report(measured: Measurements, exposed: Exposed) -> InfluenceReport:
-    """Average the influence over all compared images, and over the most exposed positives.
-
-    Args:
-        measured: What was found for the compared images.
-        exposed: The ranking of their positives.
-
-    Returns:
-        The means.
-    """
+    """Average the influence over all compared images, and over the most exposed positives."""
     count = min(len(exposed.order), max(MIN_IMAGES, round(EXPOSED_SHARE * len(exposed.order))))
     compared = slice(len(exposed.scores))
     return InfluenceReport(
@@ -84,17 +66,7 @@ def influence_report(measured: Measurements, exposed: Exposed) -> InfluenceRepor
 
 
 def exemplars(data: AuditData, measured: Measurements, exposed: Exposed, size: tuple[int, int]) -> tuple[Exemplar, ...]:
-    """Describe the most exposed positives one by one.
-
-    Args:
-        data: The images.
-        measured: What was found.
-        exposed: Their ranking.
-        size: Height and width that the target sees, in pixels.
-
-    Returns:
-        `EXEMPLARS` of them at most, the clearest first.
-    """
+    """Describe the most exposed positives one by one."""
     others = exposed.scores[len(data.positives) :]
     found = []
     for position in exposed.order[:EXEMPLARS]:

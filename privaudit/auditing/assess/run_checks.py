@@ -24,17 +24,7 @@ MIN_CONVERGED = 0.9
 
 
 def all_checks(evaluated: EvaluatedScores, measured: Measurements, data: AuditData, split: Split) -> tuple[Check, ...]:
-    """Check an audit.
-
-    Args:
-        evaluated: Metrics of the scores.
-        measured: What the model said.
-        data: The images.
-        split: What belongs together.
-
-    Returns:
-        One entry per check, the one that decides most often first.
-    """
+    """Check an audit."""
     first = data.design.positives
     copies = sum(part.duplicates for part in data.sets)
     return (

@@ -54,15 +54,7 @@ def judge_unknown_membership(
 
 
 def suspect_table(data: AuditData, findings: SuspectFindings) -> pd.DataFrame:
-    """List the suspects.
-
-    Args:
-        data: The images.
-        findings: From `judge_unknown_membership`.
-
-    Returns:
-        One row per suspect, the smallest p-value first.
-    """
+    """List the suspects."""
     suspects = [sample for sample, label in zip(data.samples, data.labels, strict=True) if label == "suspect"]
     table = pd.DataFrame({
         "id": [sample.id for sample in suspects],
@@ -77,15 +69,7 @@ def suspect_table(data: AuditData, findings: SuspectFindings) -> pd.DataFrame:
 
 
 def qualified(report: SuspectReport, checks: Sequence[Check]) -> SuspectReport:
-    """Take the statement back where suspects and non-members differ without any model.
-
-    Args:
-        report: Test of the suspects.
-        checks: Checks that compare them with the non-members.
-
-    Returns:
-        The report, whose statement names the checks that failed.
-    """
+    """Take the statement back where suspects and non-members differ without any model."""
     failed = failures(checks)
     return replace(report, statement=UNCLEAR + "; ".join(failed)) if failed else report
 

@@ -28,12 +28,7 @@ class AuditStages:
     """
 
     def __init__(self, target: Target, options: AuditOptions) -> None:
-        """Make the stages.
-
-        Args:
-            target: The audited model.
-            options: Options of the audit.
-        """
+        """Make the stages."""
         solver = options.solver if options.inverts else None
         pixels, latents, influence, self._scores = (
             Batcher.of(options.batch_size, target.info.image_size, target.device) for _ in range(4)
@@ -52,14 +47,7 @@ class AuditStages:
         )
 
     def scoring(self, name: str, target: Target, attacks: Sequence[Attack], masks: MaskSettings) -> Scoring:
-        """Return the stage that scores attacks.
-
-        Args:
-            name: ``scores`` or ``reference``.
-            target: The model that is attacked.
-            attacks: Attacks, with levels of the audited target.
-            masks: How influence becomes masks.
-        """
+        """Return the stage that scores attacks."""
         options = self._options
         return Scoring(
             target,

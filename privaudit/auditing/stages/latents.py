@@ -33,14 +33,7 @@ class Latents(ImageStage):
         return {"": self.key(inverted=True)}
 
     def key(self, *, inverted: bool) -> dict[str, object]:
-        """Say what decides one of the two latents: the encoder's do not depend on the solver.
-
-        Args:
-            inverted: Whether it is that of the inversion.
-
-        Returns:
-            Plain values.
-        """
+        """Say what decides one of the two latents: the encoder's do not depend on the solver."""
         solver = self.solver if inverted else None
         return {
             "autoencoder": self.target.info.autoencoder_hash,

@@ -23,10 +23,6 @@ def plot_distortion(found: GeometryMap, path: Path) -> None:
 
     Lines across all sets are the edges of the quarters, over all images together. Images whose distortion is not
     finite (a decoder that is not injective there) are counted in the label and not drawn.
-
-    Args:
-        found: With one or more sets.
-        path: PNG file to write.
     """
     values, labels = found.distortion.values.numpy(), np.array(found.labels)
     sets = [part.label for part in found.sets]

@@ -73,14 +73,7 @@ def read_sets(
 
 
 def set_labels(sources: Sequence[Path]) -> tuple[str, ...]:
-    """Name each set by its folder, or by its manifest without the ending; longer where that is not unique.
-
-    Args:
-        sources: Different folders or files.
-
-    Returns:
-        Different names.
-    """
+    """Name each set by its folder, or by its manifest without the ending; longer where that is not unique."""
     places = [source.resolve() for source in sources]
     labels = [place.name if place.is_dir() else place.stem for place in places]
     for depth in range(1, max(len(place.parts) for place in places) + 1):

@@ -107,12 +107,7 @@ class InfluenceMap:
         self._foot = self._figure.text(start, 0.1 / height, "", fontsize=7)
 
     def draw(self, page: MapPage, path: Path) -> None:
-        """Draw one image.
-
-        Args:
-            page: The image.
-            path: PNG file to write.
-        """
+        """Draw one image."""
         self._picture.set_data(page.picture)
         self._decoded.set_data(page.decoded)
         _fill(self._sum, log_influence(page.influence.sum(axis=0)))

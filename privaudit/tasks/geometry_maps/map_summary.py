@@ -26,13 +26,7 @@ NAME = 34
 
 
 def print_geometry(found: GeometryMap, files: list[Path], console: Console | None = None) -> None:
-    """Print what was measured and how, distortion by set, the extremes and the files.
-
-    Args:
-        found: The geometry.
-        files: What was written.
-        console: Standard output by default.
-    """
+    """Print what was measured and how, distortion by set, the extremes and the files."""
     out = console or standard_output()
     table = found.table
     count = len(table)
