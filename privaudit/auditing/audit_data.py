@@ -81,12 +81,6 @@ def separate(
     A picture said to be both is evidence for neither. Of images drawn at random, every copy of a picture goes: the
     model would have seen it if either had been drawn.
 
-    Args:
-        positives: The positive class.
-        nonmembers: Images said not to be in the training set.
-        suspects: Images of unknown membership next to known members.
-        design: What the positives are; known members by default.
-
     Returns:
         Sets without a picture in common, each sorted by id.
 

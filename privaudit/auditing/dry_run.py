@@ -131,11 +131,6 @@ def plan_audit(options: AuditOptions, on_progress: OnProgress | None = None) -> 
 def first_readable(paths: Iterable[Path], count: int, target: Target) -> list[Sample]:
     """Read images until there are enough for a batch; an unreadable one is passed over, as an audit does.
 
-    Args:
-        paths: Files of all images.
-        count: Images in the batch.
-        target: Gives the size of the images.
-
     Returns:
         One or more samples.
 

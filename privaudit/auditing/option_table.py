@@ -79,9 +79,6 @@ class Option:
     def read(self, given: Any) -> Any:  # noqa: ANN401 - of any option
         """Turn text, or a value that has been parsed already, into the value.
 
-        Args:
-            given: From the command line, a file or Python.
-
         Returns:
             The value.
 

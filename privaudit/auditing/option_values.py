@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 def read_drop(given: str | float | Sequence[float]) -> float | tuple[float, ...]:
     """Read fractions to drop.
 
-    Args:
-        given: A number, several, or text with commas between them.
-
     Returns:
         The number, or all of them.
 

@@ -171,10 +171,6 @@ def audit(
 def load_reference(options: AuditOptions, target: Target) -> Target | None:
     """Load the reference model, if there is one.
 
-    Args:
-        options: Name it.
-        target: Has been loaded.
-
     Returns:
         The reference; it is asked at the target's latents.
 
@@ -223,11 +219,6 @@ def choose_methods(
 ) -> tuple[Methods, tuple[RefusedReport, ...]]:
     """Give the attacks levels of the target, and leave out those that cannot run on it.
 
-    Args:
-        options: Name the attacks.
-        target: The audited model.
-        captions: Of all images.
-
     Returns:
         What will be run, and what will not.
 
@@ -265,9 +256,6 @@ def choose_methods(
 
 def stale_results(folder: Path) -> tuple[str, ...]:
     """Name the files that an earlier run may have left in a folder.
-
-    Args:
-        folder: The run folder.
 
     Returns:
         What only a run writes and, in a folder that a run has written to, what was rendered of its report.

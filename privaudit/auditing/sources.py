@@ -29,9 +29,6 @@ def design_of(options: AuditOptions) -> type[Design]:
 def list_sources(options: AuditOptions) -> Sources:
     """List the images of every set, before a model of gigabytes is loaded.
 
-    Args:
-        options: Name the sets.
-
     Returns:
         What will be read.
 

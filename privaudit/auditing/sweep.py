@@ -164,12 +164,6 @@ def choose_curves(
 ) -> tuple[tuple[Attack, ...], tuple[RefusedReport, ...]]:
     """Give attacks whose columns are levels the levels of a curve, and leave out all others.
 
-    Args:
-        options: Name the attacks.
-        target: The audited model.
-        captions: Of all images.
-        points: Levels of a curve.
-
     Returns:
         What will be swept, and what will not.
 

@@ -89,10 +89,6 @@ def seal_of(key: str, candidates: Sequence[Candidate]) -> str:
 def check_assignment(assignment: Assignment, published: str | None = None) -> None:
     """Check that coins and captions are those that were drawn and sealed.
 
-    Args:
-        assignment: As read from its file.
-        published: The seal that was published before training, if known.
-
     Raises:
         DataError: A coin is not what the key gives, a file stands twice, or a seal is another one.
     """

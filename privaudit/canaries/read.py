@@ -51,11 +51,6 @@ class Canaries:
 def read_canaries(path: Path, published: str | None = None, on_image: OnImage | None = None) -> Canaries:
     """Read an assignment, and check its seal, its coins and the content of every file.
 
-    Args:
-        path: ``canaries.json`` or its folder.
-        published: The seal that was published before training, if known.
-        on_image: Progress callback.
-
     Returns:
         Included and excluded images.
 

@@ -65,10 +65,6 @@ class ConfiguredCommand(PlainCommand):
     def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:  # type: ignore[override]
         """Read flags, variables and files into the parameters of the context.
 
-        Args:
-            ctx: Of the command.
-            args: Of the command line.
-
         Returns:
             What is left of them: nothing.
 
@@ -185,9 +181,6 @@ def variable_of(key: str) -> str:
 
 def split_variable(text: str) -> list[str]:
     """Split a variable that holds several values, at white space and semicolons; a gate may have spaces of its own.
-
-    Args:
-        text: Of the variable.
 
     Returns:
         The values.

@@ -22,11 +22,6 @@ if TYPE_CHECKING:
 def failure_of(error: BaseException, target: str, config: Mapping[str, Any]) -> AuditFailure:
     """Describe an error as a report does.
 
-    Args:
-        error: That ended the audit.
-        target: As it was asked for.
-        config: Every option as far as it could be read.
-
     Returns:
         The report.
     """

@@ -66,9 +66,6 @@ class Given:
     def located(self, error: ConfigError) -> list[str]:
         """Say of each problem where the values came from that it is about.
 
-        Args:
-            error: Of the options' own checks.
-
         Returns:
             One sentence a problem; of a check alone, nothing about what was not given: it may come with the flags.
         """
@@ -126,9 +123,6 @@ def options_together() -> Generator[None]:
 
 def in_words(places: Mapping[str, Origin]) -> str:
     """Say where values came from.
-
-    Args:
-        places: By key of the option.
 
     Returns:
         Such as `` (drop in privaudit.toml, line 3; --seed)``; nothing where there is nothing to say.

@@ -55,9 +55,6 @@ class Setting:
     def given(self, kind: Kind) -> Any:  # noqa: ANN401 - whatever the option takes
         """Turn the value into what the command line would have got; a relative path is relative to the file.
 
-        Args:
-            kind: Of the option.
-
         Returns:
             A flag's truth, a number, a text or a list of texts.
 

@@ -25,20 +25,13 @@ def to_reader() -> Generator[None]:
 
 
 def say_error(error: Exception) -> None:
-    """Print an error on standard error, one line a problem; what names in it hold cannot reach the terminal as codes.
-
-    Args:
-        error: That a user can act on.
-    """
+    """Print an error on standard error, one line a problem; what names in it hold cannot reach the terminal as codes."""
     for problem in reasons_of(error):
         typer.echo(f"error: {terminal(problem)}", err=True)
 
 
 def reasons_of(error: BaseException) -> tuple[str, ...]:
     """Split an error into its problems.
-
-    Args:
-        error: Of any kind.
 
     Returns:
         One sentence each, at least one.

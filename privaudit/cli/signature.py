@@ -119,9 +119,6 @@ def checked(read: Callable[[str], object]) -> Callable[[str], str]:
 def counted_as(text: str) -> Literal["pass", "fail", "error"]:
     """Read ``--inconclusive``.
 
-    Args:
-        text: What an inconclusive verdict counts as.
-
     Returns:
         The same.
 

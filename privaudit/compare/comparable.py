@@ -25,11 +25,6 @@ PACKAGES = ("torch", "diffusers", "transformers", "numpy", "scikit-learn")
 def require_comparable(old: AuditResult, new: AuditResult, options: CompareOptions) -> tuple[Mismatch, ...]:
     """Refuse runs that did not measure the same quantity.
 
-    Args:
-        old: The old run.
-        new: The new run.
-        options: Say what is no obstacle.
-
     Returns:
         What differs and was allowed.
 
@@ -67,10 +62,6 @@ def mismatches(old: AuditResult, new: AuditResult) -> tuple[Mismatch, ...]:
 def common(old: AuditResult, new: AuditResult) -> tuple[tuple[str, AttackReport, AttackReport], ...]:
     """Pair the attacks of two runs.
 
-    Args:
-        old: The old run.
-        new: The new run.
-
     Returns:
         Name and both reports of each attack that is in both, in the order of the new run.
     """
@@ -80,10 +71,6 @@ def common(old: AuditResult, new: AuditResult) -> tuple[tuple[str, AttackReport,
 
 def unlike_evidence(old: AuditResult, new: AuditResult) -> tuple[NotCompared, ...]:
     """List scores that are made of other attacks in either run, so that they are other scores.
-
-    Args:
-        old: The old run.
-        new: The new run.
 
     Returns:
         One entry per learned score of both runs; empty if it was made of the same attacks.

@@ -63,14 +63,6 @@ def judge(
 ) -> Verdict:
     """Turn differences into a verdict.
 
-    Args:
-        new: The new run.
-        changes: From `find_changes`.
-        gates: Gates of both runs.
-        tests: How many differences were tested.
-        sizes: Members and non-members that count as independent.
-        options: Options of the comparison.
-
     Returns:
         ``inconclusive`` if a check of the new run failed, nothing could be tested, or so few images were compared that
         not even a step from chance to scores without an error would have shown; ``fail`` if a difference is beyond the

@@ -57,10 +57,6 @@ class Run:
 def load_runs(old: Path, new: Path) -> tuple[Run, Run]:
     """Read both runs.
 
-    Args:
-        old: Run folder, or a report file.
-        new: The same.
-
     Returns:
         Both.
 

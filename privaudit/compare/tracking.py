@@ -16,10 +16,6 @@ def gates_of(*results: AuditResult) -> tuple[Gate, ...]:
 def track_gates(old: AuditResult, new: AuditResult) -> tuple[GateChange, ...]:
     """Say what became of each gate.
 
-    Args:
-        old: The old run.
-        new: The new run.
-
     Returns:
         Those of the new run, then those that it does not have; gates that mean the same are one, however written.
     """

@@ -36,12 +36,6 @@ def unpaired_difference(
 ) -> Difference:
     """Limit the difference of two independent estimates.
 
-    Args:
-        old: Old value with its interval.
-        new: New value with its interval.
-        error: One-sided error probability of either limit.
-        confidences: Confidences of the two-sided intervals of ``old`` and of ``new``.
-
     Returns:
         New minus old; NaN limits with a reason where one of the two has no interval or the intervals have no width.
     """

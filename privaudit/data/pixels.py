@@ -58,10 +58,6 @@ def sample_id(pixels: NDArray[np.uint8]) -> str:
 def read_pixels(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
     """Decode an image; what `read_picture` does, without the rest.
 
-    Args:
-        path: An image file that Pillow reads.
-        size: Height and width of the result.
-
     Returns:
         ``(height, width, 3)``, uint8.
 
@@ -78,10 +74,6 @@ def read_picture(path: Path, size: tuple[int, int]) -> Picture:
     dropped, as ``Image.convert("RGB")`` does in the diffusers training scripts. The shorter side is
     resized (Lanczos) and the centre is cropped; an image of the right size keeps its pixels. Of an
     animation or a stack of pages, the first is read.
-
-    Args:
-        path: An image file that Pillow reads.
-        size: Height and width of the result.
 
     Returns:
         Its pixels, and how they were stored.

@@ -91,9 +91,6 @@ class SampleSet:
 def list_images(source: Path) -> list[Entry]:
     """List what a folder (recursively) or a manifest names.
 
-    Args:
-        source: A folder of images or a manifest file.
-
     Returns:
         At least one entry; none has been opened.
 
@@ -122,13 +119,6 @@ def read_set(
     A manifest is CSV, JSON lines or Parquet with a column ``path`` (relative to the manifest) and,
     if wanted, ``caption``, ``id``, ``group`` and ``class_label``.
 
-    Args:
-        source: A folder of images or a manifest file.
-        size: Height and width that the target expects.
-        strict: Raise on the first unreadable image instead of skipping it.
-        on_image: Progress callback.
-        budget: Memory for the decoded pixels; none keeps none.
-
     Returns:
         The set; unreadable files and dropped copies are counted in it.
 
@@ -150,14 +140,6 @@ def read_entries(
     budget: PixelBudget | None = None,
 ) -> SampleSet:
     """Read images that have been listed into distinct samples.
-
-    Args:
-        entries: At least one.
-        size: Height and width that the target expects.
-        source: Where they come from, for messages.
-        strict: Raise on the first unreadable image instead of skipping it.
-        on_image: Progress callback.
-        budget: Memory for the decoded pixels; none keeps none.
 
     Returns:
         The set; unreadable files and dropped copies are counted in it.
@@ -214,10 +196,6 @@ def _describe(entry: Entry, picture: Picture) -> Sample:
 
 def load_images(samples: Sequence[Sample], size: tuple[int, int]) -> NDArray[np.float32]:
     """Return a batch in the range that autoencoders are trained on; what is not in memory is decoded.
-
-    Args:
-        samples: Images.
-        size: Height and width.
 
     Returns:
         ``(n, 3, height, width)``, float32, in [-1, 1].

@@ -40,11 +40,6 @@ def file_check(members: Sequence[ImageFileInfo], nonmembers: Sequence[ImageFileI
     at least `LEAST_AREA` or at most 1 - `LEAST_AREA`. Whether such a difference suffices to tell the sets apart is
     what the blind baseline measures.
 
-    Args:
-        members: How each was stored.
-        nonmembers: How each was stored.
-        first: What the members are called.
-
     Returns:
         ``warn`` if something differs, said in words, or if a set has nothing to compare; else ``ok``.
     """

@@ -129,9 +129,6 @@ def consistency_check(evaluation: Evaluation) -> Check:
 
     They can, unless privaudit is wrong: published pairs exist that cannot.
 
-    Args:
-        evaluation: Holds all scores.
-
     Returns:
         ``fail`` if a score has an AUROC and a rate that contradict each other.
     """
@@ -153,12 +150,6 @@ def sample_size_check(
     members: int, nonmembers: int, fprs: Sequence[float] = (0.01, 0.001), first: str = "members"
 ) -> Check:
     """Whether there are enough images for what is reported.
-
-    Args:
-        members: Number of members.
-        nonmembers: Number of members.
-        fprs: Targets for the true-positive rate.
-        first: What the members are called.
 
     Returns:
         ``fail`` below 2 images in a set; ``warn`` if a target has fewer than ten expected false positives.

@@ -60,9 +60,6 @@ class Histogram:
 def curve_grid(nonmembers: int) -> tuple[float, ...]:
     """Choose the false-positive rates at which a curve is drawn.
 
-    Args:
-        nonmembers: How many, at least 1.
-
     Returns:
         0, then rates from one false positive to 1 at equal ratios, with 1 %, .1 % and all multiples of 5 % among them.
     """

@@ -59,10 +59,6 @@ class AurocCovariance:
     def sd_of_difference(self, name: str, baseline: str) -> float:
         """Standard deviation of the difference of two AUROCs.
 
-        Args:
-            name: Of one score.
-            baseline: Of the other.
-
         Returns:
             >= 0, or NaN; 0 if both rank every pair of images alike.
         """
@@ -129,11 +125,6 @@ def auroc_estimate(
 def why_special(value: float, sd: float, pairs: int) -> str | None:
     """What to say about an AUROC that is not an ordinary one.
 
-    Args:
-        value: The AUROC.
-        sd: Its standard deviation.
-        pairs: Units of the smaller class.
-
     Returns:
         Why there is no interval or why it is another one, or None.
     """
@@ -148,13 +139,6 @@ def auroc_difference(
     areas: AurocCovariance, name: str, baseline: str, confidence: float = 0.95, spread: float = 1.0
 ) -> Difference:
     """Paired difference of two AUROCs: value -+ t sd, and the p-value that belongs to it.
-
-    Args:
-        areas: Of both scores on the same images.
-        name: The score.
-        baseline: What it is compared with.
-        confidence: Of the interval.
-        spread: Factor on the standard deviation.
 
     Returns:
         AUROC of ``name`` minus that of ``baseline``; p is 1 if they rank all images alike.

@@ -129,11 +129,6 @@ def _too_few(folds: NDArray[np.int64], member: NDArray[np.bool_]) -> str | None:
 def bound_from_counts(counts: HeldOutCounts, confidence: float = 0.95, delta: float = 0.0) -> EpsilonBound:
     """Turn counts into the bound; each form has half the error probability, each of its two rates half of that.
 
-    Args:
-        counts: At thresholds fixed on other images.
-        confidence: Of the bound.
-        delta: Of the privacy definition.
-
     Returns:
         The bound; NaN with the counts' reason.
 

@@ -37,9 +37,6 @@ class Gate:
 def parse_gates(texts: Sequence[str]) -> tuple[Gate, ...]:
     """Read gates; case and spaces do not matter.
 
-    Args:
-        texts: One gate each.
-
     Returns:
         The gates, in the same order.
 

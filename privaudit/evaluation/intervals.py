@@ -67,13 +67,6 @@ def auroc_limit(value: float, sd: float, pairs: int, alpha: float, side: Side) -
     pairs, each ordered correctly, so that the lower limit is Clopper-Pearson for k of k pairs, alpha^(1 / k). The same
     at A = 0 with the sides exchanged.
 
-    Args:
-        value: AUROC of the sample, A.
-        sd: Its standard deviation.
-        pairs: Independent units of the smaller class.
-        alpha: Error probability.
-        side: Which limit.
-
     Returns:
         The limit, in [0, 1]; NaN if ``sd`` is, or if it is 0 because all scores are equal.
     """
@@ -147,9 +140,6 @@ def advantage_limit(
 def check_confidence(confidence: float) -> None:
     """Refuse what is not a confidence.
 
-    Args:
-        confidence: Of an interval.
-
     Raises:
         ConfigError: It is not in (0, 1).
     """
@@ -159,10 +149,6 @@ def check_confidence(confidence: float) -> None:
 
 def check_replicates(confidence: float, replicates: int) -> None:
     """Refuse an interval whose ends the replicates cannot resolve.
-
-    Args:
-        confidence: Two-sided.
-        replicates: How many.
 
     Raises:
         ConfigError: There are too few replicates for it, or the confidence is not in (0, 1).
@@ -178,11 +164,6 @@ def check_replicates(confidence: float, replicates: int) -> None:
 
 def enough_replicates(least: int, confidence: float, tests: int) -> int:
     """Replicates that resolve one-sided limits which are corrected for several tests.
-
-    Args:
-        least: That are drawn in any case.
-        confidence: Of all tests together.
-        tests: How many there are.
 
     Returns:
         ``least``, or twice as many as the error probability of one test takes.

@@ -163,10 +163,6 @@ def inflated_alpha(alpha: float, folds: int) -> float:
     generalization error"). That is careful: the more a score really separates, the less is missing
     (``benchmarks/out_of_fold_null.py``).
 
-    Args:
-        alpha: One-sided error probability.
-        folds: K, at least 2.
-
     Returns:
         Phi(factor * Phi^-1(alpha)).
     """
@@ -181,9 +177,6 @@ def _times(alpha: float, factor: float) -> float:
 
 def sd_inflation(folds: int) -> float:
     """Factor on the standard deviation of an out-of-fold score's AUROC (see `inflated_alpha`).
-
-    Args:
-        folds: K, at least 2.
 
     Returns:
         sqrt(1 + K / (K - 1)).
@@ -211,12 +204,6 @@ def compare(evaluation: Evaluation, name: str, baseline: str, fpr: float = 0.01)
     The p-value of the rates comes from R replicates d of their difference: min(1, 2 min((1 + #{d <= 0}) / (R + 1),
     (1 + #{d >= 0}) / (R + 1))).
 
-    Args:
-        evaluation: Holds both.
-        name: The score.
-        baseline: What it is compared with.
-        fpr: Target for the true-positive rate.
-
     Returns:
         Differences "name minus baseline" of AUROC and of TPR at the target.
     """
@@ -229,14 +216,6 @@ def bound(
     evaluation: Evaluation, name: str, metric: Metric, fpr: float | None, alpha: float, side: Side = "lower"
 ) -> float:
     """One-sided confidence limit of one metric at any error probability.
-
-    Args:
-        evaluation: Holds the score.
-        name: Of the score.
-        metric: What is bounded.
-        fpr: Target of ``tpr``.
-        alpha: Error probability.
-        side: Which limit; epsilon has only a lower one.
 
     Returns:
         The limit, or NaN if it cannot be given: the metric is NaN or was not evaluated, all scores are equal, or

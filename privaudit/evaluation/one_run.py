@@ -37,13 +37,6 @@ BISECTIONS = 50
 def p_value(m: int, guesses: int, correct: int, epsilon: float, delta: float = 0.0) -> float:
     """Bound the chance of so many right guesses about an (epsilon, delta)-private training.
 
-    Args:
-        m: Canaries whose coins were unknown to the auditor.
-        guesses: How many of them were guessed, r.
-        correct: Right guesses, v.
-        epsilon: At least 0.
-        delta: In [0, 1).
-
     Returns:
         A p-value of the hypothesis that the training is (epsilon, delta)-private, in [0, 1].
 
@@ -61,13 +54,6 @@ def epsilon_one_run(m: int, guesses: int, correct: int, confidence: float = 0.95
     """Bound epsilon from below: every smaller one has a p-value of at most 1 - confidence.
 
     For delta = 0 this is the logit of the Clopper-Pearson lower limit of the share of right guesses, or 0.
-
-    Args:
-        m: Canaries whose coins were unknown to the auditor.
-        guesses: How many of them were guessed.
-        correct: Right guesses.
-        confidence: Of the bound.
-        delta: Of the privacy definition.
 
     Returns:
         The bound, at least 0.

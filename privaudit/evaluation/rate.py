@@ -43,12 +43,6 @@ Floats = NDArray[np.float64]
 def tpr_limit(curve: RocCounts, fpr: float, alpha: float, side: Side) -> float:
     """Limit for the true-positive rate at a false-positive rate, if all images are independent.
 
-    Args:
-        curve: Of the sample; neither class empty.
-        fpr: Target, in (0, 1).
-        alpha: Error probability.
-        side: Which limit.
-
     Returns:
         The limit, in [0, 1]; NaN where the sample cannot resolve it (see `unresolved`).
     """

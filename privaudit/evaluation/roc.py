@@ -59,10 +59,6 @@ class RocCounts:
 def checked(scores: ArrayLike, is_member: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Bring scores and labels into one form.
 
-    Args:
-        scores: One number an image; infinities are legal.
-        is_member: One truth value an image.
-
     Returns:
         Scores as float64 and labels as bool, both ``(n,)``.
 
@@ -125,10 +121,6 @@ def auroc(scores: ArrayLike, is_member: ArrayLike) -> float:
 def allowed_false_positives(fpr: float, nonmembers: int) -> int:
     """Largest count of false positives whose rate does not exceed the target.
 
-    Args:
-        fpr: Target rate.
-        nonmembers: How many non-members there are.
-
     Returns:
         ``floor(fpr * nonmembers)``, safe against 0.29 * 100 = 28.999999999999996.
     """
@@ -138,9 +130,6 @@ def allowed_false_positives(fpr: float, nonmembers: int) -> int:
 
 def check_rate(fpr: float) -> None:
     """Refuse what is not a false-positive rate.
-
-    Args:
-        fpr: Target rate.
 
     Raises:
         ConfigError: It is not in [0, 1].
@@ -240,9 +229,6 @@ def advantage(scores: ArrayLike, is_member: ArrayLike) -> float:
 def largest_gap(counts: RocCounts) -> float:
     """Advantage of a curve.
 
-    Args:
-        counts: Behind the curve.
-
     Returns:
         Largest TPR - FPR, in [0, 1], or NaN if a class is empty.
     """
@@ -256,11 +242,6 @@ def consistent(auroc: float, tpr: float, fpr: float) -> bool:
 
     The curve is monotone, so from the point rightwards it lies at TPR or above; published pairs exist that
     violate this. NaN contradicts nothing.
-
-    Args:
-        auroc: Area under the curve.
-        tpr: True-positive rate of a point on it.
-        fpr: Realised false-positive rate of that point.
 
     Returns:
         False if no curve has both.

@@ -234,11 +234,6 @@ def exit_code(
 ) -> int:
     """Exit code of the command line; 2 is for errors and never comes from a verdict.
 
-    Args:
-        verdict: From `decide`.
-        inconclusive: What an inconclusive verdict counts as: 0, 1 or 3.
-        exit_zero: Always 0.
-
     Returns:
         0 if the verdict is pass or no gate was asked for, 1 if a gate failed, else what ``inconclusive`` says.
 

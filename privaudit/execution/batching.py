@@ -57,11 +57,6 @@ class Batcher:
     def parts(self, items: Sliceable[S], compute: Callable[[S], T], on_batch: OnBatch | None = None) -> list[T]:
         """Compute all batches.
 
-        Args:
-            items: One or more; slices of them are the batches.
-            compute: Takes a batch.
-            on_batch: Progress.
-
         Returns:
             Results of each batch, in order.
 

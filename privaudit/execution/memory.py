@@ -27,9 +27,6 @@ def free_bytes(device: torch.device) -> int:
     On a CPU what the system can give without swapping, or less where a container's limit (cgroup v1 or v2) is nearer.
     On CUDA what the driver says is free, and what torch's allocator holds unused.
 
-    Args:
-        device: Whose memory.
-
     Returns:
         Bytes, at least 0.
     """
@@ -78,11 +75,6 @@ def pass_bytes(function: Callable[[Tensor], Tensor], inputs: Tensor) -> int:
 
 def items_within(budget: int, bytes_per_item: int, most: int) -> int:
     """Items that fit into a budget.
-
-    Args:
-        budget: Bytes.
-        bytes_per_item: What each needs.
-        most: Not more than this many, at least 1.
 
     Returns:
         From 1 to ``most``: a single item is tried even if it should not fit.

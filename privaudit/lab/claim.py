@@ -26,12 +26,6 @@ GIVEN = ("base", "autoencoder_from")
 def claim_folder(out: Path, recipe: LabRecipe, split: Split, given: Mapping[str, Any]) -> None:
     """Write ``lab.json`` unless the folder holds another training.
 
-    Args:
-        out: The folder.
-        recipe: All parameters.
-        split: The images.
-        given: What comes from another target, keyed as in `GIVEN`.
-
     Raises:
         ConfigError: It holds a training with other parameters, more steps, other images or from another target.
     """
@@ -67,11 +61,6 @@ def claim_folder(out: Path, recipe: LabRecipe, split: Split, given: Mapping[str,
 
 def check_snapshots(out: Path, recipe: LabRecipe, snapshots: Collection[int]) -> None:
     """Check that every snapshot is still ahead of the training in a folder, or there already.
-
-    Args:
-        out: The folder.
-        recipe: Gives the number of steps.
-        snapshots: Steps to save at.
 
     Raises:
         ConfigError: One or more are not.

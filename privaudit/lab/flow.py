@@ -75,9 +75,6 @@ class Flow(Family):
         The hidden states before the last layer stand side by side, as many zeros as a caption has tokens take the
         place of T5's, and the projections of both encoders are the pooled vector.
 
-        Args:
-            tokens: Of captions, int64.
-
         Returns:
             Hidden states ``(n, 2 length, width)`` and pooled vectors ``(n, width)``.
         """
@@ -135,12 +132,6 @@ def build_flow(recipe: LabRecipe, tokenizer: CLIPTokenizer, captions: Sequence[s
 
 def continue_flow(recipe: LabRecipe, base: Target, folder: Path, captions: Sequence[str]) -> Flow:
     """Take transformer, text encoders, tokenizer and sampler of a base, loaded from a folder.
-
-    Args:
-        recipe: Share of dropped captions.
-        base: Of the same family.
-        folder: Where it was loaded from.
-        captions: Of the training images.
 
     Returns:
         What is trained.

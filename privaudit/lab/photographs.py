@@ -65,10 +65,6 @@ def cut_sheet(sheet: NDArray[np.uint8], count: int) -> NDArray[np.uint8]:
 def unpack(place: Callable[[Crop], Path | None], folder: Path = FOLDER) -> int:
     """Write crops as PNG files, each checked against its id.
 
-    Args:
-        place: Where a crop goes; None leaves it out.
-        folder: Where the sheets lie.
-
     Returns:
         How many files were written.
 

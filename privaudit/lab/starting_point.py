@@ -44,12 +44,6 @@ class Given:
 def read_given(recipe: LabRecipe, split: Split, base: Path | None, autoencoder_from: Path | None) -> Given:
     """Load what another target gives, and refuse it if it has seen a member or a held-out image.
 
-    Args:
-        recipe: Of this training.
-        split: Of this training.
-        base: Target whose weights this training starts from, or None.
-        autoencoder_from: Target whose autoencoder is used, or None.
-
     Returns:
         The parts; nothing if both are None.
 

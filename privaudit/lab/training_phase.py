@@ -52,11 +52,6 @@ class Phase:
     def batch(self, step: int, size: int, count: int) -> Tensor:
         """Indices of one step's batch: epochs of shuffled indices, cut into batches.
 
-        Args:
-            step: Number of the step, from 0.
-            size: Batch size.
-            count: Number of training images.
-
         Returns:
             ``(size,)``, int64.
         """
@@ -77,13 +72,6 @@ def run_phase(
     on_step: OnStep | None = None,
 ) -> None:
     """Train up to ``steps`` steps, from the checkpoint if there is one.
-
-    Args:
-        phase: Names, folder and seed.
-        parts: What to save and restore: modules, optimiser, average.
-        steps: Steps in all, those of earlier runs included.
-        train_step: Does one step and returns its loss.
-        on_step: Progress callback.
 
     Raises:
         NonFiniteError: The loss is NaN or infinite; lower the learning rate.

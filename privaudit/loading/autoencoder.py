@@ -97,9 +97,6 @@ class DiffusersAutoencoder:
     def decode(self, latents: Tensor) -> Tensor:
         """Decode scaled latents, not clamped by us; `AutoencoderKLWan` itself clamps to [-1, 1].
 
-        Args:
-            latents: With the axes of what was encoded.
-
         Returns:
             Images, videos or audio, float32.
 
@@ -213,9 +210,6 @@ def wrap_autoencoder(
 
 def refuse_tiling(module: Any) -> None:  # noqa: ANN401 - a diffusers model
     """Check that an autoencoder treats an image as a whole, whatever its size.
-
-    Args:
-        module: An instance of a class in `AUTOENCODERS`.
 
     Raises:
         TargetError: Tiling is on that is not part of the released model.

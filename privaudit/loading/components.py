@@ -39,9 +39,6 @@ def quiet() -> Generator[None]:
 def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON object.
 
-    Args:
-        path: The file.
-
     Returns:
         Its keys and values.
 
@@ -95,10 +92,6 @@ class PipelineFolder:
 
     def check_class(self, component: str, allowed: Sequence[str]) -> None:
         """Check the class of a component before it is loaded.
-
-        Args:
-            component: Name of the component.
-            allowed: Names of the classes that are read.
 
         Raises:
             TargetError: It is of another class, or missing.
@@ -159,9 +152,6 @@ class PipelineFolder:
 
     def require_variant(self, component: str = "*") -> None:
         """Check that a component, or any of them, has weights of the variant, if one is asked for.
-
-        Args:
-            component: Name of the component, or ``*``.
 
         Raises:
             TargetError: There are none.

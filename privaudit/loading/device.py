@@ -14,9 +14,6 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch
 def resolve_device(name: str) -> torch.device:
     """Turn ``auto``, ``cuda`` or ``cpu`` into a device; ``auto`` takes CUDA where there is one.
 
-    Args:
-        name: The option's value.
-
     Returns:
         The device.
 
@@ -40,9 +37,6 @@ def resolve_dtype(name: str) -> torch.dtype:
     """Turn ``auto``, ``float32``, ``bfloat16`` or ``float16`` into a dtype; ``auto`` is float32.
 
     Membership shows in small differences of the prediction, so 16 bits are a choice, not a default.
-
-    Args:
-        name: The option's value.
 
     Returns:
         The dtype of the denoiser, and of an autoencoder that is asked to follow it.

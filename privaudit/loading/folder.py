@@ -75,9 +75,6 @@ def load_target(source: ModelSource | str | Path) -> Target:
 def open_pipeline(source: ModelSource) -> PipelineFolder:
     """Find the folder of a pipeline, or download the components that any family reads.
 
-    Args:
-        source: Names it, and the variant of its weights.
-
     Returns:
         The folder.
 

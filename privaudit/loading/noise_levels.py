@@ -15,9 +15,6 @@ from privaudit.model.schedule import DiffusionSchedule, FlowSchedule, Schedule
 def load_schedule(folder: PipelineFolder) -> tuple[Schedule, str]:
     """Read noise levels and prediction type from the scheduler's configuration.
 
-    Args:
-        folder: The pipeline.
-
     Returns:
         The schedule, and one of `PREDICTION_TYPES` or `FLOW`.
 

@@ -20,12 +20,6 @@ VOCABULARIES = ("tokenizer.json", "vocab.json", "spiece.model", "tokenizer.model
 def build_pipeline(folder: PipelineFolder, family: Family, parts: Mapping[str, Any], device: torch.device) -> Any:  # noqa: ANN401
     """Build the pipeline of a family, whose `encode_prompt` gives the conditions.
 
-    Args:
-        folder: Gives text encoders, tokenizers and the parameters of the pipeline.
-        family: Names the class.
-        parts: Components that are already there: autoencoder and denoiser.
-        device: Where the text encoders run, in float32.
-
     Returns:
         The pipeline, with its scheduler and without safety checkers and the like.
 

@@ -29,9 +29,6 @@ def learns(report: AttackReport) -> bool:
 def worst_case(result: AuditResult) -> str:
     """Say what the quoted attacker knows beside the model, and how far one gets without it.
 
-    Args:
-        result: Of an audit.
-
     Returns:
         A sentence or two; empty if the quoted score was not fitted to known members, and of suspects, where none are.
     """
@@ -50,10 +47,6 @@ def worst_case(result: AuditResult) -> str:
 def shows_rate(result: AuditResult, score: Quoted) -> bool:
     """Whether a report counts recognised images, and not pairs: the rate is known, and no leak is shown by pairs alone.
 
-    Args:
-        result: Of an audit.
-        score: The quoted one.
-
     Returns:
         False where the interval of the rate holds what guessing reaches although a leak was found.
     """
@@ -71,9 +64,6 @@ def right_of_100(recognised: float, accused: float, prior: float) -> float:
 
 def base_rate(result: AuditResult) -> str:
     """Say how sure a single accusation is, from the rates of the result.
-
-    Args:
-        result: Of an audit.
 
     Returns:
         A few sentences; with the rate at which a leak is called high where no leak was found or measured.

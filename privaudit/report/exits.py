@@ -12,9 +12,6 @@ OTHERWISE = {1: "unless --exit-zero was given", 3: "unless --inconclusive or --e
 def exit_text(result: AuditResult) -> str:
     """Say with which code the scan ended.
 
-    Args:
-        result: Of an audit.
-
     Returns:
         A sentence. Options that say what an outcome counts as decide nothing about the model and are not in the
         result, so that the sentence names them where they could have changed the code.

@@ -15,9 +15,6 @@ from privaudit.results.audit_result import AttackReport, AuditFailure, AuditResu
 def metrics_frame(result: AuditResult) -> pd.DataFrame:
     """Lay out what every score tells, one row per attack and mask.
 
-    Args:
-        result: Result of an audit.
-
     Returns:
         Columns ``attack``, ``kind``, ``mask``, ``level``, ``order``, ``passes``, ``members``, ``nonmembers``; for
         ``auroc``, ``tpr@0.01`` and every other false-positive rate, ``advantage`` and ``attack_success`` the value,
@@ -44,9 +41,6 @@ def metrics_frame(result: AuditResult) -> pd.DataFrame:
 
 def report_frame(report: AuditResult | AuditFailure) -> pd.DataFrame:
     """Lay out a report as a table.
-
-    Args:
-        report: A result, or a run that ended with an error.
 
     Returns:
         The `metrics_frame` of a result; of an error one row per problem, with ``status``, ``kind`` and ``reason``.

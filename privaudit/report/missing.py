@@ -15,11 +15,6 @@ _EXPECTED = re.compile(r"expected (?P<wanted>.+?), got (?P<got>[^;]+)(?:;.*)?", 
 def why_no_rate(rate: RateEstimate | None, fpr: float, confidence: float = 0.95) -> str | None:
     """Say why a rate or its interval is missing, or what to keep in mind about it.
 
-    Args:
-        rate: None where it was not measured at all.
-        fpr: Target, in (0, 1).
-        confidence: Of its two-sided interval.
-
     Returns:
         A few words such as ``no interval: 0.1 % false positives need about 3700 non-members, there are 1100``; None if
         there is nothing to say.

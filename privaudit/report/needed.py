@@ -13,9 +13,6 @@ from privaudit.results.audit_result import AuditResult
 def undecided(result: AuditResult) -> tuple[str, ...]:
     """Say what would decide each gate that is inconclusive.
 
-    Args:
-        result: Of an audit.
-
     Returns:
         A sentence a gate; empty if all were decided, or if what is wrong is a check.
     """
@@ -28,10 +25,6 @@ def non_members_needed(fpr: float, error: float) -> int:
     """Count the independent non-members below which no lower limit of a rate exists.
 
     With the probability (1 - f)^n none of n non-members exceeds the threshold (`privaudit.evaluation.rate.unresolved`).
-
-    Args:
-        fpr: Target f, in (0, 1).
-        error: Error probability of the limit, in (0, 1).
 
     Returns:
         The least n with (1 - f)^n <= error, and at least 1 / f.

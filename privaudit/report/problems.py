@@ -12,9 +12,6 @@ _NEXT = re.compile(r"; (?=expected )")
 def problems(failure: AuditFailure) -> tuple[str, ...]:
     """List the problems of a failure.
 
-    Args:
-        failure: Of a run that ended with an error.
-
     Returns:
         One sentence each; an error that names several ("expected ..., ...; expected ...") is taken apart.
     """

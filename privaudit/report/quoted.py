@@ -30,9 +30,6 @@ class Quoted:
 def quoted(result: AuditResult) -> Quoted:
     """Choose the score that a report shows first.
 
-    Args:
-        result: Of an audit.
-
     Returns:
         The one that the finding quotes; without a finding, the one of largest AUROC without mask.
     """

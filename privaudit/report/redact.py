@@ -36,9 +36,6 @@ _MODELS = ("target", "reference")
 def redact(report: Report) -> Report:
     """Take out of a report what does not concern its readers.
 
-    Args:
-        report: As it is in the run folder.
-
     Returns:
         The same with the last part of every path only, without the names of groups, of skipped files and of images
         that an error is about, and with control characters and invisible ones shown as escapes.
@@ -60,9 +57,6 @@ def redact(report: Report) -> Report:
 
 def with_numbered_groups(result: AuditResult) -> AuditResult:
     """Give the groups numbers for names.
-
-    Args:
-        result: Result of an audit.
 
     Returns:
         The same with ``group 1`` for the group on which the quoted attack does best, and so on, for every attack.

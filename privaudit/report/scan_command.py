@@ -13,9 +13,6 @@ from privaudit.auditing.options import AuditOptions
 def scan_command(config: Mapping[str, Any]) -> str:
     """Write the ``privaudit scan`` of a report.
 
-    Args:
-        config: The options of an audit, as `AuditResult.config` has them.
-
     Returns:
         One line for a POSIX shell. Defaults are written out, so that it means the same for every version; what was
         not given or left to privaudit (``auto``) is not. What only Python can set follows as a comment.

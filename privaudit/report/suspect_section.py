@@ -44,9 +44,6 @@ def suspects_section(report: SuspectReport, *, stated: bool = True) -> Group:
 def p_meaning(report: SuspectReport) -> str:
     """Say what the p-value of the set is the chance of.
 
-    Args:
-        report: Of the suspects.
-
     Returns:
         Such as ``p = 0.88: the chance of scores as high if none was trained on (9999 permutations)``.
     """

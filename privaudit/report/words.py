@@ -39,9 +39,6 @@ _TINY = re.compile(r"p (?:=|<) (\d[\d.]*(?:e[+-]?\d+)?)")
 def headline(result: AuditResult) -> str:
     """Sum up a result in a few words, in capitals.
 
-    Args:
-        result: Of an audit.
-
     Returns:
         Such as ``LEAK FOUND: HIGH``. Without a finding it depends on gates and power: what was not decided, or was
         tested by too few images, is not called free of leaks.
@@ -101,9 +98,6 @@ def answer(result: AuditResult) -> str:
 def tone(result: AuditResult) -> Tone:
     """Give the tone of the headline, for its colour and its sign.
 
-    Args:
-        result: Of an audit.
-
     Returns:
         ``none`` (green, a tick) only of a test that could have found a leak and whose gates were all decided;
         ``neutral`` (blue or grey, no tick) of one that found nothing and says little; ``unclear`` (violet, a question
@@ -123,9 +117,6 @@ def tone(result: AuditResult) -> Tone:
 
 def statement(result: AuditResult) -> str:
     """Write the finding for readers, in the numbers and names that the rest of a report uses.
-
-    Args:
-        result: Of an audit.
 
     Returns:
         ``verdict.finding.statement`` in whole images above ten, with the mask in words, tiny p-values as "below 0.001"
@@ -147,9 +138,6 @@ def statement(result: AuditResult) -> str:
 
 def gate_note(result: AuditResult) -> str:
     """Say what a gate that passed means.
-
-    Args:
-        result: Of an audit.
 
     Returns:
         A sentence or two; empty if no gate passed, or if passing meant that more was ruled out (``--gate-bound

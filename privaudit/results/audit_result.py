@@ -421,9 +421,6 @@ def read_report(text: str) -> AuditResult | AuditFailure:
 def load_report(path: str | Path) -> AuditResult | AuditFailure:
     """Read a report of either kind from disk.
 
-    Args:
-        path: A run folder or a file.
-
     Returns:
         The result, or what a run that ended with an error left.
 

@@ -22,9 +22,6 @@ T = TypeVar("T")
 def encode(value: Any) -> Any:  # noqa: ANN401 - any JSON-like value
     """Turn dataclasses, mappings, tuples, paths and numbers into what `json.dump` takes.
 
-    Args:
-        value: Any nesting of them.
-
     Returns:
         Dictionaries, lists, strings, numbers, booleans and None.
 
@@ -50,11 +47,6 @@ def encode(value: Any) -> Any:  # noqa: ANN401 - any JSON-like value
 
 def decode(kind: type[T], value: Any, where: str = "report") -> T:  # noqa: ANN401
     """Build a dataclass from what `encode` gave.
-
-    Args:
-        kind: The dataclass (or an annotation inside one).
-        value: From `json.load`.
-        where: For messages: the path of keys.
 
     Returns:
         An instance of ``kind``.

@@ -25,9 +25,6 @@ def locked(folder: Path) -> Generator[None]:
     The folder itself is locked, so that no file is left behind and the system lets go of it when a process dies. On
     Windows, and on file systems without locks, nothing is locked.
 
-    Args:
-        folder: Made if it is missing.
-
     Raises:
         ConfigError: Another process, or another thread, writes to it.
     """
@@ -76,11 +73,6 @@ def make_folder(path: Path, results: Sequence[str] = (), inputs: Sequence[Path] 
     """Make a folder to write results to, before anything expensive is done.
 
     Results of an earlier run in it are removed: a run that fails must not leave them behind as its own.
-
-    Args:
-        path: Of the folder.
-        results: Names of the files that will be written.
-        inputs: Files that will be read.
 
     Raises:
         ConfigError: It cannot be made, or an input is one of the results.

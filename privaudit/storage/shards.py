@@ -41,10 +41,6 @@ def read_shard(path: Path) -> dict[str, Tensor] | None:
 def write_shard(path: Path, tensors: Mapping[str, Tensor]) -> None:
     """Write a shard under a temporary name and rename it, so that an interrupted run leaves no half file.
 
-    Args:
-        path: File of the shard; its folder is made.
-        tensors: By name.
-
     Raises:
         OSError: It cannot be written, such as on a disk that is full.
         SafetensorError: The tensors cannot be.

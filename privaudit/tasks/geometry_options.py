@@ -28,9 +28,6 @@ BOUND_LEFT_OUT = "nothing, but is an upper bound: the distortion itself only whe
 def read_distortion(given: Method | str | None) -> Method | None:
     """Read a method of measuring the distortion.
 
-    Args:
-        given: ``bound``, or a name of `DISTORTIONS` with parameters if wanted.
-
     Returns:
         The method; None for the bound.
 

@@ -17,12 +17,6 @@ def inversion_stage(
 ) -> FunctionStage[Sample, Inversion]:
     """Make the stage; saturated pixels are compared as files show them (``clip``).
 
-    Args:
-        target: Gives E and D.
-        batcher: Size of a batch.
-        solver: Inverts the decoder.
-        with_cocoercivity: See `invert`.
-
     Returns:
         A stage that takes the true latents, where they are known, from ``inputs["truth"]["latents"]``, and gives an
         inversion on the CPU.

@@ -45,13 +45,6 @@ class Traces:
 def generate(target: Target, keys: Sequence[str], steps: int, prompt: str | None, seed: int) -> Tensor:
     """Generate images by DDIM and round them to 8 bits, as a saved file would be.
 
-    Args:
-        target: The model.
-        keys: One name per image; its noise belongs to it.
-        steps: Denoiser passes.
-        prompt: Caption, or None for the null condition.
-        seed: Seed of the noise.
-
     Returns:
         ``(n, 3, h, w)`` in [-1, 1].
     """

@@ -19,12 +19,6 @@ PREFIX = "blind baseline/"
 def blind_families(pixels: PixelFeatures, data: AuditData, split: Split, seed: int) -> dict[str, NDArray[np.float64]]:
     """Score the compared images by what is known without the model.
 
-    Args:
-        pixels: Pixel statistics and compression traces of these images.
-        data: Has files and captions.
-        split: The folds.
-        seed: Seed of the classifiers.
-
     Returns:
         `PREFIX` + family to ``(n,)``; empty if there is one fold only, since no image could be scored by others.
     """

@@ -43,9 +43,6 @@ class CanariesDesign(Design):
     def list_sets(cls, options: AuditOptions) -> Sources:
         """List both sides of the draw.
 
-        Args:
-            options: Name the assignment.
-
         Returns:
             What will be read.
 
@@ -80,11 +77,6 @@ class CanariesDesign(Design):
 
 def canary_finding(finding: Finding, report: CanaryReport, checks: Sequence[Check] = ()) -> Finding:
     """Say what an audit of canaries found: the exact test decides, whose false-positive rate is known.
-
-    Args:
-        finding: Finding of the attacks.
-        report: One-run audit.
-        checks: Checks of the two sets.
 
     Returns:
         The attacks' finding if a check failed or the test could not be made; ``unclear`` if no outcome of the test

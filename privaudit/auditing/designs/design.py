@@ -103,9 +103,6 @@ class Design:
     def list_sets(cls, options: AuditOptions) -> Sources:
         """List the images of every set.
 
-        Args:
-            options: Name the sets.
-
         Returns:
             What will be read.
 
@@ -130,13 +127,6 @@ class Design:
         self, measured: Measurements, data: AuditData, split: Split, options: AuditOptions, checks: tuple[Check, ...]
     ) -> Judgement:
         """Judge what the design asks in addition to "do positives score higher than non-members".
-
-        Args:
-            measured: Scores of all images.
-            data: The images.
-            split: Folds, and what belongs together.
-            options: Options of the audit.
-            checks: Checks of the two compared sets.
 
         Returns:
             What the verdict and the report take from it; nothing unless a design overrides it.

@@ -21,12 +21,6 @@ BLIND = "blind baseline, suspects"
 def suspect_checks(measured: Measurements, data: AuditData, split: Split, options: AuditOptions) -> tuple[Check, ...]:
     """Compare suspects with the non-members as an audit compares members with them: without the model.
 
-    Args:
-        measured: Measurements of all images.
-        data: The images.
-        split: What belongs together.
-        options: Options of the audit.
-
     Returns:
         The blind baseline, which fails if a family tells the two apart, since no attack can make up for that: a score
         that is higher for other reasons is what is feared; and the properties of the files.

@@ -59,11 +59,6 @@ class SuspectsDesign(Design):
 def suspect_finding(finding: Finding, report: SuspectReport, checks: Sequence[Check] = ()) -> Finding:
     """Say what an audit of suspects found.
 
-    Args:
-        finding: Finding of the attacks, with the suspects taken for members.
-        report: Test of the suspects.
-        checks: Checks of the two sets.
-
     Returns:
         ``unclear`` if a check failed, or if no outcome of the test could have been evidence; ``none`` without evidence;
         otherwise the level that the attacks' rates have, at least ``low``.

@@ -16,9 +16,6 @@ def file_features(facts: Sequence[ImageFileInfo]) -> NDArray[np.float64]:
     Whether the format is each of those that occur, the same for the mode; logs of width, height, size in bytes and
     bytes a pixel; whether there are EXIF tags and a colour profile; sum of the luminance quantisation table.
 
-    Args:
-        facts: Of the images.
-
     Returns:
         ``(n, formats + modes + 7)``, finite.
     """

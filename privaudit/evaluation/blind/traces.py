@@ -86,9 +86,6 @@ def compression_traces(images: NDArray[np.float32]) -> NDArray[np.float64]:
 def quantisation_table(quality: int) -> NDArray[np.int64]:
     """Luminance steps of the Independent JPEG Group's library at a quality from 50 to 100.
 
-    Args:
-        quality: As passed to ``Image.save``.
-
     Returns:
         ``(8, 8)``, at least 1.
     """

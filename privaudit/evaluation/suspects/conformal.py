@@ -84,11 +84,6 @@ def smallest_p(nonmembers: int) -> float:
 def needed_on_top(suspects: int, nonmembers: int, rate: float) -> float:
     """How many suspects must score above all non-members for the method of Benjamini and Hochberg to flag any of them.
 
-    Args:
-        suspects: m.
-        nonmembers: n, counted in groups.
-        rate: q.
-
     Returns:
         The smallest k with 1 / (n + 1) <= q k / m, or infinity if that exceeds m.
     """

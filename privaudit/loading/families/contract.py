@@ -111,9 +111,6 @@ FAMILIES: Registry[type[Family]] = Registry("a family", folder="privaudit.loadin
 def register_family(kind: type[Family]) -> type[Family]:
     """Add a family to the registry under the class of its pipeline; a decorator.
 
-    Args:
-        kind: Derived from `Family`.
-
     Returns:
         The class.
 
@@ -126,9 +123,6 @@ def register_family(kind: type[Family]) -> type[Family]:
 
 def find_family(folder: PipelineFolder) -> Family:
     """Find the family of a pipeline: that of its class, else the one whose components it has.
-
-    Args:
-        folder: The pipeline.
 
     Returns:
         The family.

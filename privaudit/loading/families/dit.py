@@ -24,10 +24,6 @@ class DiT(Family):
     def condition(self, pipeline: Pipeline, prompts: Sequence[Prompt]) -> Mapping[str, Tensor]:
         """Give the class of each image.
 
-        Args:
-            pipeline: Knows how many classes there are.
-            prompts: Class labels; none is the null condition.
-
         Returns:
             ``class_labels``, ``(n,)``, int64.
 

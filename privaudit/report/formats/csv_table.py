@@ -9,9 +9,6 @@ from privaudit.report.formats.report_format import FORMATS, Format, Report
 def render_csv(report: Report) -> str:
     """Write the table of a report as CSV.
 
-    Args:
-        report: A result, or a run that ended with an error.
-
     Returns:
         Comma-separated, with a header; what was not measured is empty, and no text is a formula.
     """

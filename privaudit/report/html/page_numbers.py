@@ -30,11 +30,6 @@ class Interval(Protocol):
 def decimal(value: float, digits: int = 3, *, signed: bool = False) -> str:
     """Write a number.
 
-    Args:
-        value: Any; NaN is n/a.
-        digits: After the point.
-        signed: With a plus sign.
-
     Returns:
         Such as ``0.963``, ``+0.021`` or ``n/a``, with a minus sign as wide as a plus; zero has no sign.
     """
@@ -48,11 +43,6 @@ def decimal(value: float, digits: int = 3, *, signed: bool = False) -> str:
 
 def between(estimate: Interval, digits: int = 3, *, signed: bool = False) -> str:
     """Write the limits of a value.
-
-    Args:
-        estimate: With limits.
-        digits: After the point.
-        signed: With plus signs.
 
     Returns:
         Such as ``0.952 to 0.972``; ``interval n/a`` where there is a value without limits; empty without a value.

@@ -142,11 +142,6 @@ def estimate_cell(estimate: Estimate) -> Cell:
 def rate_cell(rate: RateEstimate | None, target: float, confidence: float = 0.95) -> Cell:
     """Make a cell of a true-positive rate.
 
-    Args:
-        rate: None where it was not measured at all.
-        target: False-positive rate that was asked for.
-        confidence: Of its interval.
-
     Returns:
         The cell; a note tells a realised false-positive rate that is far from the target.
     """

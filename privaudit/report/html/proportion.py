@@ -77,10 +77,6 @@ class Proportion:
 def proportion(result: AuditResult, score: Quoted) -> Proportion | None:
     """Say what a score reaches in images out of a hundred.
 
-    Args:
-        result: Of an audit with known members.
-        score: One of its scores.
-
     Returns:
         Its true-positive rate at 1 % false positives or, where that was not measured or shows nothing although a leak
         was found, its AUROC; None without either.

@@ -9,9 +9,6 @@ from privaudit.results.audit_result import AuditResult
 def tested_area(result: AuditResult) -> Estimate | None:
     """Find the AUROC of the candidate that was chosen, such as ``loss@100/none``.
 
-    Args:
-        result: Of an audit.
-
     Returns:
         At the level that was chosen, over all images; None without suspects, and of a candidate that is a mean or whose
         levels were not compared.

@@ -43,9 +43,6 @@ class Panels(tuple[Axes, ...]):
 def as_png(figure: Figure | None) -> bytes:
     """Draw a figure.
 
-    Args:
-        figure: Of any backend.
-
     Returns:
         A PNG file; of axes that have been removed from their figure, nothing.
     """
@@ -62,11 +59,6 @@ def as_png(figure: Figure | None) -> bytes:
 def canvas(width: float, height: float, palette: Palette) -> Axes:
     """Make one panel.
 
-    Args:
-        width: Inches.
-        height: Inches.
-        palette: Gives the background.
-
     Returns:
         Axes of a new figure.
     """
@@ -76,13 +68,6 @@ def canvas(width: float, height: float, palette: Palette) -> Axes:
 
 def canvases(count: int, width: float, height: float, palette: Palette, **shared: Any) -> Panels:  # noqa: ANN401
     """Make panels in a row.
-
-    Args:
-        count: How many.
-        width: Inches of the figure.
-        height: Inches.
-        palette: Gives the background.
-        shared: Passed to `Figure.subplots`, such as ``sharey=True``.
 
     Returns:
         Axes of a new figure, from left to right.
@@ -125,10 +110,6 @@ def without_minor_ticks(axes: Axes) -> None:
 def literal(text: str, most: int = LONGEST) -> str:
     """Make a name of a user's fit to be drawn: short, and without what has no glyph.
 
-    Args:
-        text: Any.
-        most: Letters.
-
     Returns:
         The name, to be drawn with ``parse_math=False``.
     """
@@ -170,14 +151,6 @@ def legend_above(
 ) -> Legend:
     """Write what the lines are above the axes, where no data can be.
 
-    Args:
-        axes: They are drawn in.
-        handles: The lines.
-        names: Of each, as in `legend`.
-        palette: The colours.
-        columns: Names beside each other.
-        title: Above the names.
-
     Returns:
         The legend.
     """
@@ -200,17 +173,7 @@ def note(
     shift: tuple[float, float] = (0, 3),
     align: tuple[str, str] = ("center", "baseline"),
 ) -> None:
-    """Write a word beside something.
-
-    Args:
-        axes: To write in.
-        text: The word.
-        place: x and y.
-        colour: Of the word.
-        within: Coordinates of x and of y.
-        shift: Points to the right and up.
-        align: Horizontally and vertically.
-    """
+    """Write a word beside something."""
     axes.annotate(
         text,
         place,
@@ -225,13 +188,6 @@ def note(
 
 
 def tick_names(axes: Axes, axis: str, places: Sequence[float], names: Sequence[str]) -> None:
-    """Write names along an axis, as they are.
-
-    Args:
-        axes: They are written beside.
-        axis: ``x`` or ``y``.
-        places: Where.
-        names: What.
-    """
+    """Write names along an axis, as they are."""
     setter = axes.set_xticks if axis == "x" else axes.set_yticks
     setter(list(places), list(names), parse_math=False)

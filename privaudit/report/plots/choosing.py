@@ -19,9 +19,6 @@ FEW = 4
 def strongest(result: AuditResult) -> str:
     """Name the attack that a reader wants to see first.
 
-    Args:
-        result: Of an audit.
-
     Returns:
         The one that the finding quotes; without a finding, that of the largest AUROC without a mask.
     """
@@ -40,10 +37,6 @@ def by_strength(result: AuditResult) -> list[AttackReport]:
 
 def attack_report(result: AuditResult, name: str | None) -> AttackReport:
     """Find an attack.
-
-    Args:
-        result: Of an audit.
-        name: As in the report; None takes the `strongest`.
 
     Returns:
         Its report.
@@ -89,11 +82,6 @@ def attack_reports(
 
 def one_of(things: Mapping[str, T], name: str, what: str) -> T:
     """Look something up.
-
-    Args:
-        things: By name.
-        name: Of the one that is wanted.
-        what: For the message, such as ``a mask of sima``.
 
     Returns:
         The thing.

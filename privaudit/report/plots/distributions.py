@@ -26,13 +26,6 @@ def distributions(
 ) -> Axes:
     """Draw the density of each set over an attack's score.
 
-    Args:
-        result: Of an audit.
-        attack: Its name; the strongest by default.
-        mask: Under which the images were scored.
-        axes: To draw in; new ones by default.
-        palette: The colours.
-
     Returns:
         The axes; the few scores beyond them are counted in the outer bins.
 

@@ -17,11 +17,6 @@ from privaudit.results.audit_result import AuditResult
 def influence(result: AuditResult, *, axes: Sequence[Axes] | None = None, palette: Palette = LIGHT) -> Panels:
     """Draw the mean influence map of all images and of the most exposed members, on one scale.
 
-    Args:
-        result: Of an audit.
-        axes: Two to draw in; new ones by default.
-        palette: The colours.
-
     Returns:
         Both axes: all images, and those that the attack recognises most clearly.
 

@@ -22,12 +22,6 @@ def quartiles(
 ) -> Axes:
     """Draw the AUROC without mask in each quarter of the images by local distortion.
 
-    Args:
-        result: Of an audit.
-        attack: Its name; the strongest by default.
-        axes: To draw in; new ones by default.
-        palette: The colours.
-
     Returns:
         The axes; a dotted line is the AUROC over all images.
 

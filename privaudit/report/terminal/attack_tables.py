@@ -43,10 +43,6 @@ def attack_section(result: AuditResult, width: int) -> Group:
 def gain_section(result: AuditResult, width: int) -> Group | None:
     """List what each mask gains over none.
 
-    Args:
-        result: Of an audit, `cleaned`.
-        width: Columns of the terminal.
-
     Returns:
         A title and a table; None where the other table has it, and where there is no mask.
     """

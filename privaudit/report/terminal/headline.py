@@ -30,10 +30,6 @@ WIDEST = 100
 def headline_panel(result: AuditResult, width: int) -> Panel:
     """Lay out the finding and the gates.
 
-    Args:
-        result: Of an audit, `cleaned`.
-        width: Columns of the terminal.
-
     Returns:
         A panel; its border has the colour of a gate that failed or was not decided, else that of the finding: a gate
         that passes does not make a leak green.

@@ -37,13 +37,6 @@ def read_sets(
 ) -> tuple[ImageSet, ...]:
     """Read every set; an image that is in several sets counts for the first, because it is measured once.
 
-    Args:
-        sources: Different folders or manifests, one or more.
-        size: Height and width that the target expects.
-        counts: Files or rows of each of them, for the progress.
-        strict: Raise on the first unreadable image instead of skipping it.
-        on_image: Called with (images read, images in all sets).
-
     Returns:
         One or more sets without a common image.
 

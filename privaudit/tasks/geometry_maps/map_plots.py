@@ -25,10 +25,6 @@ LONGEST = 80
 def plot_geometry(found: GeometryMap, on_progress: OnProgress | None = None) -> list[Path]:
     """Draw everything into the folder of the geometry.
 
-    Args:
-        found: The geometry.
-        on_progress: Called with ("maps", drawn, total).
-
     Returns:
         The pictures: those of all images, then one per image.
 
@@ -44,10 +40,6 @@ def plot_geometry(found: GeometryMap, on_progress: OnProgress | None = None) -> 
 
 def plot_maps(found: GeometryMap, on_progress: OnProgress | None = None) -> list[Path]:
     """Draw a map of each image that is to have one, named by its rank in distortion: 1 is the most distorted.
-
-    Args:
-        found: The geometry.
-        on_progress: Called with ("maps", drawn, total).
 
     Returns:
         The pictures.
