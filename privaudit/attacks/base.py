@@ -77,9 +77,6 @@ class Attack(Named, ABC):
     def for_target(self, target: Target) -> Self:
         """Take the levels that suit a target, unless they were given.
 
-        Args:
-            target: Gives schedule and kind of prediction.
-
         Returns:
             The attack with levels of this target.
 

@@ -119,9 +119,6 @@ class Batch:
         divided by that is a variance-preserving one. Unscaled, z_0 would be no clean latent of the level, and a
         memorised image would get the largest prediction and not the smallest.
 
-        Args:
-            level: t.
-
         Returns:
             The prediction, ``(n, *latent)``.
         """
@@ -146,9 +143,6 @@ class Batch:
         """Follow the model's own noise from z_0 along a path of levels, without fresh noise (DDIM inversion).
 
         The prediction at z_0 is `predict_clean` of the first level; paths with the same beginning share it.
-
-        Args:
-            path: Levels, increasing; z_0 stands at the first one.
 
         Returns:
             The latents at the last level, ``(n, *latent)``.

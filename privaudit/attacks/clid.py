@@ -73,9 +73,6 @@ class Clid(LevelAttack):
 def reduce(captions: Sequence[str | None]) -> list[tuple[float, list[str | None]]]:
     """Cut captions to a share of their words.
 
-    Args:
-        captions: One per image.
-
     Returns:
         Share and captions, from three quarters to none; a share rounds to the nearest number of words.
     """

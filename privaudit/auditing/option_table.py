@@ -97,10 +97,6 @@ class Option:
 def option(default: Any = None, **entry: Any) -> Any:  # noqa: ANN401 - of any option
     """Make the field of an option.
 
-    Args:
-        default: As the command line shows it; with ``parse`` the class holds what that makes of it.
-        entry: Attributes of `Option`.
-
     Returns:
         A field of a dataclass.
     """

@@ -70,9 +70,6 @@ class Options:
     def parse(cls, **given: Any) -> Self:  # noqa: ANN401 - of any option
         """Make options from texts, or from values that have been parsed already.
 
-        Args:
-            given: By name; None takes the default wherever that is not a value of its own.
-
         Returns:
             The options.
 

@@ -267,10 +267,6 @@ def stale_results(folder: Path) -> tuple[str, ...]:
 def prepare_folder(options: AuditOptions, results: Sequence[str]) -> None:
     """Make the run folder, without the results of an earlier run: a failed one must not leave its report behind.
 
-    Args:
-        options: Name the folder, and whether the shards in it are forgotten.
-        results: Names of the files that will be written.
-
     Raises:
         ConfigError: It cannot be written.
     """

@@ -189,11 +189,6 @@ def choose_curves(
 def curve_levels(attack: LevelAttack, schedule: Schedule, points: int = POINTS) -> tuple[int, ...]:
     """Spread levels over the cleaner part of a schedule, finer where it is cleaner: first + (top - first) (k / n)^2.
 
-    Args:
-        attack: Says which levels it can take.
-        schedule: Of the target.
-        points: How many; fewer are left where neighbours round to the same level.
-
     Returns:
         From the first level that the attack can take and that has noise, to `RANGE` of the schedule.
     """

@@ -50,12 +50,6 @@ def write_failure(
 
     Nothing that happens here hides the error that is being reported: what cannot be written is named, and that is all.
 
-    Args:
-        failure: To report.
-        folder: The run folder.
-        formats: That were asked for; report.json is always written.
-        inputs: Files that the audit was to read, which no report may overwrite.
-
     Returns:
         The files.
     """

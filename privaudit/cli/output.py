@@ -25,7 +25,7 @@ def to_reader() -> Generator[None]:
 
 
 def say_error(error: Exception) -> None:
-    """Print an error on standard error, one line a problem; what names in it hold cannot reach the terminal as codes."""
+    """Print an error on standard error, one line per problem; names in it reach no terminal as control codes."""
     for problem in reasons_of(error):
         typer.echo(f"error: {terminal(problem)}", err=True)
 

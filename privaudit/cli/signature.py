@@ -42,10 +42,6 @@ class After:
 def takes(options: type[Options], names: Iterable[str] | None = None) -> Callable[[Command], Command]:
     """Give a command the options of a class, which it gets as keywords, in addition to its own.
 
-    Args:
-        options: The class.
-        names: Of the options, in the order of ``--help``; by default all that are on the command line.
-
     Returns:
         A decorator.
     """

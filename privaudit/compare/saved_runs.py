@@ -77,9 +77,6 @@ def load_runs(old: Path, new: Path) -> tuple[Run, Run]:
 def load_run(path: Path) -> Run:
     """Read a run folder, or a report file and the scores next to it.
 
-    Args:
-        path: The folder, or the file; scores belong to one that is called ``report.json``.
-
     Returns:
         The run; without scores if there are none.
 

@@ -161,9 +161,6 @@ class Jacobian:
     def columns(self, chunk: int = 256) -> Iterator[Tensor]:
         """The columns dD/dz_i of J, in the order of the flattened latent.
 
-        Args:
-            chunk: Pairs of image and column held at once.
-
         Yields:
             ``(columns, n, *image)`` for consecutive runs of columns.
         """
@@ -176,9 +173,6 @@ class Jacobian:
 
     def rows(self, chunk: int = 256) -> Iterator[Tensor]:
         """The rows of J, in the order of the flattened image.
-
-        Args:
-            chunk: Pairs of image and row held at once.
 
         Yields:
             ``(rows, n, *latent)`` for consecutive runs of rows.

@@ -21,10 +21,6 @@ DECILES = tuple(f"band{number}" for number in range(10))
 def kept_count(size: int, drop: float) -> int:
     """How many of ``size`` dimensions a hard mask keeps: the same for every image.
 
-    Args:
-        size: Dimensions of the latent.
-        drop: Fraction to drop.
-
     Returns:
         size - round(drop * size), at least 1.
 
@@ -123,11 +119,6 @@ def pooled_influence(influence: Tensor) -> Tensor:
 
 def hard_mask(name: str, drop: float, drops: Sequence[float]) -> str:
     """Name a hard mask among others of its kind: ``influence``, or ``influence@0.2`` if several fractions are compared.
-
-    Args:
-        name: One of `HARD`.
-        drop: Fraction that it drops.
-        drops: All shares.
 
     Returns:
         The name.

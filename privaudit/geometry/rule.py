@@ -24,9 +24,6 @@ def control_of(name: str) -> str:
 def check_names(rules: Mapping[str, MaskRule]) -> None:
     """Refuse names that mean something else.
 
-    Args:
-        rules: Functions by the name of their mask.
-
     Raises:
         ConfigError: There is none, or a name is taken or cannot stand in a table of scores.
     """

@@ -76,11 +76,6 @@ def scheduled_rate(peak: float, iteration: int, iterations: int) -> float:
 
     (Hong et al. 2024, arXiv:2409.18442.)
 
-    Args:
-        peak: Highest learning rate.
-        iteration: Number of the iteration, from 0.
-        iterations: Iterations of the whole run.
-
     Returns:
         The learning rate.
     """

@@ -33,10 +33,6 @@ def cocoercivity(problem: Problem, solver: Solver) -> Tensor:
     equal z' to rounding (a ten-thousandth of the first distance) are left out, and so is everything after
     a value that is not finite.
 
-    Args:
-        problem: The images.
-        solver: Gives the steps; not the gradient baseline.
-
     Returns:
         ``(n,)``, float32; NaN where z_300 is not finite or no iterate differs from it.
 

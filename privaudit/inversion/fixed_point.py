@@ -18,10 +18,6 @@ DIVERGED = 10.0
 def solve(problem: Problem, solver: Solver) -> Inversion:
     """Run a solver; an image that has converged or diverged costs no further evaluations.
 
-    Args:
-        problem: The images.
-        solver: Gives the steps, the cap on evaluations and the tolerance.
-
     Returns:
         The best iterate of each image. One whose residual was never finite keeps E(x) and counts as diverged.
     """

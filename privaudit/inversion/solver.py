@@ -86,11 +86,6 @@ class Solver(Named, ABC):
     def step(self, iteration: int, at: Evaluation, memory: Memory) -> tuple[Tensor, Memory]:
         """Make the next iterates.
 
-        Args:
-            iteration: Number of the iteration, from 0.
-            at: E and D at the current iterates.
-            memory: What the step before returned; empty at first.
-
         Returns:
             The next iterates ``(a, *latent)`` and what to remember.
         """

@@ -151,10 +151,6 @@ class FamilyChoice:
 def name_family(family: str, prediction_type: str | None = None) -> FamilyChoice:
     """Read the name of a family: one of a recipe's, or ``v``, the unconditional one with v prediction.
 
-    Args:
-        family: The name.
-        prediction_type: None for the family's own: ``v_prediction`` of v, ``flow`` of flow, else ``epsilon``.
-
     Returns:
         The recipe's family and prediction type, which `LabRecipe` checks.
 

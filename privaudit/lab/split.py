@@ -32,12 +32,6 @@ def split_samples(samples: Sequence[Sample], members: int, heldout: int, seed: i
     Images are shuffled within their folder by a hash of (seed, id) and then dealt in the order of their
     relative rank, so any prefix holds every folder in proportion. The order of ``samples`` is irrelevant.
 
-    Args:
-        samples: Distinct images; the folder an image lies in is its source.
-        members: Size of the member set.
-        heldout: Size of the held-out set; the rest is auxiliary.
-        seed: Of the shuffle.
-
     Returns:
         The three sets.
 

@@ -80,10 +80,6 @@ def read_given(recipe: LabRecipe, split: Split, base: Path | None, autoencoder_f
 def seen_images(target: Path, part: str) -> frozenset[str] | None:
     """Find the ids of the images that trained a part of a target, whoever trained it first.
 
-    Args:
-        target: A folder that `train_target` wrote, one of its snapshots, or the demo target or a copy of it.
-        part: ``autoencoder`` or ``denoiser``.
-
     Returns:
         The ids; None for a folder that does not say.
     """

@@ -40,9 +40,6 @@ class Combined(Scorer):
 def features(evidence: Evidence) -> Floats:
     """Describe every image by what the attacks found, its geometry and itself.
 
-    Args:
-        evidence: What the attacks found.
-
     Returns:
         ``(n, d)``.
     """

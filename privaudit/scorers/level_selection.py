@@ -90,11 +90,6 @@ def select(table: ErrorTable, is_member: NDArray[np.bool_], folds: NDArray[np.in
 def choices(selection: Selection, table: ErrorTable, what: str) -> tuple[Choice, ...]:
     """List what was chosen.
 
-    Args:
-        selection: What was taken.
-        table: Table that it was selected from.
-        what: Name of the choice of a column.
-
     Returns:
         One for the column, one for the fraction to drop; none for what was fixed beforehand.
     """

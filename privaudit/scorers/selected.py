@@ -52,9 +52,6 @@ class Selected(Scorer):
 def candidates(table: ErrorTable) -> dict[Label, Floats]:
     """Name every column under every mask but the random one.
 
-    Args:
-        table: Candidates of one attack; scores, not features.
-
     Returns:
         Name, such as ``sima, level 40, influence mask``, to ``(n,)``.
     """

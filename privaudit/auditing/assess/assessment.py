@@ -60,16 +60,6 @@ def assess(
     The level of an attack is chosen on its unmasked score and used for every mask, so a mask is compared
     with no mask at the same level, from the same denoiser passes.
 
-    Args:
-        measured: What every attack found at every level.
-        data: The images, in the same order.
-        split: Their folds, and what belongs together.
-        methods: What was run.
-        options: Options of the audit.
-        schedule: Schedule of the target.
-        passes: Denoiser passes per image, by line of the report.
-        on_progress: Called after the blind baseline, the scorers, the bootstrap, and each report.
-
     Returns:
         Everything that a result needs in addition to provenance.
     """

@@ -46,11 +46,6 @@ class Split:
 def split_images(data: AuditData, methods: Methods, options: AuditOptions) -> Split:
     """Find what belongs together and assign it to the folds of the cross-fitting.
 
-    Args:
-        data: The images.
-        methods: What will be run; where nothing is chosen or learned, few images will do.
-        options: Options of the audit.
-
     Returns:
         The split.
 

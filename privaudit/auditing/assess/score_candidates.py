@@ -18,10 +18,6 @@ def candidates(
 ) -> tuple[NDArray[np.float64], tuple[str, ...]]:
     """Every attack at every level under every mask.
 
-    Args:
-        tables: What each attack found.
-        references: The same on the reference model, if there is one; then its errors are subtracted, too.
-
     Returns:
         ``(n, c)``, higher = more likely a member, and the names of the columns.
     """

@@ -115,10 +115,6 @@ class Design:
     def require_enough(self, data: AuditData, together: Sequence[str | None]) -> None:
         """Refuse what would stop the judgement after all scores have been computed.
 
-        Args:
-            data: The images.
-            together: One label for each of all images, the same for those that belong together.
-
         Raises:
             DataError: There are too few images for a test of the design.
         """

@@ -28,12 +28,6 @@ def judge_unknown_membership(
 ) -> SuspectFindings:
     """Compare suspects with the non-members.
 
-    Args:
-        measured: Scores of all images.
-        data: The images, suspects among them; known members, if there are any, choose the score.
-        split: What belongs together.
-        options: Options of the audit.
-
     Returns:
         The test of the set and of each suspect, in the order of the images.
     """
@@ -81,10 +75,6 @@ def failures(checks: Sequence[Check]) -> list[str]:
 
 def require_nonmembers(data: AuditData, together: Sequence[str | None]) -> None:
     """Refuse non-members that suspects cannot be compared with.
-
-    Args:
-        data: The images.
-        together: One label for each of all images, the same for those that belong together.
 
     Raises:
         DataError: There are fewer than two that do not belong together.

@@ -71,10 +71,6 @@ def log_quadrature(band: Bidiagonal, floor: float) -> Tensor:
 
     theta_k are the singular values of B, tau_k the first entries of its right singular vectors.
 
-    Args:
-        band: B, for the starts v.
-        floor: theta_k below this share of the largest count as that.
-
     Returns:
         ``(k, n)``, float64; -inf where J v = 0, NaN where B is not finite.
     """

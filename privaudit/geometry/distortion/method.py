@@ -34,9 +34,6 @@ class Distortion:
     def join(parts: Sequence[Distortion]) -> Distortion:
         """Join those of several batches.
 
-        Args:
-            parts: One or more.
-
         Returns:
             All images, in order.
 

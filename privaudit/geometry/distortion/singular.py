@@ -42,9 +42,6 @@ def relative_rounding(jacobian: Jacobian) -> float:
     `matrix_rank` takes the same without the root, the worst case, which large images would make useless. The 8 is for
     small ones.)
 
-    Args:
-        jacobian: Gives the sizes and the precision.
-
     Returns:
         A number far below 1.
     """

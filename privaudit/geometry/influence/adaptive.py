@@ -91,10 +91,6 @@ def expected_agreement(influence: Influence, drop: float) -> Tensor:
     which as many dimensions are expected as are kept: sum_i P(i) = kept, P(i) = Phi((log v_i - cut) / error_i). The
     fraction is the mean of P over the kept dimensions.
 
-    Args:
-        influence: With standard errors.
-        drop: Fraction of dimensions that the mask drops.
-
     Returns:
         ``(n,)``, from the kept share of all dimensions, which is chance, to 1.
     """

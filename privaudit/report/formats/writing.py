@@ -37,9 +37,6 @@ def parse_formats(names: str | Iterable[str]) -> tuple[Format, ...]:
 def format_of(path: Path) -> Format:
     """Find the format that a file name asks for.
 
-    Args:
-        path: Path of a file: named as a format names it, or with any name of that suffix.
-
     Returns:
         The format.
 

@@ -39,11 +39,6 @@ def render_html(result: AuditResult, exemplars: Sequence[Exemplar] = ()) -> str:
     It loads nothing, works without its script, and holds no path and nothing about a single image unless exemplars are
     given (see `privaudit.report.redact`).
 
-    Args:
-        result: Of an audit.
-        exemplars: Images to show, from `privaudit.load_exemplars`; a page that has some must be kept like the images
-            themselves.
-
     Returns:
         The text of the file.
     """

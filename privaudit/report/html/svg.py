@@ -47,12 +47,6 @@ _KEPT = {
 def inline_svg(figure: Figure, name: str, title: str, description: str) -> Markup:
     """Write a figure into the page.
 
-    Args:
-        figure: Drawn with `PALETTE`.
-        name: Of the plot; its identifiers begin with it, so that no two plots of a page share one.
-        title: What it is, in a few words.
-        description: What it shows, for whoever cannot see it.
-
     Returns:
         One ``svg`` element with its title and description, as wide as its container; text is text.
     """

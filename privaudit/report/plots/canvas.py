@@ -80,11 +80,6 @@ def canvases(count: int, width: float, height: float, palette: Palette, **shared
 def dress(axes: Axes, palette: Palette, *, grid: str | None = None) -> Axes:
     """Give axes the colours and sizes of a palette.
 
-    Args:
-        axes: Of any figure; scales, limits, ticks and labels are set before.
-        palette: The colours.
-        grid: ``x``, ``y`` or ``both`` draws lines behind the data at the major ticks.
-
     Returns:
         The same.
     """
@@ -124,13 +119,6 @@ def legend(
     **places: Any,  # noqa: ANN401 - matplotlib's own
 ) -> Legend:
     """Write what the lines are.
-
-    Args:
-        axes: They are drawn in.
-        handles: The lines.
-        names: Of each, drawn as it is: no mathematics, and no name is special.
-        palette: The colours.
-        places: Passed to `Axes.legend`, such as ``loc``.
 
     Returns:
         The legend.

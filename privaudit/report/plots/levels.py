@@ -17,12 +17,6 @@ def levels(
 ) -> Axes:
     """Draw AUROC against noise level, a line a mask, more noise on the right.
 
-    Args:
-        result: Of an audit.
-        attack: Its name; by default the strongest, or the strongest one that was compared at levels.
-        axes: To draw in; new ones by default.
-        palette: The colours.
-
     Returns:
         The axes. The band is the interval without a mask; a dotted line is the level that most folds chose.
 

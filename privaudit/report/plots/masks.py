@@ -32,13 +32,6 @@ def masks(
 ) -> Axes:
     """Draw the paired gain of each mask with its interval, right of the line where the mask helps the attacker.
 
-    Args:
-        result: Of an audit.
-        attacks: Names; all that have masks by default.
-        metric: What may gain.
-        axes: To draw in; by default new ones, as high as the attacks need.
-        palette: The colours.
-
     Returns:
         The axes, the first attack on top.
 

@@ -23,12 +23,6 @@ def overview(
 ) -> Panels:
     """Draw AUROC and TPR at 1 % FPR of every attack, with intervals and what guessing reaches.
 
-    Args:
-        result: Of an audit.
-        mask: Under which the images were scored; attacks without it are left out.
-        axes: Two to draw in; by default new ones, as high as the attacks need.
-        palette: The colours.
-
     Returns:
         Both axes, the quoted attack on top and the others by AUROC without mask; the quoted one has a colour.
 

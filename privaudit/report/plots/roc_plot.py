@@ -38,14 +38,6 @@ def roc(
     Bands are pointwise limits, which an audit computes without a mask; they end where the non-members are too few. A
     line marks 1 % false positives, and a dot each curve there.
 
-    Args:
-        result: Of an audit.
-        attacks: Names; the four of largest AUROC by default.
-        mask: Under which the images were scored; attacks without it are left out.
-        blind: Also draw the strongest classifier that never sees the model.
-        axes: To draw in; new ones by default.
-        palette: The colours.
-
     Returns:
         The axes.
 

@@ -25,14 +25,7 @@ __all__ = ["print_failure", "print_report"]
 def print_report(
     result: AuditResult, folder: Path, console: Console | None = None, files: Sequence[Path] | None = None
 ) -> None:
-    """Print the summary of a result.
-
-    Args:
-        result: Of the audit.
-        folder: The run folder.
-        console: Standard output by default.
-        files: What was written, named at the end; by default what every run writes to its folder.
-    """
+    """Print the summary of a result."""
     out = console or standard_output()
     watched = is_watched(out)
     shown = cleaned(result if watched else with_numbered_groups(result))
