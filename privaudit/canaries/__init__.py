@@ -7,12 +7,11 @@ and non-members has a known false-positive rate.
 """
 
 from privaudit.canaries.assignment import Assignment, Candidate, check_assignment, key_of_seed, seal_of, toss
-from privaudit.canaries.draw import FEWEST, Drawn, draw_canaries
+from privaudit.canaries.draw import Drawn, draw_canaries
 from privaudit.canaries.read import ASSIGNMENT, SEAL, TRAIN, Canaries, read_canaries, verify_canaries
 
 __all__ = [
     "ASSIGNMENT",
-    "FEWEST",
     "SEAL",
     "TRAIN",
     "Assignment",

@@ -46,8 +46,8 @@ def train(
     denoiser_width: Annotated[int, typer.Option(help="Channels of the first stage, or of flow's tokens.")] = 64,
     denoiser_layers: Annotated[int, typer.Option(help="Residual blocks a stage, or blocks of flow's transformer.")] = 1,
     denoiser_steps: Annotated[int, typer.Option(help="Steps of the denoiser; more of them leak more.")] = 4500,
-    batch: Annotated[int, typer.Option(help="Latents a step of the denoiser.")] = 64,
-    rate: Annotated[float, typer.Option(help="Learning rate of the denoiser.")] = 2e-4,
+    denoiser_batch: Annotated[int, typer.Option("--batch", help="Latents a step of the denoiser.")] = 64,
+    denoiser_rate: Annotated[float, typer.Option("--rate", help="Learning rate of the denoiser.")] = 2e-4,
     ema_decay: Annotated[
         float, typer.Option(help="Decay of the averaged weights that are saved; 0 saves the raw.")
     ] = 0.999,
@@ -62,33 +62,14 @@ def train(
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress on standard error.")] = False,
 ) -> None:
     """Train an autoencoder on auxiliary images, then a denoiser on the members' latents."""
+    given = locals()  # first of all: what the recipe and the command share has one name
+    from dataclasses import asdict, fields
+
     from privaudit.lab.recipe import LabRecipe, name_family
     from privaudit.lab.train import train_target
 
-    chosen = name_family(family, prediction_type)
-    recipe = LabRecipe(
-        family=chosen.family,
-        seed=seed,
-        members=members,
-        heldout=heldout,
-        resolution=resolution,
-        latent_channels=latent_channels,
-        autoencoder=autoencoder,
-        codes=codes,
-        autoencoder_images=autoencoder_images,
-        autoencoder_width=autoencoder_width,
-        autoencoder_steps=autoencoder_steps,
-        denoiser_images=denoiser_images,
-        denoiser_width=denoiser_width,
-        denoiser_layers=denoiser_layers,
-        denoiser_steps=denoiser_steps,
-        denoiser_batch=batch,
-        denoiser_rate=rate,
-        ema_decay=ema_decay,
-        flip=flip,
-        prediction_type=chosen.prediction_type,
-        caption_drop=caption_drop,
-    )
+    named = {part.name: given[part.name] for part in fields(LabRecipe) if part.name in given}
+    recipe = LabRecipe(**named | asdict(name_family(family, prediction_type)))
     with StageProgress(quiet=quiet) as progress:
         trained = train_target(
             images,

@@ -9,30 +9,14 @@ from __future__ import annotations
 from privaudit.compare.compare_options import KINDS, CompareOptions
 from privaudit.compare.comparing import compare_runs
 from privaudit.compare.comparison import (
-    COMPARISON_SCHEMA,
     Change,
-    CheckChange,
     ComparisonResult,
-    GateChange,
-    Mismatch,
-    NotCompared,
-    Pairing,
-    RunSummary,
-    Setting,
 )
 
 __all__ = [
-    "COMPARISON_SCHEMA",
     "KINDS",
     "Change",
-    "CheckChange",
     "CompareOptions",
     "ComparisonResult",
-    "GateChange",
-    "Mismatch",
-    "NotCompared",
-    "Pairing",
-    "RunSummary",
-    "Setting",
     "compare_runs",
 ]

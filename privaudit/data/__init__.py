@@ -8,7 +8,7 @@ id in any folder, under any name and in any lossless format. Everything the audi
 from privaudit.data.image_file import ImageFileInfo
 from privaudit.data.perceptual_hash import fingerprint, thumbnail
 from privaudit.data.pixel_budget import PixelBudget
-from privaudit.data.pixels import Picture, read_picture, read_pixels, sample_id
+from privaudit.data.pixels import read_picture, read_pixels, sample_id
 from privaudit.data.samples import (
     OnImage,
     Sample,
@@ -22,7 +22,6 @@ from privaudit.data.samples import (
 __all__ = [
     "ImageFileInfo",
     "OnImage",
-    "Picture",
     "PixelBudget",
     "Sample",
     "SampleSet",

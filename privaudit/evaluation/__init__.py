@@ -6,20 +6,18 @@ here knows what a model is: everything follows from scores, labels, ids and pixe
 
 from __future__ import annotations
 
-from privaudit.evaluation.blind import blind_scores, image_features
 from privaudit.evaluation.bootstrap import Replicates, stratified_bootstrap
 from privaudit.evaluation.checks import blind_check, sample_size_check
 from privaudit.evaluation.choice_inflation import choice_inflation
-from privaudit.evaluation.conditional import ConditionalLaw, conditional_law, conditional_scores
+from privaudit.evaluation.conditional import conditional_law, conditional_scores
 from privaudit.evaluation.crossfit import assign_folds, splits
-from privaudit.evaluation.delong import AurocCovariance, auroc_covariance, delong_test
+from privaudit.evaluation.delong import delong_test
 from privaudit.evaluation.epsilon_bound import epsilon_lower
 from privaudit.evaluation.estimate import (
     Comparison,
     Difference,
     EpsilonBound,
     Estimate,
-    FixedThreshold,
     GroupStratum,
     Metrics,
     RateEstimate,
@@ -30,33 +28,27 @@ from privaudit.evaluation.group_metrics import by_group
 from privaudit.evaluation.learned import LearnedScores, out_of_fold
 from privaudit.evaluation.metrics import Evaluation, bound, compare, evaluate
 from privaudit.evaluation.rate import rate_at_threshold
-from privaudit.evaluation.roc import OperatingPoint, advantage, auroc, consistent, roc_points, tpr_at_fpr
-from privaudit.evaluation.selection import Choice, CrossFitted, Label, apply_choice, cross_fit, fold_auroc
+from privaudit.evaluation.roc import advantage, auroc, consistent, roc_points, tpr_at_fpr
+from privaudit.evaluation.selection import Choice, Label, apply_choice, cross_fit, fold_auroc
 from privaudit.evaluation.strata import by_quartile, quartiles
-from privaudit.evaluation.verdict import Check, Conclusion, Finding, GateOutcome, GateTest, Verdict, decide, exit_code
+from privaudit.evaluation.verdict import Check, Conclusion, Finding, GateOutcome, Verdict, decide, exit_code
 
 __all__ = [
-    "AurocCovariance",
     "Check",
     "Choice",
     "Comparison",
     "Conclusion",
-    "ConditionalLaw",
-    "CrossFitted",
     "Difference",
     "EpsilonBound",
     "Estimate",
     "Evaluation",
     "Finding",
-    "FixedThreshold",
     "Gate",
     "GateOutcome",
-    "GateTest",
     "GroupStratum",
     "Label",
     "LearnedScores",
     "Metrics",
-    "OperatingPoint",
     "RateEstimate",
     "Replicates",
     "Stratum",
@@ -65,9 +57,7 @@ __all__ = [
     "apply_choice",
     "assign_folds",
     "auroc",
-    "auroc_covariance",
     "blind_check",
-    "blind_scores",
     "bound",
     "by_group",
     "by_quartile",
@@ -83,7 +73,6 @@ __all__ = [
     "evaluate",
     "exit_code",
     "fold_auroc",
-    "image_features",
     "out_of_fold",
     "parse_gates",
     "quartiles",

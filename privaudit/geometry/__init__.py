@@ -1,6 +1,5 @@
 """Geometry of the decoder: Jacobian products, pullback metric, influence, distortion, masks."""
 
-from privaudit.geometry.decoder_checks import check_decoder
 from privaudit.geometry.distortion import (
     DISTORTIONS,
     Distortion,
@@ -52,7 +51,6 @@ __all__ = [
     "anti_influence_mask",
     "build_masks",
     "channel_shares",
-    "check_decoder",
     "check_names",
     "control_of",
     "decile_masks",

@@ -2,20 +2,15 @@
 
 from privaudit.auditing.stages.audit_stages import AT, AuditStages
 from privaudit.auditing.stages.decoder_influence import DecoderInfluence
-from privaudit.auditing.stages.image_stage import ImageStage, ids_of
+from privaudit.auditing.stages.image_stage import ids_of
 from privaudit.auditing.stages.latents import Latents
 from privaudit.auditing.stages.mask_settings import MaskSettings
-from privaudit.auditing.stages.pixel_statistics import PixelStatistics
-from privaudit.auditing.stages.scoring import Scoring
 
 __all__ = [
     "AT",
     "AuditStages",
     "DecoderInfluence",
-    "ImageStage",
     "Latents",
     "MaskSettings",
-    "PixelStatistics",
-    "Scoring",
     "ids_of",
 ]

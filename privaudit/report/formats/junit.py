@@ -18,9 +18,8 @@ from privaudit.evaluation.verdict import GateOutcome, GateTest
 from privaudit.report.formats.report_format import FORMATS, Format
 from privaudit.report.found import found_lines, gate_lines
 from privaudit.report.numbers import interval_text
-from privaudit.report.problems import problems
+from privaudit.report.problems import problems, remedy
 from privaudit.report.redact import base_name, redact
-from privaudit.report.remedy import remedy
 from privaudit.report.words import answer, headline
 from privaudit.results.audit_result import AuditFailure, AuditResult
 

@@ -17,10 +17,9 @@ from privaudit.report.found import choice_note, found_lines, gate_lines, reach_l
 from privaudit.report.markdown_text import PROSE, bullets, name, prose, table
 from privaudit.report.missing import plain_reason, why_no_rate
 from privaudit.report.numbers import interval_text, number_text, plain_p
-from privaudit.report.problems import problems
+from privaudit.report.problems import ASKED, problems, remedy
 from privaudit.report.quoted import quoted
 from privaudit.report.redact import base_name, redact
-from privaudit.report.remedy import ASKED, remedy
 from privaudit.report.scan_command import scan_command
 from privaudit.report.suspect_section import null_text, p_meaning
 from privaudit.report.words import advice, headline, scale_text, score_text

@@ -20,10 +20,9 @@ from privaudit.report.html.page_numbers import decimal, equals, percent, probabi
 from privaudit.report.html.policy import assets
 from privaudit.report.html.suspected import tested_area
 from privaudit.report.missing import plain_reason
-from privaudit.report.problems import problems
+from privaudit.report.problems import problems, remedy
 from privaudit.report.quoted import quoted
 from privaudit.report.redact import redact
-from privaudit.report.remedy import remedy
 from privaudit.report.scan_command import scan_command
 from privaudit.report.words import attack_text
 from privaudit.results.audit_result import AuditFailure, AuditResult

@@ -9,8 +9,7 @@ from rich.panel import Panel
 from rich.text import Text
 
 from privaudit.report.found import found_lines, gate_lines
-from privaudit.report.problems import problems
-from privaudit.report.remedy import remedy
+from privaudit.report.problems import problems, remedy
 from privaudit.report.words import headline, tone
 from privaudit.results.audit_result import AuditFailure, AuditResult
 
