@@ -4,8 +4,6 @@
 rise and fall together, so that differences are paired wherever both runs kept the scores of the same images.
 """
 
-from __future__ import annotations
-
 from privaudit.compare.compare_options import KINDS, CompareOptions
 from privaudit.compare.comparing import compare_runs
 from privaudit.compare.comparison import (

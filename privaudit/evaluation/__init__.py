@@ -4,8 +4,6 @@
 here knows what a model is: everything follows from scores, labels, ids and pixels.
 """
 
-from __future__ import annotations
-
 from privaudit.evaluation.bootstrap import Replicates, stratified_bootstrap
 from privaudit.evaluation.checks import blind_check, sample_size_check
 from privaudit.evaluation.choice_inflation import choice_inflation

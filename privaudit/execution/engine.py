@@ -109,7 +109,7 @@ class Engine(Generic[Item]):
         given = {name: {key: values[within] for key, values in tensors.items()} for name, tensors in inputs.items()}
         if self.folder is not None and isinstance(stage, ShardStage):
             for name, other in stage.needs().items():
-                given[name] = self._shard(other, self._cut(other, shard.start, shard.stop), {}, _silent)
+                given[name] = self._shard(other, self._cut(other, shard.start, shard.stop), {}, lambda done: None)
         rows = Rows(self.items[within], given)
         if stage.name not in self._prepared:
             stage.prepare(rows)
@@ -119,7 +119,3 @@ class Engine(Generic[Item]):
 
 def _merged(parts: Iterable[Tensors | None]) -> Tensors:
     return {name: values for tensors in parts if tensors for name, values in tensors.items()}
-
-
-def _silent(done: int) -> None:
-    """Report nothing."""

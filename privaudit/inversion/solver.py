@@ -60,9 +60,6 @@ class Solver(Named, ABC):
     """Base of all solvers: frozen dataclasses of hyper-parameters, without state.
 
     Attributes:
-        name: Name on the command line.
-        citation: Where it was published.
-        summary: What it does, in one line.
         judge: Whether the best iterate is the one of least ``latent`` or least ``pixel`` residual.
         by_gradient: Whether steps use the gradient of the decoder instead of the encoder.
         recovers: Whether a step goes back by itself when a residual has grown or is not finite.

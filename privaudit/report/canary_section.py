@@ -9,8 +9,8 @@ from rich.text import Text
 
 from privaudit.canaries import ASSIGNMENT, SEAL, TRAIN, Drawn
 from privaudit.evaluation.canary_audit import CanaryReport
-from privaudit.report.cells import percent
 from privaudit.report.console import rows, section, standard_output
+from privaudit.report.numbers import percent
 
 
 def print_drawn(drawn: Drawn, console: Console | None = None) -> None:

@@ -6,7 +6,6 @@ Like the summary of a result it names no folder of anybody's disk, and every lis
 from __future__ import annotations
 
 from privaudit.compare import Change, ComparisonResult
-from privaudit.report.cells import difference_text, p_text, percent
 from privaudit.report.comparison_words import (
     DIRECTIONS,
     asked_text,
@@ -16,7 +15,7 @@ from privaudit.report.comparison_words import (
     table_title,
 )
 from privaudit.report.markdown_text import bullets, name, prose, table
-from privaudit.report.numbers import interval_text
+from privaudit.report.numbers import difference_text, interval_text, p_text, percent
 from privaudit.report.redact import base_name
 
 ROWS, NOTES, GATES = 120, 30, 50

@@ -13,7 +13,6 @@ from rich.text import Text
 from privaudit.compare import ComparisonResult
 from privaudit.escape import escape_control
 from privaudit.evaluation.estimate import Estimate
-from privaudit.report.cells import difference_text, p_text
 from privaudit.report.comparison_words import (
     DIRECTIONS,
     asked_text,
@@ -24,7 +23,7 @@ from privaudit.report.comparison_words import (
     table_title,
 )
 from privaudit.report.console import TABLE, section, standard_output
-from privaudit.report.numbers import interval_text, number_text
+from privaudit.report.numbers import difference_text, interval_text, number_text, p_text
 from privaudit.storage.exact_json import decode, encode
 
 WIDE = 124

@@ -7,9 +7,8 @@ from collections.abc import Iterable
 
 from privaudit.compare import Change, ComparisonResult
 from privaudit.evaluation.verdict import TESTED_MASKS
-from privaudit.report.cells import difference_text, percent
 from privaudit.report.design_words import WORDS
-from privaudit.report.numbers import number_text
+from privaudit.report.numbers import difference_text, number_text, percent
 
 SHOWN = 3
 """Differences that are told in words, in either direction."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from privaudit.evaluation.verdict import TESTED_MASKS
+from privaudit.evaluation.verdict import TESTED_MASKS, exit_code
 from privaudit.report.attacker import NEEDS, NOT_TESTED, base_rate, worst_case
-from privaudit.report.exits import exit_text
 from privaudit.report.words import answer, canary_reach, gate_note, statement
 from privaudit.results.audit_result import AuditResult
 
 LEAKS = ("low", "medium", "high")
+OTHERWISE = {1: "unless --exit-zero was given", 3: "unless --inconclusive or --exit-zero said otherwise"}
+"""Options that change a code and are no part of a result."""
 
 
 def found_lines(result: AuditResult) -> tuple[str, ...]:
@@ -46,3 +47,18 @@ def reach_lines(result: AuditResult) -> tuple[str, ...]:
         return (NOT_TESTED,)
     sure = f"How sure is one accusation? {base_rate(result)}" if result.verdict.finding.level in LEAKS else ""
     return tuple(filter(None, (NEEDS, sure, NOT_TESTED)))
+
+
+def exit_text(result: AuditResult) -> str:
+    """Say with which code the scan ended.
+
+    Returns:
+        A sentence. Options that say what an outcome counts as decide nothing about the model and are not in the
+        result, so that the sentence names them where they could have changed the code.
+    """
+    verdict = result.verdict
+    if not verdict.gates:
+        however = " all the same" if verdict.status == "inconclusive" else ""
+        return f"No gate was set (--fail-on), so the exit code is 0{however}."
+    code = exit_code(verdict)
+    return f"Exit code {code}{f', {OTHERWISE[code]}' if code in OTHERWISE else ''}."

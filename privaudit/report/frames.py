@@ -8,8 +8,8 @@ from typing import Any, Literal, TypeAlias
 import pandas as pd
 
 from privaudit.errors import ResultError
-from privaudit.evaluation.estimate import Comparison, Difference, Estimate, RateEstimate
-from privaudit.report.metrics_table import metrics_frame
+from privaudit.evaluation.estimate import Comparison, Difference
+from privaudit.report.metrics_table import difference_cells, estimate_cells, metrics_frame
 from privaudit.results.audit_result import AttackReport, AuditResult
 
 Kind = Literal["metrics", "comparisons", "quartiles", "groups", "levels", "curves", "histograms", "checks", "gates"]
@@ -41,18 +41,8 @@ def frame(result: AuditResult, kind: Kind = "metrics") -> pd.DataFrame:
     return pd.DataFrame(list(rows(result)), columns=list(columns))
 
 
-def _estimate(name: str, found: Estimate | RateEstimate) -> Row:
-    return {name: found.value, f"{name}_lo": found.lo, f"{name}_hi": found.hi, f"{name}_reason": found.reason}
-
-
 def _difference(name: str, found: Difference) -> Row:
-    return {
-        name: found.value,
-        f"{name}_lo": found.lo,
-        f"{name}_hi": found.hi,
-        f"{name}_p": found.p,
-        f"{name}_reason": found.reason,
-    }
+    return {**difference_cells(name, found), f"{name}_reason": found.reason}
 
 
 def _columns(name: str, *, paired: bool = False) -> tuple[str, ...]:
@@ -87,7 +77,7 @@ def _quartiles(result: AuditResult) -> Iterator[Row]:
                 "upper": stratum.upper,
                 "members": stratum.members,
                 "nonmembers": stratum.nonmembers,
-                **_estimate("auroc", stratum.auroc),
+                **estimate_cells("auroc", stratum.auroc),
             }
 
 
@@ -100,8 +90,8 @@ def _groups(result: AuditResult) -> Iterator[Row]:
                 "members": group.members,
                 "nonmembers": group.nonmembers,
                 "against": group.against,
-                **_estimate("auroc", group.auroc),
-                **({} if group.tpr is None else _estimate("tpr", group.tpr)),
+                **estimate_cells("auroc", group.auroc),
+                **({} if group.tpr is None else estimate_cells("tpr", group.tpr)),
             }
 
 
@@ -110,7 +100,7 @@ def _levels(result: AuditResult) -> Iterator[Row]:
         for level in report.levels:
             for mask, area in level.auroc.items():
                 place = {"attack": report.name, "level": level.level, "log_snr": level.log_snr, "mask": mask}
-                yield {**place, **_estimate("auroc", area)}
+                yield {**place, **estimate_cells("auroc", area)}
 
 
 def _curves(result: AuditResult) -> Iterator[Row]:

@@ -63,12 +63,12 @@ def _head(report: AttackReport, mask: str) -> dict[str, object]:
 
 
 def _metrics(metrics: Metrics) -> dict[str, object]:
-    cells = _estimate("auroc", metrics.auroc)
+    cells = estimate_cells("auroc", metrics.auroc)
     for fpr, rate in metrics.tpr_at_fpr.items():
         name = f"tpr@{fpr}"
-        cells |= _estimate(name, rate)
+        cells |= estimate_cells(name, rate)
         cells |= {f"{name}_fpr_realised": rate.fpr_realised, f"{name}_k": rate.k, f"{name}_n": rate.n}
-    cells |= _estimate("advantage", metrics.advantage) | _estimate("attack_success", metrics.attack_success)
+    cells |= estimate_cells("advantage", metrics.advantage) | estimate_cells("attack_success", metrics.attack_success)
     bound = metrics.epsilon_lower
     return cells | {
         "epsilon_lower": bound.value,
@@ -77,23 +77,20 @@ def _metrics(metrics: Metrics) -> dict[str, object]:
     }
 
 
-def _estimate(name: str, estimate: Estimate | RateEstimate) -> dict[str, object]:
-    return {
-        name: estimate.value,
-        f"{name}_lo": estimate.lo,
-        f"{name}_hi": estimate.hi,
-        f"{name}_reason": estimate.reason,
-    }
+def estimate_cells(name: str, found: Estimate | RateEstimate) -> dict[str, object]:
+    """Lay out a value with its interval, and why they are missing or rough."""
+    return {name: found.value, f"{name}_lo": found.lo, f"{name}_hi": found.hi, f"{name}_reason": found.reason}
 
 
 def _gains(gain: Comparison | None) -> dict[str, object]:
     return {
-        **_difference("auroc_gain", None if gain is None else gain.auroc_delta),
-        **_difference("tpr_gain", None if gain is None else gain.tpr_delta),
+        **difference_cells("auroc_gain", None if gain is None else gain.auroc_delta),
+        **difference_cells("tpr_gain", None if gain is None else gain.tpr_delta),
     }
 
 
-def _difference(name: str, difference: Difference | None) -> dict[str, object]:
+def difference_cells(name: str, difference: Difference | None) -> dict[str, object]:
+    """Lay out a paired difference with its interval and p-value."""
     found = difference or Difference(math.nan, math.nan, math.nan, math.nan)
     return {name: found.value, f"{name}_lo": found.lo, f"{name}_hi": found.hi, f"{name}_p": found.p}
 

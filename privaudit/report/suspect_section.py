@@ -9,9 +9,8 @@ from rich.console import Console, Group
 from rich.text import Text
 
 from privaudit.evaluation.suspects import SuspectReport
-from privaudit.report.cells import percent
 from privaudit.report.console import rows, section, standard_output
-from privaudit.report.numbers import interval_text, number_text, plain_p
+from privaudit.report.numbers import interval_text, number_text, percent, plain_p
 
 
 def print_suspects(report: SuspectReport, console: Console | None = None) -> None:

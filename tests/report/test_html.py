@@ -16,13 +16,13 @@ from results import CANARIES, NAMES, SUSPECTS, make_exemplars, make_failure, mak
 
 from privaudit.evaluation import Check, Finding
 from privaudit.evaluation.estimate import Estimate
-from privaudit.report.html import render_html, render_html_failure, suspected
+from privaudit.report.html import render_html, render_html_failure
 from privaudit.report.html.checked import WHY, checked
 from privaudit.report.html.page_numbers import decimal, equals, probability
 from privaudit.report.html.page_table import Cell, Column, Row, Table, text_cell
 from privaudit.report.html.policy import assets
 from privaudit.report.html.svg import SHADES
-from privaudit.report.quoted import quoted
+from privaudit.report.quoted import quoted, tested_area
 from privaudit.report.words import statement
 from privaudit.results.data_report import SkippedReport
 
@@ -684,12 +684,12 @@ def test_problems_of_a_failure_are_told_one_by_one():
 
 def test_the_tested_score_of_suspects_has_its_auroc():
     result = with_suspects()
-    assert suspected.tested_area(result) == result.attacks[0].masks["none"].auroc
+    assert tested_area(result) == result.attacks[0].masks["none"].auroc
     at = replace(result, suspects=replace(SUSPECTS, chosen="sima@60/weighted"))
-    assert suspected.tested_area(at) == result.attacks[0].levels[1].auroc["weighted"]
+    assert tested_area(at) == result.attacks[0].levels[1].auroc["weighted"]
     for chosen in ("mean of all", "sima@61/none", "nobody/none"):
-        assert suspected.tested_area(replace(result, suspects=replace(SUSPECTS, chosen=chosen))) is None
-    assert suspected.tested_area(make_result()) is None
+        assert tested_area(replace(result, suspects=replace(SUSPECTS, chosen=chosen))) is None
+    assert tested_area(make_result()) is None
 
 
 @pytest.mark.parametrize(

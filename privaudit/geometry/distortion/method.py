@@ -62,13 +62,7 @@ class Distortion:
 
 @dataclass(frozen=True)
 class Method(Named, ABC):
-    """Base of all methods: frozen dataclasses of parameters, without state.
-
-    Attributes:
-        name: Name on the command line.
-        citation: Where it was published.
-        summary: What it does, in one line.
-    """
+    """Base of all methods: frozen dataclasses of parameters, without state."""
 
     @abstractmethod
     def compute(self, jacobian: Jacobian, sample_ids: Sequence[str], seed: int) -> Distortion:

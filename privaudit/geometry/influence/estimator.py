@@ -39,13 +39,7 @@ class Influence:
 
 @dataclass(frozen=True)
 class Estimator(Named, ABC):
-    """Base of all estimators: frozen dataclasses of parameters, without state.
-
-    Attributes:
-        name: Name on the command line.
-        citation: Where it was published.
-        summary: What it does, in one line.
-    """
+    """Base of all estimators: frozen dataclasses of parameters, without state."""
 
     @property
     def memory(self) -> float:

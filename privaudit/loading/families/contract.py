@@ -17,6 +17,8 @@ from privaudit.registry import Registry
 
 CLIP_TOKENIZERS = ("CLIPTokenizer", "CLIPTokenizerFast")
 T5_TOKENIZERS = ("T5Tokenizer", "T5TokenizerFast")
+CONDITIONS = ("class_embed_type", "num_class_embeds", "addition_embed_type")
+"""Keys of a U-Net's configuration that name a condition next to text."""
 
 
 @dataclass(frozen=True)
@@ -166,4 +168,14 @@ def width_problems(what: str, wanted: object, found: int) -> list[str]:
     return [
         f"expected {what} of width {shown} for the denoiser, got {found} from the text encoders; "
         "save the whole pipeline again"
+    ]
+
+
+def unread_conditions(config: Any, read: str | None = None) -> list[str]:  # noqa: ANN401 - a diffusers configuration
+    """Name the conditions of a U-Net that would be left out."""
+    return [
+        f"expected a U-Net without conditions or conditioned on text, got {key} = {config[key]}; "
+        "class labels and the like are not read yet"
+        for key in CONDITIONS
+        if config.get(key) is not None and (key, config[key]) != ("addition_embed_type", read)
     ]

@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
-from privaudit.loading.families.contract import Family, Network, Pipeline, register_family
-from privaudit.loading.families.unread import unread_conditions
+from privaudit.loading.families.contract import Family, Network, Pipeline, register_family, unread_conditions
 from privaudit.model.prompt import Prompt
 
 

@@ -14,9 +14,9 @@ from privaudit.loading.families.contract import (
     TextEncoder,
     captions,
     register_family,
+    unread_conditions,
     width_problems,
 )
-from privaudit.loading.families.unread import unread_conditions
 from privaudit.model.prompt import Prompt
 
 

@@ -10,13 +10,12 @@ import math
 
 from privaudit.evaluation.estimate import Comparison, Estimate, GroupStratum, RateEstimate
 from privaudit.evaluation.suspects import SuspectReport
-from privaudit.report.cells import difference_text, percent
 from privaudit.report.design_words import counted, words_of
 from privaudit.report.formats.report_format import FORMATS, Format
 from privaudit.report.found import choice_note, found_lines, gate_lines, reach_lines
 from privaudit.report.markdown_text import PROSE, bullets, name, prose, table
 from privaudit.report.missing import plain_reason, why_no_rate
-from privaudit.report.numbers import interval_text, number_text, plain_p
+from privaudit.report.numbers import difference_text, interval_text, number_text, percent, plain_p
 from privaudit.report.problems import ASKED, problems, remedy
 from privaudit.report.quoted import quoted
 from privaudit.report.redact import base_name, redact

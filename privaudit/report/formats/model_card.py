@@ -12,12 +12,12 @@ import math
 from typing import TYPE_CHECKING
 
 from privaudit.evaluation.estimate import Estimate, RateEstimate
-from privaudit.report.cells import percent
 from privaudit.report.design_words import counted
 from privaudit.report.formats.markdown import numbers_table, suspect_lines
 from privaudit.report.formats.report_format import FORMATS, Format
 from privaudit.report.found import choice_note, found_lines, reach_lines
 from privaudit.report.markdown_text import bullets, name, prose
+from privaudit.report.numbers import percent
 from privaudit.report.problems import problems
 from privaudit.report.quoted import quoted
 from privaudit.report.redact import base_name, redact

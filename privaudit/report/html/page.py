@@ -18,10 +18,9 @@ from privaudit.report.html.gallery import gallery
 from privaudit.report.html.glossary import glossary
 from privaudit.report.html.page_numbers import decimal, equals, percent, probability, with_interval
 from privaudit.report.html.policy import assets
-from privaudit.report.html.suspected import tested_area
 from privaudit.report.missing import plain_reason
 from privaudit.report.problems import problems, remedy
-from privaudit.report.quoted import quoted
+from privaudit.report.quoted import quoted, tested_area
 from privaudit.report.redact import redact
 from privaudit.report.scan_command import scan_command
 from privaudit.report.words import attack_text

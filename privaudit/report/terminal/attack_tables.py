@@ -9,10 +9,9 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from privaudit.evaluation.estimate import Comparison, Metrics
-from privaudit.report.cells import difference_text, p_text, percent
 from privaudit.report.console import TABLE, fitted, section
 from privaudit.report.design_words import words_of
-from privaudit.report.numbers import interval_text, number_text
+from privaudit.report.numbers import difference_text, interval_text, number_text, p_text, percent
 from privaudit.results.audit_result import AttackReport, AuditResult
 
 WIDE = 104

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from privaudit.evaluation.estimate import Difference
-from privaudit.report.cells import difference_text, p_text, percent, signed_text
+from privaudit.report.numbers import difference_text, p_text, percent, signed_text
 
 
 @pytest.mark.parametrize(("share", "wanted"), [(0.95, "95 %"), (0.001, "0.1 %"), (1.0, "100 %"), (0.29, "29 %")])
