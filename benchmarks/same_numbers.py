@@ -4,8 +4,8 @@ python benchmarks/same_numbers.py OLD NEW [--renamed data.role=data.design ...]
 
 OLD and NEW are run folders, or folders of run folders, of which those of one name are compared. Every value of
 report.json is compared exactly, and so is every cell of scores.parquet, samples.parquet and suspects.csv. Left out are
-the keys in `LEFT_OUT`: times, versions and the folder itself, also where a path begins with it. Exits 1 if anything
-differs.
+the keys in `LEFT_OUT`: times, versions, the run folder, also where a path begins with it, and the place of the model,
+whose hash is compared. Exits 1 if anything differs.
 """
 
 from __future__ import annotations
@@ -19,7 +19,10 @@ from typing import Any
 
 import pandas as pd
 
-LEFT_OUT = ("created", "timing", "hardware", "privaudit_version", "schema_version", "config.out")
+LEFT_OUT = (
+    *("created", "timing", "hardware", "privaudit_version", "schema_version"),
+    *("config.out", "config.target", "config.reference", "target.id"),
+)
 """Keys of report.json that may differ, with all below them."""
 TABLES = ("scores/scores.parquet", "samples.parquet", "suspects.csv")
 SHOWN = 10
@@ -40,7 +43,11 @@ def main() -> None:
     print(f"left out: {', '.join(LEFT_OUT)}; renamed: {', '.join(options.renamed) or 'nothing'}")
     same = True
     for old, new in pairs:
-        print(f"\n{new.name}")
+        hardware = json.loads((new / "report.json").read_text(encoding="utf-8"))["hardware"]
+        machine = (
+            f"{hardware['device']}, {hardware['cores']} cores, torch {hardware['torch']}, Python {hardware['python']}"
+        )
+        print(f"\n{new.name} ({machine})")
         same &= compare_reports(old / "report.json", new / "report.json", renamed)
         for table in TABLES:
             if (old / table).is_file() or (new / table).is_file():
