@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from privaudit.cli.output import to_reader
+from privaudit.cli.signature import FORMAT_NAMES
 from privaudit.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -44,8 +45,7 @@ def report(
         list[str] | None,
         typer.Option(
             "--format",
-            help="What to write: json, html, md, junit, sarif, card, csv, parquet, several with commas. Without, the "
-            "summary is printed.",
+            help=f"What to write: {FORMAT_NAMES}, several with commas. Without, the summary is printed.",
         ),
     ] = None,
     out: Annotated[

@@ -18,7 +18,17 @@ from privaudit.cli.failure import failure_of, write_failure
 from privaudit.cli.given import Given, given, options_together
 from privaudit.cli.output import to_reader
 from privaudit.cli.progress import StageProgress
-from privaudit.cli.signature import After, Config, ExitZero, Inconclusive, Quiet, checked, counted_as, takes
+from privaudit.cli.signature import (
+    FORMAT_NAMES,
+    After,
+    Config,
+    ExitZero,
+    Inconclusive,
+    Quiet,
+    checked,
+    counted_as,
+    takes,
+)
 from privaudit.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -78,7 +88,7 @@ def scan(
             metavar="NAMES",
             callback=checked(read_formats),
             rich_help_panel=REPORTS,
-            help="Reports to write, with commas: json, html, md, junit, sarif, card, csv, parquet. json always is.",
+            help=f"Reports to write, with commas: {FORMAT_NAMES}. json always is.",
         ),
         After("out"),
     ] = "json,html",

@@ -26,6 +26,7 @@ TYPES: Mapping[Kind, Any] = {
     "paths": list[Path],
 }
 INCONCLUSIVE = ("pass", "fail", "error")
+FORMAT_NAMES = "json, html, md, junit, sarif, card, csv, parquet"  # in --help, which does not wait for their registry
 
 
 @dataclass(frozen=True)

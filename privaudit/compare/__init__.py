@@ -11,10 +11,4 @@ from privaudit.compare.comparison import (
     ComparisonResult,
 )
 
-__all__ = [
-    "KINDS",
-    "Change",
-    "CompareOptions",
-    "ComparisonResult",
-    "compare_runs",
-]
+__all__ = ["KINDS", "Change", "CompareOptions", "ComparisonResult", "compare_runs"]

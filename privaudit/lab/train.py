@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from transformers import CLIPTokenizer
 
 from privaudit.data import OnImage, Sample, load_images, read_set
 from privaudit.lab.captions import caption_images
@@ -18,7 +19,6 @@ from privaudit.lab.family import Family
 from privaudit.lab.flow import build_flow, continue_flow
 from privaudit.lab.manifests import Trained, write_manifests
 from privaudit.lab.recipe import LabRecipe
-from privaudit.lab.save import save_pipeline
 from privaudit.lab.split import Split, split_samples
 from privaudit.lab.starting_point import read_given, write_seen
 from privaudit.lab.text import build_text, continue_text
@@ -29,6 +29,7 @@ from privaudit.lab.train_denoiser import train_denoiser
 from privaudit.lab.training_phase import OnStep, Phase
 from privaudit.lab.unconditional import build_unconditional, continue_unconditional
 from privaudit.loading import hash_folder
+from privaudit.loading.components import quiet
 from privaudit.model.target import Target
 
 
@@ -147,3 +148,13 @@ def _continue(recipe: LabRecipe, captions: Sequence[str], base: Target, folder: 
     if not recipe.captioned:
         return continue_unconditional(base, folder)
     return (continue_flow if recipe.family == "flow" else continue_text)(recipe, base, folder, captions)
+
+
+def save_pipeline(pipeline: Any, folder: Path) -> None:  # noqa: ANN401 - a diffusers pipeline
+    """Save a pipeline; each tokenizer also as ``vocab.json`` and ``merges.txt``, which older versions read."""
+    with quiet():  # diffusers warns that a component that is None cannot be saved
+        pipeline.save_pretrained(folder, safe_serialization=True)
+    for name, part in pipeline.components.items():
+        if isinstance(part, CLIPTokenizer):
+            tokenizer: Any = part
+            tokenizer.backend_tokenizer.model.save(str(folder / name))

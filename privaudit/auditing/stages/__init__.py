@@ -6,11 +6,4 @@ from privaudit.auditing.stages.image_stage import ids_of
 from privaudit.auditing.stages.latents import Latents
 from privaudit.auditing.stages.mask_settings import MaskSettings
 
-__all__ = [
-    "AT",
-    "AuditStages",
-    "DecoderInfluence",
-    "Latents",
-    "MaskSettings",
-    "ids_of",
-]
+__all__ = ["AT", "AuditStages", "DecoderInfluence", "Latents", "MaskSettings", "ids_of"]

@@ -4,11 +4,4 @@ from privaudit.geometry.distortion.bound import distortion_bound
 from privaudit.geometry.distortion.measurement import measure_distortion
 from privaudit.geometry.distortion.method import DISTORTIONS, Distortion, Method, register
 
-__all__ = [
-    "DISTORTIONS",
-    "Distortion",
-    "Method",
-    "distortion_bound",
-    "measure_distortion",
-    "register",
-]
+__all__ = ["DISTORTIONS", "Distortion", "Method", "distortion_bound", "measure_distortion", "register"]

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from results import make_exemplars, make_failure, make_result
 
+from privaudit.cli.signature import FORMAT_NAMES
 from privaudit.errors import ConfigError
 from privaudit.report.formats import FORMATS, Format, format_of, parse_formats, write_reports
 
@@ -149,3 +150,8 @@ def test_what_leaves_the_machine_names_no_folder_and_no_image() -> None:
         for report in (result, failure):
             content = form.encoded(report)
             assert not form.aggregates or not any(word in content for word in (b"alice", b"bob.png")), form.name
+
+
+def test_help_names_every_format():
+    """The command line does not load the registry to print its help, so that the names stand there once more."""
+    assert ", ".join(FORMATS) == FORMAT_NAMES
