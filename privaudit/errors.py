@@ -14,7 +14,7 @@ class PrivauditError(ValueError):
     """Base of all errors that a user can act on.
 
     Attributes:
-        problems: What is wrong, one sentence a problem.
+        problems: What is wrong, one sentence per problem.
         private: Parts of the message that name single images, or a place that no option names: the user reads them,
             and a report that leaves the machine does not have them.
     """
@@ -46,7 +46,7 @@ class ConfigError(PrivauditError):
         """Join the problems into one message.
 
         Args:
-            problems: One sentence a problem, at least one.
+            problems: One sentence per problem, at least one.
             private: Parts of them, as they stand there.
         """
         super().__init__(*problems, private=private)

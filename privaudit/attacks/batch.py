@@ -169,7 +169,7 @@ class Batch:
         """Take the same images after a change of their pixels, with the same noise and captions.
 
         Args:
-            name: Of the change; the same name must mean the same change.
+            name: Name of the change; the same name must mean the same change.
             change: ``(n, 3, h, w)`` in [-1, 1] to the same shape.
 
         Returns:
@@ -191,7 +191,7 @@ class Batch:
         """Take the same images and noise under other captions.
 
         Args:
-            name: Of what was done to the captions; the same name must mean the same captions.
+            name: Name of what was done to the captions; the same name must mean the same captions.
             captions: One per image.
 
         Returns:

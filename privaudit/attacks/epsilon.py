@@ -26,7 +26,7 @@ class Epsilon(FieldAttack):
 
     Attributes:
         order: p of the norm; the authors take 4.
-        draws: Noise draws a level.
+        draws: Noise draws per level.
     """
 
     name: ClassVar[str] = "epsilon"

@@ -23,7 +23,7 @@ class Loss(FieldAttack):
 
     Attributes:
         order: p of the norm; the authors take 2.
-        draws: Noise draws a level.
+        draws: Noise draws per level.
     """
 
     name: ClassVar[str] = "loss"

@@ -1,4 +1,4 @@
-"""The plan of an audit: which passes an image takes, for which attack, and what is shared.
+"""The plan of an audit: which passes per image takes, for which attack, and what is shared.
 
 The attacks themselves are run once on a blank target of the same shape, whose networks return constants, and the cache
 is read; so the plan cannot say anything else than what the audit does.

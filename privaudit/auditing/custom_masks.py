@@ -34,9 +34,9 @@ class MaskTrial:
 
     Attributes:
         metrics: By attack and mask.
-        gains: Of each mask over none, by attack and mask, paired.
-        controls: Of each own mask over its control, the same weights dealt to random dimensions, paired.
-        scores: One row an image, attack and mask, as in ``scores.parquet``.
+        gains: Gain of each mask over none, by attack and mask, paired.
+        controls: Gain of each own mask over its control, the same weights dealt to random dimensions, paired.
+        scores: One row per image, attack and mask, as in ``scores.parquet``.
     """
 
     metrics: Mapping[tuple[str, str], Metrics]
@@ -48,7 +48,7 @@ class MaskTrial:
         """Lay the AUROCs out as a table.
 
         Returns:
-            One row an attack and mask: ``auroc`` with its limits, its ``gain`` over no mask, and for an own mask its
+            One row per attack and mask: ``auroc`` with its limits, its ``gain`` over no mask, and for an own mask its
             gain ``over_shuffled``, each with limits and p-value.
         """
         rows = []

@@ -1,4 +1,4 @@
-"""Which images an audit compares: members, suspects or canaries against non-members."""
+"""Which images per audit compares: members, suspects or canaries against non-members."""
 
 from __future__ import annotations
 

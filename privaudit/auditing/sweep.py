@@ -65,11 +65,11 @@ class Sweep:
     """All curves.
 
     Attributes:
-        info: Of the target.
-        schedule: Of the target.
+        info: Description of the target.
+        schedule: Schedule of the target.
         members: Distinct members.
         nonmembers: Distinct non-members.
-        confidence: Of the intervals.
+        confidence: Confidence level of the intervals.
         points: By attack, mask and level, in this order.
         refused: Attacks that have no curve, and why.
     """
@@ -96,7 +96,7 @@ class Sweep:
         return max(self.curve(attack, mask), key=lambda point: (point.auroc.value, -point.level))
 
     def table(self) -> pd.DataFrame:
-        """One row a point, as in ``sweep.csv``."""
+        """One row per point, as in ``sweep.csv``."""
         rows = [
             (p.attack, p.mask, p.level, p.log_snr, p.auroc.value, p.auroc.lo, p.auroc.hi, p.tpr_at_1pct)
             for p in self.points

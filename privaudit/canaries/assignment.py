@@ -5,7 +5,7 @@ files are independent and fair, as the theorem of Steinke, Nasr, Jagielski 2023 
 included is half of the candidates in expectation and not exactly, since drawing exactly half would make the coins
 dependent. The key alone reproduces the assignment, so coins that were changed by hand are found without the seal.
 
-seal = SHA-256 over the key and one line a candidate (file hash, coin, caption hash), sorted. It gives nothing away
+seal = SHA-256 over the key and one line per candidate (file hash, coin, caption hash), sorted. It gives nothing away
 while the key is secret. Published before training, it proves afterwards that neither coins nor captions were changed.
 It does not prove that coins were tossed only once: for that, let somebody draw who gains nothing by the outcome.
 """
@@ -34,8 +34,8 @@ class Candidate:
     """One image that was given a coin.
 
     Attributes:
-        path: Of the image, relative to the folder of the assignment.
-        sha256: Of the file.
+        path: Path of the image, relative to the folder of the assignment.
+        sha256: SHA-256 of the file.
         included: Whether it was given to the training team.
         caption: What it was to be trained with, if anything.
         label: The manifest's own ``id``.
@@ -53,7 +53,7 @@ class Assignment:
     """All coins; private until the audit.
 
     Attributes:
-        version: Of this format.
+        version: Version of this format.
         created: When it was drawn, UTC.
         seeded: Whether the key follows from a seed that somebody may know.
         key: 64 hexadecimal digits.

@@ -28,7 +28,7 @@ class Canaries:
     """Both sides of a randomised experiment, checked.
 
     Attributes:
-        folder: Of the assignment.
+        folder: Folder of the assignment.
         included: Images that were given to the training team: the members of an audit.
         excluded: Images that were kept back: its non-members.
         seal: Hash of the assignment.

@@ -39,7 +39,7 @@ class Given:
     Attributes:
         values: By name of the parameter, as the command gets them.
         origins: By name of the parameter.
-        keys: Of files, by name of the parameter.
+        keys: Keys of files, by name of the parameter.
         wrong: Values that could not be read, by name of the parameter; the default stands in their place.
         problems: What is wrong with them, and with the files.
         files: That were read, the strongest first.
@@ -67,7 +67,7 @@ class Given:
         """Say of each problem where the values came from that it is about.
 
         Returns:
-            One sentence a problem; of a check alone, nothing about what was not given: it may come with the flags.
+            One sentence per problem; of a check alone, nothing about what was not given: it may come with the flags.
         """
         problems = []
         about: Sequence[Sequence[str]] = getattr(error, "about", ())

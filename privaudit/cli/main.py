@@ -77,7 +77,7 @@ def root(
 
 
 def main() -> None:
-    """Run the command line and exit: 2 for every error, with one line a problem for those that a user can act on."""
+    """Run the command line and exit: 2 for every error, with one line per problem for those that a user can act on."""
     for stream in (sys.stdout, sys.stderr):  # a name that this terminal's encoding lacks is no reason to crash
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

@@ -36,7 +36,7 @@ class Setting:
     """One value of a file.
 
     Attributes:
-        key: Of the option, with dashes.
+        key: Key of the option, with dashes.
         value: As TOML has it.
         file: That it came from.
         line: There, from 1; None where it was not found again.

@@ -1,4 +1,4 @@
-"""Both streams: standard output that may be closed before everything was written, errors of one line a problem."""
+"""Both streams: standard output that may be closed before everything was written, errors of one line per problem."""
 
 from __future__ import annotations
 

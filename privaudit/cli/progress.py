@@ -1,4 +1,4 @@
-"""Progress on standard error: a bar with the time left on a terminal, a line a stage and a minute elsewhere."""
+"""Progress on standard error: a bar with the time left on a terminal, a line per stage and a minute elsewhere."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ class CompareOptions:
     Attributes:
         fail_on_regression: Whether a regression fails the comparison; without it nothing can fail.
         margin: How much AUROC or TPR may rise before it counts as a regression.
-        confidence: Confidence of all intervals; the joint error of all tests for a regression is what it leaves.
+        confidence: Confidence level of all intervals; the joint error of all tests for a regression is what it leaves.
         allow: Which of `KINDS` are no obstacle; ``all`` for each of them.
         replicates: Bootstrap resamples.
         seed: Seed of the resampling.

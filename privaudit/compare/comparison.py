@@ -200,7 +200,7 @@ class ComparisonResult:
         same_model: Whether the weights are the same.
         fail_on_regression: Whether a regression was to fail.
         margin: How much AUROC or TPR may rise.
-        confidence: Confidence of all intervals.
+        confidence: Confidence level of all intervals.
         tests: Number of differences that are tested together.
         allowed: What is not the same quantity and was allowed.
         settings: What else differs.

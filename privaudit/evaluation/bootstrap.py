@@ -7,7 +7,7 @@ an interval that treats it as fixed covers 58 to 68 % instead of 95 %.
 Units of several images are drawn as one, those with members only, those with non-members only and those with both each
 among themselves. The sets then differ in size from replicate to replicate, and rates are shares of what was drawn.
 
-A replicate is a vector of counts, one a unit. Each score is sorted once; cumulated counts along that order,
+A replicate is a vector of counts, one per unit. Each score is sorted once; cumulated counts along that order,
 read at the ends of the blocks of tied scores, are the replicate's ROC curve.
 """
 
@@ -78,7 +78,7 @@ def stratified_bootstrap(
         is_member: ``(n,)``.
         fprs: Targets for the true-positive rate.
         replicates: How many times to resample.
-        seed: Of a local generator; the result depends on it and on the order of the images.
+        seed: Seed of a local generator; the result depends on it and on the order of the images.
         units: ``(n,)``, labels of what is drawn as one; by default every image by itself.
 
     Returns:

@@ -49,7 +49,7 @@ class CanaryReport:
         correct: Right guesses.
         epsilon_lower: Lower bound on epsilon.
         epsilon_most: What the bound would be, had every guess been right.
-        confidence: Confidence of the bound.
+        confidence: Confidence level of the bound.
         delta: Delta of the privacy definition.
         p: P-value of the hypothesis that the model knows nothing of the audited coins, by ``draws`` rearrangements of
             them.
@@ -109,7 +109,7 @@ def audit_canaries(
         included: ``(n,)``, the coins.
         ids: One id per image, distinct; with the seed they decide who is in the pilot.
         pilot: Share of canaries in the pilot.
-        confidence: Confidence of the bound.
+        confidence: Confidence level of the bound.
         delta: Delta of the privacy definition.
         seed: Seed of pilot and rearrangements.
         draws: Rearrangements of the coins for the p-value.

@@ -36,7 +36,7 @@ def choice_inflation(
         is_member: ``(n,)``.
         folds: ``(n,)``.
         units: ``(n,)``, labels of what was drawn independently; by default every image by itself.
-        seed: Of the simulation.
+        seed: Seed of the simulation.
 
     Returns:
         Factor on the standard deviation of a fixed score's AUROC, at least 1: the largest of those that the standard

@@ -22,7 +22,7 @@ def unit_codes(units: ArrayLike | None, images: int) -> NDArray[np.intp]:
         ``(n,)``.
 
     Raises:
-        DataError: There is not one label an image.
+        DataError: There is not one label per image.
     """
     if units is None:
         return np.arange(images)

@@ -62,7 +62,7 @@ def conditional_scores(
         conditions: ``(n, d)``; infinite values count as the largest or smallest finite one.
         is_member: ``(n,)``.
         folds: ``(n,)``, from `privaudit.evaluation.assign_folds`.
-        seed: Of the trees.
+        seed: Seed of the trees.
 
     Returns:
         ``(n,)``, (value - location) / spread of `conditional_law`: increasing in an image's own score.
@@ -88,7 +88,7 @@ def conditional_law(
         conditions: ``(n, d)``; infinite values count as the largest or smallest finite one.
         is_member: ``(n,)``.
         folds: ``(n,)``, from `privaudit.evaluation.assign_folds`.
-        seed: Of the trees, which draw images to place their bins if there are very many.
+        seed: Seed of the trees, which draw images to place their bins if there are very many.
 
     Returns:
         The law; it does not depend on the order of the images.
@@ -133,7 +133,7 @@ def normal_scores(values: ArrayLike, reference: ArrayLike) -> Floats:
     score was an energy, its logarithm or a p-value.
 
     Args:
-        values: Of any shape.
+        values: Values of any shape.
         reference: ``(m,)``, m >= 1, finite.
 
     Returns:

@@ -1,7 +1,7 @@
 """Folds over images, and what may be looked at for each: the one way in which anything is chosen, fitted or fixed.
 
 The best of 20 levels picked on the images that it is reported on scores too high, even if there is nothing to find
-(``benchmarks/selection_bias.py``). With cross-fitting nothing that scores an image was chosen or fitted with the help
+(``benchmarks/selection_bias.py``). With cross-fitting nothing that scores per image was chosen or fitted with the help
 of its own fold. `privaudit.evaluation.selection` chooses, `learned` and `conditional` fit, `epsilon` fixes thresholds.
 """
 
@@ -36,11 +36,11 @@ def assign_folds(
     one-sided units first, and can leave all members in one fold where a better deal exists.)
 
     Args:
-        ids: Of the images.
+        ids: Ids of the images.
         is_member: ``(n,)``.
         groups: Images of one group stay in one fold; None for an image of its own.
         folds: How many; fewer are made if a set has fewer units, at least 2.
-        seed: Of the hash.
+        seed: Seed of the hash.
         needed: Whether anything will be chosen or fitted. If not, sets that cannot be spread over 2 folds are no error:
             all images come into one, and what would need another is not measured.
         first: What the members are called.

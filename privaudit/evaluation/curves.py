@@ -110,11 +110,11 @@ def roc_curves(
     """Read the ROC curves of evaluated scores at a grid of false-positive rates.
 
     Args:
-        evaluation: Of these scores.
+        evaluation: Evaluation of these scores.
         scores: ``(n,)`` for each name, as they were evaluated.
         is_member: ``(n,)``.
         limited: Names of the curves that get pointwise limits (see `privaudit.evaluation.metrics.rate_bound`).
-        seed: Of the resamples behind them, where some images were drawn together.
+        seed: Seed of the resamples behind them, where some images were drawn together.
         units: ``(n,)``, as in `privaudit.evaluation.evaluate`.
 
     Returns:

@@ -109,7 +109,7 @@ def auroc_estimate(
     Args:
         scores: ``(n,)``.
         is_member: ``(n,)``.
-        confidence: Of the interval.
+        confidence: Confidence level of the interval.
         units: ``(n,)``, labels of what was drawn independently; by default every image by itself.
 
     Returns:
@@ -170,7 +170,7 @@ def delong_test(
         scores: ``(n,)``.
         baseline: ``(n,)``, of the same images.
         is_member: ``(n,)``.
-        confidence: Of the interval.
+        confidence: Confidence level of the interval.
         units: ``(n,)``, labels of what was drawn independently; by default every image by itself.
 
     Returns:

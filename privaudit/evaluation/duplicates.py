@@ -73,7 +73,7 @@ def clusters(pairs: ArrayLike, count: int) -> NDArray[np.int64]:
 
     Args:
         pairs: ``(pairs, 2)``, from `near_duplicates`.
-        count: Of images.
+        count: Number of images.
 
     Returns:
         ``(count,)``, 0, 1, ... in the order in which the labels first appear.
@@ -94,7 +94,7 @@ def units(ids: Sequence[str], groups: Sequence[str | None], labels: ArrayLike) -
     An image that looks like one of a group belongs to that group, and joins its own group to it.
 
     Args:
-        ids: Of the images.
+        ids: Ids of the images.
         groups: From the manifest; None for an image without one.
         labels: ``(n,)``, from `clusters`.
 

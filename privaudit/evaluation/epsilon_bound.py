@@ -8,7 +8,7 @@ With confidence limits TPR >= TPR_L and FPR <= FPR_U,
 
 The two forms are tested at thresholds of their own (few false positives for the first, few missed members
 for the second), each with half the error probability. With one threshold a fold, folds that prefer different forms
-spoil each other's counts: at 1100 images a set and a separation of one standard deviation the bound is then
+spoil each other's counts: at 1100 images per set and a separation of one standard deviation the bound is then
 0.1 instead of 1.35 (1.46 if the best threshold were known).
 
 Differs from audits with canaries: the images were not assigned to training at random, so the bound speaks for
@@ -82,14 +82,14 @@ def held_out_counts(
         scores: ``(n,)``, comparable across folds.
         is_member: ``(n,)``.
         folds: ``(n,)``.
-        delta: Of the privacy definition.
+        delta: Delta of the privacy definition.
         units: ``(n,)``, labels of what was drawn independently, each within one fold; by default every image.
 
     Returns:
         The counts; with a reason if there are fewer than 2 members or non-members outside some fold.
 
     Raises:
-        DataError: There is not one fold label an image.
+        DataError: There is not one fold label per image.
     """
     values, member = checked(scores, is_member)
     labels = np.asarray(folds)
@@ -166,8 +166,8 @@ def epsilon_lower(
         scores: ``(n,)``, comparable across folds.
         is_member: ``(n,)``.
         folds: ``(n,)``.
-        confidence: Of the bound.
-        delta: Of the privacy definition.
+        confidence: Confidence level of the bound.
+        delta: Delta of the privacy definition.
         units: ``(n,)``, labels of what was drawn independently, each within one fold; by default every image.
 
     Returns:

@@ -157,12 +157,12 @@ class GroupStratum:
     """The images of one group.
 
     Attributes:
-        name: Of the group.
+        name: Name of the group.
         members: Members of the group.
         nonmembers: Non-members that they are measured against.
         against: ``group``: the group's own non-members; ``all``: the non-members of all groups, because the group has
             fewer than two of its own.
-        auroc: Of the group's members against these.
+        auroc: AUROC of the group's members against these.
         tpr: At a false-positive rate among these; None if it is not resolved for any number of members.
     """
 

@@ -1,4 +1,4 @@
-"""A table of features, one row an image, as models want it: checked, in one order, in one unit."""
+"""A table of features, one row per image, as models want it: checked, in one order, in one unit."""
 
 from __future__ import annotations
 

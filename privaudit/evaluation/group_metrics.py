@@ -41,7 +41,7 @@ def by_group(
         scores: ``(n,)``, higher = member.
         is_member: ``(n,)``.
         fpr: Target for the true-positive rate.
-        confidence: Of the intervals.
+        confidence: Confidence level of the intervals.
 
     Returns:
         One stratum a group, by name; NaN with a reason where a group has fewer than two members.

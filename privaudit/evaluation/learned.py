@@ -146,7 +146,7 @@ def out_of_fold(
         is_member: ``(n,)``.
         folds: ``(n,)``, from `assign_folds`.
         model: ``logistic``, ``trees``, ``kernel``, or ``mean`` of the three.
-        seed: Of the trees, which look at a random fifth of the features at each split.
+        seed: Seed of the trees, which look at a random fifth of the features at each split.
 
     Returns:
         The scores and what was chosen; they do not depend on the order of the images.

@@ -55,12 +55,12 @@ class Evaluation:
         areas: AUROCs of all scores and their covariance.
         curves: Counts behind each score's ROC curve.
         held_out: Outcomes behind the bound on epsilon.
-        replicates: Of all scores on the same resampled images; None if a set has fewer than 2 units.
+        replicates: Replicates of all scores on the same resampled images; None if a set has fewer than 2 units.
         members: How many.
         nonmembers: How many.
         effective: Members and non-members that count as independent; the same where no unit holds several images.
         folds: How many.
-        confidence: Of the intervals.
+        confidence: Confidence level of the intervals.
         factors: On the standard deviation of the AUROC of scores in which the other folds had a part, by name.
     """
 
@@ -104,9 +104,9 @@ def evaluate(
         is_member: ``(n,)``.
         folds: ``(n,)``, from `assign_folds`; used for the bound on epsilon.
         fprs: Targets for the true-positive rate.
-        replicates: Of the stratified bootstrap, at least 39 for a confidence of 0.95.
-        confidence: Of the two-sided intervals and of the bound on epsilon.
-        seed: Of the bootstrap.
+        replicates: Replicates of the stratified bootstrap, at least 39 for a confidence of 0.95.
+        confidence: Confidence level of the two-sided intervals and of the bound on epsilon.
+        seed: Seed of the bootstrap.
         learned: Names of out-of-fold scores, whose tests and limits are more careful (see `inflated_alpha`).
         spreads: Factors in place of that of a learned score, by name: of scores of which one was chosen for each fold,
             `privaudit.evaluation.choice_inflation`.
@@ -247,7 +247,7 @@ def rate_bound(
 
     Args:
         evaluation: Holds the score.
-        name: Of the score.
+        name: Name of the score.
         fpr: Target.
         alpha: Error probability.
         side: Which limit.

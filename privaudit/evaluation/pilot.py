@@ -19,8 +19,8 @@ class Guesses:
 
     Attributes:
         column: Score that they are guessed by.
-        share_in: Of the canaries with the highest scores that are guessed in.
-        share_out: Of the canaries with the lowest scores that are guessed out.
+        share_in: Fraction of the canaries with the highest scores that are guessed in.
+        share_out: Fraction of the canaries with the lowest scores that are guessed out.
     """
 
     column: int
@@ -38,7 +38,7 @@ def choose_guesses(scores: NDArray[np.float64], coins: NDArray[np.bool_], audite
         scores: ``(n, c)``, of the pilot, in random order: equal scores stand as they come.
         coins: ``(n,)``, of the pilot.
         audited: Canaries that will be guessed afterwards, at least one more than `fewest_guesses`.
-        confidence: Of the limit.
+        confidence: Confidence level of the limit.
 
     Returns:
         The choice; of equally good ones the first.

@@ -92,7 +92,7 @@ def rate_at_point(curve: RocCounts, fpr: float) -> RateEstimate:
     """The rate of the sample, without limits.
 
     Args:
-        curve: Of the sample.
+        curve: Curve of the sample.
         fpr: Target, in [0, 1].
 
     Returns:
@@ -114,9 +114,9 @@ def rate_estimate(curve: RocCounts, fpr: float, confidence: float = 0.95) -> Rat
     """The rate with its limits, if all images are independent.
 
     Args:
-        curve: Of the sample.
+        curve: Curve of the sample.
         fpr: Target, in [0, 1].
-        confidence: Of the interval.
+        confidence: Confidence level of the interval.
 
     Returns:
         The estimate; limits are NaN with a reason where there are too few images for them.
@@ -141,7 +141,7 @@ def rate_at_threshold(
         scores: ``(n,)``, of independent images.
         is_member: ``(n,)``.
         threshold: Scores at or above it count as "member".
-        confidence: Of the Clopper-Pearson intervals.
+        confidence: Confidence level of the Clopper-Pearson intervals.
 
     Returns:
         True- and false-positive rate; NaN with a reason for an empty class.

@@ -38,7 +38,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class CrossFitted:
-    """One score an image, from a candidate that its own fold had no part in choosing.
+    """One score per image, from a candidate that its own fold had no part in choosing.
 
     Attributes:
         scores: ``(n,)``; as given if all folds chose one candidate, otherwise standardised on the other folds.

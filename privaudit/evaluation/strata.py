@@ -47,14 +47,14 @@ def by_quartile(
         values: ``(n,)``, finite.
         scores: ``(n,)``, higher = member.
         is_member: ``(n,)``.
-        confidence: Of the intervals.
+        confidence: Confidence level of the intervals.
         units: ``(n,)``, labels of what was drawn independently; by default every image by itself.
 
     Returns:
         Four strata, ascending; an empty class makes the AUROC NaN with a reason.
 
     Raises:
-        DataError: There is not one value an image, or there are no images.
+        DataError: There is not one value per image, or there are no images.
         NonFiniteError: A value is NaN or infinite.
     """
     check_confidence(confidence)

@@ -34,7 +34,7 @@ def images_at_once(
         budget: Bytes; a share of what is free (`privaudit.execution.memory.SHARE`) by default.
 
     Returns:
-        Images a batch, 1 to ``most``.
+        Images per batch, 1 to ``most``.
 
     Raises:
         DataError: The latents do not fit to their ids, or have the wrong shape.

@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def mixing_coefficients(differences: Tensor, residuals: Tensor, regularisation: float) -> Tensor:
-    """Coefficients gamma that minimise ||r - sum_j gamma_j d_j||, regularised, one problem an image.
+    """Coefficients gamma that minimise ||r - sum_j gamma_j d_j||, regularised, one problem per image.
 
     The Gram matrix of the differences, scaled to a unit diagonal, gets ``regularisation`` on its diagonal, so
     that nearly parallel differences cannot give huge coefficients. A difference of zero gets coefficient 0.

@@ -33,9 +33,9 @@ class Flow(Family):
 
     Attributes:
         network: ``transformer``, ``text_encoder`` and ``text_encoder_2``, trained in place.
-        scheduler: Of the sampler alone; training draws sigma uniformly.
-        tokenizer: Of both text encoders.
-        captions: Of the training images.
+        scheduler: Scheduler of the sampler alone; training draws sigma uniformly.
+        tokenizer: Tokenizer of both text encoders.
+        captions: Captions of the training images.
         drop: Share of captions that are replaced by the empty one.
     """
 

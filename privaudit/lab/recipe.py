@@ -22,7 +22,7 @@ class LabRecipe:
     Attributes:
         family: What the denoiser is: ``unconditional`` (an `LDMPipeline`), ``text`` (a `StableDiffusionPipeline`) or
             ``flow`` (a `StableDiffusion3Pipeline`).
-        seed: Of the split, the initial weights and every batch.
+        seed: Seed of the split, the initial weights and every batch.
         members: Images whose latents train the denoiser.
         heldout: Images that train nothing; the rest of the folder trains the autoencoder.
         resolution: Height and width of the images; a multiple of 8, from 16.
@@ -33,14 +33,14 @@ class LabRecipe:
             experiments of Rao, Qu, Moyer 2026, after which its geometry may itself carry membership.
         autoencoder_width: Channels of the first stage of the autoencoder; a multiple of 8.
         autoencoder_steps: Optimiser steps of the autoencoder.
-        autoencoder_batch: Images a step.
+        autoencoder_batch: Images per step.
         autoencoder_rate: Peak learning rate of AdamW.
         kl_weight: Weight of the KL term beside the squared error (both summed per image); used by ``kl`` alone.
         denoiser_images: What trains the denoiser: the ``members``, or ``auxiliary`` images alone, which makes a base
             that has seen no member.
         denoiser_width: Channels of the first stage of the U-Net, or of the transformer's tokens; a multiple of 32. Of a
             fine-tune, the base decides.
-        denoiser_layers: Residual blocks a stage, or blocks of the transformer; of a fine-tune, the base decides.
+        denoiser_layers: Residual blocks per stage, or blocks of the transformer; of a fine-tune, the base decides.
         denoiser_steps: Optimiser steps of the denoiser; the strongest lever on leakage.
         denoiser_batch: Latents a step.
         denoiser_rate: Learning rate of AdamW, after `warmup` steps.

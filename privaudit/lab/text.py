@@ -26,8 +26,8 @@ class TextToImage(Family):
     Attributes:
         network: ``unet`` and ``text_encoder``, trained in place.
         scheduler: Noise levels and prediction type.
-        tokenizer: Of the text encoder.
-        captions: Of the training images.
+        tokenizer: Tokenizer of the text encoder.
+        captions: Captions of the training images.
         drop: Share of captions that are replaced by the empty one.
     """
 

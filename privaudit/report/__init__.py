@@ -1,1 +1,1 @@
-"""Renderers: one a file, each from an `AuditResult` alone."""
+"""Renderers: one per file, each from an `AuditResult` alone."""

@@ -11,7 +11,7 @@ from privaudit.scorers import SCORERS
 
 
 def attack_table() -> Table:
-    """One row an attack."""
+    """One row per attack."""
     table = Table(
         "attack", Column("passes", justify="right"), "needs", "what it measures, presets, reference", box=None
     )
@@ -27,7 +27,7 @@ def attack_table() -> Table:
 
 
 def scorer_table() -> Table:
-    """One row a scorer."""
+    """One row per scorer."""
     table = Table("scorer", "what it makes of the attacks' scores, reference", box=None)
     for name, kind in SCORERS.items():
         table.add_row(name, f"{kind.summary}\n[dim]{escape(kind.citation)}[/dim]")

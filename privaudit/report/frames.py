@@ -1,4 +1,4 @@
-"""A result as tables: one row an attack, a mask, a level, whatever is asked for."""
+"""A result as tables: one row per attack, a mask, a level, whatever is asked for."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ def frame(result: AuditResult, kind: Kind = "metrics") -> pd.DataFrame:
     """Lay a part of a result out as a table.
 
     Args:
-        result: Of an audit.
-        kind: ``metrics``, one row an attack and mask; ``comparisons``, paired on the same images, one row a score and
-            what it is compared with; ``quartiles`` of distortion and ``groups``, one row an attack and part of the
-            images; ``levels``, one row an attack, level and mask; ``curves``, one row a point of a ROC curve;
-            ``histograms``, one row a bin; ``checks`` and ``gates``, one row each.
+        result: Result of an audit.
+        kind: ``metrics``, one row per attack and mask; ``comparisons``, paired on the same images, one row per score
+            and what it is compared with; ``quartiles`` of distortion and ``groups``, one row per attack and part of the
+            images; ``levels``, one row per attack, level and mask; ``curves``, one row per point of a ROC curve;
+            ``histograms``, one row per bin; ``checks`` and ``gates``, one row each.
 
     Returns:
         The table, with all its columns even if it has no row. Numbers that could not be measured are NaN, and the

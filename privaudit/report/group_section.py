@@ -1,4 +1,4 @@
-"""Whose images are most exposed: one line a group of the manifests."""
+"""Whose images are most exposed: one line per group of the manifests."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def report_schema() -> dict[str, Any]:
     """Describe report.json.
 
     Returns:
-        JSON Schema 2020-12: either a result or a run that ended with an error; ``$defs`` has one entry a class.
+        JSON Schema 2020-12: either a result or a run that ended with an error; ``$defs`` has one entry per class.
     """
     known: dict[str, Any] = {}
     kinds = [_schema(kind, known) for kind in (AuditResult, AuditFailure)]

@@ -1,4 +1,4 @@
-"""How many images a gate that could not be decided needs, and what else would decide it."""
+"""How many images per gate that could not be decided needs, and what else would decide it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def undecided(result: AuditResult) -> tuple[str, ...]:
     """Say what would decide each gate that is inconclusive.
 
     Returns:
-        A sentence a gate; empty if all were decided, or if what is wrong is a check.
+        A sentence per gate; empty if all were decided, or if what is wrong is a check.
     """
     if any(check.status == "fail" for check in result.checks):
         return ()

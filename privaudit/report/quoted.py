@@ -14,7 +14,7 @@ class Quoted:
     """An attack under a mask.
 
     Attributes:
-        report: Of the attack.
+        report: Report of the attack.
         mask: Whose metrics are quoted.
     """
 

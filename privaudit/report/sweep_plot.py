@@ -1,4 +1,4 @@
-"""AUROC against noise level, one panel an attack and one line a mask."""
+"""AUROC against noise level, one panel per attack and one line per mask."""
 
 from __future__ import annotations
 

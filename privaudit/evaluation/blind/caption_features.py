@@ -26,7 +26,7 @@ def caption_scores(captions: Sequence[str | None], is_member: ArrayLike, folds: 
     centred on their median, as in `privaudit.evaluation.blind.trees.blind_scores`.
 
     Args:
-        captions: One an image; None where there is none.
+        captions: One per image; None where there is none.
         is_member: ``(n,)``.
         folds: ``(n,)``, from `assign_folds`.
 

@@ -30,10 +30,10 @@ def family_scores(
 
     Args:
         tables: ``(n, d)`` for each family but the captions, finite.
-        captions: One an image; None where there is none.
+        captions: One per image; None where there is none.
         is_member: ``(n,)``.
         folds: ``(n,)``, from `assign_folds`.
-        seed: Of the trees.
+        seed: Seed of the trees.
 
     Returns:
         ``(n,)`` for each family, higher = more like a member. A family that is the same for all images, and captions

@@ -1,4 +1,4 @@
-"""A table of features becomes one out-of-fold score an image."""
+"""A table of features becomes one out-of-fold score per image."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def blind_scores(features: ArrayLike, is_member: ArrayLike, folds: ArrayLike, se
         features: ``(n, d)``, finite.
         is_member: ``(n,)``.
         folds: ``(n,)``, from `assign_folds`.
-        seed: Of the trees.
+        seed: Seed of the trees.
 
     Returns:
         ``(n,)``, higher = more like a member.

@@ -29,7 +29,7 @@ class Checked:
     """A check as the page shows it.
 
     Attributes:
-        name: Of the check.
+        name: Name of the check.
         status: What became of it.
         detail: What was found.
         why: Why it matters; empty of a check that is not known here.

@@ -44,7 +44,7 @@ class Further:
     """The plots of an attack that the page does not speak of.
 
     Attributes:
-        name: Of the attack.
+        name: Name of the attack.
         pictures: Its plots.
     """
 

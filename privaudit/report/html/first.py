@@ -32,7 +32,7 @@ class Chance:
     """How often suspects would score as high as these if none had been trained on.
 
     Attributes:
-        number: Of a hundred, as it is written.
+        number: How many of a hundred, as it is written.
         evidence: From where on it counts as evidence, in words.
         flagged: How many stand out singly, in words.
     """
@@ -48,7 +48,7 @@ class FirstScreen:
 
     Attributes:
         model: Name of the audited model.
-        tone: Of the headline.
+        tone: Tone of the headline.
         steps: How many of three steps of strength are filled; 0 without a leak.
         headline: In a few words.
         answer: One plain sentence.

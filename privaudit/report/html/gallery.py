@@ -29,8 +29,8 @@ class Shown:
     """One image on the page.
 
     Attributes:
-        name: Of the file.
-        label: Of the manifest; empty without.
+        name: Name of the file.
+        label: Label of the manifest; empty without.
         picture: A ``data:`` address of the thumbnail; empty if it cannot be read.
         influence: The same of its influence map.
         about: Score, and how many non-members it beats.

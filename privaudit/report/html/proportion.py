@@ -24,11 +24,11 @@ class Proportion:
 
     Attributes:
         before: The sentence up to the number.
-        number: Of a hundred, as it is written.
+        number: How many of a hundred, as it is written.
         after: The rest of the sentence.
         interval: In words; why there is none, if so.
         guessing: What guessing would reach, in words.
-        share: Of one.
+        share: Fraction, in [0, 1].
         lo: Lower limit, of one; NaN without an interval.
         hi: Upper limit.
         guess: What guessing reaches, of one.

@@ -1,4 +1,4 @@
-"""Plots of a result, one a file: pure functions, matplotlib axes in and out, no state of pyplot."""
+"""Plots of a result, one per file: pure functions, matplotlib axes in and out, no state of pyplot."""
 
 from privaudit.report.plots.accessor import Plots
 from privaudit.report.plots.canvas import Panels, as_png, canvas, canvases

@@ -60,7 +60,7 @@ def attack_reports(
     """Find some attacks.
 
     Args:
-        result: Of an audit.
+        result: Result of an audit.
         names: As in the report; None takes all, in their order, or the strongest few.
         most: How many those are.
         ranked: Put the quoted one first and the others in the order of their AUROC, if no name is given.

@@ -1,4 +1,4 @@
-"""At which noise levels an attack tells members apart."""
+"""At which noise levels per attack tells members apart."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from privaudit.results.audit_result import AuditResult
 def levels(
     result: AuditResult, attack: str | None = None, *, axes: Axes | None = None, palette: Palette = LIGHT
 ) -> Axes:
-    """Draw AUROC against noise level, a line a mask, more noise on the right.
+    """Draw AUROC against noise level, a line per mask, more noise on the right.
 
     Returns:
         The axes. The band is the interval without a mask; a dotted line is the level that most folds chose.

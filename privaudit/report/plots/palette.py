@@ -29,7 +29,7 @@ class Palette:
         text: Labels, numbers, the frame.
         muted: What is less important, such as marks.
         grid: Lines behind the data.
-        background: Of the figure.
+        background: Background of the figure.
         members: The first of the two compared sets.
         nonmembers: The other one.
         chance: What guessing reaches.

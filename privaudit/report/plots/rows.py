@@ -1,4 +1,4 @@
-"""Estimates with their intervals, one a row: what forest plots are made of."""
+"""Estimates with their intervals, one per row: what forest plots are made of."""
 
 from __future__ import annotations
 

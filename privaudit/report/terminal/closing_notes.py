@@ -71,7 +71,7 @@ def _images(result: AuditResult) -> str:
 
 
 def _chosen(result: AuditResult) -> list[str]:
-    """One line a kind of choice: what each score's folds took, out of how many."""
+    """One line per kind of choice: what each score's folds took, out of how many."""
     kinds: dict[tuple[str, str], list[str]] = {}
     for report in result.attacks:
         for choice in report.choices:

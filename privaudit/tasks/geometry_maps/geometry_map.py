@@ -89,7 +89,7 @@ class GeometryMap:
 
     @property
     def table(self) -> pd.DataFrame:
-        """One row an image.
+        """One row per image.
 
         Columns: id, path, set, distortion, distortion_error, quartile, influence_total (the trace of G), half_share
         (see `half_share`), kept_agreement (see `privaudit.geometry.expected_agreement`), residual (of the inversion,

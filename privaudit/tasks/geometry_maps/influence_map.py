@@ -37,7 +37,7 @@ class MapPage:
         decoded: ``(height, width, 3)``, uint8, D(z).
         influence: ``(channels, height, width)``, >= 0.
         kept: ``(channels, height, width)``, bool: what a mask keeps.
-        name: Of the image.
+        name: Name of the image.
         note: Below the name.
     """
 
