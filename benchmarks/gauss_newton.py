@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from privaudit.geometry.jacobian import Decode, columns
+from privaudit.geometry.jacobian import Decode, Jacobian
 from privaudit.inversion import invert, nmse_db
 from privaudit.lab.demo_target import TARGET
 from privaudit.loading import ModelSource, load_target
@@ -63,9 +63,9 @@ def main() -> None:
         mixed = invert(target, images, "pixel-mixing:evaluations=20:tolerance=0", clip=clip)
         unit = (time.process_time() - started) / 20
         started = time.process_time()
-        jacobian = torch.cat([part.flatten(2) for part in columns(target.decode, mixed.latents, chunk=64)]).permute(
-            1, 2, 0
-        )
+        jacobian = torch.cat([
+            part.flatten(2) for part in Jacobian(target.decode, mixed.latents).columns(chunk=64)
+        ]).permute(1, 2, 0)
         cost = (time.process_time() - started) / unit
         values = torch.linalg.svdvals(jacobian)
         share = float((values < 0.05 * values[:, :1]).float().mean())

@@ -21,7 +21,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from privaudit.data import Sample, load_images, read_set, separate
+from privaudit.auditing.audit_data import separate
+from privaudit.data import Sample, load_images, read_set
 from privaudit.execution.batching import Batcher
 from privaudit.execution.engine import Engine
 from privaudit.geometry import Jacobian, dense_jacobian, estimate_influence
