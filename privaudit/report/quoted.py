@@ -44,7 +44,7 @@ def _or_least(value: float) -> float:
     return -math.inf if math.isnan(value) else value
 
 
-def tested_area(result: AuditResult) -> Estimate | None:
+def area_of_suspects(result: AuditResult) -> Estimate | None:
     """Find the AUROC of the candidate that was chosen, such as ``loss@100/none``.
 
     Returns:

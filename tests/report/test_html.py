@@ -22,7 +22,7 @@ from privaudit.report.html.page_numbers import decimal, equals, probability
 from privaudit.report.html.page_table import Cell, Column, Row, Table, text_cell
 from privaudit.report.html.policy import assets
 from privaudit.report.html.svg import SHADES
-from privaudit.report.quoted import quoted, tested_area
+from privaudit.report.quoted import area_of_suspects, quoted
 from privaudit.report.words import statement
 from privaudit.results.data_report import SkippedReport
 
@@ -684,12 +684,12 @@ def test_problems_of_a_failure_are_told_one_by_one():
 
 def test_the_tested_score_of_suspects_has_its_auroc():
     result = with_suspects()
-    assert tested_area(result) == result.attacks[0].masks["none"].auroc
+    assert area_of_suspects(result) == result.attacks[0].masks["none"].auroc
     at = replace(result, suspects=replace(SUSPECTS, chosen="sima@60/weighted"))
-    assert tested_area(at) == result.attacks[0].levels[1].auroc["weighted"]
+    assert area_of_suspects(at) == result.attacks[0].levels[1].auroc["weighted"]
     for chosen in ("mean of all", "sima@61/none", "nobody/none"):
-        assert tested_area(replace(result, suspects=replace(SUSPECTS, chosen=chosen))) is None
-    assert tested_area(make_result()) is None
+        assert area_of_suspects(replace(result, suspects=replace(SUSPECTS, chosen=chosen))) is None
+    assert area_of_suspects(make_result()) is None
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from privaudit.report.html.page_numbers import decimal, equals, percent, probabi
 from privaudit.report.html.policy import assets
 from privaudit.report.missing import plain_reason
 from privaudit.report.problems import problems, remedy
-from privaudit.report.quoted import quoted, tested_area
+from privaudit.report.quoted import area_of_suspects, quoted
 from privaudit.report.redact import redact
 from privaudit.report.scan_command import scan_command
 from privaudit.report.words import attack_text
@@ -77,7 +77,7 @@ def render_html(result: AuditResult, exemplars: Sequence[Exemplar] = ()) -> str:
             checks=checked(fit),
             unsure=fit.verdict.finding.level == "unclear",
             chosen=fit.suspects.chosen if fit.suspects is not None and fit.suspects.chosen else "another choice",
-            tested_area=tested_area(fit),
+            area_of_suspects=area_of_suspects(fit),
             **_shared(),
         )
     )
