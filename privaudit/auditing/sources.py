@@ -43,7 +43,15 @@ def list_sources(options: AuditOptions) -> Sources:
 
 
 def read_sources(sources: Sources, options: AuditOptions, target: Target, progress: OnProgress) -> AuditData:
-    """Read every set, without pictures that are in two of them."""
+    """Read every set, without pictures that are in two of them.
+
+    Returns:
+        The images.
+
+    Raises:
+        DataError: A set cannot be used, or the model is conditioned on classes and images have none: asked with the
+            null class, on which it was trained little, it would look as if it leaked less than it does.
+    """
     budget = pixel_budget()
 
     def read(listed: Listed) -> SampleSet:
@@ -54,4 +62,11 @@ def read_sources(sources: Sources, options: AuditOptions, target: Target, progre
         source = str(listed.source)
         return read_entries(listed.entries, size, source, strict=options.strict, on_image=on_image, budget=budget)
 
-    return separate(*(read(listed) for listed in sources.sets), design=sources.design)
+    data = separate(*(read(listed) for listed in sources.sets), design=sources.design)
+    without = sum(sample.class_label is None for sample in data.samples)
+    if target.info.family == "class-conditional" and without:
+        raise DataError(
+            f"expected a class_label for every image, since the model is conditioned on classes, and {without} have "
+            "none; name the classes in the manifests"
+        )
+    return data

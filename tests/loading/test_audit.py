@@ -49,6 +49,14 @@ def options(target: Path, images: Path, out: Path, **changes: object) -> AuditOp
     )
 
 
+def of_class_0(manifest: Path) -> Path:
+    """Write a manifest again with one class for all images."""
+    rows = [json.loads(line) | {"class_label": 0} for line in manifest.read_text().splitlines()]
+    written = manifest.with_name(f"{manifest.stem}-0.jsonl")
+    written.write_text("\n".join(map(json.dumps, rows)))
+    return written
+
+
 def scores(run: Path) -> pd.Series:
     return pd.read_parquet(run / "scores" / "scores.parquet").set_index(["attack", "mask", "id"])["score"].sort_index()
 
@@ -102,6 +110,10 @@ def test_a_target_of_every_newer_family(
     assert all(np.isfinite(attack.masks["weighted"].auroc.value) for attack in result.attacks)
     assert np.isfinite(scores(tmp_path / "given")).all()
     bare = replace(given, out=tmp_path / "bare", members=images / "members", nonmembers=images / "others")
+    if family == "class-conditional":
+        with pytest.raises(DataError, match="expected a class_label for every image, .* 48 have none"):
+            run_audit(bare)
+        bare = replace(bare, members=of_class_0(given.members), nonmembers=of_class_0(given.nonmembers))
     run_audit(bare)
     told, null = (scores(tmp_path / name)["loss", "none"] for name in ("given", "bare"))
     assert np.isfinite(null).all()
