@@ -16,7 +16,7 @@ from privaudit.attacks.gsa import differentiable
 from privaudit.attacks.plan import WORK, Step
 from privaudit.auditing.options import AuditOptions
 from privaudit.auditing.run import choose_methods, load_reference
-from privaudit.auditing.sources import list_sources
+from privaudit.auditing.sources import list_sources, require_class_labels
 from privaudit.auditing.stages import AT, AuditStages
 from privaudit.data import Sample, load_images
 from privaudit.data.pixels import read_pixels, sample_id
@@ -101,6 +101,7 @@ def plan_audit(options: AuditOptions, on_progress: OnProgress | None = None) -> 
     progress = on_progress or no_progress
     sources = list_sources(options)
     target = load_target(options.model)
+    require_class_labels(target, sources.entries)
     reference = load_reference(options, target)
     methods, refused = choose_methods(options, target, [entry.caption for entry in sources.entries])
     plan = make_plan(methods.attacks, target, mask_names(options.drops))

@@ -12,7 +12,8 @@ from privaudit.auditing.designs.members_and_suspects import MembersAndSuspectsDe
 from privaudit.auditing.designs.suspects import SuspectsDesign
 from privaudit.auditing.options import AuditOptions
 from privaudit.auditing.pixel_memory import pixel_budget
-from privaudit.data import SampleSet, read_entries
+from privaudit.data import Sample, SampleSet, read_entries
+from privaudit.data.listing import Entry
 from privaudit.errors import DataError
 from privaudit.execution.progress import OnProgress
 from privaudit.model.target import Target
@@ -43,15 +44,7 @@ def list_sources(options: AuditOptions) -> Sources:
 
 
 def read_sources(sources: Sources, options: AuditOptions, target: Target, progress: OnProgress) -> AuditData:
-    """Read every set, without pictures that are in two of them.
-
-    Returns:
-        The images.
-
-    Raises:
-        DataError: A set cannot be used, or the model is conditioned on classes and images have none: asked with the
-            null class, on which it was trained little, it would look as if it leaked less than it does.
-    """
+    """Read every set, without pictures that are in two of them."""
     budget = pixel_budget()
 
     def read(listed: Listed) -> SampleSet:
@@ -63,10 +56,20 @@ def read_sources(sources: Sources, options: AuditOptions, target: Target, progre
         return read_entries(listed.entries, size, source, strict=options.strict, on_image=on_image, budget=budget)
 
     data = separate(*(read(listed) for listed in sources.sets), design=sources.design)
-    without = sum(sample.class_label is None for sample in data.samples)
+    require_class_labels(target, data.samples)
+    return data
+
+
+def require_class_labels(target: Target, images: Sequence[Sample | Entry]) -> None:
+    """Refuse images without a class for a model that is conditioned on classes.
+
+    Raises:
+        DataError: Some have none: asked with the null class, on which it was trained little, the model would look as if
+            it leaked less than it does.
+    """
+    without = sum(image.class_label is None for image in images)
     if target.info.family == "class-conditional" and without:
         raise DataError(
             f"expected a class_label for every image, since the model is conditioned on classes, and {without} have "
             "none; name the classes in the manifests"
         )
-    return data

@@ -25,6 +25,8 @@ from privaudit.model.target import Target, TargetInfo
 
 PROBE = 256
 """Side of the blank image that tells by how much an autoencoder shortens each side."""
+SAMPLING = ("safety_checker", "feature_extractor", "image_encoder")
+"""Components that change no prediction of the denoiser."""
 
 
 def load_target(source: ModelSource | str | Path) -> Target:
@@ -156,9 +158,9 @@ def _check_parts(folder: PipelineFolder, family: Family, prediction_type: str, a
     folder.check_class(autoencoder, family.autoencoders)
     folder.check_class(family.denoiser, family.networks)
     known = {family.denoiser, *(text.encoder for text in family.text_encoders)}
-    networks = [name for name in folder.index if name.startswith(("unet", "transformer", "text_encoder"))]
-    extra = [name for name in networks if folder.class_name(name) and name not in known]
-    if extra:
+    unasked = {autoencoder, "scheduler", *SAMPLING, *(name for name in folder.index if name.startswith("tokenizer"))}
+    extra = [name for name in folder.index if folder.class_name(name) and name not in known | unasked]
+    if extra:  # such as a ControlNet: without what was trained, the model would look as if it leaked nothing
         raise TargetError(
             f"expected {' and '.join(sorted(known))} alone for {family.pipeline} in {folder}, found "
             f"{' and '.join(extra)}, too; such pipelines are not read yet"

@@ -13,6 +13,7 @@ from models import write_images
 from pipelines import save_dit, save_flux, save_sdxl
 from settings import changed
 
+from privaudit.auditing.dry_run import plan_audit
 from privaudit.auditing.options import AuditOptions
 from privaudit.auditing.run import run_audit
 from privaudit.errors import DataError
@@ -113,6 +114,8 @@ def test_a_target_of_every_newer_family(
     if family == "class-conditional":
         with pytest.raises(DataError, match="expected a class_label for every image, .* 48 have none"):
             run_audit(bare)
+        with pytest.raises(DataError, match="expected a class_label"):
+            plan_audit(bare)
         bare = replace(bare, members=of_class_0(given.members), nonmembers=of_class_0(given.nonmembers))
     run_audit(bare)
     told, null = (scores(tmp_path / name)["loss", "none"] for name in ("given", "bare"))

@@ -322,6 +322,8 @@ def test_the_size_of_flux_is_its_autoencoders(tmp_path: Path, edit_json: Any) ->
             "pooled embeddings of width 16 for the denoiser, got 8",
         ),
         (save_sdxl, {"unet": {"num_class_embeds": 4}}, "got num_class_embeds = 4; class labels and the like"),
+        (save_sdxl, {"unet": {"time_cond_proj_dim": 8}}, "got time_cond_proj_dim = 8; class labels and the like"),
+        (save_sd, {"unet": {"time_cond_proj_dim": 8}}, "got time_cond_proj_dim = 8; class labels and the like"),
         (save_flux, {"transformer": {"joint_attention_dim": 16}}, "embeddings of T5 of width 16 for the den.* got 32"),
         (save_flux, {"transformer": {"pooled_projection_dim": 8}}, "pooled embeddings of width 8 .* got 16 from"),
         (
@@ -345,6 +347,13 @@ def test_pipelines_with_the_components_of_a_family_are_read_as_it(sd: Path, edit
     for name in ("StableDiffusionImg2ImgPipeline", None):
         edit_json(sd / "model_index.json", _class_name=name)
         assert torch.equal(load(sd).predict_noise(normal(1, 4, 8, 8), 10, load(sd).condition([TOLD])), wanted)
+
+
+@pytest.mark.parametrize("part", ["controlnet", "adapter", "transformer_2", "prior"])
+def test_a_part_that_no_family_reads_is_refused_and_not_left_out(sd: Path, edit_json: Any, part: str) -> None:
+    edit_json(sd / "model_index.json", **{part: ["diffusers", "ControlNetModel"]})
+    with pytest.raises(TargetError, match=f"found {part}, too; such pipelines are not read yet"):
+        load(sd)
 
 
 @pytest.mark.parametrize(
@@ -372,9 +381,8 @@ def registry(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("registry")
 def test_the_family_of_the_guide_works_in_a_users_own_script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    parts = load(
-        save_sd(tmp_path / "base", tmp_path / "vocabulary", unet={"time_cond_proj_dim": 8})
-    ).conditioner.pipeline
+    base = save_sd(tmp_path / "base", tmp_path / "vocabulary", unet={"time_cond_proj_dim": 8})
+    parts = diffusers.StableDiffusionPipeline.from_pretrained(base, low_cpu_mem_usage=False)
     names = ("vae", "text_encoder", "tokenizer", "unet")
     pipeline = diffusers.LatentConsistencyModelPipeline(
         **{name: getattr(parts, name) for name in names},

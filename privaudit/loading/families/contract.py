@@ -17,7 +17,7 @@ from privaudit.registry import Registry
 
 CLIP_TOKENIZERS = ("CLIPTokenizer", "CLIPTokenizerFast")
 T5_TOKENIZERS = ("T5Tokenizer", "T5TokenizerFast")
-CONDITIONS = ("class_embed_type", "num_class_embeds", "addition_embed_type")
+CONDITIONS = ("class_embed_type", "num_class_embeds", "addition_embed_type", "time_cond_proj_dim")
 """Keys of a U-Net's configuration that name a condition next to text."""
 
 
