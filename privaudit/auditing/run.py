@@ -28,7 +28,7 @@ from privaudit.auditing.run_stages import measure
 from privaudit.auditing.sources import design_of, list_sources, read_sources
 from privaudit.errors import ConfigError
 from privaudit.escape import csv_text, encodable
-from privaudit.evaluation import Check
+from privaudit.evaluation import Check, fact
 from privaudit.execution.progress import OnProgress, no_progress
 from privaudit.geometry.mask import mask_names
 from privaudit.loading import load_target
@@ -200,14 +200,10 @@ def _check_reference(reference: Target | None, target: Target) -> tuple[Check, .
         return ()
     name, same = "reference", reference.info.autoencoder_hash == target.info.autoencoder_hash
     if reference.info.hash == target.info.hash:
-        return (Check(name, "warn", "the reference is the target itself, so that every difference is 0"),)
+        return (Check(name, "warn", (fact("reference_is_target"),)),)
     if same:
-        return (Check(name, "ok", "the reference has the target's autoencoder"),)
-    detail = (
-        "the reference has another autoencoder; it was asked at the target's latents, so that the two should share a "
-        "latent space"
-    )
-    return (Check(name, "warn", detail),)
+        return (Check(name, "ok", (fact("reference_shares_autoencoder"),)),)
+    return (Check(name, "warn", (fact("reference_has_other_autoencoder"),)),)
 
 
 def _noise_levels(target: Target) -> tuple[int, float]:

@@ -125,7 +125,10 @@ def compare(
             sys.stdout.write(found.to_json())
         else:
             print_comparison(found, files=written)
-    raise typer.Exit(exit_code(found.verdict, inconclusive=counted_as(inconclusive), exit_zero=exit_zero))
+    counted = counted_as(inconclusive)
+    raise typer.Exit(
+        exit_code(found.verdict.status, gated=found.fail_on_regression, inconclusive=counted, exit_zero=exit_zero)
+    )
 
 
 def _write(found: ComparisonResult, folder: Path, names: Sequence[str]) -> list[Path]:

@@ -145,7 +145,10 @@ def scan(
             print_report(done.result, chosen.out, files=done.files)
     if done.broken is not None:
         raise done.broken
-    raise typer.Exit(exit_code(done.result.verdict, inconclusive=counted_as(inconclusive), exit_zero=exit_zero))
+    verdict, counted = done.result.verdict, counted_as(inconclusive)
+    raise typer.Exit(
+        exit_code(verdict.status, gated=bool(verdict.gates), inconclusive=counted, exit_zero=exit_zero)
+    )
 
 
 @dataclass(frozen=True)

@@ -78,9 +78,8 @@ def unlike_evidence(old: AuditResult, new: AuditResult) -> tuple[NotCompared, ..
     one, other = _evidence(old), _evidence(new)
     if one == other:
         return ()
-    apart = ", ".join(sorted(one ^ other))
     return tuple(
-        NotCompared(name, f"it is made of all attacks of its run, which differ by {apart}")
+        NotCompared(name, tuple(sorted(one ^ other)))
         for name, report, _ in common(old, new)
         if report.kind == "learned"
     )

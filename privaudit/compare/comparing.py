@@ -12,7 +12,7 @@ from privaudit.compare.comparison import COMPARISON_SCHEMA, ComparisonResult, Ru
 from privaudit.compare.judging import find_changes, judge
 from privaudit.compare.paired import measure_paired
 from privaudit.compare.pairing import match
-from privaudit.compare.reader_notes import notes
+from privaudit.compare.reader_notes import notes, untested
 from privaudit.compare.saved_runs import Run, load_runs
 from privaudit.compare.tracking import gates_of, track_checks, track_gates
 from privaudit.compare.unpaired import measure_unpaired
@@ -71,6 +71,7 @@ def compare_runs(old: Path | str, new: Path | str, options: CompareOptions | Non
         gates=tracked,
         checks=track_checks(before.result, after.result),
         notes=notes(before.result, after.result, pairing, lines, changes, tracked),
+        untested=untested(changes),
         verdict=judge(after.result, changes, tracked, tests, sizes, chosen),
     )
 
@@ -90,5 +91,4 @@ def _summary(run: Run) -> RunSummary:
         split_hash=result.data.split_hash,
         status=result.verdict.status,
         level=result.verdict.finding.level,
-        statement=result.verdict.finding.statement,
     )

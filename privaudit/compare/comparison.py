@@ -8,11 +8,12 @@ from typing import Literal
 
 from privaudit.errors import ResultError
 from privaudit.evaluation.estimate import Difference, Estimate
-from privaudit.evaluation.verdict import Verdict
+from privaudit.evaluation.facts import Fact
+from privaudit.evaluation.verdict import Status
 from privaudit.results.data_report import DesignCode
 from privaudit.storage.exact_json import decode, encode
 
-COMPARISON_SCHEMA = 2
+COMPARISON_SCHEMA = 3
 
 Direction = Literal["worse", "better", "unclear", "unmeasured"]
 
@@ -34,7 +35,6 @@ class RunSummary:
         split_hash: Hash of which ids are members.
         status: Status of its verdict.
         level: Level of its finding.
-        statement: Statement of its finding.
     """
 
     run: str
@@ -49,7 +49,6 @@ class RunSummary:
     split_hash: str
     status: Literal["pass", "fail", "inconclusive"]
     level: Literal["none", "low", "medium", "high", "unclear"]
-    statement: str
 
 
 @dataclass(frozen=True)
@@ -90,7 +89,7 @@ class Pairing:
 
     Attributes:
         paired: Whether both runs' scores of the same images were compared.
-        how: Description in words: on which images, or why on none.
+        facts: On which images they rest, or why on none.
         positives: Positives that both runs scored.
         nonmembers: Non-members that both runs scored.
         old_only: Images that only the old run scored.
@@ -99,7 +98,7 @@ class Pairing:
     """
 
     paired: bool
-    how: str
+    facts: tuple[Fact, ...]
     positives: int
     nonmembers: int
     old_only: int
@@ -143,12 +142,12 @@ class NotCompared:
     """An attack of both runs that is not compared.
 
     Attributes:
-        attack: Its name.
-        reason: Why.
+        attack: Name of the attack.
+        differs_by: Attacks that only one of the runs has, of which the score was made.
     """
 
     attack: str
-    reason: str
+    differs_by: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -160,14 +159,14 @@ class GateChange:
         old: What became of it; None if it was not set.
         new: What became of it; None if it is not set any more.
         regressed: It passed and fails now.
-        detail: Detail in the new run, else in the old one.
+        reason: What decided it in the new run, else in the old one.
     """
 
     gate: str
     old: Literal["pass", "fail", "inconclusive"] | None
     new: Literal["pass", "fail", "inconclusive"] | None
     regressed: bool
-    detail: str
+    reason: Fact
 
 
 @dataclass(frozen=True)
@@ -178,13 +177,27 @@ class CheckChange:
         check: Its name.
         old: Its status; None if it was not made.
         new: Its status; None if it was not made.
-        detail: Detail in the new run, else in the old one.
+        facts: What it noticed in the new run, else in the old one.
     """
 
     check: str
     old: Literal["ok", "warn", "fail"] | None
     new: Literal["ok", "warn", "fail"] | None
-    detail: str
+    facts: tuple[Fact, ...]
+
+
+@dataclass(frozen=True)
+class RegressionVerdict:
+    """Whether the new run leaks more.
+
+    Attributes:
+        status: ``fail`` if something is shown to be worse; ``inconclusive`` if a check of the new run failed, or
+            if too little could be tested.
+        reasons: At least one reason.
+    """
+
+    status: Status
+    reasons: tuple[Fact, ...]
 
 
 @dataclass(frozen=True)
@@ -212,7 +225,8 @@ class ComparisonResult:
         gates: Gates of either run.
         checks: Checks whose status changed.
         notes: What to keep in mind.
-        verdict: Regression or none; its finding is that of the new run.
+        untested: Why differences could not be tested, each reason once.
+        verdict: Regression or none.
     """
 
     schema_version: int
@@ -234,8 +248,9 @@ class ComparisonResult:
     removed: tuple[str, ...]
     gates: tuple[GateChange, ...]
     checks: tuple[CheckChange, ...]
-    notes: tuple[str, ...]
-    verdict: Verdict
+    notes: tuple[Fact, ...]
+    untested: tuple[Fact, ...]
+    verdict: RegressionVerdict
 
     def to_json(self) -> str:
         """Return the canonical JSON text: NaN as null, keys in the order of the fields."""

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Literal
 
 from privaudit.compare.compare_options import CompareOptions
-from privaudit.compare.comparison import Change, Direction, GateChange
+from privaudit.compare.comparison import Change, Direction, GateChange, RegressionVerdict
 from privaudit.compare.holm import step_down
 from privaudit.compare.measuring import CHANCE, MetricPair
-from privaudit.evaluation.verdict import TESTED_MASKS, GateOutcome, Verdict
+from privaudit.evaluation.facts import Fact, fact
+from privaudit.evaluation.finding import TESTED_MASKS, failed_checks
 from privaudit.results.audit_result import AuditResult
-
-GATE = "no regression"
-"""Stands for a gate in the verdict of a comparison."""
 
 
 def find_changes(measured: Sequence[MetricPair], options: CompareOptions) -> tuple[tuple[Change, ...], int]:
@@ -60,39 +57,28 @@ def judge(
     tests: int,
     sizes: tuple[float, float],
     options: CompareOptions,
-) -> Verdict:
+) -> RegressionVerdict:
     """Turn differences into a verdict.
 
     Returns:
         ``inconclusive`` if a check of the new run failed, nothing could be tested, or so few images were compared that
         not even a step from chance to scores without an error would have shown; ``fail`` if a difference is beyond the
-        margin or a gate that passed fails; else ``pass``. It has a gate only if a regression was to fail.
+        margin or a gate that passed fails; else ``pass``.
     """
-    broken = [
-        f"check {check.name!r} of the new run failed: {check.detail}" for check in new.checks if check.status == "fail"
-    ]
-    worse = [_told(change, options.margin) for change in changes if change.direction == "worse"]
-    worse += [f"gate {gate.gate!r} passed and fails now: {gate.detail}" for gate in gates if gate.regressed]
-    status: Literal["pass", "fail", "inconclusive"] = "pass"
+    broken = [fact("new_check_failed", check=check.name) for check in failed_checks(new.checks)]
+    worse = [_rise_of(change, options.margin) for change in changes if change.direction == "worse"]
+    worse += [fact("gate_regressed", gate=gate.gate) for gate in gates if gate.regressed]
     if broken:
-        status, reasons = "inconclusive", [*broken, *worse]
-    elif worse:
-        status, reasons = "fail", worse
-    elif not tests:
-        status, reasons = "inconclusive", [_why_untested(changes)]
-    elif _hopeless(tests, sizes, options):
-        status, reasons = (
-            "inconclusive",
-            [
-                f"{sizes[0]:g} members and {sizes[1]:g} non-members are too few to show even a rise of the AUROC from "
-                f".5 to 1, corrected for {tests} tests; add images"
-            ],
-        )
-    else:
-        beyond = f" by more than {options.margin:g}" if options.margin else ""
-        reasons = [f"none of {tests} differences is shown to have risen{beyond}"]
-    outcome = (GateOutcome(GATE, status, "; ".join(reasons)),) if options.fail_on_regression else ()
-    return Verdict(status, tuple(reasons), outcome, new.verdict.finding)
+        return RegressionVerdict("inconclusive", (*broken, *worse))
+    if worse:
+        return RegressionVerdict("fail", tuple(worse))
+    if not tests:
+        return RegressionVerdict("inconclusive", _why_untested(changes))
+    members, nonmembers = sizes
+    if _is_hopeless(tests, sizes, options):
+        few = {"members": float(members), "nonmembers": float(nonmembers)}
+        return RegressionVerdict("inconclusive", (fact("perfect_rise_unnoticed", **few, tests=tests),))
+    return RegressionVerdict("pass", (fact("no_rise_shown", tests=tests, margin=options.margin),))
 
 
 def _lower(item: MetricPair) -> Callable[[float], float]:
@@ -112,24 +98,27 @@ def _direction(item: MetricPair, rise: float, fall: float, margin: float) -> Dir
     return "better" if fall < -margin and item.old.lo > least else "unclear"
 
 
-def _told(change: Change, margin: float) -> str:
-    beyond = f", more than {margin:g}" if margin else ""
-    return (
-        f"{change.metric} of {change.attack}/{change.mask} rose from {change.old.value:.3f} to {change.new.value:.3f}, "
-        f"by at least {change.rise:.3f}{beyond}"
+def _rise_of(change: Change, margin: float) -> Fact:
+    return fact(
+        "metric_rose",
+        attack=change.attack,
+        mask=change.mask,
+        metric=change.metric,
+        old=change.old.value,
+        new=change.new.value,
+        rise=change.rise,
+        margin=margin,
     )
 
 
-def _why_untested(changes: Sequence[Change]) -> str:
+def _why_untested(changes: Sequence[Change]) -> tuple[Fact, ...]:
     if not changes:
-        return "nothing could be compared: the runs have no attack and mask in common"
-    reason = next(
-        (change.difference.reason for change in changes if change.difference.reason), "no limit could be given"
-    )
-    return f"no difference could be tested: {reason}"
+        return (fact("nothing_in_common"),)
+    reasons = (change.difference.reason for change in changes)
+    return (fact("nothing_tested"), next(filter(None, reasons), fact("not_measured")))
 
 
-def _hopeless(tests: int, sizes: tuple[float, float], options: CompareOptions) -> bool:
+def _is_hopeless(tests: int, sizes: tuple[float, float], options: CompareOptions) -> bool:
     """Whether an AUROC that rises from chance to 1 would go unnoticed."""
     from scipy.special import stdtrit  # keeps ``import privaudit`` fast
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from privaudit.evaluation.estimate import Difference, Estimate, Metrics
+from privaudit.evaluation.facts import fact
 from privaudit.evaluation.gates import Gate
 from privaudit.results.audit_result import AttackReport
 
@@ -65,7 +66,7 @@ def rate_of(metrics: Metrics, fpr: float) -> Estimate:
     rate = metrics.tpr_at_fpr.get(f"{fpr:g}")
     if rate is None:
         nan = float("nan")
-        return Estimate(nan, nan, nan, f"TPR at {100 * fpr:g} % FPR was not evaluated")
+        return Estimate(nan, nan, nan, fact("rate_not_evaluated", fpr=fpr))
     return Estimate(rate.value, rate.lo, rate.hi, rate.reason)
 
 
@@ -87,7 +88,5 @@ def _epsilon(metrics: Metrics) -> Estimate:
 
 def _bare(name: str, mask: str, metric: str, old: Estimate, new: Estimate) -> MetricPair:
     nan = float("nan")
-    difference = Difference(
-        new.value - old.value, nan, nan, nan, "no interval is given for a difference of this metric"
-    )
+    difference = Difference(new.value - old.value, nan, nan, nan, fact("no_interval_for_metric"))
     return MetricPair(name, mask, metric, old, new, lambda error: difference)

@@ -29,6 +29,7 @@ from privaudit.compare.measuring import (
 from privaudit.compare.pairing import Shared
 from privaudit.evaluation import compare, evaluate
 from privaudit.evaluation.estimate import Difference
+from privaudit.evaluation.finding import Pair
 from privaudit.evaluation.gates import Gate
 from privaudit.evaluation.metrics import Evaluation
 from privaudit.evaluation.rate import unresolved
@@ -36,7 +37,7 @@ from privaudit.evaluation.rate import unresolved
 TAIL = 10
 """Replicates beyond a limit from which on its quantile is read off; further out the tail is taken for a normal one."""
 
-Scores = Mapping[tuple[str, str], NDArray[np.float64]]
+Scores = Mapping[Pair, NDArray[np.float64]]
 
 
 def measure_paired(
@@ -48,7 +49,7 @@ def measure_paired(
         evaluation = _evaluate(old, new, shared, line, fprs, options)
         sizes = evaluation.effective
         for name, mask, before, after in common_masks([line]):
-            pair = _Pair(evaluation, f"old/{mask}", f"new/{mask}")
+            pair = _Pair(evaluation, ("old", mask), ("new", mask))
             own = evaluation.metrics[pair.old], evaluation.metrics[pair.new]
             shown = (before, after) if shared.complete else own
             found.append(MetricPair(name, mask, metric_name("auroc"), shown[0].auroc, shown[1].auroc, pair.auroc))
@@ -62,28 +63,28 @@ def measure_paired(
 
 def _evaluate(
     old: Scores, new: Scores, shared: Shared, line: Line, fprs: Sequence[float], options: CompareOptions
-) -> Evaluation:
+) -> Evaluation[Pair]:
     name, before, after = line
     masks = [mask for _, mask, _, _ in common_masks([line])]
     return evaluate(
-        {f"old/{mask}": old[name, mask][shared.old] for mask in masks}
-        | {f"new/{mask}": new[name, mask][shared.new] for mask in masks},
+        {("old", mask): old[name, mask][shared.old] for mask in masks}
+        | {("new", mask): new[name, mask][shared.new] for mask in masks},
         shared.is_member,
         np.zeros(len(shared.ids), dtype=np.int64),  # folds matter to epsilon alone, which is not taken from here
         fprs=fprs,
         replicates=options.replicates,
         confidence=options.confidence,
         seed=options.seed,
-        spreads={f"old/{mask}": before.spread for mask in masks} | {f"new/{mask}": after.spread for mask in masks},
+        spreads={("old", mask): before.spread for mask in masks} | {("new", mask): after.spread for mask in masks},
         units=shared.units,
     )
 
 
 @dataclass(frozen=True)
 class _Pair:
-    evaluation: Evaluation
-    old: str
-    new: str
+    evaluation: Evaluation[Pair]
+    old: Pair
+    new: Pair
 
     def auroc(self, error: float) -> Difference:
         found = compare(self._with(error), self.new, self.old, FPR).auroc_delta
@@ -104,6 +105,6 @@ class _Pair:
         longer, value = float(ndtri(error) / ndtri(seen)), found.value
         return replace(found, lo=value - longer * (value - found.lo), hi=value + longer * (found.hi - value))
 
-    def _with(self, error: float) -> Evaluation:
+    def _with(self, error: float) -> Evaluation[Pair]:
         """The same evaluation, whose intervals have this error on either side."""
         return replace(self.evaluation, confidence=1.0 - 2.0 * error)

@@ -10,12 +10,11 @@ from numpy.typing import NDArray
 from privaudit.compare.comparison import Pairing
 from privaudit.compare.saved_runs import Images, Run
 from privaudit.evaluation.duplicates import units
+from privaudit.evaluation.facts import fact
 
-LEAST = 0.5
-"""Least share of either run's members, and of its non-members, that has to be shared for a paired comparison. That one
-leaves all other images out; the unpaired one takes all of them but cannot see that some were scored alike."""
-
-UNPAIRED = "intervals come from those of either run, as if they had no image in common"
+MIN_SHARED = 0.5
+"""Minimum fraction of either run's members, and of its non-members, that both runs share in a paired comparison. It
+leaves all other images out; an unpaired one takes all of them but cannot see that some were scored alike."""
 
 
 @dataclass(frozen=True)
@@ -42,32 +41,32 @@ class Shared:
 def match(old: Run, new: Run) -> tuple[Pairing, Shared | None]:
     """Find the images that both runs scored."""
     if old.images is None or new.images is None:
-        lacking = " and ".join(name for name, run in (("OLD", old), ("NEW", new)) if run.images is None)
-        how = f"not paired: no scores of single images beside {lacking}; {UNPAIRED}"
+        facts = [fact("scores_missing", run=name) for name, run in (("OLD", old), ("NEW", new)) if run.images is None]
         if old.result.data.split_hash == new.result.data.split_hash:
-            how += ". Both runs did score the same images, so that the intervals are wider than need be"
-        return Pairing(False, how, 0, 0, 0, 0, 0), None
+            facts.append(fact("same_images_unpaired"))
+        return Pairing(False, tuple(facts), 0, 0, 0, 0, 0), None
     shared, moved = _shared(old.images, new.images)
-    members, nonmembers = int(shared.is_member.sum()), int((~shared.is_member).sum())
-    found = f"{members} members and {nonmembers} non-members"
+    positives, nonmembers = int(shared.is_member.sum()), int((~shared.is_member).sum())
+    paired = fact("paired", positives=positives, nonmembers=nonmembers)
     pairing = Pairing(
         paired=True,
-        how=f"paired: {found}, scored by both runs{'' if shared.complete else '; other images are left out'}",
-        positives=members,
+        facts=(paired,) if shared.complete else (paired, fact("others_left_out")),
+        positives=positives,
         nonmembers=nonmembers,
         old_only=len(old.images.ids) - len(shared.ids) - moved,
         new_only=len(new.images.ids) - len(shared.ids) - moved,
         moved=moved,
     )
-    if _enough(old.images, new.images, members, nonmembers):
+    if _enough(old.images, new.images, positives, nonmembers):
         return pairing, shared
-    return replace(pairing, paired=False, how=f"not paired: both runs scored only {found}; {UNPAIRED}"), None
+    few = fact("too_few_shared", positives=positives, nonmembers=nonmembers)
+    return replace(pairing, paired=False, facts=(few,)), None
 
 
 def _enough(old: Images, new: Images, members: int, nonmembers: int) -> bool:
     sizes = [(int(run.is_member.sum()), int((~run.is_member).sum())) for run in (old, new)]
     return min(members, nonmembers) >= 2 and all(
-        members >= LEAST * first and nonmembers >= LEAST * second for first, second in sizes
+        members >= MIN_SHARED * first and nonmembers >= MIN_SHARED * second for first, second in sizes
     )
 
 

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 from privaudit.compare.comparison import Change, GateChange, Pairing
 from privaudit.compare.measuring import CHANCE, Line
-from privaudit.evaluation.verdict import TESTED_MASKS
+from privaudit.evaluation.facts import Fact, fact
+from privaudit.evaluation.finding import TESTED_MASKS, failed_checks
 from privaudit.results.audit_result import AuditResult
 
 LEVELS = ("none", "low", "medium", "high")
-"""Of a finding, in ascending order; ``unclear`` is none of them."""
+"""Levels of a finding in ascending order; ``unclear`` is none of them."""
 
 
 def notes(
@@ -20,55 +21,46 @@ def notes(
     lines: Sequence[Line],
     changes: Sequence[Change],
     gates: Sequence[GateChange],
-) -> tuple[str, ...]:
+) -> tuple[Fact, ...]:
     """List what the numbers alone do not say."""
-    found = []
+    facts = []
     if old.target.hash == new.target.hash:
-        found.append("Both runs audited the same model: its weights are the same.")
-    found += _about_finding(old, new, changes)
-    found += [
-        f"Gate {gate.gate!r} passed and is inconclusive now."
-        for gate in gates
-        if (gate.old, gate.new) == ("pass", "inconclusive")
+        facts.append(fact("same_model"))
+    facts += _about_finding(old, new, changes)
+    facts += [
+        fact("gate_undecided_now", gate=gate.gate) for gate in gates if (gate.old, gate.new) == ("pass", "inconclusive")
     ]
-    broken = [check.name for check in old.checks if check.status == "fail"]
-    if broken:
-        found.append(f"In the old run the check of {', '.join(broken)} failed: read its numbers with care.")
+    facts += [fact("old_check_failed", check=check.name) for check in failed_checks(old.checks)]
     if old.privaudit_version != new.privaudit_version:
-        found.append("The runs were made by different versions of privaudit; a change may come from the program.")
-    found += _about_intervals(pairing, lines, changes)
-    return tuple(found)
+        facts.append(fact("versions_differ"))
+    return (*facts, *_about_intervals(pairing, lines))
 
 
-def _about_finding(old: AuditResult, new: AuditResult, changes: Sequence[Change]) -> list[str]:
+def untested(changes: Sequence[Change]) -> tuple[Fact, ...]:
+    """List why differences that should be tested could not be, each reason once."""
+    reasons: list[Fact] = []
+    for change in changes:
+        reason = change.difference.reason
+        testable = change.metric in CHANCE and change.mask in TESTED_MASKS
+        if testable and not change.tested and reason is not None and reason not in reasons:
+            reasons.append(reason)
+    return tuple(reasons)
+
+
+def _about_finding(old: AuditResult, new: AuditResult, changes: Sequence[Change]) -> list[Fact]:
     before, after = old.verdict.finding.level, new.verdict.finding.level
     if before not in LEVELS or after not in LEVELS or LEVELS.index(after) <= LEVELS.index(before):
         return []
-    text = f"The finding rose from {before} to {after}."
-    if not any(change.direction == "worse" for change in changes):
-        text += " No difference is shown beyond chance, so that this alone is no regression."
-    return [text]
+    rose = fact("finding_rose", old=before, new=after)
+    shown = any(change.direction == "worse" for change in changes)
+    return [rose] if shown else [rose, fact("no_difference_shown")]
 
 
-def _about_intervals(pairing: Pairing, lines: Sequence[Line], changes: Sequence[Change]) -> list[str]:
-    found = []
-    moved = [name for name, old, new in lines if old.levels_by_fold != new.levels_by_fold]
-    if moved:
-        found.append(f"Each run chose its own noise level by cross-fitting; it is not the same for {', '.join(moved)}.")
+def _about_intervals(pairing: Pairing, lines: Sequence[Line]) -> list[Fact]:
+    facts = [fact("level_differs", attack=name) for name, old, new in lines if old.levels_by_fold != new.levels_by_fold]
     wider = {name: max(old.spread, new.spread) for name, old, new in lines}
-    wider = {name: factor for name, factor in wider.items() if factor > 1.05}
-    if wider and pairing.paired:
-        factors = ", ".join(f"{name} {factor:.2f}" for name, factor in wider.items())
-        found.append(
-            "What was chosen or learned by cross-fitting varies from run to run even if nothing changes; the intervals "
-            f"allow for it by a factor on the standard deviation: {factors}."
-        )
-    lost = {
-        change.difference.reason
-        for change in changes
-        if change.metric in CHANCE and change.mask in TESTED_MASKS and not change.tested and change.difference.reason
-    }
-    found += [f"Not tested where no limit can be given: {reason}." for reason in sorted(lost)]
+    if pairing.paired:
+        facts += [fact("interval_widened", attack=name, factor=wide) for name, wide in wider.items() if wide > 1.05]
     if pairing.moved:
-        found.append(f"{pairing.moved} images are members in one run and non-members in the other; they are left out.")
-    return found
+        facts.append(fact("images_moved", images=pairing.moved))
+    return facts

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from privaudit.compare.comparison import CheckChange, GateChange
-from privaudit.evaluation.gates import Gate, parse_gates
+from privaudit.evaluation.gates import Gate
 from privaudit.evaluation.verdict import GateOutcome
 from privaudit.results.audit_result import AuditResult
 
 
 def gates_of(*results: AuditResult) -> tuple[Gate, ...]:
     """List the gates that any of the results was judged by."""
-    return parse_gates([outcome.gate for result in results for outcome in result.verdict.gates])
+    return tuple(
+        Gate(outcome.gate, outcome.metric, outcome.fpr, outcome.threshold)
+        for result in results
+        for outcome in result.verdict.gates
+        if outcome.metric != "other"
+    )
 
 
 def track_gates(old: AuditResult, new: AuditResult) -> tuple[GateChange, ...]:
@@ -30,7 +35,7 @@ def track_gates(old: AuditResult, new: AuditResult) -> tuple[GateChange, ...]:
                 old=one.status if one else None,
                 new=other.status if other else None,
                 regressed=one is not None and other is not None and (one.status, other.status) == ("pass", "fail"),
-                detail=latest.detail,
+                reason=latest.reason,
             )
         )
     return tuple(changes)
@@ -44,11 +49,9 @@ def track_checks(old: AuditResult, new: AuditResult) -> tuple[CheckChange, ...]:
         one, other = before.get(name), after.get(name)
         status = (one.status if one else None, other.status if other else None)
         if status[0] != status[1]:
-            changes.append(CheckChange(name, *status, detail=(before | after)[name].detail))
+            changes.append(CheckChange(name, *status, facts=(before | after)[name].facts))
     return tuple(changes)
 
 
 def _by_meaning(result: AuditResult) -> dict[tuple[str, float | None, float], GateOutcome]:
-    outcomes = result.verdict.gates
-    gates = parse_gates([outcome.gate for outcome in outcomes])
-    return {(g.metric, g.fpr, g.limit): outcome for g, outcome in zip(gates, outcomes, strict=True)}
+    return {(gate.metric, gate.fpr, gate.threshold): gate for gate in result.verdict.gates}

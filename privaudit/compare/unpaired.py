@@ -27,6 +27,7 @@ from privaudit.compare.measuring import (
     without_interval,
 )
 from privaudit.evaluation.estimate import Difference, Estimate
+from privaudit.evaluation.facts import fact
 from privaudit.evaluation.gates import Gate
 from privaudit.results.audit_result import AuditResult
 
@@ -43,17 +44,17 @@ def unpaired_difference(
 
     nan, value = float("nan"), new.value - old.value
     if math.isnan(old.lo + old.hi + new.lo + new.hi + value):
-        missing = next((each.reason for each in (old, new) if each.reason), "it could not be measured in both runs")
+        missing = next((each.reason for each in (old, new) if each.reason), fact("not_measured_in_both"))
         return Difference(value, nan, nan, nan, missing)
     z_old, z_new = (-float(ndtri((1.0 - confidence) / 2.0)) for confidence in confidences)
     below = math.hypot((new.value - new.lo) / z_new, (old.hi - old.value) / z_old)
     above = math.hypot((new.hi - new.value) / z_new, (old.value - old.lo) / z_old)
     towards_zero = below if value > 0 else above
     if towards_zero == 0.0:
-        return Difference(value, nan, nan, nan, "the intervals have no width")
+        return Difference(value, nan, nan, nan, fact("interval_without_width"))
     z = -float(ndtri(error))
     p = 2.0 * float(ndtr(-abs(value) / towards_zero))
-    return Difference(value, value - z * below, value + z * above, p, "not paired")
+    return Difference(value, value - z * below, value + z * above, p, fact("runs_not_paired"))
 
 
 def measure_unpaired(

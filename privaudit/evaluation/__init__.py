@@ -21,17 +21,20 @@ from privaudit.evaluation.estimate import (
     RateEstimate,
     Stratum,
 )
+from privaudit.evaluation.facts import Check, Fact, fact
+from privaudit.evaluation.finding import Finding
 from privaudit.evaluation.gates import Gate, parse_gates, required_fprs
 from privaudit.evaluation.group_metrics import by_group
 from privaudit.evaluation.learned import LearnedScores, out_of_fold
 from privaudit.evaluation.metrics import Evaluation, bound, compare, evaluate
 from privaudit.evaluation.rate import rate_at_threshold
 from privaudit.evaluation.roc import advantage, auroc, consistent, roc_points, tpr_at_fpr
-from privaudit.evaluation.selection import Choice, Label, apply_choice, cross_fit, fold_auroc
+from privaudit.evaluation.selection import Candidate, Choice, Label, apply_choice, cross_fit, fold_auroc
 from privaudit.evaluation.strata import by_quartile, quartiles
-from privaudit.evaluation.verdict import Check, Conclusion, Finding, GateOutcome, Verdict, decide, exit_code
+from privaudit.evaluation.verdict import Conclusion, GateOutcome, Verdict, decide, exit_code
 
 __all__ = [
+    "Candidate",
     "Check",
     "Choice",
     "Comparison",
@@ -40,6 +43,7 @@ __all__ = [
     "EpsilonBound",
     "Estimate",
     "Evaluation",
+    "Fact",
     "Finding",
     "Gate",
     "GateOutcome",
@@ -70,6 +74,7 @@ __all__ = [
     "epsilon_lower",
     "evaluate",
     "exit_code",
+    "fact",
     "fold_auroc",
     "out_of_fold",
     "parse_gates",

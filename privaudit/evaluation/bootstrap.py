@@ -15,12 +15,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Generic
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from privaudit.errors import ConfigError, DataError
 from privaudit.evaluation.clusters import unit_codes
+from privaudit.evaluation.delong import K
 from privaudit.evaluation.roc import check_rate, checked
 
 Counts = NDArray[np.int32]
@@ -30,7 +32,7 @@ CHUNK = 1 << 18
 
 
 @dataclass(frozen=True)
-class Replicates:
+class Replicates(Generic[K]):
     """What each score measured on each resampled set of images.
 
     Attributes:
@@ -47,7 +49,7 @@ class Replicates:
             are biased upwards and cannot bound it from below; this can.
     """
 
-    names: tuple[str, ...]
+    names: tuple[K, ...]
     fprs: tuple[float, ...]
     auroc: NDArray[np.float64]
     tpr: NDArray[np.float64]
@@ -64,13 +66,13 @@ class _Ranking:
 
 
 def stratified_bootstrap(
-    scores: Mapping[str, ArrayLike],
+    scores: Mapping[K, ArrayLike],
     is_member: ArrayLike,
     fprs: Sequence[float] = (0.01, 0.001),
     replicates: int = 2000,
     seed: int = 0,
     units: ArrayLike | None = None,
-) -> Replicates:
+) -> Replicates[K]:
     """Measure every score on the same resampled images.
 
     Args:

@@ -22,13 +22,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from privaudit.errors import ConfigError, DataError, NonFiniteError
+from privaudit.evaluation.facts import Fact, fact
 from privaudit.evaluation.one_run import epsilon_one_run
 from privaudit.evaluation.pilot import choose_guesses, fewest_guesses, how_many
+from privaudit.evaluation.selection import MEAN, Candidate
 
-FEWEST_PILOT = 2
-"""Canaries in a pilot."""
+MIN_PILOT = 2
+"""Minimum number of canaries in a pilot."""
 SIGNIFICANCE = 0.05
-"""Level at which the statement speaks of evidence."""
+"""Level at which the p-value counts as evidence."""
 _ENTRIES = 1 << 22
 """Coins rearranged at once."""
 
@@ -42,7 +44,7 @@ class CanaryReport:
         pilot: Canaries whose coins were looked at to choose.
         audited: The others.
         included: Audited canaries that were trained on.
-        chosen: Score that the pilot chose.
+        chosen: Score that the pilot chose; None if nothing was measured.
         search_space: Scores that it chose from.
         guesses_in: Audited canaries guessed to be in, those with the highest scores.
         guesses_out: Audited canaries guessed to be out, those with the lowest scores.
@@ -55,7 +57,6 @@ class CanaryReport:
             them.
         draws: Number of rearrangements; p is at least 1 / (draws + 1).
         seed: Seed of pilot and rearrangements.
-        statement: The finding in plain words.
         reason: Why numbers are NaN, if so.
     """
 
@@ -63,8 +64,8 @@ class CanaryReport:
     pilot: int
     audited: int
     included: int
-    chosen: str
-    search_space: tuple[str, ...]
+    chosen: Candidate | None
+    search_space: tuple[Candidate, ...]
     guesses_in: int
     guesses_out: int
     correct: int
@@ -75,8 +76,7 @@ class CanaryReport:
     p: float
     draws: int
     seed: int
-    statement: str
-    reason: str | None = None
+    reason: Fact | None = None
 
     @property
     def guesses(self) -> int:
@@ -86,7 +86,7 @@ class CanaryReport:
 
 def audit_canaries(
     table: ArrayLike,
-    labels: Sequence[str],
+    labels: Sequence[Candidate],
     included: ArrayLike,
     ids: Sequence[str],
     *,
@@ -105,7 +105,7 @@ def audit_canaries(
     Args:
         table: ``(n, c)``, higher = more likely a member. No coin may have had a part in it: attacks at their levels
             qualify, cross-fitted or learned scores do not.
-        labels: What the columns are.
+        labels: ``c``, the columns.
         included: ``(n,)``, the coins.
         ids: One id per image, distinct; with the seed they decide who is in the pilot.
         pilot: Share of canaries in the pilot.
@@ -129,16 +129,13 @@ def audit_canaries(
     names = tuple(labels)
     if len(names) > 1:
         scores = np.column_stack([scores, _normal_scores(scores).mean(axis=1)])
-        names += (f"mean of all {len(names)}",)
+        names += (MEAN,)
     first = round(pilot * len(coins))
     audited = len(coins) - first
     needed = fewest_guesses(confidence) + 1  # of an odd number one is never guessed
-    if first < FEWEST_PILOT or audited < needed:
-        reason = (
-            f"expected at least {FEWEST_PILOT} canaries in the pilot and {needed} besides, since fewer guesses prove "
-            f"nothing at {100.0 * confidence:g} % confidence even if all are right, got {first} and {audited}; draw "
-            "more canaries"
-        )
+    if first < MIN_PILOT or audited < needed:
+        sizes = {"pilot": first, "needed_pilot": MIN_PILOT, "audited": audited, "needed_audited": needed}
+        reason = fact("too_few_canaries", **sizes, confidence=confidence)
         return _unmeasured(len(coins), first, int(coins[first:].sum()), names, confidence, delta, seed, reason)
     choice = choose_guesses(scores[:first], coins[:first], audited, confidence)
     found, bits = scores[first:, choice.column], coins[first:]
@@ -167,8 +164,7 @@ def audit_canaries(
         p=p,
         draws=draws,
         seed=seed,
-        statement=_statement(correct, guesses, epsilon, confidence, delta, p),
-        reason=f"no p-value: all {audited} audited canaries came out {side}" if one_side else None,
+        reason=fact("coins_on_one_side", canaries=audited, side=side) if one_side else None,
     )
 
 
@@ -195,34 +191,15 @@ def _normal_scores(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(ndtri((rankdata(scores, axis=0) - 0.5) / len(scores)), dtype=np.float64)
 
 
-def _statement(correct: int, guesses: int, epsilon: float, confidence: float, delta: float, p: float) -> str:
-    right = f"{correct} of {guesses} guesses about canaries were right"
-    if epsilon > 0.0:
-        below = f"(epsilon, {delta:g})" if delta else "epsilon"
-        what = (
-            f"{right}: at {100.0 * confidence:g} % confidence this training is not {below}-differentially private for "
-            f"any epsilon below {epsilon:.3g}"
-        )
-    else:
-        what = f"{right}, too few to show that epsilon is above 0"
-    if np.isnan(p):
-        return f"{what}."
-    if p <= SIGNIFICANCE:
-        end = f"Evidence of leakage: coins that the model knows nothing of would rarely look like this (p = {p:.2g})"
-    else:
-        end = f"No evidence of leakage (p = {p:.2g}) by these attacks"
-    return f"{what}. {end}."
-
-
 def _unmeasured(
     canaries: int,
     pilot: int,
     included: int,
-    names: tuple[str, ...],
+    names: tuple[Candidate, ...],
     confidence: float,
     delta: float,
     seed: int,
-    reason: str,
+    reason: Fact,
 ) -> CanaryReport:
     nan = float("nan")
     return CanaryReport(
@@ -230,7 +207,7 @@ def _unmeasured(
         pilot=pilot,
         audited=canaries - pilot,
         included=included,
-        chosen="",
+        chosen=None,
         search_space=names,
         guesses_in=0,
         guesses_out=0,
@@ -242,13 +219,12 @@ def _unmeasured(
         p=nan,
         draws=0,
         seed=seed,
-        statement="Not measured: there are too few canaries.",
         reason=reason,
     )
 
 
 def _checked(
-    table: ArrayLike, labels: Sequence[str], included: ArrayLike, ids: Sequence[str]
+    table: ArrayLike, labels: Sequence[Candidate], included: ArrayLike, ids: Sequence[str]
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     scores, coins = np.asarray(table, dtype=np.float64), np.asarray(included, dtype=np.bool_)
     if scores.ndim != 2 or scores.shape != (coins.size, len(labels)) or coins.shape != (len(ids),) or not len(labels):

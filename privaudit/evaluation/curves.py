@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from privaudit.evaluation.bootstrap import Replicates, stratified_bootstrap
+from privaudit.evaluation.delong import K
 from privaudit.evaluation.intervals import Side
 from privaudit.evaluation.metrics import Evaluation, rate_bound
 from privaudit.evaluation.roc import checked, operating_point
@@ -99,14 +100,14 @@ def histogram(scores: ArrayLike, is_member: ArrayLike) -> Histogram:
 
 
 def roc_curves(
-    evaluation: Evaluation,
-    scores: Mapping[str, ArrayLike],
+    evaluation: Evaluation[K],
+    scores: Mapping[K, ArrayLike],
     is_member: ArrayLike,
     *,
-    limited: Collection[str] = (),
+    limited: Collection[K] = (),
     seed: int = 0,
     units: ArrayLike | None = None,
-) -> dict[str, RocCurve]:
+) -> dict[K, RocCurve]:
     """Read the ROC curves of evaluated scores at a grid of false-positive rates.
 
     Args:
@@ -132,7 +133,7 @@ def roc_curves(
 
 
 def _curve(
-    evaluation: Evaluation, name: str, grid: tuple[float, ...], drawn: Replicates | None, *, limits: bool
+    evaluation: Evaluation[K], name: K, grid: tuple[float, ...], drawn: Replicates[K] | None, *, limits: bool
 ) -> RocCurve:
     curve = evaluation.curves[name]
     rates = tuple(round(operating_point(curve, fpr).tpr, 6) for fpr in grid)

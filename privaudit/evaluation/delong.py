@@ -17,22 +17,26 @@ Limits take quantiles of Student's t with one degree of freedom fewer than the s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from privaudit.evaluation.clusters import unit_codes, unit_counts
 from privaudit.evaluation.estimate import Difference, Estimate
+from privaudit.evaluation.facts import Fact, fact
 from privaudit.evaluation.intervals import auroc_limit, check_confidence
 from privaudit.evaluation.roc import checked
 
+K = TypeVar("K", bound=Hashable)
+"""What names a score: a text, or attack and mask."""
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class AurocCovariance:
+class AurocCovariance(Generic[K]):
     """AUROCs of several scores on the same images.
 
     Attributes:
@@ -42,21 +46,21 @@ class AurocCovariance:
         pairs: Units of the class that has fewer: images, if no units were given.
     """
 
-    names: tuple[str, ...]
+    names: tuple[K, ...]
     auroc: Floats
     covariance: Floats
     pairs: int
 
-    def value(self, name: str) -> float:
+    def value(self, name: K) -> float:
         """AUROC of one score."""
         return float(self.auroc[self.names.index(name)])
 
-    def sd(self, name: str) -> float:
+    def sd(self, name: K) -> float:
         """Standard deviation of one AUROC."""
         at = self.names.index(name)
         return float(np.sqrt(self.covariance[at, at]))
 
-    def sd_of_difference(self, name: str, baseline: str) -> float:
+    def sd_of_difference(self, name: K, baseline: K) -> float:
         """Standard deviation of the difference of two AUROCs.
 
         Returns:
@@ -69,8 +73,8 @@ class AurocCovariance:
 
 
 def auroc_covariance(
-    scores: Mapping[str, ArrayLike], is_member: ArrayLike, units: ArrayLike | None = None
-) -> AurocCovariance:
+    scores: Mapping[K, ArrayLike], is_member: ArrayLike, units: ArrayLike | None = None
+) -> AurocCovariance[K]:
     """Measure the AUROC of every score and how they vary together.
 
     Args:
@@ -122,21 +126,21 @@ def auroc_estimate(
     return Estimate(value, low, high, why_special(value, sd, areas.pairs))
 
 
-def why_special(value: float, sd: float, pairs: int) -> str | None:
-    """What to say about an AUROC that is not an ordinary one.
+def why_special(value: float, sd: float, pairs: int) -> Fact | None:
+    """What sets an AUROC apart from an ordinary one.
 
     Returns:
         Why there is no interval or why it is another one, or None.
     """
     if np.isnan(sd):
-        return f"expected at least 2 members and 2 non-members that were drawn independently, got {pairs} of one set"
+        return fact("too_few_independent", units=pairs)
     if value in {0.0, 1.0}:
-        return f"the sets are separated completely; the limit is exact for {pairs} pairs of images"
-    return "all scores are equal: they carry no information" if sd == 0.0 else None
+        return fact("sets_separated", pairs=pairs)
+    return fact("all_scores_equal") if sd == 0.0 else None
 
 
 def auroc_difference(
-    areas: AurocCovariance, name: str, baseline: str, confidence: float = 0.95, spread: float = 1.0
+    areas: AurocCovariance[K], name: K, baseline: K, confidence: float = 0.95, spread: float = 1.0
 ) -> Difference:
     """Paired difference of two AUROCs: value -+ t sd, and the p-value that belongs to it.
 
@@ -150,8 +154,7 @@ def auroc_difference(
     if np.isnan(sd):
         return Difference(value, nan, nan, nan, why_special(value, sd, areas.pairs))
     if sd == 0.0:
-        reason = "the difference does not vary among these images; the interval has no width"
-        return Difference(value, nan, nan, 1.0 if value == 0.0 else nan, reason)
+        return Difference(value, nan, nan, 1.0 if value == 0.0 else nan, fact("interval_without_width"))
     freedom = areas.pairs - 1
     half = -float(stdtrit(freedom, (1.0 - confidence) / 2.0)) * sd
     return Difference(value, value - half, value + half, float(2.0 * stdtr(freedom, -abs(value) / sd)))

@@ -29,6 +29,7 @@ from privaudit.errors import ConfigError, DataError
 from privaudit.evaluation.clusters import effective_sizes, unit_codes
 from privaudit.evaluation.crossfit import splits
 from privaudit.evaluation.estimate import EpsilonBound
+from privaudit.evaluation.facts import Fact, fact
 from privaudit.evaluation.intervals import clopper_pearson
 from privaudit.evaluation.roc import checked, count
 
@@ -66,7 +67,7 @@ class HeldOutCounts:
     miss: Outcomes
     members: int
     nonmembers: int
-    reason: str | None = None
+    reason: Fact | None = None
     effective: tuple[float, float] | None = None
 
 
@@ -115,15 +116,15 @@ def held_out_counts(
     return HeldOutCounts(hit, miss, int(member.sum()), int((~member).sum()), reason, effective)
 
 
-def _too_few(folds: NDArray[np.int64], member: NDArray[np.bool_]) -> str | None:
+def _too_few(folds: NDArray[np.int64], member: NDArray[np.bool_]) -> Fact | None:
     """Why no threshold can be fixed outside some fold, if so."""
     if not member.size:
-        return "expected at least 2 members and 2 non-members, got no images"
+        return fact("folds_need_images", members=0, nonmembers=0)
     outside = [((folds != fold) & member, (folds != fold) & ~member) for fold in np.unique(folds)]
     members, nonmembers = min(((int(m.sum()), int(n.sum())) for m, n in outside), key=min)
     if min(members, nonmembers) >= 2:
         return None
-    return f"expected at least 2 members and 2 non-members outside each fold, got {members} and {nonmembers}"
+    return fact("folds_need_images", members=members, nonmembers=nonmembers)
 
 
 def bound_from_counts(counts: HeldOutCounts, confidence: float = 0.95, delta: float = 0.0) -> EpsilonBound:

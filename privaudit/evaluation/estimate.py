@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from privaudit.evaluation.facts import Fact
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -25,7 +27,7 @@ class Estimate:
     value: float
     lo: float
     hi: float
-    reason: str | None = None
+    reason: Fact | None = None
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ class RateEstimate:
     fpr_realised: float
     k: int
     n: int
-    reason: str | None = None
+    reason: Fact | None = None
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ class Difference:
     lo: float
     hi: float
     p: float
-    reason: str | None = None
+    reason: Fact | None = None
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ class EpsilonBound:
 
     value: float
     confidence: float
-    reason: str | None = None
+    reason: Fact | None = None
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,12 @@ from numpy.typing import ArrayLike, NDArray
 from privaudit.errors import DataError
 from privaudit.evaluation.delong import auroc_estimate
 from privaudit.evaluation.estimate import Estimate, GroupStratum
+from privaudit.evaluation.facts import fact
 from privaudit.evaluation.intervals import check_confidence
 from privaudit.evaluation.rate import rate_estimate
 from privaudit.evaluation.roc import checked, count
 
-ALONE = Estimate(float("nan"), float("nan"), float("nan"), "expected at least 2 members of the group, got 1")
+ALONE = Estimate(float("nan"), float("nan"), float("nan"), fact("single_member_in_group"))
 
 
 def by_group(

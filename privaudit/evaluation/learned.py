@@ -49,19 +49,10 @@ class LearnedScores:
     def choices(self) -> tuple[Choice, ...]:
         """The penalty of each learner that was compared with others, by fold."""
         return tuple(
-            Choice(f"penalty of {name}", space, chosen, "AUROC of inner folds, within the other folds")
+            Choice("penalty", space, chosen, "inner_auroc", learner=name)
             for name, chosen, space in zip(self.learners, self.chosen, self.search_space, strict=True)
             if len(space) > 1
         )
-
-    @property
-    def summary(self) -> str:
-        """What it is the mean of, and where a penalty was chosen, which, in words."""
-        parts = []
-        for name, chosen, space in zip(self.learners, self.chosen, self.search_space, strict=True):
-            found = ", ".join(f"{penalty:g}" for penalty in sorted(set(chosen)))
-            parts.append(f"{name} (penalty {found} of {len(space)} compared)" if len(space) > 1 else name)
-        return parts[0] if len(parts) == 1 else "mean of " + ", ".join(parts)
 
 
 class Classifier(Protocol):

@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal, get_args
+from typing import Generic, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -26,9 +26,10 @@ from numpy.typing import ArrayLike, NDArray
 from privaudit.errors import ConfigError
 from privaudit.evaluation.bootstrap import Replicates, stratified_bootstrap
 from privaudit.evaluation.clusters import effective_sizes, unit_codes
-from privaudit.evaluation.delong import AurocCovariance, auroc_covariance, auroc_difference, why_special
+from privaudit.evaluation.delong import AurocCovariance, K, auroc_covariance, auroc_difference, why_special
 from privaudit.evaluation.epsilon_bound import HeldOutCounts, bound_from_counts, held_out_counts
 from privaudit.evaluation.estimate import Comparison, Difference, EpsilonBound, Estimate, Metrics
+from privaudit.evaluation.facts import fact
 from privaudit.evaluation.gates import Metric
 from privaudit.evaluation.intervals import (
     Side,
@@ -45,7 +46,7 @@ Positive = Literal["member", "nonmember"]
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class Evaluation(Generic[K]):
     """What `evaluate` measured, and all that is needed to compare scores and to correct limits.
 
     Attributes:
@@ -64,18 +65,18 @@ class Evaluation:
         factors: On the standard deviation of the AUROC of scores in which the other folds had a part, by name.
     """
 
-    metrics: dict[str, Metrics]
-    p_above_chance: dict[str, float]
-    areas: AurocCovariance
-    curves: dict[str, RocCounts]
-    held_out: dict[str, HeldOutCounts]
-    replicates: Replicates | None
+    metrics: dict[K, Metrics]
+    p_above_chance: dict[K, float]
+    areas: AurocCovariance[K]
+    curves: dict[K, RocCounts]
+    held_out: dict[K, HeldOutCounts]
+    replicates: Replicates[K] | None
     members: int
     nonmembers: int
     effective: tuple[float, float]
     folds: int
     confidence: float
-    factors: Mapping[str, float] = field(default_factory=dict)
+    factors: Mapping[K, float] = field(default_factory=dict)
 
     @property
     def clustered(self) -> bool:
@@ -84,7 +85,7 @@ class Evaluation:
 
 
 def evaluate(
-    scores: Mapping[str, ArrayLike],
+    scores: Mapping[K, ArrayLike],
     is_member: ArrayLike,
     folds: ArrayLike,
     *,
@@ -92,11 +93,11 @@ def evaluate(
     replicates: int = 2000,
     confidence: float = 0.95,
     seed: int = 0,
-    learned: Collection[str] = (),
-    spreads: Mapping[str, float] | None = None,
+    learned: Collection[K] = (),
+    spreads: Mapping[K, float] | None = None,
     positive: Positive = "member",
     units: ArrayLike | None = None,
-) -> Evaluation:
+) -> Evaluation[K]:
     """Measure how well each score tells members from non-members.
 
     Args:
@@ -184,7 +185,7 @@ def sd_inflation(folds: int) -> float:
     return float(np.sqrt(1.0 + max(2, folds) / (max(2, folds) - 1.0)))
 
 
-def _factor(evaluation: Evaluation, *names: str) -> float:
+def _factor(evaluation: Evaluation[K], *names: K) -> float:
     return max(evaluation.factors.get(name, 1.0) for name in names)
 
 
@@ -198,7 +199,7 @@ def _of_rate(factor: float, fpr: float) -> float:
     return float(np.sqrt(1.0 + share * (factor**2 - 1.0)))
 
 
-def compare(evaluation: Evaluation, name: str, baseline: str, fpr: float = 0.01) -> Comparison:
+def compare(evaluation: Evaluation[K], name: K, baseline: K, fpr: float = 0.01) -> Comparison:
     """Compare two scores on the same images.
 
     The p-value of the rates comes from R replicates d of their difference: min(1, 2 min((1 + #{d <= 0}) / (R + 1),
@@ -213,7 +214,7 @@ def compare(evaluation: Evaluation, name: str, baseline: str, fpr: float = 0.01)
 
 
 def bound(
-    evaluation: Evaluation, name: str, metric: Metric, fpr: float | None, alpha: float, side: Side = "lower"
+    evaluation: Evaluation[K], name: K, metric: Metric, fpr: float | None, alpha: float, side: Side = "lower"
 ) -> float:
     """One-sided confidence limit of one metric at any error probability.
 
@@ -241,7 +242,7 @@ def bound(
 
 
 def rate_bound(
-    evaluation: Evaluation, name: str, fpr: float, alpha: float, side: Side, drawn: Replicates | None
+    evaluation: Evaluation[K], name: K, fpr: float, alpha: float, side: Side, drawn: Replicates[K] | None
 ) -> float:
     """One-sided confidence limit of the true-positive rate at any false-positive rate.
 
@@ -268,7 +269,7 @@ def rate_bound(
     return float(np.clip(value + _of_rate(factor, fpr) * (limit - value), 0.0, 1.0))
 
 
-def _metrics(found: Evaluation, name: str, fprs: Sequence[float]) -> Metrics:
+def _metrics(found: Evaluation[K], name: K, fprs: Sequence[float]) -> Metrics:
     confidence, curve = found.confidence, found.curves[name]
     alpha = (1.0 - confidence) / 2.0
 
@@ -298,11 +299,11 @@ def _metrics(found: Evaluation, name: str, fprs: Sequence[float]) -> Metrics:
     )
 
 
-def _rate_difference(evaluation: Evaluation, name: str, baseline: str, fpr: float) -> Difference:
+def _rate_difference(evaluation: Evaluation[K], name: K, baseline: K, fpr: float) -> Difference:
     nan, drawn = float("nan"), evaluation.replicates
     mine, other = (evaluation.metrics[each].tpr_at_fpr.get(f"{fpr:g}") for each in (name, baseline))
     if mine is None or other is None:
-        return Difference(nan, nan, nan, nan, f"TPR at {100 * fpr:g} % FPR was not evaluated")
+        return Difference(nan, nan, nan, nan, fact("rate_not_evaluated", fpr=fpr))
     value, alpha = mine.value - other.value, (1.0 - evaluation.confidence) / 2.0
     if drawn is None or np.isnan([value, mine.lo, other.lo]).any():
         return Difference(value, nan, nan, nan, mine.reason or other.reason)
@@ -310,12 +311,12 @@ def _rate_difference(evaluation: Evaluation, name: str, baseline: str, fpr: floa
     draws = drawn.tpr[drawn.names.index(name), at] - drawn.tpr[drawn.names.index(baseline), at]
     draws = value + _of_rate(_factor(evaluation, name, baseline), fpr) * (draws - value)
     p = min(1.0, 2.0 * min(1 + int((draws <= 0).sum()), 1 + int((draws >= 0).sum())) / (draws.size + 1))
-    reason = None if np.ptp(draws) > 0 else "no replicate differs from another; the interval has no width"
+    reason = None if np.ptp(draws) > 0 else fact("interval_without_width")
     low, high = (percentile_limit(draws, alpha, side) for side in ("lower", "upper"))
     return Difference(value, low, high, p, reason)
 
 
-def _p_above_chance(found: Evaluation, name: str, scores: NDArray[np.float64], member: NDArray[np.bool_]) -> float:
+def _p_above_chance(found: Evaluation[K], name: K, scores: NDArray[np.float64], member: NDArray[np.bool_]) -> float:
     from scipy.special import stdtr  # slow to import
     from scipy.stats import mannwhitneyu, rankdata
 

@@ -28,6 +28,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from privaudit.evaluation.estimate import Estimate, FixedThreshold, RateEstimate
+from privaudit.evaluation.facts import Fact, fact
 from privaudit.evaluation.intervals import Side, check_confidence, clopper_pearson
 from privaudit.evaluation.roc import RocCounts, checked, hits, operating_point
 
@@ -65,7 +66,7 @@ def tpr_limit(curve: RocCounts, fpr: float, alpha: float, side: Side) -> float:
     return float(brentq(lambda rate: confidence(rate) - level, 0.0, 1.0 - PRECISION, xtol=PRECISION))
 
 
-def unresolved(fpr: float, nonmembers: float, alpha: float) -> str | None:
+def unresolved(fpr: float, nonmembers: float, alpha: float) -> Fact | None:
     """Why there is no limit for a rate, if so.
 
     With the probability (1 - f)^n no non-member exceeds the threshold. If that is more than ``alpha``, a lower limit
@@ -80,12 +81,20 @@ def unresolved(fpr: float, nonmembers: float, alpha: float) -> str | None:
         The reason, or None if there is a limit.
     """
     if fpr < 1.0 and nonmembers * np.log1p(-fpr) > np.log(alpha) + 1e-9:
-        needed = np.ceil(np.log(alpha) / np.log1p(-fpr)) if fpr else np.inf
-        return (
-            f"expected at least {needed:.0f} independent non-members for a limit at an FPR of {fpr:g} and an error of "
-            f"{alpha:.2g}, got {nonmembers:.6g}; the threshold may lie above all of them"
-        )
+        if not fpr:
+            return fact("rate_at_zero")
+        needed = nonmembers_needed(fpr, alpha)
+        return fact("limit_needs_nonmembers", fpr=fpr, error=alpha, needed=needed, nonmembers=float(nonmembers))
     return None
+
+
+def nonmembers_needed(fpr: float, alpha: float) -> int:
+    """Count the independent non-members below which a rate has no lower limit.
+
+    Returns:
+        The smallest n with (1 - f)^n <= alpha, and at least 1 / f.
+    """
+    return int(np.ceil(max(1.0 / fpr, np.log(alpha) / np.log1p(-fpr)) - 1e-9))
 
 
 def rate_at_point(curve: RocCounts, fpr: float) -> RateEstimate:
@@ -101,12 +110,14 @@ def rate_at_point(curve: RocCounts, fpr: float) -> RateEstimate:
     nan, point = float("nan"), operating_point(curve, fpr)
     expected = fpr * point.n
     if expected < 1.0 - 1e-9:
-        wanted = f"at least {np.ceil(1.0 / fpr - 1e-9):.0f} non-members" if fpr else "a rate above 0"
-        reason = f"expected {wanted} for a TPR at an FPR of {fpr:g}, got {point.n} non-members"
+        reason = fact("rate_at_zero")
+        if fpr:
+            least = int(np.ceil(1.0 / fpr - 1e-9))
+            reason = fact("rate_needs_nonmembers", fpr=fpr, needed=least, nonmembers=point.n)
         return RateEstimate(nan, nan, nan, nan, point.k, point.n, reason)
     warning = None
     if expected < FEW_FALSE_POSITIVES - 1e-9:
-        warning = f"only {expected:.3g} false positives are expected at an FPR of {fpr:g}; the rate is rough"
+        warning = fact("few_false_positives", fpr=fpr, expected=expected, nonmembers=point.n)
     return RateEstimate(point.tpr, nan, nan, point.fpr_realised, point.k, point.n, warning)
 
 
@@ -125,7 +136,7 @@ def rate_estimate(curve: RocCounts, fpr: float, confidence: float = 0.95) -> Rat
     if np.isnan(rate.value):
         return rate
     if curve.members < 2:
-        return replace(rate, reason=f"expected at least 2 members for an interval, got {curve.members}")
+        return replace(rate, reason=fact("interval_needs_members", members=curve.members))
     low, high = (tpr_limit(curve, fpr, alpha, side) for side in ("lower", "upper"))
     return replace(rate, lo=low, hi=high, reason=unresolved(fpr, curve.nonmembers, alpha) or rate.reason)
 
@@ -150,15 +161,15 @@ def rate_at_threshold(
     values, member = checked(scores, is_member)
     called = values >= threshold
 
-    def share(part: NDArray[np.bool_], what: str) -> Estimate:
+    def share(part: NDArray[np.bool_], none: str) -> Estimate:
         nan, n, k = float("nan"), int(part.sum()), int(called[part].sum())
         if not n:
-            return Estimate(nan, nan, nan, f"expected at least one {what}, got none")
+            return Estimate(nan, nan, nan, fact(none))
         alpha = (1.0 - confidence) / 2.0
         low, high = (float(clopper_pearson(k, n, alpha, side)) for side in ("lower", "upper"))
         return Estimate(k / n, low, high)
 
-    return FixedThreshold(threshold, share(member, "member"), share(~member, "non-member"))
+    return FixedThreshold(threshold, share(member, "no_members"), share(~member, "no_nonmembers"))
 
 
 def _false_positives(fpr: float, nonmembers: int) -> tuple[NDArray[np.int64], Floats]:

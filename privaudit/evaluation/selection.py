@@ -1,12 +1,13 @@
 """One of several candidates taken for each fold on the others, and a record of what was compared and taken.
 
-A candidate is a column of scores: a noise level, an order of the norm, a share of dimensions to drop, a whole attack.
+A candidate is a column of scores: of a noise level, an order of the norm, a fraction of dimensions to drop, an attack.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,21 +20,51 @@ Label = str | float
 """What a candidate is called: the value itself where it is a number."""
 
 
+Criterion = Literal[
+    "auroc", "auroc_no_mask", "auroc_influence_mask", "inner_auroc", "inner_auroc_influence_mask", "residual"
+]
+"""What is best for the candidate that is chosen: the AUROC on the other folds, of the same score, without a mask or
+under the influence mask; the same on inner folds, within the other folds; or the smallest absolute residual there."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A score that suspects or canaries may be judged by.
+
+    Attributes:
+        attack: Name of the attack; None for the mean of all other candidates.
+        at: What it is taken at, such as a noise level; None if there is nothing to choose.
+        mask: Mask of the attack; None for the mean.
+    """
+
+    attack: str | None
+    at: Label | None = None
+    mask: str | None = None
+
+
+MEAN = Candidate(None)
+"""The mean of all other candidates, each as normal scores."""
+
+
 @dataclass(frozen=True)
 class Choice:
     """What was chosen for each fold, among what, by what. Nothing of the kind is listed if it was fixed beforehand.
 
     Attributes:
-        what: Such as ``level``, ``drop`` or ``penalty of logistic``.
+        what: Such as ``level``, ``drop`` or ``penalty``.
         search_space: All candidates.
         by_fold: The one that was taken, in ascending order of the folds.
-        seen: What was looked at to choose.
+        criterion: What was largest (of residuals: smallest) for it.
+        learner: Kind of classifier that a penalty was chosen for; None for every other choice.
+        mask: Mask of the features that a penalty was chosen for, where every mask has a classifier of its own.
     """
 
     what: str
     search_space: tuple[Label, ...]
     by_fold: tuple[Label, ...]
-    seen: str
+    criterion: Criterion
+    learner: str | None = None
+    mask: str | None = None
 
 
 @dataclass(frozen=True)

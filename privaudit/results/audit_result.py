@@ -12,9 +12,10 @@ from privaudit.errors import ResultError
 from privaudit.evaluation.canary_audit import CanaryReport
 from privaudit.evaluation.curves import Histogram, RocCurve
 from privaudit.evaluation.estimate import Comparison, Estimate, GroupStratum, Metrics, Stratum
+from privaudit.evaluation.facts import Check
 from privaudit.evaluation.selection import Choice
 from privaudit.evaluation.suspects import SuspectReport
-from privaudit.evaluation.verdict import Check, Verdict
+from privaudit.evaluation.verdict import Verdict
 from privaudit.results.data_report import DataReport
 from privaudit.results.exemplars import Exemplar
 from privaudit.results.former_versions import upgraded
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from privaudit.report.frames import Kind
     from privaudit.report.plots import Plots
 
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 Model = Literal["target", "reference"]
 """Options that name a model."""
 
@@ -74,7 +75,7 @@ class AttackReport:
     Attributes:
         name: Name of the attack, with its preset; ``NAME-reference`` for its errors minus the reference model's.
         kind: ``published``; ``ours``; ``reference``, minus the reference model's errors; or ``learned``, by a model
-            fitted to other images (see `selected_on`).
+            fitted to other images (see `learners` and `choices`).
         reference: Where it was published.
         level: What most folds chose: a noise level, or another value where `axis` says so; None without a choice.
         log_snr: 2 log(alpha / sigma) at that level; None where there is none.
@@ -86,7 +87,7 @@ class AttackReport:
         order: p of the norm; None for other statistics, and where several were compared.
         parameters: All hyper-parameters.
         passes: Denoiser passes per image, alone; what is shared with other attacks counts for each.
-        selected_on: How level or model was chosen, in words.
+        learners: Kinds of classifiers that it is the mean of; empty if none was fitted.
         latents: Where the statistic was taken: ``encoder`` or ``inversion``.
         masks: Metrics by mask; ``none`` alone for a score that weighs dimensions itself.
         random_vs_none: The control: a random mask of the same size against no mask.
@@ -115,7 +116,7 @@ class AttackReport:
     order: float | None
     parameters: Mapping[str, Any]
     passes: int
-    selected_on: str
+    learners: tuple[str, ...]
     latents: str
     masks: Mapping[str, Metrics]
     random_vs_none: Comparison | None
@@ -162,14 +163,12 @@ class BlindReport:
         auroc: AUROC of the strongest one.
         strongest: The family of what it looks at: ``pixels``, ``compression``, ``files`` or ``captions``.
         families: AUROC by family, the largest first.
-        method: Description of the method.
         curve: ROC curve of the strongest one, without limits; None if none was fitted.
     """
 
     auroc: Estimate
     strongest: str
     families: Mapping[str, Estimate]
-    method: str
     curve: RocCurve | None
 
 

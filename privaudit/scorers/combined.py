@@ -33,8 +33,7 @@ class Combined(Scorer):
     def score(self, evidence: Evidence) -> Scored:
         """One score: a mask is a weighting, which the classifier learns."""
         learned = out_of_fold(features(evidence), evidence.is_member, evidence.folds, seed=evidence.seed)
-        how = f"cross-fitting over {len(evidence.tables)} attacks: {learned.summary}"
-        return Scored({"none": learned.scores}, how, learned.choices)
+        return Scored({"none": learned.scores}, learned.choices, learners=learned.learners)
 
 
 def features(evidence: Evidence) -> Floats:

@@ -37,13 +37,10 @@ class Conditioned(Scorer):
         selection = select(everything, evidence.is_member, evidence.folds)
         judged = {mask: _judge(masked, evidence) for mask, masked in selection.by_mask.items()}
         regressions = tuple(judged["none"].regression)
-        seen = "absolute residuals of non-members of inner folds, within the other folds"
         listed = choices(selection, everything, "attack and level")
-        names = " or ".join(dict.fromkeys(map(str, selection.columns.chosen)))
         return Scored(
             {mask: found.scores for mask, found in judged.items()},
-            f"{names}: by AUROC on the other folds; medians and spreads of their non-members",
-            (*listed, Choice("regression of the median", tuple(MEDIANS), regressions, seen)),
+            (*listed, Choice("regression of the median", tuple(MEDIANS), regressions, "residual")),
             selection.inflation,
         )
 

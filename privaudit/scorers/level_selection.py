@@ -13,9 +13,6 @@ from privaudit.evaluation.selection import Choice, CrossFitted, apply_choice, cr
 from privaudit.geometry import HARD, MASKS
 from privaudit.scorers.error_table import ErrorTable, Floats
 
-UNMASKED = "AUROC without mask on the other folds"
-MASKED = "AUROC under the influence mask on the other folds"
-
 
 @dataclass(frozen=True)
 class MaskedScores:
@@ -95,7 +92,7 @@ def choices(selection: Selection, table: ErrorTable, what: str) -> tuple[Choice,
     """
     found = []
     if len(table.labels) > 1:
-        found.append(Choice(what, table.labels, selection.columns.chosen, UNMASKED))
+        found.append(Choice(what, table.labels, selection.columns.chosen, "auroc_no_mask"))
     if selection.drop:
-        found.append(Choice("drop", table.drops, selection.drop, MASKED))
+        found.append(Choice("drop", table.drops, selection.drop, "auroc_influence_mask"))
     return tuple(found)

@@ -49,15 +49,15 @@ class Scored:
     Attributes:
         scores: Mask to ``(n,)``, higher = more likely a member; ``none`` alone for a score that weighs dimensions or
             chooses a mask itself.
-        how: How they were chosen or learned, in words.
         choices: All that was chosen, by fold.
         inflation: Factor by which the choice of a candidate inflates the standard deviation of the AUROC.
+        learners: Kinds of classifiers that it is the mean of; empty if none was fitted.
     """
 
     scores: Mapping[str, Floats]
-    how: str
     choices: tuple[Choice, ...] = ()
     inflation: float = 1.0
+    learners: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

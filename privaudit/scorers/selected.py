@@ -40,11 +40,9 @@ class Selected(Scorer):
             raise DataError("expected an attack with a score of its own to select, got features alone; add an attack")
         scores = np.stack(list(found.values()), axis=1)
         choice = cross_fit(scores, list(found), evidence.is_member, evidence.folds)
-        names = " or ".join(dict.fromkeys(map(str, choice.chosen)))
         return Scored(
             {"none": choice.scores},
-            f"cross-fitting over {len(found)} scores: for each fold that of highest AUROC on the other folds, {names}",
-            (Choice("attack, level and mask", choice.search_space, choice.chosen, "AUROC on the other folds"),),
+            (Choice("attack, level and mask", choice.search_space, choice.chosen, "auroc"),),
             choice_inflation(scores, evidence.is_member, evidence.folds),
         )
 

@@ -52,7 +52,7 @@ def decode(kind: type[T], value: Any, where: str = "report") -> T:  # noqa: ANN4
         An instance of ``kind``.
 
     Raises:
-        ResultError: A key is missing or a value has another type; says where.
+        ResultError: A key is missing, a value has another type, or the class refuses it; says where.
     """
     built: T = _decode(kind, value, where)
     return built
@@ -67,7 +67,8 @@ def _decode(kind: Any, value: Any, where: str) -> Any:  # noqa: ANN401
             return None
         kinds = [argument for argument in arguments if argument is not type(None)]
         if len(kinds) > 1:  # of a text, a list and a number, JSON itself tells which it is
-            kinds = [kind for kind in kinds if _form(kind) is type(value) or (_form(kind), type(value)) == (float, int)]
+            exact = [kind for kind in kinds if _form(kind) is type(value)]
+            kinds = exact or [kind for kind in kinds if (_form(kind), type(value)) == (float, int)]
         if len(kinds) != 1:
             raise ResultError(f"expected one of {', '.join(map(str, arguments))} at {where}, got {value!r}")
         return _decode(kinds[0], value, where)
@@ -113,7 +114,10 @@ def _decode_dataclass(kind: Any, value: Any, where: str) -> Any:  # noqa: ANN401
             known[part.name] = _decode(hints[part.name], value[part.name], f"{where}.{part.name}")
         elif part.default is dataclasses.MISSING and part.default_factory is dataclasses.MISSING:
             raise ResultError(f"expected the key {part.name} at {where}, found {', '.join(map(str, value)) or 'none'}")
-    return kind(**known)
+    try:
+        return kind(**known)
+    except ValueError as error:
+        raise ResultError(f"{error}, at {where}") from error
 
 
 @cache

@@ -87,7 +87,7 @@ def assess(
         checks=(*checks, *judgement.checks),
         verdict=decide(
             evaluated.evaluation,
-            evaluated.tested,
+            evaluated.scores,
             gates=gates,
             checks=checks,
             side=options.gate_bound,

@@ -27,7 +27,7 @@ class Reporter:
     """What all lines of a report share.
 
     Attributes:
-        evaluated: Metrics of ``ATTACK/MASK`` for every entry.
+        evaluated: Metrics of every entry and mask.
         data: The images.
         split: What belongs together.
         options: Options of the audit.
@@ -46,11 +46,11 @@ class Reporter:
 
     def report(self, entry: Entry) -> AttackReport:
         """Measure one entry."""
-        none, best, evaluation = f"{entry.name}/none", self.evaluated.strongest, self.evaluated.evaluation
+        none, best, evaluation = (entry.name, "none"), self.evaluated.strongest, self.evaluated.evaluation
         is_member = self.data.is_positive
 
         def against_none(mask: str) -> Comparison | None:
-            return compare(evaluation, f"{entry.name}/{mask}", none) if mask in entry.scores else None
+            return compare(evaluation, (entry.name, mask), none) if mask in entry.scores else None
 
         is_level = entry.axis == "level" and entry.level is not None
         rivals = entry.kind != "published" and best is not None
@@ -68,14 +68,14 @@ class Reporter:
             order=entry.order,
             parameters=entry.parameters,
             passes=self.passes.get(entry.report_name, 0),
-            selected_on=entry.selected_on,
+            learners=entry.learners,
             latents=self.options.attack_latents,
-            masks={mask: evaluation.metrics[f"{entry.name}/{mask}"] for mask in entry.scores},
+            masks={mask: evaluation.metrics[entry.name, mask] for mask in entry.scores},
             random_vs_none=against_none("random"),
             influence_vs_none=against_none("influence"),
             weighted_vs_none=against_none("weighted"),
             best_published=best if rivals else None,
-            versus_published=compare(evaluation, none, f"{best}/none") if rivals else None,
+            versus_published=compare(evaluation, none, (best, "none")) if best is not None and rivals else None,
             distortion_quartiles=by_quartile(
                 self.distortion,
                 entry.scores["none"],
@@ -86,7 +86,7 @@ class Reporter:
             groups=by_group(groups, entry.scores["none"], is_member, confidence=self.options.confidence)
             if any(groups)
             else (),
-            curves={mask: self.evaluated.curves[f"{entry.name}/{mask}"] for mask in entry.scores},
+            curves={mask: self.evaluated.curves[entry.name, mask] for mask in entry.scores},
             histograms={mask: histogram(values, is_member) for mask, values in entry.scores.items()},
             levels=tuple(self._level(entry, column, is_member) for column in range(len(entry.levels))),
             spread=entry.spread,

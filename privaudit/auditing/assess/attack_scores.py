@@ -36,7 +36,6 @@ class Entry:
         methods: The scorer, or the attacks that were compared: mostly one.
         axis: What the columns of an attack are.
         scores: Mask to ``(n,)``, higher = more likely a member.
-        selected_on: How it was chosen, in words.
         level_of_image: ``(n,)``, the value on the axis that each image's score came from; NaN without one.
         search_space: The candidates that were compared; empty if there is one score.
         chosen: The one of each fold.
@@ -48,6 +47,7 @@ class Entry:
         spread: Factor by which its AUROC spreads wider than that of a fixed score, since the other folds had a part in
             it: that of models that were fitted to them (`privaudit.evaluation.metrics.sd_inflation`), or of a choice
             (`privaudit.evaluation.choice_inflation`).
+        learners: Kinds of classifiers that it is the mean of; empty if none was fitted.
     """
 
     name: str
@@ -55,7 +55,6 @@ class Entry:
     methods: tuple[Attack | Scorer, ...]
     axis: str
     scores: Mapping[str, Floats]
-    selected_on: str
     level_of_image: Floats
     search_space: tuple[Label, ...] = ()
     chosen: tuple[Label, ...] = ()
@@ -64,6 +63,7 @@ class Entry:
     columns: Mapping[str, Floats] = field(default_factory=dict)
     levels: tuple[float, ...] = ()
     spread: float = 1.0
+    learners: tuple[str, ...] = ()
 
     @property
     def fitted(self) -> bool:
@@ -194,7 +194,7 @@ def learned(scorer: Scorer, evidence: Evidence) -> Entry:
         methods=(scorer,),
         axis="level",
         scores=found.scores,
-        selected_on=found.how,
+        learners=found.learners,
         level_of_image=np.full(len(evidence.is_member), np.nan),
         choices=found.choices,
         spread=max(found.inflation, sd_inflation(np.unique(evidence.folds).size)) if scorer.fitted else found.inflation,
@@ -223,21 +223,13 @@ def _entry(kind: Kind, attack: Attack, table: ErrorTable, is_member: Booleans, f
     selection = select(table, is_member, folds)
     values = np.asarray(table.candidates) if table.candidates else None
     what = f"parameters and {table.axis}" if table.names else table.axis
-    steps = [f"the {what} of highest unmasked AUROC"] if len(table.labels) > 1 else []
-    if selection.drop:
-        steps.append("the share to drop of highest AUROC under the influence mask")
     of_levels = table.axis == "level" and bool(table.candidates) and not table.names
-    how = "fixed beforehand" if table.candidates else "nothing to choose"
-    if steps:
-        count = len(np.unique(folds))
-        how = f"cross-fitting: for each of {count} folds, {', then '.join(steps)} on the other folds"
     return Entry(
         name=table.name,
         kind=kind,
         methods=(attack,),
         axis=table.axis,
         scores=selection.scores,
-        selected_on=how,
         level_of_image=unknown if values is None else values[selection.columns.index],
         search_space=table.labels if values is not None else (),
         chosen=selection.columns.chosen if values is not None else (),
@@ -255,12 +247,12 @@ def _finite(values: Sequence[float] | Floats) -> tuple[float, ...]:
 
 
 def _fitted(kind: Kind, attack: Attack, table: ErrorTable, is_member: Booleans, folds: Integers, seed: int) -> Entry:
-    """Classify features under every mask; a share to drop is as good for a fold as its classifier on inner folds."""
+    """Classify features under every mask; a fraction to drop is as good for a fold as its classifier on inner folds."""
     under = mask_names(table.drops or (0.0,))
     models = {mask: out_of_fold(table.by_mask[mask], is_member, folds, seed=seed) for mask in under}
     scores = {mask: model.scores for mask, model in models.items()}
     listed = [
-        choice if mask == "none" else replace(choice, what=f"{choice.what}, {mask} mask")
+        choice if mask == "none" else replace(choice, mask=mask)
         for mask, model in models.items()
         for choice in model.choices
     ]
@@ -270,15 +262,14 @@ def _fitted(kind: Kind, attack: Attack, table: ErrorTable, is_member: Booleans, 
         stacked = {mask: np.column_stack([model.scores for model in of_mask]) for mask, of_mask in shares.items()}
         choice = cross_fit(stacked["influence"], table.drops, is_member, folds, merit)
         scores |= {mask: apply_choice(found, choice, is_member, folds) for mask, found in stacked.items()}
-        seen = "AUROC under the influence mask on inner folds, within the other folds"
-        listed.append(Choice("drop", table.drops, choice.chosen, seen))
+        listed.append(Choice("drop", table.drops, choice.chosen, "inner_auroc_influence_mask"))
     return Entry(
         name=table.name,
         kind=kind,
         methods=(attack,),
         axis=attack.axis,
         scores={mask: scores[mask] for mask in MASKS},
-        selected_on=f"cross-fitting: {models['none'].summary}",
+        learners=models["none"].learners,
         level_of_image=np.full(len(is_member), np.nan),
         choices=tuple(listed),
         spread=sd_inflation(np.unique(folds).size),

@@ -9,18 +9,18 @@ from privaudit.auditing.assess.evaluated_scores import EvaluatedScores
 from privaudit.auditing.assess.folds import Split
 from privaudit.auditing.audit_data import AuditData
 from privaudit.auditing.measurements import PixelFeatures
-from privaudit.evaluation import Estimate
-from privaudit.evaluation.blind import FAMILIES, family_scores, file_features
+from privaudit.evaluation import Estimate, fact
+from privaudit.evaluation.blind import family_scores, file_features
+from privaudit.evaluation.checks import BLIND
+from privaudit.evaluation.finding import Pair
 from privaudit.results.audit_result import BlindReport
 
-PREFIX = "blind baseline/"
 
-
-def blind_families(pixels: PixelFeatures, data: AuditData, split: Split, seed: int) -> dict[str, NDArray[np.float64]]:
+def blind_families(pixels: PixelFeatures, data: AuditData, split: Split, seed: int) -> dict[Pair, NDArray[np.float64]]:
     """Score the compared images by what is known without the model.
 
     Returns:
-        `PREFIX` + family to ``(n,)``; empty if there is one fold only, since no image could be scored by others.
+        (`BLIND`, family) to ``(n,)``; empty if there is one fold only, since no image could be scored by others.
     """
     if np.unique(split.folds).size < 2:
         return {}
@@ -31,21 +31,19 @@ def blind_families(pixels: PixelFeatures, data: AuditData, split: Split, seed: i
         "files": file_features([sample.file for sample in samples]),
     }
     found = family_scores(tables, [sample.caption for sample in samples], data.is_positive, split.folds, seed)
-    return {f"{PREFIX}{family}": scores for family, scores in found.items()}
+    return {(BLIND, family): scores for family, scores in found.items()}
 
 
 def blind_report(evaluated: EvaluatedScores) -> BlindReport:
     """Sum up the families, the strongest one first."""
-    areas = {name.removeprefix(PREFIX): evaluated.evaluation.metrics[name].auroc for name in evaluated.blind}
+    areas = {pair[1]: evaluated.evaluation.metrics[pair].auroc for pair in evaluated.blind}
     ranked = sorted(areas, key=lambda family: -areas[family].value)
     if not ranked:
         nan = float("nan")
-        reason = "there are too few images to fit a classifier to some folds and score the others"
-        return BlindReport(Estimate(nan, nan, nan, reason), "", {}, "not run", None)
+        return BlindReport(Estimate(nan, nan, nan, fact("no_classifier_fitted")), "", {}, None)
     return BlindReport(
         auroc=areas[ranked[0]],
         strongest=ranked[0],
         families={family: areas[family] for family in ranked},
-        method="out of fold, without the model: " + "; ".join(FAMILIES[family] for family in ranked),
-        curve=evaluated.curves.get(f"{PREFIX}{ranked[0]}"),
+        curve=evaluated.curves.get((BLIND, ranked[0])),
     )

@@ -15,9 +15,9 @@ from privaudit.auditing.audit_data import AuditData
 from privaudit.auditing.options import AuditOptions
 from privaudit.evaluation import Evaluation, evaluate
 from privaudit.evaluation.curves import RocCurve, roc_curves
+from privaudit.evaluation.finding import PERFECT, TESTED_MASKS, Pair, perfect_scores
 from privaudit.evaluation.gates import Gate, required_fprs
 from privaudit.evaluation.intervals import enough_replicates
-from privaudit.evaluation.verdict import PERFECT, TESTED_MASKS, Pair, perfect_scores
 
 Floats = NDArray[np.float64]
 
@@ -27,29 +27,32 @@ class EvaluatedScores:
     """Metrics of every score, and what they are compared with.
 
     Attributes:
-        evaluation: Metrics of every ``ATTACK/MASK`` and of the blind baseline.
+        evaluation: Metrics of every attack and mask, and of the blind baseline.
         perfect: Metrics of scores without an error on the same images.
-        tested: Name in `evaluation` of each attack and mask.
-        verdict_scores: Names in `evaluation` of the scores that the verdict rests on.
-        blind: Names in `evaluation` of the blind baseline.
+        scores: Attack and mask of every score.
+        blind: The same of the blind baseline: `privaudit.evaluation.checks.BLIND` and the family.
         fprs: False-positive rates that were evaluated.
-        curves: ROC curve by name.
+        curves: ROC curve of each of them.
         strongest: Published attack of largest unmasked AUROC; None without any.
     """
 
-    evaluation: Evaluation
-    perfect: Evaluation
-    tested: Mapping[Pair, str]
-    verdict_scores: tuple[str, ...]
-    blind: tuple[str, ...]
+    evaluation: Evaluation[Pair]
+    perfect: Evaluation[Pair]
+    scores: tuple[Pair, ...]
+    blind: tuple[Pair, ...]
     fprs: tuple[float, ...]
-    curves: Mapping[str, RocCurve]
+    curves: Mapping[Pair, RocCurve]
     strongest: str | None
+
+    @property
+    def verdict_scores(self) -> tuple[Pair, ...]:
+        """The scores that the verdict rests on."""
+        return tuple(pair for pair in self.scores if pair[1] in TESTED_MASKS)
 
 
 def evaluate_scores(
     entries: Sequence[Entry],
-    blind: dict[str, Floats],
+    blind: Mapping[Pair, Floats],
     data: AuditData,
     split: Split,
     options: AuditOptions,
@@ -57,9 +60,8 @@ def evaluate_scores(
 ) -> EvaluatedScores:
     """Measure all scores together, so that any two of them can be compared."""
     is_member, fprs = data.is_positive, required_fprs(gates)
-    tested = {(entry.name, mask): f"{entry.name}/{mask}" for entry in entries for mask in entry.scores}
-    verdict_scores = tuple(name for (_, mask), name in tested.items() if mask in TESTED_MASKS)
-    tests = max(2, len(gates)) * len(verdict_scores)
+    scores = {(entry.name, mask): values for entry in entries for mask, values in entry.scores.items()}
+    tests = max(2, len(gates)) * sum(mask in TESTED_MASKS for _, mask in scores)
     measure = partial(
         evaluate,
         is_member=is_member,
@@ -70,21 +72,20 @@ def evaluate_scores(
         seed=options.seed,
         units=split.labels,
     )
-    scores = {tested[entry.name, mask]: values for entry in entries for mask, values in entry.scores.items()} | blind
-    spreads = {tested[entry.name, mask]: entry.spread for entry in entries for mask in entry.scores}
-    evaluation = measure(scores, learned=list(blind), spreads=spreads)
-    unmasked = [f"{entry.name}/none" for entry in entries]
+    spreads = {(entry.name, mask): entry.spread for entry in entries for mask in entry.scores}
+    measured = {**scores, **blind}
+    evaluation = measure(measured, learned=list(blind), spreads=spreads)
+    unmasked = [(entry.name, "none") for entry in entries]
     return EvaluatedScores(
         evaluation=evaluation,
         perfect=measure({PERFECT: perfect_scores(is_member)}),
-        tested=tested,
-        verdict_scores=verdict_scores,
+        scores=tuple(scores),
         blind=tuple(blind),
         fprs=fprs,
-        curves=roc_curves(evaluation, scores, is_member, limited=unmasked, seed=options.seed, units=split.labels),
+        curves=roc_curves(evaluation, measured, is_member, limited=unmasked, seed=options.seed, units=split.labels),
         strongest=max(
             (entry.name for entry in entries if entry.kind == "published"),
-            key=lambda name: evaluation.metrics[f"{name}/none"].auroc.value,
+            key=lambda name: evaluation.metrics[name, "none"].auroc.value,
             default=None,
         ),
     )

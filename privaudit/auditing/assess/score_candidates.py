@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from privaudit.evaluation import Candidate
 from privaudit.scorers import ErrorTable
 
 MASKS = ("none", "weighted")
@@ -15,26 +16,23 @@ MASKS = ("none", "weighted")
 
 def candidates(
     tables: Sequence[ErrorTable], references: Sequence[ErrorTable]
-) -> tuple[NDArray[np.float64], tuple[str, ...]]:
+) -> tuple[NDArray[np.float64], tuple[Candidate, ...]]:
     """Every attack at every level under every mask.
 
     Returns:
-        ``(n, c)``, higher = more likely a member, and the names of the columns.
+        ``(n, c)``, higher = more likely a member, and what the columns are.
     """
-    columns, names = [], []
+    columns: list[NDArray[np.float64]] = []
+    listed: list[Candidate] = []
     others: Sequence[ErrorTable | None] = references or [None] * len(tables)
     for table, reference in zip(tables, others, strict=True):
         if table.learned:  # features, which are scores only once it is known which images are members
             continue
         for mask in MASKS:
-            found = {table.name: table.by_mask[mask]}
+            scores = {table.name: table.by_mask[mask]}
             if reference is not None:
-                found[f"{table.name}-reference"] = table.by_mask[mask] - reference.by_mask[mask]
-            for name, values in found.items():
+                scores[f"{table.name}-reference"] = table.by_mask[mask] - reference.by_mask[mask]
+            for name, values in scores.items():
                 columns.append(values)
-                names += [f"{name}{at}/{mask}" for at in _where(table)]
-    return np.concatenate(columns, axis=1), tuple(names)
-
-
-def _where(table: ErrorTable) -> list[str]:
-    return [f"@{label}" if isinstance(label, str) else f"@{label:g}" for label in table.labels] or [""]
+                listed += [Candidate(name, label, mask) for label in table.labels or (None,)]
+    return np.concatenate(columns, axis=1), tuple(listed)

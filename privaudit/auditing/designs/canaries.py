@@ -14,7 +14,7 @@ from privaudit.auditing.assess.score_candidates import candidates
 from privaudit.auditing.designs.design import Design, Judgement, Listed, Sources
 from privaudit.auditing.options import AuditOptions
 from privaudit.canaries import Canaries, read_canaries
-from privaudit.evaluation import Check, Conclusion, Finding
+from privaudit.evaluation import Check, Conclusion, Finding, fact
 from privaudit.evaluation.canary_audit import SIGNIFICANCE, CanaryReport, audit_canaries
 from privaudit.evaluation.one_run import epsilon_one_run
 from privaudit.results.data_report import DesignCode
@@ -86,21 +86,19 @@ def canary_finding(finding: Finding, report: CanaryReport, checks: Sequence[Chec
     if np.isnan(report.p) or any(check.status == "fail" for check in checks):
         return finding
     if math.comb(report.audited, report.included) * SIGNIFICANCE < 1.0:
-        few = f"{report.audited} audited canaries, {report.included} of them trained on, are too few"
-        return Finding("unclear", f"Whether the model leaks cannot be told: {few}; draw more canaries")
+        few = fact("perfect_canaries_unnoticed", audited=report.audited, included=report.included)
+        return Finding("unclear", "canary_test", few)
     if report.p > SIGNIFICANCE:
-        return Finding("none", report.statement)
-    if not finding.leaks:
-        return replace(finding, level="low", statement=report.statement)
-    return replace(finding, statement=f"{report.statement} {finding.statement}")
+        return Finding("none", "canary_test")
+    return replace(finding, level=finding.level if finding.leaks else "low", basis="canary_test", reason=None)
 
 
 def draw_check(draw: Canaries) -> Check:
     """Say when and how the canaries were drawn, and by which seal a reader recognises the draw."""
-    detail = f"{len(draw)} drawn {draw.created}; coins and files agree with the seal {draw.seal}"
+    sealed = fact("draw_sealed", canaries=len(draw), created=draw.created, seal=draw.seal)
     if draw.seeded:
-        return Check("canaries", "warn", f"{detail}; drawn from a seed, so that whoever knew it knew every coin")
-    return Check("canaries", "ok", f"{detail}; compare it with the one that was published before training")
+        return Check("canaries", "warn", (sealed, fact("draw_from_seed")))
+    return Check("canaries", "ok", (sealed, fact("seal_to_compare")))
 
 
 def _epsilon_bound(report: CanaryReport, guesses: int, correct: int) -> Callable[[float], float]:

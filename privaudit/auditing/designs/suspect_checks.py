@@ -12,10 +12,11 @@ from privaudit.auditing.audit_data import AuditData
 from privaudit.auditing.designs.suspects import SuspectsDesign
 from privaudit.auditing.measurements import Measurements
 from privaudit.auditing.options import AuditOptions
-from privaudit.evaluation import Check, assign_folds, blind_check, evaluate
+from privaudit.evaluation import Check, assign_folds, blind_check, evaluate, fact
 from privaudit.evaluation.checks import file_check
 
-BLIND = "blind baseline, suspects"
+BLIND_OF_SUSPECTS, FILES_OF_SUSPECTS = "blind baseline, suspects", "file properties, suspects"
+"""Names of the two checks."""
 
 
 def suspect_checks(measured: Measurements, data: AuditData, split: Split, options: AuditOptions) -> tuple[Check, ...]:
@@ -35,10 +36,10 @@ def suspect_checks(measured: Measurements, data: AuditData, split: Split, option
     parts = Split(folds, units, np.empty((0, 2), dtype=np.int64))
     scores = blind_families(measured.pixels.rows(rows), apart, parts, options.seed)
     of_suspects, others = ([sample.file for sample in part.samples] for part in (data.suspects, data.nonmembers))
-    files = file_check(of_suspects, others, "suspects")
+    files = file_check(of_suspects, others)
     if not scores:
-        reason = "not measured: there are too few images to fit a classifier to some folds"
-        return (Check(BLIND, "warn", reason), replace(files, name="file properties, suspects"))
+        unmeasured = (fact("blind_not_measured"), fact("no_classifier_fitted"))
+        return (Check(BLIND_OF_SUSPECTS, "warn", unmeasured), replace(files, name=FILES_OF_SUSPECTS))
     found = evaluate(
         scores,
         is_suspect,
@@ -50,13 +51,12 @@ def suspect_checks(measured: Measurements, data: AuditData, split: Split, option
         learned=list(scores),
         units=parts.labels,
     )
-    blind = replace(blind_check(found, list(scores), [], "suspects"), name=BLIND)
-    return (blind, replace(files, name="file properties, suspects"))
+    blind = replace(blind_check(found, list(scores), []), name=BLIND_OF_SUSPECTS)
+    return (blind, replace(files, name=FILES_OF_SUSPECTS))
 
 
 def known_check(data: AuditData) -> tuple[Check, ...]:
     """Name suspects that were left out, since they are in a known set; empty if there are none."""
     if not data.known_suspects:
         return ()
-    detail = f"{data.known_suspects} are among the members or non-members, and were left out"
-    return (Check("suspects", "warn", detail),)
+    return (Check("suspects", "warn", (fact("suspects_already_known", images=data.known_suspects),)),)

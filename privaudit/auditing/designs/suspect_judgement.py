@@ -16,11 +16,11 @@ from privaudit.auditing.options import AuditOptions
 from privaudit.errors import DataError
 from privaudit.escape import encodable
 from privaudit.evaluation import Check
+from privaudit.evaluation.finding import failed_checks
 from privaudit.evaluation.suspects import SuspectFindings, SuspectReport, judge_suspects
 
 TABLE = "suspects.csv"
 """File of the run folder with one row per suspect."""
-UNCLEAR = "Whether the suspects were trained on cannot be told from these images: "
 
 
 def judge_unknown_membership(
@@ -63,14 +63,8 @@ def suspect_table(data: AuditData, findings: SuspectFindings) -> pd.DataFrame:
 
 
 def qualified(report: SuspectReport, checks: Sequence[Check]) -> SuspectReport:
-    """Take the statement back where suspects and non-members differ without any model."""
-    failed = failures(checks)
-    return replace(report, statement=UNCLEAR + "; ".join(failed)) if failed else report
-
-
-def failures(checks: Sequence[Check]) -> list[str]:
-    """Describe the checks that failed."""
-    return [f"check {check.name!r} failed: {check.detail}" for check in checks if check.status == "fail"]
+    """Name the checks that failed: where suspects and non-members differ without any model, the test says nothing."""
+    return replace(report, failed_checks=tuple(check.name for check in failed_checks(checks)))
 
 
 def require_nonmembers(data: AuditData, together: Sequence[str | None]) -> None:

@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING, ClassVar
 from privaudit.auditing.designs.design import Design, Judgement
 from privaudit.auditing.designs.suspect_judgement import (
     TABLE,
-    UNCLEAR,
-    failures,
     judge_unknown_membership,
     qualified,
     require_nonmembers,
     suspect_table,
 )
 from privaudit.auditing.options import AuditOptions
-from privaudit.evaluation import Check, Conclusion, Finding
+from privaudit.evaluation import Check, Conclusion, Finding, fact
+from privaudit.evaluation.finding import failed_checks
 from privaudit.evaluation.suspects import SuspectReport
 from privaudit.results.data_report import DesignCode
 
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
     from privaudit.auditing.assess.folds import Split
     from privaudit.auditing.audit_data import AuditData
     from privaudit.auditing.measurements import Measurements
-
-GATE_NOTE = "it compares the suspects with the non-members, and no known members"
 
 
 @dataclass(frozen=True)
@@ -50,7 +47,7 @@ class SuspectsDesign(Design):
         """Let the test of the whole set decide whether there is evidence."""
         findings = judge_unknown_membership(measured, data, split, options)
         return Judgement(
-            Conclusion(partial(suspect_finding, report=findings.report, checks=checks), GATE_NOTE),
+            Conclusion(partial(suspect_finding, report=findings.report, checks=checks)),
             suspects=qualified(findings.report, checks),
             tables={TABLE: suspect_table(data, findings)},
         )
@@ -63,11 +60,10 @@ def suspect_finding(finding: Finding, report: SuspectReport, checks: Sequence[Ch
         ``unclear`` if a check failed, or if no outcome of the test could have been evidence; ``none`` without evidence;
         otherwise the level that the attacks' rates have, at least ``low``.
     """
-    reasons = failures(checks)
+    if failed_checks(checks):
+        return Finding("unclear", "checks")
     if report.smallest_set_p > report.alpha * (1.0 + 1e-9):
-        reasons.append(report.reason or "there are too few images")
-    if reasons:
-        return Finding("unclear", UNCLEAR + "; ".join(reasons))
+        return Finding("unclear", "set_test", fact("perfect_suspects_unnoticed", smallest_p=report.smallest_set_p))
     if report.set_p > report.alpha:
-        return Finding("none", report.statement)
-    return replace(finding, level=finding.level if finding.leaks else "low", statement=report.statement)
+        return Finding("none", "set_test")
+    return replace(finding, level=finding.level if finding.leaks else "low", basis="set_test", reason=None)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from privaudit.errors import DataError, NonFiniteError
+from privaudit.evaluation.selection import Candidate
 from privaudit.evaluation.suspects.normal_scores import Floats
 
 
@@ -61,7 +62,7 @@ class Case:
 
 def make_case(
     table: ArrayLike,
-    candidates: Sequence[str],
+    candidates: Sequence[Candidate],
     ids: Sequence[str],
     is_suspect: ArrayLike,
     groups: Sequence[str | None] | None,
@@ -70,7 +71,7 @@ def make_case(
 
     Args:
         table: ``(n, c)``.
-        candidates: ``c`` names.
+        candidates: ``c``, the columns.
         ids: ``n``.
         is_suspect: ``(n,)``.
         groups: ``n`` or None.

@@ -11,13 +11,14 @@ from numpy.typing import ArrayLike, NDArray
 from privaudit.errors import ConfigError, DataError
 from privaudit.evaluation.crossfit import assign_folds
 from privaudit.evaluation.roc import auroc
+from privaudit.evaluation.selection import MEAN, Candidate
 from privaudit.evaluation.suspects.case import Case, make_case, require_numbers
+from privaudit.evaluation.suspects.cautions import cautions
 from privaudit.evaluation.suspects.conformal import image_tests, smallest_p
 from privaudit.evaluation.suspects.findings import SuspectFindings, SuspectReport
-from privaudit.evaluation.suspects.normal_scores import MEAN, Floats, Observations, normal_scores, observe
+from privaudit.evaluation.suspects.normal_scores import Floats, Observations, normal_scores, observe
 from privaudit.evaluation.suspects.null_rate import null_rates
 from privaudit.evaluation.suspects.set_permutation import set_test
-from privaudit.evaluation.suspects.wording import caution, statement
 
 RATES = (0.05, 0.1)
 """False discovery rates at which images are counted."""
@@ -25,7 +26,7 @@ RATES = (0.05, 0.1)
 
 def judge_suspects(
     table: ArrayLike,
-    candidates: Sequence[str],
+    candidates: Sequence[Candidate],
     ids: Sequence[str],
     is_suspect: ArrayLike,
     *,
@@ -51,7 +52,7 @@ def judge_suspects(
 
     Args:
         table: ``(n, c)``, scores of suspects and non-members, higher = more likely a member; infinities are legal.
-        candidates: ``c`` names.
+        candidates: ``c``, the columns.
         ids: ``n`` distinct ones; the outcome depends on them and not on the order of the rows.
         is_suspect: ``(n,)``; the others are known not to be members.
         groups: ``n``, equal for images that are not independent, None for an image of its own.
@@ -93,7 +94,6 @@ def judge_suspects(
         generator=generator,
     )
     count, outside, groups_outside = int(case.is_suspect.sum()), int((~case.is_suspect).sum()), int((~suspect).sum())
-    flagged = {f"{rate:g}": images.flagged(rate) for rate in RATES}
     report = SuspectReport(
         count=count,
         nonmembers=outside,
@@ -101,7 +101,6 @@ def judge_suspects(
         suspect_groups=int(suspect.sum()),
         nonmember_groups=groups_outside,
         search_space=(*candidates, MEAN),
-        selected_on=_selected_on(len(candidates) + 1, known),
         chosen=names[tested.chosen],
         chosen_by_fold=tuple(names[column] for column in tested.chosen_by_fold),
         auroc=auroc(tested.scores, suspect) if tested.held_out else math.nan,
@@ -113,10 +112,9 @@ def judge_suspects(
         type_i_rate=rates.set_test,
         false_flag_rate=rates.images,
         type_i_repeats=rates.repeats,
-        flagged=flagged,
+        flagged={f"{rate:g}": images.flagged(rate) for rate in RATES},
         smallest_p=smallest_p(groups_outside),
-        reason=caution(count, groups_outside, tested, alpha, max(RATES), None if level.all() else least),
-        statement=statement(count, outside, tested.p, alpha, flagged[f"{max(RATES):g}"], max(RATES)),
+        cautions=cautions(count, groups_outside, tested, alpha, max(RATES), None if level.all() else least),
         smallest_set_p=max(1.0 / tested.distinct, 1.0 / (permutations + 1)),
     )
     back = case.restore
@@ -171,14 +169,3 @@ def _folds(case: Case, folds: int, seed: int) -> NDArray[np.intp]:
         if all(np.unique(case.is_suspect[deal == fold]).size == 2 for fold in np.unique(deal)):
             return deal
     return np.zeros_like(case.order)
-
-
-def _selected_on(space: int, known: Floats | None) -> str:
-    if known is not None:
-        return (
-            f"the best of {space} candidates for {len(known)} known members against suspects and non-members together"
-        )
-    return (
-        f"the best of {space} candidates for suspects against non-members, chosen again in every permutation and "
-        "for every image"
-    )

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privaudit.evaluation.estimate import Estimate
+from privaudit.evaluation.facts import Fact, fact
 from privaudit.evaluation.intervals import clopper_pearson
 from privaudit.evaluation.suspects.conformal import image_tests
 from privaudit.evaluation.suspects.normal_scores import Observations
@@ -20,8 +21,10 @@ from privaudit.evaluation.suspects.set_permutation import set_test
 
 PERMUTATIONS = 199
 """Of each repeat; levels down to 0.5 % are then resolved."""
-MOST = 2000
-"""Observations that take part; a rate does not get better with more."""
+MAX_OBSERVATIONS = 2000
+"""Maximum number of observations that take part; a rate does not get better with more."""
+MIN_OBSERVATIONS = 4
+"""Minimum number of observations, of which two take the place of suspects."""
 
 
 @dataclass(frozen=True)
@@ -58,21 +61,21 @@ def null_rates(
         alpha: Level of the set test.
         rate: False discovery rate of the images.
         repeats: Number of splits.
-        generator: Deals them.
+        generator: Generator of the splits.
 
     Returns:
         Shares with exact 95 % intervals; NaN with a reason for fewer than 4 observations, or a level that the
         permutations of a repeat do not resolve.
     """
-    count = min(len(nonmembers.units), MOST)
+    count = min(len(nonmembers.units), MAX_OBSERVATIONS)
     pseudo = min(suspects, count // 2)
-    reason = None
-    if count < 4:
-        reason = f"expected at least 4 non-members to split (a group counts once), got {count}"
+    reason: Fact | None = None
+    if count < MIN_OBSERVATIONS:
+        reason = fact("splits_need_nonmembers", needed=MIN_OBSERVATIONS, nonmembers=count)
     elif repeats < 1:
-        reason = "no splits of the non-members were asked for"
+        reason = fact("no_splits_requested")
     elif (PERMUTATIONS + 1) * alpha < 1.0:
-        reason = f"expected a level that {PERMUTATIONS} permutations a split resolve, got {alpha:g}"
+        reason = fact("splits_cannot_resolve", permutations=PERMUTATIONS, level=alpha)
     if reason is not None:
         unknown = Estimate(math.nan, math.nan, math.nan, reason)
         return NullRates(unknown, unknown, 0)
@@ -84,7 +87,7 @@ def null_rates(
         part = _some(nonmembers, generator.permutation(len(nonmembers.units))[:count])
         found[0] += set_test(part.units, is_suspect, deal, PERMUTATIONS, generator).p <= alpha
         found[1] += image_tests(part, is_suspect).flagged(rate) > 0
-    note = None if pseudo == suspects else f"with {pseudo} pseudo-suspects, half of the non-members"
+    note = None if pseudo == suspects else fact("fewer_pseudo_suspects", images=pseudo)
     return NullRates(_share(int(found[0]), repeats, note), _share(int(found[1]), repeats, note), repeats)
 
 
@@ -96,6 +99,6 @@ def _some(observed: Observations, order: NDArray[np.int64]) -> Observations:
     return Observations(observed.images[unit >= 0], unit[unit >= 0], observed.units[order])
 
 
-def _share(k: int, n: int, reason: str | None) -> Estimate:
+def _share(k: int, n: int, reason: Fact | None) -> Estimate:
     low, high = (float(clopper_pearson(k, n, 0.025, side)) for side in ("lower", "upper"))
     return Estimate(k / n, low, high, reason)

@@ -1,0 +1,220 @@
+"""Facts: a code that says what was observed, and the numbers that belong to it.
+
+Evaluation writes no sentences. Why a number is missing, what a check noticed, what decided a gate: each is a `Fact`, in
+report.json as in memory, and `privaudit.report.sentences` has one template per code. A new fact is one line here and
+one there; a test holds the two lists against each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+Value: TypeAlias = int | float | str
+
+CODES: Mapping[str, Mapping[str, type]] = {
+    # why a number or its interval is missing, or what to keep in mind about it
+    "all_scores_equal": {},
+    "sets_separated": {"pairs": int},
+    "too_few_independent": {"units": int},
+    "interval_without_width": {},
+    "rate_at_zero": {},
+    "rate_not_evaluated": {"fpr": float},
+    "rate_needs_nonmembers": {"fpr": float, "needed": int, "nonmembers": int},
+    "limit_needs_nonmembers": {"fpr": float, "error": float, "needed": int, "nonmembers": float},
+    "few_false_positives": {"fpr": float, "expected": float, "nonmembers": int},
+    "interval_needs_members": {"members": int},
+    "no_members": {},
+    "no_nonmembers": {},
+    "folds_need_images": {"members": int, "nonmembers": int},
+    "single_member_in_group": {},
+    "no_classifier_fitted": {},
+    "no_splits_requested": {},
+    "splits_need_nonmembers": {"needed": int, "nonmembers": int},
+    "splits_cannot_resolve": {"permutations": int, "level": float},
+    "fewer_pseudo_suspects": {"images": int},
+    "coins_on_one_side": {"canaries": int, "side": str},
+    "too_few_canaries": {"pilot": int, "needed_pilot": int, "audited": int, "needed_audited": int, "confidence": float},
+    "not_measured": {},
+    "not_measured_in_both": {},
+    "no_interval_for_metric": {},
+    "runs_not_paired": {},
+    # what a check noticed
+    "set_sizes": {"positives": int, "nonmembers": int},
+    "set_too_small": {"positives": int, "nonmembers": int},
+    "rate_rests_on_few": {"fpr": float, "expected": float, "needed": int},
+    "rate_not_reported": {"fpr": float, "needed": int},
+    "in_both_sets": {"images": int},
+    "copies_dropped": {"images": int},
+    "look_alike_across": {"positives": int, "nonmembers": int},
+    "look_alike_within": {"images": int},
+    "look_alikes_share_folds": {},
+    "file_info_unknown": {},
+    "files_alike": {"format": str, "fraction": float},
+    "file_kinds_differ": {
+        "property": str,
+        "positives": str,
+        "positives_fraction": float,
+        "nonmembers": str,
+        "nonmembers_fraction": float,
+    },
+    "file_numbers_differ": {"property": str, "positives": float, "nonmembers": float, "auroc": float},
+    "nothing_to_tell_apart": {},
+    "blind_not_measured": {},
+    "blind_not_told_apart": {"auroc": float, "upper": float},
+    "blind_too_few": {"auroc": float},
+    "blind_not_ruled_out": {"auroc": float, "upper": float},
+    "blind_told_apart": {"family": str, "auroc": float, "lower": float},
+    "blind_told_apart_by_rank": {"family": str, "auroc": float, "p": float},
+    "attack_exceeds_blind": {"attack": str, "mask": str, "gain": float, "lo": float, "hi": float},
+    "no_attack_exceeds_blind": {},
+    "drawn_at_random": {},
+    "all_files_readable": {},
+    "files_skipped": {"files": int},
+    "inversion_not_used": {},
+    "inversion_reached": {"fraction": float, "tolerance": float, "median": float, "evaluations": float},
+    "inversion_diverged": {"images": int},
+    "all_scores_finite": {},
+    "rates_consistent": {"scores": int},
+    "rate_contradicts_auroc": {"attack": str, "mask": str},
+    "draw_sealed": {"canaries": int, "created": str, "seal": str},
+    "seal_to_compare": {},
+    "draw_from_seed": {},
+    "suspects_already_known": {"images": int},
+    "reference_is_target": {},
+    "reference_shares_autoencoder": {},
+    "reference_has_other_autoencoder": {},
+    # what decided a gate
+    "limit_beyond_gate": {"attack": str, "mask": str, "limit": float, "side": str, "confidence": float, "tests": int},
+    "limit_within_gate": {"attack": str, "mask": str, "limit": float, "side": str, "confidence": float, "tests": int},
+    "one_run_limit_beyond_gate": {"limit": float, "confidence": float, "tests": int},
+    "one_run_limit_within_gate": {"limit": float, "confidence": float, "tests": int},
+    "gate_out_of_reach": {"limit": float, "tests": int},
+    "gate_needs_nonmembers": {"fpr": float, "error": float, "needed": int, "nonmembers": float, "tests": int},
+    "checks_failed": {},
+    "no_score": {},
+    "epsilon_has_no_upper_limit": {},
+    "too_few_replicates": {"tests": int},
+    # why the verdict is what it is
+    "gate_failed": {"gate": str},
+    "gate_inconclusive": {"gate": str},
+    "check_failed": {"check": str},
+    "no_gate_failed": {},
+    "no_gate_set": {},
+    # why a finding is unclear
+    "no_score_on_two_of_each": {},
+    "perfect_scores_unnoticed": {
+        "members": int,
+        "nonmembers": int,
+        "effective_members": float,
+        "effective_nonmembers": float,
+        "tests": int,
+    },
+    "perfect_canaries_unnoticed": {"audited": int, "included": int},
+    "perfect_suspects_unnoticed": {"smallest_p": float},
+    # what a test of suspects cannot resolve
+    "no_out_of_fold_test": {},
+    "part_of_each_group": {"images": int},
+    "set_p_at_least": {"smallest_p": float},
+    "permutations_cannot_resolve": {"permutations": int, "level": float},
+    "no_flag_possible": {"rate": float, "nonmembers": int, "smallest_p": float, "needed": int},
+    "flag_needs_several": {"rate": float, "needed": int, "suspects": int},
+    # why a comparison of two runs came out as it did, and what to keep in mind about it
+    "new_check_failed": {"check": str},
+    "metric_rose": {
+        "attack": str,
+        "mask": str,
+        "metric": str,
+        "old": float,
+        "new": float,
+        "rise": float,
+        "margin": float,
+    },
+    "gate_regressed": {"gate": str},
+    "nothing_in_common": {},
+    "nothing_tested": {},
+    "perfect_rise_unnoticed": {"members": float, "nonmembers": float, "tests": int},
+    "no_rise_shown": {"tests": int, "margin": float},
+    "same_model": {},
+    "finding_rose": {"old": str, "new": str},
+    "no_difference_shown": {},
+    "gate_undecided_now": {"gate": str},
+    "old_check_failed": {"check": str},
+    "versions_differ": {},
+    "level_differs": {"attack": str},
+    "interval_widened": {"attack": str, "factor": float},
+    "images_moved": {"images": int},
+    "paired": {"positives": int, "nonmembers": int},
+    "others_left_out": {},
+    "scores_missing": {"run": str},
+    "same_images_unpaired": {},
+    "too_few_shared": {"positives": int, "nonmembers": int},
+    "made_of_other_attacks": {"attack": str},
+    # of a report that an earlier version of privaudit wrote
+    "text": {"text": str},
+}
+"""Every code, and name and type of each of its numbers."""
+
+
+@dataclass(frozen=True)
+class Fact:
+    """Something that was observed.
+
+    Attributes:
+        code: One of `CODES`.
+        values: Its numbers and names, as `CODES` lists them.
+    """
+
+    code: str
+    values: Mapping[str, Value] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse an unknown code, and values that are not those of the code.
+
+        Raises:
+            ValueError: They do not fit together.
+        """
+        wanted = CODES.get(self.code)
+        if wanted is None:
+            raise ValueError(f"expected a code of a fact, got {self.code!r}; list it in privaudit.evaluation.facts")
+        given = {name: _kind(value) for name, value in self.values.items()}
+        if set(given) != set(wanted) or any(not issubclass(given[name], kinds(wanted[name])) for name in wanted):
+            raise ValueError(f"expected {self.code} with {_named(wanted)}, got {_named(given)}")
+
+
+def fact(code: str, **values: Value) -> Fact:
+    """Make a fact: ``fact("sets_separated", pairs=12)``.
+
+    Returns:
+        The fact.
+    """
+    return Fact(code, values)
+
+
+def kinds(kind: type) -> tuple[type, ...]:
+    """Types that a value may have: a float may be written as a whole number."""
+    return (float, int) if kind is float else (kind,)
+
+
+def _kind(value: Any) -> type:  # noqa: ANN401 - what a file holds, before it is checked
+    return type(value)
+
+
+def _named(types: Mapping[str, type]) -> str:
+    return ", ".join(f"{name}: {kind.__name__}" for name, kind in types.items()) or "nothing"
+
+
+@dataclass(frozen=True)
+class Check:
+    """A condition under which the metrics mean what they say.
+
+    Attributes:
+        name: What was checked.
+        status: ``fail`` makes the verdict inconclusive.
+        facts: What was noticed, the most important first.
+    """
+
+    name: str
+    status: Literal["ok", "warn", "fail"]
+    facts: tuple[Fact, ...] = ()
