@@ -25,7 +25,7 @@ from privaudit.evaluation.curves import histogram, roc_curves
 from privaudit.evaluation.delong import auroc_estimate
 from privaudit.evaluation.estimate import Estimate
 from privaudit.evaluation.suspects import SuspectReport
-from privaudit.evaluation.verdict import PERFECT, perfect_scores
+from privaudit.evaluation.finding import PERFECT, perfect_scores
 from privaudit.results.audit_result import (
     SCHEMA_VERSION,
     AttackReport,

@@ -11,7 +11,7 @@ import pandas as pd
 from results import make_config, make_result
 
 from privaudit.evaluation import Check, decide, evaluate, parse_gates, required_fprs
-from privaudit.evaluation.verdict import PERFECT, perfect_scores
+from privaudit.evaluation.finding import PERFECT, perfect_scores
 from privaudit.results.audit_result import AttackReport, AuditResult
 
 Scores = Mapping[tuple[str, str], np.ndarray]

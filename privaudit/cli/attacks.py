@@ -11,7 +11,7 @@ def attacks() -> None:
     from rich.text import Text
 
     from privaudit.report.attack_list import attack_table, scorer_table
-    from privaudit.report.console import standard_output
+    from privaudit.report.terminal.console import standard_output
 
     counted = "Passes of the denoiser an image at the default levels; privaudit scan --dry-run counts what is shared."
     with to_reader():

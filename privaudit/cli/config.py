@@ -74,7 +74,7 @@ def _print(name: str, command: ConfiguredCommand, found: Given) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from privaudit.report.console import TABLE, standard_output
+    from privaudit.report.terminal.console import TABLE, standard_output
 
     out = standard_output()
     files = ", ".join(map(str, found.files)) or "none (privaudit.toml, [tool.privaudit] of pyproject.toml)"

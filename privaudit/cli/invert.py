@@ -50,7 +50,7 @@ def solvers() -> None:
     from rich.table import Table
 
     from privaudit.inversion import SOLVERS
-    from privaudit.report.console import standard_output
+    from privaudit.report.terminal.console import standard_output
 
     table = Table("solver", "what it does, where it was published, parameters with their defaults", box=None)
     for name, kind in SOLVERS.items():

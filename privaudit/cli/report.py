@@ -131,7 +131,7 @@ def _read_request(
 
 def _print(found: Report, request: Request) -> None:
     from privaudit.report.formats import FORMATS
-    from privaudit.report.terminal import print_failure, print_report
+    from privaudit.report.terminal.summary import print_failure, print_report
     from privaudit.results.audit_result import AuditFailure
 
     files = tuple(path for path in (request.folder / form.file for form in FORMATS.values()) if path.is_file())

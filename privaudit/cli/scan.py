@@ -122,7 +122,7 @@ def scan(
     """Audit a model: can its members be told from images that it never saw?"""
     del config  # ConfiguredCommand has read it
     from privaudit.evaluation.verdict import exit_code
-    from privaudit.report.terminal import print_report
+    from privaudit.report.terminal.summary import print_report
 
     formats = read_formats(format_)
     try:
@@ -146,9 +146,7 @@ def scan(
     if done.broken is not None:
         raise done.broken
     verdict, counted = done.result.verdict, counted_as(inconclusive)
-    raise typer.Exit(
-        exit_code(verdict.status, gated=bool(verdict.gates), inconclusive=counted, exit_zero=exit_zero)
-    )
+    raise typer.Exit(exit_code(verdict.status, gated=bool(verdict.gates), inconclusive=counted, exit_zero=exit_zero))
 
 
 @dataclass(frozen=True)

@@ -150,7 +150,6 @@ CODES: Mapping[str, Mapping[str, type]] = {
     "scores_missing": {"run": str},
     "same_images_unpaired": {},
     "too_few_shared": {"positives": int, "nonmembers": int},
-    "made_of_other_attacks": {"attack": str},
     # of a report that an earlier version of privaudit wrote
     "text": {"text": str},
 }

@@ -9,7 +9,7 @@ from rich.text import Text
 from privaudit.attacks.batch import Work
 from privaudit.attacks.plan import Step
 from privaudit.auditing.dry_run import Forecast
-from privaudit.report.console import TABLE, rows, section, standard_output
+from privaudit.report.terminal.console import TABLE, rows, section, standard_output
 
 
 def print_plan(forecast: Forecast, console: Console | None = None) -> None:

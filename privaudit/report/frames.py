@@ -9,7 +9,9 @@ import pandas as pd
 
 from privaudit.errors import ResultError
 from privaudit.evaluation.estimate import Comparison, Difference
-from privaudit.report.metrics_table import difference_cells, estimate_cells, metrics_frame
+from privaudit.report.metrics_table import difference_cells, estimate_cells, metrics_frame, reason_text
+from privaudit.report.sentences.check_text import check_text
+from privaudit.report.sentences.gate_text import gate_reason
 from privaudit.results.audit_result import AttackReport, AuditResult
 
 Kind = Literal["metrics", "comparisons", "quartiles", "groups", "levels", "curves", "histograms", "checks", "gates"]
@@ -28,7 +30,7 @@ def frame(result: AuditResult, kind: Kind = "metrics") -> pd.DataFrame:
 
     Returns:
         The table, with all its columns even if it has no row. Numbers that could not be measured are NaN, and the
-        ``reason`` beside them says why.
+        ``reason`` next to them says why.
 
     Raises:
         ResultError: There is no such kind.
@@ -42,7 +44,7 @@ def frame(result: AuditResult, kind: Kind = "metrics") -> pd.DataFrame:
 
 
 def _difference(name: str, found: Difference) -> Row:
-    return {**difference_cells(name, found), f"{name}_reason": found.reason}
+    return {**difference_cells(name, found), f"{name}_reason": reason_text(found.reason)}
 
 
 def _columns(name: str, *, paired: bool = False) -> tuple[str, ...]:
@@ -50,18 +52,20 @@ def _columns(name: str, *, paired: bool = False) -> tuple[str, ...]:
 
 
 def _compared(report: AttackReport) -> Iterable[tuple[str, str, Comparison | None]]:
-    none = f"{report.name}/none"
-    yield from ((f"{report.name}/{mask}", none, gain) for mask, gain in report.gains.items())
-    yield none, f"{report.best_published}/none", report.versus_published
+    """Mask of a score, attack that it is compared with (always without mask), and the difference."""
+    yield from ((mask, report.name, gain) for mask, gain in report.gains.items())
+    yield "none", report.best_published or "", report.versus_published
 
 
 def _comparisons(result: AuditResult) -> Iterator[Row]:
     for report in result.attacks:
-        for score, baseline, gain in _compared(report):
+        for mask, baseline, gain in _compared(report):
             if gain is not None:
                 yield {
-                    "score": score,
-                    "baseline": baseline,
+                    "attack": report.name,
+                    "mask": mask,
+                    "baseline_attack": baseline,
+                    "baseline_mask": "none",
                     **_difference("auroc_gain", gain.auroc_delta),
                     **_difference("tpr_gain", gain.tpr_delta),
                 }
@@ -134,18 +138,25 @@ def _histograms(result: AuditResult) -> Iterator[Row]:
 
 def _checks(result: AuditResult) -> Iterator[Row]:
     for check in result.checks:
-        yield {"check": check.name, "status": check.status, "detail": check.detail}
+        yield {"check": check.name, "status": check.status, "detail": check_text(check, result.data)}
 
 
 def _gates(result: AuditResult) -> Iterator[Row]:
     for outcome in result.verdict.gates:
-        yield {"gate": outcome.gate, "status": outcome.status, "detail": outcome.detail}
+        yield {"gate": outcome.gate, "status": outcome.status, "detail": gate_reason(outcome, result)}
 
 
 SIZES = ("members", "nonmembers")
 TABLES: Mapping[str, tuple[tuple[str, ...], Callable[[AuditResult], Iterator[Row]]]] = {
     "comparisons": (
-        ("score", "baseline", *_columns("auroc_gain", paired=True), *_columns("tpr_gain", paired=True)),
+        (
+            "attack",
+            "mask",
+            "baseline_attack",
+            "baseline_mask",
+            *_columns("auroc_gain", paired=True),
+            *_columns("tpr_gain", paired=True),
+        ),
         _comparisons,
     ),
     "quartiles": (("attack", "quartile", "lower", "upper", *SIZES, *_columns("auroc")), _quartiles),

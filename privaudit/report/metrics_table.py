@@ -8,7 +8,9 @@ import pandas as pd
 
 from privaudit.escape import encodable
 from privaudit.evaluation.estimate import Comparison, Difference, Estimate, Metrics, RateEstimate
+from privaudit.evaluation.facts import Fact
 from privaudit.report.redact import redact
+from privaudit.report.sentences.fact_text import fact_text
 from privaudit.results.audit_result import AttackReport, AuditFailure, AuditResult
 
 
@@ -73,13 +75,23 @@ def _metrics(metrics: Metrics) -> dict[str, object]:
     return cells | {
         "epsilon_lower": bound.value,
         "epsilon_confidence": bound.confidence,
-        "epsilon_reason": bound.reason,
+        "epsilon_reason": reason_text(bound.reason),
     }
 
 
 def estimate_cells(name: str, found: Estimate | RateEstimate) -> dict[str, object]:
     """Lay out a value with its interval, and why they are missing or rough."""
-    return {name: found.value, f"{name}_lo": found.lo, f"{name}_hi": found.hi, f"{name}_reason": found.reason}
+    return {
+        name: found.value,
+        f"{name}_lo": found.lo,
+        f"{name}_hi": found.hi,
+        f"{name}_reason": reason_text(found.reason),
+    }
+
+
+def reason_text(reason: Fact | None) -> str | None:
+    """Write why a number is missing or rough; None if there is nothing to say."""
+    return None if reason is None else fact_text(reason)
 
 
 def _gains(gain: Comparison | None) -> dict[str, object]:

@@ -5,10 +5,14 @@ from __future__ import annotations
 from html import escape
 
 from privaudit.escape import escape_control
-from privaudit.report.design_words import counted
-from privaudit.report.numbers import interval_text
+from privaudit.report.numbers import COMPACT
 from privaudit.report.redact import base_name, redact
-from privaudit.report.words import answer, gate_note, headline, statement, tone
+from privaudit.report.sentences.check_text import check_text
+from privaudit.report.sentences.design_words import positives_text
+from privaudit.report.sentences.fact_text import sentence
+from privaudit.report.sentences.finding_text import statement
+from privaudit.report.sentences.gate_text import gate_reason, pass_meaning
+from privaudit.report.sentences.overall import answer, headline, tone
 from privaudit.results.audit_result import AttackReport, AuditResult
 
 EDGES = {
@@ -19,10 +23,10 @@ EDGES = {
     "high": "#d1242f",
     "unclear": "#8250df",
 }
-"""Of the box; the words say the same."""
+"""Colours of the edge of the box; the words say the same."""
 RATES = {"TPR at 1 % FPR": "0.01", "TPR at 0.1 % FPR": "0.001"}
-MOST = 20
-"""Rows of the table."""
+MAX_ROWS = 20
+"""Maximum number of rows of the table."""
 LINE = "1px solid rgba(128,128,128,.4)"
 """Seen on light and on dark, like every colour here: text keeps the notebook's."""
 CELL = f"text-align:left;padding:2px 14px 2px 0;border:0;border-bottom:{LINE};background:none;color:inherit"
@@ -31,8 +35,8 @@ CELL = f"text-align:left;padding:2px 14px 2px 0;border:0;border-bottom:{LINE};ba
 def render_notebook(result: AuditResult) -> str:
     """Write the box of a result, with inline styles alone and without scripts."""
     result = redact(result)  # notebooks are shared with what they show
-    data, note = result.data, gate_note(result)
-    size = f"{counted(data)}, {data.nonmembers} non-members"
+    data, note = result.data, " ".join(pass_meaning(result))
+    size = f"{positives_text(data)}, {data.nonmembers} non-members"
     lines = [
         f'<div style="border:{LINE};border-left:6px solid {EDGES[tone(result)]};padding:8px 14px;max-width:60em;'
         'font-size:14px;line-height:1.45;color:inherit">',
@@ -41,14 +45,14 @@ def render_notebook(result: AuditResult) -> str:
         f'<p style="margin:6px 0">{_text(statement(result))}</p>',
         *(
             f'<p style="margin:6px 0">gate {_text(gate.gate)}: <strong>{gate.status.upper()}</strong>. '
-            f"{_text(gate.detail)}</p>"
+            f"{_text(sentence(gate_reason(gate, result)))}</p>"
             for gate in result.verdict.gates
         ),
         *([f'<p style="margin:6px 0;opacity:.75">{_text(note)}</p>'] if note else []),
         _table(result),
         *(
             f'<p style="margin:6px 0">check {_text(check.name)}: <strong>{check.status}</strong>. '
-            f"{_text(check.detail)}</p>"
+            f"{_text(sentence(check_text(check, result.data)))}</p>"
             for check in result.checks
             if check.status != "ok"
         ),
@@ -62,8 +66,8 @@ def render_notebook(result: AuditResult) -> str:
 def _table(result: AuditResult) -> str:
     percent = f"{100 * float(result.config.get('confidence', 0.95)):g} %"
     head = "".join(f'<th scope="col" style="{CELL}">{name}</th>' for name in ("attack", "AUROC", *RATES))
-    rows = "".join(_row(report) for report in result.attacks[:MOST])
-    further = len(result.attacks) - MOST
+    rows = "".join(_row(report) for report in result.attacks[:MAX_ROWS])
+    further = len(result.attacks) - MAX_ROWS
     more = f"<tr><td colspan='4' style=\"{CELL}\">{further} more: .frame()</td></tr>" if further > 0 else ""
     return (
         '<table style="border-collapse:collapse;margin:8px 0;background:none;color:inherit;font-size:inherit">'
@@ -74,7 +78,7 @@ def _table(result: AuditResult) -> str:
 
 def _row(report: AttackReport) -> str:
     metrics = report.masks["none"]
-    numbers = [interval_text(metrics.auroc), *(interval_text(metrics.tpr_at_fpr[fpr]) for fpr in RATES.values())]
+    numbers = [COMPACT.estimate(metrics.auroc), *(COMPACT.estimate(metrics.tpr_at_fpr[fpr]) for fpr in RATES.values())]
     cells = "".join(f'<td style="{CELL}">{number}</td>' for number in numbers)
     return f'<tr><th scope="row" style="{CELL};font-weight:600">{_text(report.name)}</th>{cells}</tr>'
 

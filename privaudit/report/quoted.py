@@ -45,7 +45,7 @@ def _or_least(value: float) -> float:
 
 
 def area_of_suspects(result: AuditResult) -> Estimate | None:
-    """Find the AUROC of the candidate that was chosen, such as ``loss@100/none``.
+    """Look up the AUROC of the candidate that was chosen for the suspects.
 
     Returns:
         At the level that was chosen, over all images; None without suspects, and of a candidate that is a mean or whose
@@ -54,12 +54,11 @@ def area_of_suspects(result: AuditResult) -> Estimate | None:
     report = result.suspects
     if report is None or result.data.membership_known:
         return None
-    name, _, mask = report.chosen.rpartition("/")
-    attack, at, level = name.rpartition("@")
-    for candidate in result.attacks:
-        if at and candidate.name == attack:
-            found = [point for point in candidate.levels if f"{point.level:g}" == level and mask in point.auroc]
-            return found[0].auroc[mask] if found else None
-        if not at and candidate.name == name and mask in candidate.masks:
-            return candidate.masks[mask].auroc
-    return None
+    attack = next((attack for attack in result.attacks if attack.name == report.chosen.attack), None)
+    if attack is None or report.chosen.mask is None:
+        return None
+    if report.chosen.at is None:
+        metrics = attack.masks.get(report.chosen.mask)
+        return None if metrics is None else metrics.auroc
+    areas = [level.auroc for level in attack.levels if level.level == report.chosen.at]
+    return areas[0].get(report.chosen.mask) if areas else None

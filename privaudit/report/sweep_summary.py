@@ -11,8 +11,8 @@ from rich.text import Text
 
 from privaudit.auditing.sweep import Sweep
 from privaudit.geometry import MASKS
-from privaudit.report.console import TABLE, standard_output
-from privaudit.report.numbers import interval_text
+from privaudit.report.numbers import COMPACT
+from privaudit.report.terminal.console import TABLE, standard_output
 
 OPTIMISTIC = (
     "The best of many levels, chosen on these images, looks better than it is: the interval is that of a level fixed "
@@ -53,7 +53,7 @@ def _best(found: Sweep) -> Table:
                 mask,
                 str(best.level),
                 f"{best.log_snr:.1f}",
-                interval_text(best.auroc),
+                COMPACT.estimate(best.auroc),
                 rate,
                 style="dim" if mask == "random" else None,
             )

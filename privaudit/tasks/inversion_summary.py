@@ -11,7 +11,7 @@ from rich.text import Text
 from torch import Tensor
 
 from privaudit.inversion import OUTCOMES, Inversion
-from privaudit.report.console import TABLE, standard_output
+from privaudit.report.terminal.console import TABLE, standard_output
 from privaudit.tasks.inverting import InvertedSet, describe_solver
 
 WORST = 5

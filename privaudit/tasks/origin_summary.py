@@ -8,8 +8,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from privaudit.report.console import TABLE, section, standard_output
-from privaudit.report.numbers import interval_text
+from privaudit.report.numbers import COMPACT
+from privaudit.report.terminal.console import TABLE, section, standard_output
 from privaudit.tasks.inverting import describe_solver
 from privaudit.tasks.origin_test import Origin
 
@@ -74,7 +74,7 @@ def _statistics(found: Origin) -> Group:
     for name, label in LABELS.items():
         metrics = found.metrics[name]
         own, given = (float(np.median(getattr(part, name))) for part in (found.own, found.traces))
-        cells = (interval_text(metrics.auroc), interval_text(metrics.tpr_at_fpr["0.01"]))
+        cells = (COMPACT.estimate(metrics.auroc), COMPACT.estimate(metrics.tpr_at_fpr["0.01"]))
         table.add_row(label, f"{own:.4g}", f"{given:.4g}", *cells, style=None if name == "remaining" else "dim")
     title = "Own generations against the images (AUROC 1: told apart, .5: alike; first row decides)"
     return section(title, table)

@@ -28,7 +28,7 @@ from privaudit.errors import ConfigError, DataError
 from privaudit.evaluation import evaluate, learned
 from privaudit.loading import load_target
 from privaudit.model.schedule import DiffusionSchedule, FlowSchedule
-from privaudit.report.terminal import print_report
+from privaudit.report.terminal.summary import print_report
 from privaudit.results.audit_result import AuditResult
 from privaudit.results.exemplars import load_exemplars
 from privaudit.scorers import SCORERS

@@ -15,7 +15,7 @@ from privaudit.compare.comparison import NotCompared
 from privaudit.evaluation import Check
 from privaudit.report.comparison_markdown import render_comparison
 from privaudit.report.comparison_summary import print_comparison
-from privaudit.report.comparison_words import headline, lead
+from privaudit.report.sentences.comparison_text import headline, lead
 from privaudit.results.audit_result import AuditResult
 
 MEMBER = labels(300)

@@ -12,18 +12,18 @@ from functools import cache
 
 import pytest
 from markup import Element, read_page
+from privaudit.report.html.checked import WHY, checked
+from privaudit.report.sentences.finding_text import statement
 from results import CANARIES, NAMES, SUSPECTS, make_exemplars, make_failure, make_result, with_hostile_names
 
 from privaudit.evaluation import Check, Finding
 from privaudit.evaluation.estimate import Estimate
 from privaudit.report.html import render_html, render_html_failure
-from privaudit.report.html.checked import WHY, checked
-from privaudit.report.html.page_numbers import decimal, equals, probability
 from privaudit.report.html.page_table import Cell, Column, Row, Table, text_cell
 from privaudit.report.html.policy import assets
 from privaudit.report.html.svg import SHADES
+from privaudit.report.numbers import PAGE
 from privaudit.report.quoted import area_of_suspects, quoted
-from privaudit.report.words import statement
 from privaudit.results.data_report import SkippedReport
 
 NAN = math.nan
@@ -702,10 +702,10 @@ def test_the_tested_score_of_suspects_has_its_auroc():
     ],
 )
 def test_zero_has_no_sign(value, signed, wanted):
-    assert decimal(value, signed=signed) == wanted
+    assert PAGE.number(value, signed=signed) == wanted
 
 
 def test_the_least_p_of_2000_replicates_is_not_called_less():
-    assert probability(2 / 2001) == "≤\N{NO-BREAK SPACE}0.001" == equals(2 / 2001)
-    assert equals(0.878) == "=\N{NO-BREAK SPACE}0.878"
-    assert equals(NAN) == "n/a"
+    assert PAGE.p_value(2 / 2001) == "≤\N{NO-BREAK SPACE}0.001" == PAGE.p_equals(2 / 2001)
+    assert PAGE.p_equals(0.878) == "=\N{NO-BREAK SPACE}0.878"
+    assert PAGE.p_equals(NAN) == "n/a"

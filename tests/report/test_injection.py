@@ -32,7 +32,7 @@ from privaudit.escape import csv_cell, csv_text, encodable, escape_control, mark
 from privaudit.report.comparison_markdown import render_comparison
 from privaudit.report.comparison_summary import print_comparison
 from privaudit.report.formats import FORMATS, Report
-from privaudit.report.terminal import print_failure, print_report
+from privaudit.report.terminal.summary import print_failure, print_report
 from privaudit.results.audit_result import AuditResult, read_report
 from privaudit.results.data_report import SkippedReport
 

@@ -5,11 +5,11 @@ import math
 from dataclasses import replace
 
 import pytest
+from privaudit.report.suspect_section import print_suspects
 from rich.console import Console
 
 from privaudit.evaluation.estimate import Estimate
 from privaudit.evaluation.suspects import SuspectReport
-from privaudit.report.suspect_section import print_suspects
 
 REPORT = SuspectReport(
     count=120,

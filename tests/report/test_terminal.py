@@ -27,10 +27,10 @@ from privaudit.evaluation import (
     Stratum,
     Verdict,
 )
-from privaudit.report.console import Unpadded, standard_output
-from privaudit.report.numbers import number_text
-from privaudit.report.terminal import print_failure, print_report
+from privaudit.report.numbers import COMPACT
+from privaudit.report.terminal.console import Unpadded, standard_output
 from privaudit.report.terminal.headline import headline_panel
+from privaudit.report.terminal.summary import print_failure, print_report
 from privaudit.results.audit_result import AuditResult, RefusedReport
 
 NAN = math.nan
@@ -198,7 +198,7 @@ def test_markup_in_names_is_harmless():
     [(0.5, "", ".500"), (10.05, "", "10.050"), (20.5, "", "20.500"), (-0.012, "+", "-.012"), (0.0, "+", "+.000")],
 )
 def test_only_a_leading_zero_is_left_out(value, sign, wanted):
-    assert number_text(value, sign) == wanted
+    assert COMPACT.number(value, sign) == wanted
 
 
 def test_says_how_the_levels_were_chosen():

@@ -6,6 +6,13 @@ import math
 from dataclasses import replace
 
 import pytest
+from privaudit.report.missing import plain_reason, why_no_rate
+from privaudit.report.needed import non_members_needed, undecided
+from privaudit.report.sentences.advice import advice
+from privaudit.report.sentences.overall import answer, headline, tone
+from privaudit.report.sentences.names import attack_text, score_text
+from privaudit.report.sentences.finding_text import largest_auroc, statement
+from privaudit.report.sentences.lines import scale_text
 from results import CANARIES, SUSPECTS, make_result
 
 from privaudit.evaluation import Check, Finding
@@ -13,23 +20,9 @@ from privaudit.evaluation.estimate import RateEstimate
 from privaudit.evaluation.rate import rate_estimate, unresolved
 from privaudit.evaluation.roc import count
 from privaudit.evaluation.verdict import GateOutcome
-from privaudit.report.attacker import base_rate, learns, right_of_100, worst_case
-from privaudit.report.missing import plain_reason, why_no_rate
-from privaudit.report.needed import non_members_needed, undecided
-from privaudit.report.numbers import hundredths, plain_p
+from privaudit.report.numbers import of_hundred, p_text
 from privaudit.report.quoted import quoted
-from privaudit.report.words import (
-    advice,
-    answer,
-    attack_text,
-    gate_note,
-    headline,
-    largest_auroc,
-    scale_text,
-    score_text,
-    statement,
-    tone,
-)
+from privaudit.report.sentences.attacker import base_rate, learns, right_of_100, worst_case
 
 NAN = math.nan
 
@@ -229,8 +222,8 @@ def test_plain_reasons():
     ("share", "wanted"), [(0.5745, "57"), (0.0125, "1.3"), (0.4874, "49"), (0.0, "0.0"), (0.095, "10"), (NAN, "n/a")]
 )
 def test_hundredths(share, wanted):
-    assert hundredths(share) == wanted
+    assert of_hundred(share) == wanted
 
 
 def test_plain_p():
-    assert [plain_p(p) for p in (0.036, 0.0, 1e-5, NAN)] == ["p = 0.036", "p below 0.001", "p below 0.001", "p n/a"]
+    assert [p_text(p) for p in (0.036, 0.0, 1e-5, NAN)] == ["p = 0.036", "p below 0.001", "p below 0.001", "p n/a"]

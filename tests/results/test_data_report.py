@@ -6,7 +6,7 @@ from typing import get_args
 import pytest
 from results import make_result
 
-from privaudit.report.design_words import WORDS, counted
+from privaudit.report.sentences.design_words import WORDS, counted
 from privaudit.results.data_report import DESIGN_FACTS, DesignCode
 
 DATA = replace(make_result().data, positives=12, suspects=5)

@@ -10,13 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 from privaudit.evaluation.blind.caption_features import caption_scores
 from privaudit.evaluation.blind.trees import blind_scores
 
-FAMILIES: Mapping[str, str] = {
-    "pixels": "pixel, colour and frequency statistics",
-    "compression": "traces of compression and editing",
-    "files": "file properties",
-    "captions": "captions",
-}
-"""What each family looks at, in words."""
+FAMILIES = ("pixels", "compression", "files", "captions")
+"""What the classifiers look at: pixel, colour and frequency statistics; traces of compression and editing; properties
+of the files; captions."""
 
 
 def family_scores(

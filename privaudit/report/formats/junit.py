@@ -16,16 +16,19 @@ from typing import Literal
 from privaudit.escape import escape_control
 from privaudit.evaluation.verdict import GateOutcome, GateTest
 from privaudit.report.formats.report_format import FORMATS, Format
-from privaudit.report.found import found_lines, gate_lines
-from privaudit.report.numbers import interval_text
-from privaudit.report.problems import problems, remedy
+from privaudit.report.numbers import COMPACT
 from privaudit.report.redact import base_name, redact
-from privaudit.report.words import answer, headline
+from privaudit.report.sentences.check_text import check_text
+from privaudit.report.sentences.fact_text import facts_text
+from privaudit.report.sentences.gate_text import gate_reason
+from privaudit.report.sentences.lines import gate_lines, opening_lines
+from privaudit.report.sentences.overall import answer, headline
+from privaudit.report.sentences.problems import problems, remedy
 from privaudit.results.audit_result import AuditFailure, AuditResult
 
 NO_GATE = "no gate was set"
-ALL = "all attacks"
-"""Suite of a gate that was decided for no attack in particular."""
+ALL, WHOLE_AUDIT = "all attacks", "one-run audit of the canaries"
+"""Suites of a gate that was decided for no attack in particular, and of one that tests the audit of all canaries."""
 OUTCOMES = {"failed": "failure", "crashed": "error", "skipped": "skipped"}
 """Elements of a case that did not pass."""
 
@@ -53,10 +56,10 @@ def render_junit(result: AuditResult) -> str:
     """Write the gates of a result."""
     shown = redact(result)
     verdict, side = shown.verdict, str(shown.config.get("gate_bound", "lower"))
-    cases = [case for gate in verdict.gates for case in _cases(gate, side)]
+    cases = [case for gate in verdict.gates for case in _cases(gate, gate_reason(gate, shown), side)]
     if not cases:
-        reason = "; ".join(verdict.reasons)
-        cases = [Case("privaudit", NO_GATE, "skipped", reason, "\n".join(found_lines(shown)))]
+        reason = facts_text(verdict.reasons)
+        cases = [Case("privaudit", NO_GATE, "skipped", reason, "\n".join(opening_lines(shown)))]
     facts = {
         "privaudit_version": shown.privaudit_version,
         "target": base_name(shown.target.id),
@@ -66,12 +69,12 @@ def render_junit(result: AuditResult) -> str:
         "headline": headline(shown),
         "answer": answer(shown),
     }
-    once = {"finding": " ".join(found_lines(shown)[1:]), "gates": " ".join(gate_lines(shown))}
+    once = {"finding": " ".join(opening_lines(shown)[1:]), "gates": " ".join(gate_lines(shown))}
     measured = {
-        report.name: {f"auroc, mask {mask}": interval_text(metrics.auroc) for mask, metrics in report.masks.items()}
+        report.name: {f"auroc, mask {mask}": COMPACT.estimate(metrics.auroc) for mask, metrics in report.masks.items()}
         for report in shown.attacks
     }
-    checks = [f"{check.status}: {check.name}: {check.detail}" for check in shown.checks]
+    checks = [f"{check.status}: {check.name}: {check_text(check, shown.data)}" for check in shown.checks]
     return _document(cases, facts, once, measured, checks, base_name(shown.target.id), shown.created)
 
 
@@ -84,22 +87,22 @@ def render_junit_failure(failure: AuditFailure) -> str:
     return _document([case], facts, {}, {}, [], base_name(shown.target), shown.created)
 
 
-def _cases(gate: GateOutcome, side: str) -> list[Case]:
+def _cases(gate: GateOutcome, reason: str, side: str) -> list[Case]:
     """The cases of a gate, one per attack."""
     tests: dict[str, list[GateTest]] = {}
     for test in gate.tests:
-        tests.setdefault(test.attack, []).append(test)
+        tests.setdefault(test.attack or WHOLE_AUDIT, []).append(test)
     if not tests:
         outcome = {"pass": "passed", "fail": "failed", "inconclusive": "skipped"}[gate.status]
-        return [Case(ALL, gate.gate, outcome, "" if outcome == "passed" else gate.detail, gate.detail)]  # type: ignore[arg-type]
-    return [_case(gate, attack, own, side) for attack, own in tests.items()]
+        return [Case(ALL, gate.gate, outcome, "" if outcome == "passed" else reason, reason)]  # type: ignore[arg-type]
+    return [_case(gate, attack, of_attack, reason, side) for attack, of_attack in tests.items()]
 
 
-def _case(gate: GateOutcome, attack: str, tests: Sequence[GateTest], side: str) -> Case:
+def _case(gate: GateOutcome, attack: str, tests: Sequence[GateTest], reason: str, side: str) -> Case:
     limits = ", ".join(f"{test.mask or 'whole audit'} {_limit(test.limit)}" for test in tests)
     statuses = {test.status for test in tests}
     corrected = "corrected " if side == "lower" else ""
-    detail = f"{corrected}{side} limits: {limits}\ngate over all attacks: {gate.status}: {gate.detail}"
+    detail = f"{corrected}{side} limits: {limits}\ngate over all attacks: {gate.status}: {reason}"
     if "fail" in statuses:
         worst = max((test for test in tests if test.status == "fail"), key=lambda test: test.limit)
         where = f" with mask {worst.mask}" if worst.mask else ""
@@ -107,7 +110,7 @@ def _case(gate: GateOutcome, attack: str, tests: Sequence[GateTest], side: str) 
             attack, gate.gate, "failed", f"{side} limit {worst.limit:.4g} of {attack}{where}, beyond the gate", detail
         )
     if "inconclusive" in statuses:
-        return Case(attack, gate.gate, "skipped", f"inconclusive: {gate.detail}", detail)
+        return Case(attack, gate.gate, "skipped", f"inconclusive: {reason}", detail)
     return Case(attack, gate.gate, "passed", "", detail)
 
 

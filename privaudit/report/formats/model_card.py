@@ -12,16 +12,18 @@ import math
 from typing import TYPE_CHECKING
 
 from privaudit.evaluation.estimate import Estimate, RateEstimate
-from privaudit.report.design_words import counted
-from privaudit.report.formats.markdown import numbers_table, suspect_lines
+from privaudit.report.formats.markdown import named_bullets, numbers_table
 from privaudit.report.formats.report_format import FORMATS, Format
-from privaudit.report.found import choice_note, found_lines, reach_lines
 from privaudit.report.markdown_text import bullets, name, prose
-from privaudit.report.numbers import percent
-from privaudit.report.problems import problems
+from privaudit.report.numbers import COMPACT
 from privaudit.report.quoted import quoted
 from privaudit.report.redact import base_name, redact
-from privaudit.report.words import headline, scale_text, score_text
+from privaudit.report.sentences.check_text import check_text
+from privaudit.report.sentences.design_words import positives_text
+from privaudit.report.sentences.lines import opening_lines, reach_lines, scale_text, score_note
+from privaudit.report.sentences.overall import headline
+from privaudit.report.sentences.problems import NOTHING_KNOWN, problems
+from privaudit.report.sentences.suspect_text import suspect_lines
 from privaudit.results.audit_result import AuditFailure, AuditResult
 
 if TYPE_CHECKING:
@@ -34,11 +36,11 @@ DIGITS = 4
 def render_card(result: AuditResult) -> str:
     """Write the section and its metadata."""
     shown = redact(result)
-    found = _eval_results(shown)
-    head = f"---\n{_front_matter(base_name(shown.target.id), found)}\n---\n\n" if found else ""
-    warned = [f"{check.name}: {check.detail}" for check in shown.checks if check.status != "ok"]
+    entries = _eval_results(shown)
+    head = f"---\n{_front_matter(base_name(shown.target.id), entries)}\n---\n\n" if entries else ""
+    warned = [f"{check.name}: {check_text(check, shown.data)}" for check in shown.checks if check.status != "ok"]
     checks = f"\n\nRead with care, since these checks warned or failed:\n\n{bullets(warned, 12)}" if warned else ""
-    first, *others = found_lines(shown)
+    first, *others = opening_lines(shown)
     data = shown.data
     parts = [
         f"**{prose(headline(shown))}.** {prose(first)}",
@@ -57,11 +59,7 @@ def render_card(result: AuditResult) -> str:
 def render_card_failure(failure: AuditFailure) -> str:
     """Say in the card that nothing is known."""
     shown = redact(failure)
-    return (
-        "## Privacy evaluation\n\n"
-        "The audit ended with an error, so that nothing is known about what this model reveals:\n\n"
-        f"{bullets(problems(shown), 12)}\n"
-    )
+    return f"## Privacy evaluation\n\n{NOTHING_KNOWN}\n\n{bullets(problems(shown), 12)}\n"
 
 
 def _measured(result: AuditResult) -> str:
@@ -69,14 +67,10 @@ def _measured(result: AuditResult) -> str:
     data, suspects = result.data, result.suspects
     how = f"Measured by membership inference ({prose(scale_text(result))})"
     if not data.membership_known and suspects is not None:
-        return f"{how}, with images of which nobody knows whether they were trained on:\n\n" + bullets(
-            suspect_lines(suspects), 12
-        )
-    score = quoted(result)
+        return f"{how}, with images of unknown membership:\n\n{named_bullets(suspect_lines(suspects, COMPACT))}"
     return (
-        f"{how}: {counted(data)} against {data.nonmembers} non-members. The strongest score was "
-        f"{prose(score_text(score.report.name, score.mask))}:\n\n{numbers_table(result)}"
-        + (f"\n\n{prose(note)}" if (note := choice_note(result)) else "")
+        f"{how}: {positives_text(data)} against {data.nonmembers} non-members.\n\n{numbers_table(result)}\n\n"
+        f"{prose(score_note(result))}"
     )
 
 
@@ -98,7 +92,8 @@ def _eval_results(result: AuditResult) -> list[EvalResult]:
     intervals: dict[tuple[str, str], Estimate | RateEstimate] = {
         ("roc_auc", "AUROC"): metrics.auroc,
         **{
-            (f"tpr_at_fpr_{fpr}", f"TPR at {percent(float(fpr))} FPR"): rate for fpr, rate in metrics.tpr_at_fpr.items()
+            (f"tpr_at_fpr_{fpr}", f"TPR at {COMPACT.percent(float(fpr))} FPR"): rate
+            for fpr, rate in metrics.tpr_at_fpr.items()
         },
         ("advantage", "Advantage"): metrics.advantage,
     }
@@ -124,7 +119,7 @@ def _eval_results(result: AuditResult) -> list[EvalResult]:
             task_type="other",
             task_name=TASK,
             dataset_type="private",
-            dataset_name=f"{counted(data)} and {data.nonmembers} non-members",
+            dataset_name=f"{positives_text(data)} and {data.nonmembers} non-members",
             dataset_revision=data.split_hash,
             metric_type=kind,
             metric_name=label,

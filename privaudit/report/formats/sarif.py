@@ -15,13 +15,16 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote
 
-from privaudit.errors import ConfigError
 from privaudit.escape import escape_control
-from privaudit.evaluation.gates import parse_gates
 from privaudit.report.formats.report_format import FORMATS, Format
 from privaudit.report.redact import base_name, redact
 from privaudit.report.scan_command import scan_command
-from privaudit.report.words import advice, answer, headline, statement
+from privaudit.report.sentences.advice import advice
+from privaudit.report.sentences.check_text import check_text
+from privaudit.report.sentences.fact_text import fact_text, sentence
+from privaudit.report.sentences.finding_text import statement
+from privaudit.report.sentences.gate_text import gate_reason
+from privaudit.report.sentences.overall import answer, headline
 from privaudit.results.audit_result import AuditFailure, AuditResult
 from privaudit.storage.exact_json import encode
 
@@ -69,7 +72,7 @@ def render_sarif(result: AuditResult) -> str:
     secret = f"{result.target.hash}\n{result.data.split_hash}"
     about = {
         "verdict": shown.verdict.status,
-        "reasons": list(shown.verdict.reasons),
+        "reasons": [fact_text(reason) for reason in shown.verdict.reasons],
         "headline": headline(shown),
         "answer": answer(shown),
         "finding": encode(shown.verdict.finding),
@@ -109,7 +112,8 @@ def _results(result: AuditResult) -> Iterator[Result]:
         if gate.status != "pass":
             level: Level = "error" if gate.status == "fail" else "warning"
             seen = {"gate": gate.gate, "status": gate.status, "tests": encode(gate.tests)}
-            yield Result(_rule_of(gate.gate), level, f"Gate {gate.gate}: {gate.status}. {gate.detail}", gate.gate, seen)
+            text = f"Gate {gate.gate}: {gate.status}. {sentence(gate_reason(gate, result))}"
+            yield Result(f"gate-{gate.metric}", level, text, gate.gate, seen)
     finding = result.verdict.finding
     if finding.level != "none":
         rule = "finding-unclear" if finding.level == "unclear" else "finding-leakage"
@@ -120,14 +124,13 @@ def _results(result: AuditResult) -> Iterator[Result]:
         if check.status != "ok":
             slug = re.sub(r"[^a-z0-9]+", "-", check.name.lower()).strip("-")
             level = "warning" if check.status == "fail" else "note"
-            yield Result(f"check-{slug}", level, f"Check {check.name}: {check.detail}", check.name, encode(check))
-
-
-def _rule_of(gate: str) -> str:
-    try:
-        return f"gate-{parse_gates([gate])[0].metric}"
-    except ConfigError:  # of another version of privaudit
-        return "gate-other"
+            yield Result(
+                f"check-{slug}",
+                level,
+                f"Check {check.name}: {check_text(check, result.data)}",
+                check.name,
+                encode(check),
+            )
 
 
 def _result(item: Result, index: int, place: str, secret: str) -> dict[str, Any]:

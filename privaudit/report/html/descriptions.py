@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 
 from privaudit.evaluation.curves import Histogram, RocCurve
-from privaudit.report.design_words import words_of
-from privaudit.report.html.page_numbers import decimal, percent, with_interval
 from privaudit.report.html.scores import QUARTILES, mask_text
-from privaudit.report.words import attack_text
+from privaudit.report.numbers import PAGE
+from privaudit.report.sentences.design_words import words_of
+from privaudit.report.sentences.names import attack_text
 from privaudit.results.audit_result import AttackReport, AuditResult
 
 RATES = (0.001, 0.01, 0.1)
@@ -20,7 +20,7 @@ def describe_roc(result: AuditResult, report: AttackReport, mask: str) -> str:
     curve = report.curves[mask]
     does = words_of(result.data).recognises
     reached = f"{attack_text(report.name)}, {mask_text(mask)}, {does} {_reached(curve)}."
-    area = f" The area under the curve is {with_interval(report.masks[mask].auroc)}; guessing gives 0.5."
+    area = f" The area under the curve is {PAGE.estimate(report.masks[mask].auroc)}; guessing gives 0.5."
     blind = result.blind.curve
     beside = "" if blind is None else f" The blind baseline ({result.blind.strongest}) {does} {_reached(blind)}."
     return reached + area + beside
@@ -43,7 +43,7 @@ def describe_overview(result: AuditResult) -> str:
     if not known:
         return "No AUROC could be measured."
     ranked = sorted(known, key=lambda report: report.masks["none"].auroc.value, reverse=True)
-    parts = [f"{report.name} {with_interval(report.masks['none'].auroc)}" for report in ranked]
+    parts = [f"{report.name} {PAGE.estimate(report.masks['none'].auroc)}" for report in ranked]
     return f"AUROC without mask, the largest first: {'; '.join(parts)}. The table has every number."
 
 
@@ -62,7 +62,7 @@ def describe_masks(result: AuditResult) -> str:
     most, least = max(gains, key=lambda g: g[0].value), min(gains, key=lambda g: g[0].value)
     return (
         f"Of {len(gains)} comparisons, {above} have an interval above 0 and {below} below. The largest gain is "
-        f"{with_interval(most[0], signed=True)} of {most[1]}, the smallest {with_interval(least[0], signed=True)} of "
+        f"{PAGE.estimate(most[0], signed=True)} of {most[1]}, the smallest {PAGE.estimate(least[0], signed=True)} of "
         f"{least[1]}. The table has every number."
     )
 
@@ -70,7 +70,7 @@ def describe_masks(result: AuditResult) -> str:
 def describe_quartiles(report: AttackReport) -> str:
     """Say the AUROC of each quarter."""
     parts = [
-        f"{name} {with_interval(stratum.auroc)}"
+        f"{name} {PAGE.estimate(stratum.auroc)}"
         for name, stratum in zip(QUARTILES, report.distortion_quartiles, strict=False)
     ]
     return f"AUROC of {report.name} without mask by quarter of local distortion: {'; '.join(parts)}."
@@ -85,8 +85,8 @@ def describe_levels(report: AttackReport) -> str:
     return (
         f"AUROC of {report.name} at {len(report.levels)} noise levels from {report.levels[0].level:g} to "
         f"{report.levels[-1].level:g}. Without mask it is largest at level {best.level:g}, "
-        f"{with_interval(best.auroc['none'])}, and smallest at level {worst.level:g}, "
-        f"{with_interval(worst.auroc['none'])}. The table has every number."
+        f"{PAGE.estimate(best.auroc['none'])}, and smallest at level {worst.level:g}, "
+        f"{PAGE.estimate(worst.auroc['none'])}. The table has every number."
     )
 
 
@@ -106,7 +106,7 @@ def _reached(curve: RocCurve) -> str:
     for rate in RATES:
         at = [place for place, fpr in enumerate(curve.fpr) if 0.0 < fpr <= rate * (1.0 + 1e-9)]
         if at:
-            reached.append(f"{percent(curve.tpr[at[-1]])} at a false-positive rate of {percent(rate)}")
+            reached.append(f"{PAGE.percent(curve.tpr[at[-1]])} at a false-positive rate of {PAGE.percent(rate)}")
     return ", ".join(reached) or "nobody at the rates that are marked"
 
 
@@ -124,4 +124,4 @@ def _peak(values: Sequence[Sequence[float]]) -> str:
         (value, row, column) for row, line in enumerate(values) for column, value in enumerate(line)
     )
     high, wide = len(values), len(values[0])
-    return f"in row {row + 1} of {high}, column {column + 1} of {wide} ({decimal(value, 2)})"
+    return f"in row {row + 1} of {high}, column {column + 1} of {wide} ({PAGE.number(value, 2)})"

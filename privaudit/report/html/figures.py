@@ -10,14 +10,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from privaudit.report import plots
-from privaudit.report.design_words import words_of
 from privaudit.report.html import descriptions as say
 from privaudit.report.html.scores import confidence_text, mask_text, ranked
 from privaudit.report.html.svg import PALETTE, inline_svg
 from privaudit.report.plots.choosing import by_strength
 from privaudit.report.plots.roc_plot import BANDED
 from privaudit.report.quoted import Quoted, quoted
-from privaudit.report.words import attack_text
+from privaudit.report.sentences.design_words import words_of
+from privaudit.report.sentences.names import attack_text
 from privaudit.results.audit_result import AttackReport, AuditResult
 
 WIDTH = 4.4

@@ -5,25 +5,17 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from privaudit.evaluation.verdict import TESTED_MASKS, GateOutcome
-from privaudit.report.attacker import NEEDS, NOT_TESTED, worst_case
-from privaudit.report.design_words import words_of
-from privaudit.report.html.page_numbers import percent
+from privaudit.evaluation.verdict import GateOutcome
 from privaudit.report.html.proportion import Proportion, pairs_in_words, proportion
-from privaudit.report.numbers import hundredths
 from privaudit.report.quoted import quoted
-from privaudit.report.words import (
-    Tone,
-    advice,
-    answer,
-    canary_reach,
-    gate_note,
-    headline,
-    scale_text,
-    score_text,
-    statement,
-    tone,
-)
+from privaudit.report.sentences.advice import advice
+from privaudit.report.sentences.attacker import NEEDS, NOT_TESTED, worst_case
+from privaudit.report.sentences.fact_text import sentence
+from privaudit.report.sentences.finding_text import statement
+from privaudit.report.sentences.gate_text import gate_reason, gates_outcome, pass_meaning
+from privaudit.report.sentences.lines import compared_text, score_note
+from privaudit.report.sentences.overall import Tone, answer, headline, tone
+from privaudit.report.sentences.suspect_text import flagged_text, set_p_of_hundred
 from privaudit.results.audit_result import AuditResult
 
 
@@ -61,7 +53,7 @@ class FirstScreen:
         about: Which score the number is of, and what its interval leaves out.
         worst: What this attacker knows that others do not.
         advice: What to do, the most urgent first.
-        gates: What became of them.
+        gates: What became of each, and why.
         outcome: The gates in one sentence.
         note: What a gate that passed means.
     """
@@ -80,84 +72,40 @@ class FirstScreen:
     about: str
     worst: str
     advice: tuple[str, ...]
-    gates: tuple[GateOutcome, ...]
+    gates: tuple[tuple[GateOutcome, str], ...]
     outcome: str
     note: str
 
 
 def first_screen(result: AuditResult) -> FirstScreen:
     """Write the first screen."""
-    finding, score = result.verdict.finding, quoted(result)
-    suspects = not result.data.membership_known
-    found = proportion(result, score) if finding.level != "unclear" and not suspects else None
+    finding, score, plain = result.verdict.finding, quoted(result), answer(result)
+    known = result.data.membership_known
+    reached = proportion(result, score) if finding.level != "unclear" and known else None
     return FirstScreen(
         model=result.target.id,
         tone=tone(result),
         steps={"low": 1, "medium": 2, "high": 3}.get(tone(result), 0),
         headline=headline(result).capitalize(),
-        answer=answer(result),
-        tested=_tested(result),
+        answer=plain,
+        tested=compared_text(result),
         limits=(NEEDS, NOT_TESTED),
         statement=statement(result),
-        sure=found,
+        sure=reached,
         chance=_chance(result) if finding.level != "unclear" else None,
-        pairs=pairs_in_words(result, score) if found is not None and found.guess != 0.5 else "",
-        about=_about(result) if found is not None else "",
-        worst=worst_case(result) if found is not None else "",
+        pairs=pairs_in_words(result, score) if reached is not None and reached.guess != 0.5 else "",
+        about=score_note(result) if reached is not None else "",
+        worst=worst_case(result) if reached is not None else "",
         advice=advice(result),
-        gates=result.verdict.gates,
-        outcome=_outcome(result),
-        note=_note(result),
+        gates=tuple((gate, sentence(gate_reason(gate, result))) for gate in result.verdict.gates),
+        outcome=gates_outcome(result),
+        note=" ".join(line for line in pass_meaning(result) if line not in plain),
     )
-
-
-def _tested(result: AuditResult) -> str:
-    data = result.data
-    sets = words_of(data).compared.format(positives=data.positives, nonmembers=data.nonmembers)
-    beside = f" (and {data.additional_suspects} suspects)" if data.additional_suspects else ""
-    return f"Whether {sets}{beside} can be told apart with the model's help: {scale_text(result)}."
 
 
 def _chance(result: AuditResult) -> Chance | None:
     report = result.suspects
     if report is None or result.data.membership_known or math.isnan(report.set_p):
         return None
-    number = hundredths(report.set_p) if report.set_p >= 0.001 else "fewer than 0.1"
-    counts = [f"{count} at a false discovery rate of {percent(float(rate))}" for rate, count in report.flagged.items()]
-    flagged = f"Of {report.count} images, flagged singly: {', '.join(counts) or 'none'}."
-    return Chance(number, f"We speak of evidence at {100.0 * report.alpha:g} of 100 or fewer.", flagged)
-
-
-def _about(result: AuditResult) -> str:
-    score = quoted(result)
-    this = f"This is {score_text(score.report.name, score.mask)}"
-    tried = sum(mask in TESTED_MASKS for report in result.attacks for mask in report.masks)
-    if result.verdict.finding.attack is None:
-        return f"{this}, the strongest attack without mask." if tried > 1 else f"{this}."
-    if tried == 1:
-        return f"{this}, the only score."
-    corrected = "“at least”" if "at least" in result.verdict.finding.statement else "the p-value"
-    return (
-        f"{this}, the strongest of {tried} scores that were compared. The interval does not allow for that choice; "
-        f"{corrected} in what was found does."
-    )
-
-
-def _outcome(result: AuditResult) -> str:
-    gates = result.verdict.gates
-    if not gates:
-        return "No gate was set, so nothing could fail."
-    counts = {status: sum(gate.status == status for gate in gates) for status in ("fail", "inconclusive", "pass")}
-    names = {"fail": "failed", "inconclusive": "inconclusive", "pass": "passed"}
-    parts = ", ".join(f"{count} {names[status]}" for status, count in counts.items() if count)
-    return f"Of {len(gates)} gates: {parts}." if len(gates) > 1 else f"The gate {_was(gates[0].status)}."
-
-
-def _note(result: AuditResult) -> str:
-    """What a pass means; what canaries could have shown is said once."""
-    note, reach = gate_note(result), canary_reach(result)
-    return note.replace(reach, "").strip() if reach and reach in answer(result) else note
-
-
-def _was(status: str) -> str:
-    return {"fail": "failed", "pass": "passed"}.get(status, "is inconclusive")
+    evidence = f"We speak of evidence at {100.0 * report.alpha:g} of 100 or fewer."
+    return Chance(set_p_of_hundred(report), evidence, sentence(f"{report.count} images, {flagged_text(report)}"))

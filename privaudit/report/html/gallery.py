@@ -14,7 +14,7 @@ from PIL import Image, UnidentifiedImageError
 
 from privaudit.escape import escape_control
 from privaudit.report.drawing import COLOURS, log_influence
-from privaudit.report.html.page_numbers import decimal, percent
+from privaudit.report.numbers import PAGE
 from privaudit.report.redact import base_name
 from privaudit.results.exemplars import Exemplar
 
@@ -51,8 +51,8 @@ def gallery(exemplars: Sequence[Exemplar]) -> tuple[Shown, ...]:
             label=_short(exemplar.label or ""),
             picture=_picture(exemplar.thumbnail),
             influence=_map(exemplar.influence),
-            about=f"{_short(exemplar.attack)}: score {decimal(exemplar.score, 2)}, "
-            f"above {percent(exemplar.beaten)} of the non-members",
+            about=f"{_short(exemplar.attack)}: score {PAGE.number(exemplar.score, 2)}, "
+            f"above {PAGE.percent(exemplar.beaten)} of the non-members",
         )
         for exemplar in exemplars
     )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from privaudit.report.attacker import base_rate
-from privaudit.report.words import LEVELS
+from privaudit.report.sentences.attacker import base_rate
+from privaudit.report.sentences.overall import LEVELS
 from privaudit.results.audit_result import AuditResult
 
 
@@ -29,7 +29,7 @@ GLOSSARY: dict[str, Term] = {
     ),
     "tpr": Term(
         "TPR at 1 % FPR",
-        "The share of members that an attacker recognises who accuses at most 1 of 100 non-members wrongly (TPR: "
+        "The share of members that an attacker recognises who wrongly accuses at most 1 of 100 non-members (TPR: "
         "true-positive rate, FPR: false-positive rate). Guessing reaches 0.01. It speaks of the most exposed images, "
         "which the AUROC hides.",
     ),
@@ -89,8 +89,8 @@ GLOSSARY: dict[str, Term] = {
     ),
     "crossfit": Term(
         "Cross-fitting",
-        "The images are dealt to folds. What is chosen or learned for the images of one fold is chosen on the others, "
-        "so that no number is reported on images that it was tuned on.",
+        "The images are assigned to folds. What is chosen or learned for the images of one fold is chosen on the "
+        "others, so that no number is reported on images that it was tuned on.",
     ),
     "gate": Term(
         "Gate",
@@ -112,7 +112,7 @@ GLOSSARY: dict[str, Term] = {
 def glossary(result: AuditResult) -> dict[str, Term]:
     """Explain the terms of a page."""
     return {
-        "levels": Term("High, medium, low", LEVELS[0].upper() + LEVELS[1:]),
+        "levels": Term("High, medium, low", LEVELS),
         "sure": Term("How sure is an accusation?", base_rate(result)),
         **GLOSSARY,
     }

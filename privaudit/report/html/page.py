@@ -3,32 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from privaudit.report.design_words import words_of
 from privaudit.report.html import figures, run_tables, scores
-from privaudit.report.html.checked import checked
 from privaudit.report.html.first import first_screen
 from privaudit.report.html.gallery import gallery
 from privaudit.report.html.glossary import glossary
-from privaudit.report.html.page_numbers import decimal, equals, percent, probability, with_interval
 from privaudit.report.html.policy import assets
-from privaudit.report.missing import plain_reason
-from privaudit.report.problems import problems, remedy
+from privaudit.report.numbers import PAGE
 from privaudit.report.quoted import area_of_suspects, quoted
 from privaudit.report.redact import redact
 from privaudit.report.scan_command import scan_command
-from privaudit.report.words import attack_text
+from privaudit.report.sentences import canary_text, suspect_text
+from privaudit.report.sentences.advice import READ_CHECKS
+from privaudit.report.sentences.canary_text import canary_lines, canary_statement
+from privaudit.report.sentences.check_text import WHY, check_text, ordered_checks
+from privaudit.report.sentences.design_words import words_of
+from privaudit.report.sentences.fact_text import fact_text, sentence
+from privaudit.report.sentences.names import attack_text, candidate_text
+from privaudit.report.sentences.problems import NOTHING_KNOWN, REQUESTED, problems, remedy
+from privaudit.report.sentences.suspect_text import suspect_lines, suspect_statement
 from privaudit.results.audit_result import AuditFailure, AuditResult
 from privaudit.results.exemplars import Exemplar
 
-CHECKS = "Read the checks that warn"
-"""How the advice about checks begins."""
+
+@dataclass(frozen=True)
+class Section:
+    """A test that some designs have in addition to the attacks.
+
+    Attributes:
+        title: What is tested.
+        statement: What was found.
+        lines: What it rests on: a name and a line each.
+        chosen: The score that it uses.
+    """
+
+    title: str
+    statement: str
+    lines: tuple[tuple[str, str], ...]
+    chosen: str
 
 
 def render_html(result: AuditResult, exemplars: Sequence[Exemplar] = ()) -> str:
@@ -74,12 +92,34 @@ def render_html(result: AuditResult, exemplars: Sequence[Exemplar] = ()) -> str:
             glossary=glossary(fit),
             command=scan_command(fit.config),
             words=words_of(fit.data),
-            checks=checked(fit),
+            checks=[
+                (check, sentence(check_text(check, fit.data)), WHY.get(check.name, "")) for check in ordered_checks(fit)
+            ],
             unsure=fit.verdict.finding.level == "unclear",
-            chosen=fit.suspects.chosen if fit.suspects is not None and fit.suspects.chosen else "another choice",
-            area_of_suspects=area_of_suspects(fit),
+            suspects=_suspects(fit),
+            canaries=_canaries(fit),
             **_shared(),
         )
+    )
+
+
+def _suspects(result: AuditResult) -> Section | None:
+    report = result.suspects
+    if report is None:
+        return None
+    lines, area = list(suspect_lines(report, PAGE)), area_of_suspects(result)
+    if area is not None:
+        name = candidate_text(report.chosen)
+        lines.insert(2, ("AUROC of that score", f"{name}: {PAGE.estimate(area)}, every image taken as independent"))
+    return Section(suspect_text.TITLE, suspect_statement(report), tuple(lines), candidate_text(report.chosen))
+
+
+def _canaries(result: AuditResult) -> Section | None:
+    report = result.canaries
+    if report is None:
+        return None
+    return Section(
+        canary_text.TITLE, canary_statement(report), canary_lines(report, PAGE), candidate_text(report.chosen)
     )
 
 
@@ -92,6 +132,8 @@ def render_html_failure(failure: AuditFailure) -> str:
         .get_template("failure.html")
         .render(
             failure=fit,
+            nothing_known=NOTHING_KNOWN,
+            requested=REQUESTED,
             remedy=remedy(fit),
             model=fit.target,
             command=scan_command(fit.config),
@@ -106,9 +148,9 @@ def _shared() -> dict[str, Any]:
 
 def linked(text: str) -> Markup:
     """Make the beginning of the advice about checks a link to them; everything is escaped."""
-    if not text.startswith(CHECKS):
+    if not text.startswith(READ_CHECKS):
         return escape(text)
-    return Markup('<a href="#checked">{}</a>{}').format(CHECKS, text.removeprefix(CHECKS))
+    return Markup('<a href="#checked">{}</a>{}').format(READ_CHECKS, text.removeprefix(READ_CHECKS))
 
 
 @cache
@@ -122,12 +164,9 @@ def _environment() -> Environment:
     )
     environment.filters |= {
         "attack_text": attack_text,
-        "decimal": decimal,
-        "equals": equals,
+        "fact": fact_text,
         "linked": linked,
-        "plain": plain_reason,
-        "percent": percent,
-        "probability": probability,
-        "with_interval": with_interval,
+        "number": PAGE.number,
+        "percent": PAGE.percent,
     }
     return environment

@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 from privaudit.evaluation.estimate import Difference, EpsilonBound, Estimate, RateEstimate
-from privaudit.report.html.page_numbers import between, decimal, probability
-from privaudit.report.missing import plain_reason, why_no_rate
+from privaudit.evaluation.facts import Fact
+from privaudit.report.numbers import NOT_MEASURED, PAGE, Interval
+from privaudit.report.sentences.fact_text import fact_text
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
-MANY = 3
-"""Rows from which on a note that all of them have is told once, in the head of its column."""
-UNLIKE = 0.1
-"""Relative gap from which on a realised false-positive rate is told beside its target."""
+MIN_SHARED_NOTE = 3
+"""Minimum number of rows for which a note that all of them have stands once, in the head of the column."""
+MAX_UNTOLD_GAP = 0.1
+"""Maximum relative gap up to which a realised false-positive rate is not given next to its target."""
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,7 @@ class Cell:
         text: First line.
         detail: Second line, smaller.
         order: What the column is sorted by; None sorts last.
-        note: Footnote in plain words: why there is no number, or what to keep in mind about it.
-        exact: The same as the result has it, for the tooltip.
+        note: Footnote: why there is no number, or what to keep in mind about it.
         mark: Status that is shown as a badge instead of the text.
     """
 
@@ -35,7 +35,6 @@ class Cell:
     detail: str = ""
     order: float | str | None = None
     note: str | None = None
-    exact: str | None = None
     mark: Literal["ok", "warn", "fail"] | None = None
 
 
@@ -88,7 +87,7 @@ class Table:
     @property
     def shared(self) -> tuple[Cell | None, ...]:
         """For each column the cell whose note all rows have, which its head then tells once; None without one."""
-        if len(self.rows) < MANY:
+        if len(self.rows) < MIN_SHARED_NOTE:
             return (None,) * len(self.columns)
         columns = zip(*(row.cells for row in self.rows), strict=True)
         return tuple(
@@ -134,46 +133,48 @@ def count_cell(count: int, detail: str = "") -> Cell:
 
 def estimate_cell(estimate: Estimate) -> Cell:
     """Make a cell of a value with its interval."""
-    return Cell(
-        decimal(estimate.value), between(estimate), _order(estimate.value), _plain(estimate.reason), estimate.reason
-    )
+    return _measured(estimate, _note(estimate.reason))
 
 
-def rate_cell(rate: RateEstimate | None, target: float, confidence: float = 0.95) -> Cell:
+def rate_cell(rate: RateEstimate | None, target: float) -> Cell:
     """Make a cell of a true-positive rate.
 
     Returns:
-        The cell; a note tells a realised false-positive rate that is far from the target.
+        The cell; a note says what false-positive rate was realised if it is far from the target.
     """
-    note = why_no_rate(rate, target, confidence)
     if rate is None:
-        return Cell("n/a", note=note)
-    realised = rate.fpr_realised
-    if not math.isnan(rate.value) and abs(realised - target) > UNLIKE * target:
-        told = f"realised at a false-positive rate of {realised:.3g} ({rate.k} of {rate.n} non-members)"
-        note = f"{told}; {note}" if note else told
-    return Cell(decimal(rate.value), between(rate), _order(rate.value), note, rate.reason)
+        return Cell(NOT_MEASURED, note="n/a: too few non-members")
+    note, realised = _note(rate.reason), rate.fpr_realised
+    if not math.isnan(rate.value) and abs(realised - target) > MAX_UNTOLD_GAP * target:
+        counts = f"realised at a false-positive rate of {realised:.3g} ({rate.k} of {rate.n} non-members)"
+        note = f"{counts}; {note}" if note else counts
+    return _measured(rate, note)
 
 
 def bound_cell(bound: EpsilonBound) -> Cell:
     """Make a cell of a one-sided bound."""
-    sure = "" if math.isnan(bound.value) else f"{100.0 * bound.confidence:g} % sure"
-    return Cell(decimal(bound.value), sure, _order(bound.value), _plain(bound.reason), bound.reason)
+    sure = "" if math.isnan(bound.value) else f"{PAGE.percent(bound.confidence)} sure"
+    return Cell(PAGE.number(bound.value), sure, _order(bound.value), _note(bound.reason))
 
 
 def difference_cells(difference: Difference | None) -> tuple[Cell, Cell]:
     """Make the cells of a paired difference and of its p-value."""
     if difference is None:
         return Cell("–"), Cell("–")
-    limits = between(difference, signed=True)
-    exact, note = difference.reason, _plain(difference.reason)
-    value = Cell(decimal(difference.value, signed=True), limits, _order(difference.value), note, exact)
+    note = _note(difference.reason)
     why = note if math.isnan(difference.p) else None
-    return value, Cell(probability(difference.p), order=_order(difference.p), note=why, exact=exact if why else None)
+    p = Cell(PAGE.p_value(difference.p), order=_order(difference.p), note=why)
+    return _measured(difference, note, signed=True), p
 
 
-def _plain(reason: str | None) -> str | None:
-    return plain_reason(reason) if reason else None
+def _measured(estimate: Interval, note: str | None, *, signed: bool = False) -> Cell:
+    limits = PAGE.limits(estimate, signed=signed)
+    text = PAGE.number(estimate.value, signed=signed)
+    return Cell(text, PAGE.no_limits if limits == NOT_MEASURED else limits, _order(estimate.value), note)
+
+
+def _note(reason: Fact | None) -> str | None:
+    return None if reason is None else fact_text(reason)
 
 
 def _order(value: float) -> float | None:

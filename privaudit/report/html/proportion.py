@@ -6,13 +6,13 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from privaudit.report.attacker import shows_rate
-from privaudit.report.design_words import words_of
-from privaudit.report.html.page_numbers import Interval
+from privaudit.evaluation.estimate import Estimate, RateEstimate
 from privaudit.report.html.scores import confidence_text
-from privaudit.report.missing import plain_reason, why_no_rate
-from privaudit.report.numbers import hundredths
+from privaudit.report.numbers import of_hundred
 from privaudit.report.quoted import Quoted
+from privaudit.report.sentences.attacker import shows_rate
+from privaudit.report.sentences.design_words import words_of
+from privaudit.report.sentences.fact_text import fact_text
 from privaudit.results.audit_result import AuditResult
 
 Square = Literal["sure", "maybe", "not"]
@@ -86,10 +86,10 @@ def proportion(result: AuditResult, score: Quoted) -> Proportion | None:
     if rate is not None and shows_rate(result, score):
         least, least_text = _least(result, score, "tpr")
         return Proportion(
-            "An attacker who wrongly accuses 1 of 100 images that the model never saw recognises",
-            hundredths(rate.value),
+            "An attacker who wrongly accuses 1 of 100 images that the model was not trained on recognises",
+            of_hundred(rate.value),
             seen,
-            _interval(rate, why_no_rate(rate, 0.01), confidence),
+            _interval(rate, confidence),
             "guessing would recognise 1",
             rate.value,
             rate.lo,
@@ -101,10 +101,11 @@ def proportion(result: AuditResult, score: Quoted) -> Proportion | None:
     if not math.isnan(area.value):
         least, least_text = _least(result, score, "auroc")
         return Proportion(
-            f"Shown one of the {seen} and one image that the model never saw, the attack tells which is which in",
-            hundredths(area.value),
+            f"Shown one of the {seen} and one image that the model was not trained on, the attack tells which is "
+            f"which in",
+            of_hundred(area.value),
             "such pairs",
-            _interval(area, area.reason, confidence),
+            _interval(area, confidence),
             "guessing would be right in 50",
             area.value,
             area.lo,
@@ -120,10 +121,10 @@ def pairs_in_words(result: AuditResult, score: Quoted) -> str:
     """Say what the AUROC means, in pairs out of a hundred."""
     area = score.metrics.auroc
     if math.isnan(area.value):
-        return f"Its AUROC could not be measured: {plain_reason(area.reason or 'n/a')}."
+        return f"Its AUROC could not be measured{'' if area.reason is None else f': {fact_text(area.reason)}'}."
     return (
-        f"Of 100 pairs of one such image and one that the model never saw, it tells {hundredths(area.value)} apart "
-        f"({_interval(area, area.reason, confidence_text(result))}); guessing would be right in 50."
+        f"Of 100 pairs of one such image and one that the model was not trained on, it tells {of_hundred(area.value)} "
+        f"apart ({_interval(area, confidence_text(result))}); guessing would be right in 50."
     )
 
 
@@ -135,7 +136,7 @@ def _least(result: AuditResult, score: Quoted, metric: str) -> tuple[float, str]
     return finding.limit, f"at least{f', allowing for {finding.scores} scores' if finding.scores > 1 else ''}"
 
 
-def _interval(estimate: Interval, reason: str | None, confidence: str) -> str:
+def _interval(estimate: Estimate | RateEstimate, confidence: str) -> str:
     if math.isnan(estimate.lo) or math.isnan(estimate.hi):
-        return plain_reason(reason) if reason else "no interval"
-    return f"{hundredths(estimate.lo)} to {hundredths(estimate.hi)} with {confidence} confidence"
+        return "no interval" if estimate.reason is None else fact_text(estimate.reason)
+    return f"{of_hundred(estimate.lo)} to {of_hundred(estimate.hi)} with {confidence} confidence"

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from privaudit.report.design_words import words_of
-from privaudit.report.html.page_numbers import decimal, seconds
 from privaudit.report.html.page_table import Cell, Column, Row, Table, count_cell, text_cell
-from privaudit.report.words import attack_text
+from privaudit.report.numbers import PAGE, seconds
+from privaudit.report.sentences.design_words import words_of
+from privaudit.report.sentences.names import CRITERIA, attack_text, choice_name, label_text, selection_text, taken_text
 from privaudit.results.audit_result import AttackReport, AuditResult
 
 KINDS = {
@@ -20,7 +19,7 @@ KINDS = {
     "learned": "fitted to other images",
 }
 HARDWARE = {"name": "processor"}
-"""Facts of the machine whose names say too little."""
+"""Names of facts of the machine whose keys say too little."""
 
 
 def attack_table(result: AuditResult) -> Table:
@@ -29,7 +28,7 @@ def attack_table(result: AuditResult) -> Table:
         Column("Attack"),
         Column("Kind"),
         Column("Taken at"),
-        Column("Passes an image", "number"),
+        Column("Passes per image", "number"),
         Column("Chosen or fixed", "prose"),
         Column("Parameters", "prose"),
         Column("Published in", "prose"),
@@ -40,7 +39,7 @@ def attack_table(result: AuditResult) -> Table:
             text_cell(KINDS[report.kind]),
             text_cell(_where(report)),
             count_cell(report.passes),
-            text_cell(report.selected_on),
+            text_cell(selection_text(report)),
             text_cell(_named(report.parameters) or "none"),
             text_cell(report.reference),
         ))
@@ -56,15 +55,15 @@ def choice_table(result: AuditResult) -> Table:
         Column("What"),
         Column("Taken, by how many folds"),
         Column("Out of", "prose"),
-        Column("By looking at", "prose"),
+        Column("By", "prose"),
     )
     rows = tuple(
         Row((
             text_cell(attack_text(report.name)),
-            text_cell(choice.what),
-            text_cell(_counted(choice.by_fold)),
-            text_cell(", ".join(_label(label) for label in choice.search_space)),
-            text_cell(choice.seen),
+            text_cell(choice_name(choice)),
+            text_cell(taken_text(choice.by_fold)),
+            text_cell(", ".join(label_text(label) for label in choice.search_space)),
+            text_cell(CRITERIA[choice.criterion]),
         ))
         for report in result.attacks
         for choice in report.choices
@@ -88,7 +87,7 @@ def data_table(result: AuditResult) -> Table:
         "non-members": f"{data.nonmembers}",
         **({"suspects": f"{data.additional_suspects}"} if data.additional_suspects else {}),
         "duplicates removed": f"{data.duplicates_removed}",
-        "pictures in both sets": f"{data.shared}",
+        "images in both sets": f"{data.shared}",
         "near-duplicate pairs": f"{data.near_duplicates}",
         **({"groups": f"{data.groups}"} if data.groups else {}),
         "unreadable files": f"{len(data.skipped)}",
@@ -121,7 +120,10 @@ def timing_table(result: AuditResult) -> Table:
     rows = [Row((text_cell(stage), Cell(seconds(value), order=value))) for stage, value in [*result.timing.items()]]
     rows.append(Row((text_cell("all"), Cell(seconds(total), order=total)), chosen=True))
     return Table(
-        "timing", "Time by stage; what an earlier run had left is not counted", _columns("Stage", "Time"), tuple(rows)
+        "timing",
+        "Time by stage; what an earlier run had already computed is not counted",
+        _columns("Stage", "Time"),
+        tuple(rows),
     )
 
 
@@ -140,15 +142,10 @@ def _where(report: AttackReport) -> str:
         levels = "/".join(f"{level:g}" for level in sorted(set(report.levels_by_fold)))
         parts.append(f"{report.axis} {levels}")
     if report.log_snr is not None:
-        parts.append(f"log SNR {decimal(report.log_snr, 2)}")
+        parts.append(f"log SNR {PAGE.number(report.log_snr, 2)}")
     if report.order is not None:
         parts.append(f"order {report.order:g}")
     return ", ".join(parts)
-
-
-def _counted(labels: tuple[str | float, ...]) -> str:
-    taken = Counter(_label(label) for label in labels)
-    return ", ".join(f"{label} ({count})" if len(taken) > 1 else label for label, count in taken.items())
 
 
 def _named(parameters: Mapping[str, Any]) -> str:
@@ -166,7 +163,3 @@ def _text(value: Any) -> str:  # noqa: ANN401 - of any option
     if isinstance(value, (int, float)):
         return f"{value:g}" if isinstance(value, float) else f"{value}"
     return value if isinstance(value, str) else json.dumps(value)
-
-
-def _label(label: str | float) -> str:
-    return label if isinstance(label, str) else f"{label:g}"

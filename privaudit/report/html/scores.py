@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 
 from privaudit.evaluation.estimate import Comparison, Metrics
-from privaudit.report.design_words import words_of
-from privaudit.report.html.page_numbers import decimal, percent
 from privaudit.report.html.page_table import (
     Cell,
     Column,
@@ -19,8 +17,10 @@ from privaudit.report.html.page_table import (
     rate_cell,
     text_cell,
 )
+from privaudit.report.numbers import PAGE
 from privaudit.report.quoted import quoted
-from privaudit.report.words import attack_text
+from privaudit.report.sentences.design_words import words_of
+from privaudit.report.sentences.names import attack_text
 from privaudit.results.audit_result import AttackReport, AuditResult
 
 MASKS = {
@@ -29,8 +29,8 @@ MASKS = {
     "influence": "influence",
     "weighted": "weighted",
 }
-GROUPS = 100
-"""Rows of the table of groups, of which there may be thousands."""
+MAX_GROUPS = 100
+"""Maximum number of rows of the table of groups, of which there may be thousands."""
 QUOTED = "0.01"
 """The false-positive rate that reports speak of, first in every table."""
 QUARTILES = ("lowest", "second", "third", "highest")
@@ -46,20 +46,20 @@ def score_table(result: AuditResult) -> Table:
     columns = (
         Column("Attack"),
         Column("Mask", about="mask"),
-        *(Column(f"TPR at {percent(float(rate))} FPR", "number", "tpr") for rate in rates[:1]),
+        *(Column(f"TPR at {PAGE.percent(float(rate))} FPR", "number", "tpr") for rate in rates[:1]),
         Column("AUROC", "number", "auroc"),
-        *(Column(f"TPR at {percent(float(rate))} FPR", "number", "tpr") for rate in rates[1:]),
+        *(Column(f"TPR at {PAGE.percent(float(rate))} FPR", "number", "tpr") for rate in rates[1:]),
         Column("Advantage", "number", "advantage"),
         Column("Attack success", "number", "success"),
         *([] if suspects else [Column("Epsilon at least", "number", "epsilon")]),
     )
-    best, sure = quoted(result), float(result.config.get("confidence", 0.95))
+    best = quoted(result)
     rows = tuple(
         Row(
             (
                 text_cell(attack_text(report.name)),
                 text_cell(mask_text(mask)),
-                *_metric_cells(metrics, rates, sure)[: len(columns) - 2],
+                *_metric_cells(metrics, rates)[: len(columns) - 2],
             ),
             quiet=mask == "random",
             chosen=(report.name, mask) == (best.report.name, best.mask),
@@ -129,7 +129,7 @@ def level_table(result: AuditResult) -> Table:
         Row((
             text_cell(attack_text(report.name)),
             Cell(f"{level.level:g}", order=level.level),
-            Cell("–") if level.log_snr is None else Cell(decimal(level.log_snr, 2), order=level.log_snr),
+            Cell("–") if level.log_snr is None else Cell(PAGE.number(level.log_snr, 2), order=level.log_snr),
             *(estimate_cell(level.auroc[mask]) if mask in level.auroc else Cell("–") for mask in MASKS),
         ))
         for report in ranked(result)
@@ -159,9 +159,9 @@ def group_table(result: AuditResult) -> Table:
             estimate_cell(group.auroc),
             rate_cell(group.tpr, 0.01),
         ))
-        for group in groups[:GROUPS]
+        for group in groups[:MAX_GROUPS]
     )
-    further = f"; {len(groups) - GROUPS} more in report.json" if len(groups) > GROUPS else ""
+    further = f"; {len(groups) - MAX_GROUPS} more in report.json" if len(groups) > MAX_GROUPS else ""
     caption = f"{attack_text(report.name)} without mask by group, the most exposed first{further}"
     return Table("groups", caption, columns, rows)
 
@@ -189,15 +189,15 @@ def mask_text(mask: str) -> str:
 
 def confidence_text(result: AuditResult) -> str:
     """The confidence of all intervals, such as ``95 %``."""
-    return percent(float(result.config.get("confidence", 0.95)))
+    return PAGE.percent(float(result.config.get("confidence", 0.95)))
 
 
-def _metric_cells(metrics: Metrics, rates: list[str], confidence: float) -> list[Cell]:
-    found = [rate_cell(metrics.tpr_at_fpr.get(rate), float(rate), confidence) for rate in rates]
+def _metric_cells(metrics: Metrics, rates: list[str]) -> list[Cell]:
+    reached = [rate_cell(metrics.tpr_at_fpr.get(rate), float(rate)) for rate in rates]
     return [
-        *found[:1],
+        *reached[:1],
         estimate_cell(metrics.auroc),
-        *found[1:],
+        *reached[1:],
         estimate_cell(metrics.advantage),
         estimate_cell(metrics.attack_success),
         bound_cell(metrics.epsilon_lower),

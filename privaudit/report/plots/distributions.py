@@ -8,11 +8,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from privaudit.report.design_words import words_of
 from privaudit.report.plots.canvas import canvas, dress, legend_above, literal
 from privaudit.report.plots.choosing import attack_report, one_of
 from privaudit.report.plots.palette import LIGHT, Palette
-from privaudit.report.words import attack_text
+from privaudit.report.sentences.design_words import words_of
+from privaudit.report.sentences.names import attack_text
 from privaudit.results.audit_result import AuditResult
 
 

@@ -14,7 +14,7 @@ from privaudit.report.plots.canvas import canvas, dress, legend_above, literal, 
 from privaudit.report.plots.choosing import attack_reports, one_of
 from privaudit.report.plots.palette import LIGHT, MASK_MARKERS, Palette
 from privaudit.report.plots.rows import ROW, row
-from privaudit.report.words import attack_text
+from privaudit.report.sentences.names import attack_text
 from privaudit.results.audit_result import AuditResult
 
 GAINS = {"auroc": "gain in AUROC over no mask", "tpr": "gain in TPR at 1 % FPR over no mask"}

@@ -11,7 +11,7 @@ from privaudit.report.plots.canvas import Panels, canvases, dress, literal, tick
 from privaudit.report.plots.choosing import one_of, quoted_first, strongest
 from privaudit.report.plots.palette import LIGHT, Palette
 from privaudit.report.plots.rows import ROW, row
-from privaudit.report.words import attack_text
+from privaudit.report.sentences.names import attack_text
 from privaudit.results.audit_result import AuditResult
 
 RATE = "0.01"

@@ -8,10 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from privaudit.errors import ResultError
-from privaudit.report.design_words import words_of
 from privaudit.report.plots.canvas import canvas, dress, legend_above, note, tick_names
 from privaudit.report.plots.choosing import attack_report
 from privaudit.report.plots.palette import LIGHT, Palette
+from privaudit.report.sentences.design_words import words_of
 from privaudit.results.audit_result import AuditResult
 
 NAMES = ("lowest", "second", "third", "highest")

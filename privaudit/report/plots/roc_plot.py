@@ -10,12 +10,12 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
 from privaudit.evaluation.curves import RocCurve
-from privaudit.report.design_words import words_of
-from privaudit.report.numbers import number_text
+from privaudit.report.numbers import COMPACT
 from privaudit.report.plots.canvas import canvas, dress, legend_above, literal, without_minor_ticks
 from privaudit.report.plots.choosing import FEW, attack_reports, one_of
 from privaudit.report.plots.palette import DASHES, LIGHT, Dash, Palette
-from privaudit.report.words import attack_text
+from privaudit.report.sentences.design_words import words_of
+from privaudit.report.sentences.names import attack_text
 from privaudit.results.audit_result import AuditResult
 
 MARKED = 0.01
@@ -55,10 +55,10 @@ def roc(
         if place == 0 or len(shown) <= BANDED:
             _band(axes, curve, colour)
         lines += [_line(axes, curve, colour, DASHES[place % len(DASHES)], 3 - place / 100)]
-        names += [f"{literal(attack_text(report.name))} ({number_text(report.masks[mask].auroc.value)})"]
+        names += [f"{literal(attack_text(report.name))} ({COMPACT.number(report.masks[mask].auroc.value)})"]
     if blind and result.blind.curve is not None:
         lines += [_line(axes, result.blind.curve, palette.blind, (0, (1, 2)), 2)]
-        names += [f"without the model ({number_text(result.blind.auroc.value)})"]
+        names += [f"without the model ({COMPACT.number(result.blind.auroc.value)})"]
     least = min([MARKED, *(min(rate for rate in report.curves[mask].fpr if rate > 0) for report in shown)])
     lines += axes.plot([least, 1], [least, 1], color=palette.chance, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
     names += ["guessing (.500)"]

@@ -2,32 +2,36 @@
 
 from __future__ import annotations
 
+import math
 from itertools import zip_longest
 
 from rich.console import Group
 from rich.table import Column, Table
 from rich.text import Text
 
-from privaudit.evaluation.estimate import Comparison, Metrics
-from privaudit.report.console import TABLE, fitted, section
-from privaudit.report.design_words import words_of
-from privaudit.report.numbers import difference_text, interval_text, number_text, p_text, percent
+from privaudit.evaluation.estimate import Comparison, Estimate, GroupStratum, Metrics, RateEstimate
+from privaudit.report.numbers import COMPACT
+from privaudit.report.quoted import quoted
+from privaudit.report.sentences.design_words import words_of
+from privaudit.report.terminal.console import TABLE, fitted, section
 from privaudit.results.audit_result import AttackReport, AuditResult
 
-WIDE = 104
-"""Columns from which the advantage and the bound on epsilon fit."""
-MERGED = 140
-"""Columns from which the gain over no mask fits beside what it is a gain of."""
-WIDEST = 158
-"""Columns from which the advantage fits there, too."""
+MIN_WIDE = 104
+"""Minimum columns for the advantage and the bound on epsilon."""
+MIN_MERGED = 140
+"""Minimum columns for the gain over no mask next to what it is a gain of."""
+MIN_MERGED_WIDE = 158
+"""Minimum columns for the advantage in that table, too."""
 QUARTILES = ("lowest", "second", "third", "highest")
+MAX_GROUPS = 12
+"""Maximum number of groups; the others are in report.json."""
 
 
 def attack_section(result: AuditResult, width: int) -> Group:
     """List every attack under every mask."""
-    confidence = percent(float(result.config.get("confidence", 0.95)))
+    confidence = COMPACT.percent(float(result.config.get("confidence", 0.95)))
     title = words_of(result.data).attacks.format(confidence=confidence)
-    if width >= MERGED:
+    if width >= MIN_MERGED:
         title += f"; gain over no mask, same images ({_dropped(result)} dropped by random and influence)"
     table = Table(*_headings(width), **TABLE)
     for report in result.attacks:
@@ -45,7 +49,7 @@ def gain_section(result: AuditResult, width: int) -> Group | None:
     Returns:
         A title and a table; None where the other table has it, and where there is no mask.
     """
-    if width >= MERGED or all(report.random_vs_none is None for report in result.attacks):
+    if width >= MIN_MERGED or all(report.random_vs_none is None for report in result.attacks):
         return None
     title = f"Gain of each mask over no mask, same images ({_dropped(result)} dropped by random and influence)"
     table = Table(_named("attack"), "mask", "AUROC gain", "p", "TPR@1%FPR gain", "p", **TABLE)
@@ -73,7 +77,7 @@ def quartile_section(result: AuditResult, width: int) -> Group:
     """List how well each attack does by local distortion."""
     table = Table(_named("attack"), *(Column(name, no_wrap=True) for name in QUARTILES), **TABLE)
     for report in result.attacks:
-        cells = (interval_text(stratum.auroc) for stratum in report.distortion_quartiles)
+        cells = (COMPACT.estimate(stratum.auroc) for stratum in report.distortion_quartiles)
         table.add_row(*map(Text, (report.name, *cells)))
     return section(
         "AUROC without mask by quartile of local distortion (its upper bound 1/2 sum log G_ii)", fitted(table, width)
@@ -85,32 +89,32 @@ def _named(heading: str) -> Column:
 
 
 def _headings(width: int) -> list[Column | str]:
-    gain: list[Column | str] = ["gain", "p"] if width >= MERGED else []
-    further: list[Column | str] = ["advantage"] if WIDE <= width < MERGED or width >= WIDEST else []
-    further += ["epsilon >="] if width >= WIDE else []
+    gain: list[Column | str] = ["gain", "p"] if width >= MIN_MERGED else []
+    further: list[Column | str] = ["advantage"] if MIN_WIDE <= width < MIN_MERGED or width >= MIN_MERGED_WIDE else []
+    further += ["epsilon >="] if width >= MIN_WIDE else []
     return [_named("attack"), "mask", "AUROC", *gain, "TPR@1%FPR", *gain, "TPR@.1%FPR", *further]
 
 
 def _cells(report: AttackReport, mask: str, width: int) -> list[str]:
     metrics: Metrics = report.masks[mask]
     area, rate, rare = (
-        [interval_text(metrics.auroc)],
-        [interval_text(metrics.tpr_at_fpr["0.01"])],
-        interval_text(metrics.tpr_at_fpr["0.001"]),
+        [COMPACT.estimate(metrics.auroc)],
+        [COMPACT.estimate(metrics.tpr_at_fpr["0.01"])],
+        COMPACT.estimate(metrics.tpr_at_fpr["0.001"]),
     )
-    if width >= MERGED:
+    if width >= MIN_MERGED:
         gain = report.gains.get(mask)
         gained = ["", "", "", ""] if gain is None else _gained(gain)
         area, rate = area + gained[:2], rate + gained[2:]
     cells = [*area, *rate, rare]
     if "advantage" in _headings(width):
-        cells.append(interval_text(metrics.advantage))
-    return [*cells, number_text(metrics.epsilon_lower.value)] if width >= WIDE else cells
+        cells.append(COMPACT.estimate(metrics.advantage))
+    return [*cells, COMPACT.number(metrics.epsilon_lower.value)] if width >= MIN_WIDE else cells
 
 
 def _gained(gain: Comparison) -> list[str]:
     area, rate = gain.auroc_delta, gain.tpr_delta
-    return [difference_text(area), p_text(area.p), difference_text(rate), p_text(rate.p)]
+    return [COMPACT.difference(area), COMPACT.p_value(area.p), COMPACT.difference(rate), COMPACT.p_value(rate.p)]
 
 
 def _how_chosen(report: AttackReport) -> list[str]:
@@ -122,5 +126,34 @@ def _how_chosen(report: AttackReport) -> list[str]:
 
 def _dropped(result: AuditResult) -> str:
     drop = result.config.get("drop", 0.4)
-    shares = [percent(share) for share in (drop if isinstance(drop, (list, tuple)) else [drop])]
+    shares = [COMPACT.percent(share) for share in (drop if isinstance(drop, (list, tuple)) else [drop])]
     return shares[0] if len(shares) == 1 else f"{', '.join(shares[:-1])} or {shares[-1]}, as chosen for each fold,"
+
+
+def group_section(result: AuditResult, *, named: bool = True) -> Group | None:
+    """List the groups on which the quoted attack does best."""
+    if not any(report.groups for report in result.attacks):
+        return None
+    report = quoted(result).report
+    groups = sorted(report.groups, key=lambda group: (-_or_least(group.auroc.value), group.name))
+    further = f"; {len(groups) - MAX_GROUPS} more in report.json" if len(groups) > MAX_GROUPS else ""
+    table = Table(Column("group", overflow="fold"), "members", "non-members", "AUROC", "TPR@1%FPR", **TABLE)
+    for group in groups[:MAX_GROUPS]:
+        cells = (group.name, str(group.members), _rivals(group), _area(group.auroc), _area(group.tpr))
+        table.add_row(*map(Text, cells))
+    note = "Groups with fewer than two non-members of their own are compared with all non-members (all)."
+    note = note if named else f"{note} They are numbered here: a group may be a person, and report.json has the names."
+    body = Group(table, Text(note, style="dim italic"))
+    return section(f"{report.name} without mask by group, the most exposed first{further}", body)
+
+
+def _rivals(group: GroupStratum) -> str:
+    return str(group.nonmembers) if group.against == "group" else f"{group.nonmembers} (all)"
+
+
+def _area(estimate: Estimate | RateEstimate | None) -> str:
+    return "n/a" if estimate is None else COMPACT.estimate(estimate)
+
+
+def _or_least(value: float) -> float:
+    return -1.0 if math.isnan(value) else value

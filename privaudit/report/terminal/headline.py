@@ -8,9 +8,11 @@ from rich.console import Group
 from rich.panel import Panel
 from rich.text import Text
 
-from privaudit.report.found import found_lines, gate_lines
-from privaudit.report.problems import problems, remedy
-from privaudit.report.words import headline, tone
+from privaudit.report.sentences.fact_text import sentence
+from privaudit.report.sentences.gate_text import gate_reason
+from privaudit.report.sentences.lines import gate_lines, opening_lines
+from privaudit.report.sentences.overall import headline, tone
+from privaudit.report.sentences.problems import NOTHING_KNOWN, problems, remedy
 from privaudit.results.audit_result import AuditFailure, AuditResult
 
 COLOURS = {
@@ -22,8 +24,8 @@ COLOURS = {
     "unclear": "magenta",
 }
 GATES = {"pass": "green", "fail": "red", "inconclusive": "magenta"}
-WIDEST = 100
-"""Columns of a text that is still easy to read."""
+MAX_WIDTH = 100
+"""Maximum columns of a text that is still easy to read."""
 
 
 def headline_panel(result: AuditResult, width: int) -> Panel:
@@ -34,10 +36,10 @@ def headline_panel(result: AuditResult, width: int) -> Panel:
         that passes does not make a leak green.
     """
     verdict, colour = result.verdict, COLOURS[tone(result)]
-    lines = [Text(headline(result), style=f"bold {colour}"), *(Text(line) for line in found_lines(result))]
+    lines = [Text(headline(result), style=f"bold {colour}"), *(Text(line) for line in opening_lines(result))]
     for gate in verdict.gates:
         outcome = (gate.status.upper(), f"bold {GATES[gate.status]}")
-        lines.append(Text.assemble(f"gate {gate.gate}: ", outcome, f". {gate.detail}"))
+        lines.append(Text.assemble(f"gate {gate.gate}: ", outcome, f". {sentence(gate_reason(gate, result))}"))
     lines += [Text(line, style="dim") for line in gate_lines(result)]
     border = colour if not verdict.gates or verdict.status == "pass" else GATES[verdict.status]
     return _panel(lines, result.target.id, border, width)
@@ -48,7 +50,7 @@ def failure_panel(failure: AuditFailure, width: int) -> Panel:
     reasons = problems(failure)
     mark = "- " if len(reasons) > 1 else ""
     lines = [
-        "The audit ended with an error, so that nothing is known about the model.",
+        NOTHING_KNOWN,
         *(f"{mark}{reason}" for reason in reasons),
         remedy(failure),
     ]
@@ -58,4 +60,4 @@ def failure_panel(failure: AuditFailure, width: int) -> Panel:
 
 def _panel(lines: list[Text], target: str, colour: str, width: int) -> Panel:
     title = Text(f"privaudit: {PurePath(target).name}")
-    return Panel(Group(*lines), title=title, border_style=colour, width=min(width, WIDEST))
+    return Panel(Group(*lines), title=title, border_style=colour, width=min(width, MAX_WIDTH))

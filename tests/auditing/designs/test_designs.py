@@ -33,7 +33,7 @@ from privaudit.errors import ConfigError, DataError
 from privaudit.evaluation import Check, Finding, parse_gates
 from privaudit.evaluation.one_run import epsilon_one_run
 from privaudit.model.schedule import DiffusionSchedule
-from privaudit.report.terminal import print_report
+from privaudit.report.terminal.summary import print_report
 from privaudit.results.audit_result import AuditResult
 from privaudit.scorers import ErrorTable, Methods, parse_methods
 

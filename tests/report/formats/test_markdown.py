@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import pytest
 from markdown_it import MarkdownIt
+from privaudit.report.sentences.overall import answer
 from results import NAMES, make_failure, make_result, make_suspects
 
 from privaudit.evaluation import Check, Finding, GateOutcome, GroupStratum
 from privaudit.evaluation.canary_audit import CanaryReport
 from privaudit.report.formats.markdown import render_md, render_md_failure
-from privaudit.report.numbers import interval_text
-from privaudit.report.words import answer
+from privaudit.report.numbers import COMPACT
 from privaudit.results.audit_result import AuditResult, RefusedReport
 from privaudit.results.data_report import SkippedReport
 
@@ -66,8 +66,8 @@ def test_every_attack_stands_with_its_intervals() -> None:
         metrics = report.masks["none"]
         (row,) = [row for row in table if row[0] == report.name]
         assert row[1:4] == [
-            interval_text(metrics.auroc),
-            *(interval_text(metrics.tpr_at_fpr[fpr]) for fpr in ("0.01", "0.001")),
+            COMPACT.estimate(metrics.auroc),
+            *(COMPACT.estimate(metrics.tpr_at_fpr[fpr]) for fpr in ("0.01", "0.001")),
         ]
 
 

@@ -10,7 +10,7 @@ from results import make_failure, make_result, make_suspects
 from privaudit.evaluation import Check, Finding
 from privaudit.evaluation.canary_audit import CanaryReport
 from privaudit.report.formats.model_card import render_card, render_card_failure
-from privaudit.report.numbers import interval_text, number_text
+from privaudit.report.numbers import COMPACT
 from privaudit.report.quoted import quoted
 
 RESULT = make_result(images=600)
@@ -43,7 +43,7 @@ def test_the_hub_reads_the_numbers() -> None:
 def test_the_section_says_it_in_words_and_numbers() -> None:
     text = ModelCard(render_card(RESULT)).text
     assert text.lstrip().startswith("## Privacy evaluation\n\n**LEAK FOUND")
-    assert interval_text(quoted(RESULT).metrics.auroc) in text
+    assert COMPACT.estimate(quoted(RESULT).metrics.auroc) in text
     assert "TPR at 0.1 % FPR: n/a: 0.1 % false positives need at least 1000 non-members, there are 600" in text
 
 
@@ -95,4 +95,4 @@ def test_of_canaries_the_bound_is_that_of_their_audit() -> None:
     (entry,) = [entry for entry in card.data.eval_results or [] if entry.metric_type == "epsilon_lower"]
     assert entry.metric_value == round(drawn.epsilon_lower, 4)
     assert entry.metric_args["method"] == "one-run audit of canaries"
-    assert f"{number_text(drawn.epsilon_lower)} (95 % confidence, one-run audit)" in card.text
+    assert f"{COMPACT.number(drawn.epsilon_lower)} (95 % confidence, one-run audit)" in card.text

@@ -1,4 +1,4 @@
-"""What every report calls the sets of a design, and what their scores say."""
+"""What every report calls the images of a design, and what their scores say."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ class DesignWords:
         false_axis: Horizontal axis of a ROC curve.
         true_axis: Vertical axis of a ROC curve.
         all_attacks: Title of the table of all attacks.
-        attacks: Beginning of the same title on the terminal, with room for the confidence.
+        attacks: Beginning of that title on the terminal, with room for the confidence.
         subject: What a comparison of two runs says more or less of.
     """
 
     positives: str = "members"
     seen: str = "training images"
-    compared: str = "{positives} images that the model was trained on and {nonmembers} that it never saw"
+    compared: str = "{positives} images that the model was trained on and {nonmembers} that it was not trained on"
     more: str = f"Add images, {FITTING} to each set or more,"
     recognises: str = "recognises"
     exposed: str = "most exposed"
@@ -47,8 +47,8 @@ class DesignWords:
     further_up: str = "Further up is more leakage"
     apart: str = "The less they overlap, the more the model leaks"
     rate: str = "TPR at"
-    false_axis: str = "false-positive rate: strangers accused"
-    true_axis: str = "true-positive rate: members found"
+    false_axis: str = "false-positive rate: non-members accused"
+    true_axis: str = "true-positive rate: members recognised"
     all_attacks: str = "All attacks"
     attacks: str = "Attacks, with {confidence} intervals (chance: AUROC .5, TPR = FPR)"
     subject: str = "LEAKS"
@@ -59,15 +59,16 @@ WORDS: Mapping[DesignCode, DesignWords] = {
     "canaries": DesignWords(
         positives="included canaries",
         seen="canaries that were trained on",
-        compared="{positives} canaries that the model was trained on and {nonmembers} that were kept back, "
-        "drawn by lot before the training,",
+        compared="{positives} canaries that the model was trained on and {nonmembers} that were held out, "
+        "drawn at random before the training,",
         more="Draw more canaries",
-        true_axis="true-positive rate: included canaries found",
+        true_axis="true-positive rate: included canaries recognised",
     ),
     "suspects": DesignWords(
         positives="suspects",
         seen="suspects",
-        compared="{positives} images that the model may have been trained on and {nonmembers} that it never saw",
+        compared="{positives} images that the model may have been trained on and {nonmembers} that it was not trained "
+        "on",
         recognises="sets apart",
         exposed="highest-scoring suspects",
         exposed_title="The highest-scoring suspects",
@@ -78,8 +79,8 @@ WORDS: Mapping[DesignCode, DesignWords] = {
         rate="suspects above the threshold at",
         false_axis="non-members above the threshold",
         true_axis="suspects above the threshold",
-        all_attacks="How suspects score beside non-members",
-        attacks="How suspects score beside non-members, with {confidence} intervals (alike: AUROC .5; TPR: suspects "
+        all_attacks="How suspects score next to non-members",
+        attacks="How suspects score next to non-members, with {confidence} intervals (alike: AUROC .5; TPR: suspects "
         "above the threshold; levels by cross-fitting, so that a row is not the test of the set)",
         subject="SUSPECTS STAND OUT",
     ),
@@ -92,6 +93,6 @@ def words_of(data: DataReport) -> DesignWords:
     return WORDS[data.design]
 
 
-def counted(data: DataReport) -> str:
+def positives_text(data: DataReport) -> str:
     """Count the positives, such as ``30 included canaries``."""
     return f"{data.positives} {words_of(data).positives}"

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import re
-
 from privaudit.results.audit_result import AuditFailure
 
-ASKED = "What was asked for"
+REQUESTED = "What was requested"
 """Heading of the command."""
-_NEXT = re.compile(r"; (?=expected )")
+NOTHING_KNOWN = "The audit ended with an error, so nothing is known about the model."
 
 
 def problems(failure: AuditFailure) -> tuple[str, ...]:
-    """List the problems of a failure.
-
-    Returns:
-        One sentence each; an error that names several ("expected ..., ...; expected ...") is taken apart.
-    """
-    return tuple(part for reason in failure.verdict.reasons for part in _NEXT.split(reason))
+    """List the problems of a failure, one sentence each."""
+    return failure.verdict.reasons
 
 
 def remedy(failure: AuditFailure) -> str:
     """Say what to do next."""
     if failure.defect:
-        return f"This is a defect of privaudit ({failure.kind}). Please report it with the command and what it printed."
+        return f"This is a defect of privaudit ({failure.kind}). Please report it with the command and its output."
     several = "each of these" if len(problems(failure)) > 1 else "this"
     return f"Fix {several} and run the same command again: what was already computed is used again."

@@ -1,33 +1,34 @@
-"""Who the attacker of the first number is: what it knows, what it needs, and how often its accusations are right."""
+"""The attacker behind the first number: what it knows, what it needs, and how often its accusations are right."""
 
 from __future__ import annotations
 
 import math
 
 from privaudit.evaluation.estimate import Estimate, RateEstimate
-from privaudit.evaluation.verdict import TESTED_MASKS, TPR_LEVELS
-from privaudit.report.numbers import hundredths
+from privaudit.evaluation.finding import TESTED_MASKS, TPR_LEVELS
+from privaudit.report.numbers import of_hundred
 from privaudit.report.quoted import Quoted, quoted
-from privaudit.report.words import score_text
+from privaudit.report.sentences.names import score_text
 from privaudit.results.audit_result import AttackReport, AuditResult
 
 NEEDS = (
-    "What the attacker needs: the picture, and the model's weights or access to its denoiser. An interface that only "
-    "returns pictures was not tested."
+    "What the attacker needs: the image, and the model's weights or access to its denoiser. Black-box access, to an "
+    "interface that only returns images, was not tested."
 )
-NOT_TESTED = "Not tested: pictures that the model generates, captions, and other images than these."
+NOT_TESTED = "Not tested: images that the model generates, captions, and other images than these."
 PRIORS = ((0.5, "half"), (0.001, "1 of 1000"))
-"""Shares of the checked pictures that were trained on."""
-MARKED = 0.01
+"""Fractions of the checked images that are training images."""
+MARKED_FPR = 0.01
+"""False-positive rate of the rate that a report quotes."""
 
 
 def learns(report: AttackReport) -> bool:
-    """Whether a score was fitted to known members, which a stranger has not."""
-    return report.kind == "learned" or any(choice.what.startswith("penalty") for choice in report.choices)
+    """Whether a score was fitted to known members, which an outsider does not have."""
+    return report.kind == "learned" or any(choice.learner for choice in report.choices)
 
 
 def worst_case(result: AuditResult) -> str:
-    """Say what the quoted attacker knows beside the model, and how far one gets without it.
+    """Say what the quoted attacker knows in addition to the model, and how far one gets without it.
 
     Returns:
         A sentence or two; empty if the quoted score was not fitted to known members, and of suspects, where none are.
@@ -35,13 +36,15 @@ def worst_case(result: AuditResult) -> str:
     score = quoted(result)
     if not learns(score.report) or not result.data.membership_known:
         return ""
-    told = "This attacker already knows other training images and learns from them: the worst case."
+    worst = "This attacker already knows other training images and learns from them: the worst case."
     rest = [report for report in result.attacks if not learns(report)]
     by_rate = _strongest(rest, "rate")
     if shows_rate(result, score) and by_rate is not None:
-        return f"{told} {_beside(by_rate)} recognises {_of_100(_rate(by_rate))}."
+        return f"{worst} {_without(by_rate)} recognises {_of_100(_rate(by_rate))}."
     by_area = _strongest(rest, "area")
-    return told if by_area is None else f"{told} {_beside(by_area)} tells {_of_100(by_area.metrics.auroc)} pairs apart."
+    return (
+        worst if by_area is None else f"{worst} {_without(by_area)} tells {_of_100(by_area.metrics.auroc)} pairs apart."
+    )
 
 
 def shows_rate(result: AuditResult, score: Quoted) -> bool:
@@ -53,7 +56,7 @@ def shows_rate(result: AuditResult, score: Quoted) -> bool:
     rate, finding = _rate(score), result.verdict.finding
     if rate is None or math.isnan(rate.value) or finding.metric == "auroc":
         return False
-    return finding.level not in ("low", "medium", "high") or rate.lo > MARKED
+    return not finding.leaks or rate.lo > MARKED_FPR
 
 
 def right_of_100(recognised: float, accused: float, prior: float) -> float:
@@ -69,14 +72,14 @@ def base_rate(result: AuditResult) -> str:
         A few sentences; with the rate at which a leak is called high where no leak was found or measured.
     """
     rate, finding = _rate(quoted(result)), result.verdict.finding
-    found = finding.level in ("low", "medium", "high") and rate is not None and rate.value > 0.0
-    recognised = rate.value if found and rate is not None else TPR_LEVELS["high"]
+    measured = finding.leaks and rate is not None and rate.value > 0.0
+    recognised = rate.value if measured and rate is not None else TPR_LEVELS["high"]
     (_, often), (_, rarely) = PRIORS
-    half, few = (hundredths(right_of_100(recognised, MARKED, prior) / 100.0) for prior, _ in PRIORS)
-    whose = "here" if found else f"of an attacker who recognises {hundredths(recognised)} of 100"
+    half, few = (of_hundred(right_of_100(recognised, MARKED_FPR, prior) / 100.0) for prior, _ in PRIORS)
+    whose = "here" if measured else f"of an attacker who recognises {of_hundred(recognised)} of 100"
     return (
-        f"It depends on how many of the pictures that an attacker checks were trained on. If {often}, {half} of 100 "
-        f"accusations are right {whose}; if {rarely}, {few} of 100. Of the others, 1 of 100 is wrongly accused."
+        f"It depends on how many of the images that an attacker checks are training images. If {often}, {half} of 100 "
+        f"accusations are right {whose}; if {rarely}, {few} of 100. Of the other images, 1 of 100 is wrongly accused."
     )
 
 
@@ -94,7 +97,7 @@ def _strongest(reports: list[AttackReport], by: str) -> Quoted | None:
     return scores[max(values, key=values.__getitem__)] if values else None
 
 
-def _beside(score: Quoted) -> str:
+def _without(score: Quoted) -> str:
     name = score_text(score.report.name, score.mask)
     if score.report.choices:
         return f"Knowing them only to choose {_what(score.report)}, {name},"
@@ -108,5 +111,5 @@ def _what(report: AttackReport) -> str:
 def _of_100(found: Estimate | RateEstimate | None) -> str:
     if found is None:
         return "n/a"
-    limits = "" if math.isnan(found.lo) else f" ({hundredths(found.lo)} to {hundredths(found.hi)})"
-    return f"{hundredths(found.value)} of 100{limits}"
+    limits = "" if math.isnan(found.lo) else f" ({of_hundred(found.lo)} to {of_hundred(found.hi)})"
+    return f"{of_hundred(found.value)} of 100{limits}"

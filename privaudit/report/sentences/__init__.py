@@ -1,0 +1,1 @@
+"""Every sentence that a report has, composed once from codes and numbers; formats choose length and markup."""

@@ -1,0 +1,82 @@
+"""What a reader should do next, and what would decide a gate that is inconclusive."""
+
+from __future__ import annotations
+
+from privaudit.evaluation.finding import failed_checks
+from privaudit.report.sentences.check_text import names_of
+from privaudit.report.sentences.design_words import positives_text, words_of
+from privaudit.report.sentences.gate_text import undecided
+from privaudit.report.sentences.overall import has_rate, is_tight
+from privaudit.results.audit_result import AuditResult
+
+READ_CHECKS = "Read the checks that warn"
+"""How the advice about checks begins; a page makes it a link to them."""
+_URGENT = {
+    "high": "Do not publish the model, its weights or access to its denoiser if it must stay secret whether an "
+    "image or a person was in the training set.",
+    "medium": "Assume that anyone who can query the denoiser can recognise part of the training images.",
+    "low": "Some trace of the training images is there. Whether it matters depends on how sensitive they are.",
+}
+
+
+def advice(result: AuditResult) -> tuple[str, ...]:
+    """Say what a reader should do next, the most urgent first."""
+    level, data, steps = result.verdict.finding.level, result.data, []
+    if failed_checks(result.checks):
+        steps.append(
+            f"Fix what makes the images unfit for this question ({names_of(result, 'fail')}) and scan again: both sets "
+            "should be drawn from one source and prepared by one program."
+        )
+    elif level in _URGENT:  # what to do about a leak comes before gates that need more images
+        steps += (_about_leak(level) if data.membership_known else _about_evidence()) + [*undecided(result)]
+    else:
+        steps += undecided(result)
+        if level == "unclear" and not steps:
+            more = "Add images to both sets, to the smaller one first, and scan again: so few cannot tell."
+            steps.append(
+                "Draw more canaries, and train and scan again: so few cannot tell." if data.drawn_at_random else more
+            )
+        elif level == "none":
+            steps += _about_nothing(result)
+    if warned := names_of(result, "warn"):
+        steps.append(f"{READ_CHECKS} before you quote a number: {warned}.")
+    if not result.verdict.gates and level != "unclear" and data.membership_known:
+        gate = "tpr@1%fpr>0.05" if has_rate(result) else "auroc>0.6"
+        steps.append(
+            f"In a pipeline, set a gate, such as --fail-on '{gate}', so that it stops at more than you accept."
+        )
+    return tuple(steps)
+
+
+def _about_leak(level: str) -> list[str]:
+    return [
+        _URGENT[level],
+        "To leak less: stop training earlier, train on more and deduplicated images, or train with differential "
+        "privacy; then scan again with the same images and compare the two runs.",
+    ]
+
+
+def _about_evidence() -> list[str]:
+    return [
+        "Treat this as evidence about the set and not as proof about one image, and have someone repeat it with other "
+        "non-members of the same source before you act on it."
+    ]
+
+
+def _about_nothing(result: AuditResult) -> list[str]:
+    data = result.data
+    if not data.membership_known:
+        return ["Absence of evidence is not evidence of absence. With more suspects, even a weaker trace would show."]
+    if result.verdict.status == "inconclusive":
+        return []
+    if result.verdict.status == "fail":
+        return ["Add images to both sets, so that less remains possible, or say why the gate may be wider."]
+    if not is_tight(result):
+        return [
+            f"{words_of(data).more} before you rely on this: {positives_text(data)} and {data.nonmembers} non-members "
+            "show only strong leaks."
+        ]
+    return [
+        "Keep the report with the model. It speaks of these attacks and images; audit again after further training, "
+        "and with more images where a smaller leak would matter."
+    ]

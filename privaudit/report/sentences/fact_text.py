@@ -1,0 +1,227 @@
+"""The sentence of every fact: one template per code of `privaudit.evaluation.facts`.
+
+A template may use the numbers of its code, and ``{the_positives}``: what the images are called that are compared with
+the non-members. After a colon stands how a number is written: a format of Python, ``%`` for a percentage, or a noun
+after ``#`` for a count of such things.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from string import Formatter
+from typing import Any
+
+from privaudit.evaluation.facts import Fact
+from privaudit.report.numbers import COMPACT, counted
+from privaudit.report.sentences.names import FAMILIES, score_text
+
+TEMPLATES: Mapping[str, str] = {
+    # numbers
+    "all_scores_equal": "all scores are equal, so they carry no information",
+    "sets_separated": "the two sets are separated completely; the limit is exact for {pairs:#pair} of images",
+    "too_few_independent": "needs at least 2 members and 2 non-members that were drawn independently; one set has "
+    "{units}",
+    "interval_without_width": "the value does not vary among these images, so the interval has no width",
+    "rate_at_zero": "a false-positive rate of 0 cannot be measured",
+    "rate_not_evaluated": "TPR at {fpr:%} FPR was not evaluated",
+    "rate_needs_nonmembers": "n/a: {fpr:%} false positives need at least {needed} non-members; there are {nonmembers}",
+    "limit_needs_nonmembers": "no interval: {fpr:%} false positives need at least {needed} independent non-members; "
+    "there are {nonmembers:.6g}",
+    "few_false_positives": "rough: {fpr:%} false positives are only {expected:.3g} of {nonmembers} non-members",
+    "interval_needs_members": "no interval: it needs at least 2 members; there is {members}",
+    "no_members": "there are no members",
+    "no_nonmembers": "there are no non-members",
+    "folds_need_images": "needs at least 2 members and 2 non-members outside each fold; there are {members} and "
+    "{nonmembers}",
+    "single_member_in_group": "needs at least 2 members of the group; there is 1",
+    "no_classifier_fitted": "there are too few images to fit a classifier to some folds and score the others",
+    "no_splits_requested": "no splits of the non-members were requested",
+    "splits_need_nonmembers": "needs at least {needed} non-members to split (a group counts once); there are "
+    "{nonmembers}",
+    "splits_cannot_resolve": "{permutations} permutations per split do not resolve a level of {level:g}",
+    "fewer_pseudo_suspects": "with {images} of the non-members in the place of suspects, which is half of them",
+    "coins_on_one_side": "no p-value: all {canaries} audited canaries came out {side}",
+    "too_few_canaries": "needs at least {needed_pilot} canaries in the pilot and {needed_audited} others, since fewer "
+    "guesses prove nothing at {confidence:%} confidence even if all are right; there are {pilot} and {audited}",
+    "not_measured": "it could not be measured",
+    "not_measured_in_both": "it could not be measured in both runs",
+    "no_interval_for_metric": "differences of this metric have no interval",
+    "runs_not_paired": "not paired",
+    # checks
+    "set_sizes": "{positives} {the_positives} and {nonmembers} non-members",
+    "set_too_small": "at least 2 {the_positives} and 2 non-members are needed; there are {positives} and {nonmembers}",
+    "rate_rests_on_few": "TPR at {fpr:%} FPR rests on {expected:.3g} expected false positives; {needed} non-members "
+    "would give 10",
+    "rate_not_reported": "TPR at {fpr:%} FPR is not reported; {needed} non-members would give 10 expected false "
+    "positives",
+    "in_both_sets": "{images:#image} in both sets, left out of both",
+    "copies_dropped": "{images:#copy} within a set dropped",
+    "look_alike_across": "{positives} {the_positives} look like one of {nonmembers} non-members (near-duplicates)",
+    "look_alike_within": "{images:#image} look like another of the same set",
+    "look_alikes_share_folds": "near-duplicates are kept, always in one fold",
+    "file_info_unknown": "not compared: how the images were stored is not known",
+    "files_alike": "format, mode, tags and size are alike; {fraction:%} of the files are {format}",
+    "file_kinds_differ": "stored differently, {property}: {positives_fraction:%} of the {the_positives} are "
+    "{positives}, {nonmembers_fraction:%} of the non-members are {nonmembers}",
+    "file_numbers_differ": "stored differently, {property}: median {positives:.6g} for the {the_positives}, "
+    "{nonmembers:.6g} for the non-members (AUROC {auroc:.2f})",
+    "nothing_to_tell_apart": "images, files and captions are the same for all images",
+    "blind_not_measured": "not measured",
+    "blind_not_told_apart": "no classifier without the model tells the sets apart (largest AUROC {auroc:.3f}, "
+    "intervals up to {upper:.3f})",
+    "blind_too_few": "too few images to say whether classifiers without the model tell the sets apart (largest AUROC "
+    "{auroc:.3f})",
+    "blind_not_ruled_out": "too few images to rule out that classifiers without the model tell the sets apart (largest "
+    "AUROC {auroc:.3f}, up to {upper:.3f} agrees with these images)",
+    "blind_told_apart": "without the model, {family} alone reach an AUROC of {auroc:.3f} (at least {lower:.3f}), so "
+    "the two sets differ in more than membership",
+    "blind_told_apart_by_rank": "without the model, {family} alone reach an AUROC of {auroc:.3f} (p = {p:.2g}), so "
+    "the two sets differ in more than membership",
+    "attack_exceeds_blind": "{score} exceeds the largest by {gain:.3f} [{lo:.3f}, {hi:.3f}], so this difference does "
+    "not explain all of its success",
+    "no_attack_exceeds_blind": "no attack does better, so it may have recognised that difference alone; take "
+    "{the_positives} and non-members from one source",
+    "drawn_at_random": "these sets were drawn at random, so they differ by chance alone",
+    "all_files_readable": "every file could be read",
+    "files_skipped": "{files:#file} skipped; report.json lists them",
+    "inversion_not_used": "inversion not used: geometry and attacks are taken at the encoder's latents",
+    "inversion_reached": "{fraction:%} of the images reached a relative residual of {tolerance:g} (median "
+    "{median:.2g}, {evaluations:.1f} evaluations per image)",
+    "inversion_diverged": "{images:#image} diverged and kept the best iterate",
+    "all_scores_finite": "every score is a finite number; a run with any other score stops and names it",
+    "rates_consistent": "AUROC >= TPR (1 - FPR) for each of {scores:#score}",
+    "rate_contradicts_auroc": "no curve has both the AUROC and a rate of {score}; please report this defect",
+    "draw_sealed": "{canaries} drawn {created}; coins and files agree with the seal {seal}",
+    "seal_to_compare": "compare it with the seal that was published before training",
+    "draw_from_seed": "drawn from a seed, so anyone who knew it knew every coin",
+    "suspects_already_known": "{images:#suspect} also among the members or non-members, and left out",
+    "reference_is_target": "the reference is the target itself, so every difference is 0",
+    "reference_shares_autoencoder": "the reference has the target's autoencoder",
+    "reference_has_other_autoencoder": "the reference has another autoencoder; it was run at the target's latents, so "
+    "the two should share a latent space",
+    # gates
+    "limit_beyond_gate": "{side} limit {limit:.4g} of {score} is above it ({confidence:%} confidence{correction})",
+    "limit_within_gate": "largest {side} limit {limit:.4g}, of {score}, is not above it ({confidence:%} "
+    "confidence{correction})",
+    "one_run_limit_beyond_gate": "lower limit {limit:.4g} of the one-run audit of the canaries is above it "
+    "({confidence:%} confidence{correction})",
+    "one_run_limit_within_gate": "lower limit {limit:.4g} of the one-run audit of the canaries is not above it "
+    "({confidence:%} confidence{correction})",
+    "gate_out_of_reach": "so few images cannot fail it: even scores without an error would have a lower limit of "
+    "{limit:.4g}{correction}; add images, or set fewer gates or smaller thresholds",
+    "gate_needs_nonmembers": "{fpr:%} false positives need at least {needed} independent non-members for {tests:#test} "
+    "together; there are {nonmembers:.6g}; fewer tests need fewer",
+    "checks_failed": "a check failed",
+    "no_score": "no attack was scored",
+    "epsilon_has_no_upper_limit": "an audit bounds epsilon from below only",
+    "too_few_replicates": "there are too few bootstrap replicates for {tests:#test}; run fewer attacks or set fewer "
+    "gates",
+    # the verdict and the finding
+    "gate_failed": "gate {gate} failed",
+    "gate_inconclusive": "gate {gate} is inconclusive",
+    "check_failed": "check {check} failed",
+    "no_gate_failed": "no gate failed",
+    "no_gate_set": "no gate was set, so nothing could fail",
+    "no_score_on_two_of_each": "no attack was scored on at least 2 members and 2 non-members",
+    "perfect_scores_unnoticed": "{members} members and {nonmembers} non-members{effective} are too few: not even "
+    "scores without an error would differ from chance, corrected for {tests:#test}; add images, or run fewer attacks",
+    "perfect_canaries_unnoticed": "{audited} audited canaries, {included} of them trained on, are too few; draw more "
+    "canaries",
+    "perfect_suspects_unnoticed": "there are too few images (a group counts once): the p-value of the set cannot be "
+    "below {smallest_p:.2g}; add suspects or non-members",
+    # suspects
+    "no_out_of_fold_test": "there are too few suspects or non-members (a group counts once) to choose a score on some "
+    "and test it on others, so there is no out-of-fold test",
+    "part_of_each_group": "groups differ in size, so {images:#image} of each took part in the test of the set",
+    "set_p_at_least": "the p-value of the set cannot be below {smallest_p:.2g} with so few images (a group counts "
+    "once); add suspects or non-members",
+    "permutations_cannot_resolve": "{permutations} permutations do not resolve a level of {level:g}",
+    "no_flag_possible": "no image can be flagged at a false discovery rate of {rate:%}: with {nonmembers} non-members "
+    "(a group counts once) its p-value is at least {smallest_p:.2g}; {needed} or more are needed",
+    "flag_needs_several": "at least {needed} of the {suspects} suspects have to score above all non-members before "
+    "any is flagged at a false discovery rate of {rate:%}",
+    # comparisons
+    "new_check_failed": "check {check} of the new run failed",
+    "metric_rose": "{metric_name} of {score} rose from {old:.3f} to {new:.3f}, by at least {rise:.3f}{beyond}",
+    "gate_regressed": "gate {gate} passed and fails now",
+    "nothing_in_common": "nothing could be compared: the runs have no attack and mask in common",
+    "nothing_tested": "no difference could be tested",
+    "perfect_rise_unnoticed": "{members:g} members and {nonmembers:g} non-members are too few to show even a rise of "
+    "the AUROC from .5 to 1, corrected for {tests:#test}; add images",
+    "no_rise_shown": "none of {tests:#difference} is shown to have risen{beyond}",
+    "same_model": "both runs audited the same model: its weights are the same",
+    "finding_rose": "the finding rose from {old} to {new}",
+    "no_difference_shown": "no difference is shown beyond chance, so the level of the finding alone is no regression",
+    "gate_undecided_now": "gate {gate} passed and is inconclusive now",
+    "old_check_failed": "check {check} of the old run failed: read its numbers with care",
+    "versions_differ": "the runs were made by different versions of privaudit; a change may come from the program",
+    "level_differs": "each run chose its own noise level by cross-fitting; it differs for {attack}",
+    "interval_widened": "what was chosen or learned by cross-fitting varies from run to run; the intervals of {attack} "
+    "allow for it by a factor of {factor:.2f} on the standard deviation",
+    "images_moved": "{images:#image} are members in one run and non-members in the other, and left out",
+    "paired": "paired: {positives} members and {nonmembers} non-members, scored by both runs",
+    "others_left_out": "other images are left out",
+    "scores_missing": "not paired: no scores of single images next to {run}; intervals come from those of either run, "
+    "as if they had no image in common",
+    "same_images_unpaired": "both runs did score the same images, so the intervals are wider than they need to be",
+    "too_few_shared": "not paired: both runs scored only {positives} members and {nonmembers} non-members; intervals "
+    "come from those of either run, as if they had no image in common",
+    "text": "{text}",
+}
+
+
+class _Writer(Formatter):
+    def format_field(self, value: Any, spec: str) -> str:  # noqa: ANN401 - as in the base class
+        if spec.startswith("#"):
+            return counted(float(value), spec[1:])
+        return COMPACT.percent(value) if spec == "%" else str(super().format_field(value, spec))
+
+
+def fact_text(fact: Fact, positives: str = "members") -> str:
+    """Write a fact.
+
+    Args:
+        fact: The fact.
+        positives: What the images are called that are compared with the non-members, in the plural.
+
+    Returns:
+        A clause without a capital and a full stop.
+    """
+    values = {**fact.values, **_derived(fact), "the_positives": positives}
+    return _Writer().vformat(TEMPLATES[fact.code], (), values)
+
+
+def facts_text(facts: Iterable[Fact], positives: str = "members") -> str:
+    """Write several facts in a row: clauses with semicolons between them."""
+    return "; ".join(fact_text(fact, positives) for fact in facts)
+
+
+def sentence(text: str) -> str:
+    """Make a sentence of a clause: a capital, and a full stop."""
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}." if text else ""
+
+
+def metric_name(metric: str) -> str:
+    """Name of a metric as every table has it: ``AUROC``, ``TPR@1%FPR``."""
+    return metric if metric in ("advantage", "epsilon") else metric.upper()
+
+
+def _derived(fact: Fact) -> dict[str, str]:
+    """What a template says of several numbers together."""
+    values, derived = fact.values, {}
+    if "attack" in values and "mask" in values:
+        derived["score"] = score_text(str(values["attack"]), str(values["mask"]))
+    if "family" in values:
+        derived["family"] = FAMILIES[str(values["family"])]
+    if "tests" in values:
+        derived["correction"] = f", corrected for {counted(float(values['tests']), 'test')}" if values["tests"] else ""
+    if "margin" in values:
+        derived["beyond"] = f" by more than {values['margin']:g}" if values["margin"] else ""
+    if "metric" in values:
+        derived["metric_name"] = metric_name(str(values["metric"]))
+    if fact.code == "perfect_scores_unnoticed":
+        sizes, effective = ("members", "nonmembers"), ("effective_members", "effective_nonmembers")
+        same = all(values[size] == values[independent] for size, independent in zip(sizes, effective, strict=True))
+        some = f"{values[effective[0]]:.1f} and {values[effective[1]]:.1f}"
+        derived["effective"] = "" if same else f" (which count as {some}, since some were drawn together)"
+    return derived

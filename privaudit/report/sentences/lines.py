@@ -1,0 +1,72 @@
+"""The sentences that every text report begins with, and what it says of the run."""
+
+from __future__ import annotations
+
+from privaudit.evaluation.finding import TESTED_MASKS
+from privaudit.report.numbers import counted
+from privaudit.report.quoted import quoted
+from privaudit.report.sentences.attacker import NEEDS, NOT_TESTED, base_rate, worst_case
+from privaudit.report.sentences.canary_text import canary_reach
+from privaudit.report.sentences.design_words import words_of
+from privaudit.report.sentences.finding_text import gives_limit, statement
+from privaudit.report.sentences.gate_text import exit_text, pass_meaning
+from privaudit.report.sentences.names import score_text
+from privaudit.report.sentences.overall import answer
+from privaudit.results.audit_result import AuditResult
+
+
+def opening_lines(result: AuditResult) -> tuple[str, ...]:
+    """Say what was found: in a sentence, in numbers, who could find it, and what could have been found at most."""
+    plain, reach = answer(result), canary_reach(result)
+    worst = worst_case(result) if result.verdict.finding.leaks else ""
+    said = reach in plain or reach in pass_meaning(result)
+    return tuple(filter(None, (plain, statement(result), worst, "" if said else reach)))
+
+
+def gate_lines(result: AuditResult) -> tuple[str, ...]:
+    """Say what gates that passed mean, unless it has been said, and with which code the scan ended."""
+    plain = answer(result)
+    return (*(line for line in pass_meaning(result) if line not in plain), exit_text(result))
+
+
+def reach_lines(result: AuditResult) -> tuple[str, ...]:
+    """Say how far the finding reaches: what an attacker needs, how sure one accusation is, what was not tested."""
+    if not result.data.membership_known:
+        return (NOT_TESTED,)
+    sure = f"How sure is one accusation? {base_rate(result)}" if result.verdict.finding.leaks else ""
+    return tuple(filter(None, (NEEDS, sure, NOT_TESTED)))
+
+
+def score_note(result: AuditResult) -> str:
+    """Say which score is quoted, and what its intervals leave out: it was chosen as the best of several."""
+    score = quoted(result)
+    this = f"This is {score_text(score.report.name, score.mask)}"
+    compared = sum(mask in TESTED_MASKS for report in result.attacks for mask in report.masks)
+    if compared == 1:
+        return f"{this}, the only score."
+    if result.verdict.finding.attack is None:
+        return f"{this}, the strongest attack without mask."
+    corrected = "“at least”" if gives_limit(result) else "the p-value"
+    return (
+        f"{this}, the strongest of {compared} scores that were compared. Its intervals do not allow for that choice; "
+        f"{corrected} in the finding does."
+    )
+
+
+def compared_text(result: AuditResult) -> str:
+    """Say which images were compared, and how."""
+    data = result.data
+    sets = words_of(data).compared.format(positives=data.positives, nonmembers=data.nonmembers)
+    further = f" (and {counted(data.additional_suspects, 'suspect')})" if data.additional_suspects else ""
+    return f"Whether {sets}{further} can be told apart with the model's help: {scale_text(result)}."
+
+
+def scale_text(result: AuditResult) -> str:
+    """Count attacks and scores: ``5 attacks, 17 scores per image: 13 count, the 4 random masks are controls``."""
+    masks = [mask for report in result.attacks for mask in report.masks]
+    controls = sum(mask not in TESTED_MASKS for mask in masks)
+    scale = f"{counted(len(result.attacks), 'attack')}, {counted(len(masks), 'score')} per image"
+    if not controls:
+        return scale
+    random = f"the {controls} random masks are controls" if controls > 1 else "the random mask is a control"
+    return f"{scale}: {len(masks) - controls} count, {random}"

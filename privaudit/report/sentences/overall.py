@@ -1,0 +1,140 @@
+"""The finding in brief: the headline, the sentence below it, and its tone."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+from privaudit.evaluation.finding import AUROC_LEVELS, TPR_LEVELS
+from privaudit.report.sentences.canary_text import canary_reach
+from privaudit.report.sentences.finding_text import largest_auroc
+from privaudit.report.sentences.gate_text import gates_are_upper, named_gates, undecided
+from privaudit.results.audit_result import AuditResult
+
+Tone = Literal["none", "neutral", "low", "medium", "high", "unclear"]
+
+MAX_TIGHT_AUROC = 0.6
+"""AUROC up to which an interval has to end before "no leak found" means more than "too few images to find one"."""
+LEVELS = (
+    f"High: at least {100 * TPR_LEVELS['high']:g} of 100 training images are recognised at 1 % false positives. "
+    f"Medium: at least {100 * TPR_LEVELS['medium']:g}. Low: fewer, but more than guessing. Where there are too few "
+    f"non-members for that rate, an AUROC of at least {AUROC_LEVELS['high']:g} is high and of "
+    f"{AUROC_LEVELS['medium']:g} medium. “At "
+    "least” is the lower confidence limit, corrected for the scores that were compared."
+)
+"""What the levels of a leak mean."""
+_ANSWERS = {
+    "low": "There is a weak trace of which images the model was trained on.",
+    "medium": "Someone who has an image can sometimes tell whether the model was trained on it.",
+    "high": "Someone who has an image can often tell whether the model was trained on it.",
+    "unclear": "Whether images that the model was trained on can be recognised cannot be told from these images.",
+}
+
+
+def headline(result: AuditResult) -> str:
+    """Sum up a result in a few words, in capitals.
+
+    Returns:
+        Such as ``LEAK FOUND: HIGH``. Without a finding it depends on gates and power: what was not decided, or was
+        tested by too few images, is not called free of leaks.
+    """
+    level, suspects = result.verdict.finding.level, not result.data.membership_known
+    if level == "unclear":
+        return "INCONCLUSIVE"
+    if level != "none":
+        return "EVIDENCE OF TRAINING ON SOME OF THE SUSPECTS" if suspects else f"LEAK FOUND: {level.upper()}"
+    if result.verdict.status == "inconclusive":
+        return "NOT DECIDED"
+    if result.verdict.status == "fail":
+        return "NOT RULED OUT" if gates_are_upper(result) else "A GATE FAILED"
+    if suspects:
+        flagged = flagged_count(result)
+        alone = f"NO EVIDENCE FROM THE SUSPECTS AS A SET, {flagged} FLAGGED SINGLY"
+        return alone if flagged else "NO EVIDENCE OF TRAINING ON THE SUSPECTS"
+    return "NO LEAK FOUND" if is_tight(result) else "NO LEAK FOUND BY A SMALL TEST"
+
+
+def answer(result: AuditResult) -> str:
+    """Say in one plain sentence or two what the headline means."""
+    level, status = result.verdict.finding.level, result.verdict.status
+    suspects = not result.data.membership_known
+    if suspects and level == "unclear":
+        return "Whether the model was trained on the suspects cannot be told from these images."
+    if suspects and level != "none":
+        return "There is evidence that the model was trained on some of the suspects."
+    if level != "none":
+        return _ANSWERS[level]
+    nothing = "No evidence was found" if suspects else "No leak was found"
+    if status == "inconclusive":
+        few = " with so few images" if undecided(result) else ""
+        return f"{nothing}, but {named_gates(result, 'inconclusive')} could not be decided{few}."
+    if status == "fail":
+        gates = named_gates(result, "fail")
+        if gates_are_upper(result):
+            return f"{nothing}, but more than {gates} allows could not be ruled out."
+        return f"{gates[0].upper()}{gates[1:]} failed, although no leak was found at the error of the finding."
+    return _about_no_evidence(result) if suspects else _about_no_leak(result)
+
+
+def tone(result: AuditResult) -> Tone:
+    """Give the tone of the headline, for its colour and its sign.
+
+    Returns:
+        ``none`` (green, a tick) only for a test that could have found a leak and whose gates were all decided;
+        ``neutral`` (blue or grey, no tick) for one that found nothing and says little; ``unclear`` (violet, a question
+        mark) for what was not decided; otherwise the level of the finding.
+    """
+    level, status = result.verdict.finding.level, result.verdict.status
+    if level != "none":
+        return level
+    if status == "inconclusive":
+        return "unclear"
+    if status == "fail":
+        return "neutral" if gates_are_upper(result) else "low"
+    if not result.data.membership_known:
+        return "low" if flagged_count(result) else "neutral"
+    return "none" if is_tight(result) else "neutral"
+
+
+def is_tight(result: AuditResult) -> bool:
+    """Whether a leak of more than `MAX_TIGHT_AUROC` would have been seen, on average and among single images."""
+    return largest_auroc(result) <= MAX_TIGHT_AUROC and has_rate(result)
+
+
+def has_rate(result: AuditResult) -> bool:
+    """Whether TPR at 1 % FPR has an interval for any attack."""
+    rates = [report.masks["none"].tpr_at_fpr.get("0.01") for report in result.attacks]
+    return any(rate is not None and not math.isnan(rate.lo) for rate in rates)
+
+
+def flagged_count(result: AuditResult) -> int:
+    """How many suspects stand out singly."""
+    return max(result.suspects.flagged.values(), default=0) if result.suspects is not None else 0
+
+
+def _about_no_leak(result: AuditResult) -> str:
+    upper = largest_auroc(result)
+    confidence = f"{100.0 * float(result.config.get('confidence', 0.95)):g}\N{NO-BREAK SPACE}%"
+    if is_tight(result):
+        return (
+            f"No attack distinguishes the training images from others; an AUROC above {upper:.2f} is ruled out for "
+            f"these attacks ({confidence})."
+        )
+    first = "Leaks of any size would have gone unnoticed."
+    if upper <= MAX_TIGHT_AUROC:
+        first = "There were too few non-members to see whether single images stand out."
+    elif upper < 1.0:
+        first = f"Leaks up to an AUROC of {upper:.2f} would have gone unnoticed ({confidence})."
+    return " ".join(filter(None, [first, canary_reach(result)]))
+
+
+def _about_no_evidence(result: AuditResult) -> str:
+    flagged, count = flagged_count(result), result.data.positives
+    if flagged:
+        stand = "1 of them stands" if flagged == 1 else f"{flagged} of them stand"
+        return f"The suspects as a set gave no evidence, but {stand} out."
+    those = f"These {count} images" if count != 1 else "This image"
+    missed = "a weak trace, or few trained images among many, would not show"
+    if not is_tight(result):
+        missed = "so few would show only a strong trace" if count != 1 else "a single image shows only a strong trace"
+    return f"{those} gave no evidence. This does not clear the model: {missed}."

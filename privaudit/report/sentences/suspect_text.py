@@ -1,0 +1,132 @@
+"""Images of unknown membership in words: the answer, what it rests on, how often it would be wrong."""
+
+from __future__ import annotations
+
+import math
+
+from privaudit.evaluation.suspects import SuspectReport
+from privaudit.report.numbers import COMPACT, Style, counted, of_hundred, p_text
+from privaudit.report.sentences.fact_text import fact_text, facts_text
+from privaudit.report.sentences.names import candidate_text, taken_text
+
+TITLE = "Suspects: was the model trained on images of unknown membership?"
+CONDITION = (
+    "This holds only if the suspects differ from the non-members in nothing but membership: one source, one way of "
+    "preparing the files, and no choice of the suspects by what the model does with them."
+)
+
+
+def suspect_statement(report: SuspectReport) -> str:
+    """Say what was found, and what it does not show."""
+    if report.failed_checks:
+        return (
+            "Whether the model was trained on the suspects cannot be told from these images: they differ from the "
+            f"non-members without the model (failed: {', '.join(report.failed_checks)})."
+        )
+    one, flagged, rate = report.count == 1, _flagged_at_most(report), max(map(float, report.flagged), default=0.0)
+    those = "this image" if one else f"some of these {report.count} images"
+    them = "it scores" if one else "together they score"
+    against = f"than {report.nonmembers} images that are known not to be in the training set ({p_text(report.set_p)})"
+    if report.set_p <= report.alpha:
+        first = f"There is evidence that the model was trained on {those}: {them} higher {against}."
+    elif flagged and not one:
+        first = (
+            f"As a set they are no evidence: {them} not clearly higher {against}. Single images stand out all the same."
+        )
+    else:
+        first = (
+            f"No evidence was found that the model was trained on {those}: {them} not clearly higher {against}. This "
+            f"does not clear {'it' if one else 'them'}."
+        )
+    second = "Of a single image nothing can be said with certainty."
+    if not one:
+        second = "No image stands out enough to be flagged by itself."
+        if flagged:
+            are = f"{counted(flagged, 'image')} {'is' if flagged == 1 else 'are'}"
+            second = f"{are} flagged singly; of such flags up to {COMPACT.percent(rate)} are expected to be wrong."
+    return f"{first} {second} Evidence is not proof. {CONDITION}"
+
+
+def suspect_lines(report: SuspectReport, style: Style) -> tuple[tuple[str, str], ...]:
+    """Say what the test of the suspects rests on: names, and a line for each."""
+    known = f"; {report.known_members} known members" if report.known_members else ""
+    lines = [
+        (
+            "compared",
+            f"{_images(report.count, report.suspect_groups)} suspects with "
+            f"{_images(report.nonmembers, report.nonmember_groups)} non-members{known}",
+        ),
+        ("as a set", f"{set_p_meaning(report)}; evidence at {report.alpha:g} or less"),
+        ("score", f"{_chosen(report)}: {_how_chosen(report)}"),
+        ("next to it", _descriptions(report, style)),
+        ("how often wrong", null_text(report, style)),
+        ("singly", f"{flagged_text(report)}; the smallest possible p is {report.smallest_p:.2g}"),
+    ]
+    if report.cautions:
+        lines.append(("keep in mind", facts_text(report.cautions)))
+    return tuple(lines)
+
+
+def set_p_meaning(report: SuspectReport) -> str:
+    """Say what the p-value of the set is the chance of."""
+    if math.isnan(report.set_p):
+        return "p n/a: the set was not tested"
+    permutations = counted(report.permutations, "permutation")
+    return f"{p_text(report.set_p)}: the chance of scores this high if the model was trained on none ({permutations})"
+
+
+def null_text(report: SuspectReport, style: Style) -> str:
+    """Say how often the procedure finds something among non-members, where there is nothing to find."""
+    rate = report.type_i_rate
+    if math.isnan(rate.value):
+        return f"not measured{'' if rate.reason is None else f': {fact_text(rate.reason)}'}"
+    note = "" if rate.reason is None else f" ({fact_text(rate.reason)})"
+    return (
+        f"{style.estimate(rate)} of {report.type_i_repeats} splits of the non-members gave p at most {report.alpha:g} "
+        f"({style.percent(report.alpha)} are expected), {style.estimate(report.false_flag_rate)} flagged an image{note}"
+    )
+
+
+def flagged_text(report: SuspectReport) -> str:
+    """Say how many suspects stand out by themselves."""
+    counts = [
+        f"{count} at a false discovery rate of {COMPACT.percent(float(rate))}" for rate, count in report.flagged.items()
+    ]
+    return f"flagged: {', '.join(counts) or 'none'}"
+
+
+def set_p_of_hundred(report: SuspectReport) -> str:
+    """How often of 100 suspects would score this high if the model was trained on none."""
+    return of_hundred(report.set_p) if report.set_p >= 0.001 else "fewer than 0.1"
+
+
+def _flagged_at_most(report: SuspectReport) -> int:
+    return max(report.flagged.values(), default=0)
+
+
+def _images(images: int, groups: int) -> str:
+    return f"{images}" if images == groups else f"{images} ({counted(groups, 'group')})"
+
+
+def _chosen(report: SuspectReport) -> str:
+    others = [candidate_text(c) for c in report.chosen_by_fold if c != report.chosen]
+    return f"{candidate_text(report.chosen)}{f', in other folds {taken_text(others)}' if others else ''}"
+
+
+def _how_chosen(report: SuspectReport) -> str:
+    space = counted(len(report.search_space), "candidate")
+    if report.known_members:
+        return f"the best of {space} for {report.known_members} known members against suspects and non-members together"
+    return (
+        f"the best of {space} for suspects against non-members, chosen again in every permutation and for every image"
+    )
+
+
+def _descriptions(report: SuspectReport, style: Style) -> str:
+    area, welch = f"AUROC {style.number(report.auroc)}", f"Welch's {p_text(report.welch_p)}"
+    if report.known_members:
+        return f"{area}, {welch}; descriptions only"
+    return (
+        f"with the score chosen on other folds {p_text(report.out_of_fold_p)}; {area} and {welch} (as if folds were "
+        "independent) are descriptions only"
+    )

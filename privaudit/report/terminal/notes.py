@@ -1,0 +1,127 @@
+"""What stands below the tables: suspects and canaries, the checks, what to do next, what was run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from rich.console import Group
+from rich.text import Text
+
+from privaudit.evaluation.canary_audit import CanaryReport
+from privaudit.evaluation.suspects import SuspectReport
+from privaudit.report.numbers import COMPACT
+from privaudit.report.sentences import canary_text, suspect_text
+from privaudit.report.sentences.advice import advice
+from privaudit.report.sentences.check_text import check_text
+from privaudit.report.sentences.design_words import positives_text
+from privaudit.report.sentences.lines import reach_lines, scale_text
+from privaudit.report.sentences.names import CRITERIA, attack_text, choice_name, taken_text
+from privaudit.report.terminal.console import rows, section
+from privaudit.results.audit_result import AuditResult
+
+MARKS = {"ok": ("ok", "green"), "warn": ("warn", "yellow"), "fail": ("fail", "red")}
+
+
+def suspect_section(report: SuspectReport, *, stated: bool) -> Group:
+    """Lay out what can be said about the suspects, and state the finding if nothing else does."""
+    return _named_lines(
+        suspect_text.TITLE,
+        suspect_text.suspect_lines(report, COMPACT),
+        15,
+        stated and suspect_text.suspect_statement(report),
+    )
+
+
+def canary_section(report: CanaryReport, *, stated: bool) -> Group:
+    """Lay out what canaries show, and state the finding if nothing else does."""
+    return _named_lines(
+        canary_text.TITLE, canary_text.canary_lines(report, COMPACT), 9, stated and canary_text.canary_statement(report)
+    )
+
+
+def check_section(result: AuditResult) -> Group:
+    """List what could make the numbers untrustworthy, and what was not run."""
+    checks = [
+        (Text(*MARKS[check.status]), Text(f"{check.name}: {check_text(check, result.data)}")) for check in result.checks
+    ]
+    refused = [(Text(""), Text(f"not run: {item.name} {item.reason}", style="dim")) for item in result.refused]
+    return section("Checks", rows([*checks, *refused], 4))
+
+
+def advice_section(result: AuditResult) -> Group:
+    """List what a reader should do next."""
+    return section("What to do", _bullets(advice(result)))
+
+
+def reach_section(result: AuditResult) -> Group:
+    """Say how far the finding reaches."""
+    return section("Keep in mind", _bullets(reach_lines(result)))
+
+
+def run_section(result: AuditResult) -> Group:
+    """Say what was audited, how and where."""
+    target, config, hardware = result.target, result.config, result.hardware
+    seconds = ", ".join(f"{stage} {value:.0f} s" for stage, value in result.timing.items() if value >= 0.5)
+    shape = "x".join(map(str, target.latent_shape))
+    lines = [
+        ("target", f"{target.family}, {target.prediction_type}, latents {shape}, hash {target.hash[:12]}"),
+        ("images", _images(result)),
+        ("scores", scale_text(result)),
+        (
+            "how",
+            f"attacks at the {config['attack_latents']} latents, geometry at the {config['geometry_latents']} latents "
+            f"({_how_influence(config)}), levels {_how_levels(result)}, seed {config['seed']}",
+        ),
+        *(("chosen" if number == 0 else "", line) for number, line in enumerate(_choices(result))),
+        (
+            "on",
+            f"{hardware['device']}, {hardware['cores']} cores, torch {hardware['torch']}; "
+            f"{sum(result.timing.values()):.0f} s: {seconds}",
+        ),
+    ]
+    return section("What was run", rows([(Text(name), Text(line)) for name, line in lines], 7))
+
+
+def _named_lines(title: str, lines: Sequence[tuple[str, str]], indent: int, statement: str | bool) -> Group:
+    body = rows([(Text(name), Text(line)) for name, line in lines], indent)
+    return section(title, Group(body, Text(statement)) if isinstance(statement, str) else body)
+
+
+def _bullets(sentences: Sequence[str]) -> Group:
+    return Group(rows([(Text("-"), Text(sentence)) for sentence in sentences], 1))
+
+
+def _images(result: AuditResult) -> str:
+    data = result.data
+    suspects_too = f", {data.additional_suspects} suspects" if data.additional_suspects else ""
+    near = f", {data.near_duplicates} near-duplicate pairs kept together" if data.near_duplicates else ""
+    return (
+        f"{positives_text(data)}, {data.nonmembers} non-members{suspects_too}, {data.duplicates_removed} duplicates "
+        f"removed{near}, {len(data.skipped)} skipped"
+    )
+
+
+def _choices(result: AuditResult) -> list[str]:
+    """One line per kind of choice: what the folds of each score took, out of how many."""
+    kinds: dict[str, list[str]] = {}
+    for report in result.attacks:
+        for choice in report.choices:
+            kind = f"{choice_name(choice)} by {CRITERIA[choice.criterion]}"
+            taken = f"{attack_text(report.name)} {taken_text(choice.by_fold)} of {len(choice.search_space)}"
+            kinds.setdefault(kind, []).append(taken)
+    return [f"{kind}: {'; '.join(taken)}" for kind, taken in kinds.items()]
+
+
+def _how_influence(config: Mapping[str, object]) -> str:
+    """The estimator, and what of the masks is not the default."""
+    parts = [str(config["influence"])]
+    if config.get("gamma", 1.0) != 1.0:
+        parts.append(f"weights to the power {config['gamma']:g}")
+    if config.get("mask_scope") == "set":
+        parts.append("one mask for all images")
+    return ", ".join(parts)
+
+
+def _how_levels(result: AuditResult) -> str:
+    fixed = [len(report.search_space) == 1 for report in result.attacks if report.search_space]
+    return "fixed beforehand" if all(fixed) else "by cross-fitting" + (" where there are several" if any(fixed) else "")
