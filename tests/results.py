@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from privaudit.evaluation import (
+    Candidate,
     Check,
     Choice,
     Verdict,
@@ -17,15 +18,18 @@ from privaudit.evaluation import (
     compare,
     decide,
     evaluate,
+    fact,
     parse_gates,
     required_fprs,
 )
 from privaudit.evaluation.canary_audit import CanaryReport
+from privaudit.evaluation.checks import BLIND
 from privaudit.evaluation.curves import histogram, roc_curves
 from privaudit.evaluation.delong import auroc_estimate
 from privaudit.evaluation.estimate import Estimate
-from privaudit.evaluation.suspects import SuspectReport
 from privaudit.evaluation.finding import PERFECT, perfect_scores
+from privaudit.evaluation.selection import MEAN
+from privaudit.evaluation.suspects import SuspectReport
 from privaudit.results.audit_result import (
     SCHEMA_VERSION,
     AttackReport,
@@ -47,16 +51,16 @@ LEVELS = (20.0, 60.0, 100.0)
 CREATED = "2026-01-01T00:00:00+00:00"
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCBd81ytgAAAABJRU5ErkJggg=="
 """A PNG of one grey pixel, in base64."""
+SIMA, MIRROR = Candidate("sima", 40.0, "none"), Candidate("mirror", 40.0, "none")
 SUSPECTS = SuspectReport(
     count=12,
     nonmembers=400,
     known_members=0,
     suspect_groups=10,
     nonmember_groups=400,
-    search_space=("sima/none", "mirror/none"),
-    selected_on="cross-fitting",
-    chosen="sima/none",
-    chosen_by_fold=("sima/none",) * 5,
+    search_space=(SIMA, MIRROR, MEAN),
+    chosen=SIMA,
+    chosen_by_fold=(SIMA,) * 5,
     auroc=0.71,
     set_p=0.0004,
     out_of_fold_p=0.002,
@@ -64,12 +68,11 @@ SUSPECTS = SuspectReport(
     permutations=9999,
     alpha=0.05,
     type_i_rate=Estimate(0.048, 0.03, 0.07),
-    false_flag_rate=Estimate(float("nan"), float("nan"), float("nan"), "too few non-members"),
+    false_flag_rate=Estimate(float("nan"), float("nan"), float("nan"), fact("no_splits_requested")),
     type_i_repeats=500,
     flagged={"0.05": 3, "0.1": 4},
     smallest_p=0.0025,
-    reason="there are few suspects",
-    statement="There is evidence that some of these 12 images were trained on.",
+    cautions=(fact("no_out_of_fold_test"),),
 )
 """Evidence of training on some of twelve images."""
 CANARIES = CanaryReport(
@@ -77,8 +80,8 @@ CANARIES = CanaryReport(
     pilot=50,
     audited=150,
     included=80,
-    chosen="mean of all 2",
-    search_space=("sima/none", "mirror/none", "mean of all 2"),
+    chosen=MEAN,
+    search_space=(SIMA, MIRROR, MEAN),
     guesses_in=20,
     guesses_out=10,
     correct=28,
@@ -89,7 +92,6 @@ CANARIES = CanaryReport(
     p=0.00012,
     draws=9999,
     seed=0,
-    statement="28 of 30 guesses about canaries were right.",
 )
 """Of two hundred, and a bound above 0."""
 
@@ -138,36 +140,34 @@ def make_result(
         for row, name in enumerate(attacks)
         for mask in MASKS
     }
-    scores = {f"{name}/{mask}": values[:, 0] for (name, mask), values in columns.items()}
+    scores = {pair: values[:, 0] for pair, values in columns.items()}
     if learned:
-        scores["combined/none"] = sum(scores[f"{name}/none"] for name in attacks) / len(attacks)
-    blind = random.normal(size=2 * images)
+        scores["combined", "none"] = sum(scores[name, "none"] for name in attacks) / len(attacks)
+    blind = (BLIND, "pixels")
+    every_score = {**scores, blind: random.normal(size=2 * images)}
     parsed = parse_gates(gates)
     settings = {"fprs": required_fprs(parsed), "replicates": 400}
-    evaluation = evaluate(scores | {"blind": blind}, is_member, folds, learned=["blind", "combined/none"], **settings)
+    evaluation = evaluate(every_score, is_member, folds, learned=[blind, ("combined", "none")], **settings)
     names = [*attacks, *(["combined"] if learned else [])]
-    curves = roc_curves(
-        evaluation, scores | {"blind": blind}, is_member, limited=[f"{name}/none" for name in names], seed=seed
-    )
+    curves = roc_curves(evaluation, every_score, is_member, limited=[(name, "none") for name in names], seed=seed)
     distortion = random.normal(size=2 * images)
     of_group = [groups[i % len(groups)] if groups else None for i in range(2 * images)]
-    best = max(attacks, key=lambda name: evaluation.metrics[f"{name}/none"].auroc.value)
-    tested = {tuple(name.split("/")): name for name in scores}
-    every = (Check("blind baseline", "ok", "pixel statistics do not tell the sets apart"), *checks)
+    best = max(attacks, key=lambda name: evaluation.metrics[name, "none"].auroc.value)
+    every = (Check("blind baseline", "ok", (fact("blind_not_told_apart", auroc=0.51, upper=0.54),)), *checks)
     verdict = decide(
         evaluation,
-        tested,  # type: ignore[arg-type]
+        list(scores),
         gates=parsed,
         checks=every,
         perfect=evaluate({PERFECT: perfect_scores(is_member)}, is_member, folds, **settings),
     )
 
     def report(name: str) -> AttackReport:
-        own = {mask: scores[f"{name}/{mask}"] for mask in MASKS if f"{name}/{mask}" in scores}
+        own = {mask: scores[name, mask] for mask in MASKS if (name, mask) in scores}
         fixed = name == "combined"
 
         def gain(mask: str):
-            return compare(evaluation, f"{name}/{mask}", f"{name}/none") if mask in own and mask != "none" else None
+            return compare(evaluation, (name, mask), (name, "none")) if mask in own and mask != "none" else None
 
         return AttackReport(
             name=name,
@@ -178,23 +178,21 @@ def make_result(
             axis="level",
             levels_by_fold=() if fixed else LEVELS[:1] * 5,
             search_space=() if fixed else LEVELS,
-            choices=()
-            if fixed
-            else (Choice("level", LEVELS, LEVELS[:1] * 5, "AUROC without mask on the other folds"),),
+            choices=() if fixed else (Choice("level", LEVELS, LEVELS[:1] * 5, "auroc_no_mask"),),
             order=None if fixed else 4.0,
             parameters={} if fixed else {"order": 4.0, "levels": list(LEVELS)},
             passes=0 if fixed else 3,
-            selected_on="cross-fitting: for each of 5 folds, the level of highest unmasked AUROC on the other folds",
+            learners=("logistic", "trees") if fixed else (),
             latents="encoder",
-            masks={mask: evaluation.metrics[f"{name}/{mask}"] for mask in own},
+            masks={mask: evaluation.metrics[name, mask] for mask in own},
             random_vs_none=gain("random"),
             influence_vs_none=gain("influence"),
             weighted_vs_none=gain("weighted"),
             best_published=best if fixed else None,
-            versus_published=compare(evaluation, f"{name}/none", f"{best}/none") if fixed else None,
+            versus_published=compare(evaluation, (name, "none"), (best, "none")) if fixed else None,
             distortion_quartiles=by_quartile(distortion, own["none"], is_member),
             groups=by_group(of_group, own["none"], is_member) if groups else (),
-            curves={mask: curves[f"{name}/{mask}"] for mask in own},
+            curves={mask: curves[name, mask] for mask in own},
             histograms={mask: histogram(values, is_member) for mask, values in own.items()},
             spread=1.5 if fixed else 1.0,
             levels=()
@@ -209,7 +207,7 @@ def make_result(
             ),
         )
 
-    area = evaluation.metrics["blind"].auroc
+    area = evaluation.metrics[blind].auroc
     return AuditResult(
         schema_version=SCHEMA_VERSION,
         privaudit_version="0.1.0",
@@ -221,7 +219,7 @@ def make_result(
         timing={"loading": 0.4, "latents": 20.0, "influence": 12.5, "scores": 50.25, "evaluation": 10.0},
         attacks=tuple(report(name) for name in names),
         refused=(RefusedReport("clid", "needs a text-conditional model"),),
-        blind=BlindReport(area, "pixels", {"pixels": area}, "out of fold, without the model: pixels", curves["blind"]),
+        blind=BlindReport(area, "pixels", {"pixels": area}, curves[blind]),
         checks=every,
         verdict=verdict,
         suspects=None,
@@ -289,10 +287,10 @@ def with_hostile_names(result: AuditResult, name: str) -> AuditResult:
         config={**result.config, "target": name, "members": name, "nonmembers": name, "reference": name},
         attacks=(attack, *result.attacks[1:]),
         refused=(RefusedReport("clid", f"needs {name}"),),
-        checks=(*result.checks, Check("captions", "warn", f"the caption {name}")),
+        checks=(*result.checks, Check("captions", "warn", (fact("text", text=f"the caption {name}"),))),
         verdict=Verdict(
             result.verdict.status,
-            (f"{name}", *result.verdict.reasons),
+            (fact("gate_failed", gate=name), *result.verdict.reasons),
             result.verdict.gates,
             result.verdict.finding,
         ),
@@ -308,10 +306,9 @@ def make_suspects() -> SuspectReport:
         known_members=0,
         suspect_groups=7,
         nonmember_groups=20,
-        search_space=("sima",),
-        selected_on="the whole",
-        chosen="sima",
-        chosen_by_fold=("sima",),
+        search_space=(SIMA,),
+        chosen=SIMA,
+        chosen_by_fold=(SIMA,),
         auroc=0.7,
         set_p=0.03,
         out_of_fold_p=0.04,
@@ -323,6 +320,5 @@ def make_suspects() -> SuspectReport:
         type_i_repeats=100,
         flagged={"0.05": 2, "0.1": 3},
         smallest_p=0.05,
-        reason=None,
-        statement="Some of them were trained on.",
+        cautions=(),
     )

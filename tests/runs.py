@@ -69,19 +69,16 @@ def write_run(
     count = len(is_member)
     names, parsed = list(make_ids(count) if ids is None else ids), parse_gates(gates)
     spread = {name: (spreads or {}).get(name, 1.0) for name, _ in scores}
-    every = {f"{name}/{mask}": values for (name, mask), values in scores.items()}
     settings = {
         "fprs": required_fprs(parsed),
         "replicates": replicates,
         "units": None if units is None else [unit or f"image {at}" for at, unit in enumerate(units)],
     }
     folds = np.zeros(count, dtype=np.int64) if units is not None else np.arange(count) % 5
-    evaluation = evaluate(
-        every, is_member, folds, spreads={f"{name}/{mask}": spread[name] for name, mask in scores}, **settings
-    )
+    evaluation = evaluate(scores, is_member, folds, spreads={pair: spread[pair[0]] for pair in scores}, **settings)
     verdict = decide(
         evaluation,
-        {pair: "/".join(pair) for pair in scores},
+        list(scores),
         gates=parsed,
         checks=checks,
         perfect=evaluate({PERFECT: perfect_scores(is_member)}, is_member, folds, **settings),
@@ -94,7 +91,7 @@ def write_run(
             name=name,
             kind=(kinds or {}).get(name, "published"),
             spread=spread[name],
-            masks={mask: evaluation.metrics[f"{name}/{mask}"] for own, mask in scores if own == name},
+            masks={mask: evaluation.metrics[name, mask] for own, mask in scores if own == name},
         )
 
     result = replace(

@@ -11,8 +11,6 @@ from html.parser import HTMLParser
 import numpy as np
 import pandas as pd
 import pytest
-from privaudit.report.sentences.overall import answer
-from privaudit.report.sentences.finding_text import statement
 from results import make_exemplars, make_result, with_hostile_names
 
 import privaudit
@@ -20,6 +18,8 @@ from privaudit.errors import ConfigError, ResultError
 from privaudit.evaluation import Check
 from privaudit.report.frames import TABLES
 from privaudit.report.notebook import render_notebook
+from privaudit.report.sentences.finding_text import statement
+from privaudit.report.sentences.overall import answer
 from privaudit.results.audit_result import AuditResult
 
 KINDS = ("metrics", *TABLES)

@@ -11,6 +11,8 @@ from typing import Literal, get_args
 from privaudit.errors import ConfigError
 
 Metric = Literal["auroc", "tpr", "advantage", "epsilon"]
+RecordedMetric = Literal["auroc", "tpr", "advantage", "epsilon", "other"]
+"""Metric of a gate in a report; ``other`` is one of another version of privaudit."""
 
 ACCEPTED = "'auroc>0.6', 'tpr@1%fpr>0.05', 'tpr@0.1%fpr>0.02', 'advantage>0.2' or 'epsilon>1'"
 

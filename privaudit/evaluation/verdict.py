@@ -16,7 +16,7 @@ import numpy as np
 from privaudit.errors import ConfigError
 from privaudit.evaluation.facts import Check, Fact, fact
 from privaudit.evaluation.finding import PERFECT, TESTED_MASKS, Finding, Pair, failed_checks, find_leakage
-from privaudit.evaluation.gates import Gate, Metric
+from privaudit.evaluation.gates import Gate, RecordedMetric
 from privaudit.evaluation.intervals import Side
 from privaudit.evaluation.metrics import Evaluation, bound
 from privaudit.evaluation.rate import unresolved
@@ -57,7 +57,7 @@ class GateOutcome:
     """
 
     gate: str
-    metric: Metric | Literal["other"]
+    metric: RecordedMetric
     fpr: float | None
     threshold: float
     status: Status

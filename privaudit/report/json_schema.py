@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from privaudit.evaluation.facts import CODES, Fact
 from privaudit.results.audit_result import SCHEMA_VERSION, AuditFailure, AuditResult
 from privaudit.storage.files import write_text
 
@@ -27,7 +28,9 @@ PLAIN: Mapping[Any, dict[str, Any]] = {
     types.NoneType: {"type": "null"},
     Any: {},
 }
-"""A float that is NaN is null."""
+"""JSON types of plain annotations; a float that is NaN is null."""
+VALUE_TYPES: Mapping[type, str] = {str: "string", int: "integer", float: "number"}
+"""JSON types of the values of a fact, none of which is NaN."""
 
 
 def report_schema() -> dict[str, Any]:
@@ -86,6 +89,9 @@ def _schema(kind: Any, known: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401
 def _define(kind: type, known: dict[str, Any]) -> None:
     if kind.__name__ in known:
         return
+    if kind is Fact:
+        known[kind.__name__] = _fact_schema()
+        return
     known[kind.__name__] = {}  # a class may hold itself
     hints, (summary, about) = get_type_hints(kind), _documented(kind)
     fields = dataclasses.fields(kind)
@@ -99,6 +105,30 @@ def _define(kind: type, known: dict[str, Any]) -> None:
         },
         "required": [field.name for field in fields if field.default is dataclasses.MISSING],
         "additionalProperties": False,
+    }
+
+
+def _fact_schema() -> dict[str, Any]:
+    """A fact is one of the known codes, with the values of that code."""
+    return {
+        "description": "Something that was observed: a code, and the numbers and names that belong to it.",
+        "oneOf": [
+            {
+                "type": "object",
+                "properties": {
+                    "code": {"const": code},
+                    "values": {
+                        "type": "object",
+                        "properties": {name: {"type": VALUE_TYPES[kind]} for name, kind in values.items()},
+                        "required": list(values),
+                        "additionalProperties": False,
+                    },
+                },
+                "required": ["code", "values"],
+                "additionalProperties": False,
+            }
+            for code, values in CODES.items()
+        ],
     }
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from privaudit.errors import ConfigError
+from privaudit.errors import ConfigError, ResultError
 from privaudit.evaluation.gates import parse_gates
 
 Values = Mapping[str, Any]
@@ -35,10 +35,18 @@ def upgraded(values: Values) -> Values:
 
     Returns:
         Version 4 and 5 as version 6; every other version as it is.
+
+    Raises:
+        ResultError: Part of it is not what its version says.
     """
     for version, upgrade in UPGRADES.items():
         if values.get("schema_version") == version:
-            values = {**upgrade(values), "schema_version": version + 1}
+            try:
+                values = {**upgrade(values), "schema_version": version + 1}
+            except (KeyError, TypeError, AttributeError, IndexError) as error:
+                raise ResultError(
+                    f"expected a report of schema_version {version}, but a part is malformed: {error}"
+                ) from error
     return values
 
 

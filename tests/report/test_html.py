@@ -13,7 +13,6 @@ from functools import cache
 import pytest
 from markup import Element, read_page
 from privaudit.report.html.checked import WHY, checked
-from privaudit.report.sentences.finding_text import statement
 from results import CANARIES, NAMES, SUSPECTS, make_exemplars, make_failure, make_result, with_hostile_names
 
 from privaudit.evaluation import Check, Finding
@@ -24,6 +23,7 @@ from privaudit.report.html.policy import assets
 from privaudit.report.html.svg import SHADES
 from privaudit.report.numbers import PAGE
 from privaudit.report.quoted import area_of_suspects, quoted
+from privaudit.report.sentences.finding_text import statement
 from privaudit.results.data_report import SkippedReport
 
 NAN = math.nan

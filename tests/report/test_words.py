@@ -8,11 +8,6 @@ from dataclasses import replace
 import pytest
 from privaudit.report.missing import plain_reason, why_no_rate
 from privaudit.report.needed import non_members_needed, undecided
-from privaudit.report.sentences.advice import advice
-from privaudit.report.sentences.overall import answer, headline, tone
-from privaudit.report.sentences.names import attack_text, score_text
-from privaudit.report.sentences.finding_text import largest_auroc, statement
-from privaudit.report.sentences.lines import scale_text
 from results import CANARIES, SUSPECTS, make_result
 
 from privaudit.evaluation import Check, Finding
@@ -22,7 +17,12 @@ from privaudit.evaluation.roc import count
 from privaudit.evaluation.verdict import GateOutcome
 from privaudit.report.numbers import of_hundred, p_text
 from privaudit.report.quoted import quoted
+from privaudit.report.sentences.advice import advice
 from privaudit.report.sentences.attacker import base_rate, learns, right_of_100, worst_case
+from privaudit.report.sentences.finding_text import largest_auroc, statement
+from privaudit.report.sentences.lines import scale_text
+from privaudit.report.sentences.names import attack_text, score_text
+from privaudit.report.sentences.overall import answer, headline, tone
 
 NAN = math.nan
 

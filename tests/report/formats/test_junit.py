@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 from lxml import etree
-from privaudit.report.sentences.overall import answer
-from privaudit.report.sentences.finding_text import statement
 from results import make_failure, make_result
 
 from privaudit.evaluation import Check, GateOutcome, exit_code
 from privaudit.evaluation.verdict import ONE_RUN, GateTest
 from privaudit.report.formats.junit import render_junit, render_junit_failure
+from privaudit.report.sentences.finding_text import statement
+from privaudit.report.sentences.overall import answer
 from privaudit.results.audit_result import AuditResult
 
 SCHEMA = etree.XMLSchema(etree.parse(str(Path(__file__).parents[2] / "schemas" / "junit-10.xsd")))

@@ -7,13 +7,13 @@ from dataclasses import replace
 
 import pytest
 from markdown_it import MarkdownIt
-from privaudit.report.sentences.overall import answer
 from results import NAMES, make_failure, make_result, make_suspects
 
 from privaudit.evaluation import Check, Finding, GateOutcome, GroupStratum
 from privaudit.evaluation.canary_audit import CanaryReport
 from privaudit.report.formats.markdown import render_md, render_md_failure
 from privaudit.report.numbers import COMPACT
+from privaudit.report.sentences.overall import answer
 from privaudit.results.audit_result import AuditResult, RefusedReport
 from privaudit.results.data_report import SkippedReport
 
