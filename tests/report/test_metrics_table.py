@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 from results import make_failure, make_result
 
-from privaudit.report.formats.csv_table import render_csv
-from privaudit.report.formats.parquet_table import render_parquet
-from privaudit.report.metrics_table import (
+from privaudit.report.formats.data_formats import render_csv
+from privaudit.report.formats.data_formats import render_parquet
+from privaudit.report.frames import (
     metrics_frame,
 )
 

@@ -23,10 +23,19 @@ from privaudit.report.sentences.design_words import positives_text, words_of
 from privaudit.report.sentences.fact_text import fact_text
 from privaudit.report.sentences.finding_text import states_canaries
 from privaudit.report.sentences.gate_text import gate_reason
-from privaudit.report.sentences.lines import gate_lines, opening_lines, reach_lines, scale_text, score_note
+from privaudit.report.sentences.lines import (
+    NOTHING_KNOWN,
+    REQUESTED,
+    gate_lines,
+    opening_lines,
+    problems,
+    reach_lines,
+    remedy,
+    scale_text,
+    score_note,
+)
 from privaudit.report.sentences.names import score_text
 from privaudit.report.sentences.overall import headline
-from privaudit.report.sentences.problems import NOTHING_KNOWN, REQUESTED, problems, remedy
 from privaudit.results.audit_result import AttackReport, AuditFailure, AuditResult
 
 MAX_GATES, MAX_CHECKS, MAX_ATTACKS, MAX_GROUPS, MAX_PROBLEMS, MAX_NOTES = 50, 40, 60, 12, 20, 12

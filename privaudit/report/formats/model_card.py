@@ -20,9 +20,8 @@ from privaudit.report.quoted import quoted
 from privaudit.report.redact import base_name, redact
 from privaudit.report.sentences.check_text import check_text
 from privaudit.report.sentences.design_words import positives_text
-from privaudit.report.sentences.lines import opening_lines, reach_lines, scale_text, score_note
+from privaudit.report.sentences.lines import NOTHING_KNOWN, opening_lines, problems, reach_lines, scale_text, score_note
 from privaudit.report.sentences.overall import headline
-from privaudit.report.sentences.problems import NOTHING_KNOWN, problems
 from privaudit.report.sentences.suspect_text import suspect_lines
 from privaudit.results.audit_result import AuditFailure, AuditResult
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from importlib.resources import files
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -14,7 +17,7 @@ from privaudit.report.html import figures, run_tables, scores
 from privaudit.report.html.first import first_screen
 from privaudit.report.html.gallery import gallery
 from privaudit.report.html.glossary import glossary
-from privaudit.report.html.policy import assets
+from privaudit.report.html.svg import STYLE
 from privaudit.report.numbers import PAGE
 from privaudit.report.quoted import area_of_suspects, quoted
 from privaudit.report.redact import redact
@@ -25,11 +28,46 @@ from privaudit.report.sentences.canary_text import canary_lines, canary_statemen
 from privaudit.report.sentences.check_text import WHY, check_text, ordered_checks
 from privaudit.report.sentences.design_words import words_of
 from privaudit.report.sentences.fact_text import fact_text, sentence
+from privaudit.report.sentences.lines import NOTHING_KNOWN, REQUESTED, problems, remedy
 from privaudit.report.sentences.names import attack_text, candidate_text
-from privaudit.report.sentences.problems import NOTHING_KNOWN, REQUESTED, problems, remedy
 from privaudit.report.sentences.suspect_text import suspect_lines, suspect_statement
 from privaudit.results.audit_result import AuditFailure, AuditResult
 from privaudit.results.exemplars import Exemplar
+
+
+@dataclass(frozen=True)
+class Assets:
+    """What stands in the head of every page.
+
+    Attributes:
+        style: The style sheet.
+        script: The script, which the page can do without.
+        policy: Content security policy: no request to anywhere, pictures only from the page itself.
+    """
+
+    style: Markup
+    script: Markup
+    policy: str
+
+
+@cache
+def assets() -> Assets:
+    """Read style and script from the package."""
+    style, script = _read("page.css") + STYLE, _read("page.js")
+    policy = (
+        f"default-src 'none'; style-src {_source(style)}; script-src {_source(script)}; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    return Assets(Markup(style), Markup(script), policy)  # texts of this package, nothing of a user
+
+
+def _read(name: str) -> str:
+    return files("privaudit.report.html").joinpath(name).read_text(encoding="utf-8")
+
+
+def _source(text: str) -> str:
+    """The hash of an inline element, of its text exactly as it stands between the tags."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode('ascii')}'"
 
 
 @dataclass(frozen=True)

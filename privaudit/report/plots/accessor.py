@@ -8,14 +8,11 @@ from typing import Literal
 
 from matplotlib.axes import Axes
 
+from privaudit.report.plots.by_part import influence, levels, quartiles
 from privaudit.report.plots.canvas import Panels
 from privaudit.report.plots.distributions import distributions
-from privaudit.report.plots.influence import influence
-from privaudit.report.plots.levels import levels
-from privaudit.report.plots.masks import masks
-from privaudit.report.plots.overview import overview
+from privaudit.report.plots.forest import masks, overview
 from privaudit.report.plots.palette import LIGHT, Palette
-from privaudit.report.plots.quartiles import quartiles
 from privaudit.report.plots.roc_plot import roc
 from privaudit.results.audit_result import AuditResult
 
@@ -31,7 +28,7 @@ class Plots:
     result: AuditResult
 
     def overview(self, *, mask: str = "none", axes: Sequence[Axes] | None = None, palette: Palette = LIGHT) -> Panels:
-        """AUROC and TPR at 1 % FPR of every attack (see `privaudit.report.plots.overview`)."""
+        """AUROC and TPR at 1 % FPR of every attack (see `privaudit.report.plots.forest`)."""
         return overview(self.result, mask=mask, axes=axes, palette=palette)
 
     def roc(
@@ -60,17 +57,17 @@ class Plots:
         axes: Axes | None = None,
         palette: Palette = LIGHT,
     ) -> Axes:
-        """What each mask gains (see `privaudit.report.plots.masks`)."""
+        """What each mask gains (see `privaudit.report.plots.forest`)."""
         return masks(self.result, attacks, metric=metric, axes=axes, palette=palette)
 
     def quartiles(self, attack: str | None = None, *, axes: Axes | None = None, palette: Palette = LIGHT) -> Axes:
-        """AUROC by local distortion (see `privaudit.report.plots.quartiles`)."""
+        """AUROC by local distortion (see `privaudit.report.plots.by_part`)."""
         return quartiles(self.result, attack, axes=axes, palette=palette)
 
     def levels(self, attack: str | None = None, *, axes: Axes | None = None, palette: Palette = LIGHT) -> Axes:
-        """AUROC by noise level (see `privaudit.report.plots.levels`)."""
+        """AUROC by noise level (see `privaudit.report.plots.by_part`)."""
         return levels(self.result, attack, axes=axes, palette=palette)
 
     def influence(self, *, axes: Sequence[Axes] | None = None, palette: Palette = LIGHT) -> Panels:
-        """Mean influence maps (see `privaudit.report.plots.influence`)."""
+        """Mean influence maps (see `privaudit.report.plots.by_part`)."""
         return influence(self.result, axes=axes, palette=palette)

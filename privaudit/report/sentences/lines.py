@@ -1,4 +1,4 @@
-"""The sentences that every text report begins with, and what it says of the run."""
+"""The sentences that every text report begins with, what it says of the run, and of a run that failed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from privaudit.report.sentences.finding_text import gives_limit, statement
 from privaudit.report.sentences.gate_text import exit_text, pass_meaning
 from privaudit.report.sentences.names import score_text
 from privaudit.report.sentences.overall import answer
-from privaudit.results.audit_result import AuditResult
+from privaudit.results.audit_result import AuditFailure, AuditResult
 
 
 def opening_lines(result: AuditResult) -> tuple[str, ...]:
@@ -70,3 +70,21 @@ def scale_text(result: AuditResult) -> str:
         return scale
     random = f"the {controls} random masks are controls" if controls > 1 else "the random mask is a control"
     return f"{scale}: {len(masks) - controls} count, {random}"
+
+
+REQUESTED = "What was requested"
+"""Heading of the command."""
+NOTHING_KNOWN = "The audit ended with an error, so nothing is known about the model."
+
+
+def problems(failure: AuditFailure) -> tuple[str, ...]:
+    """List the problems of a failure, one sentence each."""
+    return failure.verdict.reasons
+
+
+def remedy(failure: AuditFailure) -> str:
+    """Say what to do next."""
+    if failure.defect:
+        return f"This is a defect of privaudit ({failure.kind}). Please report it with the command and its output."
+    several = "each of these" if len(problems(failure)) > 1 else "this"
+    return f"Fix {several} and run the same command again: what was already computed is used again."

@@ -1,0 +1,137 @@
+"""Estimates with their intervals, one per row: every attack, and what each mask gains."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Literal
+
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from privaudit.errors import ResultError
+from privaudit.evaluation.estimate import Difference, Estimate, RateEstimate
+from privaudit.report.plots.canvas import Panels, canvas, canvases, dress, legend_above, literal, note, tick_names
+from privaudit.report.plots.choosing import attack_reports, one_of, quoted_first, strongest
+from privaudit.report.plots.palette import LIGHT, MASK_MARKERS, Palette
+from privaudit.report.sentences.names import attack_text
+from privaudit.results.audit_result import AuditResult
+
+ROW = 0.36
+"""Inches that a row needs."""
+
+
+def row(
+    axes: Axes,
+    place: float,
+    found: Estimate | RateEstimate | Difference,
+    colour: str,
+    palette: Palette,
+    *,
+    marker: str = "o",
+    missing_at: float = 0.0,
+) -> None:
+    """Draw one estimate; n/a where there is none."""
+    if math.isnan(found.value):
+        note(axes, "n/a", (missing_at, place), palette.muted, shift=(4, 0), align=("left", "center"))
+        return
+    known = not (math.isnan(found.lo) or math.isnan(found.hi))
+    if known:
+        axes.plot([found.lo, found.hi], [place, place], color=colour, linewidth=1.8, solid_capstyle="butt", zorder=2)
+        axes.plot([found.lo, found.hi], [place, place], color=colour, linestyle="none", marker="|", markersize=6)
+    filling = colour if known else palette.background
+    axes.plot(found.value, place, color=colour, marker=marker, markersize=6, markerfacecolor=filling, zorder=3)
+
+
+RATE = "0.01"
+"""The false-positive rate of the right panel, as a key of ``tpr_at_fpr``."""
+
+
+def overview(
+    result: AuditResult, *, mask: str = "none", axes: Sequence[Axes] | None = None, palette: Palette = LIGHT
+) -> Panels:
+    """Draw AUROC and TPR at 1 % FPR of every attack, with intervals and what guessing reaches.
+
+    Returns:
+        Both axes, the quoted attack on top and the others by AUROC without mask; the quoted one has a colour.
+
+    Raises:
+        ResultError: No attack has this mask, or not two axes were given.
+    """
+    reports = [report for report in quoted_first(result) if mask in report.masks]
+    if not reports:
+        one_of({name: None for report in result.attacks for name in report.masks}, mask, "a mask of this audit")
+    panels = canvases(2, 6.4, 0.9 + ROW * len(reports), palette, sharey=True) if axes is None else Panels(axes)
+    if len(panels) != 2:
+        raise ResultError(f"expected two axes, of AUROC and of TPR, got {len(panels)}")
+    best = strongest(result)
+    for panel, chance in zip(panels, (0.5, float(RATE)), strict=True):
+        panel.axvline(chance, color=palette.chance, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
+    for place, report in enumerate(reports):
+        metrics, colour = report.masks[mask], palette.attack(0) if report.name == best else palette.none
+        row(panels[0], place, metrics.auroc, colour, palette, missing_at=0.5)
+        row(panels[1], place, metrics.tpr_at_fpr[RATE], colour, palette)
+    tick_names(panels[0], "y", range(len(reports)), [literal(attack_text(report.name), 18) for report in reports])
+    left = min([0.5, *(e for report in reports for e in (report.masks[mask].auroc.lo,) if e == e)])
+    panels[0].set(xlim=(min(0.45, left - 0.05), 1.02), xlabel="AUROC")
+    panels[1].set(xlim=(-0.02, 1.02), xlabel="TPR at 1 % FPR")
+    for panel in panels:
+        panel.set_ylim(len(reports) - 0.4, -0.6)
+        dress(panel, palette, grid="x").tick_params(axis="y", length=0)
+    panels[1].tick_params(axis="y", labelleft=False)
+    return panels
+
+
+GAINS = {"auroc": "gain in AUROC over no mask", "tpr": "gain in TPR at 1 % FPR over no mask"}
+APART = 0.25
+"""Between the masks of an attack, in rows."""
+
+
+def masks(
+    result: AuditResult,
+    attacks: Sequence[str] | None = None,
+    *,
+    metric: Literal["auroc", "tpr"] = "auroc",
+    axes: Axes | None = None,
+    palette: Palette = LIGHT,
+) -> Axes:
+    """Draw the paired gain of each mask with its interval, right of the line where the mask helps the attacker.
+
+    Returns:
+        The axes, the first attack on top.
+
+    Raises:
+        ResultError: There is no such attack, none has masks, or there is no such metric.
+    """
+    label = one_of(GAINS, metric, "a metric")
+    found = [(report.name, report.gains) for report in attack_reports(result, attacks, ranked=True)]
+    found = [(name, gains) for name, gains in found if gains]
+    if not found:
+        raise ResultError("expected an attack that was compared under masks, got none in this audit or selection")
+    axes = canvas(6.4, 1.5 + 2 * ROW * len(found), palette) if axes is None else axes
+    axes.axvline(0, color=palette.chance, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
+    seen = list(dict.fromkeys(mask for _, gains in found for mask in gains))
+    for place, (_, gains) in enumerate(found):
+        for mask, gain in gains.items():
+            at = place + APART * (seen.index(mask) - (len(seen) - 1) / 2)
+            delta = gain.auroc_delta if metric == "auroc" else gain.tpr_delta
+            row(axes, at, delta, palette.mask(mask), palette, marker=MASK_MARKERS[mask])
+    tick_names(axes, "y", range(len(found)), [literal(attack_text(name), 18) for name, _ in found])
+    axes.set(ylim=(len(found) - 0.4, -0.6), xlabel=label)
+    _symmetric(axes)
+    dress(axes, palette, grid="x")
+    axes.tick_params(axis="y", length=0)
+    handles = [
+        Line2D([], [], color=palette.mask(mask), linewidth=1.8, marker=MASK_MARKERS[mask], markersize=6)
+        for mask in seen
+    ]
+    names = [f"{mask} mask" if mask != "weighted" else "weighted" for mask in seen]
+    legend_above(axes, handles, names, palette, len(seen))
+    return axes
+
+
+def _symmetric(axes: Axes) -> None:
+    """Reach as far to the right as to the left, so that a gain and a loss of one size look alike."""
+    ends = [abs(end) for end in axes.get_xlim() if math.isfinite(end)]
+    most = max([0.01, *ends])
+    axes.set_xlim(-most, most)
