@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from privaudit.report.json_schema import shipped_schema
+from privaudit.results.report_schema import shipped_schema
 
 FIRST = ("AuditResult", "AuditFailure")
 

@@ -68,7 +68,7 @@ def report(
     For the page of a CI job: privaudit report RUN --format md --out - >> $GITHUB_STEP_SUMMARY
     """
     if schema:
-        from privaudit.report.json_schema import shipped_schema
+        from privaudit.results.report_schema import shipped_schema
 
         with to_reader():
             sys.stdout.write(shipped_schema())

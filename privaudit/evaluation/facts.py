@@ -177,9 +177,26 @@ class Fact:
         wanted = CODES.get(self.code)
         if wanted is None:
             raise ValueError(f"expected a code of a fact, got {self.code!r}; list it in privaudit.evaluation.facts")
-        given = {name: _kind(value) for name, value in self.values.items()}
-        if set(given) != set(wanted) or any(not issubclass(given[name], kinds(wanted[name])) for name in wanted):
-            raise ValueError(f"expected {self.code} with {_named(wanted)}, got {_named(given)}")
+        types = {name: type(value) for name, value in self.values.items()}
+        if set(types) != set(wanted) or any(not issubclass(types[name], _accepted(wanted[name])) for name in wanted):
+            raise ValueError(f"expected {self.code} with {_named(wanted)}, got {_named(types)}")
+
+    @staticmethod
+    def json_schema() -> dict[str, Any]:
+        """Describe every code and its values in JSON Schema."""
+        values = {
+            code: {name: {"type": JSON_TYPES[kind]} for name, kind in kinds.items()} for code, kinds in CODES.items()
+        }
+        return {
+            "description": "Something that was observed: a code, and the numbers and names that belong to it.",
+            "oneOf": [
+                _object({"code": {"const": code}, "values": _object(properties)}) for code, properties in values.items()
+            ],
+        }
+
+
+JSON_TYPES: Mapping[type, str] = {str: "string", int: "integer", float: "number"}
+"""JSON types of the values of a fact, none of which is NaN."""
 
 
 def fact(code: str, **values: Value) -> Fact:
@@ -191,13 +208,18 @@ def fact(code: str, **values: Value) -> Fact:
     return Fact(code, values)
 
 
-def kinds(kind: type) -> tuple[type, ...]:
+def _accepted(kind: type) -> tuple[type, ...]:
     """Types that a value may have: a float may be written as a whole number."""
     return (float, int) if kind is float else (kind,)
 
 
-def _kind(value: Any) -> type:  # noqa: ANN401 - what a file holds, before it is checked
-    return type(value)
+def _object(properties: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": dict(properties),
+        "required": list(properties),
+        "additionalProperties": False,
+    }
 
 
 def _named(types: Mapping[str, type]) -> str:

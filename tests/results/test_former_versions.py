@@ -8,7 +8,7 @@ import pytest
 from results import make_failure
 
 from privaudit.errors import ResultError
-from privaudit.report.json_schema import shipped_schema
+from privaudit.results.report_schema import shipped_schema
 from privaudit.results.audit_result import SCHEMA_VERSION, AuditResult, load_report, read_report
 from privaudit.results.former_versions import upgraded
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from privaudit.auditing.scan_command import scan_command
 from privaudit.evaluation.estimate import Comparison, Estimate, GroupStratum, RateEstimate
 from privaudit.report.formats.report_format import FORMATS, Format
 from privaudit.report.markdown_text import PROSE, bullets, name, prose, table
 from privaudit.report.numbers import COMPACT
 from privaudit.report.quoted import quoted
 from privaudit.report.redact import base_name, redact
-from privaudit.report.scan_command import scan_command
 from privaudit.report.sentences import canary_text, suspect_text
 from privaudit.report.sentences.advice import advice
 from privaudit.report.sentences.check_text import check_text, ordered_checks

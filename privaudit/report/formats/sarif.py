@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import quote
 
+from privaudit.auditing.scan_command import scan_command
 from privaudit.escape import escape_control
 from privaudit.report.formats.report_format import FORMATS, Format
 from privaudit.report.redact import base_name, redact
-from privaudit.report.scan_command import scan_command
 from privaudit.report.sentences.advice import advice
 from privaudit.report.sentences.check_text import check_text
 from privaudit.report.sentences.fact_text import fact_text, sentence

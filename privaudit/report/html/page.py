@@ -13,6 +13,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from privaudit.auditing.scan_command import scan_command
 from privaudit.report.html import figures, run_tables, scores
 from privaudit.report.html.first import first_screen
 from privaudit.report.html.gallery import gallery
@@ -21,7 +22,6 @@ from privaudit.report.html.svg import STYLE
 from privaudit.report.numbers import PAGE
 from privaudit.report.quoted import area_of_suspects, quoted
 from privaudit.report.redact import redact
-from privaudit.report.scan_command import scan_command
 from privaudit.report.sentences import canary_text, suspect_text
 from privaudit.report.sentences.advice import READ_CHECKS
 from privaudit.report.sentences.canary_text import canary_lines, canary_statement

@@ -1,6 +1,16 @@
-"""Plots of a result, one per file: pure functions, matplotlib axes in and out, no state of pyplot."""
+"""Plots of a result, one per file: pure functions, matplotlib axes in and out, no state of pyplot.
 
-from privaudit.report.plots.accessor import Plots
+``result.plot.roc()`` and its like are `Plots`, the same with the result filled in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from matplotlib.axes import Axes
+
 from privaudit.report.plots.by_part import influence, levels, quartiles
 from privaudit.report.plots.canvas import Panels, as_png, canvas, canvases
 from privaudit.report.plots.choosing import strongest
@@ -8,6 +18,7 @@ from privaudit.report.plots.distributions import distributions
 from privaudit.report.plots.forest import masks, overview
 from privaudit.report.plots.palette import DARK, LIGHT, Palette
 from privaudit.report.plots.roc_plot import roc
+from privaudit.results.audit_result import AuditResult
 
 __all__ = [
     "DARK",
@@ -27,3 +38,59 @@ __all__ = [
     "roc",
     "strongest",
 ]
+
+
+@dataclass(frozen=True)
+class Plots:
+    """The plots of one result; each takes matplotlib axes and returns them, or makes its own.
+
+    Attributes:
+        result: What is drawn.
+    """
+
+    result: AuditResult
+
+    def overview(self, *, mask: str = "none", axes: Sequence[Axes] | None = None, palette: Palette = LIGHT) -> Panels:
+        """AUROC and TPR at 1 % FPR of every attack (see `privaudit.report.plots.forest`)."""
+        return overview(self.result, mask=mask, axes=axes, palette=palette)
+
+    def roc(
+        self,
+        attacks: Sequence[str] | None = None,
+        *,
+        mask: str = "none",
+        blind: bool = True,
+        axes: Axes | None = None,
+        palette: Palette = LIGHT,
+    ) -> Axes:
+        """ROC curves on logarithmic axes (see `privaudit.report.plots.roc_plot`)."""
+        return roc(self.result, attacks, mask=mask, blind=blind, axes=axes, palette=palette)
+
+    def distributions(
+        self, attack: str | None = None, *, mask: str = "none", axes: Axes | None = None, palette: Palette = LIGHT
+    ) -> Axes:
+        """Scores of both sets (see `privaudit.report.plots.distributions`)."""
+        return distributions(self.result, attack, mask=mask, axes=axes, palette=palette)
+
+    def masks(
+        self,
+        attacks: Sequence[str] | None = None,
+        *,
+        metric: Literal["auroc", "tpr"] = "auroc",
+        axes: Axes | None = None,
+        palette: Palette = LIGHT,
+    ) -> Axes:
+        """What each mask gains (see `privaudit.report.plots.forest`)."""
+        return masks(self.result, attacks, metric=metric, axes=axes, palette=palette)
+
+    def quartiles(self, attack: str | None = None, *, axes: Axes | None = None, palette: Palette = LIGHT) -> Axes:
+        """AUROC by local distortion (see `privaudit.report.plots.by_part`)."""
+        return quartiles(self.result, attack, axes=axes, palette=palette)
+
+    def levels(self, attack: str | None = None, *, axes: Axes | None = None, palette: Palette = LIGHT) -> Axes:
+        """AUROC by noise level (see `privaudit.report.plots.by_part`)."""
+        return levels(self.result, attack, axes=axes, palette=palette)
+
+    def influence(self, *, axes: Sequence[Axes] | None = None, palette: Palette = LIGHT) -> Panels:
+        """Mean influence maps (see `privaudit.report.plots.by_part`)."""
+        return influence(self.result, axes=axes, palette=palette)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from results import make_failure, make_result
 
-from privaudit.report.json_schema import report_schema, schema_text, shipped_schema
+from privaudit.results.report_schema import report_schema, schema_text, shipped_schema
 from privaudit.results.audit_result import SCHEMA_VERSION, AuditFailure, AuditResult, read_report
 
 SCHEMA = report_schema()
@@ -24,7 +24,7 @@ GATED = make_result(gates=("tpr@1%fpr>0.05", "auroc>0.99"), groups=("one", "two"
 
 
 def test_the_shipped_file_is_up_to_date() -> None:
-    assert shipped_schema() == schema_text(), "run python -m privaudit.report.json_schema"
+    assert shipped_schema() == schema_text(), "run python -m privaudit.results.report_schema"
 
 
 def test_it_is_a_schema_in_which_everything_is_described() -> None:

@@ -10,7 +10,7 @@ from results import make_config
 
 from privaudit.auditing.options import AuditOptions
 from privaudit.cli import app
-from privaudit.report.scan_command import scan_command
+from privaudit.auditing.scan_command import scan_command
 
 UNNEEDED = {"out", "device", "fresh", "config_file"}
 """What decides nothing."""

@@ -1,24 +1,14 @@
-"""The JSON Schema of report.json, made from the annotations and docstrings of the classes that it holds.
-
-``python -m privaudit.report.json_schema`` writes the file that ships with the package again.
-"""
+"""JSON Schema of dataclasses as `privaudit.storage.exact_json` writes them, made from annotations and docstrings."""
 
 from __future__ import annotations
 
 import dataclasses
 import inspect
-import json
 import re
 import types
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
-from privaudit.evaluation.facts import CODES, Fact
-from privaudit.results.audit_result import SCHEMA_VERSION, AuditFailure, AuditResult
-from privaudit.storage.files import write_text
-
-FILE = Path(__file__).with_name("report.schema.json")
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 PLAIN: Mapping[Any, dict[str, Any]] = {
     str: {"type": "string"},
@@ -29,38 +19,35 @@ PLAIN: Mapping[Any, dict[str, Any]] = {
     Any: {},
 }
 """JSON types of plain annotations; a float that is NaN is null."""
-VALUE_TYPES: Mapping[type, str] = {str: "string", int: "integer", float: "number"}
-"""JSON types of the values of a fact, none of which is NaN."""
 
 
-def report_schema() -> dict[str, Any]:
-    """Describe report.json.
+def document_schema(kinds: Sequence[type], name: str, version: int, description: str) -> dict[str, Any]:
+    """Describe a document.
+
+    A class with a static method ``json_schema`` describes itself; of every other one the docstring and the annotations
+    are read.
+
+    Args:
+        kinds: Dataclasses that the whole document may be, each with a field ``schema_version``.
+        name: Name of the document, such as ``report``.
+        version: The ``schema_version`` that it must have.
+        description: What the document is.
 
     Returns:
-        JSON Schema 2020-12: either a result or a run that ended with an error; ``$defs`` has one entry per class.
+        JSON Schema 2020-12; ``$defs`` has one entry per class.
     """
     known: dict[str, Any] = {}
-    kinds = [_schema(kind, known) for kind in (AuditResult, AuditFailure)]
-    for kind in (AuditResult, AuditFailure):
-        known[kind.__name__]["properties"]["schema_version"]["const"] = SCHEMA_VERSION
+    choices = [_schema(kind, known) for kind in kinds]
+    for kind in kinds:
+        known[kind.__name__]["properties"]["schema_version"]["const"] = version
     return {
         "$schema": DIALECT,
-        "$id": f"urn:privaudit:report:{SCHEMA_VERSION}",
-        "title": f"privaudit report, schema version {SCHEMA_VERSION}",
-        "description": "What privaudit scan writes to report.json. A number that could not be measured is null.",
-        "oneOf": kinds,
+        "$id": f"urn:privaudit:{name}:{version}",
+        "title": f"privaudit {name}, schema version {version}",
+        "description": description,
+        **({"oneOf": choices} if len(choices) > 1 else choices[0]),
         "$defs": dict(sorted(known.items())),
     }
-
-
-def schema_text() -> str:
-    """Write `report_schema` as the file has it."""
-    return json.dumps(report_schema(), indent=2) + "\n"
-
-
-def shipped_schema() -> str:
-    """Read the file that ships with the package."""
-    return FILE.read_text(encoding="utf-8")
 
 
 def _schema(kind: Any, known: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401 - any annotation
@@ -89,8 +76,8 @@ def _schema(kind: Any, known: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401
 def _define(kind: type, known: dict[str, Any]) -> None:
     if kind.__name__ in known:
         return
-    if kind is Fact:
-        known[kind.__name__] = _fact_schema()
+    if special := getattr(kind, "json_schema", None):
+        known[kind.__name__] = special()
         return
     known[kind.__name__] = {}  # a class may hold itself
     hints, (summary, about) = get_type_hints(kind), _documented(kind)
@@ -108,30 +95,6 @@ def _define(kind: type, known: dict[str, Any]) -> None:
     }
 
 
-def _fact_schema() -> dict[str, Any]:
-    """A fact is one of the known codes, with the values of that code."""
-    return {
-        "description": "Something that was observed: a code, and the numbers and names that belong to it.",
-        "oneOf": [
-            {
-                "type": "object",
-                "properties": {
-                    "code": {"const": code},
-                    "values": {
-                        "type": "object",
-                        "properties": {name: {"type": VALUE_TYPES[kind]} for name, kind in values.items()},
-                        "required": list(values),
-                        "additionalProperties": False,
-                    },
-                },
-                "required": ["code", "values"],
-                "additionalProperties": False,
-            }
-            for code, values in CODES.items()
-        ],
-    }
-
-
 def _documented(kind: type) -> tuple[str, dict[str, str]]:
     """The first paragraph of a class's docstring, and what it says of each attribute."""
     text = inspect.getdoc(kind) or ""
@@ -143,7 +106,3 @@ def _documented(kind: type) -> tuple[str, dict[str, str]]:
 
 def _plain(text: str) -> str:
     return text.replace("``", "`")
-
-
-if __name__ == "__main__":
-    write_text(FILE, schema_text())
