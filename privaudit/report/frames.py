@@ -13,9 +13,8 @@ from privaudit.escape import encodable
 from privaudit.evaluation.estimate import Comparison, Difference, Estimate, Metrics, RateEstimate
 from privaudit.evaluation.facts import Fact
 from privaudit.report.redact import redact
-from privaudit.report.sentences.check_text import check_text
 from privaudit.report.sentences.fact_text import fact_text
-from privaudit.report.sentences.gate_text import gate_reason
+from privaudit.report.sentences.verdict_text import check_text, gate_reason
 from privaudit.results.audit_result import AttackReport, AuditFailure, AuditResult
 
 

@@ -7,12 +7,11 @@ from html import escape
 from privaudit.escape import escape_control
 from privaudit.report.numbers import COMPACT
 from privaudit.report.redact import base_name, redact
-from privaudit.report.sentences.check_text import check_text
 from privaudit.report.sentences.design_words import positives_text
 from privaudit.report.sentences.fact_text import sentence
 from privaudit.report.sentences.finding_text import statement
-from privaudit.report.sentences.gate_text import gate_reason, pass_meaning
 from privaudit.report.sentences.overall import answer, headline, tone
+from privaudit.report.sentences.verdict_text import check_text, gate_reason, pass_meaning
 from privaudit.results.audit_result import AttackReport, AuditResult
 
 EDGES = {

@@ -18,11 +18,10 @@ from privaudit.evaluation.verdict import GateOutcome, GateTest
 from privaudit.report.formats.report_format import FORMATS, Format
 from privaudit.report.numbers import COMPACT
 from privaudit.report.redact import base_name, redact
-from privaudit.report.sentences.check_text import check_text
 from privaudit.report.sentences.fact_text import facts_text
-from privaudit.report.sentences.gate_text import gate_reason
 from privaudit.report.sentences.lines import gate_lines, opening_lines, problems, remedy
 from privaudit.report.sentences.overall import answer, headline
+from privaudit.report.sentences.verdict_text import check_text, gate_reason
 from privaudit.results.audit_result import AuditFailure, AuditResult
 
 NO_GATE = "no gate was set"

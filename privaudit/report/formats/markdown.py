@@ -16,13 +16,11 @@ from privaudit.report.markdown_text import PROSE, bullets, name, prose, table
 from privaudit.report.numbers import COMPACT
 from privaudit.report.quoted import quoted
 from privaudit.report.redact import base_name, redact
-from privaudit.report.sentences import canary_text, suspect_text
+from privaudit.report.sentences import design_text
 from privaudit.report.sentences.advice import advice
-from privaudit.report.sentences.check_text import check_text, ordered_checks
 from privaudit.report.sentences.design_words import positives_text, words_of
 from privaudit.report.sentences.fact_text import fact_text
 from privaudit.report.sentences.finding_text import states_canaries
-from privaudit.report.sentences.gate_text import gate_reason
 from privaudit.report.sentences.lines import (
     NOTHING_KNOWN,
     REQUESTED,
@@ -36,6 +34,7 @@ from privaudit.report.sentences.lines import (
 )
 from privaudit.report.sentences.names import score_text
 from privaudit.report.sentences.overall import headline
+from privaudit.report.sentences.verdict_text import check_text, gate_reason, ordered_checks
 from privaudit.results.audit_result import AttackReport, AuditFailure, AuditResult
 
 MAX_GATES, MAX_CHECKS, MAX_ATTACKS, MAX_GROUPS, MAX_PROBLEMS, MAX_NOTES = 50, 40, 60, 12, 20, 12
@@ -184,18 +183,18 @@ def _suspects(result: AuditResult) -> str:
     report = result.suspects
     if report is None:
         return ""
-    lines = named_bullets(suspect_text.suspect_lines(report, COMPACT))
-    stated = f"{prose(suspect_text.suspect_statement(report))}\n\n" if result.data.membership_known else ""
-    return f"### {suspect_text.TITLE}\n\n{stated}{lines}"
+    lines = named_bullets(design_text.suspect_lines(report, COMPACT))
+    stated = f"{prose(design_text.suspect_statement(report))}\n\n" if result.data.membership_known else ""
+    return f"### {design_text.SUSPECTS_TITLE}\n\n{stated}{lines}"
 
 
 def _canaries(result: AuditResult) -> str:
     report = result.canaries
     if report is None:
         return ""
-    lines = named_bullets(canary_text.canary_lines(report, COMPACT))
-    stated = "" if states_canaries(result) else f"{prose(canary_text.canary_statement(report))}\n\n"
-    return f"### {canary_text.TITLE}\n\n{stated}{lines}"
+    lines = named_bullets(design_text.canary_lines(report, COMPACT))
+    stated = "" if states_canaries(result) else f"{prose(design_text.canary_statement(report))}\n\n"
+    return f"### {design_text.CANARIES_TITLE}\n\n{stated}{lines}"
 
 
 def named_bullets(lines: Sequence[tuple[str, str]]) -> str:

@@ -18,11 +18,11 @@ from privaudit.report.markdown_text import bullets, name, prose
 from privaudit.report.numbers import COMPACT
 from privaudit.report.quoted import quoted
 from privaudit.report.redact import base_name, redact
-from privaudit.report.sentences.check_text import check_text
+from privaudit.report.sentences.design_text import suspect_lines
 from privaudit.report.sentences.design_words import positives_text
 from privaudit.report.sentences.lines import NOTHING_KNOWN, opening_lines, problems, reach_lines, scale_text, score_note
 from privaudit.report.sentences.overall import headline
-from privaudit.report.sentences.suspect_text import suspect_lines
+from privaudit.report.sentences.verdict_text import check_text
 from privaudit.results.audit_result import AuditFailure, AuditResult
 
 if TYPE_CHECKING:

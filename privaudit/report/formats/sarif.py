@@ -20,11 +20,10 @@ from privaudit.escape import escape_control
 from privaudit.report.formats.report_format import FORMATS, Format
 from privaudit.report.redact import base_name, redact
 from privaudit.report.sentences.advice import advice
-from privaudit.report.sentences.check_text import check_text
 from privaudit.report.sentences.fact_text import fact_text, sentence
 from privaudit.report.sentences.finding_text import statement
-from privaudit.report.sentences.gate_text import gate_reason
 from privaudit.report.sentences.overall import answer, headline
+from privaudit.report.sentences.verdict_text import check_text, gate_reason
 from privaudit.results.audit_result import AuditFailure, AuditResult
 from privaudit.storage.exact_json import encode
 

@@ -14,7 +14,7 @@ from privaudit.report.html import descriptions as say
 from privaudit.report.html.scores import confidence_text, mask_text, ranked
 from privaudit.report.html.svg import PALETTE, inline_svg
 from privaudit.report.plots.choosing import by_strength
-from privaudit.report.plots.roc_plot import BANDED
+from privaudit.report.plots.score_plots import BANDED
 from privaudit.report.quoted import Quoted, quoted
 from privaudit.report.sentences.design_words import words_of
 from privaudit.report.sentences.names import attack_text

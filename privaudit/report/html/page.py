@@ -22,15 +22,14 @@ from privaudit.report.html.svg import STYLE
 from privaudit.report.numbers import PAGE
 from privaudit.report.quoted import area_of_suspects, quoted
 from privaudit.report.redact import redact
-from privaudit.report.sentences import canary_text, suspect_text
+from privaudit.report.sentences import design_text
 from privaudit.report.sentences.advice import READ_CHECKS
-from privaudit.report.sentences.canary_text import canary_lines, canary_statement
-from privaudit.report.sentences.check_text import WHY, check_text, ordered_checks
+from privaudit.report.sentences.design_text import canary_lines, canary_statement, suspect_lines, suspect_statement
 from privaudit.report.sentences.design_words import words_of
 from privaudit.report.sentences.fact_text import fact_text, sentence
 from privaudit.report.sentences.lines import NOTHING_KNOWN, REQUESTED, problems, remedy
 from privaudit.report.sentences.names import attack_text, candidate_text
-from privaudit.report.sentences.suspect_text import suspect_lines, suspect_statement
+from privaudit.report.sentences.verdict_text import WHY, check_text, ordered_checks
 from privaudit.results.audit_result import AuditFailure, AuditResult
 from privaudit.results.exemplars import Exemplar
 
@@ -149,7 +148,7 @@ def _suspects(result: AuditResult) -> Section | None:
     if area is not None:
         name = candidate_text(report.chosen)
         lines.insert(2, ("AUROC of that score", f"{name}: {PAGE.estimate(area)}, every image taken as independent"))
-    return Section(suspect_text.TITLE, suspect_statement(report), tuple(lines), candidate_text(report.chosen))
+    return Section(design_text.SUSPECTS_TITLE, suspect_statement(report), tuple(lines), candidate_text(report.chosen))
 
 
 def _canaries(result: AuditResult) -> Section | None:
@@ -157,7 +156,7 @@ def _canaries(result: AuditResult) -> Section | None:
     if report is None:
         return None
     return Section(
-        canary_text.TITLE, canary_statement(report), canary_lines(report, PAGE), candidate_text(report.chosen)
+        design_text.CANARIES_TITLE, canary_statement(report), canary_lines(report, PAGE), candidate_text(report.chosen)
     )
 
 

@@ -12,12 +12,10 @@ from typing import Literal
 from matplotlib.axes import Axes
 
 from privaudit.report.plots.by_part import influence, levels, quartiles
-from privaudit.report.plots.canvas import Panels, as_png, canvas, canvases
+from privaudit.report.plots.canvas import DARK, LIGHT, Palette, Panels, as_png, canvas, canvases
 from privaudit.report.plots.choosing import strongest
-from privaudit.report.plots.distributions import distributions
 from privaudit.report.plots.forest import masks, overview
-from privaudit.report.plots.palette import DARK, LIGHT, Palette
-from privaudit.report.plots.roc_plot import roc
+from privaudit.report.plots.score_plots import distributions, roc
 from privaudit.results.audit_result import AuditResult
 
 __all__ = [
@@ -63,13 +61,13 @@ class Plots:
         axes: Axes | None = None,
         palette: Palette = LIGHT,
     ) -> Axes:
-        """ROC curves on logarithmic axes (see `privaudit.report.plots.roc_plot`)."""
+        """ROC curves on logarithmic axes (see `privaudit.report.plots.score_plots`)."""
         return roc(self.result, attacks, mask=mask, blind=blind, axes=axes, palette=palette)
 
     def distributions(
         self, attack: str | None = None, *, mask: str = "none", axes: Axes | None = None, palette: Palette = LIGHT
     ) -> Axes:
-        """Scores of both sets (see `privaudit.report.plots.distributions`)."""
+        """Scores of both sets (see `privaudit.report.plots.score_plots`)."""
         return distributions(self.result, attack, mask=mask, axes=axes, palette=palette)
 
     def masks(

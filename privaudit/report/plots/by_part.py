@@ -11,9 +11,22 @@ from matplotlib.lines import Line2D
 
 from privaudit.errors import ResultError
 from privaudit.report.drawing import without_ticks
-from privaudit.report.plots.canvas import SIZE, SMALL, Panels, canvas, canvases, dress, legend_above, note, tick_names
+from privaudit.report.plots.canvas import (
+    LIGHT,
+    MASK_DASHES,
+    MASK_MARKERS,
+    SIZE,
+    SMALL,
+    Palette,
+    Panels,
+    canvas,
+    canvases,
+    dress,
+    legend_above,
+    note,
+    tick_names,
+)
 from privaudit.report.plots.choosing import attack_report
-from privaudit.report.plots.palette import LIGHT, MASK_DASHES, MASK_MARKERS, Palette
 from privaudit.report.sentences.design_words import words_of
 from privaudit.results.audit_result import AuditResult
 

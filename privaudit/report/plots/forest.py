@@ -11,9 +11,20 @@ from matplotlib.lines import Line2D
 
 from privaudit.errors import ResultError
 from privaudit.evaluation.estimate import Difference, Estimate, RateEstimate
-from privaudit.report.plots.canvas import Panels, canvas, canvases, dress, legend_above, literal, note, tick_names
+from privaudit.report.plots.canvas import (
+    LIGHT,
+    MASK_MARKERS,
+    Palette,
+    Panels,
+    canvas,
+    canvases,
+    dress,
+    legend_above,
+    literal,
+    note,
+    tick_names,
+)
 from privaudit.report.plots.choosing import attack_reports, one_of, quoted_first, strongest
-from privaudit.report.plots.palette import LIGHT, MASK_MARKERS, Palette
 from privaudit.report.sentences.names import attack_text
 from privaudit.results.audit_result import AuditResult
 

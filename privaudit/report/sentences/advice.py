@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from privaudit.evaluation.finding import failed_checks
-from privaudit.report.sentences.check_text import names_of
 from privaudit.report.sentences.design_words import positives_text, words_of
-from privaudit.report.sentences.gate_text import undecided
 from privaudit.report.sentences.overall import has_rate, is_tight
+from privaudit.report.sentences.verdict_text import names_of, undecided
 from privaudit.results.audit_result import AuditResult
 
 READ_CHECKS = "Read the checks that warn"

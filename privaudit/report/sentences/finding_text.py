@@ -8,11 +8,10 @@ from privaudit.evaluation.estimate import Metrics
 from privaudit.evaluation.finding import TESTED_MASKS, Finding, failed_checks
 from privaudit.report.numbers import of_hundred, p_text
 from privaudit.report.quoted import quoted
-from privaudit.report.sentences.canary_text import canary_statement
-from privaudit.report.sentences.check_text import check_text
+from privaudit.report.sentences.design_text import canary_statement, suspect_statement
 from privaudit.report.sentences.fact_text import fact_text, sentence
 from privaudit.report.sentences.names import score_text
-from privaudit.report.sentences.suspect_text import suspect_statement
+from privaudit.report.sentences.verdict_text import check_text
 from privaudit.results.audit_result import AuditResult
 
 

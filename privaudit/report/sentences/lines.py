@@ -6,12 +6,12 @@ from privaudit.evaluation.finding import TESTED_MASKS
 from privaudit.report.numbers import counted
 from privaudit.report.quoted import quoted
 from privaudit.report.sentences.attacker import NEEDS, NOT_TESTED, base_rate, worst_case
-from privaudit.report.sentences.canary_text import canary_reach
+from privaudit.report.sentences.design_text import canary_reach
 from privaudit.report.sentences.design_words import words_of
 from privaudit.report.sentences.finding_text import gives_limit, statement
-from privaudit.report.sentences.gate_text import exit_text, pass_meaning
 from privaudit.report.sentences.names import score_text
 from privaudit.report.sentences.overall import answer
+from privaudit.report.sentences.verdict_text import exit_text, pass_meaning
 from privaudit.results.audit_result import AuditFailure, AuditResult
 
 

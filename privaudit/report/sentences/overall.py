@@ -6,9 +6,9 @@ import math
 from typing import Literal
 
 from privaudit.evaluation.finding import AUROC_LEVELS, TPR_LEVELS
-from privaudit.report.sentences.canary_text import canary_reach
+from privaudit.report.sentences.design_text import canary_reach
 from privaudit.report.sentences.finding_text import largest_auroc
-from privaudit.report.sentences.gate_text import gates_are_upper, named_gates, undecided
+from privaudit.report.sentences.verdict_text import gates_are_upper, named_gates, undecided
 from privaudit.results.audit_result import AuditResult
 
 Tone = Literal["none", "neutral", "low", "medium", "high", "unclear"]

@@ -10,12 +10,12 @@ from rich.text import Text
 from privaudit.evaluation.canary_audit import CanaryReport
 from privaudit.evaluation.suspects import SuspectReport
 from privaudit.report.numbers import COMPACT
-from privaudit.report.sentences import canary_text, suspect_text
+from privaudit.report.sentences import design_text
 from privaudit.report.sentences.advice import advice
-from privaudit.report.sentences.check_text import check_text
 from privaudit.report.sentences.design_words import positives_text
 from privaudit.report.sentences.lines import reach_lines, scale_text
 from privaudit.report.sentences.names import CRITERIA, attack_text, choice_name, taken_text
+from privaudit.report.sentences.verdict_text import check_text
 from privaudit.report.terminal.console import rows, section
 from privaudit.results.audit_result import AuditResult
 
@@ -25,17 +25,20 @@ MARKS = {"ok": ("ok", "green"), "warn": ("warn", "yellow"), "fail": ("fail", "re
 def suspect_section(report: SuspectReport, *, stated: bool) -> Group:
     """Lay out what can be said about the suspects, and state the finding if nothing else does."""
     return _named_lines(
-        suspect_text.TITLE,
-        suspect_text.suspect_lines(report, COMPACT),
+        design_text.SUSPECTS_TITLE,
+        design_text.suspect_lines(report, COMPACT),
         15,
-        stated and suspect_text.suspect_statement(report),
+        stated and design_text.suspect_statement(report),
     )
 
 
 def canary_section(report: CanaryReport, *, stated: bool) -> Group:
     """Lay out what canaries show, and state the finding if nothing else does."""
     return _named_lines(
-        canary_text.TITLE, canary_text.canary_lines(report, COMPACT), 9, stated and canary_text.canary_statement(report)
+        design_text.CANARIES_TITLE,
+        design_text.canary_lines(report, COMPACT),
+        9,
+        stated and design_text.canary_statement(report),
     )
 
 

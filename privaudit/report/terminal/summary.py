@@ -13,9 +13,9 @@ from privaudit.escape import escape_control
 from privaudit.report.redact import with_numbered_groups
 from privaudit.report.sentences.fact_text import sentence
 from privaudit.report.sentences.finding_text import states_canaries
-from privaudit.report.sentences.gate_text import gate_reason
 from privaudit.report.sentences.lines import NOTHING_KNOWN, gate_lines, opening_lines, problems, remedy
 from privaudit.report.sentences.overall import headline, tone
+from privaudit.report.sentences.verdict_text import gate_reason
 from privaudit.report.terminal.attack_tables import (
     attack_section,
     gain_section,

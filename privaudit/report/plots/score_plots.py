@@ -1,7 +1,8 @@
-"""ROC curves on logarithmic axes: what an attacker recognises who may accuse only few strangers."""
+"""How well scores tell both sets apart: ROC curves, and the distributions of the scores."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,9 +12,18 @@ from numpy.typing import NDArray
 
 from privaudit.evaluation.curves import RocCurve
 from privaudit.report.numbers import COMPACT
-from privaudit.report.plots.canvas import canvas, dress, legend_above, literal, without_minor_ticks
-from privaudit.report.plots.choosing import FEW, attack_reports, one_of
-from privaudit.report.plots.palette import DASHES, LIGHT, Dash, Palette
+from privaudit.report.plots.canvas import (
+    DASHES,
+    LIGHT,
+    Dash,
+    Palette,
+    canvas,
+    dress,
+    legend_above,
+    literal,
+    without_minor_ticks,
+)
+from privaudit.report.plots.choosing import FEW, attack_report, attack_reports, one_of
 from privaudit.report.sentences.design_words import words_of
 from privaudit.report.sentences.names import attack_text
 from privaudit.results.audit_result import AuditResult
@@ -93,3 +103,50 @@ def _percents(axes: Axes, least: float) -> None:
     rates = [10.0**power for power in range(int(np.floor(np.log10(least))), 1) if 10.0**power >= least * 0.999]
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_ticks(rates, [f"{100 * rate:g} %" for rate in rates])
+
+
+def distributions(
+    result: AuditResult,
+    attack: str | None = None,
+    *,
+    mask: str = "none",
+    axes: Axes | None = None,
+    palette: Palette = LIGHT,
+) -> Axes:
+    """Draw the density of each set over an attack's score.
+
+    Returns:
+        The axes; the few scores beyond them are counted in the outer bins.
+
+    Raises:
+        ResultError: There is no such attack or mask.
+    """
+    report = attack_report(result, attack)
+    found = one_of(report.histograms, mask, f"a mask of {report.name}")
+    axes = canvas(6.4, 3.4, palette) if axes is None else axes
+    joined = _joined(len(found.members), min(sum(found.members), sum(found.nonmembers)))
+    edges, lines, names = np.array(found.edges)[::joined], [], []
+    sets = ((words_of(result.data).positives, found.members), ("non-members", found.nonmembers))
+    for (name, counts), colour, dashes in zip(
+        sets, (palette.members, palette.nonmembers), ((0, None), (0, (4, 2))), strict=True
+    ):
+        density = np.array(counts).reshape(-1, joined).sum(axis=1) / (max(1, sum(counts)) * np.diff(edges))
+        axes.stairs(density, edges, color=colour, fill=True, alpha=0.2, linewidth=0)
+        axes.stairs(density, edges, color=colour, linewidth=1.4, linestyle=dashes)
+        lines.append(Line2D([], [], color=colour, linewidth=1.6, linestyle=dashes))  # type: ignore[arg-type]
+        names.append(f"{sum(counts)} {name}")
+    axes.set(xlim=(edges[0], edges[-1]), ylim=(0, None), yticks=[], ylabel="density")
+    axes.set_xlabel(f"score of {literal(attack_text(report.name))}, higher: more likely a member", parse_math=False)
+    axes.ticklabel_format(axis="x", useMathText=False, scilimits=(-4, 5))
+    dress(axes, palette)
+    axes.xaxis.get_offset_text().set(color=palette.text, fontsize=9)
+    legend_above(axes, lines, names, palette, 2)
+    return axes
+
+
+def _joined(bins: int, images: int) -> int:
+    """How many neighbouring bins are drawn as one: of few images, as many as leave about two square roots of them."""
+    most = max(2.0, 2.0 * math.sqrt(images))
+    return next(
+        number for number in range(1, bins + 1) if bins % number == 0 and (bins / number <= most or number == bins)
+    )
