@@ -1,15 +1,9 @@
-"""What the pictures of a report have in common: colours, logarithms, names that fit, files that are whole."""
+"""What the pictures of a report have in common: colours, logarithms, names that fit."""
 
 from __future__ import annotations
 
-import os
-import warnings
-from pathlib import Path
-
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 COLOURS = "viridis"
@@ -38,13 +32,3 @@ def without_ticks(axes: Axes) -> Axes:
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set_linewidth(0.5)
     return axes
-
-
-def save(figure: Figure, path: Path) -> None:
-    """Write a figure as PNG under a temporary name and rename it."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    FigureCanvasAgg(figure)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # of file names: a box is drawn
-        figure.savefig(temporary, format="png", dpi=DPI)
-    os.replace(temporary, path)

@@ -5,17 +5,12 @@ from __future__ import annotations
 import math
 from collections import Counter
 
-from rich.console import Console, Group
+from rich.console import Group
 from rich.text import Text
 
 from privaudit.evaluation.suspects import SuspectReport
-from privaudit.report.console import rows, section, standard_output
+from privaudit.report.console import rows, section
 from privaudit.report.numbers import interval_text, number_text, percent, plain_p
-
-
-def print_suspects(report: SuspectReport, console: Console | None = None) -> None:
-    """Print what can be said about the suspects."""
-    (console or standard_output()).print(suspects_section(report))
 
 
 def suspects_section(report: SuspectReport, *, stated: bool = True) -> Group:

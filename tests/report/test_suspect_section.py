@@ -9,7 +9,7 @@ from rich.console import Console
 
 from privaudit.evaluation.estimate import Estimate
 from privaudit.evaluation.suspects import SuspectReport
-from privaudit.report.suspect_section import print_suspects
+from privaudit.report.suspect_section import suspects_section
 
 REPORT = SuspectReport(
     count=120,
@@ -39,7 +39,7 @@ REPORT = SuspectReport(
 
 def text(report, width=100):
     console = Console(file=io.StringIO(), width=width, highlight=False)
-    print_suspects(report, console)
+    console.print(suspects_section(report))
     return console.file.getvalue()
 
 

@@ -30,7 +30,7 @@ DPI = 100
 @pytest.fixture(autouse=True)
 def _coarse(monkeypatch):
     """Fewer pixels, for time."""
-    monkeypatch.setattr("privaudit.report.drawing.DPI", DPI)
+    monkeypatch.setattr("privaudit.tasks.figure_file.DPI", DPI)
     monkeypatch.setattr("privaudit.tasks.geometry_maps.influence_map.DPI", DPI)
 
 
