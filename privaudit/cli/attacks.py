@@ -10,9 +10,9 @@ def attacks() -> None:
     from rich.console import Group
     from rich.text import Text
 
-    from privaudit.report.attack_list import attack_table, scorer_table
+    from privaudit.cli.attack_list import attack_table, scorer_table
     from privaudit.report.terminal.console import standard_output
 
-    counted = "Passes of the denoiser an image at the default levels; privaudit scan --dry-run counts what is shared."
+    counted = "Passes of the denoiser per image at the default levels; privaudit scan --dry-run counts what is shared."
     with to_reader():
         standard_output().print(Group(attack_table(), Text(), scorer_table(), Text(), Text(counted)))

@@ -44,7 +44,7 @@ def make(
     group are left out.
     """
     from privaudit.canaries import draw_canaries
-    from privaudit.report.canary_section import print_drawn
+    from privaudit.tasks.drawn_summary import print_drawn
 
     with StageProgress(quiet=quiet, resumes=False) as progress:
         drawn = draw_canaries(

@@ -221,7 +221,7 @@ def _report_failure(
 def _show_plan(chosen: AuditOptions, *, as_json: bool, quiet: bool) -> None:
     """Print the plan of an audit and how long it will take here; nothing is written."""
     from privaudit.auditing.dry_run import plan_audit
-    from privaudit.report.forecast import print_plan
+    from privaudit.tasks.plan_summary import print_plan
 
     with StageProgress(quiet=quiet) as progress:
         forecast = plan_audit(chosen, progress)

@@ -47,8 +47,8 @@ def sweep(
     """
     del config  # ConfiguredCommand has read it
     from privaudit.auditing.sweep import CSV, PICTURE, run_sweep
-    from privaudit.report.sweep_plot import plot_sweep
-    from privaudit.report.sweep_summary import print_sweep
+    from privaudit.tasks.sweep_plot import plot_sweep
+    from privaudit.tasks.sweep_summary import print_sweep
 
     with options_together():
         folder = out or default_folder(options["target"], "-sweep")

@@ -1,1 +1,1 @@
-"""Smaller questions than an audit: inversion, origin and geometry of images, each with what it prints."""
+"""Invert, origin and geometry maps: options, run, result and what is printed; what a sweep, a dry run, a draw print."""

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from privaudit.inversion import Inversion
+from privaudit.tasks.figure_file import save_figure
 
 EXACT = 1e-9
 """Drawn for a residual of 0, which has no logarithm."""
@@ -49,7 +48,4 @@ def plot_residuals(inversion: Inversion, title: str, path: Path, *, by_pixel: bo
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(visible=True, which="both", alpha=0.2)
     axes.legend(loc="upper right")
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    FigureCanvasAgg(figure)
-    figure.savefig(temporary, format="png", dpi=120)
-    os.replace(temporary, path)
+    save_figure(figure, path, dpi=120)

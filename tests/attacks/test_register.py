@@ -10,8 +10,8 @@ from rich.console import Console
 
 import privaudit
 from privaudit.attacks import ATTACKS, FieldAttack
+from privaudit.cli.attack_list import attack_table
 from privaudit.errors import ConfigError
-from privaudit.report.attack_list import attack_table
 
 
 @pytest.fixture

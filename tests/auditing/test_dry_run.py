@@ -1,15 +1,13 @@
-"""The plan of an audit, before it is run: what it says, that it is right, and that nothing is written."""
+"""The plan of an audit, before it is run: that it is right, and that nothing is written."""
 
 from __future__ import annotations
 
-import io
 import json
 from collections import Counter
 from dataclasses import replace
 
 import pytest
 from models import save_small_pipeline, write_images
-from rich.console import Console
 from settings import changed
 
 from privaudit.auditing.dry_run import plan_audit
@@ -19,7 +17,6 @@ from privaudit.auditing.run_stages import measure
 from privaudit.auditing.sources import list_sources, read_sources
 from privaudit.errors import ConfigError, DataError
 from privaudit.loading import ModelSource, load_target
-from privaudit.report.forecast import duration, print_plan
 
 MEMBERS, OTHERS = 14, 12
 
@@ -42,12 +39,6 @@ def options(tmp_path_factory) -> AuditOptions:
 @pytest.fixture(scope="module")
 def forecast(options):
     return plan_audit(options)
-
-
-def printed(forecast, width: int = 100) -> str:
-    stream = io.StringIO()
-    print_plan(forecast, Console(file=stream, width=width))
-    return stream.getvalue()
 
 
 class TestForecast:
@@ -126,40 +117,6 @@ class TestErrors:
     def test_a_level_that_does_not_exist(self, options):
         with pytest.raises(ConfigError, match="got 1000"):
             plan_audit(changed(options, attacks=("sima:levels=1000",)))
-
-
-class TestPrinted:
-    def test_says_what_is_run_shared_and_refused(self, forecast):
-        text = " ".join(printed(forecast).split())
-        forward = sum(step.added["forward"] for step in forecast.steps)
-        alone = sum(step.alone["forward"] for step in forecast.steps)
-        assert f"{forward} an image instead of {alone}; every attack under all four masks" in text
-        assert "not run clid needs a text-to-image target" in text
-        assert f"{MEMBERS} members, {OTHERS} nonmembers" in text
-        assert "on cpu" in text
-        assert "twice" not in text
-
-    def test_says_that_a_reference_takes_them_twice(self, forecast):
-        assert "twice, for the reference model" in " ".join(printed(replace(forecast, models=2)).split())
-
-    @pytest.mark.parametrize("width", [80, 120])
-    def test_fits_the_width(self, forecast, width):
-        assert max(map(len, printed(forecast, width).splitlines())) <= width
-
-    @pytest.mark.parametrize(
-        ("seconds", "wanted"),
-        [
-            (0.04, "0.0 s"),
-            (0.4, "0.4 s"),
-            (40, "40 s"),
-            (99.4, "99 s"),
-            (100, "2 min"),
-            (5399, "90 min"),
-            (9000, "2.5 h"),
-        ],
-    )
-    def test_times_are_as_a_person_says_them(self, seconds, wanted):
-        assert duration(seconds) == wanted
 
 
 def test_an_unreadable_image_does_not_stop_the_plan(options, tmp_path):

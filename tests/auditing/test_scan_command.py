@@ -9,8 +9,8 @@ import typer
 from results import make_config
 
 from privaudit.auditing.options import AuditOptions
-from privaudit.cli import app
 from privaudit.auditing.scan_command import scan_command
+from privaudit.cli import app
 
 UNNEEDED = {"out", "device", "fresh", "config_file"}
 """What decides nothing."""

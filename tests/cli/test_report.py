@@ -16,9 +16,9 @@ from typer.testing import CliRunner
 from privaudit.cli.main import app
 from privaudit.errors import ConfigError, ResultError
 from privaudit.report.formats import FORMATS
-from privaudit.results.report_schema import shipped_schema
 from privaudit.results.audit_result import SCHEMA_VERSION
 from privaudit.results.exemplars import save_exemplars
+from privaudit.results.report_schema import shipped_schema
 
 RESULT = make_result(gates=("tpr@1%fpr>0.05",))
 

@@ -18,8 +18,8 @@ from results import CANARIES, NAMES, SUSPECTS, make_exemplars, make_failure, mak
 from privaudit.evaluation import Check, Finding
 from privaudit.evaluation.estimate import Estimate
 from privaudit.report.html import render_html, render_html_failure
-from privaudit.report.html.page_table import Cell, Column, Row, Table, text_cell
 from privaudit.report.html.page import assets
+from privaudit.report.html.page_table import Cell, Column, Row, Table, text_cell
 from privaudit.report.html.svg import SHADES
 from privaudit.report.numbers import PAGE
 from privaudit.report.quoted import area_of_suspects, quoted

@@ -10,8 +10,7 @@ import pandas as pd
 import pytest
 from results import make_failure, make_result
 
-from privaudit.report.formats.data_formats import render_csv
-from privaudit.report.formats.data_formats import render_parquet
+from privaudit.report.formats.data_formats import render_csv, render_parquet
 from privaudit.report.frames import (
     metrics_frame,
 )

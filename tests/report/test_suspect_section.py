@@ -5,7 +5,6 @@ import math
 from dataclasses import replace
 
 import pytest
-from privaudit.report.suspect_section import print_suspects
 from rich.console import Console
 
 from privaudit.evaluation.estimate import Estimate
@@ -39,7 +38,7 @@ REPORT = SuspectReport(
 
 def text(report, width=100):
     console = Console(file=io.StringIO(), width=width, highlight=False)
-    print_suspects(report, console)
+    console.print(suspects_section(report))
     return console.file.getvalue()
 
 

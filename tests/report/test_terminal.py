@@ -29,8 +29,7 @@ from privaudit.evaluation import (
 )
 from privaudit.report.numbers import COMPACT
 from privaudit.report.terminal.console import Unpadded, standard_output
-from privaudit.report.terminal.summary import headline_panel
-from privaudit.report.terminal.summary import print_failure, print_report
+from privaudit.report.terminal.summary import headline_panel, print_failure, print_report
 from privaudit.results.audit_result import AuditResult, RefusedReport
 
 NAN = math.nan

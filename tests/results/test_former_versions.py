@@ -8,9 +8,9 @@ import pytest
 from results import make_failure
 
 from privaudit.errors import ResultError
-from privaudit.results.report_schema import shipped_schema
 from privaudit.results.audit_result import SCHEMA_VERSION, AuditResult, load_report, read_report
 from privaudit.results.former_versions import upgraded
+from privaudit.results.report_schema import shipped_schema
 
 VERSION_4 = Path(__file__).with_name("report-version-4.json")
 """An audit of suspects as privaudit wrote it with version 4 of the schema, without most of its attacks and curves."""

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from results import make_failure, make_result
 
-from privaudit.results.report_schema import report_schema, schema_text, shipped_schema
 from privaudit.results.audit_result import SCHEMA_VERSION, AuditFailure, AuditResult, read_report
+from privaudit.results.report_schema import report_schema, schema_text, shipped_schema
 
 SCHEMA = report_schema()
 VALIDATOR = Draft202012Validator(SCHEMA)

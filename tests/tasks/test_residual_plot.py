@@ -117,7 +117,7 @@ def test_an_earlier_picture_is_replaced_and_a_failure_keeps_it(tmp_path, monkeyp
         raise OSError("disk full")
 
     with monkeypatch.context() as patched:
-        patched.setattr("privaudit.tasks.residual_plot.os.replace", broken)
+        patched.setattr("privaudit.storage.files.os.replace", broken)
         with pytest.raises(OSError, match="disk full"):
             plot_residuals(CASES["usual"], "", path)
     assert path.read_bytes() == b"old"

@@ -13,8 +13,8 @@ from matplotlib import colormaps
 from PIL import Image, UnidentifiedImageError
 
 from privaudit.escape import escape_control
-from privaudit.report.drawing import COLOURS, log_influence
 from privaudit.report.numbers import PAGE
+from privaudit.report.plots.canvas import COLOURS, log_influence
 from privaudit.report.redact import base_name
 from privaudit.results.exemplars import Exemplar
 

@@ -10,7 +10,6 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from privaudit.errors import ResultError
-from privaudit.report.drawing import without_ticks
 from privaudit.report.plots.canvas import (
     LIGHT,
     MASK_DASHES,
@@ -25,6 +24,7 @@ from privaudit.report.plots.canvas import (
     legend_above,
     note,
     tick_names,
+    without_ticks,
 )
 from privaudit.report.plots.choosing import attack_report
 from privaudit.report.sentences.design_words import words_of

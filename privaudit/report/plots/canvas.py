@@ -1,4 +1,4 @@
-"""Figures and axes of plots, and the colours of light and dark pages."""
+"""Figures and axes of plots, the colours of light and dark pages, and what the plots of all commands have in common."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import Any, Literal
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 from matplotlib.ticker import NullLocator
+from numpy.typing import NDArray
 
 from privaudit.escape import escape_control
-from privaudit.report.drawing import DPI, shorten
 
 Dash = tuple[float, tuple[float, ...] | None]
 """Offset and lengths of strokes and gaps in points; None draws through."""
@@ -276,3 +277,31 @@ def tick_names(axes: Axes, axis: str, places: Sequence[float], names: Sequence[s
     """Write names along an axis, as they are."""
     setter = axes.set_xticks if axis == "x" else axes.set_yticks
     setter(list(places), list(names), parse_math=False)
+
+
+COLOURS = "viridis"
+"""Brighter is more, in grey and for every kind of colour vision."""
+DPI = 200
+LEAST = 1e-8
+"""Share of the largest influence at which logarithms end: less is drawn as this."""
+
+
+def log_influence(values: NDArray[np.floating]) -> NDArray[np.float64]:
+    """log10 of influences; zeros become `LEAST` of the largest, or 0 where there is no influence at all."""
+    most = float(values.max())
+    return np.log10(np.maximum(values.astype(np.float64), most * LEAST)) if most > 0 else np.zeros(values.shape)
+
+
+def shorten(text: str, most: int) -> str:
+    """Cut the middle out of a text that is too long for its place."""
+    if len(text) <= most:
+        return text
+    kept = most - 1
+    return f"{text[: kept - kept // 2]}…{text[len(text) - kept // 2 :]}"
+
+
+def without_ticks(axes: Axes) -> Axes:
+    """Leave of the axes only their frame."""
+    axes.set(xticks=[], yticks=[])
+    axes.spines[:].set_linewidth(0.5)
+    return axes

@@ -9,7 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from privaudit.report.drawing import save, shorten
+from privaudit.report.plots.canvas import shorten
+from privaudit.tasks.figure_file import save_figure
 from privaudit.tasks.geometry_maps import GeometryMap
 
 SINGLE = 60
@@ -53,7 +54,7 @@ def plot_distortion(found: GeometryMap, path: Path) -> None:
     axes.set_ylabel(axis_label(found), fontsize=8)
     axes.tick_params(axis="y", labelsize=8)
     axes.spines[["top", "right"]].set_visible(False)
-    save(figure, path)
+    save_figure(figure, path)
 
 
 def axis_label(found: GeometryMap) -> str:

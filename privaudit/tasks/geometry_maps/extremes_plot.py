@@ -8,7 +8,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from privaudit.report.drawing import COLOURS, log_influence, save, shorten, without_ticks
+from privaudit.report.plots.canvas import COLOURS, log_influence, shorten, without_ticks
+from privaudit.tasks.figure_file import save_figure
 from privaudit.tasks.geometry_maps import EXTREMES, GeometryMap
 
 PANEL = 0.6
@@ -64,4 +65,4 @@ def plot_extremes(found: GeometryMap, pictures: NDArray[np.uint8], path: Path) -
     bar.ax.set_title("log₁₀", fontsize=6.5, pad=3)
     bar.ax.tick_params(labelsize=6.5, width=0.5, length=2)
     bar.outline.set_linewidth(0.5)
-    save(figure, path)
+    save_figure(figure, path)

@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from numpy.typing import NDArray
 
-from privaudit.report.drawing import COLOURS, DPI, log_influence, save, shorten, without_ticks
+from privaudit.report.plots.canvas import COLOURS, DPI, log_influence, shorten, without_ticks
+from privaudit.tasks.figure_file import save_figure
 
 WIDTH = 7.0
 """Inches: the text width of a page."""
@@ -126,7 +127,7 @@ class InfluenceMap:
         )
         self._name.set_text(shorten(page.name, 80))
         self._note.set_text(shorten(page.note, 95))
-        save(self._figure, path)
+        save_figure(self._figure, path)
 
     def _bar(self, image: AxesImage, axes: Axes) -> Colorbar:
         bar = self._figure.colorbar(image, cax=axes)

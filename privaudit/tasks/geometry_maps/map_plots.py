@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from privaudit.data import Sample, load_images
 from privaudit.execution.progress import OnProgress
 from privaudit.geometry import influence_mask
-from privaudit.report.drawing import shorten
+from privaudit.report.plots.canvas import shorten
 from privaudit.tasks.geometry_maps import EXTREMES, MAPS, GeometryMap
 from privaudit.tasks.geometry_maps.distortion_plot import plot_distortion
 from privaudit.tasks.geometry_maps.extremes_plot import plot_extremes

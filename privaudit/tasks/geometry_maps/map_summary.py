@@ -13,7 +13,7 @@ from rich.text import Text
 from torch import Tensor
 
 from privaudit.auditing.assess.run_checks import MIN_CONVERGED
-from privaudit.report.drawing import shorten
+from privaudit.report.plots.canvas import shorten
 from privaudit.report.terminal.console import TABLE, standard_output
 from privaudit.tasks.geometry_maps import EXTREMES, GeometryMap
 

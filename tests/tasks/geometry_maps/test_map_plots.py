@@ -12,7 +12,7 @@ from models import random_normal
 from PIL import Image
 
 from privaudit.errors import DataError
-from privaudit.report.drawing import LEAST, log_influence, shorten
+from privaudit.report.plots.canvas import LEAST, log_influence, shorten
 from privaudit.tasks.geometry_maps import MAPS
 from privaudit.tasks.geometry_maps.distortion_plot import plot_distortion
 from privaudit.tasks.geometry_maps.extremes_plot import plot_extremes
@@ -30,7 +30,7 @@ DPI = 100
 @pytest.fixture(autouse=True)
 def _coarse(monkeypatch):
     """Fewer pixels, for time."""
-    monkeypatch.setattr("privaudit.report.drawing.DPI", DPI)
+    monkeypatch.setattr("privaudit.tasks.figure_file.DPI", DPI)
     monkeypatch.setattr("privaudit.tasks.geometry_maps.influence_map.DPI", DPI)
 
 

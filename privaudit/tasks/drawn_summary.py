@@ -1,4 +1,4 @@
-"""Canaries on the terminal: what was drawn and what to do next; what an audit with them shows."""
+"""Canaries that were drawn, on the terminal: how many, their seal, and what to do next."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from rich.text import Text
 
 from privaudit.canaries import ASSIGNMENT, SEAL, TRAIN, Drawn
 from privaudit.report.terminal.console import standard_output
+
+SEEDED = "drawn from a seed: whoever knows it knows every coin; no proof to anybody else"
 
 
 def print_drawn(drawn: Drawn, console: Console | None = None) -> None:
@@ -23,14 +25,10 @@ def print_drawn(drawn: Drawn, console: Console | None = None) -> None:
     lines = [
         f"{count} canaries, a fair coin each: {drawn.included} included, {count - drawn.included} kept back",
         *([f"left out: {omitted}"] if omitted else []),
-        *(["drawn from a seed: whoever knows it knows every coin; no proof to anybody else"] if _seeded(drawn) else []),
+        *([SEEDED] if drawn.assignment.seeded else []),
         f"seal {drawn.assignment.seal}",
         f"1. Publish the seal ({folder / SEAL}) before training, and keep {folder / ASSIGNMENT} to yourself.",
         f"2. Train on {folder / TRAIN}, with whatever else; no other candidate may be in the training data.",
         f"3. Afterwards: privaudit scan TARGET --canaries {folder}",
     ]
     out.print(Text("\n".join(lines)), soft_wrap=True)
-
-
-def _seeded(drawn: Drawn) -> bool:
-    return drawn.assignment.seeded

@@ -22,7 +22,7 @@ def print_plan(forecast: Forecast, console: Console | None = None) -> None:
 
 def _steps(forecast: Forecast) -> Group:
     right = [Column(name, justify="right") for name in ("passes alone", "added", "time")]
-    title = "Passes of the denoiser an image (back: through its gradient; enc, dec: of the autoencoder)"
+    title = "Passes of the denoiser per image (back: through its gradient; enc, dec: of the autoencoder)"
     table = Table("attack", *right, "shares passes with", **TABLE)
     for step in forecast.steps:
         passes = (_passes(step, added=added) for added in (False, True))
@@ -49,7 +49,7 @@ def _summary(forecast: Forecast) -> list[tuple[str, str]]:
     twice = ", twice, for the reference model" if forecast.models > 1 else ""
     return [
         ("images", f"{sets}, before duplicates are removed"),
-        ("passes", f"{forward} an image instead of {alone}{twice}; every attack under all four masks"),
+        ("passes", f"{forward} per image instead of {alone}{twice}; every attack under all four masks"),
         (
             "time",
             f"about {duration(sum(forecast.seconds.values()))} for {forecast.images} images on {forecast.device}, "

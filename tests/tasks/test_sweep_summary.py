@@ -16,9 +16,9 @@ from rich.console import Console
 from privaudit.auditing.sweep import Point, Sweep
 from privaudit.evaluation import Estimate
 from privaudit.geometry import MASKS
-from privaudit.report.sweep_plot import plot_sweep, round_levels
-from privaudit.report.sweep_summary import print_sweep
 from privaudit.results.audit_result import RefusedReport
+from privaudit.tasks.sweep_plot import plot_sweep, round_levels
+from privaudit.tasks.sweep_summary import print_sweep
 
 LEVELS = (0, 10, 40, 90, 160, 250, 360, 490)
 

@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 
 from privaudit.auditing.sweep import Point, Sweep
 from privaudit.model.schedule import Schedule
-from privaudit.report.drawing import save, shorten
+from privaudit.report.plots.canvas import shorten
+from privaudit.tasks.figure_file import save_figure
 
 LINES = {
     "none": {"color": "black", "linestyle": "-", "linewidth": 1.6},
@@ -50,7 +51,7 @@ def plot_sweep(found: Sweep, path: Path) -> None:
     name = shorten(Path(found.info.id).name, 40)
     title = f"{name}: {found.members} members, {found.nonmembers} non-members"
     figure.suptitle(title, fontsize=9, parse_math=False)
-    save(figure, path)
+    save_figure(figure, path)
 
 
 def _panel(axes: Axes, found: Sweep, attack: str) -> None:

@@ -1,0 +1,81 @@
+"""The printed plan of an audit, from a forecast that no model was needed for."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from privaudit.attacks.plan import WORK, Step
+from privaudit.auditing.dry_run import Forecast
+from privaudit.results.audit_result import RefusedReport
+from privaudit.tasks.plan_summary import duration, print_plan
+
+
+def passes(**counts: int) -> dict[str, int]:
+    return {work: counts.get(work, 0) for work in WORK}
+
+
+FORECAST = Forecast(
+    target="models/small",
+    sets={"members": 14, "nonmembers": 12},
+    device="cpu",
+    batch_size=8,
+    steps=(
+        Step("sima", passes(forward=5), passes(forward=5), ()),
+        Step("loss", passes(forward=5), passes(), ("sima",)),
+        Step("gsa", passes(forward=10, backward=10), passes(forward=10, backward=10), ()),
+        Step("recon", passes(forward=4, encode=2, decode=1), passes(forward=4, encode=2, decode=1), ()),
+    ),
+    scorers=("combined", "selected"),
+    refused=(RefusedReport("clid", "needs a text-to-image target, and this one takes no captions"),),
+    models=1,
+    seconds_per_image=dict.fromkeys((*WORK, "influence", "latents"), 0.01),
+    seconds={"latents": 0.26, "influence": 12.0, "scores": 140.0},
+)
+
+
+def printed(forecast: Forecast, width: int = 100) -> str:
+    stream = io.StringIO()
+    print_plan(forecast, Console(file=stream, width=width))
+    return stream.getvalue()
+
+
+def test_says_what_is_run_shared_and_refused():
+    text = " ".join(printed(FORECAST).split())
+    assert "19 per image instead of 24; every attack under all four masks" in text
+    assert "loss 5 0 0.0 s sima" in text
+    assert "gsa 10 + 10 back 10 + 10 back" in text
+    assert "recon 4 + 2 enc + 1 dec" in text
+    assert "combined 0 0 all" in text
+    assert "not run clid needs a text-to-image target" in text
+    assert "14 members, 12 nonmembers" in text
+    assert "about 3 min for 26 images on cpu, 8 at a time: latents 0.3 s, influence 12 s, scores 2 min" in text
+    assert "twice" not in text
+
+
+def test_says_that_a_reference_takes_them_twice():
+    assert "twice, for the reference model" in " ".join(printed(replace(FORECAST, models=2)).split())
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_fits_the_width(width):
+    assert max(map(len, printed(FORECAST, width).splitlines())) <= width
+
+
+@pytest.mark.parametrize(
+    ("seconds", "wanted"),
+    [
+        (0.04, "0.0 s"),
+        (0.4, "0.4 s"),
+        (40, "40 s"),
+        (99.4, "99 s"),
+        (100, "2 min"),
+        (5399, "90 min"),
+        (9000, "2.5 h"),
+    ],
+)
+def test_times_are_as_a_person_says_them(seconds, wanted):
+    assert duration(seconds) == wanted
