@@ -35,10 +35,10 @@ ORDER = [
 NAMED_BY_WHAT_THEY_HOLD = {"cli", "influence", "distortion", "families"}
 """Rooms whose files are named by the command, estimator, method or family that they hold."""
 RANK = {name: rank for rank, names in enumerate(ORDER) for name in names}
-LATE = {("results", "report")}
+LATE = {("results", "report"), ("compare", "report")}
 """What a part may take from its right, inside a function alone: a result is asked for its tables, plots and pages
-(`AuditResult.frame`, `.plot`, `.to_html`, `.save`), which is how auditors know results from pandas. What a result is
-depends on none of them, and loading it loads none of them."""
+(`AuditResult.frame`, `.plot`, `.to_html`, `.save`; `ComparisonResult.to_html`), which is how auditors know results from
+pandas. What a result is depends on none of them, and loading it loads none of them."""
 
 
 def part_of(module: str) -> str | None:

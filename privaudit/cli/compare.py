@@ -20,7 +20,16 @@ from privaudit.errors import ConfigError
 if TYPE_CHECKING:
     from privaudit.compare import ComparisonResult
 
-FORMATS = {"json": "comparison.json", "md": "comparison.md"}
+FORMATS = {"json": "comparison.json", "md": "comparison.md", "html": "comparison.html"}
+
+
+def _print_schema(wanted: bool) -> None:
+    if wanted:
+        from privaudit.compare.comparison_schema import shipped_comparison_schema
+
+        with to_reader():
+            sys.stdout.write(shipped_comparison_schema())
+        raise typer.Exit
 
 
 class CompareCommand(ConfiguredCommand):
@@ -72,7 +81,7 @@ def compare(
             "--format",
             metavar="NAMES",
             rich_help_panel=REPORTS,
-            help="What to write to --out, with commas: json, md. Both by default.",
+            help="What to write to --out, with commas: json, md, html. All by default.",
         ),
     ] = None,
     as_json: Annotated[
@@ -83,11 +92,21 @@ def compare(
             help="Print comparison.json to standard output, and nothing else there.",
         ),
     ] = False,
+    schema: Annotated[
+        bool,
+        typer.Option(
+            "--schema",
+            rich_help_panel=REPORTS,
+            is_eager=True,
+            callback=_print_schema,
+            help="Print the JSON Schema of comparison.json and nothing else; needs no runs.",
+        ),
+    ] = False,
     quiet: Quiet = False,
     config: Config = None,
 ) -> None:
     """Say what got worse and what got better from one scan to another, paired where both scored the same images."""
-    del config, quiet  # ConfiguredCommand has read the one; of a second's work there is no progress to leave out
+    del config, quiet, schema  # all heard of before; of a second's work there is no progress to leave out
     with options_together():
         from privaudit.compare import CompareOptions
 
@@ -113,7 +132,7 @@ def compare(
 
     from privaudit.compare import compare_runs
     from privaudit.evaluation.verdict import exit_code
-    from privaudit.report.comparison_summary import print_comparison
+    from privaudit.report.terminal.comparison_summary import print_comparison
     from privaudit.storage.files import make_folder
 
     if out is not None:
@@ -135,8 +154,8 @@ def _write(found: ComparisonResult, folder: Path, names: Sequence[str]) -> list[
     from privaudit.report.comparison_markdown import render_comparison
     from privaudit.storage.files import write_text
 
-    written = []
-    for name in dict.fromkeys(names):
-        written.append(folder / FORMATS[name])
-        write_text(written[-1], found.to_json() if name == "json" else render_comparison(found))
-    return written
+    texts = {"json": found.to_json, "md": lambda: render_comparison(found), "html": found.to_html}
+    written = {folder / FORMATS[name]: texts[name] for name in names}
+    for path, text in written.items():
+        write_text(path, text())
+    return list(written)

@@ -256,6 +256,16 @@ class ComparisonResult:
         """Return the canonical JSON text: NaN as null, keys in the order of the fields."""
         return json.dumps(encode(self), indent=2, allow_nan=False) + "\n"
 
+    def to_html(self) -> str:
+        """Render the whole comparison as one page; it names no folder and may leave the machine.
+
+        Returns:
+            HTML that needs nothing else.
+        """
+        from privaudit.report.html.comparison_page import render_comparison_html
+
+        return render_comparison_html(self)
+
     @classmethod
     def from_json(cls, text: str) -> ComparisonResult:
         """Read what `to_json` wrote.

@@ -5,13 +5,10 @@ Like the summary of a result it names no folder of any disk, and every list has 
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from privaudit.compare import Change, ComparisonResult
-from privaudit.compare.comparison import Mismatch
 from privaudit.report.markdown_text import bullets, name, prose, table
 from privaudit.report.numbers import COMPACT
-from privaudit.report.redact import base_name
+from privaudit.report.redact import redact_comparison
 from privaudit.report.sentences.comparison_text import (
     DIRECTIONS,
     exit_text,
@@ -22,6 +19,7 @@ from privaudit.report.sentences.comparison_text import (
     pairing_text,
     table_title,
     what_differs,
+    worst_first,
 )
 from privaudit.report.sentences.fact_text import fact_text
 
@@ -31,7 +29,8 @@ ROWS, NOTES, GATES = 120, 30, 50
 
 def render_comparison(result: ComparisonResult) -> str:
     """Write a comparison."""
-    models = " → ".join(name(base_name(run.target)) for run in (result.old, result.new))
+    result = redact_comparison(result)
+    models = " → ".join(name(run.target) for run in (result.old, result.new))
     parts = [
         f"## privaudit compare: {models}: {prose(headline(result))}",
         bullets([f"{mark}: {text}" if mark else text for mark, text in lead_lines(result)], NOTES),
@@ -61,8 +60,7 @@ def _gates(result: ComparisonResult) -> str:
 
 
 def _changes(result: ComparisonResult, metric: str) -> str:
-    order = {"worse": 0, "better": 1, "unclear": 2, "unmeasured": 3}
-    changes = sorted((c for c in result.changes if c.metric == metric), key=lambda c: order[c.direction])
+    changes = worst_first(result, metric)
     head = ["attack", "mask", "old", "new", f"difference [{COMPACT.percent(result.confidence)} interval]", "p", ""]
     return f"### {prose(table_title(result, metric))}\n\n" + table(head, map(_row, changes), ROWS, len(changes))
 
@@ -81,21 +79,13 @@ def _row(change: Change) -> list[str]:
 
 
 def _differs(result: ComparisonResult) -> str:
-    shown = replace(result, allowed=tuple(map(_redacted, result.allowed)))
-    lines = [f"{what}: {text}" if what else text for what, text in what_differs(shown)]
+    lines = [f"{what}: {text}" if what else text for what, text in what_differs(result)]
     return "### What differs\n\n" + bullets(lines, NOTES)
-
-
-def _redacted(item: Mismatch) -> Mismatch:
-    """A reference model may be a folder of a disk."""
-    if item.kind != "reference":
-        return item
-    return replace(item, old=base_name(item.old), new=base_name(item.new))
 
 
 def _about(result: ComparisonResult) -> str:
     lines = [
-        f"{which}: {base_name(run.target)}, hash {run.hash[:12]}, {run.created}"
+        f"{which}: {run.target}, hash {run.hash[:12]}, {run.created}"
         for which, run in (("old", result.old), ("new", result.new))
     ]
     return "### What was compared\n\n" + bullets([*lines, pairing_text(result)], NOTES)

@@ -42,6 +42,7 @@ class Style:
         after: A value and what follows it, with room for two texts.
         percent_sign: What follows a percentage.
         small_p: A p-value below `MIN_P`.
+        arrow: What stands between a value and the one that it became.
     """
 
     leading_zero: bool
@@ -50,6 +51,7 @@ class Style:
     after: str
     percent_sign: str
     small_p: str
+    arrow: str
 
     def number(self, value: float, digits: int = 3, *, signed: bool = False) -> str:
         """Write a number; zero has no sign, whatever was rounded to it."""
@@ -104,9 +106,9 @@ class Style:
         return f"interval {NOT_MEASURED}" if self.leading_zero else NOT_MEASURED
 
 
-COMPACT = Style(False, "-", "[{},{}]", "{} {}", " %", "<.001")
+COMPACT = Style(False, "-", "[{},{}]", "{} {}", " %", "<.001", "->")
 """For the terminal and Markdown, where a row has to fit into 80 columns."""
-PAGE = Style(True, MINUS, "{} to {}", "{} ({})", f"{GLUE}%", f"<{GLUE}0.001")
+PAGE = Style(True, MINUS, "{} to {}", "{} ({})", f"{GLUE}%", f"<{GLUE}0.001", "→")
 """For the page."""
 
 

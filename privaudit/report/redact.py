@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from privaudit.compare import ComparisonResult
 from privaudit.escape import escape_control
 from privaudit.report.quoted import quoted
 from privaudit.results.audit_result import AuditFailure, AuditResult
@@ -48,11 +49,20 @@ def redact(report: Report) -> Report:
     named = {path: shown for path, shown in hidden.items() if path}
     lengths = sorted({len(path) for path in named}, reverse=True)
 
-    def clean(text: str) -> str:
-        text = _without(text, named, lengths)
-        return escape_control(_PATH.sub(lambda found: base_name(found[0]), text))
+    return decode(type(report), _mapped(values, lambda text: _cleaned(_without(text, named, lengths))))
 
-    return decode(type(report), _mapped(values, clean))
+
+def redact_comparison(result: ComparisonResult) -> ComparisonResult:
+    """Take out of a comparison what does not concern its readers.
+
+    Returns:
+        The same with the last part of every path only: of runs, models and reference models, too.
+    """
+    values: dict[str, Any] = encode(result)
+    references = [item for item in values["allowed"] if item["kind"] == "reference"]
+    for item in (values["old"], values["new"], *references):
+        item |= {key: base_name(item[key]) for key in ("run", "target", "old", "new") if key in item}
+    return decode(ComparisonResult, _mapped(values, _cleaned))
 
 
 def with_numbered_groups(result: AuditResult) -> AuditResult:
@@ -90,6 +100,10 @@ def _or_least(value: float) -> float:
 def base_name(path: str) -> str:
     """Return the last part of a path of any system."""
     return re.split(r"[/\\]", path.rstrip("/\\"))[-1] or path
+
+
+def _cleaned(text: str) -> str:
+    return escape_control(_PATH.sub(lambda found: base_name(found[0]), text))
 
 
 def _without(text: str, named: Mapping[str, str], lengths: Sequence[int]) -> str:

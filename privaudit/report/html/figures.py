@@ -58,7 +58,7 @@ def overview(result: AuditResult) -> Picture:
     plots.overview(result, axes=panels, palette=PALETTE)
     for panel in panels:
         panel.locator_params(axis="x", nbins=3)
-    return _picture(
+    return picture(
         panels[0],
         "overview",
         "AUROC and TPR at 1 % FPR of every attack",
@@ -72,7 +72,7 @@ def roc(result: AuditResult, score: Quoted) -> Picture:
     """Draw the ROC curves of the strongest attacks, the quoted one first."""
     names = [score.report.name, *(report.name for report in by_strength(result) if report.name != score.report.name)]
     axes = plots.roc(result, names[:CURVES], axes=plots.canvas(WIDTH, 4.2, PALETTE), palette=PALETTE)
-    return _picture(
+    return picture(
         axes,
         "roc",
         "ROC curves on logarithmic axes",
@@ -88,7 +88,7 @@ def distributions(result: AuditResult, score: Quoted) -> Picture:
     axes = plots.canvas(WIDTH, 3.2, PALETTE)
     report, mask, words = score.report, score.mask, words_of(result.data)
     plots.distributions(result, report.name, mask=mask, axes=axes, palette=PALETTE)
-    return _picture(
+    return picture(
         axes,
         "distributions",
         f"Scores of both sets, {report.name}",
@@ -105,7 +105,7 @@ def masks(result: AuditResult) -> Picture | None:
         return None
     axes = plots.canvas(WIDTH, 1.3 + 0.5 * len(compared), PALETTE)
     plots.masks(result, axes=axes, palette=PALETTE).locator_params(axis="x", nbins=5)
-    return _picture(
+    return picture(
         axes,
         "masks",
         "AUROC gained by each mask",
@@ -120,7 +120,7 @@ def quartiles(result: AuditResult, score: Quoted) -> Picture | None:
     if not score.report.distortion_quartiles:
         return None
     axes = plots.quartiles(result, score.report.name, axes=plots.canvas(WIDTH, 3.2, PALETTE), palette=PALETTE)
-    return _picture(
+    return picture(
         axes,
         "quartiles-plot",
         f"AUROC by local distortion, {score.report.name}",
@@ -136,7 +136,7 @@ def levels(result: AuditResult, score: Quoted) -> Picture | None:
     if report is None:
         return None
     axes = plots.levels(result, report.name, axes=plots.canvas(WIDTH, 3.4, PALETTE), palette=PALETTE)
-    return _picture(
+    return picture(
         axes,
         "levels-plot",
         f"AUROC by noise level, {report.name}",
@@ -152,7 +152,7 @@ def influence(result: AuditResult) -> Picture:
     panels = plots.canvases(2, WIDTH, 2.7, PALETTE)
     plots.influence(result, axes=panels, palette=PALETTE)
     exposed = words_of(result.data).exposed_by.format(attack=attack_text(result.influence.attack))
-    return _picture(
+    return picture(
         panels[0],
         "influence-plot",
         "Mean influence by position in the latent",
@@ -171,8 +171,8 @@ def further(result: AuditResult, score: Quoted) -> tuple[Further, ...]:
         curve = plots.roc(result, [report.name], axes=plots.canvas(WIDTH, 3.8, PALETTE), palette=PALETTE)
         spread = plots.distributions(result, report.name, axes=plots.canvas(WIDTH, 3.2, PALETTE), palette=PALETTE)
         pictures = (
-            _picture(curve, f"roc-{place}", f"ROC curve, {report.name}", say.describe_roc(result, report, "none")),
-            _picture(
+            picture(curve, f"roc-{place}", f"ROC curve, {report.name}", say.describe_roc(result, report, "none")),
+            picture(
                 spread,
                 f"distributions-{place}",
                 f"Scores of both sets, {report.name}",
@@ -201,6 +201,7 @@ def _banded(report: AttackReport, drawn: int) -> str:
     return attack_text(report.name) if drawn > BANDED or drawn == 1 else "each attack"
 
 
-def _picture(axes: Axes, name: str, title: str, description: str, caption: str = "") -> Picture:
+def picture(axes: Axes, name: str, title: str, description: str, caption: str = "") -> Picture:
+    """Write axes into the page."""
     figure = cast("Figure", axes.get_figure(root=True))  # of axes that were removed there would be none
     return Picture(inline_svg(figure, f"plot-{name}", title, description), caption)

@@ -116,7 +116,7 @@ def render_html(result: AuditResult, exemplars: Sequence[Exemplar] = ()) -> str:
         )
     }
     return (
-        _environment()
+        environment()
         .get_template("report.html")
         .render(
             result=fit,
@@ -165,7 +165,7 @@ def render_html_failure(failure: AuditFailure) -> str:
     fit = redact(failure)
     fit = replace(fit, verdict=replace(fit.verdict, reasons=problems(fit)))
     return (
-        _environment()
+        environment()
         .get_template("failure.html")
         .render(
             failure=fit,
@@ -191,19 +191,20 @@ def linked(text: str) -> Markup:
 
 
 @cache
-def _environment() -> Environment:
-    environment = Environment(
+def environment() -> Environment:
+    """Prepare the templates: everything that they show is escaped."""
+    made = Environment(
         loader=PackageLoader("privaudit.report.html"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {
+    made.filters |= {
         "attack_text": attack_text,
         "fact": fact_text,
         "linked": linked,
         "number": PAGE.number,
         "percent": PAGE.percent,
     }
-    return environment
+    return made

@@ -35,7 +35,7 @@ class Cell:
     detail: str = ""
     order: float | str | None = None
     note: str | None = None
-    mark: Literal["ok", "warn", "fail"] | None = None
+    mark: Literal["ok", "warn", "fail", "pass", "inconclusive", "worse", "better"] | None = None
 
 
 @dataclass(frozen=True)

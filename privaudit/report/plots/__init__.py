@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from privaudit.report.plots.by_part import influence, levels, quartiles
 from privaudit.report.plots.canvas import DARK, LIGHT, Palette, Panels, as_png, canvas, canvases
 from privaudit.report.plots.choosing import strongest
-from privaudit.report.plots.forest import masks, overview
+from privaudit.report.plots.forest import differences, masks, overview
 from privaudit.report.plots.score_plots import distributions, roc
 from privaudit.results.audit_result import AuditResult
 
@@ -27,6 +27,7 @@ __all__ = [
     "as_png",
     "canvas",
     "canvases",
+    "differences",
     "distributions",
     "influence",
     "levels",

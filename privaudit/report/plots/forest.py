@@ -9,6 +9,7 @@ from typing import Literal
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from privaudit.compare import Change
 from privaudit.errors import ResultError
 from privaudit.evaluation.estimate import Difference, Estimate, RateEstimate
 from privaudit.report.plots.canvas import (
@@ -25,7 +26,7 @@ from privaudit.report.plots.canvas import (
     tick_names,
 )
 from privaudit.report.plots.choosing import attack_reports, one_of, quoted_first, strongest
-from privaudit.report.sentences.names import attack_text
+from privaudit.report.sentences.names import attack_text, score_text
 from privaudit.results.audit_result import AuditResult
 
 ROW = 0.36
@@ -138,6 +139,28 @@ def masks(
     ]
     names = [f"{mask} mask" if mask != "weighted" else "weighted" for mask in seen]
     legend_above(axes, handles, names, palette, len(seen))
+    return axes
+
+
+DIRECTION_MARKERS = {"worse": ">", "better": "<"}
+
+
+def differences(changes: Sequence[Change], *, axes: Axes | None = None, palette: Palette = LIGHT) -> Axes:
+    """Draw differences of two runs with their intervals, right of the line where the new run is worse.
+
+    Returns:
+        The axes, the first difference on top; what is worse or better has a triangle and a colour.
+    """
+    axes = canvas(6.4, 0.9 + ROW * len(changes), palette) if axes is None else axes
+    axes.axvline(0, color=palette.chance, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
+    colours = {"worse": palette.attack(1), "better": palette.attack(2), "unmeasured": palette.random}
+    for place, change in enumerate(changes):
+        marker = DIRECTION_MARKERS.get(change.direction, "o")
+        row(axes, place, change.difference, colours.get(change.direction, palette.none), palette, marker=marker)
+    names = [score_text(literal(change.attack, 14), literal(change.mask, 14)) for change in changes]
+    tick_names(axes, "y", range(len(changes)), names)
+    axes.set_ylim(len(changes) - 0.4, -0.6)
+    dress(axes, palette, grid="x").tick_params(axis="y", length=0)
     return axes
 
 

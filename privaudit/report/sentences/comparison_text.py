@@ -9,7 +9,7 @@ from typing import Literal
 from privaudit.compare import Change, ComparisonResult
 from privaudit.evaluation.facts import Fact
 from privaudit.evaluation.finding import TESTED_MASKS
-from privaudit.report.numbers import COMPACT, counted, listed
+from privaudit.report.numbers import COMPACT, Style, counted, listed
 from privaudit.report.sentences.design_words import WORDS
 from privaudit.report.sentences.fact_text import fact_text, facts_text, metric_name, sentence
 from privaudit.report.sentences.names import score_text
@@ -18,17 +18,27 @@ MAX_SHOWN = 3
 """Maximum number of differences that are put in words, in either direction."""
 Mark = Literal["", "worse", "better"]
 DIRECTIONS = {"worse": "worse", "better": "better", "unclear": "", "unmeasured": ""}
+SHOWN = {"worse": "worse", "better": "better", "unclear": "neither", "unmeasured": "not tested"}
+Tone = Literal["worse", "better", "inconclusive", "neutral"]
+
+
+def tone(result: ComparisonResult) -> Tone:
+    """Say what a comparison comes to in a word, from which the colour of a report follows."""
+    if result.verdict.status == "inconclusive":
+        return "inconclusive"
+    if risen(result) or any(gate.regressed for gate in result.gates):
+        return "worse"
+    return "better" if fallen(result) else "neutral"
 
 
 def headline(result: ComparisonResult) -> str:
     """Sum up a comparison in a few words, in capitals."""
-    rises = bool(risen(result)) or any(gate.regressed for gate in result.gates)
-    if result.verdict.status == "inconclusive":
+    subject, came_to = WORDS[result.new.design].subject, tone(result)
+    if came_to == "inconclusive":
         return "INCONCLUSIVE"
-    subject = WORDS[result.new.design].subject
-    if rises:
+    if came_to == "worse":
         return f"{subject} MORE{', AND LESS ELSEWHERE' if fallen(result) else ''}"
-    if fallen(result):
+    if came_to == "better":
         return f"{subject} LESS"
     same = "NOTHING CHANGED" if unchanged(result) else "NO CHANGE SHOWN"
     return f"{same} (GATES DIFFER)" if gates_differ(result) else same
@@ -55,34 +65,35 @@ def fallen(result: ComparisonResult) -> list[Change]:
     return sorted((c for c in result.changes if c.direction == "better"), key=lambda c: c.fall)
 
 
-def lead_lines(result: ComparisonResult) -> tuple[tuple[Mark, str], ...]:
+def lead_lines(result: ComparisonResult, style: Style = COMPACT) -> tuple[tuple[Mark, str], ...]:
     """Say what came out, the worst first: a mark and a sentence each."""
     up, down = risen(result), fallen(result)
     lines: list[tuple[Mark, str]] = []
     if result.verdict.status == "inconclusive":
         lines.append(("", sentence(facts_text(result.verdict.reasons))))
-    if strongest := _strongest(result):
+    if strongest := _strongest(result, style):
         lines.append(("", strongest))
     if result.tests:
-        beyond = f" by more than {COMPACT.number(result.margin)}" if result.margin else ""
-        confidence = COMPACT.percent(result.confidence)
+        beyond = f" by more than {style.number(result.margin)}" if result.margin else ""
+        confidence = style.percent(result.confidence)
         counts = f"{len(up)} got worse and {len(down)} better{beyond} ({confidence} confidence for all of them)."
         lines.append(("", f"Of {counted(result.tests, 'difference')} tested together, {counts}"))
     worst, best = (_by_attack(changes)[:MAX_SHOWN] for changes in (up, down))
-    lines += [("worse", change_text(change)) for change in worst]
+    lines += [("worse", change_text(change, style)) for change in worst]
     lines += [
         ("worse", f"gate {gate.gate} passed and fails now: {fact_text(gate.reason)}")
         for gate in result.gates
         if gate.regressed
     ]
-    lines += [("better", change_text(change)) for change in best]
+    lines += [("better", change_text(change, style)) for change in best]
     hidden = len(up) + len(down) - len(worst) - len(best)
     return (*lines, ("", f"{hidden} more below.")) if hidden else tuple(lines)
 
 
-def what_differs(result: ComparisonResult) -> tuple[tuple[str, str], ...]:
+def what_differs(result: ComparisonResult, style: Style = COMPACT) -> tuple[tuple[str, str], ...]:
     """List what else differs between the runs: what it is, and both values."""
-    lines = [("allowed", f"{item.what}: {item.old} -> {item.new} (--allow {item.kind})") for item in result.allowed]
+    to = style.arrow
+    lines = [("allowed", f"{item.what}: {item.old} {to} {item.new} (--allow {item.kind})") for item in result.allowed]
     lines += [
         ("left out", f"{item.attack}: made of all attacks of its run, which differ by {', '.join(item.differs_by)}")
         for item in result.not_compared
@@ -92,11 +103,11 @@ def what_differs(result: ComparisonResult) -> tuple[tuple[str, str], ...]:
     lines += [
         (
             "check",
-            f"{item.check}: {item.old or 'not made'} -> {item.new or 'not made'}. {sentence(facts_text(item.facts))}",
+            f"{item.check}: {item.old or 'not made'} {to} {item.new or 'not made'}. {sentence(facts_text(item.facts))}",
         )
         for item in result.checks
     ]
-    lines += [("setting", f"{item.name}: {item.old} -> {item.new}") for item in result.settings]
+    lines += [("setting", f"{item.name}: {item.old} {to} {item.new}") for item in result.settings]
     return tuple(lines) or (("", "nothing" if result.same_model else "nothing but the model"),)
 
 
@@ -138,14 +149,14 @@ def pairing_text(result: ComparisonResult) -> str:
     return f"{facts}; {counted(pairing.old_only, 'image')} in the old run alone, {pairing.new_only} in the new"
 
 
-def _strongest(result: ComparisonResult) -> str | None:
+def _strongest(result: ComparisonResult, style: Style) -> str | None:
     """What the best score of the new run reaches, and what it reached before."""
     known = [c for c in result.changes if c.mask in TESTED_MASKS and not math.isnan(c.new.value)]
     if not any(change.metric == "auroc" for change in known):
         return None
     best = max((c for c in known if c.metric == "auroc"), key=lambda change: change.new.value)
     numbers = [
-        f"{metric_name(c.metric)} {COMPACT.number(c.new.value)} (was {COMPACT.number(c.old.value)})"
+        f"{metric_name(c.metric)} {style.number(c.new.value)} (was {style.number(c.old.value)})"
         for c in known
         if (c.attack, c.mask) == (best.attack, best.mask)
     ]
@@ -159,21 +170,55 @@ def _by_attack(changes: list[Change]) -> list[Change]:
     return list({(change.attack, change.metric): change for change in reversed(changes)}.values())[::-1]
 
 
-def table_title(result: ComparisonResult, metric: str) -> str:
+def table_title(result: ComparisonResult, metric: str, style: Style = COMPACT) -> str:
     """Say what a table holds: ``AUROC, 95 % intervals, paired``."""
-    if all(math.isnan(change.difference.lo) for change in result.changes if change.metric == metric):
+    if not measured(result, metric):
         return f"{metric_name(metric)}, without intervals of the differences"
     kind = "paired" if result.pairing.paired else "not paired"
-    return f"{metric_name(metric)}, {COMPACT.percent(result.confidence)} intervals, {kind}"
+    return f"{metric_name(metric)}, {style.percent(result.confidence)} intervals, {kind}"
 
 
-def change_text(change: Change) -> str:
+def change_text(change: Change, style: Style = COMPACT) -> str:
     """One difference in a line: ``TPR@1%FPR of sima, no mask: .120 -> .344, +.224 [+.180,+.268]``."""
     return (
         f"{metric_name(change.metric)} of {score_text(change.attack, change.mask)}: "
-        f"{COMPACT.number(change.old.value)} -> {COMPACT.number(change.new.value)}, "
-        f"{COMPACT.difference(change.difference)}"
+        f"{style.number(change.old.value)} {style.arrow} {style.number(change.new.value)}, "
+        f"{style.difference(change.difference)}"
     )
+
+
+def plot_caption(result: ComparisonResult, metric: str, drawn: int) -> str:
+    """Say how to read the plot of the differences of a metric, and how many of them it shows."""
+    count = len(worst_first(result, metric))
+    left_out = f" The first {drawn} of {count} rows are drawn; the table has all." if drawn < count else ""
+    return (
+        f"{metric_name(metric)} of the new run minus that of the old one; right of 0 is worse. A triangle to the right "
+        "is shown to be worse, one to the left to be better, and a circle neither. Intervals are of one difference by "
+        f"itself; what is shown is corrected for {counted(result.tests, 'test')}.{left_out}"
+    )
+
+
+def plot_text(result: ComparisonResult, metric: str, style: Style = COMPACT) -> str:
+    """Say what the plot of the differences of a metric shows."""
+    known = measured(result, metric)
+    marks = [change.direction for change in known]
+    ends = [pick(known, key=lambda change: change.difference.value) for pick in (max, min)]
+    return (
+        f"{counted(len(known), 'difference')} with an interval: {marks.count('worse')} worse, {marks.count('better')} "
+        f"better. The largest and the smallest: {'; '.join(change_text(change, style) for change in ends)}. The table "
+        "has every number."
+    )
+
+
+def worst_first(result: ComparisonResult, metric: str) -> list[Change]:
+    """Differences of a metric: what is worse, what is better, then the others."""
+    changes = [change for change in result.changes if change.metric == metric]
+    return sorted(changes, key=lambda change: [*DIRECTIONS].index(change.direction))
+
+
+def measured(result: ComparisonResult, metric: str) -> list[Change]:
+    """Differences of a metric that have an interval, in the same order."""
+    return [change for change in worst_first(result, metric) if not math.isnan(change.difference.lo)]
 
 
 def metrics_of(changes: Iterable[Change]) -> tuple[str, ...]:

@@ -16,13 +16,13 @@ from privaudit.report.numbers import COMPACT
 from privaudit.report.sentences.comparison_text import (
     DIRECTIONS,
     exit_text,
-    fallen,
     headline,
     lead_lines,
     metrics_of,
     note_lines,
     pairing_text,
     table_title,
+    tone,
     what_differs,
 )
 from privaudit.report.terminal.console import TABLE, cleaned, rows, section, standard_output
@@ -45,9 +45,7 @@ def print_comparison(result: ComparisonResult, console: Console | None = None, f
 
 
 def _headline(result: ComparisonResult) -> Panel:
-    colour = "magenta" if result.verdict.status == "inconclusive" else "green" if fallen(result) else "cyan"
-    if result.verdict.status == "fail":
-        colour = "red"
+    colour = {"worse": "red", "better": "green", "inconclusive": "magenta", "neutral": "cyan"}[tone(result)]
     title = f"{Path(result.old.target).name} -> {Path(result.new.target).name}"
     lines: list[RenderableType] = [Text(headline(result), style=f"bold {colour}")]
     lines += [_marked(mark, text) for mark, text in lead_lines(result)]
