@@ -14,6 +14,8 @@ from privaudit.report.missing import plain_reason, why_no_rate
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 MANY = 3
 """Rows from which on a note that all of them have is told once, in the head of its column."""
+PRINTED = 20
+"""Rows of a table on paper, which fit on a page with a plot; page.css counts them, too."""
 UNLIKE = 0.1
 """Relative gap from which on a realised false-positive rate is told beside its target."""
 
@@ -84,6 +86,11 @@ class Table:
     caption: str
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
+
+    @property
+    def unprinted(self) -> int:
+        """Rows that are left out on paper."""
+        return max(0, len(self.rows) - PRINTED)
 
     @property
     def shared(self) -> tuple[Cell | None, ...]:
