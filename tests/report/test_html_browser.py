@@ -14,7 +14,7 @@ from results import NAMES, SUSPECTS, make_exemplars, make_failure, make_result
 
 from privaudit.evaluation import Check, Estimate
 from privaudit.report.html import render_html, render_html_failure
-from privaudit.report.html.page_table import PRINTED
+from privaudit.report.html.page_table import MAX_PRINTED
 
 PHONE = {"width": 390, "height": 844}
 SERIOUS = ("serious", "critical")
@@ -273,11 +273,11 @@ def test_the_rows_that_a_long_table_loses_on_paper_are_counted(browser, pages):
         page = visit.page
         rows = page.locator("#numbers > .scroll tbody tr")
         count = rows.count()
-        assert count > PRINTED
+        assert count > MAX_PRINTED
         assert all(row.is_visible() for row in rows.all())
         page.emulate_media(media="print")
-        assert sum(row.is_visible() for row in rows.all()) == PRINTED
-        assert page.get_by_text(f"{count - PRINTED} further rows are on the HTML page.").is_visible()
+        assert sum(row.is_visible() for row in rows.all()) == MAX_PRINTED
+        assert page.get_by_text(f"{count - MAX_PRINTED} further rows are on the HTML page.").is_visible()
 
 
 @pytest.mark.parametrize("name", ["report", "few", "images", "failure"])
