@@ -53,7 +53,7 @@ def check_section(result: AuditResult) -> Group:
 
 def advice_section(result: AuditResult) -> Group:
     """List what a reader should do next."""
-    return section("What to do", _bullets(advice(result)))
+    return section("What to do", _bullets([step.text for step in advice(result)]))
 
 
 def reach_section(result: AuditResult) -> Group:
