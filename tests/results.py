@@ -8,10 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
+from privaudit.errors import ConfigError
 from privaudit.evaluation import (
     Candidate,
     Check,
     Choice,
+    Fact,
+    GateOutcome,
     Verdict,
     by_group,
     by_quartile,
@@ -30,6 +33,7 @@ from privaudit.evaluation.estimate import Estimate
 from privaudit.evaluation.finding import PERFECT, perfect_scores
 from privaudit.evaluation.selection import MEAN
 from privaudit.evaluation.suspects import SuspectReport
+from privaudit.evaluation.verdict import GateTest
 from privaudit.results.audit_result import (
     SCHEMA_VERSION,
     AttackReport,
@@ -51,7 +55,7 @@ LEVELS = (20.0, 60.0, 100.0)
 CREATED = "2026-01-01T00:00:00+00:00"
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNoAAAAggCBd81ytgAAAABJRU5ErkJggg=="
 """A PNG of one grey pixel, in base64."""
-SIMA, MIRROR = Candidate("sima", 40.0, "none"), Candidate("mirror", 40.0, "none")
+SIMA, MIRROR = Candidate("sima", None, "none"), Candidate("mirror", None, "none")
 SUSPECTS = SuspectReport(
     count=12,
     nonmembers=400,
@@ -94,6 +98,20 @@ CANARIES = CanaryReport(
     seed=0,
 )
 """Of two hundred, and a bound above 0."""
+
+
+def noted(text: str) -> tuple[Fact, ...]:
+    """What a check noticed, as a report of an earlier version has it."""
+    return (fact("text", text=text),)
+
+
+def gate_outcome(gate: str, status: str, text: str = "why", tests: tuple[GateTest, ...] = ()) -> GateOutcome:
+    """The outcome of a gate, decided by a text; one that is no gate counts as that of another version."""
+    try:
+        parsed = parse_gates([gate])[0]
+    except ConfigError:
+        return GateOutcome(gate, "other", None, float("nan"), status, noted(text)[0], tests)  # type: ignore[arg-type]
+    return GateOutcome(gate, parsed.metric, parsed.fpr, parsed.limit, status, noted(text)[0], tests)  # type: ignore[arg-type]
 
 
 @cache
@@ -287,7 +305,7 @@ def with_hostile_names(result: AuditResult, name: str) -> AuditResult:
         config={**result.config, "target": name, "members": name, "nonmembers": name, "reference": name},
         attacks=(attack, *result.attacks[1:]),
         refused=(RefusedReport("clid", f"needs {name}"),),
-        checks=(*result.checks, Check("captions", "warn", (fact("text", text=f"the caption {name}"),))),
+        checks=(*result.checks, Check("captions", "warn", noted(f"the caption {name}"))),
         verdict=Verdict(
             result.verdict.status,
             (fact("gate_failed", gate=name), *result.verdict.reasons),

@@ -11,7 +11,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pandas as pd
 import pytest
-from results import make_exemplars, make_result, with_hostile_names
+from results import make_exemplars, make_result, noted, with_hostile_names
 
 import privaudit
 from privaudit.errors import ConfigError, ResultError
@@ -31,7 +31,7 @@ def result():
         images=400,
         gates=("auroc>0.6", "tpr@1%fpr>0.9"),
         groups=("cats", "dogs"),
-        checks=(Check("sample size", "warn", "few"),),
+        checks=(Check("sample size", "warn", noted("few")),),
     )
 
 

@@ -181,6 +181,9 @@ class Fact:
         if set(types) != set(wanted) or any(not issubclass(types[name], _accepted(wanted[name])) for name in wanted):
             raise ValueError(f"expected {self.code} with {_named(wanted)}, got {_named(types)}")
 
+    def __hash__(self) -> int:
+        return hash((self.code, *self.values.items()))
+
     @staticmethod
     def json_schema() -> dict[str, Any]:
         """Describe every code and its values in JSON Schema."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from results import noted
 from rich.console import Console
 from runs import labels, rewrite, write_run
 
@@ -40,7 +41,7 @@ def folders(tmp_path_factory):
         "weak": write_run(root / "weak", simulate(0.4, 1), MEMBER, gates=gates),
         "strong": write_run(root / "strong", simulate(1.2, 2), MEMBER, gates=gates, model="f" * 32),
         "broken": write_run(
-            root / "broken", simulate(1.2, 3), MEMBER, checks=(Check("blind baseline", "fail", "sets differ"),)
+            root / "broken", simulate(1.2, 3), MEMBER, checks=(Check("blind baseline", "fail", noted("sets differ")),)
         ),
     }
 
@@ -147,7 +148,7 @@ class TestMarkdown:
         hostile = write_run(tmp_path / "hostile", simulate(1.2, 2), MEMBER)
         result = AuditResult.load(hostile)
         name = "<script>alert(1)</script>|[x](http://evil)@team"
-        rewrite(hostile, target=replace(result.target, id=name), checks=(Check(name, "warn", name),))
+        rewrite(hostile, target=replace(result.target, id=name), checks=(Check(name, "warn", noted(name)),))
         text = render_comparison(compare_runs(folders["weak"], hostile, OPTIONS))
         rendered = markdown_html(text)
         assert "<script>" not in rendered

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from browser import chromium, screenshot_folder, visiting
-from results import make_exemplars, make_failure, make_result
+from results import NAMES, SUSPECTS, make_exemplars, make_failure, make_result
 
-from privaudit.evaluation import Estimate
+from privaudit.evaluation import Check, Estimate
 from privaudit.report.html import render_html, render_html_failure
+from privaudit.report.html.page_table import MAX_PRINTED
 
 PHONE = {"width": 390, "height": 844}
 SERIOUS = ("serious", "critical")
@@ -27,6 +29,14 @@ def with_a_gap():
     return replace(result, attacks=(first, *result.attacks[1:]))
 
 
+def as_large_as_the_demo():
+    """Two attacks and two gates more than `privaudit demo` has, and as many checks."""
+    said = "1100 members and 1100 non-members; at 1 % the rate rests on 11 false positives, 10000 would do " * 2
+    names = ("sample size", "duplicates", "file properties", "unreadable files", "convergence", "non-finite values")
+    checks = tuple(Check(name, "warn" if place < 2 else "ok", said) for place, name in enumerate(names))
+    return make_result(attacks=NAMES[:6], checks=checks, gates=("tpr@1%fpr>0.05", "auroc>0.98"))
+
+
 @pytest.fixture(scope="module")
 def browser():
     with chromium() as found:
@@ -37,8 +47,11 @@ def browser():
 def pages(tmp_path_factory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("pages")
     leak = make_result(strength=1.5, gates=("tpr@1%fpr>0.05", "auroc>0.98"), groups=("clinic", "street"))
+    suspects = replace(leak, data=replace(leak.data, design="suspects"), suspects=SUSPECTS)
     texts = {
         "report": render_html(leak),
+        "demo": render_html(as_large_as_the_demo()),
+        "suspects": render_html(suspects),
         "none": render_html(make_result(strength=0.0)),
         "few": render_html(make_result(images=12)),
         "gap": render_html(with_a_gap()),
@@ -204,25 +217,67 @@ def test_the_first_stop_of_the_keyboard_is_the_link_that_skips_to_the_report(bro
 
 
 @pytest.mark.parametrize("script", [True, False])
-def test_print_shows_what_is_folded_and_cuts_no_table(browser, pages, screenshots, script):
+def test_print_leaves_out_what_is_folded_says_so_and_cuts_no_table(browser, pages, screenshots, script):
     with visiting(browser, pages["report"], color_scheme="dark", java_script_enabled=script, width=703) as visit:
-        visit.page.emulate_media(media="print", color_scheme="dark")
-        assert visit.page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
-        hidden = visit.page.evaluate(
-            "[...document.querySelectorAll('details:not(.screen) .plot, details:not(.screen) table')]"
-            ".filter(part => !part.checkVisibility()).length"
+        page = visit.page
+        assert not page.locator(".paper").first.is_visible()
+        page.locator("summary", has_text="Every option").click()
+        page.emulate_media(media="print", color_scheme="dark")
+        assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+        assert page.locator(".first + .paper").is_visible()
+        shown = page.evaluate(
+            "[...document.querySelectorAll('.plot, table')].filter(part => part.checkVisibility()).map(part =>"
+            " part.closest('details')?.querySelector('summary').textContent ?? '')"
         )
-        assert hidden == 0
-        assert not visit.page.locator("#options-caption").is_visible()  # what only a screen needs is left out
-        cut = visit.page.evaluate(
+        assert set(shown) == {"", "Every option"}  # what was opened is printed, too
+        assert not page.get_by_role("heading", name="The other attacks").is_visible()
+        cut = page.evaluate(
             "[...document.querySelectorAll('table')].filter(table => table.getBoundingClientRect().right >"
             " document.documentElement.clientWidth + 1).map(table => table.caption.textContent)"
         )
         assert cut == []
+        whole = page.evaluate(
+            "[...document.querySelectorAll('figure, tr')].every(part => getComputedStyle(part).breakInside === 'avoid')"
+        )
+        assert whole
         if script:
-            visit.page.screenshot(path=screenshots / "report-print.png", full_page=True)
-            visit.page.pdf(path=screenshots / "report.pdf", prefer_css_page_size=True, print_background=True)
-            assert (screenshots / "report.pdf").read_bytes().startswith(b"%PDF")
+            page.screenshot(path=screenshots / "report-print.png", full_page=True)
+
+
+def count_sheets(page, paper: str, path: Path | None = None) -> int:
+    return len(re.findall(rb"/Type /Page\b", page.pdf(path=path, format=paper, prefer_css_page_size=True)))
+
+
+@pytest.mark.parametrize("paper", ["A4", "Letter"])
+def test_a_report_as_large_as_the_demo_takes_six_sheets(browser, pages, screenshots, paper):
+    with visiting(browser, pages["demo"]) as visit:
+        assert 2 < count_sheets(visit.page, paper, screenshots / f"demo-{paper}.pdf") <= 6
+
+
+@pytest.mark.parametrize("name", ["demo", "report", "none", "few", "suspects", "failure"])
+@pytest.mark.parametrize("paper", ["A4", "Letter"])
+def test_verdict_proportion_advice_and_gates_are_the_first_sheet(browser, pages, name, paper):
+    with visiting(browser, pages[name]) as visit:
+        page = visit.page
+        sheets = count_sheets(page, paper)
+        page.evaluate("document.querySelectorAll('main > :not(.first, .paper)').forEach(part => part.remove())")
+        assert count_sheets(page, paper) == 1
+        assert name == "failure" or sheets > 1  # the numbers begin on a new sheet
+        first = page.locator(".first")
+        assert first.get_by_role("heading", name="What to do").is_visible()
+        assert first.get_by_role("heading", level=2).is_visible()
+
+
+def test_the_rows_that_a_long_table_loses_on_paper_are_counted(browser, pages):
+    with visiting(browser, pages["demo"]) as visit:
+        page = visit.page
+        rows = page.locator("#numbers > .scroll tbody tr")
+        count = rows.count()
+        assert count > MAX_PRINTED
+        assert all(row.is_visible() for row in rows.all())
+        page.emulate_media(media="print")
+        assert sum(row.is_visible() for row in rows.all()) == MAX_PRINTED
+        assert page.get_by_text(f"{count - MAX_PRINTED} further rows are on the HTML page.").is_visible()
 
 
 @pytest.mark.parametrize("name", ["report", "few", "images", "failure"])

@@ -24,7 +24,7 @@ import pytest
 import yaml
 from linkify_it import LinkifyIt
 from markdown_it import MarkdownIt
-from results import make_exemplars, make_failure, make_result, with_hostile_names
+from results import make_exemplars, make_failure, make_result, noted, with_hostile_names
 from rich.console import Console
 
 from privaudit.compare import CompareOptions, compare_runs
@@ -73,7 +73,7 @@ RESULT = make_result(gates=GATES, groups=("one", "two"))
 
 
 def hostile(name: str) -> AuditResult:
-    """A result with the name wherever a text of somebody else can stand."""
+    """A result with the name wherever a text of someone else can stand."""
     result = with_hostile_names(RESULT, name)
     # Names of files and folders are left out or cut before anything is escaped: they must not be the name itself, or
     # nothing of it would be left to escape.
@@ -84,19 +84,22 @@ def hostile(name: str) -> AuditResult:
     quoted = [
         replace(test, attack=name if test.attack == first.name else test.attack) for test in verdict.gates[0].tests
     ]
-    gates = (replace(verdict.gates[0], gate=f"{name}>0.1", detail=name, tests=tuple(quoted)), *verdict.gates[1:])
+    gates = (
+        replace(verdict.gates[0], gate=f"{name}>0.1", reason=noted(name)[0], tests=tuple(quoted)),
+        *verdict.gates[1:],
+    )
     return replace(
         result,
         target=replace(result.target, id=places["target"]),
         config={**result.config, **places},
         data=replace(result.data, skipped=skipped),
-        attacks=(replace(first, name=name, selected_on=name, reference=name), *others),
+        attacks=(replace(first, name=name, learners=(name,), reference=name), *others),
         checks=(*result.checks, replace(result.checks[0], name=name or "empty", status="fail")),
         hardware={**result.hardware, "name": name, "device": name},
         verdict=replace(
             verdict,
             gates=gates,
-            finding=replace(verdict.finding, statement=f"by {name}: {name}", attack=name, mask="none"),
+            finding=replace(verdict.finding, reason=noted(f"by {name}: {name}")[0], attack=name, mask="none"),
         ),
     )
 
@@ -284,7 +287,7 @@ def test_sarif(name: str) -> None:
 def messages(value: object) -> Iterator[str]:
     if isinstance(value, dict):
         yield from [value["text"]] if isinstance(value.get("text"), str) else []
-        value = list(value.values())
+        value = [item for key, item in value.items() if key != "properties"]  # for programs: no viewer shows them
     if isinstance(value, list):
         for item in value:
             yield from messages(item)

@@ -130,7 +130,7 @@ class TestWords:
         assert axes.get_ylabel() == "suspects above the threshold"
         assert axes.get_xlabel() == "non-members above the threshold"
         assert [panel.get_title() for panel in plots.influence(suspects)] == ["all images", "the 20 highest-scoring"]
-        assert "members found" in plots.roc(result).get_ylabel()
+        assert "members recognised" in plots.roc(result).get_ylabel()
 
     def test_an_attack_that_is_called_like_a_number_is_called_an_attack(self):
         left, _ = plots.overview(make_result(images=50, attacks=("epsilon", "sima")))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from results import make_failure, make_result
+from results import make_failure, make_result, noted
 
 from privaudit.evaluation import Check
 from privaudit.report.quoted import quoted
@@ -42,23 +42,26 @@ def test_folders_are_named_by_their_last_part_wherever_they_stand(option):
         replace(
             result,
             config={**result.config, option: place},
-            checks=(Check("one", "warn", f"look at {place}, please"),),
+            checks=(Check("one", "warn", noted(f"look at {place}, please")),),
         )
     )
     assert found.config[option] == "set"
-    assert found.checks[0].detail == "look at set, please"
+    assert found.checks[0].facts[0].values["text"] == "look at set, please"
     assert "alice" not in found.to_json()
 
 
 def test_paths_that_no_option_names_are_cut_too():
-    check = Check("one", "ok", "read /srv/alice/x/a.png and ~/alice/b.png, or C:\\alice\\c\\d.png")
+    check = Check("one", "ok", noted("read /srv/alice/x/a.png and ~/alice/b.png, or C:\\alice\\c\\d.png"))
     found = redact(replace(make_result(), checks=(check,)))
-    assert found.checks[0].detail == "read a.png and b.png, or d.png"
+    assert found.checks[0].facts[0].values["text"] == "read a.png and b.png, or d.png"
 
 
 @pytest.mark.parametrize("text", ["combined/none", "1/2 sum log G", "see https://example.org/a/b/c", "a and/or b/c/d"])
 def test_what_only_looks_like_a_path_is_left(text):
-    assert redact(replace(make_result(), checks=(Check("one", "ok", text),))).checks[0].detail == text
+    assert (
+        redact(replace(make_result(), checks=(Check("one", "ok", noted(text)),))).checks[0].facts[0].values["text"]
+        == text
+    )
 
 
 def test_groups_are_numbered_the_most_exposed_first():
@@ -109,16 +112,16 @@ def test_a_hub_id_is_left():
 def test_files_that_could_not_be_read_are_counted_and_not_named():
     result = make_result()
     skipped = (SkippedReport("set/mrs smith.png", "cannot open set/mrs smith.png"), SkippedReport("b.png", "broken"))
-    check = Check("unreadable files", "warn", "2 files were skipped, the first: set/mrs smith.png")
+    check = Check("unreadable files", "warn", noted("2 files were skipped, the first: set/mrs smith.png"))
     found = redact(replace(result, data=replace(result.data, skipped=skipped), checks=(check,)))
     assert [item.path for item in found.data.skipped] == [LEFT_OUT, LEFT_OUT]
     assert found.data.skipped[0].reason == f"cannot open {LEFT_OUT}"
-    assert found.checks[0].detail == f"2 files were skipped, the first: {LEFT_OUT}"
+    assert found.checks[0].facts[0].values["text"] == f"2 files were skipped, the first: {LEFT_OUT}"
 
 
 def test_characters_that_cannot_be_seen_are_shown():
-    found = redact(replace(make_result(), checks=(Check("one", "ok", "a\x1b[2J\u202eb"),)))
-    assert found.checks[0].detail == r"a\x1b[2J\u202eb"
+    found = redact(replace(make_result(), checks=(Check("one", "ok", noted("a\x1b[2J\u202eb")),)))
+    assert found.checks[0].facts[0].values["text"] == r"a\x1b[2J\u202eb"
 
 
 def test_a_failure_is_treated_alike():

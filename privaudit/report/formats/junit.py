@@ -89,7 +89,7 @@ def _cases(gate: GateOutcome, reason: str, side: str) -> list[Case]:
     """The cases of a gate, one per attack."""
     tests: dict[str, list[GateTest]] = {}
     for test in gate.tests:
-        tests.setdefault(test.attack or WHOLE_AUDIT, []).append(test)
+        tests.setdefault(WHOLE_AUDIT if test.attack is None else test.attack, []).append(test)
     if not tests:
         outcome = {"pass": "passed", "fail": "failed", "inconclusive": "skipped"}[gate.status]
         return [Case(ALL, gate.gate, outcome, "" if outcome == "passed" else reason, reason)]  # type: ignore[arg-type]

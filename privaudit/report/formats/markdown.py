@@ -48,7 +48,7 @@ def render_md(result: AuditResult) -> str:
         f"## privaudit: {name(base_name(shown.target.id))}: {prose(headline(shown))}",
         *map(prose, opening_lines(shown)),
         _gates(shown),
-        "### What to do\n\n" + bullets(advice(shown), MAX_NOTES),
+        "### What to do\n\n" + bullets([step.text for step in advice(shown)], MAX_NOTES),
         "### Keep in mind\n\n" + bullets(reach_lines(shown), MAX_NOTES),
         _quoted(shown),
         _suspects(shown),

@@ -116,7 +116,7 @@ def _results(result: AuditResult) -> Iterator[Result]:
     finding = result.verdict.finding
     if finding.level != "none":
         rule = "finding-unclear" if finding.level == "unclear" else "finding-leakage"
-        text = "\n".join((f"{headline(result)}. {answer(result)}", statement(result), advice(result)[0]))
+        text = "\n".join((f"{headline(result)}. {answer(result)}", statement(result), advice(result)[0].text))
         strong = finding.level in ("medium", "high")
         yield Result(rule, "warning" if strong else "note", text, "", encode(finding))
     for check in result.checks:

@@ -11,14 +11,14 @@ from privaudit.evaluation.verdict import GateOutcome
 from privaudit.report.html.scores import confidence_text
 from privaudit.report.numbers import of_hundred
 from privaudit.report.quoted import Quoted, quoted
-from privaudit.report.sentences.advice import advice
+from privaudit.report.sentences.advice import Step, advice
 from privaudit.report.sentences.attacker import NEEDS, NOT_TESTED, shows_rate, worst_case
 from privaudit.report.sentences.design_text import flagged_text, set_p_of_hundred
 from privaudit.report.sentences.design_words import words_of
 from privaudit.report.sentences.fact_text import fact_text, sentence
 from privaudit.report.sentences.finding_text import statement
 from privaudit.report.sentences.lines import compared_text, score_note
-from privaudit.report.sentences.overall import Tone, answer, headline, tone
+from privaudit.report.sentences.overall import Tone, answer, answers_with_reach, headline, tone
 from privaudit.report.sentences.verdict_text import gate_reason, gates_outcome, pass_meaning
 from privaudit.results.audit_result import AuditResult
 
@@ -201,7 +201,7 @@ class FirstScreen:
     pairs: str
     about: str
     worst: str
-    advice: tuple[str, ...]
+    advice: tuple[Step, ...]
     gates: tuple[tuple[GateOutcome, str], ...]
     outcome: str
     note: str
@@ -209,7 +209,7 @@ class FirstScreen:
 
 def first_screen(result: AuditResult) -> FirstScreen:
     """Write the first screen."""
-    finding, score, plain = result.verdict.finding, quoted(result), answer(result)
+    finding, score = result.verdict.finding, quoted(result)
     known = result.data.membership_known
     reached = proportion(result, score) if finding.level != "unclear" and known else None
     return FirstScreen(
@@ -217,7 +217,7 @@ def first_screen(result: AuditResult) -> FirstScreen:
         tone=tone(result),
         steps={"low": 1, "medium": 2, "high": 3}.get(tone(result), 0),
         headline=headline(result).capitalize(),
-        answer=plain,
+        answer=answer(result),
         tested=compared_text(result),
         limits=(NEEDS, NOT_TESTED),
         statement=statement(result),
@@ -229,7 +229,7 @@ def first_screen(result: AuditResult) -> FirstScreen:
         advice=advice(result),
         gates=tuple((gate, sentence(gate_reason(gate, result))) for gate in result.verdict.gates),
         outcome=gates_outcome(result),
-        note=" ".join(line for line in pass_meaning(result) if line not in plain),
+        note=" ".join(pass_meaning(result, reach=not answers_with_reach(result))),
     )
 
 

@@ -58,11 +58,4 @@
   }
   document.addEventListener("keydown", (event) => { if (event.key === "Escape") hide(); });
   document.addEventListener("scroll", () => { if (about) show(about); }, true);
-
-  let closed = [];
-  window.addEventListener("beforeprint", () => {
-    closed = [...document.querySelectorAll("details:not([open])")];
-    for (const part of closed) part.open = true;
-  });
-  window.addEventListener("afterprint", () => { for (const part of closed) part.open = false; });
 })();

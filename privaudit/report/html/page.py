@@ -11,7 +11,7 @@ from importlib.resources import files
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from privaudit.auditing.scan_command import scan_command
 from privaudit.report.html import figures, run_tables, scores
@@ -23,7 +23,6 @@ from privaudit.report.numbers import PAGE
 from privaudit.report.quoted import area_of_suspects, quoted
 from privaudit.report.redact import redact
 from privaudit.report.sentences import design_text
-from privaudit.report.sentences.advice import READ_CHECKS
 from privaudit.report.sentences.design_text import canary_lines, canary_statement, suspect_lines, suspect_statement
 from privaudit.report.sentences.design_words import words_of
 from privaudit.report.sentences.fact_text import fact_text, sentence
@@ -183,13 +182,6 @@ def _shared() -> dict[str, Any]:
     return {"assets": assets()}
 
 
-def linked(text: str) -> Markup:
-    """Make the beginning of the advice about checks a link to them; everything is escaped."""
-    if not text.startswith(READ_CHECKS):
-        return escape(text)
-    return Markup('<a href="#checked">{}</a>{}').format(READ_CHECKS, text.removeprefix(READ_CHECKS))
-
-
 @cache
 def environment() -> Environment:
     """Prepare the templates: everything that they show is escaped."""
@@ -203,7 +195,6 @@ def environment() -> Environment:
     made.filters |= {
         "attack_text": attack_text,
         "fact": fact_text,
-        "linked": linked,
         "number": PAGE.number,
         "percent": PAGE.percent,
     }

@@ -17,6 +17,8 @@ MIN_SHARED_NOTE = 3
 """Minimum number of rows for which a note that all of them have stands once, in the head of the column."""
 MAX_UNTOLD_GAP = 0.1
 """Maximum relative gap up to which a realised false-positive rate is not given next to its target."""
+MAX_PRINTED = 20
+"""Maximum number of rows of a table on paper, which fit on a page with a plot; page.css counts them, too."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,11 @@ class Table:
     caption: str
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
+
+    @property
+    def unprinted(self) -> int:
+        """Rows that are left out on paper."""
+        return max(0, len(self.rows) - MAX_PRINTED)
 
     @property
     def shared(self) -> tuple[Cell | None, ...]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from privaudit.evaluation.finding import failed_checks
 from privaudit.report.sentences.design_words import positives_text, words_of
 from privaudit.report.sentences.overall import has_rate, is_tight
 from privaudit.report.sentences.verdict_text import names_of, undecided
 from privaudit.results.audit_result import AuditResult
 
-READ_CHECKS = "Read the checks that warn"
-"""How the advice about checks begins; a page makes it a link to them."""
 _URGENT = {
     "high": "Do not publish the model, its weights or access to its denoiser if it must stay secret whether an "
     "image or a person was in the training set.",
@@ -18,7 +18,20 @@ _URGENT = {
 }
 
 
-def advice(result: AuditResult) -> tuple[str, ...]:
+@dataclass(frozen=True)
+class Step:
+    """Something that a reader should do.
+
+    Attributes:
+        text: One sentence.
+        reads_checks: Whether it is to read the checks, so that a page can link to them.
+    """
+
+    text: str
+    reads_checks: bool = False
+
+
+def advice(result: AuditResult) -> tuple[Step, ...]:
     """Say what a reader should do next, the most urgent first."""
     level, data, steps = result.verdict.finding.level, result.data, []
     if failed_checks(result.checks):
@@ -37,14 +50,15 @@ def advice(result: AuditResult) -> tuple[str, ...]:
             )
         elif level == "none":
             steps += _about_nothing(result)
+    further = []
     if warned := names_of(result, "warn"):
-        steps.append(f"{READ_CHECKS} before you quote a number: {warned}.")
+        further.append(Step(f"Read the checks that warn before you quote a number: {warned}.", reads_checks=True))
     if not result.verdict.gates and level != "unclear" and data.membership_known:
         gate = "tpr@1%fpr>0.05" if has_rate(result) else "auroc>0.6"
-        steps.append(
-            f"In a pipeline, set a gate, such as --fail-on '{gate}', so that it stops at more than you accept."
+        further.append(
+            Step(f"In a pipeline, set a gate, such as --fail-on '{gate}', so that it stops at more than you accept.")
         )
-    return tuple(steps)
+    return (*map(Step, steps), *further)
 
 
 def _about_leak(level: str) -> list[str]:

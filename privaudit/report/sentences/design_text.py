@@ -55,8 +55,8 @@ def suspect_lines(report: SuspectReport, style: Style) -> tuple[tuple[str, str],
     lines = [
         (
             "compared",
-            f"{_images(report.count, report.suspect_groups)} suspects with "
-            f"{_images(report.nonmembers, report.nonmember_groups)} non-members{known}",
+            f"{_images(report.count, 'suspect', report.suspect_groups)} with "
+            f"{_images(report.nonmembers, 'non-member', report.nonmember_groups)}{known}",
         ),
         ("as a set", f"{set_p_meaning(report)}; evidence at {report.alpha:g} or less"),
         ("score", f"{_chosen(report)}: {_how_chosen(report)}"),
@@ -106,8 +106,9 @@ def _flagged_at_most(report: SuspectReport) -> int:
     return max(report.flagged.values(), default=0)
 
 
-def _images(images: int, groups: int) -> str:
-    return f"{images}" if images == groups else f"{images} ({counted(groups, 'group')})"
+def _images(images: int, noun: str, groups: int) -> str:
+    of_groups = "" if images == groups else f" ({counted(groups, 'group')})"
+    return f"{counted(images, noun)}{of_groups}"
 
 
 def _chosen(report: SuspectReport) -> str:

@@ -10,23 +10,21 @@ from privaudit.report.sentences.design_text import canary_reach
 from privaudit.report.sentences.design_words import words_of
 from privaudit.report.sentences.finding_text import gives_limit, statement
 from privaudit.report.sentences.names import score_text
-from privaudit.report.sentences.overall import answer
+from privaudit.report.sentences.overall import answer, answers_with_reach
 from privaudit.report.sentences.verdict_text import exit_text, pass_meaning
 from privaudit.results.audit_result import AuditFailure, AuditResult
 
 
 def opening_lines(result: AuditResult) -> tuple[str, ...]:
     """Say what was found: in a sentence, in numbers, who could find it, and what could have been found at most."""
-    plain, reach = answer(result), canary_reach(result)
     worst = worst_case(result) if result.verdict.finding.leaks else ""
-    said = reach in plain or reach in pass_meaning(result)
-    return tuple(filter(None, (plain, statement(result), worst, "" if said else reach)))
+    said = answers_with_reach(result) or pass_meaning(result)
+    return tuple(filter(None, (answer(result), statement(result), worst, "" if said else canary_reach(result))))
 
 
 def gate_lines(result: AuditResult) -> tuple[str, ...]:
     """Say what gates that passed mean, unless it has been said, and with which code the scan ended."""
-    plain = answer(result)
-    return (*(line for line in pass_meaning(result) if line not in plain), exit_text(result))
+    return (*pass_meaning(result, reach=not answers_with_reach(result)), exit_text(result))
 
 
 def reach_lines(result: AuditResult) -> tuple[str, ...]:

@@ -96,6 +96,12 @@ def tone(result: AuditResult) -> Tone:
     return "none" if is_tight(result) else "neutral"
 
 
+def answers_with_reach(result: AuditResult) -> bool:
+    """Whether the answer says what the canaries could have shown at most."""
+    no_leak = result.verdict.finding.level == "none" and result.verdict.status == "pass"
+    return no_leak and result.data.membership_known and not is_tight(result) and bool(canary_reach(result))
+
+
 def is_tight(result: AuditResult) -> bool:
     """Whether a leak of more than `MAX_TIGHT_AUROC` would have been seen, on average and among single images."""
     return largest_auroc(result) <= MAX_TIGHT_AUROC and has_rate(result)
@@ -125,7 +131,7 @@ def _about_no_leak(result: AuditResult) -> str:
         first = "There were too few non-members to see whether single images stand out."
     elif upper < 1.0:
         first = f"Leaks up to an AUROC of {upper:.2f} would have gone unnoticed ({confidence})."
-    return " ".join(filter(None, [first, canary_reach(result)]))
+    return f"{first} {canary_reach(result)}" if answers_with_reach(result) else first
 
 
 def _about_no_evidence(result: AuditResult) -> str:

@@ -87,8 +87,12 @@ def gates_are_upper(result: AuditResult) -> bool:
     return result.config.get("gate_bound") == "upper"
 
 
-def pass_meaning(result: AuditResult) -> tuple[str, ...]:
+def pass_meaning(result: AuditResult, *, reach: bool = True) -> tuple[str, ...]:
     """Say what a gate that passed means.
+
+    Args:
+        result: Result of an audit.
+        reach: Whether to add what canaries could have shown at most.
 
     Returns:
         Sentences; none if no gate passed, or if passing meant that more was ruled out (``--gate-bound upper``).
@@ -100,7 +104,7 @@ def pass_meaning(result: AuditResult) -> tuple[str, ...]:
     if all(gate.metric == "epsilon" for gate in passed):
         rest = ", and no audit could: epsilon is bounded from below only."
     meaning = f"A pass means: more than this was not shown. It does not rule it out{rest}"
-    return tuple(filter(None, (meaning, canary_reach(result))))
+    return tuple(filter(None, (meaning, canary_reach(result) if reach else "")))
 
 
 def undecided(result: AuditResult) -> tuple[str, ...]:

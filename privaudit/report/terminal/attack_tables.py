@@ -90,9 +90,13 @@ def _named(heading: str) -> Column:
 
 def _headings(width: int) -> list[Column | str]:
     gain: list[Column | str] = ["gain", "p"] if width >= MIN_MERGED else []
-    further: list[Column | str] = ["advantage"] if MIN_WIDE <= width < MIN_MERGED or width >= MIN_MERGED_WIDE else []
+    further: list[Column | str] = ["advantage"] if _has_advantage(width) else []
     further += ["epsilon >="] if width >= MIN_WIDE else []
     return [_named("attack"), "mask", "AUROC", *gain, "TPR@1%FPR", *gain, "TPR@.1%FPR", *further]
+
+
+def _has_advantage(width: int) -> bool:
+    return MIN_WIDE <= width < MIN_MERGED or width >= MIN_MERGED_WIDE
 
 
 def _cells(report: AttackReport, mask: str, width: int) -> list[str]:
@@ -107,7 +111,7 @@ def _cells(report: AttackReport, mask: str, width: int) -> list[str]:
         gained = ["", "", "", ""] if gain is None else _gained(gain)
         area, rate = area + gained[:2], rate + gained[2:]
     cells = [*area, *rate, rare]
-    if "advantage" in _headings(width):
+    if _has_advantage(width):
         cells.append(COMPACT.estimate(metrics.advantage))
     return [*cells, COMPACT.number(metrics.epsilon_lower.value)] if width >= MIN_WIDE else cells
 

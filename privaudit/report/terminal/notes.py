@@ -53,7 +53,7 @@ def check_section(result: AuditResult) -> Group:
 
 def advice_section(result: AuditResult) -> Group:
     """List what a reader should do next."""
-    return section("What to do", _bullets(advice(result)))
+    return section("What to do", _bullets([step.text for step in advice(result)]))
 
 
 def reach_section(result: AuditResult) -> Group:
@@ -78,11 +78,16 @@ def run_section(result: AuditResult) -> Group:
         *(("chosen" if number == 0 else "", line) for number, line in enumerate(_choices(result))),
         (
             "on",
-            f"{hardware['device']}, {hardware['cores']} cores, torch {hardware['torch']}; "
-            f"{sum(result.timing.values()):.0f} s: {seconds}",
+            f"{_machine(hardware)}; {sum(result.timing.values()):.0f} s: {seconds}",
         ),
     ]
     return section("What was run", rows([(Text(name), Text(line)) for name, line in lines], 7))
+
+
+def _machine(hardware: Mapping[str, object]) -> str:
+    """Device, cores and torch, as far as the report has them."""
+    named = {"device": "{}", "cores": "{} cores", "torch": "torch {}"}
+    return ", ".join(text.format(hardware[name]) for name, text in named.items() if name in hardware)
 
 
 def _named_lines(title: str, lines: Sequence[tuple[str, str]], indent: int, statement: str | bool) -> Group:

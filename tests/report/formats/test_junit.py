@@ -9,19 +9,20 @@ from pathlib import Path
 
 import pytest
 from lxml import etree
-from results import make_failure, make_result
+from results import gate_outcome, make_failure, make_result, noted
 
-from privaudit.evaluation import Check, GateOutcome, exit_code
-from privaudit.evaluation.verdict import ONE_RUN, GateTest
-from privaudit.report.formats.junit import render_junit, render_junit_failure
+from privaudit.evaluation import Check, exit_code
+from privaudit.evaluation.verdict import GateTest
+from privaudit.report.formats.junit import WHOLE_AUDIT, render_junit, render_junit_failure
 from privaudit.report.sentences.finding_text import statement
 from privaudit.report.sentences.overall import answer
+from privaudit.report.sentences.verdict_text import gate_reason
 from privaudit.results.audit_result import AuditResult
 
 SCHEMA = etree.XMLSchema(etree.parse(str(Path(__file__).parents[2] / "schemas" / "junit-10.xsd")))
 GATES = ("tpr@1%fpr>0.05", "auroc>0.99", "tpr@0.1%fpr>0.1")
 GATED = make_result(gates=GATES)
-BROKEN = make_result(gates=GATES, checks=(Check("blind", "fail", "the sets differ"),))
+BROKEN = make_result(gates=GATES, checks=(Check("blind", "fail", noted("the sets differ")),))
 PASSING = make_result(gates=("auroc>0.99",))
 
 
@@ -67,8 +68,8 @@ def test_every_attack_says_what_it_does_to_every_gate() -> None:
 @pytest.mark.parametrize("result", [GATED, BROKEN, PASSING], ids=["gated", "broken", "passing"])
 def test_a_case_fails_exactly_where_the_run_does(result: AuditResult) -> None:
     outcomes = set(cases(render_junit(result)).values())
-    assert ("failure" in outcomes) == (exit_code(result.verdict) == 1)
-    assert (outcomes == {"passed"}) == (exit_code(result.verdict) == 0)
+    assert ("failure" in outcomes) == (exit_code(result.verdict.status, gated=True) == 1)
+    assert (outcomes == {"passed"}) == (exit_code(result.verdict.status, gated=True) == 0)
 
 
 def test_messages_name_limit_and_mask() -> None:
@@ -76,9 +77,9 @@ def test_messages_name_limit_and_mask() -> None:
     (failure,) = root.iter("failure")
     worst = max((test for test in GATED.verdict.gates[0].tests if test.status == "fail"), key=lambda test: test.limit)
     assert failure.attrib["message"] == f"lower limit {worst.limit:.4g} of sima with mask {worst.mask}, beyond the gate"
-    assert GATED.verdict.gates[0].detail in (failure.text or "")
+    assert gate_reason(GATED.verdict.gates[0], GATED) in (failure.text or "")
     broken = ET.fromstring(render_junit(BROKEN).encode())
-    assert all("the sets differ" in skipped.attrib["message"] for skipped in broken.iter("skipped"))
+    assert all("a check failed" in skipped.attrib["message"] for skipped in broken.iter("skipped"))
 
 
 def test_without_a_gate_the_one_case_is_skipped_and_says_so() -> None:
@@ -106,12 +107,12 @@ def test_what_holds_for_the_run_is_said_once() -> None:
 
 
 def test_gates_of_no_attack_in_particular() -> None:
-    one_run = GateOutcome("epsilon>1", "fail", "is above 1", (GateTest(*ONE_RUN, 1.5, "fail"),))
-    unmeasured = GateOutcome("auroc>0.6", "inconclusive", "no attack was scored")
+    one_run = gate_outcome("epsilon>1", "fail", "is above 1", (GateTest(None, None, 1.5, "fail"),))
+    unmeasured = gate_outcome("auroc>0.6", "inconclusive", "no attack was scored")
     result = replace(GATED, verdict=replace(GATED.verdict, gates=(one_run, unmeasured)))
     text = render_junit(result)
-    assert cases(text) == {(ONE_RUN[0], "epsilon>1"): "failure", ("all attacks", "auroc>0.6"): "skipped"}
-    assert "lower limit 1.5 of the one-run audit of the canaries, beyond the gate" in text
+    assert cases(text) == {(WHOLE_AUDIT, "epsilon>1"): "failure", ("all attacks", "auroc>0.6"): "skipped"}
+    assert "lower limit 1.5 of one-run audit of the canaries, beyond the gate" in text
 
 
 def test_a_failure_is_one_error() -> None:

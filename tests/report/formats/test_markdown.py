@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 from markdown_it import MarkdownIt
-from results import NAMES, make_failure, make_result, make_suspects
+from results import NAMES, SIMA, gate_outcome, make_failure, make_result, make_suspects, noted
 
-from privaudit.evaluation import Check, Finding, GateOutcome, GroupStratum
+from privaudit.evaluation import Check, Finding, GroupStratum
 from privaudit.evaluation.canary_audit import CanaryReport
 from privaudit.report.formats.markdown import render_md, render_md_failure
 from privaudit.report.numbers import COMPACT
@@ -38,7 +38,7 @@ def test_the_verdict_comes_first() -> None:
     lines = render_md(GATED).split("\n")
     assert lines[0] == "## privaudit: `small`: LEAK FOUND: MEDIUM"
     assert lines[2] == answer(GATED)
-    assert lines[4].startswith("An attacker who wrongly accuses 1 of 100 unseen images recognises")
+    assert lines[4].startswith("An attacker who wrongly accuses 1 of 100 non-members recognises")
     assert lines[6] == "### Gates: **fail**"
 
 
@@ -73,13 +73,13 @@ def test_every_attack_stands_with_its_intervals() -> None:
 
 def test_what_was_not_measured_says_why() -> None:
     text = render_md(make_result(images=30))
-    assert "- TPR at 1 % FPR: n/a: 1 % false positives need at least 100 non-members, there are 30\n" in text
+    assert "- TPR at 1 % FPR: n/a: 1 % false positives need at least 100 non-members; there are 30\n" in text
     assert "expected" not in text[text.index("### The numbers") : text.index("### All attacks")]
     assert "nan" not in text.lower().replace("nanc", "")
 
 
 def test_checks_that_failed_come_first_and_refused_attacks_are_named() -> None:
-    checks = (Check("size", "warn", "few"), Check("blind", "fail", "the sets differ"))
+    checks = (Check("size", "warn", noted("few")), Check("blind", "fail", noted("the sets differ")))
     text = render_md(make_result(checks=checks))
     assert [row[0] for row in rows(text) if row[1:2] in (["size"], ["blind"], ["blind baseline"])] == [
         "fail",
@@ -90,8 +90,8 @@ def test_checks_that_failed_come_first_and_refused_attacks_are_named() -> None:
 
 
 def of_suspects() -> AuditResult:
-    """Nobody knows which of the first set were trained on."""
-    verdict = replace(GATED.verdict, gates=(), finding=Finding("none", "No evidence"))
+    """A run of images of unknown membership."""
+    verdict = replace(GATED.verdict, gates=(), finding=Finding("none"))
     return replace(GATED, data=replace(GATED.data, design="suspects"), suspects=make_suspects(), verdict=verdict)
 
 
@@ -101,7 +101,7 @@ def test_a_run_of_suspects_has_no_rates_of_members() -> None:
     assert "epsilon, lower" not in text
     assert "suspects above the threshold at 1 % FPR" in text
     assert "What the attacker needs" not in text
-    assert text.index("### Suspects") < text.index("### How suspects score")
+    assert text.index("### Suspects:") < text.index("### How suspects score")
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,11 @@ def test_a_run_of_suspects_has_no_rates_of_members() -> None:
         (("auroc>0.6",), (), "Exit code 1, unless --exit-zero was given."),
         (("tpr@0.1%fpr>0.1",), (), "Exit code 3, unless --inconclusive or --exit-zero said otherwise."),
         ((), (), "No gate was set (--fail-on), so the exit code is 0."),
-        ((), (Check("blind", "fail", "differ"),), "No gate was set (--fail-on), so the exit code is 0 all the same."),
+        (
+            (),
+            (Check("blind", "fail", noted("differ")),),
+            "No gate was set (--fail-on), so the exit code is 0 all the same.",
+        ),
     ],
 )
 def test_the_exit_code_is_named_as_far_as_it_is_known(gates, checks, wanted) -> None:
@@ -127,14 +131,16 @@ def test_nothing_undecided_or_weak_is_called_free_of_leaks() -> None:
 
 def test_groups_suspects_and_canaries_where_they_are() -> None:
     plain, groups = render_md(GATED), render_md(make_result(groups=("left|right", "other")))
-    assert not any(f"### {title}" in plain for title in ("Suspects", "Canaries"))
+    assert not any(f"### {title}:" in plain for title in ("Suspects", "Canaries"))
     assert "by group, the most exposed first" in groups
     assert {"group 1", "group 2"} <= {row[0] for row in rows(groups)}
     assert "left" not in groups
     text = render_md(replace(GATED, suspects=make_suspects(), canaries=canaries()))
-    assert "- 7 suspects against 20 non-members\n- p = 0.03: the chance of scores as high" in text
-    assert "2 at 5 %, 3 at 10 %" in text
-    assert "50 canaries: 10 to choose on, 40 audited; 17 of 20 guesses right\n- p n/a: the chance of such" in text
+    assert "- compared: 7 suspects with 20 non-members\n- as a set: p = 0.03: the chance of scores this high" in text
+    assert "flagged: 2 at a false discovery rate of 5 %, 3 at a false discovery rate of 10 %" in text
+    assert "canaries: 50: 10 to choose on, 40 audited (21 of them trained on)" in text
+    assert "10 in, 10 out; 17 of 20 right" in text
+    assert "chance: n/a" in text
     assert "even a perfect attack could have shown only 2.000" in text
 
 
@@ -143,7 +149,7 @@ def test_a_failure() -> None:
     assert text.startswith("## privaudit: `small`: AUDIT FAILED\n")
     assert "- no model\n- no images\n" in text
     assert "### What to do\n\nFix each of these and run the same command again" in text
-    assert "### What was asked for\n\n`privaudit scan " in text
+    assert "### What was requested\n\n`privaudit scan " in text
     assert "defect" not in text
     assert "This is a defect of privaudit" in render_md_failure(make_failure("x", defect=True))
 
@@ -170,14 +176,16 @@ def monstrous(result: AuditResult) -> AuditResult:
     group = result.attacks[0].groups[0]
     attacks = [replace(report, name=f"{number}{long}") for number in range(30) for report in result.attacks]
     crowd = [GroupStratum(f"{number}{long}", 3, 3, "all", group.auroc, group.tpr) for number in range(200)]
-    gates = [GateOutcome(f"{number}{long}", "fail", long) for number in range(200)]
-    verdict = replace(result.verdict, gates=tuple(gates), finding=replace(result.verdict.finding, statement=long))
+    gates = [gate_outcome(f"{number}{long}", "fail", long) for number in range(200)]
+    verdict = replace(
+        result.verdict, gates=tuple(gates), finding=replace(result.verdict.finding, reason=noted(long)[0])
+    )
     return replace(
         result,
         target=replace(result.target, id=long),
         attacks=tuple(replace(report, groups=tuple(crowd)) if not at else report for at, report in enumerate(attacks)),
         refused=tuple(RefusedReport(f"{number}", long) for number in range(200)),
-        checks=tuple(Check(f"{number}{long}", "warn", long) for number in range(200)),
+        checks=tuple(Check(f"{number}{long}", "warn", noted(long)) for number in range(200)),
         data=replace(result.data, skipped=tuple(SkippedReport(f"{n}.png", "broken") for n in range(10_000))),
         verdict=verdict,
     )
@@ -189,8 +197,8 @@ def canaries() -> CanaryReport:
         pilot=10,
         audited=40,
         included=21,
-        chosen="sima",
-        search_space=("sima",),
+        chosen=SIMA,
+        search_space=(SIMA,),
         guesses_in=10,
         guesses_out=10,
         correct=17,
@@ -201,7 +209,6 @@ def canaries() -> CanaryReport:
         p=math.nan,
         draws=999,
         seed=0,
-        statement="The model knows coins.",
     )
 
 

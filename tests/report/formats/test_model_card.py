@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from huggingface_hub import ModelCard
-from results import make_failure, make_result, make_suspects
+from results import SIMA, make_failure, make_result, make_suspects, noted
 
 from privaudit.evaluation import Check, Finding
 from privaudit.evaluation.canary_audit import CanaryReport
@@ -44,12 +44,12 @@ def test_the_section_says_it_in_words_and_numbers() -> None:
     text = ModelCard(render_card(RESULT)).text
     assert text.lstrip().startswith("## Privacy evaluation\n\n**LEAK FOUND")
     assert COMPACT.estimate(quoted(RESULT).metrics.auroc) in text
-    assert "TPR at 0.1 % FPR: n/a: 0.1 % false positives need at least 1000 non-members, there are 600" in text
+    assert "TPR at 0.1 % FPR: n/a: 0.1 % false positives need at least 1000 non-members; there are 600" in text
 
 
 def test_checks_that_do_not_hold_stand_in_the_card() -> None:
     assert "Read with care" not in render_card(RESULT)
-    text = render_card(make_result(checks=(Check("sample size", "warn", "few images"),)))
+    text = render_card(make_result(checks=(Check("sample size", "warn", noted("few images")),)))
     assert "- sample size: few images" in text
 
 
@@ -60,7 +60,7 @@ def test_an_audit_that_measured_nothing_has_no_metadata() -> None:
 
 
 def test_suspects_and_failed_checks_leave_no_numbers_to_be_misread() -> None:
-    verdict = replace(RESULT.verdict, finding=Finding("none", "No evidence"))
+    verdict = replace(RESULT.verdict, finding=Finding("none"))
     of_suspects = replace(
         RESULT, data=replace(RESULT.data, design="suspects"), suspects=make_suspects(), verdict=verdict
     )
@@ -68,8 +68,8 @@ def test_suspects_and_failed_checks_leave_no_numbers_to_be_misread() -> None:
     assert text.startswith("## Privacy evaluation\n\n**NO EVIDENCE")
     assert "epsilon" not in text
     assert "| AUROC |" not in text
-    assert "p = 0.03: the chance of scores as high if none was trained on" in text
-    broken = render_card(make_result(images=600, checks=(Check("blind", "fail", "the sets differ"),)))
+    assert "p = 0.03: the chance of scores this high if the model was trained on none" in text
+    broken = render_card(make_result(images=600, checks=(Check("blind", "fail", noted("the sets differ")),)))
     assert broken.startswith("## Privacy evaluation\n\n**INCONCLUSIVE")
 
 
@@ -80,7 +80,7 @@ def test_a_small_test_is_called_one() -> None:
 def test_a_failure_says_that_nothing_is_known() -> None:
     text = render_card_failure(make_failure("no model"))
     assert not text.startswith("---")
-    assert "nothing is known about what this model reveals:\n\n- no model" in text
+    assert "nothing is known about the model.\n\n- no model" in text
 
 
 def test_the_quoted_score_is_said_to_be_the_best_of_several() -> None:
@@ -88,9 +88,7 @@ def test_the_quoted_score_is_said_to_be_the_best_of_several() -> None:
 
 
 def test_of_canaries_the_bound_is_that_of_their_audit() -> None:
-    drawn = CanaryReport(
-        50, 10, 40, 20, "sima/none", ("sima/none",), 10, 10, 17, 0.7, 2.0, 0.95, 1e-5, 0.01, 999, 0, "shown"
-    )
+    drawn = CanaryReport(50, 10, 40, 20, SIMA, (SIMA,), 10, 10, 17, 0.7, 2.0, 0.95, 1e-5, 0.01, 999, 0)
     card = ModelCard(render_card(replace(RESULT, canaries=drawn)))
     (entry,) = [entry for entry in card.data.eval_results or [] if entry.metric_type == "epsilon_lower"]
     assert entry.metric_value == round(drawn.epsilon_lower, 4)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft4Validator, FormatChecker
-from results import make_config, make_failure, make_result
+from results import make_config, make_failure, make_result, noted
 
 from privaudit.evaluation import Check
 from privaudit.report.formats.sarif import render_sarif, render_sarif_failure
@@ -18,7 +18,7 @@ from privaudit.results.audit_result import AuditResult
 FILE = Path(__file__).parents[2] / "schemas" / "sarif-2.1.0-rtm.4.json"
 STANDARD = Draft4Validator(json.loads(FILE.read_text()), format_checker=FormatChecker())
 GATES = ("tpr@1%fpr>0.05", "auroc>0.99", "tpr@0.1%fpr>0.1")
-CHECKS = (Check("sample size", "warn", "few"), Check("near-duplicates: of both", "ok", "none"))
+CHECKS = (Check("sample size", "warn", noted("few")), Check("near-duplicates: of both", "ok", noted("none")))
 GATED = make_result(gates=GATES, checks=CHECKS)
 CLEAN = make_result(strength=0.0, gates=("auroc>0.6",))
 
@@ -42,13 +42,13 @@ def test_what_did_not_pass_is_listed_and_nothing_else() -> None:
         ("privaudit/finding-leakage", "warning"),
         ("privaudit/check-sample-size", "note"),
     ]
-    assert "Gate tpr@1%fpr>0.05: fail. lower limit" in results[0]["message"]["text"]
+    assert "Gate tpr@1%fpr>0.05: fail. Lower limit" in results[0]["message"]["text"]
     assert results[0]["properties"]["tests"][0]["attack"] == "sima"
     assert run_of(render_sarif(CLEAN))["results"] == []
 
 
 def test_an_unclear_finding_and_a_failed_check() -> None:
-    results = found(make_result(checks=(Check("blind baseline", "fail", "the sets differ"),)))
+    results = found(make_result(checks=(Check("blind baseline", "fail", noted("the sets differ")),)))
     assert results["privaudit/finding-unclear"]["level"] == "note"
     assert results["privaudit/check-blind-baseline"]["level"] == "warning"
     assert found(make_result(strength=0.2))["privaudit/finding-leakage"]["level"] == "note", "a low one"

@@ -59,7 +59,7 @@ def test_the_number_to_quote_stands_in_the_row_that_the_finding_rests_on() -> No
 def test_reasons_stand_where_numbers_do_not() -> None:
     missing = FRAME["tpr@0.001"].isna()
     assert missing.all()
-    assert FRAME["tpr@0.001_reason"].str.contains("expected at least 1000 non-members").all()
+    assert FRAME["tpr@0.001_reason"].str.contains("need at least 1000 non-members").all()
 
 
 @pytest.mark.parametrize("render", [render_csv, render_parquet])
