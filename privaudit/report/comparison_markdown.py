@@ -6,7 +6,7 @@ Like the summary of a result it names no folder of any disk, and every list has 
 from __future__ import annotations
 
 from privaudit.compare import Change, ComparisonResult
-from privaudit.report.markdown_text import bullets, name, prose, table
+from privaudit.report.formats.markdown import bullets, name, prose, table
 from privaudit.report.numbers import COMPACT
 from privaudit.report.redact import redact_comparison
 from privaudit.report.sentences.comparison_text import (

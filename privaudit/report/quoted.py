@@ -1,11 +1,11 @@
-"""The score that a report speaks of first, and the one that the test of suspects rests on."""
+"""What a report speaks of first: the quoted score, the strongest attacks, the most exposed groups."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 
-from privaudit.evaluation.estimate import Estimate, Metrics
+from privaudit.evaluation.estimate import Estimate, GroupStratum, Metrics
 from privaudit.results.audit_result import AttackReport, AuditResult
 
 
@@ -37,7 +37,28 @@ def quoted(result: AuditResult) -> Quoted:
     for report in result.attacks:
         if report.name == finding.attack and finding.mask is not None and finding.mask in report.masks:
             return Quoted(report, finding.mask)
-    return Quoted(max(result.attacks, key=lambda report: _or_least(report.masks["none"].auroc.value)), "none")
+    return Quoted(by_strength(result)[0], "none")
+
+
+def strongest(result: AuditResult) -> str:
+    """Name the attack that a reader wants to see first: that of the quoted score."""
+    return quoted(result).report.name
+
+
+def by_strength(result: AuditResult) -> list[AttackReport]:
+    """Sort the attacks by AUROC without a mask, the largest first and those without one last."""
+    return sorted(result.attacks, key=lambda report: _or_least(report.masks["none"].auroc.value), reverse=True)
+
+
+def quoted_first(result: AuditResult) -> list[AttackReport]:
+    """Sort the attacks as `by_strength` does, but for the `strongest`, which comes first."""
+    best = strongest(result)
+    return sorted(by_strength(result), key=lambda report: report.name != best)
+
+
+def exposed_groups(report: AttackReport) -> list[GroupStratum]:
+    """Sort the groups of an attack, the most exposed first."""
+    return sorted(report.groups, key=lambda group: (-_or_least(group.auroc.value), group.name))
 
 
 def _or_least(value: float) -> float:

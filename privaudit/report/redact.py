@@ -7,7 +7,6 @@ which not even the name is kept. A group is often one person: it gets a number, 
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -15,7 +14,7 @@ from typing import Any, TypeVar
 
 from privaudit.compare import ComparisonResult
 from privaudit.escape import escape_control
-from privaudit.report.quoted import quoted
+from privaudit.report.quoted import exposed_groups, quoted
 from privaudit.results.audit_result import AuditFailure, AuditResult
 from privaudit.storage.exact_json import decode, encode
 
@@ -71,7 +70,7 @@ def with_numbered_groups(result: AuditResult) -> AuditResult:
     Returns:
         The same with ``group 1`` for the group on which the quoted attack does best, and so on, for every attack.
     """
-    exposed = sorted(quoted(result).report.groups, key=lambda group: (-_or_least(group.auroc.value), group.name))
+    exposed = exposed_groups(quoted(result).report)
     further = sorted({group.name for report in result.attacks for group in report.groups})
     names = list(dict.fromkeys([*(group.name for group in exposed), *further]))
     width = len(str(len(names)))
@@ -91,10 +90,6 @@ def with_numbered_groups(result: AuditResult) -> AuditResult:
             for report in result.attacks
         ),
     )
-
-
-def _or_least(value: float) -> float:
-    return -math.inf if math.isnan(value) else value
 
 
 def base_name(path: str) -> str:

@@ -15,8 +15,8 @@ from privaudit.compare import CompareOptions, compare_runs
 from privaudit.compare.comparison import NotCompared
 from privaudit.evaluation import Check
 from privaudit.report.comparison_markdown import render_comparison
-from privaudit.report.comparison_summary import print_comparison
 from privaudit.report.sentences.comparison_text import headline, lead
+from privaudit.report.terminal.comparison_summary import print_comparison
 from privaudit.results.audit_result import AuditResult
 
 MEMBER = labels(300)

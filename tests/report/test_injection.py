@@ -30,8 +30,8 @@ from rich.console import Console
 from privaudit.compare import CompareOptions, compare_runs
 from privaudit.escape import csv_cell, csv_text, encodable, escape_control, markdown, markdown_code
 from privaudit.report.comparison_markdown import render_comparison
-from privaudit.report.comparison_summary import print_comparison
 from privaudit.report.formats import FORMATS, Report
+from privaudit.report.terminal.comparison_summary import print_comparison
 from privaudit.report.terminal.summary import print_failure, print_report
 from privaudit.results.audit_result import AuditResult, read_report
 from privaudit.results.data_report import SkippedReport

@@ -7,14 +7,14 @@ stays in report.json.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from privaudit.auditing.scan_command import scan_command
+from privaudit.escape import escape_control, markdown, markdown_code
 from privaudit.evaluation.estimate import Comparison, Estimate, GroupStratum, RateEstimate
 from privaudit.report.formats.report_format import FORMATS, Format
-from privaudit.report.markdown_text import PROSE, bullets, name, prose, table
 from privaudit.report.numbers import COMPACT
-from privaudit.report.quoted import quoted
+from privaudit.report.quoted import by_strength, exposed_groups, quoted
 from privaudit.report.redact import base_name, redact
 from privaudit.report.sentences import design_text
 from privaudit.report.sentences.advice import advice
@@ -39,6 +39,8 @@ from privaudit.results.audit_result import AttackReport, AuditFailure, AuditResu
 
 MAX_GATES, MAX_CHECKS, MAX_ATTACKS, MAX_GROUPS, MAX_PROBLEMS, MAX_NOTES = 50, 40, 60, 12, 20, 12
 """Maximum number of lines of each list."""
+NAME, PROSE = 100, 700
+"""Characters of a name and of a sentence; what is longer is cut."""
 
 
 def render_md(result: AuditResult) -> str:
@@ -152,7 +154,7 @@ def _attacks(result: AuditResult) -> str:
     words = words_of(result.data)
     rates = [f"{words.rate} {fpr} % FPR" for fpr in ("1", "0.1")]
     head = ["attack, no mask", "AUROC", *rates, "AUROC gain of the influence mask"]
-    attacks = sorted(result.attacks, key=lambda report: -_or_least(report.masks["none"].auroc.value))
+    attacks = by_strength(result)
     text = f"### {words.all_attacks}\n\n" + table(head, map(row, attacks), MAX_ATTACKS, len(attacks))
     refused = [f"{item.name}: {item.reason}" for item in result.refused]
     return f"{text}\n\nNot run:\n\n{bullets(refused, MAX_NOTES)}" if refused else text
@@ -172,7 +174,7 @@ def _groups(result: AuditResult) -> str:
         counts = [str(group.members), f"{group.nonmembers}{against}"]
         return [name(group.name), *counts, COMPACT.estimate(group.auroc), _cell(group.tpr)]
 
-    groups = sorted(report.groups, key=lambda group: (-_or_least(group.auroc.value), group.name))
+    groups = exposed_groups(report)
     head = ["group", "members", "non-members", "AUROC", "TPR at 1 % FPR"]
     title = f"### {name(report.name)} by group, the most exposed first"
     title += "\n\nNumbered here; report.json has their names."
@@ -228,8 +230,35 @@ def _cell(estimate: Estimate | RateEstimate | None) -> str:
     return "n/a" if estimate is None else COMPACT.estimate(estimate)
 
 
-def _or_least(value: float) -> float:
-    return -math.inf if math.isnan(value) else value
+def prose(text: str) -> str:
+    """Write a sentence."""
+    return markdown(_cut(text, PROSE))
+
+
+def name(text: str, most: int = NAME) -> str:
+    """Write a name, a gate or a command as a code span of so many characters at most."""
+    return markdown_code(_cut(text, most))
+
+
+def bullets(texts: Sequence[str], most: int) -> str:
+    """List sentences."""
+    return "\n".join(f"- {prose(text)}" for text in texts[:most]) + _more(len(texts) - most)
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], most: int, count: int) -> str:
+    """Lay out a table."""
+    lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
+    lines += [f"| {' | '.join(row)} |" for row, _ in zip(rows, range(most), strict=False)]
+    return "\n".join(lines) + _more(count - most)
+
+
+def _more(count: int) -> str:
+    return f"\n\n{count} more in report.json" if count > 0 else ""
+
+
+def _cut(text: str, most: int) -> str:
+    shown = escape_control(text)
+    return shown if len(shown) <= most else f"{shown[: most - 1]}…"
 
 
 FORMATS.register(Format("md", "report.md", "a summary for the page of a CI job", render_md, render_md_failure, place=2))

@@ -12,9 +12,8 @@ import math
 from typing import TYPE_CHECKING
 
 from privaudit.evaluation.estimate import Estimate, RateEstimate
-from privaudit.report.formats.markdown import named_bullets, numbers_table
+from privaudit.report.formats.markdown import bullets, name, named_bullets, numbers_table, prose
 from privaudit.report.formats.report_format import FORMATS, Format
-from privaudit.report.markdown_text import bullets, name, prose
 from privaudit.report.numbers import COMPACT
 from privaudit.report.quoted import quoted
 from privaudit.report.redact import base_name, redact

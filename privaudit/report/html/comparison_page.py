@@ -38,7 +38,7 @@ def render_comparison_html(result: ComparisonResult) -> str:
             headline=text.headline(shown).capitalize(),
             lines=text.lead_lines(shown, PAGE),
             outcome=text.exit_text(shown),
-            tables={table.name: table for table in (_verdicts(shown), _runs(shown))},
+            runs=_runs(shown),
             metrics=[
                 (metric_name(metric), _picture(shown, metric, place), _changes(shown, metric, place))
                 for place, metric in enumerate(text.metrics_of(shown.changes))
@@ -50,15 +50,6 @@ def render_comparison_html(result: ComparisonResult) -> str:
             assets=assets(),
         )
     )
-
-
-def _verdicts(result: ComparisonResult) -> Table:
-    rows = (
-        Row((text_cell(which), text_cell(run.level), Cell(run.status, mark=run.status)))
-        for which, run in (("old", result.old), ("new", result.new))
-    )
-    columns = (Column("Run"), Column("Finding"), Column("Verdict"))
-    return Table("verdicts", "Finding and verdict of both runs", columns, tuple(rows))
 
 
 def _runs(result: ComparisonResult) -> Table:

@@ -11,11 +11,10 @@ from matplotlib.figure import Figure
 
 from privaudit.report import plots
 from privaudit.report.html import descriptions as say
-from privaudit.report.html.scores import confidence_text, mask_text, ranked
+from privaudit.report.html.scores import confidence_text, mask_text
 from privaudit.report.html.svg import PALETTE, inline_svg
-from privaudit.report.plots.choosing import by_strength
 from privaudit.report.plots.score_plots import BANDED
-from privaudit.report.quoted import Quoted, quoted
+from privaudit.report.quoted import Quoted, by_strength, quoted, quoted_first
 from privaudit.report.sentences.design_words import words_of
 from privaudit.report.sentences.names import attack_text
 from privaudit.results.audit_result import AttackReport, AuditResult
@@ -70,7 +69,7 @@ def overview(result: AuditResult) -> Picture:
 
 def roc(result: AuditResult, score: Quoted) -> Picture:
     """Draw the ROC curves of the strongest attacks, the quoted one first."""
-    names = [score.report.name, *(report.name for report in by_strength(result) if report.name != score.report.name)]
+    names = [report.name for report in quoted_first(result)]
     axes = plots.roc(result, names[:CURVES], axes=plots.canvas(WIDTH, 4.2, PALETTE), palette=PALETTE)
     return picture(
         axes,
@@ -165,7 +164,7 @@ def influence(result: AuditResult) -> Picture:
 def further(result: AuditResult, score: Quoted) -> tuple[Further, ...]:
     """Draw ROC curve and distributions of the other attacks, without mask."""
     found = []
-    for place, report in enumerate(ranked(result)):
+    for place, report in enumerate(quoted_first(result)):
         if report.name == score.report.name:
             continue
         curve = plots.roc(result, [report.name], axes=plots.canvas(WIDTH, 3.8, PALETTE), palette=PALETTE)

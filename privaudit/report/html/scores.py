@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from privaudit.evaluation.estimate import Comparison, Metrics
 from privaudit.report.html.page_table import (
     Cell,
@@ -18,10 +16,10 @@ from privaudit.report.html.page_table import (
     text_cell,
 )
 from privaudit.report.numbers import PAGE
-from privaudit.report.quoted import quoted
+from privaudit.report.quoted import exposed_groups, quoted, quoted_first
 from privaudit.report.sentences.design_words import words_of
 from privaudit.report.sentences.names import attack_text
-from privaudit.results.audit_result import AttackReport, AuditResult
+from privaudit.results.audit_result import AuditResult
 
 MASKS = {
     "none": "no mask",
@@ -64,7 +62,7 @@ def score_table(result: AuditResult) -> Table:
             quiet=mask == "random",
             chosen=(report.name, mask) == (best.report.name, best.mask),
         )
-        for report in ranked(result)
+        for report in quoted_first(result)
         for mask, metrics in sorted(
             report.masks.items(), key=lambda m: (report.name, m[0]) != (best.report.name, best.mask)
         )
@@ -76,7 +74,7 @@ def gain_table(result: AuditResult) -> Table:
     """List what each mask gains over no mask on the same images."""
     columns = (Column("Attack"), Column("Mask", about="mask"), *_gain_columns())
     rows = []
-    for report in ranked(result):
+    for report in quoted_first(result):
         rows += [
             Row(
                 (text_cell(attack_text(report.name)), text_cell(mask_text(mask)), *_gain_cells(gain)),
@@ -96,7 +94,7 @@ def versus_table(result: AuditResult) -> Table:
             text_cell(attack_text(report.best_published or "")),
             *_gain_cells(report.versus_published),
         ))
-        for report in ranked(result)
+        for report in quoted_first(result)
         if report.versus_published is not None
     )
     columns = (Column("Score"), Column("Against"), *_gain_columns())
@@ -111,7 +109,7 @@ def quartile_table(result: AuditResult) -> Table:
             text_cell(attack_text(report.name)),
             *(estimate_cell(stratum.auroc) for stratum in report.distortion_quartiles),
         ))
-        for report in ranked(result)
+        for report in quoted_first(result)
         if len(report.distortion_quartiles) == len(QUARTILES)
     )
     return Table("quartiles", "AUROC without mask by quarter of local distortion", columns, rows)
@@ -132,7 +130,7 @@ def level_table(result: AuditResult) -> Table:
             Cell("–") if level.log_snr is None else Cell(PAGE.number(level.log_snr, 2), order=level.log_snr),
             *(estimate_cell(level.auroc[mask]) if mask in level.auroc else Cell("–") for mask in MASKS),
         ))
-        for report in ranked(result)
+        for report in quoted_first(result)
         for level in report.levels
     )
     caption = "AUROC at each noise level that was compared, by mask; intervals here take every image as independent"
@@ -142,7 +140,7 @@ def level_table(result: AuditResult) -> Table:
 def group_table(result: AuditResult) -> Table:
     """List how exposed each group of the manifests is."""
     report = quoted(result).report
-    groups = sorted(report.groups, key=lambda group: (-_or_least(group.auroc.value), group.name))
+    groups = exposed_groups(report)
     first = words_of(result.data).positives.capitalize()
     columns = (
         Column("Group"),
@@ -174,12 +172,6 @@ def blind_table(result: AuditResult) -> Table:
         for family, area in result.blind.families.items()
     )
     return Table("blind", "Classifiers that never see the model", columns, rows)
-
-
-def ranked(result: AuditResult) -> list[AttackReport]:
-    """Sort attacks for tables and plots: the quoted one first, then by AUROC without mask; those without one last."""
-    best = quoted(result).report.name
-    return sorted(result.attacks, key=lambda r: (r.name != best, -_or_least(r.masks["none"].auroc.value)))
 
 
 def mask_text(mask: str) -> str:
@@ -217,7 +209,3 @@ def _gain_cells(gain: Comparison | None) -> tuple[Cell, ...]:
     area = difference_cells(gain.auroc_delta if gain else None)
     rate = difference_cells(gain.tpr_delta if gain else None)
     return (*area, *rate)
-
-
-def _or_least(value: float) -> float:
-    return -1.0 if math.isnan(value) else value

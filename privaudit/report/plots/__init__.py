@@ -13,9 +13,9 @@ from matplotlib.axes import Axes
 
 from privaudit.report.plots.by_part import influence, levels, quartiles
 from privaudit.report.plots.canvas import DARK, LIGHT, Palette, Panels, as_png, canvas, canvases
-from privaudit.report.plots.choosing import strongest
 from privaudit.report.plots.forest import differences, masks, overview
 from privaudit.report.plots.score_plots import distributions, roc
+from privaudit.report.quoted import strongest
 from privaudit.results.audit_result import AuditResult
 
 __all__ = [

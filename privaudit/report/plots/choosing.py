@@ -2,37 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from privaudit.errors import ResultError
-from privaudit.report.quoted import quoted
+from privaudit.report.quoted import by_strength, quoted_first, strongest
 from privaudit.results.audit_result import AttackReport, AuditResult
 
 T = TypeVar("T")
 
 FEW = 4
 """Attacks that fit into one picture of lines."""
-
-
-def strongest(result: AuditResult) -> str:
-    """Name the attack that a reader wants to see first.
-
-    Returns:
-        The one that the finding quotes; without a finding, that of the largest AUROC without a mask.
-    """
-    return quoted(result).report.name
-
-
-def by_strength(result: AuditResult) -> list[AttackReport]:
-    """Sort the attacks by AUROC without a mask, the largest first and those without one last."""
-
-    def area(report: AttackReport) -> float:
-        value = report.masks["none"].auroc.value
-        return -math.inf if math.isnan(value) else value
-
-    return sorted(result.attacks, key=area, reverse=True)
 
 
 def attack_report(result: AuditResult, name: str | None) -> AttackReport:
@@ -46,12 +26,6 @@ def attack_report(result: AuditResult, name: str | None) -> AttackReport:
     """
     wanted = strongest(result) if name is None else name
     return one_of({report.name: report for report in result.attacks}, wanted, "an attack of this audit")
-
-
-def quoted_first(result: AuditResult) -> list[AttackReport]:
-    """Sort the attacks as `by_strength` does, but for the `strongest`, which comes first."""
-    best = strongest(result)
-    return sorted(by_strength(result), key=lambda report: report.name != best)
 
 
 def attack_reports(

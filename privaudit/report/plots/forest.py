@@ -25,7 +25,8 @@ from privaudit.report.plots.canvas import (
     note,
     tick_names,
 )
-from privaudit.report.plots.choosing import attack_reports, one_of, quoted_first, strongest
+from privaudit.report.plots.choosing import attack_reports, one_of
+from privaudit.report.quoted import quoted_first, strongest
 from privaudit.report.sentences.names import attack_text, score_text
 from privaudit.results.audit_result import AuditResult
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from itertools import zip_longest
 
 from rich.console import Group
@@ -11,7 +10,7 @@ from rich.text import Text
 
 from privaudit.evaluation.estimate import Comparison, Estimate, GroupStratum, Metrics, RateEstimate
 from privaudit.report.numbers import COMPACT
-from privaudit.report.quoted import quoted
+from privaudit.report.quoted import exposed_groups, quoted
 from privaudit.report.sentences.design_words import words_of
 from privaudit.report.terminal.console import TABLE, fitted, section
 from privaudit.results.audit_result import AttackReport, AuditResult
@@ -139,7 +138,7 @@ def group_section(result: AuditResult, *, named: bool = True) -> Group | None:
     if not any(report.groups for report in result.attacks):
         return None
     report = quoted(result).report
-    groups = sorted(report.groups, key=lambda group: (-_or_least(group.auroc.value), group.name))
+    groups = exposed_groups(report)
     further = f"; {len(groups) - MAX_GROUPS} more in report.json" if len(groups) > MAX_GROUPS else ""
     table = Table(Column("group", overflow="fold"), "members", "non-members", "AUROC", "TPR@1%FPR", **TABLE)
     for group in groups[:MAX_GROUPS]:
@@ -157,7 +156,3 @@ def _rivals(group: GroupStratum) -> str:
 
 def _area(estimate: Estimate | RateEstimate | None) -> str:
     return "n/a" if estimate is None else COMPACT.estimate(estimate)
-
-
-def _or_least(value: float) -> float:
-    return -1.0 if math.isnan(value) else value
