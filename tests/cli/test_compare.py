@@ -9,7 +9,9 @@ import pytest
 from runs import labels, write_run
 
 from privaudit.compare import ComparisonResult
+from privaudit.compare.comparison_schema import shipped_comparison_schema
 from privaudit.evaluation import Check
+from privaudit.evaluation.facts import fact
 
 MEMBER = labels(300)
 
@@ -24,7 +26,7 @@ def simulate(strength: float, noise: int) -> dict:
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
     folder = tmp_path_factory.mktemp("compare")
-    broken = (Check("blind baseline", "fail", "sets differ"),)
+    broken = (Check("blind baseline", "fail", (fact("blind_not_measured"),)),)
     write_run(folder / "weak", simulate(0.3, 1), MEMBER)
     write_run(folder / "strong", simulate(1.0, 2), MEMBER)
     write_run(folder / "broken", simulate(1.0, 3), MEMBER, checks=broken)
@@ -80,11 +82,17 @@ def test_json_alone_goes_to_standard_output(privaudit):
 
 def test_files(privaudit, root):
     done = privaudit("compare", "weak", "strong", "--out", "both")
-    assert {path.name for path in (root / "both").iterdir()} == {"comparison.json", "comparison.md"}
-    assert "both/comparison.md" in done.stdout
+    assert {path.name for path in (root / "both").iterdir()} == {"comparison.json", "comparison.md", "comparison.html"}
+    assert "both/comparison.html" in done.stdout
     privaudit("compare", "weak", "strong", "--out", "one", "--format", "md")
     assert {path.name for path in (root / "one").iterdir()} == {"comparison.md"}
     assert (root / "one" / "comparison.md").read_text() == (root / "both" / "comparison.md").read_text()
+
+
+def test_the_schema_needs_no_runs(privaudit, monkeypatch):
+    assert privaudit("compare", "--schema").stdout == shipped_comparison_schema()
+    monkeypatch.setenv("PRIVAUDIT_SCHEMA", "1")  # what a file or a variable says of reports is not asked here
+    assert "LEAKS MORE" in privaudit("compare", "weak", "strong").stdout
 
 
 def test_a_refused_comparison_leaves_no_old_files(privaudit, root):

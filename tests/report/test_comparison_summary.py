@@ -15,7 +15,7 @@ from privaudit.compare import CompareOptions, compare_runs
 from privaudit.compare.comparison import NotCompared
 from privaudit.evaluation import Check
 from privaudit.report.comparison_markdown import render_comparison
-from privaudit.report.sentences.comparison_text import headline, lead
+from privaudit.report.sentences.comparison_text import headline, lead_lines
 from privaudit.report.terminal.comparison_summary import print_comparison
 from privaudit.results.audit_result import AuditResult
 
@@ -78,9 +78,9 @@ def test_headline_of_a_change_that_is_not_shown(folders, tmp_path):
 
 
 def test_the_strongest_is_the_strongest_of_those_compared(worse):
-    assert lead(worse)[0].startswith("Strongest now is sima/")
-    without = replace(worse, not_compared=(NotCompared("combined", "it is made of other attacks"),))
-    assert lead(without)[0].startswith("Strongest now of those compared (combined is not) is sima/")
+    assert lead_lines(worse)[0][1].startswith("Strongest now is sima, ")
+    without = replace(worse, not_compared=(NotCompared("combined", ("pia",)),))
+    assert lead_lines(without)[0][1].startswith("Strongest now of those compared (combined is not) is sima, ")
 
 
 def test_headline_of_suspects(folders, worse):

@@ -10,15 +10,20 @@ from privaudit.report.formats.report_format import FORMATS, Format, Report
 from privaudit.results.audit_result import AuditFailure, AuditResult
 from privaudit.results.exemplars import Exemplar
 
+
+def render_json(result: AuditResult) -> str:
+    """Return the canonical JSON text of a result."""
+    return result.to_json()
+
+
+def render_json_failure(failure: AuditFailure) -> str:
+    """Return the canonical JSON text of a run that ended with an error."""
+    return failure.to_json()
+
+
 FORMATS.register(
     Format(
-        "json",
-        "report.json",
-        "everything, for programs",
-        AuditResult.to_json,
-        AuditFailure.to_json,
-        aggregates=False,
-        place=0,
+        "json", "report.json", "everything, for programs", render_json, render_json_failure, aggregates=False, place=0
     )
 )
 
