@@ -150,7 +150,7 @@ class TestEndToEnd:
         report = scan(capsys, monkeypatch, "scan", TARGET, *arguments, "--fail-on", "auroc>0.55")
         assert report["blind"]["families"]["compression"]["value"] > 0.95
         assert (report["verdict"]["status"], report["exit_code"]) == ("inconclusive", 3)
-        assert "check 'blind baseline' failed" in report["verdict"]["reasons"][0]
+        assert report["verdict"]["reasons"][0] == {"code": "check_failed", "values": {"check": "blind baseline"}}
         assert report["verdict"]["finding"]["level"] == "unclear"
 
     @pytest.mark.slow

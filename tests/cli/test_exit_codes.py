@@ -18,7 +18,7 @@ from results import make_result
 
 from privaudit.auditing.run import prepare_folder, stale_results
 from privaudit.errors import PrivauditError, TargetError
-from privaudit.evaluation import Check
+from privaudit.evaluation import Check, fact
 from privaudit.report.formats import FORMATS
 from privaudit.results.audit_result import AuditFailure, load_report
 from privaudit.storage.files import locked, write_text
@@ -343,7 +343,7 @@ class TestEndToEnd:
         assert result.folders == ("target",)
         assert {group.name for group in result.attacks[0].groups} == {"mrs smith", "bob"}
         (check,) = [check for check in result.checks if check.name == "unreadable files"]
-        assert check.detail == "1 file was skipped; report.json lists them"
+        assert check.facts == (fact("files_skipped", files=1),)
         for form in FORMATS.values():
             content = (tmp_path / "run" / form.file).read_bytes()
             for name in (b"smith", b"jane", b"clinic"):

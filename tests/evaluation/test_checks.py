@@ -4,23 +4,33 @@ import numpy as np
 import pytest
 
 from privaudit.data import ImageFileInfo
-from privaudit.evaluation import Evaluation, assign_folds, blind_check, evaluate, sample_size_check
-from privaudit.evaluation.checks import consistency_check, duplicate_check, file_check
+from privaudit.evaluation import Evaluation, Fact, assign_folds, blind_check, evaluate, fact, sample_size_check
+from privaudit.evaluation.checks import BLIND, consistency_check, duplicate_check, file_check
 from privaudit.evaluation.metrics import inflated_alpha
 
 N = 200
 MEMBER = np.arange(2 * N) < N
 FOLDS = assign_folds([str(i) for i in range(2 * N)], MEMBER)
 
+A, PIXELS, FILES = ("a", "none"), (BLIND, "pixels"), (BLIND, "files")
+
+
+def kinds(what: str, positives: str, fraction: float, nonmembers: str, other: float) -> Fact:
+    """A difference in what most files of either set are."""
+    ours = {"positives": positives, "positives_fraction": fraction}
+    theirs = {"nonmembers": nonmembers, "nonmembers_fraction": other}
+    return fact("file_kinds_differ", property=what, **ours, **theirs)
+
 
 def check(blind: float, attack: float) -> str:
     rng = np.random.default_rng(0)
     scores = {
-        "blind": rng.normal(size=2 * N) + blind * MEMBER,
-        "a": rng.normal(size=2 * N) + attack * MEMBER,
-        "b": rng.normal(size=2 * N),
+        PIXELS: rng.normal(size=2 * N) + blind * MEMBER,
+        A: rng.normal(size=2 * N) + attack * MEMBER,
+        ("b", "none"): rng.normal(size=2 * N),
     }
-    return blind_check(evaluate(scores, MEMBER, FOLDS, replicates=300, learned=["blind"]), "blind", ["a", "b"]).status
+    evaluation = evaluate(scores, MEMBER, FOLDS, replicates=300, learned=[PIXELS])
+    return blind_check(evaluation, [PIXELS], [A, ("b", "none")]).status
 
 
 def test_blind_rule() -> None:
@@ -36,14 +46,14 @@ def test_blind_interval_allows_for_shared_training_images() -> None:
     # does not.
     rng = np.random.default_rng(0)
     for _ in range(100):
-        scores = {"blind": rng.normal(size=2 * N) + 0.2 * MEMBER}
+        scores = {PIXELS: rng.normal(size=2 * N) + 0.2 * MEMBER}
         plain = evaluate(scores, MEMBER, FOLDS, replicates=100)
-        if 0.5 < plain.metrics["blind"].auroc.lo < 0.51:
-            careful = evaluate(scores, MEMBER, FOLDS, replicates=100, learned=["blind"])
-            assert blind_check(careful, "blind", []).status != "fail"
-            assert careful.metrics["blind"].auroc.lo < 0.5
-            assert careful.metrics["blind"].auroc.value == plain.metrics["blind"].auroc.value
-            assert careful.p_above_chance["blind"] > 2 * plain.p_above_chance["blind"]
+        if 0.5 < plain.metrics[PIXELS].auroc.lo < 0.51:
+            careful = evaluate(scores, MEMBER, FOLDS, replicates=100, learned=[PIXELS])
+            assert blind_check(careful, [PIXELS], []).status != "fail"
+            assert careful.metrics[PIXELS].auroc.lo < 0.5
+            assert careful.metrics[PIXELS].auroc.value == plain.metrics[PIXELS].auroc.value
+            assert careful.p_above_chance[PIXELS] > 2 * plain.p_above_chance[PIXELS]
             return
     raise AssertionError("no borderline sample was drawn")
 
@@ -54,69 +64,68 @@ def test_widened_error_of_five_folds_is_that_of_a_spread_of_three_halves() -> No
 
 
 def test_blind_without_attacks_or_images() -> None:
-    result = evaluate({"blind": 3.0 * MEMBER}, MEMBER, FOLDS, replicates=50, learned=["blind"])
-    assert blind_check(result, "blind", []).status == "fail"
-    tiny = evaluate({"blind": [0.0, 1.0]}, [True, False], [0, 1], replicates=50, learned=["blind"])
-    found = blind_check(tiny, "blind", [])
+    result = evaluate({PIXELS: 3.0 * MEMBER}, MEMBER, FOLDS, replicates=50, learned=[PIXELS])
+    assert blind_check(result, [PIXELS], []).status == "fail"
+    tiny = evaluate({PIXELS: [0.0, 1.0]}, [True, False], [0, 1], replicates=50, learned=[PIXELS])
+    found = blind_check(tiny, [PIXELS], [])
     assert found.status == "warn"
-    assert "expected at least 2 members" in found.detail
+    assert [noticed.code for noticed in found.facts] == ["blind_not_measured", "too_few_independent"]
 
 
-def with_families(attack: float = 0.0, **shifts: float) -> Evaluation:
+def with_families(attack: float = 0.0, **shifts: float) -> Evaluation[tuple[str, str]]:
     rng = np.random.default_rng(0)
-    blind = {f"blind/{family}": rng.normal(size=2 * N) + shift * MEMBER for family, shift in shifts.items()}
-    scores = {**blind, "a": rng.normal(size=2 * N) + attack * MEMBER}
+    blind = {(BLIND, family): rng.normal(size=2 * N) + shift * MEMBER for family, shift in shifts.items()}
+    scores = {**blind, A: rng.normal(size=2 * N) + attack * MEMBER}
     return evaluate(scores, MEMBER, FOLDS, replicates=300, learned=list(blind))
 
 
 class TestFamilies:
     def test_one_family_that_tells_is_named(self) -> None:
         found = with_families(pixels=0, files=3)
-        check = blind_check(found, ["blind/pixels", "blind/files"], ["a"])
+        check = blind_check(found, [PIXELS, FILES], [A])
         assert check.status == "fail"
-        assert "without the model, file properties alone reach an AUROC of 0.9" in check.detail
-        assert "pixel" not in check.detail
+        assert [noticed.code for noticed in check.facts] == ["blind_told_apart", "no_attack_exceeds_blind"]
+        assert check.facts[0].values["family"] == "files"
+        assert check.facts[0].values["auroc"] > 0.9
 
     def test_a_family_without_a_limit_hides_no_other(self) -> None:
         rng = np.random.default_rng(0)
-        scores = {"blind/pixels": rng.normal(size=2 * N) + 3.0 * MEMBER, "blind/files": np.zeros(2 * N)}
+        scores = {PIXELS: rng.normal(size=2 * N) + 3.0 * MEMBER, FILES: np.zeros(2 * N)}
         found = evaluate(scores, MEMBER, FOLDS, replicates=100, learned=list(scores))
         check = blind_check(found, list(scores), [])
         assert check.status == "fail"
-        assert "pixel, colour and frequency statistics alone" in check.detail
-        nothing = blind_check(found, ["blind/files"], [])
+        assert check.facts[0].values["family"] == "pixels"
+        nothing = blind_check(found, [FILES], [])
         assert nothing.status == "warn"
-        assert "all scores are equal" in nothing.detail
+        assert nothing.facts == (fact("blind_not_measured"), fact("all_scores_equal"))
 
     def test_few_images_are_judged_by_ranks_and_never_called_alike(self) -> None:
         few = np.r_[0:8, N : N + 8]
         for shift, status in ((9.0, "fail"), (-0.4, "warn")):
             values = np.random.default_rng(0).normal(size=16) + shift * MEMBER[few]
-            found = evaluate(
-                {"blind/pixels": values}, MEMBER[few], FOLDS[few], replicates=100, learned=["blind/pixels"]
-            )
-            check = blind_check(found, ["blind/pixels"], [], "suspects")
+            found = evaluate({PIXELS: values}, MEMBER[few], FOLDS[few], replicates=100, learned=[PIXELS])
+            check = blind_check(found, [PIXELS], [])
             assert check.status == status
-            said = "take suspects and non-members from one source" if status == "fail" else "too few images to say"
-            assert said in check.detail
+            codes = ["blind_told_apart_by_rank", "no_attack_exceeds_blind"] if status == "fail" else ["blind_too_few"]
+            assert [noticed.code for noticed in check.facts] == codes
 
     def test_every_family_that_tells_is_named_the_strongest_first(self) -> None:
-        check = blind_check(with_families(pixels=1, captions=3), ["blind/pixels", "blind/captions"], [])
-        assert check.detail.index("captions alone") < check.detail.index("pixel, colour and frequency statistics 0.7")
+        check = blind_check(with_families(pixels=1, captions=3), [PIXELS, (BLIND, "captions")], [])
+        assert [noticed.values["family"] for noticed in check.facts[:2]] == ["captions", "pixels"]
 
     def test_an_attack_has_to_beat_the_strongest(self) -> None:
-        names = ["blind/pixels", "blind/compression"]
-        assert blind_check(with_families(attack=2, pixels=0.8, compression=0), names, ["a"]).status == "warn"
-        assert blind_check(with_families(attack=2, pixels=0.8, compression=2.5), names, ["a"]).status == "fail"
+        names = [PIXELS, (BLIND, "compression")]
+        assert blind_check(with_families(attack=2, pixels=0.8, compression=0), names, [A]).status == "warn"
+        assert blind_check(with_families(attack=2, pixels=0.8, compression=2.5), names, [A]).status == "fail"
 
     def test_limits_allow_for_the_number_of_families(self) -> None:
         # The first family alone would be called different, among eight it is not.
         rng = np.random.default_rng(0)
-        others = {f"blind/other{i}": rng.normal(size=2 * N) for i in range(7)}
+        others = {(BLIND, f"other{i}"): rng.normal(size=2 * N) for i in range(7)}
         for shift in np.linspace(0.3, 0.6, 31):
-            scores = {"blind/pixels": np.random.default_rng(1).normal(size=2 * N) + shift * MEMBER, **others}
+            scores = {PIXELS: np.random.default_rng(1).normal(size=2 * N) + shift * MEMBER, **others}
             found = evaluate(scores, MEMBER, FOLDS, replicates=100, learned=list(scores))
-            if blind_check(found, ["blind/pixels"], []).status == "fail":
+            if blind_check(found, [PIXELS], []).status == "fail":
                 assert blind_check(found, list(scores), []).status != "fail"
                 return
         raise AssertionError("no shift was large enough")
@@ -124,21 +133,22 @@ class TestFamilies:
     def test_an_interval_that_says_nothing_is_not_called_alike(self) -> None:
         few = np.r_[0:40, N : N + 40]
         values = np.random.default_rng(3).normal(size=80)
-        found = evaluate({"blind/files": values}, MEMBER[few], FOLDS[few], replicates=100, learned=["blind/files"])
-        assert found.metrics["blind/files"].auroc.lo < 0.5 < 0.65 < found.metrics["blind/files"].auroc.hi
-        check = blind_check(found, ["blind/files"], [])
+        found = evaluate({FILES: values}, MEMBER[few], FOLDS[few], replicates=100, learned=[FILES])
+        assert found.metrics[FILES].auroc.lo < 0.5 < 0.65 < found.metrics[FILES].auroc.hi
+        check = blind_check(found, [FILES], [])
         assert check.status == "warn"
-        assert f"AUROC up to {found.metrics['blind/files'].auroc.hi:.3f} agrees with these images" in check.detail
+        area = found.metrics[FILES].auroc
+        assert check.facts == (fact("blind_not_ruled_out", auroc=area.value, upper=area.hi),)
 
     def test_no_family_at_all(self) -> None:
-        check = blind_check(with_families(), [], ["a"])
+        check = blind_check(with_families(), [], [A])
         assert check.status == "ok"
-        assert "the same for all images" in check.detail
+        assert check.facts == (fact("nothing_to_tell_apart"),)
 
-    def test_families_that_do_not_tell_are_listed(self) -> None:
-        check = blind_check(with_families(pixels=0, compression=0, files=0), ["blind/pixels", "blind/files"], ["a"])
+    def test_families_that_do_not_tell(self) -> None:
+        check = blind_check(with_families(pixels=0, compression=0, files=0), [PIXELS, FILES], [A])
         assert check.status == "ok"
-        assert check.detail.startswith("pixel, colour and frequency statistics and file properties do not tell")
+        assert [noticed.code for noticed in check.facts] == ["blind_not_told_apart"]
 
 
 class TestDuplicates:
@@ -147,20 +157,22 @@ class TestDuplicates:
     def test_none(self) -> None:
         check = duplicate_check(0, 3, [], self.member)
         assert check.status == "ok"
-        assert check.detail == (
-            "no picture is in both sets; 3 copies within a set were dropped; none looks like one of the other set"
+        assert check.facts == (
+            fact("in_both_sets", images=0),
+            fact("copies_dropped", images=3),
+            fact("look_alike_across", positives=0, nonmembers=0),
         )
 
     def test_shared(self) -> None:
         check = duplicate_check(2, 0, [], self.member)
         assert check.status == "warn"
-        assert "2 pictures were in both sets" in check.detail
+        assert fact("in_both_sets", images=2) in check.facts
 
     def test_look_alikes_across_and_within(self) -> None:
         check = duplicate_check(0, 0, [[0, 1], [1, 3], [2, 3]], self.member)
         assert check.status == "warn"
-        assert "2 members look like one of 1 non-members" in check.detail
-        assert "2 look like another of their own set" in check.detail
+        assert fact("look_alike_across", positives=2, nonmembers=1) in check.facts
+        assert fact("look_alike_within", images=2) in check.facts
         assert duplicate_check(0, 0, [[0, 1], [3, 4]], self.member).status == "ok"
 
 
@@ -172,29 +184,37 @@ class TestFiles:
 
     def test_alike(self) -> None:
         check = file_check(self.mixed(0, self.png), self.mixed(0, self.png))
-        assert (check.status, check.detail) == ("ok", "format, mode, tags and size are alike: 100% PNG")
+        assert (check.status, check.facts) == ("ok", (fact("files_alike", format="PNG", fraction=1.0),))
 
-    def test_format_in_words(self) -> None:
+    def test_format(self) -> None:
         jpeg = replace(self.png, format="JPEG", quantisation=300)
         check = file_check(self.mixed(0, jpeg), self.mixed(0.6, jpeg))
         assert check.status == "warn"
-        assert "members are 100% PNG, non-members are 60% JPEG" in check.detail
-        assert "sum of the JPEG quantisation table" in check.detail
+        assert kinds("format", "PNG", 1.0, "JPEG", 0.6) in check.facts
+        assert "sum of the JPEG quantisation table" in {noticed.values["property"] for noticed in check.facts}
 
     @pytest.mark.parametrize(
-        ("change", "words"),
+        ("change", "wanted"),
         [
-            ({"mode": "L"}, "members are 50% L, non-members are 100% RGB"),
-            ({"exif": True}, "members are 50% with EXIF tags, non-members are 100% without EXIF tags"),
-            ({"icc": True}, "100% without a colour profile"),
-            ({"width": 64}, "pixels: members 1536, non-members 1024 in the middle (AUROC 0.75)"),
-            ({"bytes": 9000}, "bytes: members 5500, non-members 2000"),
+            ({"mode": "L"}, kinds("mode", "L", 0.5, "RGB", 1.0)),
+            ({"exif": True}, kinds("EXIF tags", "with EXIF tags", 0.5, "without EXIF tags", 1.0)),
+            (
+                {"icc": True},
+                kinds("colour profile", "with a colour profile", 0.5, "without a colour profile", 1.0),
+            ),
+            (
+                {"width": 64},
+                fact("file_numbers_differ", property="pixels", positives=1536.0, nonmembers=1024.0, auroc=0.75),
+            ),
+            (
+                {"bytes": 9000},
+                fact("file_numbers_differ", property="bytes", positives=5500.0, nonmembers=2000.0, auroc=0.75),
+            ),
         ],
     )
-    def test_each_property(self, change: dict[str, object], words: str) -> None:
+    def test_each_property(self, change: dict[str, object], wanted: Fact) -> None:
         check = file_check(self.mixed(0.5, replace(self.png, **change)), self.mixed(0, self.png))
-        assert check.status == "warn"
-        assert words in check.detail
+        assert (check.status, check.facts) == ("warn", (wanted,))
 
     def test_what_is_not_significant_or_does_not_matter_is_not_said(self) -> None:
         jpeg = replace(self.png, format="JPEG")
@@ -221,10 +241,10 @@ class TestFiles:
 def test_consistency() -> None:
     found = with_families(attack=1, pixels=0)
     assert consistency_check(found).status == "ok"
-    wrong = replace(found.metrics["a"], auroc=replace(found.metrics["a"].auroc, value=0.0))
-    check = consistency_check(replace(found, metrics={**found.metrics, "a": wrong}))
+    wrong = replace(found.metrics[A], auroc=replace(found.metrics[A].auroc, value=0.0))
+    check = consistency_check(replace(found, metrics={**found.metrics, A: wrong}))
     assert check.status == "fail"
-    assert "a rate of a; please report" in check.detail
+    assert check.facts == (fact("rate_contradicts_auroc", attack="a", mask="none"),)
 
 
 def test_sample_size() -> None:
@@ -232,6 +252,8 @@ def test_sample_size() -> None:
     assert sample_size_check(100, 10_000).status == "ok"
     few = sample_size_check(500, 500)
     assert few.status == "warn"
-    assert "1 % FPR rests on 5 expected false positives, 1000 non-members would give 10" in few.detail
-    assert "0.1 % FPR is not reported, 10000 non-members" in few.detail
-    assert "infinitely many" in sample_size_check(10, 10, (0.0,)).detail
+    assert few.facts == (
+        fact("set_sizes", positives=500, nonmembers=500),
+        fact("rate_rests_on_few", fpr=0.01, expected=5.0, needed=1000),
+        fact("rate_not_reported", fpr=0.001, needed=10_000),
+    )

@@ -8,6 +8,7 @@ from sklearn.metrics import roc_auc_score
 
 from privaudit.errors import ConfigError
 from privaudit.evaluation.delong import auroc_covariance, auroc_estimate, delong_test
+from privaudit.evaluation.facts import fact
 
 LEVELS = st.lists(
     st.tuples(
@@ -103,15 +104,15 @@ def test_edges_have_a_reason() -> None:
     member = np.arange(10) < 4
     apart = auroc_estimate(np.where(member, np.inf, 0.0), member)
     assert (apart.value, apart.lo, apart.hi) == (1.0, pytest.approx(0.025 ** (1 / 4)), 1.0)
-    assert "exact for 4 pairs" in apart.reason
+    assert apart.reason == fact("sets_separated", pairs=4)
     equal = auroc_estimate(np.ones(10), member)
     assert equal.value == 0.5
     assert np.isnan([equal.lo, equal.hi]).all()
-    assert "all scores are equal" in equal.reason
+    assert equal.reason == fact("all_scores_equal")
     for labels in (np.arange(10) < 1, np.zeros(10, bool)):
         few = auroc_estimate(np.arange(10.0), labels)
         assert np.isnan([few.lo, few.hi]).all()
-        assert "at least 2 members" in few.reason
+        assert few.reason.code == "too_few_independent"
     one_film = auroc_estimate(np.arange(10.0), member, units=np.where(member, 0, np.arange(10)))
     assert np.isnan(one_film.lo)
     with pytest.raises(ConfigError, match="confidence"):
@@ -131,7 +132,7 @@ def test_paired_test() -> None:
     same = delong_test(strong, np.exp(strong), member)
     assert (same.value, same.p) == (0.0, 1.0)
     assert np.isnan([same.lo, same.hi]).all()
-    assert "no width" in same.reason
+    assert same.reason == fact("interval_without_width")
     none = delong_test(strong, weak, np.ones(200, bool))
     assert np.isnan([none.value, none.p]).all()
     assert none.reason

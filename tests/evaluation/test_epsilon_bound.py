@@ -81,7 +81,7 @@ def test_copies_count_once() -> None:
 def test_too_few_images_have_a_reason() -> None:
     bound = epsilon_lower([1.0, 0.0, 0.5], [True, False, False], [0, 0, 1])
     assert np.isnan(bound.value)
-    assert "expected at least 2 members" in bound.reason
+    assert bound.reason.code == "folds_need_images"
     single = epsilon_lower(np.arange(4.0), [True, True, False, False], [0, 0, 0, 0])
     assert np.isnan(single.value)
     assert np.isnan(epsilon_lower([], [], []).value)

@@ -3,6 +3,7 @@ import pytest
 
 from privaudit.errors import ConfigError, DataError
 from privaudit.evaluation.delong import auroc_estimate
+from privaudit.evaluation.facts import fact
 from privaudit.evaluation.group_metrics import by_group
 from privaudit.evaluation.rate import rate_estimate
 from privaudit.evaluation.roc import count
@@ -26,7 +27,7 @@ def test_own_nonmembers_if_there_are_two_else_all() -> None:
     assert third.auroc == auroc_estimate(SCORES[inside], MEMBER[inside])
     assert (second.against, second.members) == ("all", 1)
     assert np.isnan(second.auroc.value)  # it would be the rank of one image
-    assert "expected at least 2 members" in second.auroc.reason
+    assert second.auroc.reason == fact("single_member_in_group")
     assert second.tpr is None
 
 

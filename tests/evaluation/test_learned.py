@@ -100,9 +100,10 @@ def test_says_what_it_is() -> None:
     assert [len(chosen) for chosen in found.chosen] == [3, 3, 3]
     for chosen, space in zip(found.chosen, found.search_space, strict=True):
         assert set(chosen) <= set(space)
-    penalties = ", ".join(f"{penalty:g}" for penalty in sorted(set(found.chosen[0])))
-    assert found.summary == f"mean of logistic (penalty {penalties} of 4 compared), trees, kernel"
-    assert out_of_fold(table(), MEMBER, FOLDS, "trees").summary == "trees"
+    (choice,) = found.choices
+    assert (choice.what, choice.learner, choice.criterion, choice.mask) == ("penalty", "logistic", "inner_auroc", None)
+    assert (choice.by_fold, choice.search_space) == (found.chosen[0], found.search_space[0])
+    assert out_of_fold(table(), MEMBER, FOLDS, "trees").choices == ()
 
 
 @pytest.mark.parametrize("model", LEARNERS)

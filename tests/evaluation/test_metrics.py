@@ -7,6 +7,7 @@ from scipy.stats import mannwhitneyu
 
 from privaudit.errors import ConfigError
 from privaudit.evaluation import assign_folds, bound, compare, consistent, evaluate, tpr_at_fpr
+from privaudit.evaluation.facts import fact
 
 N = 400
 MEMBER = np.arange(2 * N) < N
@@ -41,7 +42,7 @@ def test_values_intervals_and_counts() -> None:
     rate = metrics.tpr_at_fpr["0.01"]
     assert (rate.k, rate.n, rate.fpr_realised) == (4, N, 0.01)
     assert rate.lo <= rate.value <= rate.hi
-    assert "only 4 false positives are expected" in rate.reason
+    assert rate.reason == fact("few_false_positives", fpr=0.01, expected=4.0, nonmembers=rate.n)
     assert 0 < metrics.advantage.lo < metrics.advantage.value <= metrics.advantage.hi
     assert metrics.attack_success.value == (1 + metrics.advantage.value) / 2
     assert metrics.attack_success.lo == (1 + metrics.advantage.lo) / 2
@@ -57,7 +58,7 @@ def test_values_intervals_and_counts() -> None:
 def test_a_rate_below_one_nonmember_is_not_reported() -> None:
     rate = EVALUATION.metrics["strong"].tpr_at_fpr["0.001"]
     assert np.isnan([rate.value, rate.lo, rate.hi, rate.fpr_realised]).all()
-    assert "expected at least 1000 non-members" in rate.reason
+    assert (rate.reason.code, rate.reason.values["needed"]) == ("rate_needs_nonmembers", 1000)
 
 
 def test_enough_nonmembers_come_without_a_warning() -> None:
@@ -70,7 +71,7 @@ def test_perfect_separation_still_has_an_interval(name: str) -> None:
     metrics = EVALUATION.metrics[name]
     assert (metrics.auroc.value, metrics.auroc.hi) == (1.0, 1.0)
     assert metrics.auroc.lo == pytest.approx(0.025 ** (1 / N))
-    assert "separated completely" in metrics.auroc.reason
+    assert metrics.auroc.reason.code == "sets_separated"
     assert metrics.tpr_at_fpr["0.01"].lo < 1.0
     assert metrics.advantage.lo < 1.0
 
@@ -80,9 +81,9 @@ def test_constant_scores_say_so() -> None:
     assert (metrics.auroc.value, metrics.tpr_at_fpr["0.01"].value, metrics.advantage.value) == (0.5, 0.0, 0.0)
     for estimate in (metrics.auroc, metrics.tpr_at_fpr["0.01"], metrics.advantage, metrics.attack_success):
         assert np.isnan([estimate.lo, estimate.hi]).all()
-        assert "all scores are equal" in estimate.reason
+        assert estimate.reason == fact("all_scores_equal")
     assert np.isnan(metrics.epsilon_lower.value)
-    assert "all scores are equal" in metrics.epsilon_lower.reason
+    assert metrics.epsilon_lower.reason == fact("all_scores_equal")
     for metric in ("auroc", "tpr", "advantage", "epsilon"):
         assert np.isnan(bound(EVALUATION, "constant", metric, 0.01, 0.05))
     assert EVALUATION.p_above_chance["constant"] == 1.0
@@ -98,7 +99,7 @@ def test_comparison_is_paired() -> None:
     assert worse.tpr_delta.hi == pytest.approx(-better.tpr_delta.lo)
     itself = compare(EVALUATION, "weak", "weak")
     assert (itself.auroc_delta.value, itself.auroc_delta.p) == (0.0, 1.0)
-    assert "no width" in itself.auroc_delta.reason
+    assert itself.auroc_delta.reason == fact("interval_without_width")
     unpaired = np.hypot(
         *(np.ptp([EVALUATION.metrics[name].auroc.lo, EVALUATION.metrics[name].auroc.hi]) for name in ("weak", "strong"))
     )
@@ -107,19 +108,19 @@ def test_comparison_is_paired() -> None:
 
 def test_comparison_without_a_rate_has_a_reason() -> None:
     other = evaluate(scores(), MEMBER, FOLDS, fprs=(0.05,), replicates=50)
-    assert "was not evaluated" in compare(other, "weak", "strong").tpr_delta.reason
+    assert compare(other, "weak", "strong").tpr_delta.reason.code == "rate_not_evaluated"
     assert compare(other, "weak", "strong", 0.05).tpr_delta.hi < 0.0
     few = np.r_[0:N, N : N + 50]
     small = evaluate({k: v[few] for k, v in scores().items()}, MEMBER[few], FOLDS[few], replicates=50)
     delta = compare(small, "weak", "strong").tpr_delta
     assert np.isnan(delta.value)
-    assert "expected at least 100 non-members" in delta.reason
+    assert (delta.reason.code, delta.reason.values["needed"]) == ("rate_needs_nonmembers", 100)
     some = np.r_[0:N, N : N + 150]
     middling = evaluate({k: v[some] for k, v in scores().items()}, MEMBER[some], FOLDS[some], replicates=50)
     delta = compare(middling, "strong", "weak").tpr_delta
     assert delta.value > 0
     assert np.isnan([delta.lo, delta.hi, delta.p]).all()
-    assert "independent non-members" in delta.reason
+    assert delta.reason.code == "limit_needs_nonmembers"
 
 
 @pytest.mark.parametrize(("members", "nonmembers"), [(1, 5), (1, 200), (5, 1), (0, 5), (5, 0)])
@@ -216,7 +217,7 @@ def test_units_and_complete_separation() -> None:
     assert found.metrics["perfect"].auroc.lo == pytest.approx(0.025 ** (1 / pairs))
     assert found.p_above_chance == {"perfect": 0.5**pairs, "reverse": 1.0}
     assert np.isnan(found.metrics["perfect"].tpr_at_fpr["0.01"].lo)  # 40 films are not 400 non-members
-    assert "independent non-members" in found.metrics["perfect"].tpr_at_fpr["0.01"].reason
+    assert found.metrics["perfect"].tpr_at_fpr["0.01"].reason.code == "limit_needs_nonmembers"
 
 
 def test_learned_scores_are_compared_more_carefully() -> None:

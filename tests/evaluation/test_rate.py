@@ -4,6 +4,7 @@ from scipy.stats import beta, binom, binomtest, norm
 
 from privaudit.errors import ConfigError
 from privaudit.evaluation import auroc, tpr_at_fpr
+from privaudit.evaluation.facts import fact
 from privaudit.evaluation.rate import rate_at_threshold, rate_estimate, tpr_limit, unresolved
 from privaudit.evaluation.roc import count
 
@@ -66,7 +67,7 @@ def test_what_the_nonmembers_cannot_resolve() -> None:
     assert unresolved(0.01, 367, 0.025) is not None
     assert unresolved(0.01, 368, 0.025) is None
     assert 0.99**367 > 0.025 > 0.99**368
-    assert "expected at least 1379 independent" in unresolved(0.005, 1000, 0.001)
+    assert unresolved(0.005, 1000, 0.001).values["needed"] == 1379
     assert unresolved(0.0, 10**6, 0.025) is not None
     assert unresolved(1.0, 2, 0.025) is None
     assert np.isnan(tpr_limit(count(case(), MEMBER), 0.001, 0.025, "lower"))
@@ -80,17 +81,17 @@ def test_estimate_says_what_is_missing() -> None:
     assert rate.reason is None
     few = rate_estimate(curve, 0.01)
     assert few.lo < few.value < few.hi
-    assert "only 4 false positives are expected" in few.reason
+    assert few.reason == fact("few_false_positives", fpr=0.01, expected=4.0, nonmembers=few.n)
     fewer = rate_estimate(curve, 0.005)
     assert fewer.value > 0
     assert np.isnan([fewer.lo, fewer.hi]).all()
-    assert "independent non-members" in fewer.reason
+    assert fewer.reason.code == "limit_needs_nonmembers"
     none = rate_estimate(curve, 0.001)
     assert np.isnan(none.value)
-    assert "expected at least 1000 non-members" in none.reason
+    assert (none.reason.code, none.reason.values["needed"]) == ("rate_needs_nonmembers", 1000)
     single = rate_estimate(count(case()[N - 1 :], MEMBER[N - 1 :]), 0.05)
     assert np.isnan(single.lo)
-    assert "at least 2 members" in single.reason
+    assert single.reason == fact("interval_needs_members", members=1)
 
 
 def test_rates_of_the_binormal_law() -> None:
@@ -120,6 +121,6 @@ def test_at_a_threshold_fixed_beforehand() -> None:
     none = rate_at_threshold([1.0, 2.0], [True, True], 1.5)
     assert none.tpr.value == 0.5
     assert np.isnan([none.fpr.value, none.fpr.lo, none.fpr.hi]).all()
-    assert none.fpr.reason == "expected at least one non-member, got none"
+    assert none.fpr.reason == fact("no_nonmembers")
     with pytest.raises(ConfigError, match="confidence"):
         rate_at_threshold(scores, member, 2.0, 90)

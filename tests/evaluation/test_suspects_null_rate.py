@@ -19,7 +19,7 @@ def test_every_split_deals_whole_groups(monkeypatch, most):
         return real(part, is_suspect)
 
     monkeypatch.setattr(null_rate, "image_tests", recorded)
-    monkeypatch.setattr(null_rate, "MOST", most)
+    monkeypatch.setattr(null_rate, "MAX_OBSERVATIONS", most)
     rates = null_rates(observed, 4, 3, alpha=0.05, rate=0.1, repeats=5, generator=generator)
     assert rates.repeats == len(seen) == 5
     for part, is_suspect in seen:

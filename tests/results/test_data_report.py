@@ -6,7 +6,7 @@ from typing import get_args
 import pytest
 from results import make_result
 
-from privaudit.report.sentences.design_words import WORDS, counted
+from privaudit.report.sentences.design_words import WORDS, positives_text
 from privaudit.results.data_report import DESIGN_FACTS, DesignCode
 
 DATA = replace(make_result().data, positives=12, suspects=5)
@@ -23,7 +23,7 @@ DATA = replace(make_result().data, positives=12, suspects=5)
 def test_a_design_says_what_is_known_about_its_positives(design, known, at_random, additional, text):
     data = replace(DATA, design=design)
     assert (data.membership_known, data.drawn_at_random, data.additional_suspects) == (known, at_random, additional)
-    assert counted(data) == text
+    assert positives_text(data) == text
 
 
 def test_every_design_has_facts_and_words():

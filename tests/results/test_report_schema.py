@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from results import make_failure, make_result
 
+from privaudit.evaluation.facts import CODES, Fact
 from privaudit.results.audit_result import SCHEMA_VERSION, AuditFailure, AuditResult, read_report
 from privaudit.results.report_schema import report_schema, schema_text, shipped_schema
 
@@ -79,9 +80,17 @@ TEXTS = st.text(st.characters(codec=None, exclude_categories=()), max_size=6)
 PLAIN = st.none() | st.booleans() | st.integers(-9, 9) | st.floats(allow_nan=False, allow_infinity=False) | TEXTS
 
 
+VALUES = {str: TEXTS, int: st.integers(-9, 9), float: st.floats(allow_nan=False, allow_infinity=False)}
+
+
 def strategy(kind: Any) -> st.SearchStrategy[Any]:
     """Anything that an annotation of the result allows."""
     origin, arguments = get_origin(kind), get_args(kind)
+    if kind is Fact:
+        return st.one_of([
+            st.builds(Fact, st.just(code), st.fixed_dictionaries({name: VALUES[kind] for name, kind in kinds.items()}))
+            for code, kinds in CODES.items()
+        ])
     if dataclasses.is_dataclass(kind):
         hints = get_type_hints(kind)
         return st.builds(kind, **{field.name: strategy(hints[field.name]) for field in dataclasses.fields(kind)})

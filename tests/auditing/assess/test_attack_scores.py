@@ -47,10 +47,7 @@ class TestPlain:
         assert (entry.level_of_image == 60).all()
         for mask in MASKS:
             np.testing.assert_array_equal(entry.scores[mask], LEVELS.by_mask[mask][:, 1])
-        assert "for each of 5 folds, the level of highest unmasked AUROC on the other folds" in entry.selected_on
-        assert entry.choices == (
-            Choice("level", (20.0, 60.0, 100.0), (60.0,) * 5, "AUROC without mask on the other folds"),
-        )
+        assert entry.choices == (Choice("level", (20.0, 60.0, 100.0), (60.0,) * 5, "auroc_no_mask"),)
 
     def test_the_mask_has_no_say_in_the_level(self):
         masked = {**LEVELS.by_mask, "influence": LEVELS.by_mask["influence"][:, [1, 0, 2]]}
@@ -69,14 +66,13 @@ class TestPlain:
 
     def test_a_single_level_was_fixed_beforehand(self):
         entry = plain(attack("sima:levels=60"), table("sima", (60,), (1.0,)), IS_MEMBER, FOLDS, 0)
-        assert entry.selected_on == "fixed beforehand"
         assert entry.chosen == entry.levels_by_fold == (60.0,) * 5
         assert (entry.choices, entry.spread, entry.fitted, entry.level) == ((), 1.0, False, 60.0)
 
     def test_an_attack_without_levels_has_nothing_to_choose(self):
         found = table("recon", (), (1.0,))
         entry = plain(attack("recon"), found, IS_MEMBER, FOLDS, 0)
-        assert (entry.selected_on, entry.chosen, entry.search_space, entry.choices) == ("nothing to choose", (), (), ())
+        assert (entry.chosen, entry.search_space, entry.choices) == ((), (), ())
         assert np.isnan(entry.level_of_image).all()
         np.testing.assert_array_equal(entry.scores["weighted"], found.by_mask["weighted"][:, 0])
 
@@ -87,7 +83,8 @@ class TestPlain:
         assert entry.fitted
         assert set(entry.scores) == set(MASKS)
         assert auroc(entry.scores["none"], IS_MEMBER) > 0.7
-        assert entry.selected_on.startswith("cross-fitting: ")
+        assert entry.learners == ("logistic", "trees", "kernel")
+        assert {choice.mask for choice in entry.choices} == {None, "random", "influence", "weighted"}
         own = three == 2
         flipped = plain(attack("gsa"), found, np.where(own, ~IS_MEMBER, IS_MEMBER), three, 0)
         np.testing.assert_allclose(flipped.scores["none"][own], entry.scores["none"][own])
@@ -100,7 +97,7 @@ class TestPlain:
         found = ErrorTable("clid", "loss weight / 1000", (0.0, 30.0, 100.0), LEVELS.by_mask)
         entry = plain(attack("clid:weights=0,30,100"), found, IS_MEMBER, FOLDS, 0)
         assert entry.axis == "loss weight / 1000"
-        assert "the loss weight / 1000 of highest" in entry.selected_on
+        assert [choice.what for choice in entry.choices] == ["loss weight / 1000"]
 
 
 class TestCalibrated:
@@ -141,8 +138,8 @@ def test_a_scorer_becomes_an_entry_of_its_own():
     assert (entry.name, entry.kind, entry.fitted) == ("combined", "learned", True)
     assert set(entry.scores) == {"none"}
     assert np.isnan(entry.level_of_image).all()
-    assert "cross-fitting over 1 attacks" in entry.selected_on
-    assert [choice.what for choice in entry.choices] == ["penalty of logistic"]
+    assert entry.learners == ("logistic", "trees", "kernel")
+    assert [(choice.what, choice.learner) for choice in entry.choices] == [("penalty", "logistic")]
 
 
 DROPS = (0.2, 0.4, 0.6)
@@ -169,10 +166,7 @@ class TestDrops:
             np.testing.assert_array_equal(entry.scores[mask], found.by_mask[f"{mask}@0.6"][:, 0])
         for mask in ("none", "weighted"):
             np.testing.assert_array_equal(entry.scores[mask], found.by_mask[mask][:, 0])
-        assert entry.choices == (
-            Choice("drop", DROPS, (0.6,) * 5, "AUROC under the influence mask on the other folds"),
-        )
-        assert "for each of 5 folds, the share to drop of highest AUROC under the influence mask" in entry.selected_on
+        assert entry.choices == (Choice("drop", DROPS, (0.6,) * 5, "auroc_influence_mask"),)
 
     def test_at_the_level_that_was_chosen_for_the_fold(self):
         found = with_drops((1.0, 1.0, 1.0), levels=(20, 60))
@@ -293,5 +287,5 @@ def test_what_was_fixed_needs_no_folds_and_two_images():
     found = ErrorTable("sima", "level", (60.0,), {mask: np.arange(4.0)[:, None] for mask in MASKS}, "energy")
     entry = plain(attack("sima:levels=60"), found, member, np.zeros(4, dtype=int), 0)
     np.testing.assert_array_equal(entry.scores["influence"], np.arange(4.0))
-    assert (entry.selected_on, entry.levels_by_fold) == ("fixed beforehand", (60.0,))
+    assert (entry.choices, entry.levels_by_fold) == ((), (60.0,))
     assert not needs_folds(Methods((attack("sima:levels=60"),), ()), (0.4,))

@@ -20,8 +20,7 @@ from privaudit.auditing.designs.canaries import CanariesDesign, canary_finding, 
 from privaudit.auditing.designs.design import Design
 from privaudit.auditing.designs.members import MembersDesign
 from privaudit.auditing.designs.members_and_suspects import MembersAndSuspectsDesign
-from privaudit.auditing.designs.suspect_judgement import UNCLEAR
-from privaudit.auditing.designs.suspects import GATE_NOTE, SuspectsDesign, suspect_finding
+from privaudit.auditing.designs.suspects import SuspectsDesign, suspect_finding
 from privaudit.auditing.measurements import Convergence, GeometrySummary, Measurements, PixelFeatures
 from privaudit.auditing.options import AuditOptions
 from privaudit.auditing.run import run_audit
@@ -30,9 +29,12 @@ from privaudit.data import Sample, SampleSet
 from privaudit.data.perceptual_hash import fingerprint, thumbnail
 from privaudit.data.samples import Skipped
 from privaudit.errors import ConfigError, DataError
-from privaudit.evaluation import Check, Finding, parse_gates
+from privaudit.evaluation import Check, Finding, fact, parse_gates
 from privaudit.evaluation.one_run import epsilon_one_run
 from privaudit.model.schedule import DiffusionSchedule
+from privaudit.report.sentences.design_text import canary_statement, suspect_statement
+from privaudit.report.sentences.finding_text import statement
+from privaudit.report.sentences.verdict_text import gate_reason
 from privaudit.report.terminal.summary import print_report
 from privaudit.results.audit_result import AuditResult
 from privaudit.scorers import ErrorTable, Methods, parse_methods
@@ -89,8 +91,9 @@ class TestSuspects:
 
     def test_a_random_model_gives_no_evidence(self, of_suspects):
         assert of_suspects.verdict.finding.level == "none"
-        assert of_suspects.verdict.finding.statement == of_suspects.suspects.statement
-        assert "No evidence" in of_suspects.suspects.statement
+        assert of_suspects.verdict.finding.basis == "set_test"
+        assert statement(of_suspects) == suspect_statement(of_suspects.suspects)
+        assert statement(of_suspects).startswith("No evidence was found")
 
     def test_nothing_is_learned_from_suspects_as_if_they_were_members(self, of_suspects):
         assert {item.name for item in of_suspects.refused} == {"combined", "gsa"}
@@ -99,7 +102,9 @@ class TestSuspects:
 
     def test_gates_say_what_they_compare(self, of_suspects):
         (gate,) = of_suspects.verdict.gates
-        assert gate.detail.endswith(f"; {GATE_NOTE}")
+        assert gate_reason(gate, of_suspects).endswith(
+            "; it compares the suspects with the non-members, and no known members"
+        )
 
     def test_each_has_a_line_in_the_run_folder(self, root, of_suspects):
         table = pd.read_csv(root / "suspects-run" / "suspects.csv")
@@ -117,7 +122,7 @@ class TestSuspects:
         assert AuditResult.load(root / "suspects-run").to_json() == of_suspects.to_json()
         text = printed(of_suspects)
         assert "NOT DECIDED" in text  # the gate, by so few images
-        assert "No evidence was found that some of these 12 images were trained on" in text
+        assert "No evidence was found that the model was trained on some of these 12 images" in text
         assert "12 suspects and 30 non-members" in text
         assert "suspects.csv" in text
 
@@ -153,35 +158,35 @@ class TestCanaries:
 
     def test_epsilon_gates_rest_on_the_one_run_audit(self, of_canaries):
         epsilon, area = of_canaries.verdict.gates
-        assert "the one-run audit of the canaries" in epsilon.detail
-        assert "one-run" not in area.detail
+        assert (epsilon.reason.code, area.reason.code) == ("one_run_limit_within_gate", "limit_within_gate")
         assert (epsilon.status, area.status) == ("pass", "pass")
 
     def test_a_random_model_shows_nothing(self, of_canaries):
         assert of_canaries.canaries.epsilon_lower == 0.0
         assert of_canaries.canaries.p > 0.01
-        assert "No evidence of leakage" in of_canaries.canaries.statement
+        assert "No evidence of leakage" in canary_statement(of_canaries.canaries)
 
     def test_the_seal_is_in_the_report(self, root, of_canaries):
         (check,) = [check for check in of_canaries.checks if check.name == "canaries"]
         assert check.status == "warn", "the draw of this test follows from a seed"
-        assert read_canaries(root / "drawn").seal in check.detail
+        assert check.facts[0].values["seal"] == read_canaries(root / "drawn").seal
 
     def test_are_saved_exactly_and_printed(self, root, of_canaries):
         assert AuditResult.load(root / "canaries-run").to_json() == of_canaries.to_json()
-        assert "drawn by lot" in printed(of_canaries)
+        assert "drawn at random" in printed(of_canaries)
 
     @pytest.mark.parametrize(("seeded", "status"), [(False, "ok"), (True, "warn")])
-    def test_a_draw_that_somebody_could_know_is_a_warning(self, seeded, status):
+    def test_a_draw_that_someone_could_know_is_a_warning(self, seeded, status):
         check = draw_check(replace(CANARIES.draw, seeded=seeded))
         assert (check.name, check.status) == ("canaries", status)
-        assert check.detail.startswith("0 drawn today; coins and files agree with the seal seal")
+        assert check.facts[0] == fact("draw_sealed", canaries=0, created="today", seal="seal")
+        assert check.facts[1].code == ("draw_from_seed" if seeded else "seal_to_compare")
 
     def test_sets_that_differ_by_chance_are_not_held_against_the_audit(self):
         data, measured, options = made_up(0.0, CANARIES, differ=True)
         found = judged(data, measured, options)
         assert found.checks[0].status == "ok"
-        assert "drawn by lot" in found.checks[0].detail
+        assert found.checks[0].facts[-1] == fact("drawn_at_random")
         as_members = replace(data, design=MEMBERS)
         assert judged(as_members, measured, options).checks[0].status == "fail"
 
@@ -230,15 +235,16 @@ class TestEvidence:
         found = judged(*made_up(1.0, SUSPECTS))
         assert found.judgement.suspects.set_p < 0.001
         assert found.verdict.finding.level in ("low", "medium", "high")
-        assert found.verdict.finding.statement == found.judgement.suspects.statement
-        assert "Evidence" in found.judgement.suspects.statement
-        assert "proof" in found.judgement.suspects.statement
+        assert found.verdict.finding.basis == "set_test"
+        assert "There is evidence" in suspect_statement(found.judgement.suspects)
+        assert "Evidence is not proof" in suspect_statement(found.judgement.suspects)
 
     def test_of_suspects_whose_files_differ_is_unclear(self):
         found = judged(*made_up(1.0, SUSPECTS, differ=True))
         assert found.verdict.finding.level == "unclear"
         assert found.verdict.status == "inconclusive"
-        assert "blind baseline" in found.verdict.finding.statement
+        assert found.verdict.finding.basis == "checks"
+        assert found.judgement.suspects.failed_checks == ("blind baseline",)
 
     def test_of_canaries(self):
         data, measured, options = made_up(1.5, CANARIES)
@@ -249,36 +255,36 @@ class TestEvidence:
         epsilon = found.verdict.gates[0]
         assert epsilon.status == "fail"
         corrected = epsilon_one_run(
-            report.audited, report.guesses, report.correct, 1 - 0.05 / epsilon_tests(epsilon.detail), report.delta
+            report.audited, report.guesses, report.correct, 1 - 0.05 / epsilon.reason.values["tests"], report.delta
         )
-        assert f"lower limit {corrected:.4g} of" in epsilon.detail
+        assert epsilon.reason.code == "one_run_limit_beyond_gate"
+        assert epsilon.reason.values["limit"] == pytest.approx(corrected)
         assert corrected < report.epsilon_lower
 
     def test_a_gate_that_so_few_canaries_cannot_fail_is_inconclusive(self):
         data, measured, options = made_up(1.5, CANARIES)
         gate = judged(data, measured, changed(options, fail_on=("epsilon>20",))).verdict.gates[0]
         assert gate.status == "inconclusive"
-        assert "cannot fail it" in gate.detail
+        assert gate.reason.code == "gate_out_of_reach"
 
     def test_canaries_are_judged_by_the_exact_test(self):
         found = judged(*made_up(1.5, CANARIES))
         assert found.verdict.finding.level in ("low", "medium", "high")
-        assert found.verdict.finding.statement.startswith(found.judgement.canaries.statement)
+        assert found.verdict.finding.basis == "canary_test"
         report, leak = found.judgement.canaries, found.verdict.finding
         assert canary_finding(leak, replace(report, p=0.2)).level == "none"
-        assert canary_finding(replace(leak, level="none"), report) == replace(
-            leak, level="low", statement=report.statement
-        )
+        assert canary_finding(replace(leak, level="none"), report) == replace(leak, level="low")
         assert canary_finding(leak, replace(report, p=float("nan"))) == leak
-        assert canary_finding(leak, report, [Check("sample size", "fail", "few")]) == leak
+        assert canary_finding(leak, report, [Check("sample size", "fail")]) == leak
         few = canary_finding(leak, replace(report, audited=8, included=1, p=0.2))
         assert few.level == "unclear"
-        assert "8 audited canaries, 1 of them" in few.statement
+        assert few.reason == fact("perfect_canaries_unnoticed", audited=8, included=1)
 
     def test_suspects_too_few_for_any_evidence_are_unclear(self):
         found = judged(*made_up(1.0, SUSPECTS))
-        few = replace(found.judgement.suspects, smallest_set_p=0.1, set_p=0.1, reason="so few")
-        assert suspect_finding(found.verdict.finding, few) == Finding("unclear", f"{UNCLEAR}so few")
+        few = replace(found.judgement.suspects, smallest_set_p=0.1, set_p=0.1)
+        unclear = Finding("unclear", "set_test", fact("perfect_suspects_unnoticed", smallest_p=0.1))
+        assert suspect_finding(found.verdict.finding, few) == unclear
 
     @pytest.mark.parametrize("differ", [False, True])
     def test_suspects_beside_members_have_a_blind_baseline_of_their_own(self, differ):
@@ -297,12 +303,15 @@ class TestEvidence:
         found = judged(apart, measured.rows(order), options)
         checks = {check.name: check for check in found.checks}
         assert checks["blind baseline"].status != "fail"
-        assert checks["suspects"].detail.startswith("3 are among the members or non-members")
+        assert checks["suspects"].facts == (fact("suspects_already_known", images=3),)
         assert found.verdict.finding.level in ("low", "medium", "high")
         assert found.judgement.suspects.set_p < 0.001
-        assert ("the two sets differ" in checks["blind baseline, suspects"].detail) == differ
+        apart = {noticed.code for noticed in checks["blind baseline, suspects"].facts}
+        assert ("blind_told_apart" in apart) == differ
         assert checks["blind baseline, suspects"].status != "fail"  # about the suspects alone
-        assert found.judgement.suspects.statement.startswith(UNCLEAR if differ else "There is evidence")
+        assert found.judgement.suspects.failed_checks == (("blind baseline, suspects",) if differ else ())
+        wanted = "Whether the model was trained on the suspects cannot be told" if differ else "There is evidence"
+        assert suspect_statement(found.judgement.suspects).startswith(wanted)
 
     @pytest.mark.parametrize(("bound", "status"), [("lower", "pass"), ("upper", "fail")])
     def test_the_cautious_fail_what_is_not_ruled_out(self, bound, status):
@@ -342,10 +351,6 @@ def test_too_few_images_for_suspects_stop_before_anything_is_computed():
     beside = replace(data, design=MembersAndSuspectsDesign(), positives=one, suspects=data.positives)
     with pytest.raises(DataError, match="at least 2 known members beside the suspects"):
         split_images(beside, fixed, options)
-
-
-def epsilon_tests(detail: str) -> int:
-    return int(detail.split("corrected for ")[1].split()[0])
 
 
 def test_few_images_do_when_nothing_is_chosen(root, tmp_path):
