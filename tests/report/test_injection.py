@@ -27,7 +27,7 @@ from markdown_it import MarkdownIt
 from results import make_exemplars, make_failure, make_result, noted, with_hostile_names
 from rich.console import Console
 
-from privaudit.compare import CompareOptions, compare_runs
+from privaudit.compare import CompareOptions, ComparisonResult, compare_runs
 from privaudit.escape import csv_cell, csv_text, encodable, escape_control, markdown, markdown_code
 from privaudit.report.comparison_markdown import render_comparison
 from privaudit.report.formats import FORMATS, Report
@@ -171,12 +171,16 @@ def test_html(start: int) -> None:
     """A page takes seconds, so each holds several names, one after the other."""
     name = " ".join(PAGES[start::4])
     for report, plain in zip(both(name), both(PLAIN), strict=True):
-        page, expected = Page(rendered("html", report)), Page(rendered("html", plain))
-        for tag in {"script", "img", "svg", "a", "style", "iframe", "object", "link", "meta", "form", "base"}:
-            assert page.elements[tag] == expected.elements[tag], tag
-        assert set(page.elements) == set(expected.elements)
-        assert not [attribute for _, attribute in page.attributes if attribute.startswith("on")]
-        assert not acting("".join(page.texts), "\n\t")
+        check_page(Page(rendered("html", report)), Page(rendered("html", plain)))
+
+
+def check_page(page: Page, expected: Page) -> None:
+    """Nothing on a page is alive that is not on the plain one."""
+    for tag in {"script", "img", "svg", "a", "style", "iframe", "object", "link", "meta", "form", "base"}:
+        assert page.elements[tag] == expected.elements[tag], tag
+    assert set(page.elements) == set(expected.elements)
+    assert not [attribute for _, attribute in page.attributes if attribute.startswith("on")]
+    assert not acting("".join(page.texts), "\n\t")
 
 
 GITHUB = MarkdownIt("gfm-like", {"html": True, "linkify": True})
@@ -357,24 +361,35 @@ def test_terminal(name: str) -> None:
             assert "\x1b]8" not in out.getvalue()
 
 
+def compared(label: str, folder: Path) -> ComparisonResult:
+    """Compare two runs that somebody else may have written."""
+    made = hostile(label)  # a comparison refuses gates that it cannot read
+    made = replace(made, verdict=replace(made.verdict, gates=RESULT.verdict.gates))
+    runs = [folder / f"{which} {label == PLAIN}" for which in ("old", "new")]
+    for run, result in zip(runs, (made, replace(made, checks=RESULT.checks)), strict=True):
+        run.mkdir()
+        (run / "report.json").write_text(result.to_json())
+    return compare_runs(*runs, CompareOptions(allow=("all",)))
+
+
 @names
 def test_comparison(name: str, tmp_path: Path) -> None:
-    """Of two runs that somebody else may have written: on the terminal, in Markdown and as JSON."""
+    """On the terminal, in Markdown and as JSON."""
     texts = {}
     for label in (name, PLAIN):
-        runs = [tmp_path / f"{which} {label == name}" for which in ("old", "new")]
-        made = hostile(label)  # a comparison refuses gates that it cannot read
-        made = replace(made, verdict=replace(made.verdict, gates=RESULT.verdict.gates))
-        for folder, result in zip(runs, (made, replace(made, checks=RESULT.checks)), strict=True):
-            folder.mkdir()
-            (folder / "report.json").write_text(result.to_json())
-        compared = compare_runs(*runs, CompareOptions(allow=("all",)))
-        assert compared.to_json().isascii()
+        found = compared(label, tmp_path)
+        assert found.to_json().isascii()
         out = io.StringIO()
-        print_comparison(compared, Console(file=out, width=100, highlight=False))
+        print_comparison(found, Console(file=out, width=100, highlight=False))
         assert not acting(out.getvalue())
-        texts[label] = render_comparison(compared)
+        texts[label] = render_comparison(found)
     check_markdown(texts[name], texts[PLAIN])
+
+
+@pytest.mark.parametrize("start", range(4))
+def test_page_of_a_comparison(start: int, tmp_path: Path) -> None:
+    name = " ".join(PAGES[start::4])
+    check_page(*(Page(compared(label, tmp_path).to_html()) for label in (name, PLAIN)))
 
 
 @names
