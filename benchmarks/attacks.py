@@ -22,7 +22,7 @@ from torch import Tensor
 
 from privaudit.attacks import ATTACKS, Attack, Batch, PassCache, make_plan, parse_attacks, score_batch
 from privaudit.data import load_images, read_set
-from privaudit.geometry import build_masks, estimate_influence
+from privaudit.decoder_geometry import build_masks, estimate_influence
 from privaudit.lab.demo_target import TARGET, unpack_demo_images
 from privaudit.loading import ModelSource, load_target
 from privaudit.model.prompt import Prompt

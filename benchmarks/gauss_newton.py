@@ -17,7 +17,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from privaudit.geometry.jacobian import Decode, Jacobian
+from privaudit.decoder_geometry.jacobian import Decode, Jacobian
 from privaudit.inversion import invert, nmse_db
 from privaudit.lab.demo_target import TARGET
 from privaudit.loading import ModelSource, load_target

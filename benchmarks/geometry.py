@@ -26,9 +26,9 @@ from torch import Tensor
 
 from privaudit import AuditOptions, run_audit
 from privaudit.data import load_images, read_set
-from privaudit.geometry import ESTIMATORS, Jacobian, estimate_influence, images_at_once
-from privaudit.geometry.influence import DEFAULT
-from privaudit.geometry.jacobian import LINEARISE_FROM, Decode, forward_mode, jvp_by_reverse
+from privaudit.decoder_geometry import ESTIMATORS, Jacobian, estimate_influence, images_at_once
+from privaudit.decoder_geometry.influence import DEFAULT
+from privaudit.decoder_geometry.jacobian import LINEARISE_FROM, Decode, forward_mode, jvp_by_reverse
 from privaudit.lab.demo_target import TARGET, unpack_demo_images
 from privaudit.loading import ModelSource, load_target
 from privaudit.loading.autoencoder import wrap_autoencoder

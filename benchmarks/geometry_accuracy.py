@@ -22,7 +22,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from privaudit.data import load_images, read_set
-from privaudit.geometry import (
+from privaudit.decoder_geometry import (
     Influence,
     Jacobian,
     dense_jacobian,

@@ -23,9 +23,9 @@ from torch import Tensor
 
 from privaudit.auditing.audit_data import separate
 from privaudit.data import Sample, load_images, read_set
+from privaudit.decoder_geometry import Jacobian, dense_jacobian, estimate_influence
 from privaudit.execution.batching import Batcher
 from privaudit.execution.engine import Engine
-from privaudit.geometry import Jacobian, dense_jacobian, estimate_influence
 from privaudit.inversion import SOLVERS
 from privaudit.loading import ModelSource, load_target
 from privaudit.model.target import Target

@@ -22,6 +22,14 @@ import torch
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from privaudit.decoder_geometry import (
+    anti_influence_mask,
+    distortion_bound,
+    influence_mask,
+    influence_weights,
+    pooled_influence,
+    random_mask,
+)
 from privaudit.evaluation import (
     Evaluation,
     apply_choice,
@@ -32,14 +40,6 @@ from privaudit.evaluation import (
     cross_fit,
     evaluate,
     tpr_at_fpr,
-)
-from privaudit.geometry import (
-    anti_influence_mask,
-    distortion_bound,
-    influence_mask,
-    influence_weights,
-    pooled_influence,
-    random_mask,
 )
 
 Array = NDArray[np.float64]

@@ -29,8 +29,8 @@ from torch import Tensor
 from privaudit.attacks import Batch, score_batch
 from privaudit.attacks.sima import Sima
 from privaudit.data import load_images, read_set
+from privaudit.decoder_geometry import estimate_influence
 from privaudit.evaluation import assign_folds, compare, cross_fit, evaluate
-from privaudit.geometry import estimate_influence
 from privaudit.inversion import Inversion, invert, nmse_db
 from privaudit.lab.demo_target import TARGET, unpack_demo_images
 from privaudit.loading import load_target

@@ -28,7 +28,7 @@ from privaudit.auditing.audit_data import AuditData
 from privaudit.auditing.options import AuditOptions
 from privaudit.auditing.run_stages import measure
 from privaudit.data import SampleSet, read_set
-from privaudit.geometry import MASKS
+from privaudit.decoder_geometry import MASKS
 from privaudit.lab.demo_target import TARGET, unpack_demo_images
 from privaudit.loading import ModelSource, load_target
 from privaudit.model.target import Target

@@ -1,6 +1,8 @@
 """privaudit: does a latent diffusion model reveal which images it was trained on?
 
-``privaudit.audit(target, members, nonmembers, out)`` runs a whole audit. Importing the package is fast:
+Every command that measures is a function of the same name, with the same options as keywords: `audit` (the command
+scan), `plan` (its dry run), `sweep`, `invert`, `geometry`, `origin` and `compare_runs`. Each has a counterpart that
+takes the options as one checked object, such as ``run_audit(AuditOptions.parse(...))``. Importing the package is fast:
 torch is loaded when a name that needs it is first used.
 """
 
@@ -14,34 +16,54 @@ from privaudit.errors import PrivauditError
 
 if TYPE_CHECKING:
     from privaudit.attacks import register_attack
-    from privaudit.auditing.custom_masks import MaskTrial, try_masks
+    from privaudit.auditing.custom_masks import MaskEvaluation, evaluate_masks
+    from privaudit.auditing.dry_run import plan, plan_audit
     from privaudit.auditing.options import AuditOptions
     from privaudit.auditing.run import audit, run_audit
+    from privaudit.auditing.sweep import run_sweep, sweep
     from privaudit.compare import CompareOptions, compare_runs
     from privaudit.loading import ModelSource, load_target, register_family
     from privaudit.results.audit_result import AuditFailure, AuditResult
-    from privaudit.results.exemplars import load_exemplars, load_portraits
+    from privaudit.results.exemplars import load_exemplars
     from privaudit.results.saved_scores import explain, load_samples, load_scores
+    from privaudit.tasks.geometry_maps.mapping import geometry, run_geometry
+    from privaudit.tasks.geometry_options import GeometryOptions
+    from privaudit.tasks.invert_options import InvertOptions
+    from privaudit.tasks.inverting import invert, run_inversion
+    from privaudit.tasks.origin_options import OriginOptions
+    from privaudit.tasks.origin_test import origin, run_origin
 
 _LAZY = {
     "AuditFailure": "privaudit.results.audit_result",
     "AuditOptions": "privaudit.auditing.options",
     "AuditResult": "privaudit.results.audit_result",
     "CompareOptions": "privaudit.compare",
-    "MaskTrial": "privaudit.auditing.custom_masks",
+    "GeometryOptions": "privaudit.tasks.geometry_options",
+    "InvertOptions": "privaudit.tasks.invert_options",
+    "MaskEvaluation": "privaudit.auditing.custom_masks",
     "ModelSource": "privaudit.loading",
-    "compare_runs": "privaudit.compare",
+    "OriginOptions": "privaudit.tasks.origin_options",
     "audit": "privaudit.auditing.run",
+    "compare_runs": "privaudit.compare",
+    "evaluate_masks": "privaudit.auditing.custom_masks",
     "explain": "privaudit.results.saved_scores",
+    "geometry": "privaudit.tasks.geometry_maps.mapping",
+    "invert": "privaudit.tasks.inverting",
     "load_exemplars": "privaudit.results.exemplars",
-    "load_portraits": "privaudit.results.exemplars",
     "load_samples": "privaudit.results.saved_scores",
     "load_scores": "privaudit.results.saved_scores",
     "load_target": "privaudit.loading",
-    "register_family": "privaudit.loading",
+    "origin": "privaudit.tasks.origin_test",
+    "plan": "privaudit.auditing.dry_run",
+    "plan_audit": "privaudit.auditing.dry_run",
     "register_attack": "privaudit.attacks",
+    "register_family": "privaudit.loading",
     "run_audit": "privaudit.auditing.run",
-    "try_masks": "privaudit.auditing.custom_masks",
+    "run_geometry": "privaudit.tasks.geometry_maps.mapping",
+    "run_inversion": "privaudit.tasks.inverting",
+    "run_origin": "privaudit.tasks.origin_test",
+    "run_sweep": "privaudit.auditing.sweep",
+    "sweep": "privaudit.auditing.sweep",
 }
 
 __all__ = [
@@ -49,22 +71,34 @@ __all__ = [
     "AuditOptions",
     "AuditResult",
     "CompareOptions",
-    "MaskTrial",
+    "GeometryOptions",
+    "InvertOptions",
+    "MaskEvaluation",
     "ModelSource",
+    "OriginOptions",
     "PrivauditError",
     "__version__",
     "audit",
     "compare_runs",
+    "evaluate_masks",
     "explain",
+    "geometry",
+    "invert",
     "load_exemplars",
-    "load_portraits",
     "load_samples",
     "load_scores",
     "load_target",
+    "origin",
+    "plan",
+    "plan_audit",
     "register_attack",
     "register_family",
     "run_audit",
-    "try_masks",
+    "run_geometry",
+    "run_inversion",
+    "run_origin",
+    "run_sweep",
+    "sweep",
 ]
 
 

@@ -20,7 +20,7 @@ ORDER = [
     {"data", "execution"},
     {"loading"},
     {"inversion"},
-    {"geometry"},
+    {"decoder_geometry"},
     {"attacks"},
     {"evaluation"},
     {"canaries", "scorers"},

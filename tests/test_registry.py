@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from privaudit.attacks import ATTACKS
+from privaudit.decoder_geometry import DISTORTIONS, ESTIMATORS
 from privaudit.errors import ConfigError
-from privaudit.geometry import DISTORTIONS, ESTIMATORS
 from privaudit.inversion import SOLVERS
 from privaudit.registry import KindRegistry, Named, Registry, build
 from privaudit.scorers import SCORERS

@@ -1,4 +1,4 @@
-"""`try_masks`: what a mask of a user's own gains, beside those that every audit scores."""
+"""`evaluate_masks`: what a mask of a user's own gains, beside those that every audit scores."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from privaudit.auditing.options import AuditChoices, AuditOptions
 from privaudit.auditing.run import choose_methods
 from privaudit.auditing.run_stages import measure
 from privaudit.auditing.sources import list_sources, read_sources
+from privaudit.decoder_geometry import MaskRule, check_names, control_of
 from privaudit.errors import ConfigError
 from privaudit.escape import encodable
 from privaudit.evaluation import Comparison, Metrics, apply_choice, compare, evaluate
 from privaudit.execution.progress import OnProgress, no_progress
-from privaudit.geometry import MaskRule, check_names, control_of
 from privaudit.loading import load_target
 from privaudit.scorers import ErrorTable, Methods
 from privaudit.scorers.level_selection import select
@@ -29,7 +29,7 @@ from privaudit.storage.files import make_folder
 
 
 @dataclass(frozen=True, eq=False)
-class MaskTrial:
+class MaskEvaluation:
     """What every attack tells under every mask.
 
     Attributes:
@@ -63,7 +63,7 @@ class MaskTrial:
         return pd.DataFrame(rows)
 
 
-def try_masks(
+def evaluate_masks(
     rules: Mapping[str, MaskRule],
     target: str | Path,
     members: str | Path,
@@ -72,7 +72,7 @@ def try_masks(
     *,
     on_progress: OnProgress | None = None,
     **choices: Unpack[AuditChoices],
-) -> MaskTrial:
+) -> MaskEvaluation:
     """Score the attacks of an audit under masks of one's own.
 
     Latents and influence come from the run folder where an audit with the same options has left them; the attacks ask
@@ -113,33 +113,29 @@ def try_masks(
     read = {table.name: _read(table, rules, is_member, split.folds) for table in measured.tables}
     scores = {(attack, mask): values for attack, found in read.items() for mask, values in found.scores.items()}
     evaluation = evaluate(
-        {_named(*pair): values for pair, values in scores.items()},
+        scores,
         is_member,
         split.folds,
         replicates=options.replicates,
         confidence=options.confidence,
         seed=options.seed,
-        spreads={_named(attack, mask): read[attack].inflation for attack, mask in scores},
+        spreads={pair: read[pair[0]].inflation for pair in scores},
         units=split.labels,
     )
-    return MaskTrial(
-        metrics={pair: evaluation.metrics[_named(*pair)] for pair in scores},
+    return MaskEvaluation(
+        metrics={pair: evaluation.metrics[pair] for pair in scores},
         gains={
-            (attack, mask): compare(evaluation, _named(attack, mask), _named(attack, "none"))
+            (attack, mask): compare(evaluation, (attack, mask), (attack, "none"))
             for attack, mask in scores
             if mask != "none"
         },
         controls={
-            (attack, mask): compare(evaluation, _named(attack, mask), _named(attack, control_of(mask)))
+            (attack, mask): compare(evaluation, (attack, mask), (attack, control_of(mask)))
             for attack, mask in scores
             if mask in rules
         },
         scores=_rows(data, scores),
     )
-
-
-def _named(attack: str, mask: str) -> str:
-    return f"{attack}/{mask}"
 
 
 @dataclass(frozen=True)

@@ -8,23 +8,24 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Unpack
 
 import torch
 
 from privaudit.attacks import Plan, make_plan
 from privaudit.attacks.gsa import differentiable
 from privaudit.attacks.plan import WORK, Step
-from privaudit.auditing.options import AuditOptions
+from privaudit.auditing.options import AuditChoices, AuditOptions
 from privaudit.auditing.run import choose_methods, load_reference
 from privaudit.auditing.sources import list_sources, require_class_labels
 from privaudit.auditing.stages import AT, AuditStages
 from privaudit.data import Sample, load_images
 from privaudit.data.pixels import read_pixels, sample_id
+from privaudit.decoder_geometry.mask import mask_names
 from privaudit.errors import DataError
 from privaudit.execution.batching import auto_batch_size
 from privaudit.execution.progress import OnProgress, no_progress
 from privaudit.execution.stage import Rows
-from privaudit.geometry.mask import mask_names
 from privaudit.loading import load_target
 from privaudit.model.prompt import Prompt
 from privaudit.model.target import Target
@@ -127,6 +128,34 @@ def plan_audit(options: AuditOptions, on_progress: OnProgress | None = None) -> 
             "scores": count * models * scores,
         },
     )
+
+
+def plan(
+    target: str | Path,
+    members: str | Path | None = None,
+    nonmembers: str | Path | None = None,
+    *,
+    suspects: str | Path | None = None,
+    canaries: str | Path | None = None,
+    on_progress: OnProgress | None = None,
+    **choices: Unpack[AuditChoices],
+) -> Forecast:
+    """Say what an audit would run and about how long it would take; the same as `privaudit scan --dry-run`.
+
+    Args:
+        target: A diffusers folder or hub id.
+        members: Folder or manifest of images said to be in the training set.
+        nonmembers: Folder or manifest of images said not to be.
+        suspects: Folder or manifest of images of unknown membership.
+        canaries: What `privaudit canaries make` wrote, instead of members and nonmembers.
+        on_progress: Called with (stage, done, total).
+        choices: As of `privaudit.audit`.
+
+    Returns:
+        The plan (see `plan_audit` for what raises). Nothing is written.
+    """
+    sets = {"members": members, "nonmembers": nonmembers, "suspects": suspects, "canaries": canaries}
+    return plan_audit(AuditOptions.parse(target=target, **sets, **choices), on_progress)
 
 
 def first_readable(paths: Iterable[Path], count: int, target: Target) -> list[Sample]:

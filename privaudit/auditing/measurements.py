@@ -57,7 +57,7 @@ class GeometrySummary(PerImage):
 
     Attributes:
         distortion: ``(n,)``, Hadamard's bound of log sqrt(det G).
-        maps: ``(n, height, width)``, where each image's influence lies (see `privaudit.geometry.influence_maps`).
+        maps: ``(n, height, width)``, where the influence of each image lies (see `influence_maps` of the geometry).
         channels: ``(n, channels)``, which channels it falls to.
     """
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from privaudit.errors import ConfigError
 
 if TYPE_CHECKING:
+    from privaudit.decoder_geometry import Estimator
     from privaudit.evaluation import Gate
-    from privaudit.geometry import Estimator
     from privaudit.inversion import Solver
     from privaudit.scorers import Methods
 
@@ -66,8 +66,8 @@ def read_solver(given: Solver | str | None) -> Solver:
 
 def read_influence(given: Estimator | str | None) -> Estimator:
     """Read an estimator of influence, or take the default one."""
-    from privaudit.geometry import ESTIMATORS, Estimator
-    from privaudit.geometry.influence import DEFAULT
+    from privaudit.decoder_geometry import ESTIMATORS, Estimator
+    from privaudit.decoder_geometry.influence import DEFAULT
 
     return given if isinstance(given, Estimator) else ESTIMATORS.build(given or DEFAULT)
 

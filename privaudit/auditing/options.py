@@ -24,8 +24,8 @@ from privaudit.auditing.option_values import (
 from privaudit.auditing.parsed_options import Options, Problem
 
 if TYPE_CHECKING:
+    from privaudit.decoder_geometry import Estimator
     from privaudit.evaluation import Gate
-    from privaudit.geometry import Estimator
     from privaudit.inversion import Solver
     from privaudit.loading.model_source import ModelSource
     from privaudit.scorers import Methods
@@ -247,7 +247,7 @@ class AuditOptions(Options):
 
     def _wrong_cut(self) -> list[Problem]:
         """An estimator that settles the cut of one mask, with another fraction to drop or with several."""
-        from privaudit.geometry import wrong_cut
+        from privaudit.decoder_geometry import wrong_cut
 
         found = [problem for drop in self.drops for problem in wrong_cut(self.influence, drop)]
         if found and len(self.drops) > 1:

@@ -26,11 +26,11 @@ from privaudit.auditing.measurements import Measurements
 from privaudit.auditing.options import AuditChoices, AuditOptions
 from privaudit.auditing.run_stages import measure
 from privaudit.auditing.sources import design_of, list_sources, read_sources
+from privaudit.decoder_geometry.mask import mask_names
 from privaudit.errors import ConfigError
 from privaudit.escape import csv_text, encodable
 from privaudit.evaluation import Check, fact
 from privaudit.execution.progress import OnProgress, no_progress
-from privaudit.geometry.mask import mask_names
 from privaudit.loading import load_target
 from privaudit.model.target import Target
 from privaudit.results.audit_result import (
@@ -148,6 +148,7 @@ def audit(
     *,
     suspects: str | Path | None = None,
     canaries: str | Path | None = None,
+    on_progress: OnProgress | None = None,
     **choices: Unpack[AuditChoices],
 ) -> AuditResult:
     """Audit a target from Python; the same as `privaudit scan`.
@@ -159,13 +160,14 @@ def audit(
         out: The run folder; by default that of the command line, below ``privaudit-runs``.
         suspects: Folder or manifest of images of unknown membership; without ``members``, they are what is compared.
         canaries: What `privaudit canaries make` wrote, instead of members and nonmembers.
+        on_progress: Called with (stage, done, total).
         choices: Any other field of `AuditOptions`, parsed or as text: ``attacks=("sima",)``, ``drop=0.6``.
 
     Returns:
         The result (see `run_audit` for what raises).
     """
     sets = {"members": members, "nonmembers": nonmembers, "suspects": suspects, "canaries": canaries}
-    return run_audit(AuditOptions.parse(target=target, out=out, **sets, **choices))
+    return run_audit(AuditOptions.parse(target=target, out=out, **sets, **choices), on_progress)
 
 
 def load_reference(options: AuditOptions, target: Target) -> Target | None:

@@ -13,10 +13,17 @@ from privaudit.auditing.measurements import Convergence, GeometrySummary, Measur
 from privaudit.auditing.options import AuditOptions
 from privaudit.auditing.stages import AuditStages, MaskSettings
 from privaudit.data import Sample
+from privaudit.decoder_geometry import (
+    DECILES,
+    MaskRule,
+    channel_shares,
+    distortion_bound,
+    influence_maps,
+    pooled_influence,
+)
 from privaudit.execution.batching import Tensors
 from privaudit.execution.engine import Engine
 from privaudit.execution.progress import OnProgress
-from privaudit.geometry import DECILES, MaskRule, channel_shares, distortion_bound, influence_maps, pooled_influence
 from privaudit.inversion import Solver
 from privaudit.model.target import Target
 from privaudit.scorers import ErrorTable, Methods
@@ -45,7 +52,7 @@ def measure(
         on_progress: Called after each shard.
         reference: A model of the same latent shape and schedule that is asked the same.
         rules: Further masks under which every attack is scored, each with its control (see
-            `privaudit.geometry.rule_masks`). What a function does is not known from its name, so that these scores
+            `rule_masks` of the geometry). What a function does is not known from its name, so that these scores
             are neither read from ``options.out`` nor kept there.
 
     Returns:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Unpack
 
 import numpy as np
 import pandas as pd
@@ -13,16 +15,17 @@ from privaudit.attacks.base import LevelAttack
 from privaudit.attacks.parsing import DEFAULT
 from privaudit.auditing.audit_data import AuditData
 from privaudit.auditing.designs.design import Sources
-from privaudit.auditing.options import AuditOptions
+from privaudit.auditing.options import AuditChoices, AuditOptions
+from privaudit.auditing.parsed_options import default_folder
 from privaudit.auditing.run import choose_methods, prepare_folder
 from privaudit.auditing.run_stages import measure
 from privaudit.auditing.sources import list_sources, read_sources
+from privaudit.decoder_geometry import MASKS
 from privaudit.errors import ConfigError
 from privaudit.escape import csv_text
 from privaudit.evaluation import Estimate, tpr_at_fpr
 from privaudit.evaluation.delong import auroc_estimate
 from privaudit.execution.progress import OnProgress, no_progress
-from privaudit.geometry import MASKS
 from privaudit.loading import load_target
 from privaudit.model.schedule import Schedule
 from privaudit.model.target import Target, TargetInfo
@@ -33,10 +36,12 @@ from privaudit.storage.files import locked, write_text
 POINTS = 25
 """Levels of a curve."""
 RANGE = 0.6
-"""Share of the schedule that is swept: beyond it little of an image is left."""
+"""Fraction of the schedule that is swept: beyond it little of an image is left."""
 RATE = 0.01
 """False-positive rate at which the true-positive rate is read."""
 CSV, PICTURE = "sweep.csv", "sweep.png"
+SUFFIX = "-sweep"
+"""What follows the name of the target in the folder that is written by default."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,7 @@ class Point:
 
     Attributes:
         attack: Name.
-        mask: One of `privaudit.geometry.MASKS`.
+        mask: One of `privaudit.decoder_geometry.MASKS`.
         level: What the denoiser is told.
         log_snr: 2 log(alpha / sigma) there.
         auroc: With its interval.
@@ -129,13 +134,42 @@ def run_sweep(options: AuditOptions, points: int = POINTS, on_progress: OnProgre
     if points < 2:
         raise ConfigError([f"expected at least 2 points, got {points}; {POINTS} is usual"])
     if len(options.drops) > 1:
-        raise ConfigError([f"expected one share to drop, since a sweep chooses nothing, got {options.drops}"])
+        raise ConfigError([f"expected one fraction to drop, since a sweep chooses nothing, got {options.drops}"])
     progress = on_progress or no_progress
     chosen = options if options.attacks.texts else replace(options, attacks=parse_methods(DEFAULT))
     sources = list_sources(chosen)
     with locked(chosen.out):
         prepare_folder(chosen, (CSV, PICTURE))
         return _run(chosen, sources, points, progress)
+
+
+def sweep(
+    target: str | Path,
+    members: str | Path,
+    nonmembers: str | Path,
+    out: str | Path | None = None,
+    *,
+    points: int = POINTS,
+    on_progress: OnProgress | None = None,
+    **choices: Unpack[AuditChoices],
+) -> Sweep:
+    """Measure every attack at many noise levels; the same as `privaudit sweep`.
+
+    Args:
+        target: A diffusers folder or hub id.
+        members: Folder or manifest of images said to be in the training set.
+        nonmembers: Folder or manifest of images said not to be.
+        out: Folder to write; by default that of the command line. In that of a scan, its latents and geometry are used.
+        points: Levels of attacks without levels of their own.
+        on_progress: Called with (stage, done, total).
+        choices: As of `privaudit.audit`.
+
+    Returns:
+        The curves (see `run_sweep` for what raises).
+    """
+    folder = default_folder(str(target), SUFFIX) if out is None else out
+    sets = {"members": members, "nonmembers": nonmembers}
+    return run_sweep(AuditOptions.parse(target=target, out=folder, **sets, **choices), points, on_progress)
 
 
 def _run(chosen: AuditOptions, sources: Sources, points: int, progress: OnProgress) -> Sweep:

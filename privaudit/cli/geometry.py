@@ -41,7 +41,7 @@ def geometry(
 
 def estimators() -> None:
     """List the estimators of influence and the methods of distortion, with their parameters and where published."""
-    from privaudit.geometry import DISTORTIONS, ESTIMATORS
+    from privaudit.decoder_geometry import DISTORTIONS, ESTIMATORS
     from privaudit.report.terminal.console import standard_output
     from privaudit.tasks.geometry_maps import BOUND, BOUND_REFERENCE, BOUND_SUMMARY
 

@@ -46,12 +46,12 @@ def sweep(
     sima:levels=10,20,40. One that has no score for a single level is left out. The same command again resumes.
     """
     del config  # ConfiguredCommand has read it
-    from privaudit.auditing.sweep import CSV, PICTURE, run_sweep
+    from privaudit.auditing.sweep import CSV, PICTURE, SUFFIX, run_sweep
     from privaudit.tasks.sweep_plot import plot_sweep
     from privaudit.tasks.sweep_summary import print_sweep
 
     with options_together():
-        folder = out or default_folder(options["target"], "-sweep")
+        folder = out or default_folder(options["target"], SUFFIX)
         chosen = AuditOptions.parse(**options, drop=drop, out=folder)
     with StageProgress(quiet=quiet) as progress:
         found = run_sweep(chosen, points, progress)

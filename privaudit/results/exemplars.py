@@ -64,7 +64,3 @@ def load_exemplars(folder: str | Path) -> tuple[Exemplar, ...]:
         raise ResultError(f"expected {file} as privaudit wrote it: {error}") from error
     found: tuple[Exemplar, ...] = decode(tuple[Exemplar, ...], values, FILE)
     return found
-
-
-load_portraits = load_exemplars
-"""Former name of `load_exemplars`."""

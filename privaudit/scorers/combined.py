@@ -7,8 +7,8 @@ from typing import ClassVar
 
 import numpy as np
 
+from privaudit.decoder_geometry import DECILES
 from privaudit.evaluation.learned import out_of_fold
-from privaudit.geometry import DECILES
 from privaudit.scorers.error_table import ErrorTable, Floats
 from privaudit.scorers.scorer import Evidence, Scored, Scorer, register
 

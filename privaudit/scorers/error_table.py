@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from privaudit.decoder_geometry import hard_mask
 from privaudit.evaluation import Label
-from privaudit.geometry import hard_mask
 
 Floats = NDArray[np.float64]
 
@@ -26,7 +26,7 @@ class ErrorTable:
         scale: What minus a score is: an ``energy``, positive; the ``log`` of one; or ``other``.
         learned: Whether these are features.
         drops: Fractions that the hard masks drop, if several are compared: ``by_mask`` then has one of each kind per
-            fraction (see `privaudit.geometry.mask_names`).
+            fraction (see `privaudit.decoder_geometry.mask_names`).
         names: What the columns are called, if not by their values.
     """
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from privaudit.decoder_geometry import HARD, MASKS
 from privaudit.evaluation.choice_inflation import choice_inflation
 from privaudit.evaluation.selection import Choice, CrossFitted, apply_choice, cross_fit, fold_auroc
-from privaudit.geometry import HARD, MASKS
 from privaudit.scorers.error_table import ErrorTable, Floats
 
 
@@ -35,7 +35,7 @@ class Selection:
 
     Attributes:
         columns: Which column.
-        by_mask: The scores under each of `privaudit.geometry.MASKS`.
+        by_mask: The scores under each of `privaudit.decoder_geometry.MASKS`.
         drop: The fraction of each fold, if several were compared.
         inflation: Factor by which the choice inflates the standard deviation of the AUROC (see `choice_inflation`).
     """

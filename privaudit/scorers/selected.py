@@ -7,10 +7,10 @@ from typing import ClassVar
 
 import numpy as np
 
+from privaudit.decoder_geometry import mask_names
 from privaudit.errors import DataError
 from privaudit.evaluation.choice_inflation import choice_inflation
 from privaudit.evaluation.selection import Choice, Label, cross_fit
-from privaudit.geometry import mask_names
 from privaudit.scorers.error_table import ErrorTable, Floats, minus
 from privaudit.scorers.scorer import Evidence, Scored, Scorer, register
 

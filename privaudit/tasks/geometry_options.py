@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, TypedDict
 
 from privaudit.auditing.option_table import like, needed, option, rule
 from privaudit.auditing.option_values import number_or
@@ -15,7 +15,7 @@ from privaudit.errors import ConfigError
 from privaudit.tasks.invert_options import InvertOptions
 
 if TYPE_CHECKING:
-    from privaudit.geometry import Estimator, Method
+    from privaudit.decoder_geometry import Estimator, Method
     from privaudit.inversion import Solver
 
 BOUND = "bound"
@@ -34,7 +34,7 @@ def read_distortion(given: Method | str | None) -> Method | None:
     Raises:
         ConfigError: Names everything that is wrong, and what would be right.
     """
-    from privaudit.geometry import DISTORTIONS
+    from privaudit.decoder_geometry import DISTORTIONS
 
     if given == BOUND or not isinstance(given, str):
         return None if isinstance(given, str) else given
@@ -100,7 +100,7 @@ class GeometryOptions(Options):
 
     def problems(self, *, right: bool) -> list[Problem]:
         """Say what is wrong with the sets, and with an estimator that settles the cut of another mask."""
-        from privaudit.geometry import wrong_cut
+        from privaudit.decoder_geometry import wrong_cut
 
         problems: list[Problem] = [(problem, ("images",)) for problem in self._set_problems()]
         if right and not problems:
@@ -119,3 +119,19 @@ class GeometryOptions(Options):
             if source.is_dir() and self.out.resolve().is_relative_to(source.resolve())
         )
         return problems
+
+
+class GeometryChoices(TypedDict, total=False):
+    """What `privaudit.geometry` takes for the options, as text or parsed; see the options for what each is."""
+
+    geometry_latents: LatentSource
+    solver: str | Solver
+    influence: str | Estimator
+    distortion: str | Method
+    drop: float
+    maps: int | str | None
+    device: str
+    dtype: str
+    batch_size: int | None
+    seed: int
+    strict: bool

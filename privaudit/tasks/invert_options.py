@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, TypedDict
 
 from privaudit.auditing.option_table import like, needed, option
 from privaudit.auditing.options import AuditOptions
@@ -48,3 +48,15 @@ class InvertOptions(Options):
         del right
         problems = not_along_t(self.solver) if self.cocoercivity else []
         return [(problem, ("cocoercivity", "solver")) for problem in problems]
+
+
+class InvertChoices(TypedDict, total=False):
+    """What `privaudit.invert` takes for the options, as text or parsed; see the options for what each is."""
+
+    solver: str | Solver
+    truth: str | Path | None
+    cocoercivity: bool
+    device: str
+    dtype: str
+    batch_size: int | None
+    strict: bool

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Unpack
 
 import pandas as pd
 import torch
@@ -26,7 +27,7 @@ from privaudit.model.target import TargetInfo
 from privaudit.storage.files import locked, make_folder, write_text
 from privaudit.storage.shards import write_shard
 from privaudit.tasks.inversion_stage import inversion_stage
-from privaudit.tasks.invert_options import InvertOptions
+from privaudit.tasks.invert_options import InvertChoices, InvertOptions
 
 RESULTS = ("latents.safetensors", "inversion.csv", "residuals.png")
 """Files of an inversion's folder."""
@@ -97,6 +98,29 @@ def run_inversion(options: InvertOptions, on_progress: OnProgress | None = None)
     with locked(options.out):
         make_folder(options.out, RESULTS, [source for source in (options.images, options.truth) if source is not None])
         return _run(options, progress)
+
+
+def invert(
+    target: str | Path,
+    images: str | Path,
+    out: str | Path | None = None,
+    *,
+    on_progress: OnProgress | None = None,
+    **choices: Unpack[InvertChoices],
+) -> InvertedSet:
+    """Recover latents that decode to images, without backpropagation; the same as `privaudit invert`.
+
+    Args:
+        target: A diffusers folder or hub id.
+        images: Folder or manifest of images.
+        out: Folder to write; by default that of the command line, below ``privaudit-runs``.
+        on_progress: Called with (stage, images done, images in all).
+        choices: Any other field of `InvertOptions`, parsed or as text.
+
+    Returns:
+        Latents and what is known about each (see `run_inversion` for what raises).
+    """
+    return run_inversion(InvertOptions.parse(target=target, images=images, out=out, **choices), on_progress)
 
 
 def _run(options: InvertOptions, progress: OnProgress) -> InvertedSet:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, TypedDict
 
 from privaudit.auditing.option_table import like, needed, option, rule
 from privaudit.auditing.options import AuditOptions
@@ -49,3 +49,18 @@ class OriginOptions(Options):
     seed: int = like(AuditOptions, "seed")
     strict: bool = like(AuditOptions, "strict")
     confidence: float = like(AuditOptions, "confidence")
+
+
+class OriginChoices(TypedDict, total=False):
+    """What `privaudit.origin` takes for the options, as text or parsed; see the options for what each is."""
+
+    generated: int
+    steps: int
+    prompt: str | None
+    solver: str | Solver
+    device: str
+    dtype: str
+    batch_size: int | None
+    seed: int
+    strict: bool
+    confidence: float

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Unpack
 
 import numpy as np
 import pandas as pd
@@ -29,7 +30,7 @@ from privaudit.inversion import Solver, require_any_finite
 from privaudit.loading import ModelSource, load_target
 from privaudit.model.target import TargetInfo
 from privaudit.storage.files import locked, make_folder, write_text
-from privaudit.tasks.origin_options import OriginOptions
+from privaudit.tasks.origin_options import OriginChoices, OriginOptions
 from privaudit.tasks.origin_traces import Traces, generate, trace
 
 
@@ -96,6 +97,29 @@ def run_origin(options: OriginOptions, on_progress: OnProgress | None = None) ->
     with locked(options.out):
         make_folder(options.out, ["origin.csv"], [options.images])
         return _run(options, progress)
+
+
+def origin(
+    target: str | Path,
+    images: str | Path,
+    out: str | Path | None = None,
+    *,
+    on_progress: OnProgress | None = None,
+    **choices: Unpack[OriginChoices],
+) -> Origin:
+    """Test whether images came out of a model; the same as `privaudit origin`.
+
+    Args:
+        target: A diffusers folder or hub id.
+        images: Folder or manifest of the images in question.
+        out: Folder to write; by default that of the command line, below ``privaudit-runs``.
+        on_progress: Called with (stage, images done, images in all).
+        choices: Any other field of `OriginOptions`, parsed or as text.
+
+    Returns:
+        Everything that was measured (see `run_origin` for what raises).
+    """
+    return run_origin(OriginOptions.parse(target=target, images=images, out=out, **choices), on_progress)
 
 
 def _run(options: OriginOptions, progress: OnProgress) -> Origin:

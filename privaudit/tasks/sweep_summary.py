@@ -10,7 +10,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from privaudit.auditing.sweep import Sweep
-from privaudit.geometry import MASKS
+from privaudit.decoder_geometry import MASKS
 from privaudit.report.numbers import COMPACT
 from privaudit.report.terminal.console import TABLE, standard_output
 

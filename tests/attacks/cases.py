@@ -12,7 +12,7 @@ from reference import Case
 from torch import Tensor
 
 from privaudit.attacks import ATTACKS, Attack, Batch, PassCache, parse_attacks, score_batch
-from privaudit.geometry import build_masks
+from privaudit.decoder_geometry import build_masks
 from privaudit.model.target import Target
 
 IDS = ("a", "b", "c", "d")

@@ -6,10 +6,10 @@ import torch
 from models import save_small_pipeline, write_images
 
 import privaudit
-from privaudit.auditing.custom_masks import try_masks
+from privaudit.auditing.custom_masks import evaluate_masks
+from privaudit.decoder_geometry import influence_mask
 from privaudit.errors import ConfigError
 from privaudit.evaluation import auroc
-from privaudit.geometry import influence_mask
 
 CHOICES = {"attacks": ("sima:levels=20,100", "loss:levels=50"), "device": "cpu", "replicates": 200}
 
@@ -36,7 +36,7 @@ def everything(influence):
 
 @pytest.fixture(scope="module")
 def trial(sets, audited):
-    return try_masks({"same": as_privaudit_does, "all": everything}, *sets, **CHOICES)
+    return evaluate_masks({"same": as_privaudit_does, "all": everything}, *sets, **CHOICES)
 
 
 def scores_of(trial, attack, mask):
@@ -85,27 +85,27 @@ def test_the_table_has_a_row_for_each(trial):
 def test_the_geometry_of_the_audit_is_used_and_its_run_left_alone(sets, audited, passes):
     run = sets[-1]
     before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
-    try_masks({"same": as_privaudit_does}, *sets, **CHOICES)
+    evaluate_masks({"same": as_privaudit_does}, *sets, **CHOICES)
     assert passes["encode"] == passes["decode"] == 0
     assert passes["forward"] > 0
     assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
 
 
 def test_two_functions_of_one_name_are_two_masks(sets, trial):
-    other = try_masks({"same": lambda influence: influence_mask(-influence, 0.4)}, *sets, **CHOICES)
+    other = evaluate_masks({"same": lambda influence: influence_mask(-influence, 0.4)}, *sets, **CHOICES)
     assert not np.allclose(scores_of(other, "sima", "same"), scores_of(trial, "sima", "same"))
 
 
 def test_several_shares_to_drop(sets):
-    trial = try_masks({"all": everything}, *sets, **{**CHOICES, "drop": (0.2, 0.4)})
+    trial = evaluate_masks({"all": everything}, *sets, **{**CHOICES, "drop": (0.2, 0.4)})
     assert trial.metrics["sima", "all"].auroc.value == trial.metrics["sima", "none"].auroc.value
 
 
 def test_a_name_that_is_taken_stops_before_anything_is_loaded(tmp_path):
     with pytest.raises(ConfigError, match="expected a new name for a mask"):
-        try_masks({"none": everything}, tmp_path / "model", tmp_path, tmp_path)
+        evaluate_masks({"none": everything}, tmp_path / "model", tmp_path, tmp_path)
 
 
 def test_features_alone_have_no_score_under_a_mask(sets):
     with pytest.raises(ConfigError, match="expected an attack with a score of its own"):
-        try_masks({"all": everything}, *sets, attacks=("gsa",), device="cpu")
+        evaluate_masks({"all": everything}, *sets, attacks=("gsa",), device="cpu")

@@ -10,13 +10,13 @@ from typing import Unpack, get_type_hints
 
 import pytest
 
-from privaudit.auditing.custom_masks import try_masks
+from privaudit.auditing.custom_masks import evaluate_masks
 from privaudit.auditing.option_table import table
 from privaudit.auditing.options import AuditChoices, AuditOptions
 from privaudit.auditing.parsed_options import OptionsError
 from privaudit.auditing.run import audit
+from privaudit.decoder_geometry import Estimator
 from privaudit.evaluation import Gate
-from privaudit.geometry import Estimator
 from privaudit.inversion import Solver
 from privaudit.inversion.anderson import Anderson
 from privaudit.scorers import Methods, parse_methods
@@ -123,7 +123,7 @@ def test_a_name_that_is_no_option_is_refused():
 def test_what_audit_takes_is_what_the_table_has():
     own = {"target", "members", "nonmembers", "suspects", "canaries", "out"}
     assert set(get_type_hints(AuditChoices, localns=NAMES)) == set(table(AuditOptions)) - own - {"config_file"}
-    for function in (audit, try_masks):
+    for function in (audit, evaluate_masks):
         choices = get_type_hints(function, localns=NAMES)["choices"]
         assert choices == Unpack[AuditChoices]
 

@@ -16,9 +16,9 @@ from privaudit.auditing.measurements import Measurements
 from privaudit.auditing.options import AuditOptions
 from privaudit.auditing.run_stages import measure
 from privaudit.data import Sample, read_set
+from privaudit.decoder_geometry import DECILES, MASKS
 from privaudit.execution import engine
 from privaudit.execution.progress import no_progress
-from privaudit.geometry import DECILES, MASKS
 from privaudit.scorers import parse_methods
 
 COUNT = 7

@@ -10,7 +10,7 @@ import pytest
 from models import save_small_pipeline, write_images
 from safetensors.torch import load_file
 
-from privaudit.geometry import DISTORTIONS, ESTIMATORS
+from privaudit.decoder_geometry import DISTORTIONS, ESTIMATORS
 from privaudit.tasks.geometry_maps import BOUND, RESULTS
 
 

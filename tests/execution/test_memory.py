@@ -16,10 +16,10 @@ from torch import nn
 from privaudit.auditing.options import AuditOptions
 from privaudit.auditing.run_stages import measure
 from privaudit.data import read_set
+from privaudit.decoder_geometry import ESTIMATORS
 from privaudit.errors import ConfigError, TargetError
 from privaudit.execution import memory
 from privaudit.execution.memory import SHARE, free_bytes, items_within, pass_bytes
-from privaudit.geometry import ESTIMATORS
 from privaudit.scorers import parse_methods
 
 CPU = torch.device("cpu")
@@ -200,7 +200,9 @@ class TestInfluenceStage:
 
     def test_it_is_a_share_of_the_free_memory_by_default(self, samples, tmp_path, monkeypatch):
         free = 2 * ESTIMATORS.build("separable").memory * self.PASS / SHARE
-        monkeypatch.setattr("privaudit.geometry.trial.free_bytes", lambda device: int(free) if device == CPU else 0)
+        monkeypatch.setattr(
+            "privaudit.decoder_geometry.trial.free_bytes", lambda device: int(free) if device == CPU else 0
+        )
         assert self.run(samples, tmp_path)[1] == [2] * 6
 
     def test_it_backs_off_where_the_estimate_was_too_good(self, samples, tmp_path):

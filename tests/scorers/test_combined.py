@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from privaudit.decoder_geometry import DECILES, MASKS
 from privaudit.evaluation import assign_folds, auroc
-from privaudit.geometry import DECILES, MASKS
 from privaudit.scorers import ErrorTable, Evidence, parse_methods
 from privaudit.scorers.combined import features
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from privaudit.decoder_geometry import MASKS
 from privaudit.evaluation import assign_folds, auroc
-from privaudit.geometry import MASKS
 from privaudit.scorers import ErrorTable, Evidence, parse_methods
 
 COUNT = 200

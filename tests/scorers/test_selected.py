@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from privaudit.decoder_geometry import MASKS
 from privaudit.errors import DataError
 from privaudit.evaluation import assign_folds, auroc
-from privaudit.geometry import MASKS
 from privaudit.scorers import ErrorTable, Evidence, Scored, parse_methods
 
 COUNT = 120

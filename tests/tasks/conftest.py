@@ -11,7 +11,7 @@ import torch
 from models import random_normal, write_images
 
 from privaudit.data import SampleSet, Skipped, read_set
-from privaudit.geometry import Distortion, Influence
+from privaudit.decoder_geometry import Distortion, Influence
 from privaudit.inversion import Inversion
 from privaudit.model.target import TargetInfo
 from privaudit.tasks.geometry_maps import BOUND_LEFT_OUT, GeometryMap, GeometryOptions, ImageSet, choose_shown

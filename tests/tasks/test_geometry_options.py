@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from privaudit.decoder_geometry import DISTORTIONS
 from privaudit.errors import ConfigError
-from privaudit.geometry import DISTORTIONS
 from privaudit.tasks.geometry_options import BOUND, GeometryOptions, read_distortion
 
 

@@ -14,8 +14,8 @@ from PIL import Image
 from rich.console import Console
 
 from privaudit.auditing.sweep import Point, Sweep
+from privaudit.decoder_geometry import MASKS
 from privaudit.evaluation import Estimate
-from privaudit.geometry import MASKS
 from privaudit.results.audit_result import RefusedReport
 from privaudit.tasks.sweep_plot import plot_sweep, round_levels
 from privaudit.tasks.sweep_summary import print_sweep

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privaudit.attacks import Attack
+from privaudit.decoder_geometry import HARD, MASKS, hard_mask, mask_names
 from privaudit.evaluation import Choice, Label, apply_choice, cross_fit, out_of_fold
 from privaudit.evaluation.metrics import sd_inflation
-from privaudit.geometry import HARD, MASKS, hard_mask, mask_names
 from privaudit.scorers import ErrorTable, Evidence, Methods, Scorer
 from privaudit.scorers.error_table import join, minus
 from privaudit.scorers.level_selection import choices, select

@@ -10,9 +10,9 @@ from torch import Tensor
 from privaudit.auditing.stages.image_stage import ImageStage, ids_of
 from privaudit.auditing.stages.latents import Latents
 from privaudit.data import Sample
+from privaudit.decoder_geometry import Estimator, Influence, estimate_influence, images_at_once
 from privaudit.execution.batching import Tensors
 from privaudit.execution.stage import Rows, ShardStage
-from privaudit.geometry import Estimator, Influence, estimate_influence, images_at_once
 
 
 @dataclass(frozen=True, eq=False)

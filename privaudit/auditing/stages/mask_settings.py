@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
+from privaudit.decoder_geometry import MaskRule, build_masks, control_of, decile_masks, mask_names, rule_masks
 from privaudit.execution.batching import Tensors
-from privaudit.geometry import MaskRule, build_masks, control_of, decile_masks, mask_names, rule_masks
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class MaskSettings:
         gamma: Exponent of the weights.
         pooled: ``(1, *latent)``, influence of the whole set, of which one mask is made for all images; None makes a
             mask for each image.
-        rules: Further masks of the user's own, each with its control (see `privaudit.geometry.rule_masks`). What a
+        rules: Further masks of the user's own, each with its control (see `rule_masks` of the geometry). What a
             function does is not known from its name, so that scores under them are not kept.
     """
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from privaudit.data import Sample
+from privaudit.decoder_geometry import Distortion, Influence, expected_agreement
 from privaudit.escape import encodable
 from privaudit.evaluation import quartiles
-from privaudit.geometry import Distortion, Influence, expected_agreement
 from privaudit.inversion import Inversion
 from privaudit.model.target import TargetInfo
 from privaudit.tasks.geometry_maps.image_sets import ImageSet
@@ -92,7 +92,7 @@ class GeometryMap:
         """One row per image.
 
         Columns: id, path, set, distortion, distortion_error, quartile, influence_total (the trace of G), half_share
-        (see `half_share`), kept_agreement (see `privaudit.geometry.expected_agreement`), residual (of the inversion,
+        (see `half_share`), kept_agreement (see `expected_agreement` of the geometry), residual (of the inversion,
         if there was one), products (with J or J^T), and channel_0, channel_1, ... (shares of the total influence).
         """
         values = self.influence.values.double()

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privaudit.data import Sample, load_images
+from privaudit.decoder_geometry import influence_mask
 from privaudit.execution.progress import OnProgress
-from privaudit.geometry import influence_mask
 from privaudit.report.plots.canvas import shorten
 from privaudit.tasks.geometry_maps import EXTREMES, MAPS, GeometryMap
 from privaudit.tasks.geometry_maps.distortion_plot import plot_distortion

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Unpack
 
 import numpy as np
 import torch
@@ -13,13 +15,13 @@ from torch import Tensor
 from privaudit.auditing.stages import AT, DecoderInfluence, Latents, ids_of
 from privaudit.data import Sample
 from privaudit.data.listing import Entry, list_entries
+from privaudit.decoder_geometry import Distortion, Influence, Method, distortion_bound, measure_distortion
 from privaudit.errors import DataError
 from privaudit.escape import csv_text
 from privaudit.execution.batching import Batcher
 from privaudit.execution.engine import Engine
 from privaudit.execution.progress import OnProgress, no_progress
 from privaudit.execution.stage import FunctionStage, Rows
-from privaudit.geometry import Distortion, Influence, Method, distortion_bound, measure_distortion
 from privaudit.inversion import require_any_finite
 from privaudit.loading import ModelSource, load_target
 from privaudit.model.target import Target
@@ -27,7 +29,7 @@ from privaudit.storage.files import locked, make_folder, write_text
 from privaudit.storage.shards import write_shard
 from privaudit.tasks.geometry_maps.geometry_map import EXTREMES, GeometryMap
 from privaudit.tasks.geometry_maps.image_sets import read_sets
-from privaudit.tasks.geometry_options import BOUND_LEFT_OUT, GeometryOptions
+from privaudit.tasks.geometry_options import BOUND_LEFT_OUT, GeometryChoices, GeometryOptions
 from privaudit.tasks.inversion_stage import inversion_stage
 
 MAPS = "maps"
@@ -61,6 +63,33 @@ def run_geometry(options: GeometryOptions, on_progress: OnProgress | None = None
     with locked(options.out):
         _prepare(options, entries)
         return _run(options, [len(part) for part in entries], progress)
+
+
+def geometry(
+    target: str | Path,
+    images: str | Path | Sequence[str | Path],
+    out: str | Path | None = None,
+    *,
+    on_progress: OnProgress | None = None,
+    **choices: Unpack[GeometryChoices],
+) -> GeometryMap:
+    """Measure influence and distortion of the decoder around images; as `privaudit geometry`, without its plots.
+
+    Args:
+        target: A diffusers folder or hub id.
+        images: Folder or manifest of images, or one per set.
+        out: Folder to write; by default that of the command line, below ``privaudit-runs``.
+        on_progress: Called with (stage, images done, images in all).
+        choices: Any other field of `GeometryOptions`, parsed or as text.
+
+    Returns:
+        Influence and distortion of every image (see `run_geometry` for what raises).
+    """
+    return run_geometry(GeometryOptions.parse(target=target, images=_sets(images), out=out, **choices), on_progress)
+
+
+def _sets(images: str | Path | Sequence[str | Path]) -> tuple[Path, ...]:
+    return (Path(images),) if isinstance(images, (str, Path)) else tuple(map(Path, images))
 
 
 def _run(options: GeometryOptions, counts: Sequence[int], progress: OnProgress) -> GeometryMap:

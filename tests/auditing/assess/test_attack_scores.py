@@ -9,8 +9,8 @@ import pytest
 
 from privaudit.attacks import parse_attacks
 from privaudit.auditing.assess.attack_scores import attack_entries, calibrated, learned, lines, needs_folds, plain
+from privaudit.decoder_geometry import HARD, MASKS, mask_names
 from privaudit.evaluation import Choice, assign_folds, auroc
-from privaudit.geometry import HARD, MASKS, mask_names
 from privaudit.scorers import ErrorTable, Evidence, Methods, parse_methods
 
 MEMBERS, COUNT = 60, 120

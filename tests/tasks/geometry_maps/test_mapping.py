@@ -12,10 +12,10 @@ from models import DIMENSIONS, LATENT, linear_target, save_small_pipeline, write
 from safetensors.torch import load_file
 
 from privaudit.data import load_images
+from privaudit.decoder_geometry import distortion_bound, estimate_influence, expected_agreement
 from privaudit.errors import ConfigError, DataError, TargetError
 from privaudit.execution.batching import Batcher
 from privaudit.execution.engine import Engine
-from privaudit.geometry import distortion_bound, estimate_influence, expected_agreement
 from privaudit.inversion import SOLVERS
 from privaudit.loading import ModelSource, load_target
 from privaudit.tasks.geometry_maps import EXTREMES, MAPS, RESULTS, GeometryOptions, run_geometry

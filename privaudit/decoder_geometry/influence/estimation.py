@@ -1,0 +1,63 @@
+"""`estimate_influence`: the influence of a batch, by any estimator, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from privaudit.decoder_geometry.decoder_checks import check_decoder
+from privaudit.decoder_geometry.influence.estimator import ESTIMATORS, Estimator, Influence
+from privaudit.decoder_geometry.jacobian import LANES, Decode, Jacobian
+from privaudit.model.target import require_finite
+
+DEFAULT = "separable"
+"""Estimator of `privaudit scan`."""
+
+
+def estimate_influence(
+    decode: Decode,
+    latents: Tensor,
+    sample_ids: Sequence[str],
+    estimator: Estimator | str = DEFAULT,
+    *,
+    seed: int = 0,
+    channel_axis: int = 1,
+    at_once: int | None = None,
+    check: bool = True,
+) -> Influence:
+    """Per-dimension influence of the latent on the decoded image.
+
+    Infl_i(z) = ||dD/dz_i||^2 = G_ii(z)   (Rao, Qu, Moyer 2026, arXiv:2511.20592)
+
+    Args:
+        decode: The decoder, in eval mode.
+        latents: ``(n, *latent)``, in the denoiser's scaled units.
+        sample_ids: One id per image.
+        estimator: See `ESTIMATORS`; a specification (`privaudit.decoder_geometry.ESTIMATORS`) or an estimator.
+        seed: Seed of the audit.
+        channel_axis: Channel axis of the latents, with the batch as axis 0.
+        at_once: Pairs of image and vector that memory has room for in one pass; as many as the device is good at by
+            default (`LANES`).
+        check: Try the decoder first (`check_decoder`); a long run needs that for its first batch only.
+
+    Returns:
+        Values, standard errors and costs; of no latents, none.
+
+    Raises:
+        ConfigError: The estimator does not exist or its parameters are wrong.
+        DataError: The latents do not fit to their ids.
+        TargetError: The decoder is not a differentiable function of each latent alone.
+        NonFiniteError: A derivative is NaN or infinite; names the sample ids.
+    """
+    chosen = ESTIMATORS.build(estimator) if isinstance(estimator, str) else estimator
+    if check:
+        check_decoder(decode, latents, sample_ids)
+    if not len(latents):
+        return Influence(torch.zeros_like(latents), torch.zeros_like(latents), torch.zeros(0, dtype=torch.int64))
+    lanes = LANES.get(latents.device.type, 1)
+    jacobian = Jacobian(decode, latents, channel_axis, lanes if at_once is None else min(lanes, at_once))
+    found = chosen.estimate(jacobian, sample_ids, seed)
+    require_finite(found.values, "derivative of the decoder", sample_ids)
+    return found

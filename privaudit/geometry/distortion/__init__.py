@@ -1,7 +1,0 @@
-"""Local distortion log sqrt(det G): how much the decoder stretches volume around a latent. One method per file."""
-
-from privaudit.geometry.distortion.bound import distortion_bound
-from privaudit.geometry.distortion.measurement import measure_distortion
-from privaudit.geometry.distortion.method import DISTORTIONS, Distortion, Method, register
-
-__all__ = ["DISTORTIONS", "Distortion", "Method", "distortion_bound", "measure_distortion", "register"]
