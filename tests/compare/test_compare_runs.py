@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from models import save_small_pipeline, write_images
-from results import make_failure
+from results import gate_outcome, make_failure, make_result
 from runs import labels, make_ids, rewrite, write_run
 
 from privaudit.auditing.options import AuditOptions
@@ -24,11 +25,14 @@ from privaudit.evaluation import Check, delong_test, evaluate, fact
 from privaudit.evaluation.estimate import Estimate
 from privaudit.evaluation.verdict import exit_code
 from privaudit.report.sentences.comparison_text import note_lines
+from privaudit.report.sentences.fact_text import fact_text, facts_text
 from privaudit.results.audit_result import AuditResult
 
 IMAGES = 400
 MEMBER = labels(IMAGES)
 ASKED = CompareOptions(fail_on_regression=True, replicates=400)
+VERSION_5 = Path(__file__).parents[1] / "results" / "report-version-5.json"
+"""An audit as privaudit wrote it with version 5 of the schema: `make_result` of 60 images with two gates."""
 BROKEN = (Check("blind baseline", "fail", (fact("no_attack_exceeds_blind"),)),)
 
 
@@ -490,6 +494,85 @@ class TestVerdict:
         (reason,) = found.untested
         assert reason == change(found, metric="tpr@1%fpr").difference.reason
         assert any(note.startswith("Not tested where no limit can be given") for note in note_lines(found))
+
+
+class TestFormerVersions:
+    """A report of version 5 of the schema, which has sentences, next to one of the same audit as it is written now."""
+
+    @pytest.fixture
+    def now(self, tmp_path):
+        """Write a report of the same attacks on the same images, whose members score as far from the others as said."""
+
+        def write(strength: float = 1.0, **changed) -> Path:
+            gates = ("auroc>0.6", "epsilon>1")
+            result = make_result(images=60, strength=strength, gates=gates, groups=("a", "b"))
+            path = tmp_path / f"{strength}.json"
+            path.write_text(replace(result, **changed).to_json(), encoding="utf-8")
+            return path
+
+        return write
+
+    def old(self, folder, **changed) -> Path:
+        """Write the stored report with parts of its own version changed."""
+        path = folder / "old.json"
+        path.write_text(json.dumps({**json.loads(VERSION_5.read_text()), **changed}), encoding="utf-8")
+        return path
+
+    @pytest.mark.parametrize("turned", [False, True])
+    def test_the_same_scores_are_no_change(self, now, turned):
+        pair = (now(), VERSION_5) if turned else (VERSION_5, now())
+        found = compare_runs(*pair, ASKED)
+        assert (found.allowed, found.not_compared, found.added, found.removed) == ((), (), (), ())
+        assert {c.attack for c in found.changes} == {"sima", "mirror", "combined"}
+        assert {c.metric for c in found.changes} == {"auroc", "tpr@1%fpr", "epsilon"}
+        differences = np.array([c.difference.value for c in found.changes if c.metric != "tpr@1%fpr"])  # too few images
+        np.testing.assert_allclose(differences, 0.0, atol=1e-9)
+        assert found.verdict.status == "pass"
+        assert [(gate.gate, gate.old, gate.new) for gate in found.gates] == [
+            ("auroc>0.6", "fail", "fail"),
+            ("epsilon>1", "pass", "pass"),
+        ]
+        assert found.checks == ()
+        assert ComparisonResult.from_json(found.to_json()).to_json() == found.to_json()
+
+    def test_a_rise_is_a_regression(self, now):
+        found = compare_runs(VERSION_5, now(3.0), ASKED)
+        assert found.verdict.status == "fail"
+        assert {reason.code for reason in found.verdict.reasons} == {"metric_rose", "gate_regressed"}
+        assert fact("gate_regressed", gate="epsilon>1") in found.verdict.reasons
+        assert found.gates[1].reason.code == "limit_beyond_gate"
+        assert fact("finding_rose", old="medium", new="high") in found.notes
+
+    def test_what_only_the_old_run_says_is_shown_as_it_was_written(self, now, tmp_path):
+        values = json.loads(VERSION_5.read_text())
+        check = {"name": "captions", "status": "fail", "detail": "captions tell the sets apart: 90% of them"}
+        gates = [{**values["verdict"]["gates"][0], "gate": "auroc>0.7", "detail": "no limit above it"}]
+        verdict = {**values["verdict"], "gates": gates}
+        old = self.old(tmp_path, checks=[*values["checks"], check], verdict=verdict)
+        found = compare_runs(old, now(), ASKED)
+        assert [(item.check, item.old, item.new) for item in found.checks] == [("captions", "fail", None)]
+        assert facts_text(found.checks[0].facts) == check["detail"]
+        assert fact("old_check_failed", check="captions") in found.notes
+        gate = found.gates[-1]
+        assert (gate.gate, gate.old, gate.new, fact_text(gate.reason)) == (
+            "auroc>0.7",
+            "fail",
+            None,
+            "no limit above it",
+        )
+
+    def test_gates_that_are_not_understood_are_known_by_their_text(self, now, tmp_path):
+        values = json.loads(VERSION_5.read_text())
+        gates = [{"gate": text, "status": "pass", "detail": text} for text in ("recall>0.5", "precision>0.5")]
+        old = self.old(tmp_path, verdict={**values["verdict"], "gates": gates})
+        verdict = AuditResult.load(now()).verdict
+        new = now(verdict=replace(verdict, gates=(gate_outcome("precision>0.5", "fail"),)))
+        found = compare_runs(old, new, ASKED)
+        assert [(gate.gate, gate.old, gate.new, gate.regressed) for gate in found.gates] == [
+            ("precision>0.5", "pass", "fail", True),
+            ("recall>0.5", "pass", None, False),
+        ]
+        assert found.verdict.reasons == (fact("gate_regressed", gate="precision>0.5"),)
 
 
 class TestHolm:
