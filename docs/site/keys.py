@@ -20,9 +20,21 @@ def keys() -> str:
 
 def _section(name: str, schema: Mapping[str, Any]) -> str:
     properties = schema.get("properties", {})
+    if name == "Fact":
+        return _facts(schema)
     rows = [f"| `{key}` | {_kind(each)} | {_cell(each.get('description', ''))} |" for key, each in properties.items()]
     table = "| key | type | what it is |\n|---|---|---|\n" + "\n".join(rows) if rows else ""
     return f"## {name}\n\n{_cell(schema.get('description', ''))}\n\n{table}\n"
+
+
+def _facts(schema: Mapping[str, Any]) -> str:
+    """The codes of facts, each with its values."""
+    rows = []
+    for each in schema["oneOf"]:
+        parts = each["properties"]
+        values = ", ".join(f"`{value}` ({kind['type']})" for value, kind in parts["values"]["properties"].items())
+        rows.append(f"| `{parts['code']['const']}` | {values} |")
+    return f"## Fact\n\n{_cell(schema['description'])}\n\n| code | values |\n|---|---|\n" + "\n".join(rows) + "\n"
 
 
 def _kind(schema: Mapping[str, Any]) -> str:
