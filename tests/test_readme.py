@@ -32,9 +32,8 @@ def test_the_box_is_what_the_demo_prints() -> None:
     said = " ".join(re.sub(r"[│╭╮╯╰─]", " ", box).split())
     results = [make_result(strength=2.0, images=images) for images in (400, 600)]  # the first by a learned score
     lines = [line for result in results for line in (headline(result), *opening_lines(result), *gate_lines(result))]
-    numbers = re.compile(
-        r"\d[\d.]*|combined|mirror|sima|(?:no|weighted|influence) mask|at least|tells|recognises|pairs apart"
-    )
+    named = r"combined|mirror|sima|(?:no|weighted|influence) mask|at least|tells|recognises|pairs apart"
+    numbers = re.compile(rf"\d[\d.]*|{named}|[().,;]")
     words = {word for line in lines for word in numbers.sub(" ", line).split()}
     unknown = {word for word in numbers.sub(" ", said).split() if word not in words}
     assert unknown <= {"privaudit:", "target"}, unknown
