@@ -16,7 +16,7 @@ from runs import labels, make_ids, rewrite, write_run
 
 from privaudit.auditing.options import AuditOptions
 from privaudit.auditing.run import run_audit
-from privaudit.compare import KINDS, CompareOptions, ComparisonResult, compare_runs
+from privaudit.compare import KINDS, CompareOptions, ComparisonResult, compare_runs, run_comparison
 from privaudit.compare.comparable import mismatches
 from privaudit.compare.holm import step_down
 from privaudit.compare.unpaired import unpaired_difference
@@ -86,7 +86,7 @@ class TestPaired:
 
     def test_rates_are_compared_on_the_same_resampled_images(self, runs):
         old, new = simulate(0.5, 1), simulate(0.8, 2)
-        found = compare_runs(runs(0.5, 1), runs(0.8, 2), CompareOptions(replicates=1000))
+        found = run_comparison(runs(0.5, 1), runs(0.8, 2), CompareOptions(replicates=1000))
         own = change(found, metric="tpr@1%fpr")
         both = evaluate(
             {"old": old["sima", "none"], "new": new["sima", "none"]}, MEMBER, np.zeros(2 * IMAGES), replicates=1000
@@ -166,7 +166,7 @@ class TestSharedImages:
             compare_runs(*self.halves(tmp_path, 300))
 
     def test_shared_images_are_paired_and_counted(self, tmp_path):
-        found = compare_runs(*self.halves(tmp_path, 300), CompareOptions(allow=("split",)))
+        found = run_comparison(*self.halves(tmp_path, 300), CompareOptions(allow=("split",)))
         assert found.pairing.paired
         assert (found.pairing.positives, found.pairing.nonmembers) == (300, 300)
         assert (found.pairing.old_only, found.pairing.new_only, found.pairing.moved) == (200, 20, 0)
@@ -176,7 +176,7 @@ class TestSharedImages:
         assert [item.kind for item in found.allowed] == ["split"]
 
     def test_too_few_shared_images_are_not_paired(self, tmp_path):
-        found = compare_runs(*self.halves(tmp_path, 100), CompareOptions(allow=("split",)))
+        found = run_comparison(*self.halves(tmp_path, 100), CompareOptions(allow=("split",)))
         assert not found.pairing.paired
         assert found.pairing.facts == (fact("too_few_shared", positives=100, nonmembers=100),)
         assert change(found).difference.reason == fact("runs_not_paired")
@@ -185,7 +185,7 @@ class TestSharedImages:
         swapped = MEMBER.copy()
         swapped[[0, IMAGES]] = swapped[[IMAGES, 0]]
         new = write_run(tmp_path / "new", simulate(0.5, 1), swapped, split="c" * 32)
-        found = compare_runs(runs(0.5, 1), new, CompareOptions(allow=("split",)))
+        found = run_comparison(runs(0.5, 1), new, CompareOptions(allow=("split",)))
         assert found.pairing.moved == 2
         assert (found.pairing.positives, found.pairing.old_only) == (IMAGES - 1, 0)
         assert fact("images_moved", images=2) in found.notes
@@ -252,7 +252,7 @@ class TestRefusals:
         old, new = runs(0.5, 1), runs(0.5, 1, config=config)
         with pytest.raises(ConfigError, match=f"--allow {kind}"):
             compare_runs(old, new)
-        found = compare_runs(old, new, CompareOptions(allow=(kind,)))
+        found = run_comparison(old, new, CompareOptions(allow=(kind,)))
         assert {item.kind for item in found.allowed} == {kind}
 
     def test_other_parameters_of_an_attack(self, runs, tmp_path):
@@ -262,7 +262,7 @@ class TestRefusals:
         rewrite(new, attacks=(other, *result.attacks[1:]))
         with pytest.raises(ConfigError, match="the same order of sima in both runs, got 4 in OLD and 2 in NEW"):
             compare_runs(runs(0.5, 1), new)
-        assert compare_runs(runs(0.5, 1), new, CompareOptions(allow=("preset",))).allowed[0].what == "order of sima"
+        assert run_comparison(runs(0.5, 1), new, CompareOptions(allow=("preset",))).allowed[0].what == "order of sima"
 
     def test_another_kind_of_audit(self, runs, tmp_path):
         new = write_run(tmp_path / "new", simulate(0.5, 1), MEMBER)
@@ -270,7 +270,7 @@ class TestRefusals:
         with pytest.raises(ConfigError, match="--allow design"):
             compare_runs(runs(0.5, 1), new)
         for name in ("design", "role"):  # the second is its former name
-            found = compare_runs(runs(0.5, 1), new, CompareOptions(allow=(name,)))
+            found = run_comparison(runs(0.5, 1), new, CompareOptions(allow=(name,)))
             assert [(item.kind, item.old, item.new) for item in found.allowed] == [("design", "members", "suspects")]
             assert (found.old.design, found.new.design) == ("members", "suspects")
 
@@ -281,7 +281,7 @@ class TestRefusals:
 
     def test_all_is_allowed_at_once(self, runs):
         new = runs(0.5, 1, config={"seed": 1, "drop": 0.2, "folds": 4}, split="d" * 32)
-        assert len(compare_runs(runs(0.5, 1), new, CompareOptions(allow=("all",))).allowed) == 4
+        assert len(run_comparison(runs(0.5, 1), new, CompareOptions(allow=("all",))).allowed) == 4
 
     def test_a_solver_that_was_not_used_does_not_matter(self, runs):
         encoder = {"geometry_latents": "encoder"}
@@ -363,7 +363,7 @@ class TestRefusals:
 
 class TestVerdict:
     def test_a_rise_is_a_regression(self, runs):
-        found = compare_runs(runs(0.3, 1), runs(1.0, 2), ASKED)
+        found = run_comparison(runs(0.3, 1), runs(1.0, 2), ASKED)
         assert found.verdict.status == "fail"
         assert exit_code(found.verdict.status, gated=found.fail_on_regression) == 1
         assert change(found).direction == "worse"
@@ -376,7 +376,7 @@ class TestVerdict:
         assert [reason.code for reason in found.verdict.reasons] == ["metric_rose"] * worse
 
     def test_a_fall_is_none(self, runs):
-        found = compare_runs(runs(1.0, 2), runs(0.3, 1), ASKED)
+        found = run_comparison(runs(1.0, 2), runs(0.3, 1), ASKED)
         assert found.verdict.status == "pass"
         assert found.verdict.reasons == (fact("no_rise_shown", tests=found.tests, margin=0.0),)
         assert change(found).direction == "better"
@@ -390,16 +390,16 @@ class TestVerdict:
 
     def test_the_margin_is_beyond_what_was_shown(self, runs):
         old, new = runs(0.3, 1), runs(1.0, 2)
-        risen = change(compare_runs(old, new, ASKED))
-        within = compare_runs(old, new, replace(ASKED, margin=0.4))
+        risen = change(run_comparison(old, new, ASKED))
+        within = run_comparison(old, new, replace(ASKED, margin=0.4))
         assert within.verdict.status == "pass"
         assert within.verdict.reasons == (fact("no_rise_shown", tests=within.tests, margin=0.4),)
         assert change(within).direction == "unclear"
-        below = compare_runs(old, new, replace(ASKED, margin=risen.rise / 2))
+        below = run_comparison(old, new, replace(ASKED, margin=risen.rise / 2))
         assert below.verdict.status == "fail"
 
     def test_the_same_run_twice(self, runs):
-        found = compare_runs(runs(0.5, 1), runs(0.5, 1), ASKED)
+        found = run_comparison(runs(0.5, 1), runs(0.5, 1), ASKED)
         assert found.verdict.status == "pass"
         assert found.same_model
         assert fact("same_model") in found.notes
@@ -409,7 +409,7 @@ class TestVerdict:
     def test_a_gate_that_passed_and_fails(self, runs):
         gates = ("auroc>0.61",)
         old, new = runs(0.4, 1, gates=gates), runs(0.8, 2, gates=("AUROC > 0.610",))
-        found = compare_runs(old, new, replace(ASKED, margin=0.4))
+        found = run_comparison(old, new, replace(ASKED, margin=0.4))
         assert (found.gates[0].old, found.gates[0].new, found.gates[0].regressed) == ("pass", "fail", True)
         assert found.verdict.status == "fail"
         assert found.verdict.reasons == (fact("gate_regressed", gate=found.gates[0].gate),)
@@ -417,12 +417,12 @@ class TestVerdict:
         assert found.gates[0].reason == AuditResult.load(new).verdict.gates[0].reason
 
     def test_a_gate_of_one_run_alone_is_no_regression(self, runs):
-        found = compare_runs(runs(0.4, 1), runs(0.8, 2, gates=("auroc>0.61",)), replace(ASKED, margin=0.4))
+        found = run_comparison(runs(0.4, 1), runs(0.8, 2, gates=("auroc>0.61",)), replace(ASKED, margin=0.4))
         assert (found.gates[0].old, found.gates[0].new, found.gates[0].regressed) == (None, "fail", False)
         assert found.verdict.status == "pass"
 
     def test_a_failed_check_of_the_new_run(self, runs):
-        found = compare_runs(runs(0.3, 1), runs(1.0, 2, checks=BROKEN), ASKED)
+        found = run_comparison(runs(0.3, 1), runs(1.0, 2, checks=BROKEN), ASKED)
         assert found.verdict.status == "inconclusive"
         status, gated = found.verdict.status, found.fail_on_regression
         assert exit_code(status, gated=gated) == 3
@@ -434,7 +434,7 @@ class TestVerdict:
         assert found.checks[0].facts == BROKEN[0].facts
 
     def test_a_failed_check_of_the_old_run_is_a_note(self, runs):
-        found = compare_runs(runs(0.3, 1, checks=BROKEN), runs(1.0, 2), ASKED)
+        found = run_comparison(runs(0.3, 1, checks=BROKEN), runs(1.0, 2), ASKED)
         assert found.verdict.status == "fail"
         assert fact("old_check_failed", check="blind baseline") in found.notes
         assert not any(reason.code == "new_check_failed" for reason in found.verdict.reasons)
@@ -445,7 +445,7 @@ class TestVerdict:
             write_run(tmp_path / name, {("sima", "none"): np.random.default_rng(seed).normal(size=8)}, member)
             for name, seed in (("old", 0), ("new", 1))
         ]
-        found = compare_runs(*folders, replace(ASKED, confidence=0.999, replicates=2000))
+        found = run_comparison(*folders, replace(ASKED, confidence=0.999, replicates=2000))
         assert found.verdict.status == "inconclusive"
         assert found.verdict.reasons == (
             fact("perfect_rise_unnoticed", members=4.0, nonmembers=4.0, tests=found.tests),
@@ -453,7 +453,7 @@ class TestVerdict:
 
     def test_nothing_in_common(self, runs, tmp_path):
         new = write_run(tmp_path / "new", simulate(0.5, 1, names=("secmi",)), MEMBER)
-        found = compare_runs(runs(0.5, 1), new, ASKED)
+        found = run_comparison(runs(0.5, 1), new, ASKED)
         assert found.verdict.status == "inconclusive"
         assert found.verdict.reasons == (fact("nothing_in_common"),)
         assert found.added == ("secmi",)
@@ -463,7 +463,7 @@ class TestVerdict:
         old, new = (write_run(tmp_path / name, simulate(0.5, 1), MEMBER) for name in ("old", "new"))
         verdict = AuditResult.load(old).verdict
         rewrite(old, verdict=replace(verdict, finding=replace(verdict.finding, level="none")))
-        found = compare_runs(old, new, ASKED)
+        found = run_comparison(old, new, ASKED)
         assert found.verdict.status == "pass"
         rose = fact("finding_rose", old="none", new=verdict.finding.level)
         at = found.notes.index(rose)
@@ -478,7 +478,7 @@ class TestVerdict:
         assert [item.attack for item in found.not_compared] == ["combined"]
         assert found.not_compared[0].differs_by == ("pia",)
         assert {c.attack for c in found.changes} == {"sima"}
-        allowed = compare_runs(old, new, CompareOptions(allow=("preset",)))
+        allowed = run_comparison(old, new, CompareOptions(allow=("preset",)))
         assert {c.attack for c in allowed.changes} == {"sima", "combined"}
 
     def test_rates_that_few_images_cannot_resolve_are_not_tested(self, tmp_path):
@@ -487,7 +487,7 @@ class TestVerdict:
         for name, strength, seed in (("old", 0.2, 0), ("new", 1.5, 1)):
             values = np.random.default_rng(seed).normal(size=240) + strength * member
             folders.append(write_run(tmp_path / name, {("sima", "none"): values}, member))
-        found = compare_runs(*folders, ASKED)
+        found = run_comparison(*folders, ASKED)
         assert found.tests == 1
         assert change(found).direction == "worse"
         assert change(found, metric="tpr@1%fpr").direction == "unmeasured"
@@ -521,7 +521,7 @@ class TestFormerVersions:
     @pytest.mark.parametrize("turned", [False, True])
     def test_the_same_scores_are_no_change(self, now, turned):
         pair = (now(), VERSION_5) if turned else (VERSION_5, now())
-        found = compare_runs(*pair, ASKED)
+        found = run_comparison(*pair, ASKED)
         assert (found.allowed, found.not_compared, found.added, found.removed) == ((), (), (), ())
         assert {c.attack for c in found.changes} == {"sima", "mirror", "combined"}
         assert {c.metric for c in found.changes} == {"auroc", "tpr@1%fpr", "epsilon"}
@@ -536,7 +536,7 @@ class TestFormerVersions:
         assert ComparisonResult.from_json(found.to_json()).to_json() == found.to_json()
 
     def test_a_rise_is_a_regression(self, now):
-        found = compare_runs(VERSION_5, now(3.0), ASKED)
+        found = run_comparison(VERSION_5, now(3.0), ASKED)
         assert found.verdict.status == "fail"
         assert {reason.code for reason in found.verdict.reasons} == {"metric_rose", "gate_regressed"}
         assert fact("gate_regressed", gate="epsilon>1") in found.verdict.reasons
@@ -549,7 +549,7 @@ class TestFormerVersions:
         gates = [{**values["verdict"]["gates"][0], "gate": "auroc>0.7", "detail": "no limit above it"}]
         verdict = {**values["verdict"], "gates": gates}
         old = self.old(tmp_path, checks=[*values["checks"], check], verdict=verdict)
-        found = compare_runs(old, now(), ASKED)
+        found = run_comparison(old, now(), ASKED)
         assert [(item.check, item.old, item.new) for item in found.checks] == [("captions", "fail", None)]
         assert facts_text(found.checks[0].facts) == check["detail"]
         assert fact("old_check_failed", check="captions") in found.notes
@@ -567,7 +567,7 @@ class TestFormerVersions:
         old = self.old(tmp_path, verdict={**values["verdict"], "gates": gates})
         verdict = AuditResult.load(now()).verdict
         new = now(verdict=replace(verdict, gates=(gate_outcome("precision>0.5", "fail"),)))
-        found = compare_runs(old, new, ASKED)
+        found = run_comparison(old, new, ASKED)
         assert [(gate.gate, gate.old, gate.new, gate.regressed) for gate in found.gates] == [
             ("precision>0.5", "pass", "fail", True),
             ("recall>0.5", "pass", None, False),
@@ -603,7 +603,7 @@ def _limit(p: float, error: float) -> float:
 
 class TestJson:
     def test_round_trip(self, runs):
-        found = compare_runs(runs(0.5, 1), runs(0.8, 2, gates=("epsilon>1", "auroc>0.6")), ASKED)
+        found = run_comparison(runs(0.5, 1), runs(0.8, 2, gates=("epsilon>1", "auroc>0.6")), ASKED)
         again = ComparisonResult.from_json(found.to_json())
         assert again.to_json() == found.to_json()
         assert again.verdict.status == found.verdict.status
@@ -640,7 +640,7 @@ class TestRealRuns:
     """Two denoisers, the same images, scanned as users scan them."""
 
     def test_are_paired_on_every_image(self, scanned):
-        found = compare_runs(*scanned, ASKED)
+        found = run_comparison(*scanned, ASKED)
         assert found.pairing.paired
         assert (found.pairing.positives, found.pairing.nonmembers) == (40, 40)
         assert found.allowed == ()
@@ -654,7 +654,7 @@ class TestRealRuns:
         assert fact("interval_widened", attack="combined", factor=1.5) in found.notes
 
     def test_a_run_and_itself(self, scanned):
-        found = compare_runs(scanned[0], scanned[0], ASKED)
+        found = run_comparison(scanned[0], scanned[0], ASKED)
         assert found.same_model
         assert {c.difference.value for c in found.changes if c.metric == "auroc"} == {0.0}
 
@@ -680,7 +680,7 @@ class TestErrorRates:
                     for mask in ("none", "influence")
                 }
                 folders.append(write_run(tmp_path / f"{draw}-{name}", scores, member, replicates=39))
-            flagged += compare_runs(*folders, ASKED).verdict.status == "fail"
+            flagged += run_comparison(*folders, ASKED).verdict.status == "fail"
         return flagged
 
     def test_no_change_is_rarely_flagged(self, tmp_path):
