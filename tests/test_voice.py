@@ -45,7 +45,6 @@ TO_DO = (
     "evaluation",
     "inversion",
     "lab",
-    "loading",
     "package",
     "report",
     "results",
