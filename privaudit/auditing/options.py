@@ -58,9 +58,10 @@ class AuditOptions(Options):
         influence: Estimator of the decoder's influence.
         device: ``auto``, ``cuda`` or ``cpu``.
         dtype: Precision of the denoiser: ``auto``, ``float32``, ``bfloat16`` or ``float16``.
-        batch_size: Images per pass; None chooses. The geometry takes fewer where memory is short, and every stage
-            halves when it runs out.
-        memory: GiB that the geometry may take; None takes half of what is free (`privaudit.execution.memory.SHARE`).
+        batch_size: Images per pass; None chooses a number. The geometry uses fewer where memory is short, and every
+            stage halves the number when memory runs out.
+        memory: GiB that the geometry may use; None means half of the free memory
+            (`privaudit.execution.memory.MAX_MEMORY_FRACTION`).
         seed: Seed of noise, probes, masks, folds and resampling.
         folds: Folds of the cross-fitting.
         replicates: Minimum of bootstrap resamples; more are drawn where limits are corrected for many tests.
