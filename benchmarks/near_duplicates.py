@@ -21,7 +21,7 @@ import PIL
 from numpy.typing import NDArray
 from PIL import Image, ImageEnhance
 
-from privaudit.data import fingerprint, read_pixels, read_set, thumbnail
+from privaudit.data import phash, read_pixels, read_set, thumbnail
 from privaudit.evaluation.duplicates import DISTANCE, near_duplicates
 from privaudit.lab.demo_target import unpack_demo_images
 
@@ -73,7 +73,7 @@ Described = tuple[NDArray[np.uint64], NDArray[np.uint8]]
 
 def describe(images: list[NDArray[np.uint8]]) -> Described:
     """Hashes and thumbnails."""
-    hashes = np.array([fingerprint(pixels) for pixels in images], dtype=np.uint64)
+    hashes = np.array([phash(pixels) for pixels in images], dtype=np.uint64)
     return hashes, np.stack([np.frombuffer(thumbnail(pixels), dtype=np.uint8) for pixels in images])
 
 

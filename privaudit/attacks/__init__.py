@@ -1,4 +1,4 @@
-"""Membership-inference attacks: one file each, found by being in this folder."""
+"""Membership-inference attacks: one file each, discovered in this folder."""
 
 from privaudit.attacks.base import (
     ATTACKS,

@@ -30,16 +30,17 @@ class Attack(Named, ABC):
     """Base of all attacks: frozen dataclasses of hyper-parameters, without state.
 
     Attributes:
-        preset: Name of the published parameters that were asked for, ``name@preset``; empty for our defaults.
-        variant: Parameters that tell it from others of its name, such as ``order=2``; empty if it is the only one.
-        candidate_of: Line of the report in which it is compared with its variants; empty if it has its own.
-        presets: Parameters by name of the preset.
+        preset: Name of a set of published parameters, ``name@preset``; empty for our defaults.
+        variant: Parameters that distinguish it from others of its name, such as ``order=2``; empty if it is the only
+            one.
+        candidate_of: Report line that it shares with its variants; empty if it has a line of its own.
+        presets: Parameters by preset name.
         needs: What it cannot run without.
-        axis: What its columns are: values of which cross-fitting chooses one.
-        learned: Whether its columns are features of a classifier, and none a score by itself.
+        axis: Meaning of the columns, such as ``level``; cross-fitting chooses one of their values.
+        learned: Whether the columns are features of a classifier, none of them a score by itself.
         additive: Whether errors under complementary masks add up to the error without a mask.
-        published: Whether others published it; ours are compared with the best of these.
-        scale: What its errors are: an ``energy``, positive; the ``log`` of one; or ``other``.
+        published: Whether others published it; our own attacks are compared with the best published one.
+        scale: Kind of the errors: a positive ``energy``, the ``log`` of one, or ``other``.
     """
 
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
@@ -61,33 +62,33 @@ class Attack(Named, ABC):
 
     @property
     def report_name(self) -> str:
-        """Line of the report: its own, or that of all its variants, among which one is chosen for each fold."""
+        """Name of its report line. Variants share a line, and one of them is chosen for each fold."""
         return self.candidate_of or self.label
 
     @property
     def candidates(self) -> tuple[float, ...]:
-        """What the columns of `measure` are; empty if there is one score, or if they are features."""
+        """Values of the columns of `measure`; empty if there is one score, or if the columns are features."""
         return ()
 
     @property
-    def own_levels(self) -> tuple[int, ...]:
-        """Every noise level at which it asks the denoiser, after `for_target`."""
+    def noise_levels(self) -> tuple[int, ...]:
+        """Every noise level at which the denoiser runs, after `for_target`."""
         return ()
 
     def for_target(self, target: Target) -> Self:
-        """Take the levels that suit a target, unless they were given.
+        """Choose the levels that suit a target, unless the user configured some.
 
         Returns:
             The attack with levels of this target.
 
         Raises:
-            ConfigError: A level that was given does not exist there.
+            ConfigError: A configured level does not exist on the target.
         """
         del target
         return self
 
     def unsupported_reason(self, target: Target) -> str | None:
-        """Say why the attack cannot run on a target; None if it can."""
+        """Explain why the attack cannot run on a target; None if it can."""
         if "captions" in self.needs and not target.takes_captions:
             return "needs a text-to-image target, and this one takes no captions"
         if "flow model" in self.needs and target.info.prediction_type != "flow":
@@ -100,22 +101,22 @@ class Attack(Named, ABC):
 
         Args:
             batch: Latents and denoiser.
-            masks: Name to ``(n, *latent)``.
+            masks: Masks by name, each ``(n, *latent)``.
 
         Returns:
-            Name to ``(n, columns)``, float64.
+            Errors by mask name, each ``(n, columns)``, float64.
         """
 
 
 @dataclass(frozen=True)
 class LevelAttack(Attack):
-    """Base of attacks that look at one or more noise levels.
+    """Base of attacks that run the denoiser at one or more noise levels.
 
     Attributes:
-        levels: What the denoiser is told; empty takes `log_snr`, or the defaults for the target.
-        log_snr: 2 log(alpha / sigma), for comparing models of different schedules; the nearest levels are taken.
-        grid: Default levels on models that predict noise or the sample.
-        log_snr_grid: Default on models that predict v or a flow, whose schedules differ more.
+        levels: Noise levels; if empty, those of `log_snr`, or the defaults for the target.
+        log_snr: 2 log(alpha / sigma), to compare models with different schedules; the nearest levels are used.
+        grid: Default levels for models that predict noise or the sample.
+        log_snr_grid: Default log SNR for models that predict v or a flow, whose schedules differ more.
     """
 
     alternatives: ClassVar[Mapping[str, str]] = {"log_snr": "levels"}
@@ -125,14 +126,14 @@ class LevelAttack(Attack):
     log_snr: tuple[float, ...] = ()
 
     def common_problems(self) -> list[str]:
-        """Levels are distinct, not negative, and given once."""
+        """Require distinct, non-negative levels, given as ``levels`` or as ``log_snr`` but not both."""
         problems = super().common_problems()
         for name in ("levels", "log_snr"):
-            given = getattr(self, name)
-            if not all(math.isfinite(value) for value in given):
-                problems.append(f"expected finite {name} for {self.name}, got {given}")
-            if len(set(given)) != len(given):
-                problems.append(f"expected distinct {name} for {self.name}, got {given}")
+            values = getattr(self, name)
+            if not all(math.isfinite(value) for value in values):
+                problems.append(f"expected finite {name} for {self.name}, got {values}")
+            if len(set(values)) != len(values):
+                problems.append(f"expected distinct {name} for {self.name}, got {values}")
         if any(level < 0 for level in self.levels):
             problems.append(f"expected levels >= 0 for {self.name}, got {self.levels}")
         if self.levels and self.log_snr:
@@ -140,12 +141,12 @@ class LevelAttack(Attack):
         return problems
 
     @property
-    def own_levels(self) -> tuple[int, ...]:
+    def noise_levels(self) -> tuple[int, ...]:
         """The levels."""
         return self.levels
 
     def for_target(self, target: Target) -> Self:
-        """Take the given levels, those nearest to the given log SNR, or the defaults for this kind of model."""
+        """Use the configured levels, those nearest to the configured log SNR, or the defaults for this model."""
         schedule = target.schedule
         if self.levels:
             if max(self.levels) > schedule.last:
@@ -154,9 +155,10 @@ class LevelAttack(Attack):
                 ])
             return self
         if not self.log_snr and target.info.prediction_type in ("epsilon", "sample"):
+            # A short schedule clips several grid levels to its last; dict.fromkeys drops repeats and keeps the order.
             return replace(self, levels=tuple(dict.fromkeys(min(level, schedule.last) for level in self.grid)))
-        wanted = self.log_snr or self.log_snr_grid
-        return replace(self, levels=tuple(dict.fromkeys(map(schedule.nearest, wanted))), log_snr=())
+        log_snr = self.log_snr or self.log_snr_grid
+        return replace(self, levels=tuple(dict.fromkeys(map(schedule.nearest, log_snr))), log_snr=())
 
 
 @dataclass(frozen=True)
@@ -171,7 +173,7 @@ class FieldAttack(LevelAttack):
     order: float = 2.0
 
     def common_problems(self) -> list[str]:
-        """The order is positive, too."""
+        """Require a positive order as well."""
         problems = super().common_problems()
         if not self.order > 0:
             problems.append(f"expected order > 0 for {self.name}, got {self.order}")
@@ -187,9 +189,9 @@ class FieldAttack(LevelAttack):
         """Residual whose masked norm is the attack's error, ``(n, *latent)``; small for members."""
 
     def measure(self, batch: Batch, masks: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Reduce the field of each level under every mask."""
-        found = [masked_errors(self.error_field(batch, level), masks, self.order) for level in self.levels]
-        return {name: torch.stack([errors[name] for errors in found], dim=1) for name in masks}
+        """Reduce the field of each level under every mask, one column per level."""
+        by_level = [masked_errors(self.error_field(batch, level), masks, self.order) for level in self.levels]
+        return {name: torch.stack([errors[name] for errors in by_level], dim=1) for name in masks}
 
 
 ATTACKS = KindRegistry[Attack]("an attack", folder="privaudit.attacks", listed_by="privaudit attacks")
@@ -205,12 +207,13 @@ def masked_errors(field_: Tensor, masks: Mapping[str, Tensor], order: float) -> 
 
     Args:
         field_: ``(n, *latent)``.
-        masks: Name to ``(n, *latent)``.
+        masks: Masks by name, each ``(n, *latent)``.
         order: p.
 
     Returns:
-        Name to ``(n,)``, float64.
+        Errors by mask name, each ``(n,)``, float64.
     """
+    # In float64: p = 4 of a half-precision field overflows, and sums of many small powers lose digits.
     powers = field_.double().abs().pow(order).flatten(1)
     return {name: (powers * mask.to(powers).flatten(1)).sum(dim=1) for name, mask in masks.items()}
 
@@ -218,19 +221,19 @@ def masked_errors(field_: Tensor, masks: Mapping[str, Tensor], order: float) -> 
 def score_batch(attacks: Sequence[Attack], batch: Batch, masks: Mapping[str, Tensor]) -> dict[tuple[str, str], Tensor]:
     """Score a batch with every attack under every mask, each distinct pass run once.
 
-    The one place where the sign is flipped: score = -error.
+    The sign is flipped here and nowhere else: score = -error.
 
     Args:
-        attacks: With distinct labels and levels of the target (`Attack.for_target`).
+        attacks: Attacks with distinct labels and with levels of the target (`Attack.for_target`).
         batch: Latents and denoiser.
-        masks: Name to ``(n, *latent)``.
+        masks: Masks by name, each ``(n, *latent)``.
 
     Returns:
-        (label, mask) to ``(n, columns)``, float64, on the CPU; higher = more likely a member. Features of a learned
-        attack are as they are.
+        Scores by (label, mask), each ``(n, columns)``, float64, on the CPU; higher = more likely a member. Features of
+        a learned attack are returned unchanged.
 
     Raises:
-        NonFiniteError: An error is NaN or infinite; names attack and images.
+        NonFiniteError: An error is NaN or infinite; the message names the attack and the images.
     """
     scores: dict[tuple[str, str], Tensor] = {}
     with torch.no_grad():

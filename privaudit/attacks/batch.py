@@ -1,8 +1,8 @@
-"""Some images and the denoiser, with everything that two attacks may ask for computed once.
+"""A batch of images and the denoiser; results that several attacks need are computed once.
 
-An attack asks for what it needs by name: the prediction at the clean latent, at a noise draw, along an inversion. The
-batch runs the denoiser the first time and answers from memory afterwards, whichever attack asks. What was asked for,
-and by whom, stands in the `PassCache`; run once on a blank target it is the plan of an audit.
+An attack requests what it needs by name: the prediction at the clean latent, at a noise draw, along an inversion. The
+batch runs the denoiser on the first request and answers later ones from memory, whichever attack makes them. The
+`PassCache` records each request; a run on a blank target therefore gives the plan of an audit.
 """
 
 from __future__ import annotations
@@ -25,49 +25,50 @@ from privaudit.model.prompt import Prompt
 from privaudit.model.target import Target
 
 Work = Literal["forward", "backward", "encode", "decode"]
-"""What costs time: a pass of the denoiser, one back through it, and the autoencoder's two halves."""
+"""Operations that cost time: a denoiser pass, a backward pass through it, an encoding, a decoding."""
 
 
 @dataclass
 class PassCache:
-    """Who asked for what, what has been computed, and what is still kept.
+    """Shared results of a batch, and a record of the work and the requests of each attack.
 
     Attributes:
-        attack: Label of the attack that is asking now.
-        work: Passes per image, by attack and kind; what was answered from memory costs nothing.
-        asked: How often each attack has asked for each shared result.
-        expected: How often each shared result will be asked for, if known: it is forgotten after the last time.
+        attack: Label of the attack that runs now.
+        work: Passes per image, by attack and kind; an answer from memory costs nothing.
+        requests: Number of requests, by attack and shared result.
+        expected: Total number of requests for each shared result, if known. The result is freed after the last one.
     """
 
     attack: str = ""
     work: Counter[tuple[str, Work]] = field(default_factory=Counter)
-    asked: Counter[tuple[str, Hashable]] = field(default_factory=Counter)
+    requests: Counter[tuple[str, Hashable]] = field(default_factory=Counter)
     expected: Mapping[Hashable, int] | None = None
-    _kept: dict[Hashable, Any] = field(default_factory=dict)
-    _given: Counter[Hashable] = field(default_factory=Counter)
+    _results: dict[Hashable, Any] = field(default_factory=dict)
+    _served: Counter[Hashable] = field(default_factory=Counter)
 
     def note(self, kind: Work, passes: int = 1) -> None:
-        """Count work of the attack that is asking."""
+        """Count work of the current attack."""
         self.work[self.attack, kind] += passes
 
     def shared(self, key: Hashable, compute: Callable[[], Any]) -> Any:  # noqa: ANN401 - whatever was computed
         """Answer from memory, or compute and remember."""
-        self.asked[self.attack, key] += 1
-        if key not in self._kept:
-            self._kept[key] = compute()
-        found = self._kept[key]
-        self._given[key] += 1
-        if self.expected is not None and self._given[key] >= self.expected.get(key, 0):
-            del self._kept[key]
-        return found
+        self.requests[self.attack, key] += 1
+        if key not in self._results:
+            self._results[key] = compute()
+        result = self._results[key]
+        self._served[key] += 1
+        # Free the result after the last request that the plan foresees, or the predictions of all attacks pile up.
+        if self.expected is not None and self._served[key] >= self.expected.get(key, 0):
+            del self._results[key]
+        return result
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Latents of some images and the denoiser, with each distinct pass run once.
+    """Latents of a batch of images and the denoiser, with each distinct pass run once.
 
-    What has been computed is kept by name: other latents, noise or captions need another cache, or `with_images` and
-    `with_captions`.
+    Results are cached by name. Other latents, noise or captions therefore need another cache, or `with_images` and
+    `with_captions`, which mark their results.
 
     Attributes:
         target: The audited model.
@@ -76,8 +77,8 @@ class Batch:
         prompts: One per image; ``Prompt()`` is the null condition.
         seed: Seed of the audit.
         images: ``(n, 3, h, w)`` in [-1, 1], for attacks that need them.
-        cache: What has been asked for and computed.
-        tag: Name of a batch derived from another one: marks its results in the cache that the two share.
+        cache: Shared results and the record of requests.
+        tag: Name of a batch derived from another one; it marks the results of the batch in the cache that both share.
     """
 
     target: Target
@@ -92,13 +93,13 @@ class Batch:
     @property
     def condition(self) -> Condition | None:
         """The prompts, embedded."""
-        found: Condition | None = self.cache.shared(
+        condition: Condition | None = self.cache.shared(
             (self.tag, "condition"), lambda: self.target.condition(tuple(self.prompts))
         )
-        return found
+        return condition
 
     def noise(self, level: int, draw: int = 0) -> Tensor:
-        """Standard normal noise of (seed, sample id, level, draw) alone, ``(n, *latent)``."""
+        """Standard normal noise that depends on (seed, sample id, level, draw) alone, ``(n, *latent)``."""
         drawn = normal_for(self.seed, self.sample_ids, self.latents.shape[1:], "noise", level, draw)
         return drawn.to(self.latents)
 
@@ -113,11 +114,11 @@ class Batch:
         return self.target.predict_noise(noisy, level, self.condition)
 
     def predict_clean(self, level: int) -> Tensor:
-        """eps_hat(z_0, t, c): no noise added.
+        """eps_hat(z_0, t, c), with no noise added.
 
-        On a flow model the latent is brought to the power of its level, sqrt(alpha^2 + sigma^2) z_0: a flow sample
-        divided by that is a variance-preserving one. Unscaled, z_0 would be no clean latent of the level, and a
-        memorised image would get the largest prediction and not the smallest.
+        On a flow model the latent is scaled to the power of its level, sqrt(alpha^2 + sigma^2) z_0, because a flow
+        sample divided by this power is a variance-preserving sample. An unscaled z_0 would not look like a clean latent
+        of the level, and a memorised image would get the largest prediction instead of the smallest.
 
         Returns:
             The prediction, ``(n, *latent)``.
@@ -140,7 +141,7 @@ class Batch:
         return self.noise(level, draw) - self.predict_noised(level, draw)
 
     def ddim_invert(self, path: Sequence[int]) -> Tensor:
-        """Follow the model's own noise from z_0 along a path of levels, without fresh noise (DDIM inversion).
+        """Follow the predicted noise from z_0 along a path of levels, without fresh noise (DDIM inversion).
 
         The prediction at z_0 is `predict_clean` of the first level; paths with the same beginning share it.
 
@@ -148,6 +149,8 @@ class Batch:
             The latents at the last level, ``(n, *latent)``.
         """
         latents = self.latents
+        # The key of a step is the whole path so far, so attacks whose paths begin alike share the steps they have in
+        # common.
         for place, (start, stop) in enumerate(pairwise(path)):
             latents = self._shared(
                 ("path", tuple(path[: place + 2])), self._step(latents, start, stop, first=not place)
@@ -155,7 +158,7 @@ class Batch:
         return latents
 
     def step(self, latents: Tensor, noise: Tensor, start: int, stop: int) -> Tensor:
-        """Go from one level to another along a noise prediction, no fresh noise (see `privaudit.model.ddim`)."""
+        """Move from one level to another along a noise prediction, without fresh noise (`privaudit.model.ddim`)."""
         return ddim_move(self.target, latents, noise, start, stop)
 
     def _step(self, latents: Tensor, start: int, stop: int, *, first: bool) -> Callable[[], Tensor]:
@@ -166,14 +169,14 @@ class Batch:
         return compute
 
     def with_images(self, name: str, change: Callable[[Tensor], Tensor]) -> Batch:
-        """Take the same images after a change of their pixels, with the same noise and captions.
+        """Return a batch of the same images with changed pixels, under the same noise and captions.
 
         Args:
-            name: Name of the change; the same name must mean the same change.
-            change: ``(n, 3, h, w)`` in [-1, 1] to the same shape.
+            name: Name of the change; one name must always mean the same change.
+            change: Function of the images, ``(n, 3, h, w)`` in [-1, 1], that keeps the shape.
 
         Returns:
-            A batch whose latents are E(x'), x' the changed images.
+            A batch whose latents are E(x'), where x' are the changed images.
         """
         tag = (self.tag, "altered", name)
 
@@ -183,47 +186,47 @@ class Batch:
 
         return replace(self, latents=self.cache.shared((tag, "latents"), compute), tag=tag)
 
-    def crop(self, share: float) -> Batch:
-        """Take the same images, cut to their centre and enlarged again (see `with_images` and `crop_centre`)."""
-        return self.with_images(f"crop {share:g}", lambda images: crop_centre(images, share))
+    def crop(self, fraction: float) -> Batch:
+        """Return a batch of the same images, cropped to the centre and enlarged again (see `crop_centre`)."""
+        return self.with_images(f"crop {fraction:g}", lambda images: crop_centre(images, fraction))
 
     def with_captions(self, name: str, captions: Sequence[str | None]) -> Batch:
-        """Take the same images and noise under other captions.
+        """Return a batch of the same images and noise under other captions.
 
         Args:
-            name: Name of what was done to the captions; the same name must mean the same captions.
-            captions: One per image.
+            name: Name of the change to the captions; one name must always mean the same captions.
+            captions: One caption per image.
 
         Returns:
-            The batch; its predictions are its own.
+            A batch that shares no prediction with this one.
         """
-        prompts = [replace(prompt, caption=own) for prompt, own in zip(self.prompts, captions, strict=True)]
+        prompts = [replace(prompt, caption=caption) for prompt, caption in zip(self.prompts, captions, strict=True)]
         return replace(self, prompts=prompts, tag=(self.tag, "caption", name))
 
     def require_images(self) -> Tensor:
-        """Give the images, which an attack that asks for them has named in its `needs`."""
+        """Return the images, for attacks that name them in their `needs`."""
         if self.images is None:
-            raise ValueError("expected a batch with images; name them in the attack's needs")
+            raise ValueError("expected a batch with images, got none; add 'images' to the attack's needs")
         return self.images
 
     def _shared(self, key: Hashable, compute: Callable[[], Tensor]) -> Tensor:
-        found: Tensor = self.cache.shared((self.tag, key), compute)
-        return found
+        result: Tensor = self.cache.shared((self.tag, key), compute)
+        return result
 
 
-def crop_centre(images: Tensor, share: float) -> Tensor:
-    """Cut images to the centre and resize them to what they were, bilinearly with antialiasing.
+def crop_centre(images: Tensor, fraction: float) -> Tensor:
+    """Crop images to their centre and resize them to their former size, bilinearly with antialiasing.
 
     Args:
         images: ``(n, 3, h, w)``.
-        share: Fraction of each side that is kept; at least one pixel is.
+        fraction: Fraction of each side that remains, at least one pixel.
 
     Returns:
         ``(n, 3, h, w)``.
     """
     height, width = images.shape[-2:]
-    kept_height, kept_width = (max(1, round(share * side)) for side in (height, width))
-    top, left = (height - kept_height) // 2, (width - kept_width) // 2
-    cut = images[..., top : top + kept_height, left : left + kept_width]
+    inner_height, inner_width = (max(1, round(fraction * side)) for side in (height, width))
+    y, x = (height - inner_height) // 2, (width - inner_width) // 2
+    cropped = images[..., y : y + inner_height, x : x + inner_width]
     with torch.no_grad():
-        return interpolate(cut, size=(height, width), mode="bilinear", antialias=True, align_corners=False)
+        return interpolate(cropped, size=(height, width), mode="bilinear", antialias=True, align_corners=False)

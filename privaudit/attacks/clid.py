@@ -1,4 +1,4 @@
-"""CLiD: how much of the loss an image's own caption explains."""
+"""CLiD: how much of the loss the caption of the image explains."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from privaudit.attacks.batch import Batch
 class Clid(LevelAttack):
     """w L(c) - mean_i (L(c*_i) - L(c)), L(c) = mean over t of ||eps_hat(z_t, t, c) - eps||^2.
 
-    (Zhai et al., NeurIPS 2024, arXiv:2405.14800.) A text-to-image model overfits to pairs of image and caption, so for
-    a member its own caption c lowers the loss more than reduced captions c*_i do. The authors mix the discrepancy with
-    the loss, by a weight that they choose on a shadow model; ours is chosen by cross-fitting.
+    (Zhai et al., NeurIPS 2024, arXiv:2405.14800.) A text-to-image model overfits to pairs of image and caption. For a
+    member, the full caption c therefore lowers the loss more than reduced captions c*_i do. The authors mix this
+    discrepancy with the loss by a weight that they choose on a shadow model; ours is chosen by cross-fitting.
 
-    Differs from the paper: the reduced captions are the first three quarters, half and quarter of the words, and none;
-    the two terms are mixed as they are, not after a robust scaling over all images, which would make the score of an
-    image depend on the others.
+    Differs from the paper: the reduced captions are the first three quarters, half and quarter of the words, and none.
+    The two terms are mixed unscaled. The robust scaling of the paper runs over all images, which would make the score
+    of one image depend on the others.
 
     Attributes:
-        weights: w, in thousandths.
+        weights: Candidates for w, in thousandths.
     """
 
     name: ClassVar[str] = "clid"
@@ -41,7 +41,7 @@ class Clid(LevelAttack):
     weights: tuple[int, ...] = (0, 10, 30, 100, 300, 1000)
 
     def problems(self) -> list[str]:
-        """One weight or more, none negative."""
+        """Require one or more distinct weights, none negative."""
         if not self.weights or min(self.weights) < 0 or len(set(self.weights)) != len(self.weights):
             return [f"expected distinct weights >= 0 for {self.name}, got {self.weights}"]
         return []
@@ -52,17 +52,17 @@ class Clid(LevelAttack):
         return tuple(float(weight) for weight in self.weights)
 
     def measure(self, batch: Batch, masks: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """One column per weight."""
-        own = self.losses(batch, masks)
-        shortened = [
-            (f"first {share:g}", captions) for share, captions in reduce([prompt.caption for prompt in batch.prompts])
+        """Errors with one column per weight."""
+        loss = self.losses(batch, masks)
+        reduced_losses = [
+            self.losses(batch.with_captions(f"first {fraction:g}", captions), masks)
+            for fraction, captions in reduce([prompt.caption for prompt in batch.prompts])
         ]
-        reduced = [self.losses(batch.with_captions(name, captions), masks) for name, captions in shortened]
-        found = {}
+        errors = {}
         for name in masks:
-            rise = torch.stack([losses[name] for losses in reduced]).mean(dim=0) - own[name]
-            found[name] = torch.stack([weight / 1000 * own[name] - rise for weight in self.weights], dim=1)
-        return found
+            rise = torch.stack([losses[name] for losses in reduced_losses]).mean(dim=0) - loss[name]
+            errors[name] = torch.stack([weight / 1000 * loss[name] - rise for weight in self.weights], dim=1)
+        return errors
 
     def losses(self, batch: Batch, masks: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """L under every mask, ``(n,)``."""
@@ -71,12 +71,14 @@ class Clid(LevelAttack):
 
 
 def reduce(captions: Sequence[str | None]) -> list[tuple[float, list[str | None]]]:
-    """Cut captions to a share of their words.
+    """Cut captions to a fraction of their words.
 
     Returns:
-        Share and captions, from three quarters to none; a share rounds to the nearest number of words.
+        Fraction and captions, from three quarters to none; the number of words is rounded to the nearest.
     """
-    words = [(caption or "").split() for caption in captions]
+    sentences = [(caption or "").split() for caption in captions]
     return [
-        (share, [" ".join(own[: round(share * len(own))]) or None for own in words]) for share in (0.75, 0.5, 0.25, 0)
+        # An empty caption becomes None, the null condition.
+        (fraction, [" ".join(words[: round(fraction * len(words))]) or None for words in sentences])
+        for fraction in (0.75, 0.5, 0.25, 0)
     ]

@@ -17,12 +17,13 @@ from privaudit.attacks.batch import Batch
 class Epsilon(FieldAttack):
     """||mean_n eps_hat(alpha z_0 + sigma eps_n, t, c)||_p^p   (Rao et al. 2025, arXiv:2509.25003; order 4).
 
-    The average over draws estimates the score of the data smoothed at level t where SimA takes it at z_0 itself. The
-    draws are those of the loss attack, so both cost the passes of one.
+    The average over draws estimates the score of the smoothed data around z_0, where SimA takes it at z_0 itself. The
+    draws are those of the loss attack, so both attacks together cost the passes of one.
 
-    An image that is memorised perfectly has eps_hat = eps in every draw, and so the error of the mean of N draws of
-    noise, 1 / sqrt(N) a dimension, which at low noise is more than that of an image that the model does not know. With
-    few draws low levels are therefore for models that have learnt their images in part; the level is cross-fitted.
+    For a perfectly memorised image eps_hat = eps in every draw. Its error is then that of the mean of N noise draws,
+    1 / sqrt(N) per dimension, which at low noise is larger than the error of an image that the model does not know.
+    With few draws, low levels are therefore useful only on models that have memorised their images in part. The level
+    is cross-fitted.
 
     Attributes:
         order: p of the norm; the authors take 4.
@@ -38,7 +39,7 @@ class Epsilon(FieldAttack):
     draws: int = 4
 
     def problems(self) -> list[str]:
-        """At least one draw."""
+        """Require at least one draw."""
         return self.at_least(1, "draws")
 
     def error_field(self, batch: Batch, level: int) -> Tensor:

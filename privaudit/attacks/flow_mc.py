@@ -1,4 +1,4 @@
-"""The mean velocity of a flow model against the image itself."""
+"""The mean velocity of a flow model compared with the image itself."""
 
 from __future__ import annotations
 
@@ -17,15 +17,16 @@ from privaudit.attacks.batch import Batch
 class FlowMc(FieldAttack):
     """||z_0 - mean_n v(z_n, t)||^2, z_n = t z_0 + (1 - t) eps_n   (T_mc of Rao and Moyer 2026, arXiv:2603.13421).
 
-    v is the velocity from noise to data, z_0 - eps at training, so its mean over the noise is z_0 for a model that has
+    v is the velocity from noise to data, z_0 - eps in training. Its mean over the noise is z_0 for a model that has
     memorised the image. t = 1 - sigma; with our noise prediction v = (z_n - eps_hat) / t.
 
-    The formula is taken from a secondary source: of the paper we could read the abstract, which names this Monte Carlo
-    statistic, a variant calibrated by the image's complexity, and a peak at the midpoint, but not its definitions.
+    The formula is taken from a secondary source. Only the abstract of the paper was available to us. It names this
+    Monte Carlo statistic, a variant calibrated by the complexity of the image, and a peak at the midpoint, but gives no
+    definitions.
 
     Attributes:
         order: p of the norm.
-        draws: n.
+        draws: n, noise draws per level.
     """
 
     name: ClassVar[str] = "flow_mc"
@@ -39,10 +40,10 @@ class FlowMc(FieldAttack):
     draws: int = 4
 
     def problems(self) -> list[str]:
-        """At least one draw, and a velocity that is defined."""
+        """Require at least one draw, and levels at which the velocity is defined."""
         problems = self.at_least(1, "draws")
         if any(level >= 1000 for level in self.levels):
-            problems.append(f"expected levels < 1000 for {self.name}, where some signal is left, got {self.levels}")
+            problems.append(f"expected levels < 1000 for {self.name}, where some signal remains, got {self.levels}")
         return problems
 
     def error_field(self, batch: Batch, level: int) -> Tensor:

@@ -17,9 +17,8 @@ from privaudit.attacks.batch import Batch
 class Loss(FieldAttack):
     """||eps - eps_hat(alpha z_0 + sigma eps, t, c)||^2   (Matsumoto et al. 2023, arXiv:2302.03262).
 
-    With several draws the error of a dimension is its root mean square over the draws, so that the
-    score at order 2 is the mean of the draws' losses (Carlini et al. 2023, arXiv:2301.13188: t = 100,
-    5 draws).
+    With several draws the error of a dimension is its root mean square over the draws. At order 2 the score is then the
+    mean of the losses of the draws (Carlini et al. 2023, arXiv:2301.13188: t = 100, 5 draws).
 
     Attributes:
         order: p of the norm; the authors take 2.
@@ -36,7 +35,7 @@ class Loss(FieldAttack):
     draws: int = 1
 
     def problems(self) -> list[str]:
-        """At least one draw."""
+        """Require at least one draw."""
         return self.at_least(1, "draws")
 
     def error_field(self, batch: Batch, level: int) -> Tensor:

@@ -12,7 +12,7 @@ from privaudit.errors import ConfigError
 from privaudit.registry import Named, build, expand
 
 DEFAULT = ("sima", "pia", "loss", "mirror")
-"""What is run if nothing is asked for: few passes, and nothing needed but images."""
+"""Attacks of an audit that names none. They take few passes and need nothing but images."""
 ALL = "all"
 """Specification that stands for everything in a registry."""
 
@@ -23,9 +23,8 @@ def parse_attacks(specs: Sequence[str]) -> tuple[Attack, ...]:
     """Turn command-line specifications into attacks.
 
     Args:
-        specs: ``name``, ``name@preset`` or ``name:parameter=value:...``; a list of numbers is separated by commas, and
-            so are values that are compared (``order=2,4``). None at all means `DEFAULT`, ``all`` every registered
-            attack.
+        specs: ``name``, ``name@preset`` or ``name:parameter=value:...``. Commas separate lists of numbers, and also
+            values to compare (``order=2,4``). An empty sequence means `DEFAULT`; ``all`` means every registered attack.
 
     Returns:
         One attack per specification and compared value, in their order.
@@ -41,22 +40,22 @@ def build_each(specs: Sequence[str], kinds: Mapping[str, type[T]]) -> tuple[T, .
 
     Args:
         specs: Specifications of attacks or scorers; ``all`` stands for every one of ``kinds``.
-        kinds: Name to dataclass.
+        kinds: Dataclasses by name.
 
     Returns:
-        Instances in the order of their specifications: one for each, or several attacks that are candidates of one line
-        where a specification gives several values of a parameter (``sima:order=2,4``). Attacks of one name and
-        preset have their parameters in the label.
+        Instances in the order of their specifications. A specification with several values of a parameter
+        (``sima:order=2,4``) gives several attacks, which are candidates of one report line. Attacks with the same name
+        and preset have their parameters in the label.
 
     Raises:
-        ConfigError: Names every specification that is wrong, and those that stand there twice.
+        ConfigError: Names every specification that is wrong or repeated.
     """
-    every = [spec for given in specs for spec in (sorted(kinds) if given == ALL else [given])]
-    heads = Counter(spec.partition(":")[0] for spec in every)
+    expanded = [single for spec in specs for single in (sorted(kinds) if spec == ALL else [spec])]
+    heads = Counter(spec.partition(":")[0] for spec in expanded)
     problems: list[str] = []
     groups: list[list[T]] = []
     labelled: list[T] = []
-    for spec in every:
+    for spec in expanded:
         singles = expand(spec, kinds)
         try:
             group = [build(single, kinds, ATTACKS.what, ATTACKS.listed_by) for single in singles]
@@ -67,14 +66,15 @@ def build_each(specs: Sequence[str], kinds: Mapping[str, type[T]]) -> tuple[T, .
             problems.append(f"expected each attack once, got {group[0].label} twice with the same parameters")
         groups.append(group)
         head, several = spec.partition(":")[0], len(singles) > 1
-        alike = several or heads[head] > 1  # told from each other by the parameters that were given
+        ambiguous = several or heads[head] > 1  # name and preset alone would not distinguish their labels
+        # The line of a group of candidates is called by name and preset, unless two groups would share that name.
         candidate_of = "" if not several else spec if heads[head] > 1 else head
-        for made, single in zip(group, singles, strict=True):
-            if alike and isinstance(made, Attack):
-                made = replace(made, variant=single.partition(":")[2], candidate_of=candidate_of)
-            labelled.append(made)
+        for method, single in zip(group, singles, strict=True):
+            if ambiguous and isinstance(method, Attack):
+                method = replace(method, variant=single.partition(":")[2], candidate_of=candidate_of)
+            labelled.append(method)
     if problems:
         raise ConfigError(problems)
-    if twice := [label for label, count in Counter(made.label for made in labelled).items() if count > 1]:
-        raise ConfigError([f"expected each attack once, got {label} twice; leave one out" for label in twice])
+    if repeated := [label for label, count in Counter(method.label for method in labelled).items() if count > 1]:
+        raise ConfigError([f"expected each attack once, got {label} twice; leave one out" for label in repeated])
     return tuple(labelled)

@@ -1,4 +1,4 @@
-"""PFAMI: whether an image is a local minimum of the loss among its own crops."""
+"""PFAMI: whether an image is a local minimum of the loss among its crops."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from privaudit.attacks.batch import Batch
 class Pfami(LevelAttack):
     """-mean over t, lambda of (L_t(x'_lambda) - L_t(x)) / L_t(x)   (Fu et al. 2023, arXiv:2308.12143).
 
-    L_t is the loss at one draw of the noise, the same for the image and its crops; x'_lambda is the share lambda of
-    each side around the centre, enlarged again in pixel space and encoded. For a member the loss rises when it is
-    cropped. Both losses are masked alike; the ratio is not additive over masks. Preset ``met`` has the authors' ten
-    crops, the default the one that they keep.
+    L_t is the loss at one noise draw, the same for the image and its crops. x'_lambda is the central crop with the
+    fraction lambda of each side, enlarged again in pixel space and encoded. The loss of a member rises when it is
+    cropped. Both losses have the same mask; the ratio is not additive over masks. Preset ``met`` has the ten crops of
+    the authors, the default the single crop that they settle on.
 
     Attributes:
-        crops: lambda in percent.
+        crops: lambda, in percent.
     """
 
     name: ClassVar[str] = "pfami"
@@ -38,19 +38,19 @@ class Pfami(LevelAttack):
     crops: tuple[int, ...] = (81,)
 
     def problems(self) -> list[str]:
-        """One crop or more, each smaller than the image."""
+        """Require one or more crops, each smaller than the image."""
         if not self.crops or any(not 0 < crop < 100 for crop in self.crops):
             return [f"expected one or more crops of 1 to 99 percent for {self.name}, got {self.crops}"]
         return []
 
     def measure(self, batch: Batch, masks: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Minus the mean relative rise, one column."""
+        """Minus the mean relative rise of the loss, in one column."""
         crops = [batch.crop(crop / 100) for crop in self.crops]
         falls: dict[str, list[Tensor]] = {name: [] for name in masks}
         for level in self.levels:
-            whole = masked_errors(batch.residual(level), masks, 2.0)
+            full = masked_errors(batch.residual(level), masks, 2.0)
             for crop in crops:
-                cut = masked_errors(crop.residual(level), masks, 2.0)
+                cropped = masked_errors(crop.residual(level), masks, 2.0)
                 for name in masks:
-                    falls[name].append(1.0 - cut[name] / whole[name])
+                    falls[name].append(1.0 - cropped[name] / full[name])
         return {name: torch.stack(values).mean(dim=0)[:, None] for name, values in falls.items()}

@@ -1,4 +1,4 @@
-"""PIA: the loss at the noise that the model itself sees in the clean latent."""
+"""PIA: the loss at the noise that the model itself predicts for the clean latent."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 from privaudit.attacks.base import FieldAttack, register
 from privaudit.attacks.batch import Batch
 
-DDPM_FIRST = 9.2
+DDPM_FIRST_LOG_SNR = 9.2
 """log SNR of the first level of DDPM's linear schedule, log(.9999 / .0001)."""
 
 
@@ -19,9 +19,9 @@ DDPM_FIRST = 9.2
 class Pia(FieldAttack):
     """||eps_0 - eps_hat(alpha z_0 + sigma eps_0, t, c)||_p^p, eps_0 = eps_hat(z_0, 0, c).
 
-    (Kong et al., ICLR 2024, arXiv:2305.18355; order 4.) The pass for eps_0 serves all levels, and SimA's
-    level 0. Drawing eps_0 at random instead would be the loss attack. Preset ``paper`` has the levels that the authors
-    scan for DDPM, ``sd`` those for Stable Diffusion.
+    (Kong et al., ICLR 2024, arXiv:2305.18355; order 4.) The pass for eps_0 serves all levels, and level 0 of SimA. With
+    a random eps_0 this would be the loss attack. Preset ``paper`` has the levels that the authors scan for DDPM, ``sd``
+    those for Stable Diffusion.
 
     Attributes:
         order: p of the norm; the authors take 4.
@@ -35,13 +35,14 @@ class Pia(FieldAttack):
     log_snr_grid = (5.0, 3.0, 2.0, 1.0, 0.0, -1.0, -2.0)
     order: float = 4.0
 
-    def own_noise(self, batch: Batch) -> Tensor:
-        """eps_0, ``(n, *latent)``; on a flow model, without noise at level 0, at a level as clean as DDPM's first."""
+    def clean_noise(self, batch: Batch) -> Tensor:
+        """eps_0, ``(n, *latent)``."""
         schedule = batch.target.schedule
         _, sigma = schedule.alpha_sigma(0)
-        return batch.predict_clean(0 if sigma > 0 else schedule.nearest(DDPM_FIRST))
+        # Level 0 of a flow model has no noise to predict; a level as clean as DDPM's first stands in for it.
+        return batch.predict_clean(0 if sigma > 0 else schedule.nearest(DDPM_FIRST_LOG_SNR))
 
     def error_field(self, batch: Batch, level: int) -> Tensor:
         """eps_0 - eps_hat(alpha z_0 + sigma eps_0, t, c), ``(n, *latent)``."""
-        own = self.own_noise(batch)
-        return own - batch.predict(batch.noised(level, own), level)
+        noise = self.clean_noise(batch)
+        return noise - batch.predict(batch.noised(level, noise), level)

@@ -1,4 +1,4 @@
-"""PIAN: PIA with its noise brought to the size of real noise."""
+"""PIAN: PIA with its noise rescaled to the size of standard normal noise."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Pian(Pia):
     takes (preset ``code``, our default); others take sqrt(pi / 2) (preset ``eq``).
 
     Attributes:
-        size: Mean absolute value that eps_0 is given.
+        size: Mean absolute value of eps_0 after rescaling.
     """
 
     name: ClassVar[str] = "pian"
@@ -31,11 +31,11 @@ class Pian(Pia):
     size: float = math.sqrt(2 / math.pi)
 
     def problems(self) -> list[str]:
-        """A size above 0."""
+        """Require a positive size."""
         return [] if self.size > 0 else [f"expected size > 0 for {self.name}, got {self.size}"]
 
-    def own_noise(self, batch: Batch) -> Tensor:
-        """eps_0 at its new size, ``(n, *latent)``."""
-        own = super().own_noise(batch)
-        mean = own.abs().flatten(1).mean(dim=1)
-        return own * (self.size / mean).view(-1, *[1] * (own.ndim - 1))
+    def clean_noise(self, batch: Batch) -> Tensor:
+        """eps_0 rescaled, ``(n, *latent)``."""
+        noise = super().clean_noise(batch)
+        mean = noise.abs().flatten(1).mean(dim=1)
+        return noise * (self.size / mean).view(-1, *[1] * (noise.ndim - 1))

@@ -1,7 +1,7 @@
-"""The plan of an audit: which passes per image takes, for which attack, and what is shared.
+"""The plan of an audit: the passes per image of each attack, and which of them attacks share.
 
-The attacks themselves are run once on a blank target of the same shape, whose networks return constants, and the cache
-is read; so the plan cannot say anything else than what the audit does.
+The plan is a run. The attacks run once on a blank target of the same shape, whose networks return constants, and the
+passes are counted in its cache. The plan can therefore not differ from what the audit does.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ WORK: tuple[Work, ...] = ("forward", "backward", "encode", "decode")
 
 @dataclass(frozen=True)
 class Step:
-    """What one attack costs.
+    """Cost of one attack.
 
     Attributes:
         label: Label of the attack.
-        alone: Passes per image by kind, if it ran by itself.
-        added: Passes per image by kind, after the attacks before it in the plan.
-        shares: Labels of the attacks before it whose results it uses.
+        alone: Passes per image by kind, if the attack ran by itself.
+        added: Passes per image by kind that it adds to the attacks before it in the plan.
+        shares: Labels of the attacks before it whose results it reuses.
     """
 
     label: str
@@ -42,11 +42,11 @@ class Step:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a set of attacks costs per image.
+    """Cost of a set of attacks per image.
 
     Attributes:
-        steps: One per attack, in the order in which they run.
-        expected: How often each shared result will be asked for (see `PassCache.expected`).
+        steps: One step per attack, in the order in which they run.
+        expected: Number of requests for each shared result (see `PassCache.expected`).
     """
 
     steps: tuple[Step, ...]
@@ -65,9 +65,9 @@ def make_plan(attacks: Sequence[Attack], target: Target, masks: Sequence[str] = 
     """Count the passes of some attacks without running the target.
 
     Args:
-        attacks: With levels of the target (`Attack.for_target`).
-        target: Gives shapes and schedule.
-        masks: Names; they matter to attacks that differentiate a masked loss.
+        attacks: Attacks with levels of the target (`Attack.for_target`).
+        target: Target that gives the shapes and the schedule.
+        masks: Names of the masks; their number matters to attacks that differentiate a masked loss.
 
     Returns:
         The plan.
@@ -76,12 +76,13 @@ def make_plan(attacks: Sequence[Attack], target: Target, masks: Sequence[str] = 
     together = _trace(attacks, blank, masks)
     steps = []
     for attack in attacks:
-        asked = {key for label, key in together.asked if label == attack.label}
-        before = [other.label for other in attacks[: list(attacks).index(attack)]]
+        requested = {key for label, key in together.requests if label == attack.label}
+        earlier = [other.label for other in attacks[: list(attacks).index(attack)]]
+        # An earlier attack is shared with if it took a pass whose result this attack requests, too.
         shares = tuple(
             label
-            for label in before
-            if any(key in asked and _is_pass(key) for name, key in together.asked if name == label)
+            for label in earlier
+            if any(key in requested and _is_pass(key) for name, key in together.requests if name == label)
         )
         alone = _trace([attack], blank, masks)
         steps.append(
@@ -93,7 +94,7 @@ def make_plan(attacks: Sequence[Attack], target: Target, masks: Sequence[str] = 
             )
         )
     expected: Counter[Hashable] = Counter()
-    for (_, key), times in together.asked.items():
+    for (_, key), times in together.requests.items():
         expected[key] += times
     return Plan(tuple(steps), expected)
 
@@ -116,13 +117,13 @@ def _trace(attacks: Sequence[Attack], blank: Target, masks: Sequence[str]) -> Pa
 
 
 def _is_pass(key: Hashable) -> bool:
-    """Whether a shared result took a pass; embedded captions did not."""
+    """Whether a shared result took a pass; embedded captions take none."""
     return isinstance(key, tuple) and key[-1] != "condition"
 
 
 @dataclass(frozen=True)
 class _Blank:
-    """Autoencoder and denoiser of the right shapes, as cheap as can be."""
+    """Autoencoder and denoiser with the right shapes that compute nothing."""
 
     like: TargetInfo
     dtype: torch.dtype = torch.float32
@@ -146,7 +147,7 @@ class _Blank:
 
 
 def model_for_counting(prediction_type: str = "epsilon") -> Target:
-    """Make a blank target of the schedule of DDPM, or of a flow, to count the passes of an attack without any model."""
+    """Make a blank target with the schedule of DDPM or of a flow, to count the passes of an attack without a model."""
     betas = torch.linspace(1e-4, 0.02, 1000, dtype=torch.float64)
     diffusion = DiffusionSchedule(tuple((1 - betas).cumprod(0).tolist()))
     schedule = FlowSchedule() if prediction_type == "flow" else diffusion

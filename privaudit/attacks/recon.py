@@ -1,4 +1,4 @@
-"""What the autoencoder alone remembers."""
+"""The reconstruction error of the autoencoder, without the denoiser."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ from privaudit.attacks.batch import Batch
 class Recon(Attack):
     """||x - D(E(x))||^2: the autoencoder may have memorised, too.
 
-    (Reconstruction attacks on autoencoders: Hilprecht et al., PoPETs 2019, arXiv:1906.03006.) The denoiser is not
-    asked. A mask belongs to latent dimensions and the error to pixels, so the error of each latent position's patch of
-    pixels is spread evenly over the position's channels; without a mask the sum is the squared error itself. The preset
-    ``latent`` measures E(D(E(x))) - E(x) instead, which is a field over the latent by itself.
+    (Reconstruction attacks on autoencoders: Hilprecht et al., PoPETs 2019, arXiv:1906.03006.) The denoiser does not
+    run. Masks apply to latent dimensions, but the error belongs to pixels. The error of the patch of pixels under each
+    latent position is therefore spread evenly over the channels of that position; without a mask, the sum is the
+    squared error itself. Preset ``latent`` measures E(D(E(x))) - E(x) instead, which is already a field over the
+    latent.
 
     Attributes:
-        latent: Measure in the latent.
+        latent: Whether to measure the error in the latent.
     """
 
     name: ClassVar[str] = "recon"
@@ -36,7 +37,7 @@ class Recon(Attack):
     latent: bool = False
 
     def measure(self, batch: Batch, masks: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """One column."""
+        """Errors with one column."""
         images, target = batch.require_images(), batch.target
         batch.cache.note("encode")
         encoded = target.encode(images)
@@ -51,15 +52,15 @@ class Recon(Attack):
 
 
 def spread(squares: Tensor, shape: torch.Size) -> Tensor:
-    """Sum pixel errors over the patch of each latent position and divide them by its channels.
+    """Sum pixel errors over the patch of each latent position and divide the sum evenly among its channels.
 
     Args:
         squares: ``(n, 3, h, w)``.
         shape: Shape of the latents, ``(n, c, h', w')``.
 
     Returns:
-        ``(n, c, h', w')``, with the sums over an image of ``squares``.
+        ``(n, c, h', w')``; the sum over each image equals that of ``squares``.
     """
-    pixels = squares.shape[-2] * squares.shape[-1] / (shape[-2] * shape[-1])
+    pixels = squares.shape[-2] * squares.shape[-1] / (shape[-2] * shape[-1])  # per patch
     patches = adaptive_avg_pool2d(squares.sum(dim=1, keepdim=True), (shape[-2], shape[-1])) * pixels
     return (patches / shape[1]).expand(shape)

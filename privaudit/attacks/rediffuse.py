@@ -1,4 +1,4 @@
-"""ReDiffuse: the distance to the average of an image's own variations."""
+"""ReDiffuse: the distance to the average of an image's variations."""
 
 from __future__ import annotations
 
@@ -18,15 +18,16 @@ from privaudit.model.ddim import CLEAN
 class Rediffuse(FieldAttack):
     """||z_0 - mean_n Denoise(Noise_t(z_0))||^2   (Li et al. 2024, arXiv:2405.20771; t = 200, n = 10).
 
-    Variations are what an image-to-image interface returns: noised to level t, then denoised by deterministic steps of
-    k levels. Only such an interface is needed. The first step's pass is the one of the loss attack at the same draw.
+    A variation is what an image-to-image interface returns: the image noised to level t, then denoised in deterministic
+    steps of k levels. The attack needs no other access. The pass of the first step is shared with the loss attack at
+    the same draw.
 
-    Differs from the paper: the distance is taken between latents, so that masks apply, and not between images.
+    Differs from the paper: the distance is taken between latents and not between images, so that masks apply.
 
     Attributes:
         order: p of the norm; the square ranks images like the norm of the authors.
-        step: k; the authors take 100.
-        draws: n.
+        step: k, levels per step; the authors take 100.
+        draws: n, variations per image.
     """
 
     name: ClassVar[str] = "rediffuse"
@@ -40,7 +41,7 @@ class Rediffuse(FieldAttack):
     draws: int = 10
 
     def problems(self) -> list[str]:
-        """At least one draw and one level per step."""
+        """Require at least one draw and one level per step."""
         return self.at_least(1, "draws", "step")
 
     def error_field(self, batch: Batch, level: int) -> Tensor:
@@ -48,11 +49,12 @@ class Rediffuse(FieldAttack):
         return batch.latents - torch.stack([self.vary(batch, level, draw) for draw in range(self.draws)]).mean(dim=0)
 
     def vary(self, batch: Batch, level: int, draw: int) -> Tensor:
-        """Noise to a level and denoise by steps of k, ``(n, *latent)``."""
-        at, latents = level, batch.noised(level, batch.noise(level, draw))
-        while at > 0:
-            stop = at - self.step if at > self.step else CLEAN
-            noise = batch.predict_noised(level, draw) if at == level else batch.predict(latents, at)
-            latents = batch.step(latents, noise, at, stop)
-            at = stop
+        """Noise to a level and denoise in steps of k, ``(n, *latent)``."""
+        start, latents = level, batch.noised(level, batch.noise(level, draw))
+        while start > 0:
+            stop = start - self.step if start > self.step else CLEAN
+            # The first pass has a name, under which other attacks share it; later ones depend on the path.
+            noise = batch.predict_noised(level, draw) if start == level else batch.predict(latents, start)
+            latents = batch.step(latents, noise, start, stop)
+            start = stop
         return latents

@@ -16,13 +16,13 @@ from privaudit.attacks.batch import Batch
 class Secmi(FieldAttack):
     """||psi(phi(z_t)) - z_t||^2, z_t by DDIM inversion   (Duan et al., ICML 2023, arXiv:2302.01316).
 
-    z_0 is carried to level t - s by steps of s levels along the model's own noise, one step on to t (phi) and one back
-    (psi). The step on is the next one of the inversion, so a level costs one pass more than the path to it, and levels
-    share their path: t / s + 1 passes for one.
+    z_0 is moved along the predicted noise in steps of s levels to level t - s, then one step forward to t (phi) and one
+    step back (psi). The forward step is the next step of the inversion, so a level costs one pass in addition to the
+    path to it: t / s + 1 passes. Levels share their paths.
 
     Attributes:
         order: p of the norm; the authors take 2.
-        step: s; the authors take 10.
+        step: s, levels per step; the authors take 10.
     """
 
     name: ClassVar[str] = "secmi"
@@ -35,14 +35,14 @@ class Secmi(FieldAttack):
     step: int = 10
 
     def problems(self) -> list[str]:
-        """Steps of at least one level, and levels that are at least one step away."""
+        """Require steps of at least one level, and levels that are at least one step away from 0."""
         problems = self.at_least(1, "step")
         if any(level < self.step for level in self.levels):
             problems.append(f"expected levels >= step = {self.step} for {self.name}, got {self.levels}")
         return problems
 
     def path(self, level: int) -> tuple[int, ...]:
-        """0, s, 2 s, ... up to the level, which ends the path even if it is no multiple of s."""
+        """0, s, 2 s, ... up to the level, which ends the path even if it is not a multiple of s."""
         return (*range(0, level, self.step), level)
 
     def error_field(self, batch: Batch, level: int) -> Tensor:

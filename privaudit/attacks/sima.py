@@ -16,9 +16,10 @@ from privaudit.attacks.batch import Batch
 class Sima(FieldAttack):
     """||eps_hat(z_0, t, c)||_p^p, no noise added   (Rao et al. 2025, arXiv:2509.25003; order 4).
 
-    At a training latent the learnt score is near zero, since the denoiser fits a peak there. On flow models z_0 is
-    scaled to the power of its level (see `Batch.predict_clean`), which makes it the attack on the variance-preserving
-    model. Presets ``sd`` and ``ddpm`` have the levels that the authors scan for Stable Diffusion and for DDPM.
+    At a training latent the learnt score is near zero, since the denoiser fits a peak of the density there. On flow
+    models z_0 is scaled to the power of its level (see `Batch.predict_clean`), which is the attack on the equivalent
+    variance-preserving model. Presets ``sd`` and ``ddpm`` have the levels that the authors scan for Stable Diffusion
+    and for DDPM.
 
     Attributes:
         order: p of the norm; the authors take 4.

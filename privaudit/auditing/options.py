@@ -58,9 +58,10 @@ class AuditOptions(Options):
         influence: Estimator of the decoder's influence.
         device: ``auto``, ``cuda`` or ``cpu``.
         dtype: Precision of the denoiser: ``auto``, ``float32``, ``bfloat16`` or ``float16``.
-        batch_size: Images per pass; None chooses. The geometry takes fewer where memory is short, and every stage
-            halves when it runs out.
-        memory: GiB that the geometry may take; None takes half of what is free (`privaudit.execution.memory.SHARE`).
+        batch_size: Images per pass; None chooses a number. The geometry uses fewer where memory is short, and every
+            stage halves the number when memory runs out.
+        memory: GiB that the geometry may use; None means half of the free memory
+            (`privaudit.execution.memory.MAX_MEMORY_FRACTION`).
         seed: Seed of noise, probes, masks, folds and resampling.
         folds: Folds of the cross-fitting.
         replicates: Minimum of bootstrap resamples; more are drawn where limits are corrected for many tests.
@@ -283,14 +284,10 @@ class AuditOptions(Options):
         return "inversion" in (self.geometry_latents, self.attack_latents)
 
 
-class AuditChoices(TypedDict, total=False):
-    """What `privaudit.audit` takes for the options, as text or parsed; see `AuditOptions` for what each is.
-
-    Image sets and the run folder are its own arguments.
-    """
+class ScoreChoices(TypedDict, total=False):
+    """Options that decide the scores, and how they are computed; as text or parsed (`AuditOptions` describes each)."""
 
     attacks: Sequence[str] | Methods
-    reference: str | Path | None
     drop: float | Sequence[float]
     gamma: float
     mask_scope: MaskScope
@@ -303,10 +300,19 @@ class AuditChoices(TypedDict, total=False):
     batch_size: int | None
     memory: float | None
     seed: int
-    folds: int
-    replicates: int
     confidence: float
-    fail_on: Sequence[str | Gate]
-    gate_bound: GateBound
     strict: bool
     fresh: bool
+
+
+class AuditChoices(ScoreChoices, total=False):
+    """Options that `privaudit.audit` takes next to its image sets and run folder, as text or parsed.
+
+    `AuditOptions` describes each.
+    """
+
+    reference: str | Path | None
+    folds: int
+    replicates: int
+    fail_on: Sequence[str | Gate]
+    gate_bound: GateBound

@@ -13,7 +13,7 @@ from privaudit.auditing.designs.suspects import SuspectsDesign
 from privaudit.auditing.options import AuditOptions
 from privaudit.auditing.pixel_memory import pixel_budget
 from privaudit.data import Sample, SampleSet, read_entries
-from privaudit.data.listing import Entry
+from privaudit.data.listing import ListedImage
 from privaudit.errors import DataError
 from privaudit.execution.progress import OnProgress
 from privaudit.model.target import Target
@@ -60,7 +60,7 @@ def read_sources(sources: Sources, options: AuditOptions, target: Target, progre
     return data
 
 
-def require_class_labels(target: Target, images: Sequence[Sample | Entry]) -> None:
+def require_class_labels(target: Target, images: Sequence[Sample | ListedImage]) -> None:
     """Refuse images without a class for a model that is conditioned on classes.
 
     Raises:

@@ -26,8 +26,8 @@ from privaudit.canaries.assignment import (
     toss,
 )
 from privaudit.canaries.read import ASSIGNMENT, SEAL, TRAIN, hash_file
-from privaudit.data import OnImage, Skipped, fingerprint, read_pixels, thumbnail
-from privaudit.data.listing import Entry, list_entries
+from privaudit.data import OnImage, Skipped, phash, read_pixels, thumbnail
+from privaudit.data.listing import ListedImage, list_entries
 from privaudit.errors import ConfigError, DataError
 from privaudit.evaluation.duplicates import clusters, near_duplicates
 from privaudit.storage.exact_json import encode
@@ -69,9 +69,9 @@ class Drawn:
 
 @dataclass(frozen=True)
 class _Readable:
-    entry: Entry
+    entry: ListedImage
     sha256: str
-    fingerprint: int
+    perceptual_hash: int
     thumbnail: bytes
 
 
@@ -150,12 +150,12 @@ def _check_free(out: Path) -> None:
         ])
 
 
-def _read(entries: Sequence[Entry], on_image: OnImage | None) -> tuple[list[_Readable], list[Skipped]]:
+def _read(entries: Sequence[ListedImage], on_image: OnImage | None) -> tuple[list[_Readable], list[Skipped]]:
     found, unreadable = [], []
     for position, entry in enumerate(entries, start=1):
         try:
             pixels = read_pixels(entry.path, SIZE)
-            found.append(_Readable(entry, hash_file(entry.path), fingerprint(pixels), thumbnail(pixels)))
+            found.append(_Readable(entry, hash_file(entry.path), phash(pixels), thumbnail(pixels)))
         except DataError as error:
             unreadable.append(Skipped(entry.path, str(error)))
         if on_image is not None:
@@ -167,7 +167,7 @@ def _independent(found: Sequence[_Readable]) -> _Independent:
     """Keep candidates of which no two are one file, nearly one picture, or of one group; the order does not matter."""
     ordered = sorted(found, key=lambda image: (image.sha256, str(image.entry.path)))
     small = np.array([np.frombuffer(image.thumbnail, dtype=np.uint8) for image in ordered])
-    hashes = np.array([image.fingerprint for image in ordered], dtype=np.uint64)
+    hashes = np.array([image.perceptual_hash for image in ordered], dtype=np.uint64)
     pictures = clusters(near_duplicates(hashes, small), len(ordered)) if ordered else np.empty(0, dtype=np.int64)
     kept: list[_Readable] = []
     copies = similar = grouped = 0

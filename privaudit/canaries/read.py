@@ -11,7 +11,7 @@ from typing import Any
 
 from privaudit.canaries.assignment import Assignment, check_assignment
 from privaudit.data import OnImage
-from privaudit.data.listing import Entry, list_entries
+from privaudit.data.listing import ListedImage, list_entries
 from privaudit.errors import DataError
 from privaudit.storage.exact_json import decode
 
@@ -37,8 +37,8 @@ class Canaries:
     """
 
     folder: Path
-    included: tuple[Entry, ...]
-    excluded: tuple[Entry, ...]
+    included: tuple[ListedImage, ...]
+    excluded: tuple[ListedImage, ...]
     seal: str
     created: str
     seeded: bool
@@ -61,7 +61,7 @@ def read_canaries(path: Path, published: str | None = None, on_image: OnImage | 
     file = path / ASSIGNMENT if path.is_dir() else path
     assignment = _load(file)
     check_assignment(assignment, published)
-    sides: dict[bool, list[Entry]] = {True: [], False: []}
+    sides: dict[bool, list[ListedImage]] = {True: [], False: []}
     wrong = []
     for position, candidate in enumerate(assignment.candidates, start=1):
         image = file.parent / candidate.path
@@ -70,7 +70,7 @@ def read_canaries(path: Path, published: str | None = None, on_image: OnImage | 
         elif hash_file(image) != candidate.sha256:
             wrong.append((image, "was changed"))
         sides[candidate.included].append(
-            Entry(image, candidate.caption, None, candidate.label or candidate.sha256[:16])
+            ListedImage(image, candidate.caption, None, candidate.label or candidate.sha256[:16])
         )
         if on_image is not None:
             on_image(position, len(assignment.candidates))
@@ -121,7 +121,7 @@ def hash_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _check_manifest(manifest: Path, listed: Sequence[Entry], included: Sequence[Entry]) -> None:
+def _check_manifest(manifest: Path, listed: Sequence[ListedImage], included: Sequence[ListedImage]) -> None:
     for entry in listed:
         if not entry.path.is_file():
             missing = f"expected {entry.path}, which {manifest} names, but it is missing; restore it"

@@ -1,14 +1,14 @@
 """Image folders and manifests become samples with ids that depend on nothing but their pixels.
 
-A sample's id is a hash of its decoded pixels *after* preprocessing, so the same picture has the same
-id in any folder, under any name and in any lossless format. Everything the audit stores for an image
-(noise, mask, latent, score) is keyed by that id.
+The id of a sample is a hash of its decoded pixels *after* preprocessing. The same image therefore has the same id in
+any folder, under any name and in any lossless format. Everything that an audit stores for an image (noise, mask,
+latent, score) is keyed by this id.
 """
 
 from privaudit.data.image_file import ImageFileInfo
-from privaudit.data.perceptual_hash import fingerprint, thumbnail
+from privaudit.data.perceptual_hash import phash, thumbnail
 from privaudit.data.pixel_budget import PixelBudget
-from privaudit.data.pixels import read_picture, read_pixels, sample_id
+from privaudit.data.pixels import decode_image, read_pixels, sample_id
 from privaudit.data.samples import (
     OnImage,
     Sample,
@@ -26,10 +26,10 @@ __all__ = [
     "Sample",
     "SampleSet",
     "Skipped",
-    "fingerprint",
+    "decode_image",
     "load_images",
+    "phash",
     "read_entries",
-    "read_picture",
     "read_pixels",
     "read_set",
     "sample_id",

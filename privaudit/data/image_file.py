@@ -1,4 +1,4 @@
-"""What an image file says about itself, besides its pixels."""
+"""Properties of an image file other than its pixels."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from PIL import Image
 
 @dataclass(frozen=True)
 class ImageFileInfo:
-    """How an image was stored, before any preprocessing. The defaults mean that it is unknown.
+    """How an image was stored, before any preprocessing. The defaults mean "unknown".
 
     Attributes:
-        format: As Pillow names it: ``PNG``, ``JPEG``, ``WEBP``, ...
-        width: Pixels, before EXIF orientation is applied.
-        height: Pixels.
+        format: File format in Pillow's terms: ``PNG``, ``JPEG``, ``WEBP``, ...
+        width: Width in pixels, before EXIF orientation is applied.
+        height: Height in pixels, before EXIF orientation is applied.
         bytes: Size of the file.
-        mode: As Pillow names it: ``RGB``, ``L``, ``P``, ``CMYK``, ...
-        exif: Whether there are EXIF tags.
-        icc: Whether there is a colour profile.
-        quantisation: Sum of a JPEG's luminance table (larger = stronger compression); 0 for other formats.
+        mode: Pixel format in Pillow's terms: ``RGB``, ``L``, ``P``, ``CMYK``, ...
+        exif: Whether the file has EXIF tags.
+        icc: Whether the file has a colour profile.
+        quantisation: Sum of the luminance table of a JPEG (larger = stronger compression); 0 for other formats.
     """
 
     format: str = ""
@@ -34,11 +34,11 @@ class ImageFileInfo:
 
 
 def image_file_info(path: Path, opened: Image.Image) -> ImageFileInfo:
-    """Read off an opened image how it is stored.
+    """Read the properties of an opened image file.
 
     Args:
         path: Path of the file.
-        opened: As ``Image.open`` gives it, with its pixels loaded: PNG files may have their EXIF tags at the end.
+        opened: Image from ``Image.open``, with its pixels loaded, because the EXIF tags of a PNG may be at its end.
 
     Returns:
         The info.
@@ -50,7 +50,7 @@ def image_file_info(path: Path, opened: Image.Image) -> ImageFileInfo:
         height=opened.height,
         bytes=path.stat().st_size,
         mode=opened.mode,
-        exif=bool(opened.info.get("exif")),  # not getexif(), which gives a TIFF file's own tags
+        exif=bool(opened.info.get("exif")),  # not getexif(), which would return the tags that every TIFF file has
         icc=bool(opened.info.get("icc_profile")),
         quantisation=int(sum(tables.get(0, ()))),
     )

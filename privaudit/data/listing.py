@@ -1,4 +1,4 @@
-"""What images a folder or a manifest names, with their captions, groups, labels and classes."""
+"""Lists the images of a folder or a manifest, with their captions, groups, labels and classes."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ MANIFEST_SUFFIXES = frozenset({".csv", ".jsonl", ".ndjson", ".parquet"})
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One image as its folder or manifest names it; not looked at yet.
+class ListedImage:
+    """One image as its folder or manifest names it, before it is opened.
 
     Attributes:
         path: Path of the image.
-        caption: From the manifest.
-        group: From the manifest.
-        label: The manifest's ``id``.
-        class_label: From the manifest; a class of a class-conditional model.
+        caption: Caption from the manifest.
+        group: Group from the manifest.
+        label: Column ``id`` of the manifest.
+        class_label: Class of a class-conditional model, from the manifest.
     """
 
     path: Path
@@ -49,21 +49,21 @@ class Entry:
     class_label: int | None = None
 
 
-def list_entries(source: Path) -> list[Entry]:
+def list_entries(source: Path) -> list[ListedImage]:
     """List the images of a folder (recursively, sorted by path) or the rows of a manifest.
 
     Args:
-        source: A folder, or a CSV, JSON lines or Parquet file with a column ``path``; the columns ``caption``,
-            ``group``, ``id`` and ``class_label`` (a whole number) are read where they exist.
+        source: A folder, or a CSV, JSON lines or Parquet file with a column ``path``. The columns ``caption``,
+            ``group``, ``id`` and ``class_label`` (a whole number) are optional.
 
     Returns:
-        One entry per image; none of them has been opened.
+        One entry per image. No image has been opened.
 
     Raises:
         DataError: The path is missing or the manifest is malformed.
     """
     if source.is_dir():
-        return [Entry(path) for path in _image_files(source)]
+        return [ListedImage(path) for path in _image_files(source)]
     if not source.exists():
         raise DataError(f"expected a folder of images or a manifest, but {source} does not exist")
     if source.suffix.lower() in MANIFEST_SUFFIXES:
@@ -73,29 +73,30 @@ def list_entries(source: Path) -> list[Entry]:
 
 
 def _image_files(folder: Path) -> Iterable[Path]:
-    found: list[Path] = []
-    seen: set[str] = set()
+    paths: list[Path] = []
+    visited: set[str] = set()
     for parent, folders, files in os.walk(folder, followlinks=True):
-        seen.add(os.path.realpath(parent))
-        # hidden folders are nobody's images, and a link back to a folder above would never end
+        visited.add(os.path.realpath(parent))
+        # Assigned in place, which is how os.walk is told what to leave out: hidden folders, and links to a folder that
+        # has been visited, which could form an endless loop.
         folders[:] = [
             name
             for name in folders
-            if not name.startswith(".") and os.path.realpath(os.path.join(parent, name)) not in seen
+            if not name.startswith(".") and os.path.realpath(os.path.join(parent, name)) not in visited
         ]
-        found += [Path(parent) / name for name in files if not name.startswith(".")]
-    return sorted(path for path in found if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
+        paths += [Path(parent) / name for name in files if not name.startswith(".")]
+    return sorted(path for path in paths if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
 
 
-def _read_manifest(source: Path) -> list[Entry]:
+def _read_manifest(source: Path) -> list[ListedImage]:
     read = {".csv": _read_csv, ".parquet": _read_parquet}.get(source.suffix.lower(), _read_json_lines)
     try:
         columns, rows = read(source)
     except (ValueError, OSError, csv.Error) as error:
         raise DataError(f"cannot read the manifest {source}: {' '.join(str(error).split())}") from error
     if "path" not in columns:
-        found = ", ".join(columns) or "none"
-        raise DataError(f"expected a column 'path' in the manifest {source}, found: {found}")
+        listed = ", ".join(columns) or "none"
+        raise DataError(f"expected a column 'path' in the manifest {source}, found: {listed}")
     entries = []
     for number, row in enumerate(rows, start=1):
         texts = {}
@@ -109,12 +110,12 @@ def _read_manifest(source: Path) -> list[Entry]:
         if texts["path"] is None:
             raise DataError(f"expected a path in every row of the manifest {source}, but row {number} has none")
         label = _class_label(texts["class_label"], f"row {number} of the manifest {source}")
-        entries.append(Entry(source.parent / texts["path"], texts["caption"], texts["group"], texts["id"], label))
+        entries.append(ListedImage(source.parent / texts["path"], texts["caption"], texts["group"], texts["id"], label))
     return entries
 
 
 _Table = tuple[Sequence[str], Iterable[Mapping[str, Any]]]
-"""Column names and rows. Not through pandas, whose missing values turn the other ids into floats."""
+"""Column names and rows. Not a pandas table, in which one missing value turns all whole numbers into floats."""
 
 
 def _read_csv(source: Path) -> _Table:
@@ -123,7 +124,7 @@ def _read_csv(source: Path) -> _Table:
         reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]
         rows = []
         for row in reader:
-            if any(row.pop(None, ())):  # DictReader's key for fields beyond the header
+            if any(row.pop(None, ())):  # DictReader collects fields beyond the header under the key None
                 raise ValueError(
                     f"line {reader.line_num} has more fields than the header; put text that holds commas in quotes"
                 )
@@ -156,7 +157,7 @@ def _class_label(text: str | None, where: str) -> int | None:
     if text is None:
         return None
     try:
-        number = float(text)  # next to a missing label, pandas writes 7.0
+        number = float(text)  # not int(text): pandas writes 7.0 if another label of the column is missing
     except ValueError:
         number = math.nan
     if not (number >= 0 and number.is_integer()):
@@ -170,6 +171,6 @@ def _class_label(text: str | None, where: str) -> int | None:
 def _text(value: object) -> str | None:
     if value is None or value == "" or (isinstance(value, float) and math.isnan(value)):
         return None
-    if isinstance(value, float) and value.is_integer():  # a whole number next to a missing one, as pandas stores it
+    if isinstance(value, float) and value.is_integer():  # pandas stores 7 as 7.0 if another value is missing
         return str(int(value))
     return str(value)

@@ -1,4 +1,4 @@
-"""How many decoded images stay in memory, so that the stages after the reading need not decode them again."""
+"""A limit on the decoded images that stay in memory, so that later stages need not decode them again."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ class PixelBudget:
     """Memory for decoded pixels, shared by the sets of a run.
 
     Attributes:
-        bytes_left: Bytes that are still free in it.
+        bytes_left: Bytes that are still free.
     """
 
     bytes_left: int
 
     def take(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8] | None:
-        """Return pixels that fit, and count them; None where they do not."""
+        """Count pixels and return them if they fit; None if they do not."""
         if pixels.nbytes > self.bytes_left:
             return None
         self.bytes_left -= pixels.nbytes

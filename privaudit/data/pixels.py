@@ -1,4 +1,4 @@
-"""An image file becomes the pixels that a training script would have seen, and an id that is their hash."""
+"""Decodes an image file to the pixels that a training script would use, and hashes them to an id."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""What undoes each EXIF orientation."""
+"""Transposition that undoes each EXIF orientation."""
 
 
 @dataclass(frozen=True)
-class Picture:
+class DecodedImage:
     """A decoded image file.
 
     Attributes:
         pixels: ``(height, width, 3)``, uint8, after preprocessing.
-        file: How it was stored.
+        file: Properties of the file.
         original_size: Height and width before preprocessing, upright.
         crop: Top and left edge of the crop, in pixels of the resized image.
     """
@@ -56,7 +56,7 @@ def sample_id(pixels: NDArray[np.uint8]) -> str:
 
 
 def read_pixels(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Decode an image; what `read_picture` does, without the rest.
+    """Decode an image to its pixels alone (see `decode_image`).
 
     Returns:
         ``(height, width, 3)``, uint8.
@@ -64,19 +64,19 @@ def read_pixels(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
     Raises:
         DataError: The file cannot be decoded; the message says why.
     """
-    return read_picture(path, size).pixels
+    return decode_image(path, size).pixels
 
 
-def read_picture(path: Path, size: tuple[int, int]) -> Picture:
+def decode_image(path: Path, size: tuple[int, int]) -> DecodedImage:
     """Decode an image the way training scripts of diffusion models do.
 
-    EXIF orientation is applied; 16-bit gray is scaled to 8; palette, CMYK and gray become RGB; alpha is
-    dropped, as ``Image.convert("RGB")`` does in the diffusers training scripts. The shorter side is
-    resized (Lanczos) and the centre is cropped; an image of the right size keeps its pixels. Of an
-    animation or a stack of pages, the first is read.
+    EXIF orientation is applied. 16-bit gray is scaled to 8 bits. Palette, CMYK and gray become RGB, and alpha is
+    dropped, as ``Image.convert("RGB")`` does in the diffusers training scripts. The shorter side is resized (Lanczos)
+    and the centre is cropped; an image of the right size keeps its pixels. Only the first frame of an animation, or
+    the first page of a stack, is read.
 
     Returns:
-        Its pixels, and how they were stored.
+        The pixels, and properties of the file.
 
     Raises:
         DataError: The file cannot be decoded; the message says why.
@@ -88,38 +88,38 @@ def read_picture(path: Path, size: tuple[int, int]) -> Picture:
             image = _to_rgb(_upright(opened))
     except DataError:
         raise
-    except Exception as error:  # Pillow's parsers raise what they stumble on: struct.error, KeyError, ...
+    except Exception as error:  # Pillow's parsers have no common error: they raise struct.error, KeyError, ...
         raise DataError(f"not a readable image: {type(error).__name__}: {_reason(error, path)}") from error
-    cut, crop = _resize_and_crop(image, size)
-    return Picture(np.asarray(cut, dtype=np.uint8), info, (image.height, image.width), crop)
+    cropped, crop = _resize_and_crop(image, size)
+    return DecodedImage(np.asarray(cropped, dtype=np.uint8), info, (image.height, image.width), crop)
 
 
 def _reason(error: Exception, path: Path) -> str:
-    """What Pillow or the system says, without the path of the file, which callers name if it should be named."""
+    """Message of Pillow or the system without the path, so that callers decide whether the file is named."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    said = str(error).replace("\n", " ")
+    message = str(error).replace("\n", " ")
     for name in (path, path.absolute(), path.resolve()):
         for shown in (repr(str(name)), str(name)):
-            said = said.replace(f" {shown}", "").replace(shown, "the file")
-    return said
+            message = message.replace(f" {shown}", "").replace(shown, "the file")
+    return message
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    # Not ImageOps.exif_transpose: it writes the tags back, which fails for photographs with one odd tag.
+    # Not ImageOps.exif_transpose: it writes the tags back, which fails for photographs with a malformed tag.
     turn = UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation, 1))
     return image if turn is None else image.transpose(turn)
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
-    image.info.pop("transparency", None)  # dropped anyway; Pillow warns about it for each palette image
+    image.info.pop("transparency", None)  # alpha is dropped; Pillow would warn about it for each palette image
     if image.mode.startswith("I"):  # 16-bit gray; convert("RGB") would clip it to white
         values = np.asarray(image).astype(np.int64)
         if values.min() < 0 or values.max() > 65535:
-            raise DataError("not a readable image: expected 8 or 16 bits a channel, got 32; convert it first")
+            raise DataError("not a readable image: expected 8 or 16 bits per channel, got 32; convert it first")
         return Image.fromarray((values / 257.0).round().astype(np.uint8)).convert("RGB")
     if image.mode == "F":
-        raise DataError("not a readable image: expected 8 or 16 bits a channel, got floats; convert it first")
+        raise DataError("not a readable image: expected 8 or 16 bits per channel, got floats; convert it first")
     return image.convert("RGB")
 
 
@@ -128,9 +128,10 @@ def _resize_and_crop(image: Image.Image, size: tuple[int, int]) -> tuple[Image.I
     height, width = size
     if (image.height, image.width) == size:
         return image, (0, 0)
+    # The larger factor covers the target on both axes; max() because rounding could fall one pixel short of it.
     scale = max(height / image.height, width / image.width)
     resized = (max(width, round(image.width * scale)), max(height, round(image.height * scale)))
     if resized != image.size:
         image = image.resize(resized, Image.Resampling.LANCZOS)
-    left, top = (image.width - width) // 2, (image.height - height) // 2
-    return image.crop((left, top, left + width, top + height)), (top, left)
+    x, y = (image.width - width) // 2, (image.height - height) // 2
+    return image.crop((x, y, x + width, y + height)), (y, x)

@@ -1,4 +1,4 @@
-"""Samples, and how a folder or a manifest becomes a set of them."""
+"""Samples, and how a folder or a manifest is read into a set of them."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privaudit.data.image_file import ImageFileInfo
-from privaudit.data.listing import IMAGE_SUFFIXES, Entry, list_entries
-from privaudit.data.perceptual_hash import fingerprint, thumbnail
+from privaudit.data.listing import IMAGE_SUFFIXES, ListedImage, list_entries
+from privaudit.data.perceptual_hash import phash, thumbnail
 from privaudit.data.pixel_budget import PixelBudget
-from privaudit.data.pixels import Picture, read_picture, read_pixels, sample_id
+from privaudit.data.pixels import DecodedImage, decode_image, read_pixels, sample_id
 from privaudit.errors import DataError
 from privaudit.model.prompt import Prompt
 
 OnImage = Callable[[int, int], None]
-"""Called with (images read, images in all) after each image."""
+"""Called after each image with (images read, all images)."""
 
 
 @dataclass(frozen=True)
@@ -27,17 +27,17 @@ class Sample:
 
     Attributes:
         id: Hash of the preprocessed pixels, 32 hexadecimal digits.
-        path: Where the image was read from.
-        caption: Text that the model may be conditioned on, if the manifest has one.
+        path: Path of the image file.
+        caption: Caption that the model may be conditioned on, if the manifest has one.
+        group: Group of related images (a photographer, a video), which is never split between folds.
+        label: Column ``id`` of the manifest, by which its author recognises the image.
+        file: Properties of the file.
         class_label: Class that the model may be conditioned on, if the manifest has one.
-        group: Images of one group (a photographer, a video) never stand on both sides of a fold.
-        label: The manifest's own ``id``, kept so that its author recognises the image.
-        file: How it was stored.
         original_size: Height and width of the file, upright, before preprocessing; None if unknown.
         crop: Top and left edge of the crop, in pixels of the resized image; None if unknown.
-        fingerprint: Perceptual hash of the preprocessed pixels, 64 bits; 0 if nobody looked.
-        thumbnail: Means of the preprocessed pixels over 8x8 fields, 192 bytes; none if nobody looked.
-        pixels: ``(height, width, 3)``, uint8, after preprocessing, where memory allows (see `PixelBudget`).
+        perceptual_hash: Perceptual hash of the preprocessed pixels, 64 bits; 0 if it was not computed.
+        thumbnail: Means of the preprocessed pixels over 8x8 fields, 192 bytes; empty if it was not computed.
+        pixels: ``(height, width, 3)``, uint8, after preprocessing, if memory allows (see `PixelBudget`).
     """
 
     id: str
@@ -49,13 +49,13 @@ class Sample:
     class_label: int | None = None
     original_size: tuple[int, int] | None = None
     crop: tuple[int, int] | None = None
-    fingerprint: int = field(default=0, compare=False)  # what follows from the pixels is compared by the id
+    perceptual_hash: int = field(default=0, compare=False)  # the id already compares whatever follows from the pixels
     thumbnail: bytes = field(default=b"", compare=False, repr=False)
     pixels: NDArray[np.uint8] | None = field(default=None, compare=False, repr=False)
 
     @property
     def prompt(self) -> Prompt:
-        """What the model may be told about the image."""
+        """Everything about the image that may condition the model."""
         return Prompt(self.caption, self.class_label, self.original_size, self.crop)
 
 
@@ -72,10 +72,10 @@ class SampleSet:
     """The readable, distinct images of one folder or manifest.
 
     Attributes:
-        samples: In the order of the folder (sorted by path) or of the manifest.
+        samples: Samples, in the order of the folder (sorted by path) or of the manifest.
         skipped: Files that could not be read.
-        duplicates: How many further copies of a picture in this set were dropped.
-        copied: Ids of the pictures that these were copies of.
+        duplicates: Number of dropped files whose pixels are those of a sample in this set.
+        copied: Ids of the samples that they duplicate.
     """
 
     samples: tuple[Sample, ...]
@@ -88,11 +88,11 @@ class SampleSet:
         return len(self.samples)
 
 
-def list_images(source: Path) -> list[Entry]:
-    """List what a folder (recursively) or a manifest names.
+def list_images(source: Path) -> list[ListedImage]:
+    """List the images of a folder (recursively) or a manifest.
 
     Returns:
-        At least one entry; none has been opened.
+        At least one entry. No image has been opened.
 
     Raises:
         DataError: The path is missing, the manifest is malformed, or there are no images.
@@ -116,22 +116,22 @@ def read_set(
 ) -> SampleSet:
     """Read a folder (recursively) or a manifest into distinct samples.
 
-    A manifest is CSV, JSON lines or Parquet with a column ``path`` (relative to the manifest) and,
-    if wanted, ``caption``, ``id``, ``group`` and ``class_label``.
+    A manifest is a CSV, JSON lines or Parquet file with a column ``path`` (relative to the manifest) and the optional
+    columns ``caption``, ``id``, ``group`` and ``class_label``.
 
     Returns:
-        The set; unreadable files and dropped copies are counted in it.
+        The set, with the unreadable files and the number of dropped copies.
 
     Raises:
-        DataError: The path is missing, the manifest is malformed, nothing readable is left, or
-            (``strict``) an image cannot be read.
+        DataError: The path is missing, the manifest is malformed, no image can be read, or (``strict``) one image
+            cannot be read.
     """
     entries = list_images(source)
     return read_entries(entries, size, str(source), strict=strict, on_image=on_image, budget=budget)
 
 
 def read_entries(
-    entries: Sequence[Entry],
+    entries: Sequence[ListedImage],
     size: tuple[int, int],
     source: str,
     *,
@@ -142,30 +142,31 @@ def read_entries(
     """Read images that have been listed into distinct samples.
 
     Returns:
-        The set; unreadable files and dropped copies are counted in it.
+        The set, with the unreadable files and the number of dropped copies.
 
     Raises:
-        DataError: Nothing readable is left, or (``strict``) an image cannot be read.
+        DataError: No image can be read, or (``strict``) one image cannot be read.
     """
     samples: dict[str, Sample] = {}
     skipped: list[Skipped] = []
     duplicates, copied = 0, set()
     for position, entry in enumerate(entries, start=1):
         try:
-            picture = read_picture(entry.path, size)
+            image = decode_image(entry.path, size)
         except DataError as error:
             if strict:
                 message = f"{entry.path}: {error}; leave out --strict to skip such files"
                 raise DataError(message, private=[str(entry.path)]) from error
             skipped.append(Skipped(entry.path, str(error)))
         else:
-            sample = _describe(entry, picture)
+            sample = _describe(entry, image)
             if sample.id in samples:
                 duplicates += 1
                 copied.add(sample.id)
             else:
-                held = None if budget is None else budget.take(picture.pixels)
-                samples[sample.id] = replace(sample, pixels=held)
+                # Only samples of the set take memory from the budget, not copies that are dropped.
+                pixels = None if budget is None else budget.take(image.pixels)
+                samples[sample.id] = replace(sample, pixels=pixels)
         if on_image is not None:
             on_image(position, len(entries))
     if not samples:
@@ -177,8 +178,8 @@ def read_entries(
     return SampleSet(tuple(samples.values()), tuple(skipped), duplicates, frozenset(copied))
 
 
-def _describe(entry: Entry, picture: Picture) -> Sample:
-    pixels = picture.pixels
+def _describe(entry: ListedImage, image: DecodedImage) -> Sample:
+    pixels = image.pixels
     return Sample(
         id=sample_id(pixels),
         path=entry.path,
@@ -186,22 +187,22 @@ def _describe(entry: Entry, picture: Picture) -> Sample:
         group=entry.group,
         label=entry.label,
         class_label=entry.class_label,
-        file=picture.file,
-        original_size=picture.original_size,
-        crop=picture.crop,
-        fingerprint=fingerprint(pixels),
+        file=image.file,
+        original_size=image.original_size,
+        crop=image.crop,
+        perceptual_hash=phash(pixels),
         thumbnail=thumbnail(pixels),
     )
 
 
 def load_images(samples: Sequence[Sample], size: tuple[int, int]) -> NDArray[np.float32]:
-    """Return a batch in the range that autoencoders are trained on; what is not in memory is decoded.
+    """Return a batch in the range that autoencoders are trained on; images that are not in memory are decoded.
 
     Returns:
         ``(n, 3, height, width)``, float32, in [-1, 1].
 
     Raises:
-        DataError: A file changed since it was listed.
+        DataError: A file has changed since it was listed.
     """
     pixels = np.empty((len(samples), *size, 3), np.uint8)
     for sample, values in zip(samples, pixels, strict=True):
@@ -213,7 +214,7 @@ def load_images(samples: Sequence[Sample], size: tuple[int, int]) -> NDArray[np.
         except DataError as error:
             changed = f"{sample.path} changed while it was being audited: {error}"
             raise DataError(changed, private=[str(sample.path)]) from error
-        if sample_id(values) != sample.id:
+        if sample_id(values) != sample.id:  # scores would be stored under the id of other pixels
             changed = f"{sample.path} changed while it was being audited; run the same command again"
             raise DataError(changed, private=[str(sample.path)])
     return pixels.transpose(0, 3, 1, 2).astype(np.float32) / np.float32(127.5) - np.float32(1)

@@ -9,7 +9,7 @@ from torch import Tensor
 from privaudit.decoder_geometry.decoder_checks import check_decoder
 from privaudit.decoder_geometry.influence import Estimator
 from privaudit.decoder_geometry.jacobian import Decode, forward_mode
-from privaudit.execution.memory import SHARE, free_bytes, items_within, pass_bytes
+from privaudit.execution.memory import MAX_MEMORY_FRACTION, free_bytes, items_within, pass_bytes
 
 
 def images_at_once(
@@ -31,7 +31,7 @@ def images_at_once(
         estimator: How much it needs is `Estimator.memory`.
         most: Largest batch that is wanted.
         latent_shape: That a latent should have, if it is known.
-        budget: Bytes; a share of what is free (`privaudit.execution.memory.SHARE`) by default.
+        budget: Bytes; a share of what is free (`privaudit.execution.memory.MAX_MEMORY_FRACTION`) by default.
 
     Returns:
         Images per batch, 1 to ``most``.
@@ -45,5 +45,5 @@ def images_at_once(
     check_decoder(decode, first, sample_ids[:2], latent_shape=latent_shape)
     with forward_mode():  # its attention keeps the most
         kept = pass_bytes(decode, first)
-    room = int(SHARE * free_bytes(latents.device)) if budget is None else budget
+    room = int(MAX_MEMORY_FRACTION * free_bytes(latents.device)) if budget is None else budget
     return items_within(room, int(estimator.memory * kept), most)

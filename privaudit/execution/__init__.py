@@ -1,1 +1,1 @@
-"""Running a computation over many images: batches, memory, shards, progress."""
+"""Runs a computation over many images: batches, memory, shards, progress."""

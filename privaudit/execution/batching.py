@@ -1,4 +1,4 @@
-"""Batches that fit into memory: a size chosen from the image, halved when a device runs out."""
+"""Batches that fit into memory: their size is chosen from the image size, and halved when a device runs out."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import torch
 from torch import Tensor
 
 MAX_BATCH = 64
-PIXELS = {"cpu": 2**18, "cuda": 2**22}
-"""Pixels in an automatic batch: the decoder's backward pass keeps some kilobytes for each."""
+MAX_PIXELS = {"cpu": 2**18, "cuda": 2**22}
+"""Maximum number of pixels in an automatic batch; the decoder's backward pass holds some kilobytes per pixel."""
 OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "_STATUS_ALLOC_FAILED")
-"""What the CPU's allocator says on Linux and on Windows, and cuBLAS and cuDNN: they have no exception of their own."""
+"""Messages of the CPU allocator on Linux and Windows, and of cuBLAS and cuDNN. They raise a plain RuntimeError."""
 
 Tensors = dict[str, Tensor]
 OnBatch = Callable[[int], None]
-"""Called with the number of images that are done, after each batch."""
+"""Called after each batch, with the number of images completed so far."""
 S = TypeVar("S")
 T = TypeVar("T")
 S_co = TypeVar("S_co", covariant=True)
@@ -34,24 +34,24 @@ class Sliceable(Protocol[S_co]):
 
 
 def auto_batch_size(image_size: tuple[int, int], device: str) -> int:
-    """Images per pass when the user leaves it open: 64 of 32x32, one of 512x512 on a CPU, 16 on a GPU."""
+    """Images per batch by default: 64 of 32x32 pixels; of 512x512 pixels, one on a CPU and 16 on a GPU."""
     height, width = image_size
-    return max(1, min(MAX_BATCH, PIXELS[device] // (height * width)))
+    return max(1, min(MAX_BATCH, MAX_PIXELS[device] // (height * width)))
 
 
 @dataclass
 class Batcher:
-    """Runs one kind of computation batch by batch; another kind, which needs other memory, has a batcher of its own.
+    """Runs one kind of computation batch by batch. Each kind has its own batcher, because memory needs differ.
 
     Attributes:
-        size: Images per batch; halved, for good, when a batch does not fit into memory.
+        size: Images per batch; halved permanently when a batch does not fit into memory.
     """
 
     size: int
 
     @staticmethod
     def of(size: int | None, image_size: tuple[int, int], device: torch.device) -> Batcher:
-        """Return a batcher of a given size, or of one that suits the images (`auto_batch_size`)."""
+        """Return a batcher with a given size, or with one that suits the images (`auto_batch_size`)."""
         return Batcher(size or auto_batch_size(image_size, device.type))
 
     def parts(self, items: Sliceable[S], compute: Callable[[S], T], on_batch: OnBatch | None = None) -> list[T]:
@@ -61,8 +61,8 @@ class Batcher:
             Results of each batch, in order.
 
         Raises:
-            RuntimeError: A single item does not fit, or the computation fails in another way.
-            MemoryError: The same, outside torch.
+            RuntimeError: A single item does not fit, or the computation fails for another reason.
+            MemoryError: A single item does not fit, outside torch.
         """
         parts: list[T] = []
         start = 0
@@ -78,7 +78,8 @@ class Batcher:
                     on_batch(min(start, len(items)))
                 continue
             self.size //= 2
-            torch.cuda.empty_cache()  # only here is the error gone, and with its traceback the tensors of the batch
+            # Not inside the except clause: until it ends, the traceback holds the tensors of the batch.
+            torch.cuda.empty_cache()
         return parts
 
     def run(self, items: Sliceable[S], compute: Callable[[S], Tensors], on_batch: OnBatch) -> Tensors:
@@ -86,8 +87,8 @@ class Batcher:
 
         Args:
             items: One or more images.
-            compute: Gives tensors whose first axis is the images of the batch.
-            on_batch: Progress.
+            compute: Function of a batch that returns tensors whose first axis is its images.
+            on_batch: Progress callback.
 
         Returns:
             The tensors of all images.
@@ -96,6 +97,7 @@ class Batcher:
             OutOfMemoryError: A single image does not fit.
         """
 
+        # Off the device batch by batch, so that the results of a long run do not fill its memory.
         def on_cpu(batch: S) -> Tensors:
             return {key: value.cpu() for key, value in compute(batch).items()}
 
@@ -106,4 +108,4 @@ class Batcher:
 def _is_out_of_memory(error: Exception) -> bool:
     """Whether a device has run out of memory."""
     text = str(error)
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or any(known in text for known in OUT_OF_MEMORY)
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or any(phrase in text for phrase in OUT_OF_MEMORY)

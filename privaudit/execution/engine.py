@@ -1,4 +1,4 @@
-"""The engine: runs stages over the items of a run, shard by shard, and computes only what no earlier run has left."""
+"""The engine runs stages over the items of a run, shard by shard, and reuses the shards of earlier runs."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from privaudit.execution.progress import OnProgress, no_progress
 from privaudit.execution.stage import Item, Out, Rows, ShardStage, Stage
 from privaudit.storage.shards import read_shard, shard_key, write_shard
 
-SHARD = 256
-"""Items per shard, whatever the batch size, so that a resumed run may use another one."""
+SHARD_SIZE = 256
+"""Items per shard. It does not depend on the batch size, so a resumed run may use another batch size."""
 
 
 @dataclass(frozen=True)
@@ -24,11 +24,11 @@ class Engine(Generic[Item]):
     """Runs one stage after the other over the same items.
 
     Attributes:
-        items: One or more items.
-        on_progress: Called with (stage, items done, items in all) at the start of a stage and after each batch.
-        folder: Folder of the shards; without one nothing is kept, and all items are one shard.
-        executor: Decides which shards this process computes.
-        seconds: Time by stage, of those that have run.
+        items: Items of the run, one or more.
+        on_progress: Called with (stage, completed items, all items) at the start of a stage and after each batch.
+        folder: Folder of the shards; without one nothing is stored, and all items form one shard.
+        executor: Executor, which decides what shards this process computes.
+        seconds: Time by stage, for the stages that have run.
     """
 
     items: Sequence[Item]
@@ -45,43 +45,44 @@ class Engine(Generic[Item]):
         keep: Callable[[Out], Out] | None = None,
         inputs: Mapping[str, Tensors] | None = None,
     ) -> Out:
-        """Run a stage over all items; a shard that lies in the folder is read and not computed.
+        """Run a stage over all items. A shard that exists in the folder is read instead of computed.
 
         Args:
-            stage: The stage. What it needs is read from the shards of other stages, which have run before.
-            keep: What is held of a shard once it is done, so that memory does not grow with all of it; everything by
-                default.
-            inputs: Further `Rows.inputs`, of all items.
+            stage: The stage. Its inputs are read from the shards of other stages, which have run before.
+            keep: Reduces the result of a shard to what the caller needs, so that memory does not grow with the
+                rest; by default nothing is dropped.
+            inputs: Further `Rows.inputs`, for all items.
 
         Returns:
-            What was kept of all shards, joined.
+            Reduced results of all shards, joined.
         """
-        started, total, done = time.perf_counter(), len(self.items), 0
+        started, total, completed = time.perf_counter(), len(self.items), 0
         self.on_progress(stage.name, 0, total)
         shards = self._shards(stage)
-        kept: dict[Shard, Out] = {}
-        others = (shard for shard in shards if shard not in kept)  # looked at when all that is claimed is done
-        for shard in chain(self.executor.claim(shards), others):
+        results: dict[Shard, Out] = {}
+        # Shards of other processes are read last: a generator, so `results` is looked at only after all claimed shards.
+        remaining = (shard for shard in shards if shard not in results)
+        for shard in chain(self.executor.claim(shards), remaining):
 
-            def advance(within: int, before: int = done) -> None:
+            def advance(within: int, before: int = completed) -> None:
                 if before + within < total:  # the end is reported once, below
                     self.on_progress(stage.name, before + within, total)
 
-            found = self._shard(stage, shard, inputs or {}, advance)
-            kept[shard] = found if keep is None else keep(found)
-            done += len(shard)
-            self.on_progress(stage.name, done, total)
+            result = self._shard(stage, shard, inputs or {}, advance)
+            results[shard] = result if keep is None else keep(result)
+            completed += len(shard)
+            self.on_progress(stage.name, completed, total)
         self.seconds[stage.name] = time.perf_counter() - started
-        parts = [kept[shard] for shard in shards]
+        parts = [results[shard] for shard in shards]  # in the order of the items, not of the claims
         return parts[0] if len(parts) == 1 else stage.join(parts)
 
     def _shards(self, stage: Stage[Item, Out]) -> list[Shard]:
         total = len(self.items)
-        size = total if self.folder is None else SHARD
+        size = total if self.folder is None else SHARD_SIZE
         return [self._cut(stage, start, min(start + size, total)) for start in range(0, total, size)]
 
     def _cut(self, stage: Stage[Item, Out], start: int, stop: int) -> Shard:
-        """Name the files of some items, one for each part of the stage; none where nothing is kept."""
+        """Make the shard of some items and name its files, one per part of the stage; none if nothing is stored."""
         if self.folder is None or not isinstance(stage, ShardStage):
             return Shard(start, stop)
         folder, items = self.folder / stage.folder, [stage.item_key(item) for item in self.items[start:stop]]
@@ -89,7 +90,7 @@ class Engine(Generic[Item]):
         return Shard(start, stop, tuple(folder / f"{name.lstrip('-')}.safetensors" for name in names))
 
     def _shard(self, stage: Stage[Item, Out], shard: Shard, inputs: Mapping[str, Tensors], on_batch: OnBatch) -> Out:
-        """Read the parts of a shard that there are, compute the others together, and write them."""
+        """Read the parts of a shard that exist, compute the missing ones together, and write them."""
         if not isinstance(stage, ShardStage) or not shard.files:
             return self._computed(stage, shard, inputs, on_batch)
         files = dict(zip(stage.keys(), shard.files, strict=True))
@@ -98,19 +99,20 @@ class Engine(Generic[Item]):
         if missing:
             computed = self._computed(stage.only(missing), shard, inputs, on_batch)
             for part in missing:
-                own = {name: values for name, values in computed.items() if not part or name.startswith(f"{part}/")}
-                write_shard(files[part], own)
-                stored[part] = own
+                tensors = {name: values for name, values in computed.items() if not part or name.startswith(f"{part}/")}
+                write_shard(files[part], tensors)
+                stored[part] = tensors
         return _merged(stored.values())  # type: ignore[return-value]  # Out is Tensors here
 
     def _computed(self, stage: Stage[Item, Out], shard: Shard, inputs: Mapping[str, Tensors], on_batch: OnBatch) -> Out:
-        """Compute all batches of a shard, with what they need of other stages."""
+        """Compute all batches of a shard from its inputs and the tensors of other stages."""
         within = slice(shard.start, shard.stop)
-        given = {name: {key: values[within] for key, values in tensors.items()} for name, tensors in inputs.items()}
+        tensors_of = {name: {key: values[within] for key, values in rows.items()} for name, rows in inputs.items()}
         if self.folder is not None and isinstance(stage, ShardStage):
+            # Normally a read: the other stage has run over the same items and left its shard.
             for name, other in stage.needs().items():
-                given[name] = self._shard(other, self._cut(other, shard.start, shard.stop), {}, lambda done: None)
-        rows = Rows(self.items[within], given)
+                tensors_of[name] = self._shard(other, self._cut(other, shard.start, shard.stop), {}, lambda count: None)
+        rows = Rows(self.items[within], tensors_of)
         if stage.name not in self._prepared:
             stage.prepare(rows)
             self._prepared.add(stage.name)

@@ -1,4 +1,4 @@
-"""What an executor is: it hands out the shards of a stage, and says when all of them are done."""
+"""What an executor is: it assigns the shards of a stage to processes and waits until all of them exist."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class Shard:
 
     Attributes:
         start: Position of the first item.
-        stop: Position after the last.
-        files: Where its tensors are kept; none if they are not. It is done when all of them exist.
+        stop: Position after the last item.
+        files: Files of its tensors; empty if they are not stored. The shard is complete when all files exist.
     """
 
     start: int
@@ -33,8 +33,8 @@ class Shard:
 class Executor(Named, ABC):
     """Base of all executors: frozen dataclasses of parameters.
 
-    No stage and no command knows how many processes there are. Every process runs the same stages in the same order
-    and asks its executor which shards to compute; whatever another one has computed is then read from its files.
+    No stage and no command knows the number of processes. Every process runs the same stages in the same order and
+    computes the shards that its executor hands out. It then reads the shards of other processes from their files.
     """
 
     @abstractmethod
@@ -42,12 +42,12 @@ class Executor(Named, ABC):
         """Hand out the shards that this process computes.
 
         Args:
-            shards: All shards of a stage. One without files is nobody else's to compute, so that it is always handed
-                out.
+            shards: All shards of a stage. A shard without files cannot be read from another process, so it is always
+                handed out.
 
         Yields:
-            Shards, each of which is done when the next one is asked for. The iterator ends when all shards are done,
-            whoever computed them.
+            Shards, each of which is complete when the next one is requested. The iterator ends when all shards of all
+            processes are complete.
         """
 
 

@@ -1,4 +1,4 @@
-"""How much memory is free, and what one differentiated pass keeps of it."""
+"""Free memory, and the memory that one differentiated pass holds."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from privaudit.errors import ConfigError
 
-SHARE = 0.5
-"""Of the free memory, what a stage may take: other processes and the allocator's gaps need the rest."""
+MAX_MEMORY_FRACTION = 0.5
+"""Fraction of the free memory that a stage may use; other processes and fragmentation need the rest."""
 PROC_CGROUP = Path("/proc/self/cgroup")
 CGROUPS = Path("/sys/fs/cgroup")
 CGROUP_FILES = {  # by version: folder, limit, usage, and the reclaimable page cache that the usage includes
@@ -24,8 +24,8 @@ CGROUP_FILES = {  # by version: folder, limit, usage, and the reclaimable page c
 def free_bytes(device: torch.device) -> int:
     """Memory that can still be allocated.
 
-    On a CPU what the system can give without swapping, or less where a container's limit (cgroup v1 or v2) is nearer.
-    On CUDA what the driver says is free, and what torch's allocator holds unused.
+    On a CPU, this is the memory available without swapping, or what the limit of a container (cgroup v1 or v2) leaves,
+    whichever is less. On CUDA, it is the free memory of the driver and the unused memory of torch's allocator.
 
     Returns:
         Bytes, at least 0.
@@ -34,20 +34,20 @@ def free_bytes(device: torch.device) -> int:
         unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
         return int(torch.cuda.mem_get_info(device)[0] + unused)
     free = int(psutil.virtual_memory().available)
-    return max(0, min([free, *_cgroup_rooms()]))
+    return max(0, min([free, *_cgroup_headroom()]))
 
 
 def pass_bytes(function: Callable[[Tensor], Tensor], inputs: Tensor) -> int:
-    """Bytes that a pass keeps for each item until its derivative is taken, measured on one item.
+    """Bytes per item that a pass holds until its derivative is taken, measured on one item.
 
-    These are the output and every tensor that autograd saves, each storage once, without parameters. Not seen: what
-    single operations need while they run, the backward pass's own tensors, what the allocator loses between blocks,
-    and what a custom `torch.autograd.Function` keeps besides `save_for_backward`. Weights that are no `nn.Parameter`,
-    such as buffers, or copies of weights in another type, are counted although they exist once.
+    The output and every tensor that autograd saves are counted, each storage once, without parameters. Not counted are
+    the temporary tensors of single operations and of the backward pass, fragmentation, and what a custom
+    `torch.autograd.Function` stores outside `save_for_backward`. Weights that are not an `nn.Parameter`, such as
+    buffers or copies of weights in another type, are counted per item although they exist once.
 
     Args:
-        function: ``(n, ...)`` to ``(n, ...)``, each item alone.
-        inputs: One or more; only the first is used.
+        function: Function from ``(n, ...)`` to ``(n, ...)`` that treats each item alone.
+        inputs: One or more items; only the first is used.
 
     Returns:
         Bytes, more than 0.
@@ -57,33 +57,34 @@ def pass_bytes(function: Callable[[Tensor], Tensor], inputs: Tensor) -> int:
     """
     if not len(inputs):
         raise ConfigError(["expected one or more items to measure a pass on, got none"])
-    kept: dict[int, Tensor] = {}  # by the address of the storage; held, so that no address is used twice
+    # By the address of the storage. The tensors are held, or a freed address could be counted for another one.
+    saved_tensors: dict[int, Tensor] = {}
 
-    def keep(saved: Tensor) -> Tensor:
+    def record(saved: Tensor) -> Tensor:
         owner = saved if saved._base is None else saved._base
         if not isinstance(owner, nn.Parameter):
-            kept[saved.untyped_storage().data_ptr()] = saved.detach()
+            saved_tensors[saved.untyped_storage().data_ptr()] = saved.detach()
         return saved
 
     with torch.inference_mode(False), torch.enable_grad():
         leaf = inputs[:1].detach().clone().requires_grad_(True)
-        with torch.autograd.graph.saved_tensors_hooks(keep, lambda saved: saved):
+        with torch.autograd.graph.saved_tensors_hooks(record, lambda saved: saved):
             output = function(leaf)
-        kept[output.untyped_storage().data_ptr()] = output.detach()
-        return sum(tensor.untyped_storage().nbytes() for tensor in kept.values())
+        saved_tensors[output.untyped_storage().data_ptr()] = output.detach()
+        return sum(tensor.untyped_storage().nbytes() for tensor in saved_tensors.values())
 
 
-def items_within(budget: int, bytes_per_item: int, most: int) -> int:
-    """Items that fit into a budget.
+def items_within(budget: int, bytes_per_item: int, limit: int) -> int:
+    """Number of items that fit into a budget of bytes.
 
     Returns:
-        From 1 to ``most``: a single item is tried even if it should not fit.
+        From 1 to ``limit``; a single item is tried even if it should not fit.
     """
-    return max(1, min(most, budget // max(1, bytes_per_item)))
+    return max(1, min(limit, budget // max(1, bytes_per_item)))
 
 
-def _cgroup_rooms() -> Iterator[int]:
-    """What each memory limit around this process leaves, in bytes; none outside Linux."""
+def _cgroup_headroom() -> Iterator[int]:
+    """Bytes that each memory limit around this process leaves; none outside Linux."""
     try:
         lines = PROC_CGROUP.read_text(encoding="utf-8").splitlines()
     except OSError:
@@ -95,18 +96,19 @@ def _cgroup_rooms() -> Iterator[int]:
         top, *files = CGROUP_FILES["v1" if controllers else "v2"]
         root = CGROUPS / top
         group = root / path.lstrip("/")
+        # The limits of all enclosing groups apply. In a container only the root is mounted, and it is its own group.
         for folder in (group, *group.parents):
-            if folder.is_relative_to(root):  # of a container only the root is mounted, and that is its own group
-                yield from _room(folder, *files)
+            if folder.is_relative_to(root):
+                yield from _headroom(folder, *files)
 
 
-def _room(folder: Path, limit: str, usage: str, cache: str) -> Iterator[int]:
-    """Limit less usage of one group, if it has a limit; cached files give way."""
+def _headroom(folder: Path, limit_file: str, usage_file: str, cache_key: str) -> Iterator[int]:
+    """Limit minus usage of one group, if it has a limit; page cache counts as free."""
     try:
-        most = (folder / limit).read_text(encoding="utf-8").strip()
-        if most.isdigit():  # v2 writes "max" where there is none, v1 a number that exceeds any memory
-            used = int((folder / usage).read_text(encoding="utf-8"))
+        limit = (folder / limit_file).read_text(encoding="utf-8").strip()
+        if limit.isdigit():  # without a limit, v2 writes "max" and v1 a number that exceeds any memory
+            used = int((folder / usage_file).read_text(encoding="utf-8"))
             counts = dict(line.split() for line in (folder / "memory.stat").read_text(encoding="utf-8").splitlines())
-            yield int(most) - used + int(counts.get(cache, 0))
+            yield int(limit) - used + int(counts.get(cache_key, 0))
     except OSError:
         return

@@ -1,4 +1,4 @@
-"""What a stage is: one kind of computation over many items, batch by batch, its results perhaps kept in shards."""
+"""What a stage is: one kind of computation over many items, batch by batch, with results that may be stored."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ Out = TypeVar("Out")
 
 @dataclass(frozen=True)
 class Rows(Generic[Item]):
-    """Some of the items of a run, and what earlier stages gave for them.
+    """Some of the items of a run, and the tensors of earlier stages for them.
 
     Attributes:
         items: Items, such as samples.
-        inputs: Tensors of other stages, whose first axis is the items.
+        inputs: Tensors by stage and name; their first axis is the items.
     """
 
     items: Sequence[Item]
@@ -32,7 +32,10 @@ class Rows(Generic[Item]):
         return len(self.items)
 
     def __getitem__(self, key: slice) -> Rows[Item]:
-        """Return some of the rows, with copies of their tensors: aligned, and nobody else's."""
+        """Return some of the rows, with copies of their tensors.
+
+        A copy is aligned in memory and independent of the whole, as results must not depend on the split into batches.
+        """
         inputs = {
             stage: {name: values[key].clone() for name, values in tensors.items()}
             for stage, tensors in self.inputs.items()
@@ -41,18 +44,18 @@ class Rows(Generic[Item]):
 
 
 class Stage(ABC, Generic[Item, Out]):
-    """A computation over items. It knows neither folders nor processes; the engine does.
+    """A computation over items. Only the engine knows about folders and processes.
 
     Attributes:
-        name: In progress and in the time by stage.
-        batcher: Size of a batch. A stage has one of its own, since each needs other memory.
+        name: Name in progress and in the time by stage.
+        batcher: Batch size; each stage has its own, because memory needs differ.
     """
 
     name: str
     batcher: Batcher
 
     def prepare(self, rows: Rows[Item]) -> None:
-        """Do what has to be done once, before the first batch that is really computed.
+        """Prepare the stage, once, before the first batch that is computed and not read.
 
         Args:
             rows: Rows that will be computed first.
@@ -64,7 +67,7 @@ class Stage(ABC, Generic[Item, Out]):
         """Compute one batch.
 
         Args:
-            batch: One or more items.
+            batch: Rows of one or more items.
 
         Returns:
             Results of the batch.
@@ -75,18 +78,18 @@ class Stage(ABC, Generic[Item, Out]):
         """Join the results of batches or shards.
 
         Args:
-            parts: One or more, in the order of the items.
+            parts: Results of one or more batches, in the order of the items.
 
         Returns:
-            Results of all of them.
+            Results of all items.
         """
 
     def compute_all(self, rows: Rows[Item], on_batch: OnBatch) -> Out:
         """Compute batch by batch; a batch that does not fit into memory is halved.
 
         Args:
-            rows: One or more items.
-            on_batch: Progress.
+            rows: Rows of one or more items.
+            on_batch: Progress callback.
 
         Returns:
             Results of all items.
@@ -96,13 +99,13 @@ class Stage(ABC, Generic[Item, Out]):
 
 @dataclass(frozen=True, eq=False)
 class FunctionStage(Stage[Item, Out]):
-    """A stage made of two functions, whose results are not kept.
+    """A stage made of two functions, whose results are not stored.
 
     Attributes:
-        name: In progress and in the time by stage.
-        batcher: Size of a batch.
-        function: Computes one batch.
-        joiner: Joins the results of batches.
+        name: Name in progress and in the time by stage.
+        batcher: Batch size.
+        function: Function that computes one batch.
+        joiner: Function that joins the results of batches.
     """
 
     name: str
@@ -120,40 +123,40 @@ class FunctionStage(Stage[Item, Out]):
 
 
 class ShardStage(Stage[Item, Tensors]):
-    """A stage whose tensors are kept in shards where the engine has a folder, and read by the stages after it.
+    """A stage whose tensors are stored in shards, if the engine has a folder, for later stages and runs to read.
 
     Attributes:
-        folder: Folder of its shards, below the engine's.
+        folder: Folder of its shards, inside that of the engine.
     """
 
     folder: str
 
     def needs(self) -> Mapping[str, ShardStage[Item]]:
-        """Return the stages whose tensors it takes, by the name under which `Rows.inputs` holds them."""
+        """Return the stages whose tensors this one needs, by their name in `Rows.inputs`."""
         return {}
 
     @abstractmethod
     def keys(self) -> Mapping[str, Mapping[str, object]]:
-        """Say what decides the content of each of its files.
+        """Return everything that determines the content of its files.
 
         Returns:
-            Plain values by the name of a part: that part's tensors are called ``part/...`` and have a file of their
-            own. A stage with one file per shard names its part ``""``; one that is not kept has no parts.
+            Plain values by the name of a part. Each part has a file of its own, with the tensors called ``part/...``. A
+            stage with one file per shard names its part ``""``; a stage that is not stored has no parts.
         """
 
     @abstractmethod
     def item_key(self, item: Item) -> str:
-        """Say what of an item decides its row.
+        """Return everything about an item that determines its row.
 
         Args:
             item: An item.
 
         Returns:
-            Text, different for items whose rows may differ.
+            Text that differs between items whose rows may differ.
         """
 
     def only(self, parts: Sequence[str]) -> ShardStage[Item]:
-        """Return the stage for some of its parts: the others have been read.
+        """Return the stage for some of its parts; the others have been read.
 
         Args:
             parts: Names of one or more parts.

@@ -1,4 +1,4 @@
-"""Decoder inversion: given images x, latents z with D(z) = x. One solver per file, one result type."""
+"""Decoder inversion: latents z with D(z) = x for given images x. One solver per file, one result type."""
 
 from privaudit.inversion.inversion_result import OUTCOMES, Inversion, nmse_db
 from privaudit.inversion.recover import DEFAULT, invert, require_any_finite

@@ -1,4 +1,4 @@
-"""Adam on the fixed-point residual, as the paper runs it in practice, and the schedule that it runs with."""
+"""Adam on the fixed-point residual, which the paper uses in practice, with its learning-rate schedule."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from privaudit.inversion.solver import Evaluation, Memory, Solver, positive, reg
 @register
 @dataclass(frozen=True)
 class Adam(Solver):
-    """Adam (Kingma & Ba 2015) fed with T(z) as if it were a gradient   (Hong et al. 2024, arXiv:2409.18442).
+    """Adam (Kingma & Ba 2015) with T(z) in place of the gradient   (Hong et al. 2024, arXiv:2409.18442).
 
     Differs from the published code: E is the posterior mean, not a sample; the best iterate is returned.
 
     Attributes:
         rate: Peak learning rate.
-        epsilon: 1e-8; the paper takes 1e-4 in 16 bit.
-        evaluations: Most evaluations of E(D(z)) per image; the schedule is stretched over at most 100 of them.
+        epsilon: Epsilon of Adam; the paper uses 1e-4 in 16 bits.
+        evaluations: Maximum number of evaluations of E(D(z)) per image; the schedule spans at most 100 of them.
         tolerance: Relative residual at which an image has converged and stops.
     """
 
@@ -35,28 +35,28 @@ class Adam(Solver):
     tolerance: float = 0.01
 
     def problems(self) -> list[str]:
-        """Say what is wrong with the parameters."""
+        """Require a positive rate and epsilon."""
         return positive(self, "rate", "epsilon")
 
     def step(self, iteration: int, at: Evaluation, memory: Memory) -> tuple[Tensor, Memory]:
-        """One Adam step along T(z)."""
+        """Take one Adam step along T(z)."""
         rate = scheduled_rate(self.rate, iteration, self.evaluations)
         return adam_step(at.iterates, at.residuals, memory, iteration, rate, self.epsilon)
 
 
 BETAS = (0.9, 0.999)
-"""Decay of Adam's mean and mean square; the paper's."""
+"""Decay rates of Adam's mean and mean square, as in the paper."""
 
 
 def adam_step(
     iterates: Tensor, gradients: Tensor, memory: Memory, iteration: int, rate: float, epsilon: float
 ) -> tuple[Tensor, Memory]:
-    """Take a step of Adam with bias correction, image by image.
+    """Take a step of Adam with bias correction, independently for each image.
 
     Args:
         iterates: ``(a, *latent)``.
-        gradients: What Adam takes for the gradients, same shape.
-        memory: ``mean`` and ``square`` of the step before, or nothing.
+        gradients: Gradients, or residuals in their place, same shape.
+        memory: ``mean`` and ``square`` of the previous step; empty at first.
         iteration: Number of the iteration, from 0.
         rate: Learning rate of this step.
         epsilon: Added to the root of the mean square.
@@ -67,14 +67,14 @@ def adam_step(
     mean = BETAS[0] * memory.get("mean", torch.zeros_like(iterates)) + (1 - BETAS[0]) * gradients
     square = BETAS[1] * memory.get("square", torch.zeros_like(iterates)) + (1 - BETAS[1]) * gradients.square()
     direction = mean / (1 - BETAS[0] ** (iteration + 1))
-    spread = (square / (1 - BETAS[1] ** (iteration + 1))).sqrt()
-    return iterates - rate * direction / (spread + epsilon), {"mean": mean, "square": square}
+    magnitude = (square / (1 - BETAS[1] ** (iteration + 1))).sqrt()
+    return iterates - rate * direction / (magnitude + epsilon), {"mean": mean, "square": square}
 
 
 def scheduled_rate(peak: float, iteration: int, iterations: int) -> float:
-    """Cosine with a linear warm-up over the first tenth, held after eight tenths of at most 100 iterations.
+    """Cosine schedule with a linear warm-up over the first tenth, constant after eight tenths.
 
-    (Hong et al. 2024, arXiv:2409.18442.)
+    The fractions are of all iterations, or of 100 if there are more. (Hong et al. 2024, arXiv:2409.18442.)
 
     Returns:
         The learning rate.

@@ -1,4 +1,4 @@
-"""Whether the assumption behind the convergence theorems holds for an image."""
+"""Checks the assumption of the convergence theorems for an image."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from privaudit.inversion.mixing import lengths
 from privaudit.inversion.problem import Problem
 from privaudit.inversion.solver import Solver
 
-LIMIT = 300
-"""The iterate that stands for the limit z^inf: the paper's z^300."""
+LIMIT_ITERATION = 300
+"""Iteration whose iterate stands for the limit z^inf, as in the paper."""
 
 
 def not_along_t(solver: Solver) -> list[str]:
-    """Say why there is no cocoercivity along a solver's path; nothing if there is."""
+    """Explain why cocoercivity is undefined along the path of a solver; empty if it is defined."""
     if solver.by_gradient or type(solver).step is Solver.step:
         return [f"expected a solver that steps along T(z) for the cocoercivity, got {solver.name}; try forward-step"]
     return []
 
 
 def cocoercivity(problem: Problem, solver: Solver) -> Tensor:
-    """Least ratio min_k <EDz' - EDz_k, z' - z_k> / ||EDz' - EDz_k||^2 over a solver's iterates, z' = z_300.
+    """Minimum ratio min_k <EDz' - EDz_k, z' - z_k> / ||EDz' - EDz_k||^2 over the iterates of a solver, z' = z_300.
 
-    (Hong et al. 2024, arXiv:2409.18442.) A positive value is what Theorems 1 and 2 assume along the
-    path: with it as beta, forward steps of 0 < rho < 2 beta converge. The iterates are computed twice, so memory
-    does not grow with their number: 602 evaluations of E(D(z)).
-    Differs from the paper: nothing is sampled; every image runs all steps, whatever its residual. Iterates that
-    equal z' to rounding (a ten-thousandth of the first distance) are left out, and so is everything after
-    a value that is not finite.
+    (Hong et al. 2024, arXiv:2409.18442.) Theorems 1 and 2 assume a positive value along the path: with it as beta,
+    forward steps of 0 < rho < 2 beta converge. The iterates are computed twice, in 602 evaluations of E(D(z)), so that
+    memory does not grow with their number.
+    Differs from the paper: nothing is sampled, and every image runs all steps, whatever its residual. Left out are
+    iterates that equal z' to rounding (a ten-thousandth of the first distance), and everything after a value that is
+    not finite.
 
     Returns:
         ``(n,)``, float32; NaN where z_300 is not finite or no iterate differs from it.
@@ -39,29 +39,31 @@ def cocoercivity(problem: Problem, solver: Solver) -> Tensor:
     Raises:
         ConfigError: The solver takes no steps along T.
     """
-    if found := not_along_t(solver):
-        raise ConfigError(found)
-    solver = replace(solver, evaluations=LIMIT + 1)
+    if problems := not_along_t(solver):
+        raise ConfigError(problems)
+    solver = replace(solver, evaluations=LIMIT_ITERATION + 1)
     rows = torch.arange(len(problem), device=problem.encoded.device)
 
-    def path(ratios_to: tuple[Tensor, Tensor] | None) -> tuple[Tensor, Tensor, Tensor]:
+    def path(limit: tuple[Tensor, Tensor] | None) -> tuple[Tensor, Tensor, Tensor]:
         iterates, memory = problem.encoded.clone(), dict[str, Tensor]()
-        least = torch.full((len(rows),), torch.inf, device=iterates.device)
-        first = torch.zeros_like(least)
-        for iteration in range(LIMIT + 1):
+        minimum = torch.full((len(rows),), torch.inf, device=iterates.device)
+        first = torch.zeros_like(minimum)
+        for iteration in range(LIMIT_ITERATION + 1):
             at = problem.evaluate(iterates, rows)
-            if ratios_to is not None:
-                apart, moved = ratios_to[0] - at.iterates, ratios_to[1] - at.residuals  # E(x) cancels in T(z') - T(z)
-                squared = lengths(moved).square()
+            if limit is not None:
+                # z' - z and T(z') - T(z), in which E(x) cancels and EDz' - EDz remains.
+                latent_step, residual_step = limit[0] - at.iterates, limit[1] - at.residuals
+                squared = lengths(residual_step).square()
                 first = squared if iteration == 0 else first
-                ratio = (apart * moved).flatten(1).sum(dim=1) / squared
+                ratio = (latent_step * residual_step).flatten(1).sum(dim=1) / squared
                 usable = torch.isfinite(ratio) & (squared > 1e-8 * first)
-                least = torch.where(usable, torch.minimum(least, ratio), least)
-            if iteration < LIMIT:
+                minimum = torch.where(usable, torch.minimum(minimum, ratio), minimum)
+            if iteration < LIMIT_ITERATION:
                 iterates, memory = solver.step(iteration, at, memory)
-        return at.iterates, at.residuals, least
+        return at.iterates, at.residuals, minimum
 
+    # The ratios need the limit, so the first run finds it and the second compares every iterate with it.
     iterates, residuals, _ = path(None)
-    _, _, least = path((iterates, residuals))
-    known = torch.isfinite(iterates).flatten(1).all(dim=1) & torch.isfinite(least)
-    return torch.where(known, least, torch.nan)
+    _, _, minimum = path((iterates, residuals))
+    defined = torch.isfinite(iterates).flatten(1).all(dim=1) & torch.isfinite(minimum)
+    return torch.where(defined, minimum, torch.nan)

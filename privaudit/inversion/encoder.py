@@ -1,4 +1,4 @@
-"""The encoder alone: what every other solver starts from."""
+"""The encoder alone, from which every other solver starts."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from privaudit.inversion.solver import Solver, register
 @register
 @dataclass(frozen=True)
 class Encoder(Solver):
-    """z = E(x); the one evaluation of E(D(z)) only says how far that is from an inverse.
+    """z = E(x); the single evaluation of E(D(z)) only measures how far this is from an inverse.
 
     Attributes:
-        evaluations: 1, there is nothing to iterate.
+        evaluations: Always 1, because nothing is iterated.
         tolerance: Relative residual at which an image counts as converged.
     """
 
@@ -25,5 +25,5 @@ class Encoder(Solver):
     tolerance: float = 0.02
 
     def problems(self) -> list[str]:
-        """Say what is wrong with the parameters."""
+        """Require exactly one evaluation."""
         return [] if self.evaluations == 1 else [f"expected evaluations = 1 for encoder, got {self.evaluations}"]

@@ -15,13 +15,13 @@ from privaudit.inversion.solver import Evaluation, Memory, Solver, positive, reg
 class ForwardStep(Solver):
     """z_{k+1} = z_k - rho (E(D(z_k)) - E(x))   (Eq. 8, Hong et al. 2024, arXiv:2409.18442).
 
-    Converges for 0 < rho < 2 beta where T is beta-cocoercive (Theorem 1); an encoder that inverts its
-    decoder exactly would give beta = 1, and rho = 1 would then converge in one step.
+    Converges for 0 < rho < 2 beta if T is beta-cocoercive (Theorem 1). For an encoder that inverts its decoder exactly,
+    beta = 1, and rho = 1 converges in one step.
     Differs from the published code: E is the posterior mean, not a sample; the best iterate is returned.
 
     Attributes:
         rho: Step size.
-        evaluations: Most evaluations of E(D(z)) per image.
+        evaluations: Maximum number of evaluations of E(D(z)) per image.
         tolerance: Relative residual at which an image has converged and stops.
     """
 
@@ -33,9 +33,9 @@ class ForwardStep(Solver):
     tolerance: float = 0.01
 
     def problems(self) -> list[str]:
-        """Say what is wrong with the parameters."""
+        """Require a positive step size."""
         return positive(self, "rho")
 
     def step(self, iteration: int, at: Evaluation, memory: Memory) -> tuple[Tensor, Memory]:
-        """One forward step; nothing to remember."""
+        """Take one forward step; the memory stays empty."""
         return at.iterates - self.rho * at.residuals, memory

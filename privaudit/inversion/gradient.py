@@ -1,4 +1,4 @@
-"""Inversion by backpropagation through the decoder: a baseline to compare with."""
+"""Inversion by backpropagation through the decoder, as a baseline."""
 
 from __future__ import annotations
 
@@ -16,14 +16,16 @@ from privaudit.inversion.solver import Evaluation, Memory, Solver, positive, reg
 class Gradient(Solver):
     """Adam on ||D(z) - x||^2 from z = E(x)   (the baseline of Hong et al. 2024, arXiv:2409.18442).
 
-    An evaluation is a pass through the decoder and one back, with the decoder's activations in memory. The best
-    iterate is that of least pixel error; its residual is evaluated once, at the end, so the tolerance stops nothing.
+    An evaluation is a forward and a backward pass through the decoder, with its activations in memory. The best iterate
+    is the one with the smallest pixel error. Its residual is evaluated once, at the end, so the tolerance never stops
+    an image early.
 
     Attributes:
-        rate: Learning rate; the paper takes .1 with the schedule or .01 without.
-        schedule: Warm-up and cosine (see `privaudit.inversion.adam.scheduled_rate`) or a fixed rate.
+        rate: Learning rate; the paper uses 0.1 with the schedule or 0.01 without.
+        schedule: Whether the rate has a warm-up and a cosine (see `privaudit.inversion.adam.scheduled_rate`) or is
+            constant.
         epsilon: Epsilon of Adam.
-        evaluations: Passes through the decoder and back.
+        evaluations: Forward and backward passes through the decoder.
         tolerance: Relative residual at which an image counts as converged.
     """
 
@@ -39,10 +41,10 @@ class Gradient(Solver):
     tolerance: float = 0.01
 
     def problems(self) -> list[str]:
-        """Say what is wrong with the parameters."""
+        """Require a positive rate and epsilon."""
         return positive(self, "rate", "epsilon")
 
     def step(self, iteration: int, at: Evaluation, memory: Memory) -> tuple[Tensor, Memory]:
-        """One Adam step down the gradient."""
+        """Take one Adam step down the gradient."""
         rate = scheduled_rate(self.rate, iteration, self.evaluations) if self.schedule else self.rate
         return adam_step(at.iterates, at.residuals, memory, iteration, rate, self.epsilon)

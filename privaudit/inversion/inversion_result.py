@@ -1,4 +1,4 @@
-"""What an inversion gives: latents, and everything that is known about how good they are."""
+"""Result of an inversion: latents, and measures of their accuracy."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from torch import Tensor
 from torch.nn import functional
 
 OUTCOMES = ("converged", "budget spent", "stalled", "at rounding floor", "diverged")
-"""How the inversion of an image can end; all but the first return the best iterate that was met."""
+"""Outcomes of the inversion of an image; all but the first return the best iterate of the run."""
 
-PROGRESS = 0.01
-"""An image whose least residual fell by less than this share in the last third of its evaluations has stalled."""
+MIN_PROGRESS = 0.01
+"""Minimum relative decrease of the smallest residual over the last third of the evaluations.
+
+An image with less progress has stalled.
+"""
 
 
 @dataclass(frozen=True)
@@ -21,19 +24,21 @@ class Inversion:
     """Latents of a batch of images, with the history of their residuals.
 
     Attributes:
-        latents: ``(n, *latent)``, float32: the best iterate of each image.
-        encoded: ``(n, *latent)``, float32: E(x), where every solver starts.
-        residuals: ``(n, k)``: ||E(D(z_k)) - E(x)|| / ||E(x)|| of every evaluated iterate; NaN where an image
-            was not evaluated, because it had stopped or because the solver does not need it.
-        pixel_residuals: ``(n, k)``: ||D(z_k) - x|| / ||x|| of the same iterates.
-        best: ``(n,)``, int64: column of the returned iterate.
-        evaluations: ``(n,)``, int64: evaluations of E(D(z)) (for the gradient baseline, of D and its gradient).
-        tolerance: The relative residual at which an image counts as converged.
-        diverged: ``(n,)``, bool: the residual grew tenfold and above 1, or became NaN or infinite.
-        floor: ``(n,)``: estimated effect of rounding on the residual, for images of a 16-bit run that did not
-            converge; else NaN.
-        nmse: ``(n,)``, in dB, against the true latents; None where they are not known.
-        cocoercivity: ``(n,)`` (see `privaudit.inversion.cocoercivity`); None where it was not asked for.
+        latents: Best iterate of each image, ``(n, *latent)``, float32.
+        encoded: E(x), the start of every solver, ``(n, *latent)``, float32.
+        residuals: ||E(D(z_k)) - E(x)|| / ||E(x)|| of every iterate, ``(n, k)``; NaN where it was not evaluated, because
+            the image had stopped or because the solver does not need it.
+        pixel_residuals: ||D(z_k) - x|| / ||x|| of the same iterates, ``(n, k)``.
+        best: Column of the returned iterate, ``(n,)``, int64.
+        evaluations: Evaluations of E(D(z)) per image (for the gradient baseline, of D and its gradient), ``(n,)``,
+            int64.
+        tolerance: Relative residual at which an image counts as converged.
+        diverged: Whether the residual grew tenfold and above 1, or became NaN or infinite, ``(n,)``, bool.
+        floor: Estimated effect of rounding on the residual, ``(n,)``, for images of a 16-bit run that did not
+            converge; otherwise NaN.
+        nmse: Error against the true latents in dB, ``(n,)``; None if they are unknown.
+        cocoercivity: Cocoercivity along the path, ``(n,)`` (see `privaudit.inversion.cocoercivity`); None if it was not
+            requested.
     """
 
     latents: Tensor
@@ -50,49 +55,51 @@ class Inversion:
 
     @property
     def residual(self) -> Tensor:
-        """``(n,)``: relative residual of the returned latents; infinite if none was finite."""
+        """Relative residual of the returned latents, ``(n,)``; infinite if none was finite."""
         return self._at_best(self.residuals)
 
     @property
     def pixel_residual(self) -> Tensor:
-        """``(n,)``: relative pixel error of the returned latents; infinite if none was finite."""
+        """Relative pixel error of the returned latents, ``(n,)``; infinite if none was finite."""
         return self._at_best(self.pixel_residuals)
 
     @property
     def converged(self) -> Tensor:
-        """``(n,)``, bool: whether the residual reached the tolerance."""
+        """Whether the residual reached the tolerance, ``(n,)``, bool."""
         return self.residual <= self.tolerance
 
     @property
     def stalled(self) -> Tensor:
-        """``(n,)``, bool: neither converged nor diverged, and no progress in the last third of the evaluations.
+        """Whether an image neither converged nor diverged, and made no progress in the last third of its evaluations.
 
-        Where residuals are not evaluated (the gradient baseline), progress is that of the error in pixels.
+        ``(n,)``, bool. If residuals are not evaluated (the gradient baseline), the pixel error measures progress.
         """
         steps = torch.arange(self.residuals.shape[1], device=self.residuals.device)
         early = steps < torch.ceil(self.evaluations * 2 / 3)[:, None]
         history = self.pixel_residuals if bool(self.residuals[:, 0].isnan().all()) else self.residuals
         values = history.nan_to_num(nan=torch.inf, posinf=torch.inf)
-        before = values.masked_fill(~early, torch.inf).amin(dim=1)
-        least = values.amin(dim=1)
-        stuck = (least > (1 - PROGRESS) * before) & (self.evaluations >= 6)
-        return stuck & ~self.converged & ~self.diverged
+        early_minimum = values.masked_fill(~early, torch.inf).amin(dim=1)
+        minimum = values.amin(dim=1)
+        # With fewer than 6 evaluations, the last third is a single one, which says little.
+        no_progress = (minimum > (1 - MIN_PROGRESS) * early_minimum) & (self.evaluations >= 6)
+        return no_progress & ~self.converged & ~self.diverged
 
     @property
     def at_floor(self) -> Tensor:
-        """``(n,)``, bool: not converged, and the residual is no larger than what 16-bit rounding causes."""
+        """Whether an image did not converge, but its residual is within the effect of 16-bit rounding, ``(n,)``."""
         return ~self.converged & ~self.diverged & (self.residual <= self.floor)
 
     @property
     def outcomes(self) -> tuple[str, ...]:
-        """How each image ended, one of `OUTCOMES`."""
+        """Outcome of each image, one of `OUTCOMES`."""
+        # The first flag that is set decides, in the order of the names.
         flags = torch.stack([self.converged, self.diverged, self.at_floor, self.stalled]).T.tolist()
         names = ("converged", "diverged", "at rounding floor", "stalled")
         return tuple(next((n for n, f in zip(names, row, strict=True) if f), "budget spent") for row in flags)
 
     @staticmethod
     def join(parts: Sequence[Inversion]) -> Inversion:
-        """Join the inversions of several batches by one solver; histories are filled up with NaN."""
+        """Join the inversions of several batches by one solver; shorter histories are padded with NaN."""
         width = max(part.residuals.shape[1] for part in parts)
 
         def joined(name: str) -> Tensor | None:
@@ -107,9 +114,9 @@ class Inversion:
         return Inversion(tolerance=parts[0].tolerance, **{name: joined(name) for name in names})  # type: ignore[arg-type]
 
     def to(self, device: torch.device | str) -> Inversion:
-        """Return it with its tensors on a device."""
-        found = {part.name: getattr(self, part.name) for part in fields(self)}
-        moved = {name: value.to(device) for name, value in found.items() if isinstance(value, Tensor)}
+        """Return a copy with all tensors on a device."""
+        values = {part.name: getattr(self, part.name) for part in fields(self)}
+        moved = {name: value.to(device) for name, value in values.items() if isinstance(value, Tensor)}
         return replace(self, **moved)  # type: ignore[arg-type]
 
     def _at_best(self, history: Tensor) -> Tensor:
@@ -123,10 +130,10 @@ def nmse_db(latents: Tensor, truth: Tensor) -> Tensor:
 
     Args:
         latents: ``(n, *latent)``.
-        truth: ``(n, *latent)``, the latents that the images were decoded from.
+        truth: Latents that the images were decoded from, ``(n, *latent)``.
 
     Returns:
-        ``(n,)``, float64, in dB; -20 is a relative error of a tenth. NaN or infinite for a truth of zero.
+        ``(n,)``, float64, in dB; -20 means a relative error of a tenth. NaN or infinite if the true latent is zero.
     """
     error = (latents.double() - truth.to(latents.device).double()).square().flatten(1).sum(dim=1)
     return 10 * torch.log10(error / truth.to(latents.device).double().square().flatten(1).sum(dim=1))

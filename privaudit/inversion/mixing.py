@@ -9,13 +9,13 @@ from torch import Tensor
 def mixing_coefficients(differences: Tensor, residuals: Tensor, regularisation: float) -> Tensor:
     """Coefficients gamma that minimise ||r - sum_j gamma_j d_j||, regularised, one problem per image.
 
-    The Gram matrix of the differences, scaled to a unit diagonal, gets ``regularisation`` on its diagonal, so
-    that nearly parallel differences cannot give huge coefficients. A difference of zero gets coefficient 0.
+    The Gram matrix of the differences is scaled to a unit diagonal, to which ``regularisation`` is added, so that
+    nearly parallel differences do not lead to huge coefficients. A difference of zero gets coefficient 0.
 
     Args:
-        differences: d, ``(a, m, *shape)``: of consecutive residuals, zero where an image remembers fewer.
-        residuals: r, ``(a, *shape)``.
-        regularisation: Relative to the unit diagonal, > 0.
+        differences: Differences d of consecutive residuals, ``(a, m, *shape)``; zero where an image remembers fewer.
+        residuals: Residuals r, ``(a, *shape)``.
+        regularisation: Regularisation relative to the unit diagonal, > 0.
 
     Returns:
         ``(a, m)``, float64.
@@ -24,15 +24,16 @@ def mixing_coefficients(differences: Tensor, residuals: Tensor, regularisation: 
     gram = columns @ columns.mT
     lengths = gram.diagonal(dim1=1, dim2=2).sqrt()
     scales = torch.where(lengths > 0, 1 / lengths, torch.zeros_like(lengths))
+    # With D = diag(scales), solve (D G D + reg I) g = D d^T r and return D g: G g = d^T r in scaled variables.
     unit = gram * scales[:, :, None] * scales[:, None, :]
     unit = unit + regularisation * torch.eye(unit.shape[1], dtype=unit.dtype, device=unit.device)
     products = (columns @ residuals.flatten(1).double()[:, :, None])[:, :, 0] * scales
-    found: Tensor = torch.linalg.solve(unit, products[:, :, None])[:, :, 0]
-    return found * scales
+    scaled: Tensor = torch.linalg.solve(unit, products[:, :, None])[:, :, 0]
+    return scaled * scales
 
 
 def combine(coefficients: Tensor, differences: Tensor) -> Tensor:
-    """sum_j gamma_j d_j, in the type of the differences.
+    """sum_j gamma_j d_j, in the dtype of the differences.
 
     Args:
         coefficients: ``(a, m)``.
@@ -46,12 +47,12 @@ def combine(coefficients: Tensor, differences: Tensor) -> Tensor:
 
 
 def remember(stored: Tensor | None, difference: Tensor, size: int) -> Tensor:
-    """Append a difference to the last ``size`` ones.
+    """Append a difference, and drop the oldest beyond ``size``.
 
     Args:
-        stored: ``(a, m, *shape)`` or None.
-        difference: ``(a, *shape)``.
-        size: Most to keep.
+        stored: Earlier differences, ``(a, m, *shape)``, or None.
+        difference: New difference, ``(a, *shape)``.
+        size: Maximum number of differences.
 
     Returns:
         ``(a, min(m + 1, size), *shape)``.
@@ -61,11 +62,11 @@ def remember(stored: Tensor | None, difference: Tensor, size: int) -> Tensor:
 
 
 def per_image(values: Tensor, like: Tensor) -> Tensor:
-    """Give ``(a,)`` values as many axes as ``like`` has, to multiply with it."""
+    """Reshape ``(a,)`` values to broadcast against ``like``."""
     return values.view(-1, *[1] * (like.ndim - 1))
 
 
 def lengths(values: Tensor) -> Tensor:
-    """Euclidean norm of each image's values, ``(a,)``."""
-    found: Tensor = torch.linalg.vector_norm(values.flatten(1), dim=1)
-    return found
+    """Euclidean norm of the values of each image, ``(a,)``."""
+    norms: Tensor = torch.linalg.vector_norm(values.flatten(1), dim=1)
+    return norms

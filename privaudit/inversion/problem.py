@@ -1,4 +1,4 @@
-"""A batch of images to invert, and what an evaluation of E and D at some latents gives."""
+"""A batch of images to invert, and the evaluation of E and D at its iterates."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from privaudit.inversion.mixing import lengths
 from privaudit.inversion.solver import Evaluation, Invertible
 from privaudit.model.target import require_finite
 
-SILENT = 1e-6
-"""Root mean square below which an image or a latent counts as zero, to which nothing can be relative."""
+MIN_RMS = 1e-6
+"""Minimum root mean square that errors are divided by; an image or latent below it counts as zero."""
 
 
 class Problem:
-    """A batch of images to invert: E(x) once, then E and D at any iterates, in parts that fit into memory."""
+    """A batch of images to invert. E(x) is computed once, E and D at the iterates in parts that fit into memory."""
 
     def __init__(
         self, autoencoder: Invertible, images: Tensor, sample_ids: Sequence[str], *, clip: bool = False
@@ -26,10 +26,10 @@ class Problem:
         """Encode the images.
 
         Args:
-            autoencoder: Gives E and D.
+            autoencoder: Autoencoder with E and D.
             images: ``(n, *image)``, n >= 1, finite.
             sample_ids: One id per image, for messages.
-            clip: Clip what D gives to [-1, 1], as writing it to an image file does.
+            clip: Whether to clip the output of D to [-1, 1], as an image file does.
 
         Raises:
             NonFiniteError: E(x) is NaN or infinite.
@@ -52,20 +52,21 @@ class Problem:
 
         Args:
             iterates: ``(a, *latent)``.
-            rows: ``(a,)``, int64: which images the iterates belong to.
-            by_gradient: Give the gradient of ||D(z) - x||^2 instead of T(z), by backpropagation.
+            rows: Indices of the images that the iterates belong to, ``(a,)``, int64.
+            by_gradient: Whether to compute the gradient of ||D(z) - x||^2 by backpropagation instead of T(z).
 
         Returns:
-            The error in pixels, and T or the gradient, at the iterates.
+            The pixel error, and T or the gradient, at the iterates.
 
         Raises:
-            TargetError: The decoder's image or its latent has another shape than the one that went in.
+            TargetError: The decoded image, or its latent, does not have the shape of the original.
         """
         compute = self._by_gradient if by_gradient else self._by_encoder
-        parts = torch.arange(len(iterates), device=iterates.device)
-        found = self.batcher.parts(parts, lambda part: compute(iterates[part], rows[part]))
+        # Indices are split into batches, so that iterates and rows are split alike.
+        indices = torch.arange(len(iterates), device=iterates.device)
+        parts = self.batcher.parts(indices, lambda part: compute(iterates[part], rows[part]))
         names = ("iterates", "reconstruction_errors", "residuals")
-        return Evaluation(*(torch.cat([getattr(part, name) for part in found]) for name in names))
+        return Evaluation(*(torch.cat([getattr(part, name) for part in parts]) for name in names))
 
     def _by_encoder(self, iterates: Tensor, rows: Tensor) -> Evaluation:
         with torch.no_grad():
@@ -87,16 +88,16 @@ class Problem:
         self._check("decoded image", decoded.shape[1:], self.images.shape[1:])
         return decoded.clamp(-1, 1) if self.clip else decoded
 
-    def _check(self, what: str, found: Sequence[int], expected: Sequence[int]) -> None:
-        if tuple(found) != tuple(expected):
+    def _check(self, what: str, actual: Sequence[int], expected: Sequence[int]) -> None:
+        if tuple(actual) != tuple(expected):
             raise TargetError(
-                f"expected a {what} of shape {_shape(expected)}, got {_shape(found)}: the autoencoder does not "
+                f"expected a {what} of shape {_shape(expected)}, got {_shape(actual)}: the autoencoder does not "
                 f"round-trip its shape; resize the images to a multiple of its downsampling factor"
             )
 
 
 def _scale(values: Tensor) -> Tensor:
-    return lengths(values).clamp_min(SILENT * values[0].numel() ** 0.5)
+    return lengths(values).clamp_min(MIN_RMS * values[0].numel() ** 0.5)
 
 
 def _shape(sizes: Sequence[int]) -> str:

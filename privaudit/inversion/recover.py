@@ -1,4 +1,4 @@
-"""`invert`: images in, latents and diagnostics out; a module of that name would be hidden by the function."""
+"""`invert`, from images to latents and diagnostics. A module called ``invert`` would be hidden by the function."""
 
 from __future__ import annotations
 
@@ -32,32 +32,33 @@ def invert(
 ) -> Inversion:
     """Find latents z with D(z) = x.
 
-    Images may be pictures, videos or audio: the first axis counts them, the others are the autoencoder's.
-    Latents and steps are float32 whatever the autoencoder's type. A batch that does not fit into memory is split.
+    The inputs may also be videos or audio: the first axis counts them, and the other axes are those of the autoencoder.
+    Latents and steps are float32 whatever the precision of the autoencoder. A batch that does not fit into memory is
+    split.
 
     Args:
         autoencoder: A `Target`, or an autoencoder from `privaudit.loading`.
-        images: ``(n, *image)``, in the range of the autoencoder ([-1, 1] for pictures) and on its device; a `Target`
-            moves them there itself.
+        images: ``(n, *image)``, in the range of the autoencoder ([-1, 1] for images) and on its device; a `Target`
+            moves them to its device itself.
         solver: A specification (see `privaudit.inversion.SOLVERS`) or a solver.
-        clip: The images come from files, which hold nothing outside [-1, 1]: clip what D gives before it is
-            compared or encoded again. Without it, an image with saturated pixels has no exact inverse.
-        sample_ids: One id per image, for messages; their numbers by default.
-        truth: ``(n, *latent)``: the latents that the images were decoded from, if they are known.
-        with_cocoercivity: Also check the assumption of the convergence theorems, for about 600 further evaluations.
+        clip: Whether to clip the output of D before it is compared or encoded again. Set it for images from files,
+            which hold nothing outside [-1, 1]: without it, an image with saturated pixels has no exact inverse.
+        sample_ids: One id per image, for messages; positions by default.
+        truth: Latents that the images were decoded from, ``(n, *latent)``, if they are known.
+        with_cocoercivity: Whether to check the assumption of the convergence theorems, in about 600 more evaluations.
 
     Returns:
-        The best iterate of each image, its residual history and how it ended.
+        The best iterate, the residual history and the outcome of each image.
 
     Raises:
-        ConfigError: The solver or a parameter of it cannot work.
-        DataError: No images, or a wrong number of ids or true latents.
-        NonFiniteError: An image or its encoding is NaN or infinite; names the ids.
+        ConfigError: The solver is unknown or has invalid parameters.
+        DataError: There are no images, or the number of ids or true latents is wrong.
+        NonFiniteError: An image or its encoding is NaN or infinite; the message names the ids.
         TargetError: The autoencoder does not round-trip its shapes.
     """
     chosen = SOLVERS.build(solver) if isinstance(solver, str) else solver
-    if with_cocoercivity and (found_wrong := not_along_t(chosen)):
-        raise ConfigError(found_wrong)
+    if with_cocoercivity and (problems := not_along_t(chosen)):
+        raise ConfigError(problems)
     if images.ndim < 2 or not len(images):
         raise DataError(f"expected one or more images to invert, (n, *image), got shape {tuple(images.shape)}")
     ids = [str(number) for number in range(len(images))] if sample_ids is None else list(sample_ids)
@@ -67,25 +68,25 @@ def invert(
     if truth is not None and truth.shape != problem.encoded.shape:
         raise DataError(
             f"expected true latents of shape {tuple(problem.encoded.shape)}, like the encoder's, "
-            f"got {tuple(truth.shape)}; pass one for each image, in the same order"
+            f"got {tuple(truth.shape)}; pass one per image, in the same order"
         )
-    found = solve(problem, chosen)
+    inversion = solve(problem, chosen)
     if truth is not None:
-        found = replace(found, nmse=nmse_db(found.latents, truth.detach()))
+        inversion = replace(inversion, nmse=nmse_db(inversion.latents, truth.detach()))
     if with_cocoercivity:
-        found = replace(found, cocoercivity=cocoercivity(problem, chosen))
-    return found
+        inversion = replace(inversion, cocoercivity=cocoercivity(problem, chosen))
+    return inversion
 
 
 def require_any_finite(residuals: Tensor, sample_ids: Sequence[str]) -> None:
-    """Refuse an inversion in which the decoder gave nothing finite for any image: the weights are at fault.
+    """Raise an error if the decoder output was not finite for any image, which means that the weights are at fault.
 
     Args:
-        residuals: ``(n,)``, of a whole run.
+        residuals: Residuals of all images of a run, ``(n,)``.
         sample_ids: One id per image.
 
     Raises:
-        NonFiniteError: None of them is finite; names the images.
+        NonFiniteError: No residual is finite; the message names the images.
     """
     if not bool(torch.isfinite(residuals).any()):
         require_finite(residuals[:, None], "decoder output", sample_ids)

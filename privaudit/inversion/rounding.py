@@ -1,4 +1,4 @@
-"""How small a residual 16-bit arithmetic can show."""
+"""The smallest residual that 16-bit arithmetic can resolve."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from privaudit.inversion.problem import Problem
 def rounding_floor(problem: Problem, latents: Tensor, rows: Tensor) -> Tensor:
     """Estimate the residual that rounding alone causes: ||E(D(z + d)) - E(D(z))|| / ||E(x)||, |d_i| = u |z_i|.
 
-    u is the unit of rounding of the autoencoder's type, and the signs of d alternate, so the latents move by about
-    what storing them in that type moves them. Ours; two evaluations of E(D(z)).
+    u is the rounding unit of the autoencoder's dtype, and the signs of d alternate. The latents therefore move by about
+    as much as storing them in that dtype would move them. Ours; costs two evaluations of E(D(z)).
 
     Args:
         problem: The images.
-        latents: ``(a, *latent)``, where the iteration ended.
-        rows: ``(a,)``: which images.
+        latents: Latents at the end of the iteration, ``(a, *latent)``.
+        rows: Indices of their images, ``(a,)``.
 
     Returns:
         ``(a,)``, float32.

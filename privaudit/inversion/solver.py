@@ -1,8 +1,8 @@
-"""What an inversion solver is, and the list of them.
+"""What an inversion solver is, and the registry of all solvers.
 
-Given images x, find latents z with D(z) = x, without backpropagation: solve T(z) = E(D(z)) - E(x) = 0
-from z = E(x) (Hong et al. 2024, arXiv:2409.18442). A solver is one step of an iteration; the loop around it
-(`privaudit.inversion.fixed_point`) evaluates E and D, stops each image by itself and keeps its best iterate.
+Given images x, find latents z with D(z) = x without backpropagation, by solving T(z) = E(D(z)) - E(x) = 0 from z = E(x)
+(Hong et al. 2024, arXiv:2409.18442). A solver defines one step of the iteration. The loop around it
+(`privaudit.inversion.fixed_point`) evaluates E and D, stops each image on its own and remembers its best iterate.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Invertible(Protocol):
 
     @property
     def dtype(self) -> torch.dtype:
-        """Of the computation; inputs and outputs are float32."""
+        """Precision of the computation; inputs and outputs are float32."""
 
     def encode(self, images: Tensor) -> Tensor:
         """E, ``(n, *image)`` to ``(n, *latent)``."""
@@ -36,23 +36,23 @@ class Evaluation:
     """E and D at the current iterates of the images that have not stopped.
 
     Attributes:
-        iterates: z, ``(a, *latent)``.
-        reconstruction_errors: D(z) - x, ``(a, *image)``.
-        residuals: Fixed-point residual T(z) = E(D(z)) - E(x), ``(a, *latent)``; the gradient of ||D(z) - x||^2 for a
-            solver by gradient.
+        iterates: Iterates z, ``(a, *latent)``.
+        reconstruction_errors: Reconstruction errors D(z) - x, ``(a, *image)``.
+        residuals: Fixed-point residuals T(z) = E(D(z)) - E(x), ``(a, *latent)``; for a gradient solver, the gradient of
+            ||D(z) - x||^2.
     """
 
     iterates: Tensor
     reconstruction_errors: Tensor
     residuals: Tensor
 
-    def __getitem__(self, kept: Tensor) -> Evaluation:
-        """Return that of some images, by flags or indices ``(a,)``."""
-        return Evaluation(self.iterates[kept], self.reconstruction_errors[kept], self.residuals[kept])
+    def __getitem__(self, rows: Tensor) -> Evaluation:
+        """Select images by flags or indices ``(a,)``."""
+        return Evaluation(self.iterates[rows], self.reconstruction_errors[rows], self.residuals[rows])
 
 
 Memory = dict[str, Tensor]
-"""What a solver remembers between steps; the first axis of every tensor is the images that have not stopped."""
+"""State of a solver between steps; the first axis of every tensor is the images that have not stopped."""
 
 
 @dataclass(frozen=True)
@@ -60,10 +60,10 @@ class Solver(Named, ABC):
     """Base of all solvers: frozen dataclasses of hyper-parameters, without state.
 
     Attributes:
-        judge: Whether the best iterate is the one of least ``latent`` or least ``pixel`` residual.
+        judge: Residual by which the best iterate is chosen, ``latent`` or ``pixel``.
         by_gradient: Whether steps use the gradient of the decoder instead of the encoder.
-        recovers: Whether a step goes back by itself when a residual has grown or is not finite.
-        evaluations: Most evaluations of E(D(z)) per image.
+        recovers: Whether the solver itself returns to an earlier iterate when a residual has grown or is not finite.
+        evaluations: Maximum number of evaluations of E(D(z)) per image.
         tolerance: Relative residual at which an image has converged and stops.
     """
 
@@ -74,17 +74,17 @@ class Solver(Named, ABC):
     tolerance: float
 
     def common_problems(self) -> list[str]:
-        """Say what is wrong with the parameters of every solver."""
+        """Require at least one evaluation and a tolerance that is not negative."""
         problems = self.at_least(1, "evaluations")
         if self.tolerance < 0:
             problems.append(f"expected tolerance >= 0 for {self.name}, got {self.tolerance}")
         return problems
 
     def step(self, iteration: int, at: Evaluation, memory: Memory) -> tuple[Tensor, Memory]:
-        """Make the next iterates.
+        """Compute the next iterates.
 
         Returns:
-            The next iterates ``(a, *latent)`` and what to remember.
+            The next iterates ``(a, *latent)``, and the memory for the next step.
         """
         raise NotImplementedError(f"{self.name} takes no steps")
 
@@ -94,7 +94,7 @@ register = SOLVERS.register
 
 
 def positive(solver: Solver, *names: str) -> list[str]:
-    """Say which of the named parameters are not above zero."""
+    """List the named parameters that are not positive."""
     return [
         f"expected {name} > 0 for {solver.name}, got {getattr(solver, name)}"
         for name in names

@@ -1,4 +1,4 @@
-"""Foreign models become one `privaudit.model.target.Target` or autoencoder here, and nowhere else."""
+"""Loads diffusers models as a `privaudit.model.target.Target`, or an autoencoder alone."""
 
 from privaudit.loading.families import Family, register_family
 from privaudit.loading.folder import hash_folder, load_target

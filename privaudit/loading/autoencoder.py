@@ -30,27 +30,27 @@ LAYOUTS = {
     "AutoencoderKLWan": VIDEOS,
     "AutoencoderOobleck": AUDIO,
 }
-"""Axes of what each kind encodes; its latents have the same axes."""
+"""Axes of the inputs of each class; its latents have the same axes."""
 AUTOENCODERS = tuple(LAYOUTS)
-"""Classes of diffusers that `wrap_autoencoder` takes."""
+"""Diffusers classes that `wrap_autoencoder` supports."""
 TILING = ("use_tiling", "use_framewise_encoding", "use_framewise_decoding")
-"""Switches with which diffusers decodes (or encodes) overlapping tiles and blends them."""
+"""Attributes that make diffusers encode or decode overlapping tiles and blend them."""
 TILED_AS_RELEASED = {"AutoencoderKLHunyuanVideo": ("use_framewise_encoding", "use_framewise_decoding")}
-"""Switches that are on in every copy of a class: with them it has been trained, published and used. Its decoder is the
-blend (of more than 16 frames), a function of the latent like any other, so these are left on."""
+"""Tiling attributes that are on in every copy of a class, which was trained, published and used with them. The blend of
+tiles (of more than 16 frames) is then the decoder itself, a function of the latent like any other, and stays on."""
 
 
 @dataclass(frozen=True)
 class DiffusersAutoencoder:
-    """An autoencoder of diffusers, with the scale and shift of its configuration.
+    """A diffusers autoencoder, with the scale and shift of its configuration.
 
     Attributes:
-        module: The diffusers module, in eval mode, on its device.
-        units: Scale and shift of its latents.
-        layout: Names of the axes of what it encodes.
-        channels: Channels of what it encodes.
-        latent_channels: Channels of its latents.
-        dtype: Precision of its weights; what goes in and comes out is float32.
+        module: Diffusers module, in eval mode, on its device.
+        units: Scale and shift of the latents.
+        layout: Names of the axes of the inputs.
+        channels: Channels of the inputs.
+        latent_channels: Channels of the latents.
+        dtype: Precision of the weights; inputs and outputs are float32.
     """
 
     module: Any
@@ -62,46 +62,46 @@ class DiffusersAutoencoder:
 
     @property
     def channel_axis(self) -> int:
-        """Axis of the channels, of images and of latents: 1, or 2 of a video that is a batch of frames."""
+        """Axis of the channels of inputs and latents: 1, or 2 for a video that is a batch of frames."""
         return self.layout.index("channels")
 
     def latent_shape(self, sample_shape: Sequence[int]) -> tuple[int, ...]:
-        """Measure the shape of a latent by encoding a blank sample, of which there is nothing but the shape.
+        """Measure the shape of a latent by encoding a blank sample on the meta device, without computing values.
 
         Args:
-            sample_shape: Shape of a sample, without batch.
+            sample_shape: Shape of a sample, without the batch axis.
 
         Returns:
-            The shape of its latent, without batch.
+            The shape of its latent, without the batch axis.
         """
         blank = replace(self, module=deepcopy(self.module).to("meta"))
         with torch.no_grad():
             return tuple(blank._encode_raw(torch.empty(1, *sample_shape, dtype=self.dtype, device="meta")).shape[1:])
 
     def encode(self, images: Tensor) -> Tensor:
-        """Encode to scaled latents: the posterior mean, or a VQ model's latent before quantisation.
+        """Encode to scaled latents: the posterior mean, or the latent of a VQ model before quantisation.
 
         Args:
-            images: Shaped as `layout` says, in [-1, 1]; videos and audio too.
+            images: Images, videos or audio with the axes of `layout`, in [-1, 1].
 
         Returns:
             The latents, float32, with the axes of the images.
 
         Raises:
-            DataError: The images have other axes or another number of channels.
+            DataError: The images have the wrong axes or the wrong number of channels.
             TargetError: Tiling has been switched on.
         """
         self._check("data", images, self.channels)
         return self.units.scaled(self._encode_raw(images.to(self.dtype)))
 
     def decode(self, latents: Tensor) -> Tensor:
-        """Decode scaled latents, not clamped by us; `AutoencoderKLWan` itself clamps to [-1, 1].
+        """Decode scaled latents without a clamp of ours; `AutoencoderKLWan` itself clamps to [-1, 1].
 
         Returns:
             Images, videos or audio, float32.
 
         Raises:
-            DataError: The latents have other axes or another number of channels.
+            DataError: The latents have the wrong axes or the wrong number of channels.
             TargetError: Tiling has been switched on.
         """
         self._check("latents", latents, self.latent_channels)
@@ -119,20 +119,20 @@ class DiffusersAutoencoder:
     def _check(self, what: str, values: Tensor, channels: int) -> None:
         refuse_tiling(self.module)
         if values.ndim != len(self.layout) or values.shape[self.channel_axis] != channels:
-            wanted = ", ".join(str(channels) if name == "channels" else name for name in self.layout)
-            advice = "convert the data" if what == "data" else "pass what this autoencoder encoded"
+            expected = ", ".join(str(channels) if name == "channels" else name for name in self.layout)
+            advice = "convert the data" if what == "data" else "pass latents that this autoencoder encoded"
             raise DataError(
-                f"expected {what} of shape ({wanted}) for {type(self.module).__name__}, got {tuple(values.shape)}; "
+                f"expected {what} of shape ({expected}) for {type(self.module).__name__}, got {tuple(values.shape)}; "
                 f"{advice}, or pass an autoencoder that was trained on such {what}"
             )
 
 
 @dataclass(frozen=True)
 class QuantisingAutoencoder(DiffusersAutoencoder):
-    """`VQModel`, whose codes are compared in float32 even if its layers run in 16 bits (`torch.cdist` cannot)."""
+    """`VQModel`. Its codes are compared in float32 even if its layers run in 16 bits, as `torch.cdist` requires."""
 
     def decode(self, latents: Tensor) -> Tensor:
-        """Quantise and decode scaled latents; the derivative of the quantisation is the straight-through one."""
+        """Quantise and decode scaled latents; the quantisation has the straight-through derivative."""
         self._check("latents", latents, self.latent_channels)
         quantised = self.module.quantize(self.units.raw(latents))[0].to(self.dtype)
         spatial = quantised if self.module.config["norm_type"] == "spatial" else None
@@ -145,13 +145,13 @@ class FramesAutoencoder(DiffusersAutoencoder):
     """`AutoencoderKLTemporalDecoder`, which encodes each frame alone and decodes the frames of a video together."""
 
     def encode(self, images: Tensor) -> Tensor:
-        """Encode ``(n, frames, 3, h, w)`` in [-1, 1] to ``(n, frames, c, h', w')``; raises as the base does."""
+        """Encode ``(n, frames, 3, h, w)`` in [-1, 1] to ``(n, frames, c, h', w')``; same errors as the base class."""
         self._check("data", images, self.channels)
         frames = self._encode_raw(images.flatten(0, 1).to(self.dtype))
         return self.units.scaled(frames).view(*images.shape[:2], *frames.shape[1:])
 
     def decode(self, latents: Tensor) -> Tensor:
-        """Decode ``(n, frames, c, h', w')`` to ``(n, frames, 3, h, w)``, not clamped; raises as the base does."""
+        """Decode ``(n, frames, c, h', w')`` to ``(n, frames, 3, h, w)``, not clamped; same errors as the base class."""
         self._check("latents", latents, self.latent_channels)
         raw = self.units.raw(latents.flatten(0, 1)).to(self.dtype)
         decoded: Tensor = self.module.decode(raw, num_frames=latents.shape[1]).sample.float()
@@ -174,17 +174,18 @@ def wrap_autoencoder(
     """Freeze an autoencoder and read its scale and shift.
 
     Args:
-        module: An instance of a class in `AUTOENCODERS`, loaded as float32.
-        device: Where to run it.
+        module: Instance of a class in `AUTOENCODERS`, loaded as float32.
+        device: Device of the autoencoder.
         dtype: Precision of the run.
-        upcast: Run the autoencoder in float32 whatever the run is in: latents and derivatives in 16 bits are noisier
-            than what they are compared by, and the weights of some autoencoders overflow.
+        upcast: Whether the autoencoder runs in float32 whatever ``dtype`` says. In 16 bits the rounding error of
+            latents and derivatives exceeds the differences that an audit measures, and the weights of some autoencoders
+            overflow.
 
     Returns:
-        The autoencoder in eval mode; slicing is off, which changes nothing but memory.
+        The autoencoder in eval mode. Slicing is off, which affects memory alone.
 
     Raises:
-        TargetError: It is of another class, it tiles, or its decoder depends on more than the latent.
+        TargetError: The class is not supported, tiling is on, or the decoder depends on more than the latent.
     """
     name, config = type(module).__name__, module.config
     if name not in LAYOUTS:
@@ -192,7 +193,7 @@ def wrap_autoencoder(
     if config.get("timestep_conditioning") or any(config.get("decoder_inject_noise") or ()):
         raise TargetError(
             f"expected a decoder that is a function of the latent, got {name} with timestep_conditioning "
-            "or decoder_inject_noise; such decoders are not read yet"
+            "or decoder_inject_noise; such decoders are not supported yet"
         )
     refuse_tiling(module)
     if hasattr(module, "disable_slicing"):
@@ -201,6 +202,7 @@ def wrap_autoencoder(
     module = module.to(device).eval().requires_grad_(False)
     units = read_units(module, device)
     if dtype != torch.float32:
+        # All layers but the quantisation, which compares codes in float32 (see QuantisingAutoencoder).
         for part, child in module.named_children():
             if part != "quantize":
                 child.to(dtype)
@@ -209,18 +211,18 @@ def wrap_autoencoder(
 
 
 def refuse_tiling(module: Any) -> None:  # noqa: ANN401 - a diffusers model
-    """Check that an autoencoder treats an image as a whole, whatever its size.
+    """Check that an autoencoder processes an image as a whole, whatever its size.
 
     Raises:
-        TargetError: Tiling is on that is not part of the released model.
+        TargetError: Tiling is on and is not part of the released model.
     """
     name = type(module).__name__
-    on = [switch for switch in TILING if getattr(module, switch, False)]
-    on = [switch for switch in on if switch not in TILED_AS_RELEASED.get(name, ())]
-    if on:
+    enabled = [switch for switch in TILING if getattr(module, switch, False)]
+    enabled = [switch for switch in enabled if switch not in TILED_AS_RELEASED.get(name, ())]
+    if enabled:
         raise TargetError(
-            f"expected {name} without tiling, got {' and '.join(on)} = True: tiles overlap and are blended, so that "
-            "another function than the decoder would be inverted and differentiated; set to False, and lower the "
+            f"expected {name} without tiling, got {' and '.join(enabled)} = True: tiles overlap and are blended, so "
+            "the function that is inverted and differentiated would not be the decoder; set to False, and lower the "
             "batch size if memory is short"
         )
 
@@ -230,7 +232,7 @@ def _input_channels(name: str, config: Any) -> int:  # noqa: ANN401 - a diffuser
         return int(config["audio_channels"])
     channels = int(config["in_channels"])
     if name == "AutoencoderKLWan" and config.get("patch_size"):
-        return channels // int(config["patch_size"]) ** 2  # counted after its patches have become channels
+        return channels // int(config["patch_size"]) ** 2  # in_channels counts the pixels of a patch as channels
     return channels
 
 

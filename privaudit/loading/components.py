@@ -1,4 +1,4 @@
-"""The components of a pipeline folder, through the real `from_pretrained`, and nothing but them."""
+"""Loads single components of a pipeline folder with their own `from_pretrained`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from privaudit.errors import TargetError
 
 @contextmanager
 def quiet() -> Generator[None]:
-    """Keep bars and warnings of diffusers and transformers out of the terminal; afterwards all is as it was."""
+    """Silence progress bars and warnings of diffusers and transformers, and restore their settings afterwards."""
     libraries: tuple[Any, ...] = (diffusers_logging, transformers_logging)
     before = [(library, library.is_progress_bar_enabled(), library.get_verbosity()) for library in libraries]
     for library in libraries:
@@ -43,7 +43,7 @@ def read_json(path: Path) -> dict[str, Any]:
         Its keys and values.
 
     Raises:
-        TargetError: The file is missing or holds something else.
+        TargetError: The file is missing or does not hold a JSON object.
     """
     if not path.is_file():
         raise TargetError(
@@ -60,7 +60,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def first_line(error: Exception) -> str:
-    """Shorten the error of another library to its kind and first line."""
+    """Shorten the error of another library to its class and first line."""
     return f"{type(error).__name__}: {str(error).strip()}".splitlines()[0]
 
 
@@ -69,9 +69,10 @@ class PipelineFolder:
     """A folder that holds the components of a pipeline.
 
     Attributes:
-        path: The folder.
-        index: Its ``model_index.json``: component to library and class, and the parameters of the pipeline.
-        variant: Weight files to prefer, such as ``fp16``; the others are read where a component has none.
+        path: Path of the folder.
+        index: Content of ``model_index.json``: library and class by component, and the parameters of the pipeline.
+        variant: Variant of the weight files to prefer, such as ``fp16``; a component without it is read from its
+            default files.
     """
 
     path: Path
@@ -83,23 +84,23 @@ class PipelineFolder:
         return str(self.path)
 
     def class_name(self, component: str) -> str | None:
-        """Name the class of a component; None if the pipeline was saved without it."""
+        """Name the class of a component; None if the pipeline was saved without the component."""
         match self.index.get(component):
             case [str(), str(name)]:
                 return name
-            case _:  # missing, or [null, null] for a component that the pipeline was saved without
+            case _:  # missing, or [null, null]
                 return None
 
     def check_class(self, component: str, allowed: Sequence[str]) -> None:
         """Check the class of a component before it is loaded.
 
         Raises:
-            TargetError: It is of another class, or missing.
+            TargetError: The component has another class, or is missing.
         """
-        found = self.class_name(component)
-        if found not in allowed:
+        name = self.class_name(component)
+        if name not in allowed:
             raise TargetError(
-                f"expected {component} of {self} to be one of {', '.join(allowed)}, got {found}; "
+                f"expected {component} of {self} to be one of {', '.join(allowed)}, got {name}; "
                 "pass a folder that holds such a model"
             )
 
@@ -114,8 +115,8 @@ class PipelineFolder:
             The diffusers or transformers object; models in eval mode and frozen.
 
         Raises:
-            TargetError: The class is foreign, a package that it needs is not installed, or weights are missing or not
-                safetensors.
+            TargetError: The class belongs to another library, a package that it needs is not installed, or weights are
+                missing or not safetensors.
         """
         library, name = self.index[component]
         kind = getattr({"diffusers": diffusers, "transformers": transformers}.get(library), name, None)
@@ -127,7 +128,9 @@ class PipelineFolder:
         is_model = "Tokenizer" not in name
         options = self._model_options(component, library, dtype) if is_model else {}
         try:
-            with quiet(), torch.random.fork_rng(devices=[]):  # weights are initialised before they are read
+            # Both libraries draw random weights before they read the real ones, which must not advance the user's
+            # global generator.
+            with quiet(), torch.random.fork_rng(devices=[]):
                 loaded = kind.from_pretrained(self.path, subfolder=component, local_files_only=True, **options)
         except ImportError as error:
             raise TargetError(
@@ -137,12 +140,12 @@ class PipelineFolder:
         except (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError, SafetensorError) as error:
             raise TargetError(
                 f"cannot load {component} ({name}) of {self}: {first_line(error)}; "
-                "only complete safetensors weights are read"
+                "only complete safetensors weights are supported"
             ) from error
         if not is_model:
             return loaded
         model, report = loaded
-        if report["missing_keys"]:  # both libraries would leave them random, and say so in a warning only
+        if report["missing_keys"]:  # both libraries would leave these weights random, with no more than a warning
             missing = sorted(report["missing_keys"])
             raise TargetError(
                 f"expected all weights of {component} in {self}, but {len(missing)} are missing, "
@@ -151,10 +154,10 @@ class PipelineFolder:
         return model.eval().requires_grad_(False)
 
     def require_variant(self, component: str = "*") -> None:
-        """Check that a component, or any of them, has weights of the variant, if one is asked for.
+        """Check that a component, or any of them, has weights of the requested variant.
 
         Raises:
-            TargetError: There are none.
+            TargetError: A variant is requested, and there are no such weights.
         """
         if self.variant is not None and not self._has_variant(component):
             raise TargetError(
@@ -171,5 +174,5 @@ class PipelineFolder:
             options["variant"] = self.variant
         if library == "transformers":
             return options | {"dtype": dtype}
-        # low_cpu_mem_usage needs accelerate, and diffusers warns at length where it is missing
+        # low_cpu_mem_usage needs accelerate; without it, diffusers prints long warnings.
         return options | {"torch_dtype": dtype, "low_cpu_mem_usage": False}

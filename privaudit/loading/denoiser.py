@@ -1,4 +1,4 @@
-"""A diffusers network whose output has become a noise prediction."""
+"""A diffusers network whose output is converted to a noise prediction."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from privaudit.model.schedule import Schedule
 
 @dataclass(frozen=True)
 class PipelineDenoiser:
-    """The denoiser of a pipeline, called as its family calls it.
+    """The denoiser of a pipeline, called as its family defines.
 
     Attributes:
-        family: Says how.
-        module: In eval mode, on its device.
-        schedule: Gives alpha and sigma to the conversion of the output.
-        prediction_type: See `privaudit.loading.heads`.
-        dtype: Precision of its weights.
+        family: Family of the pipeline.
+        module: Network, in eval mode, on its device.
+        schedule: Schedule, with the alpha and sigma that convert the output.
+        prediction_type: Output of the network (see `privaudit.loading.heads`).
+        dtype: Precision of the weights.
     """
 
     family: Family
@@ -34,34 +34,34 @@ class PipelineDenoiser:
     dtype: torch.dtype
 
     def predict_noise(self, noisy: Tensor, level: int | Sequence[int], condition: Condition | None) -> Tensor:
-        """Predict the noise at a level, or at one per image; the conversion runs in float32.
+        """Predict the noise at one level, or at one level per image; the output is converted in float32.
 
         Args:
             noisy: ``(n, *latent)``.
-            level: Index of the training schedule of a diffusion model; 1000 sigma of a flow model, whatever ``shift``
-                makes of the timesteps of its sampler.
-            condition: From the target's `condition`; None for an unconditional model alone.
+            level: Index of the training schedule of a diffusion model, or 1000 sigma of a flow model. The ``shift`` of
+                a flow model's sampler has no effect on levels.
+            condition: Condition from `Target.condition`; None only for an unconditional model.
 
         Returns:
             The noise, same shape, float32.
 
         Raises:
             TargetError: There is no condition, and the model needs one.
-            ConfigError: There is no such level.
+            ConfigError: The level does not exist.
         """
         if condition is None and self.family.kind != "unconditional":
             raise TargetError(
-                f"expected a condition for a {self.family.kind} model, got none; pass what condition() of the target "
-                "gives for the prompts, which may be Prompt()"
+                f"expected a condition for a {self.family.kind} model, got none; pass target.condition(prompts), where "
+                "a prompt may be Prompt()"
             )
         levels = [level] * len(noisy) if isinstance(level, int) else list(level)
         scales = torch.tensor([self.schedule.alpha_sigma(each) for each in levels], device=noisy.device)
         alpha, sigma = scales.view(-1, 2, *[1] * (noisy.ndim - 1)).unbind(dim=1)
-        given = {
+        inputs = {
             name: values.to(self.dtype) if values.is_floating_point() else values
             for name, values in (condition or {}).items()
         }
         indices = torch.tensor(levels, device=noisy.device, dtype=torch.int64)
-        output = self.family.predict(self.module, noisy.to(self.dtype), indices, given).float()
-        prediction = output[:, : noisy.shape[1]]  # a learned variance is behind it, with as many channels
+        output = self.family.predict(self.module, noisy.to(self.dtype), indices, inputs).float()
+        prediction = output[:, : noisy.shape[1]]  # any further channels are a learned variance
         return noise_from_output(self.prediction_type, prediction, noisy.float(), alpha, sigma)

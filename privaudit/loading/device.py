@@ -1,4 +1,4 @@
-"""Where and in which precision a target runs."""
+"""Device and precision of a target."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch
 
 
 def resolve_device(name: str) -> torch.device:
-    """Turn ``auto``, ``cuda`` or ``cpu`` into a device; ``auto`` takes CUDA where there is one.
+    """Turn ``auto``, ``cuda`` or ``cpu`` into a device; ``auto`` means CUDA if available.
 
     Returns:
         The device.
 
     Raises:
-        ConfigError: The name is not known, or CUDA is asked for and missing.
+        ConfigError: The name is unknown, or CUDA is requested and not available.
     """
     if name not in ("auto", "cuda", "cpu") and not re.fullmatch(r"cuda:\d+", name):
         raise ConfigError([f"expected --device auto, cuda or cpu, got {name}"])
@@ -36,13 +36,13 @@ def resolve_device(name: str) -> torch.device:
 def resolve_dtype(name: str) -> torch.dtype:
     """Turn ``auto``, ``float32``, ``bfloat16`` or ``float16`` into a dtype; ``auto`` is float32.
 
-    Membership shows in small differences of the prediction, so 16 bits are a choice, not a default.
+    Membership shows in small differences between predictions, so 16 bits are an option and not the default.
 
     Returns:
-        The dtype of the denoiser, and of an autoencoder that is asked to follow it.
+        The dtype of the denoiser, and of the autoencoder unless it is upcast.
 
     Raises:
-        ConfigError: The name is not known.
+        ConfigError: The name is unknown.
     """
     if name == "auto":
         return torch.float32

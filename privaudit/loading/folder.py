@@ -1,4 +1,4 @@
-"""A diffusers folder, or a hub id, becomes a `Target`."""
+"""Loads a diffusers folder, or a hub id, as a `Target`."""
 
 from __future__ import annotations
 
@@ -23,29 +23,29 @@ from privaudit.loading.repository import find_folder
 from privaudit.loading.standalone import NAMES, autoencoder_name
 from privaudit.model.target import Target, TargetInfo
 
-PROBE = 256
-"""Side of the blank image that tells by how much an autoencoder shortens each side."""
+PROBE_SIDE = 256
+"""Side of the blank image that is encoded to measure the downsampling factor of an autoencoder."""
 SAMPLING = ("safety_checker", "feature_extractor", "image_encoder")
-"""Components that change no prediction of the denoiser."""
+"""Components without effect on the predictions of the denoiser."""
 
 
 def load_target(source: ModelSource | str | Path) -> Target:
     """Load the autoencoder, denoiser, schedule and text encoders of a latent diffusion pipeline.
 
-    Reads folders with ``model_index.json`` as the pipelines of `privaudit.loading.families` write them. A level is an
-    index of a diffusion model's training schedule, and 1000 sigma of a flow model, never a timestep of its sampler,
-    which ``shift`` warps. Only safetensors weights, only classes of diffusers and transformers, no code from the
-    folder. A hub id is downloaded by huggingface_hub; a folder never touches the network.
+    Reads folders with a ``model_index.json`` that the pipelines of `privaudit.loading.families` have written. A level
+    is an index of the training schedule of a diffusion model, or 1000 sigma of a flow model. It is never a timestep of
+    the sampler, which ``shift`` distorts. Only safetensors weights and classes of diffusers and transformers are
+    loaded, and no code from the folder runs. A hub id is downloaded by huggingface_hub; a folder needs no network.
 
     Args:
-        source: What to load and how; a path or hub id alone is loaded with the defaults of `ModelSource`.
+        source: Model to load, with its options; a path or hub id alone is loaded with the defaults of `ModelSource`.
 
     Returns:
         The target, in eval mode, frozen.
 
     Raises:
-        TargetError: The folder is missing or is not a pipeline that privaudit reads.
-        ConfigError: The source asks for what is not available (see `ModelSource.resolve`).
+        TargetError: The folder is missing, or its pipeline is not supported.
+        ConfigError: The source requests an option that is not available (see `ModelSource.resolve`).
     """
     source = ModelSource.of(source)
     device, dtype = source.resolve()
@@ -56,7 +56,8 @@ def load_target(source: ModelSource | str | Path) -> Target:
     _check_parts(folder, family, prediction_type, vae_name)
     autoencoder = wrap_autoencoder(folder.load(vae_name), device, dtype, upcast=source.upcast)
     network = folder.load(family.denoiser, dtype)
-    # without accelerate, diffusers leaves some classes in the dtype of their files; their own to() warns at any other
+    # Without accelerate, diffusers leaves some classes in the dtype of their files. Their own to() warns about a change
+    # of dtype; that of torch does not.
     torch.nn.Module.to(network, device, dtype)
     sample_shape = measure_sample_shape(network, autoencoder, family, folder)
     pipeline = build_pipeline(folder, family, {vae_name: autoencoder.module, family.denoiser: network}, device)
@@ -81,8 +82,9 @@ def open_pipeline(source: ModelSource) -> PipelineFolder:
         The folder.
 
     Raises:
-        TargetError: There is none, or it has no weights of the variant.
+        TargetError: The folder does not exist, or has no weights of the variant.
     """
+    # The family is known only after model_index.json has been read, so the components of all families are requested.
     components = {"scheduler", *NAMES}
     for kind in FAMILIES.values():
         components |= {kind.denoiser, *(name for text in kind.text_encoders for name in (text.encoder, text.tokenizer))}
@@ -114,54 +116,56 @@ def measure_sample_shape(
 ) -> tuple[int, ...]:
     """Find the shape of the images that a target was trained on.
 
-    It is the denoiser's ``sample_size`` in latent positions, or the autoencoder's in pixels if the denoiser's
-    configuration has no such key.
+    The size is the ``sample_size`` of the denoiser in latent positions, or that of the autoencoder in pixels if the
+    configuration of the denoiser has none.
 
     Args:
         network: The denoiser.
-        autoencoder: Encodes a blank image, which tells how many pixels a position stands for.
-        family: Says how many channels the denoiser takes for each one of the autoencoder.
-        folder: For messages.
+        autoencoder: Autoencoder, which encodes a blank image to measure the pixels per latent position.
+        family: Family, which defines the denoiser channels per latent channel.
+        folder: Folder that messages name.
 
     Returns:
         ``(channels, height, width)``.
 
     Raises:
-        TargetError: No size is known, or the denoiser takes other latents than the autoencoder's.
+        TargetError: No size is known, or the denoiser does not fit the latents of the autoencoder.
     """
     name = "U-Net" if family.denoiser == "unet" else "transformer"
     config = network.config if "sample_size" in network.config else autoencoder.module.config
     side = config.get("sample_size")
     if side is None:
         raise TargetError(f"expected sample_size in the {name} configuration of {folder}; add it")
-    channels, *positions = autoencoder.latent_shape((autoencoder.channels, PROBE, PROBE))
-    wanted = channels * family.packing
-    if network.config.in_channels != wanted:
+    channels, *positions = autoencoder.latent_shape((autoencoder.channels, PROBE_SIDE, PROBE_SIDE))
+    packed = channels * family.packing
+    if network.config.in_channels != packed:
         raise TargetError(
             f"expected the {name} of {folder} to take the autoencoder's {channels} latent channels"
-            f"{f' in {wanted}' if wanted != channels else ''}, got {network.config.in_channels}; inpainting and "
-            "concatenated conditions are not read"
+            f"{f' in {packed}' if packed != channels else ''}, got {network.config.in_channels}; inpainting and "
+            "concatenated conditions are not supported"
         )
     sides = (side, side) if isinstance(side, int) else tuple(side)
     if config is network.config:
-        sides = tuple(side * PROBE // count for side, count in zip(sides, positions, strict=True))
+        # From latent positions to pixels: the blank image has PROBE_SIDE pixels for `count` positions.
+        sides = tuple(side * PROBE_SIDE // count for side, count in zip(sides, positions, strict=True))
     return (autoencoder.channels, *sides)
 
 
 def _check_parts(folder: PipelineFolder, family: Family, prediction_type: str, autoencoder: str) -> None:
     if (prediction_type == FLOW) != family.flow:
-        wanted = "a scheduler of flow matching" if family.flow else "the scheduler of a diffusion model"
+        expected = "a scheduler of flow matching" if family.flow else "the scheduler of a diffusion model"
         raise TargetError(
-            f"expected {wanted} for {family.pipeline} in {folder}, got prediction type {prediction_type}; "
+            f"expected {expected} for {family.pipeline} in {folder}, got prediction type {prediction_type}; "
             "save the whole pipeline again"
         )
     folder.check_class(autoencoder, family.autoencoders)
     folder.check_class(family.denoiser, family.networks)
-    known = {family.denoiser, *(text.encoder for text in family.text_encoders)}
-    unasked = {autoencoder, "scheduler", *SAMPLING, *(name for name in folder.index if name.startswith("tokenizer"))}
-    extra = [name for name in folder.index if folder.class_name(name) and name not in known | unasked]
-    if extra:  # such as a ControlNet: without what was trained, the model would look as if it leaked nothing
+    supported = {family.denoiser, *(text.encoder for text in family.text_encoders)}
+    harmless = {autoencoder, "scheduler", *SAMPLING, *(name for name in folder.index if name.startswith("tokenizer"))}
+    extra = [name for name in folder.index if folder.class_name(name) and name not in supported | harmless]
+    # Never ignore a component such as a ControlNet: without the part that was trained, no leak would show.
+    if extra:
         raise TargetError(
-            f"expected {' and '.join(sorted(known))} alone for {family.pipeline} in {folder}, found "
-            f"{' and '.join(extra)}, too; such pipelines are not read yet"
+            f"expected only {' and '.join(sorted(supported))} for {family.pipeline} in {folder}, but found "
+            f"{' and '.join(extra)} as well; such pipelines are not supported yet"
         )

@@ -1,4 +1,4 @@
-"""What a denoiser's output says about the noise, for each prediction type."""
+"""Converts the output of a denoiser to a noise prediction, for each prediction type."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from torch import Tensor
 from privaudit.errors import TargetError
 
 PREDICTION_TYPES = ("epsilon", "v_prediction", "sample")
-"""What diffusion models predict."""
+"""Prediction types of diffusion models."""
 FLOW = "flow"
-"""What flow models predict, the velocity."""
+"""Prediction type of flow models, the velocity."""
 
 
 def noise_from_output(
     prediction_type: str, output: Tensor, noisy: Tensor, alpha: float | Tensor, sigma: float | Tensor
 ) -> Tensor:
-    """Turn a network's output into the noise it implies in z_t = alpha z_0 + sigma eps.
+    """Turn the output of a network into the noise that it implies in z_t = alpha z_0 + sigma eps.
 
     epsilon: out.   v = alpha eps - sigma z_0 (Salimans & Ho 2022, arXiv:2202.00512): sigma z_t + alpha out.
     sample: (z_t - alpha out) / sigma, ill-conditioned as sigma goes to 0.
@@ -23,16 +23,16 @@ def noise_from_output(
 
     Args:
         prediction_type: One of `PREDICTION_TYPES`, or `FLOW`.
-        output: The network's output.
+        output: Output of the network.
         noisy: z_t, same shape.
-        alpha: Signal scale; one for all, or one per image with axes of length 1 behind.
-        sigma: Noise scale, likewise.
+        alpha: Signal scale: one for all images, or one per image, followed by axes of length 1.
+        sigma: Noise scale, in the same form.
 
     Returns:
         The predicted noise, same shape.
 
     Raises:
-        TargetError: The prediction type is not known.
+        TargetError: The prediction type is unknown.
     """
     if prediction_type == "epsilon":
         return output

@@ -1,4 +1,4 @@
-"""What the user points at: a model, and how it is to be loaded."""
+"""A model that the user names, with the options for loading it."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from privaudit.loading.device import resolve_device, resolve_dtype
 
 @dataclass(frozen=True)
 class ModelSource:
-    """A model to load; a path alone, ``ModelSource("model")``, takes the defaults for the rest.
+    """A model to load. A path alone, ``ModelSource("model")``, uses the defaults for all options.
 
     Attributes:
         path: Folder, or hub id such as ``org/name``.
         device: ``auto``, ``cuda`` or ``cpu``.
-        dtype: ``auto`` (float32), ``float32``, ``bfloat16`` or ``float16``, of the denoiser.
-        upcast: Whether the autoencoder runs in float32 all the same; otherwise in ``dtype``, too.
+        dtype: Precision of the denoiser: ``auto`` (float32), ``float32``, ``bfloat16`` or ``float16``.
+        upcast: Whether the autoencoder runs in float32 whatever ``dtype`` is; otherwise it follows ``dtype``.
         revision: Branch, tag or commit of a hub repository.
-        variant: Weight files to prefer, such as ``fp16`` for ``*.fp16.safetensors``.
-        adapters: Files to apply to the model.
-        replaced: Component names to the folders that replace them.
+        variant: Variant of the weight files to prefer, such as ``fp16`` for ``*.fp16.safetensors``.
+        adapters: Adapter files to apply to the model.
+        replaced: Folders of replacement components, by component name.
         overrides: Configuration values that replace those of the files.
     """
 
@@ -41,7 +41,7 @@ class ModelSource:
 
     @classmethod
     def of(cls, source: ModelSource | str | Path) -> ModelSource:
-        """Return a source as it is, and turn a path into one."""
+        """Return a source unchanged, or make one from a path."""
         return source if isinstance(source, ModelSource) else cls(source)
 
     @property
@@ -50,24 +50,24 @@ class ModelSource:
         return str(self.path)
 
     def resolve(self) -> tuple[torch.device, torch.dtype]:
-        """Return device and precision, after checking that everything asked for can be done.
+        """Check that the requested options are available, and return device and precision.
 
         Returns:
-            Where the model runs, and the precision of its denoiser.
+            Device of the model, and precision of its denoiser.
 
         Raises:
-            ConfigError: The device or precision is not available, or adapters, replaced components or overrides are
-                given, which are not supported yet.
+            ConfigError: The device or precision is not available, or the source has adapters, replaced components or
+                overrides, which are not supported yet.
         """
         problems = [
-            f"expected a model without {what}, got {', '.join(given)} for {self.id}; {what} are not supported yet: "
+            f"expected a model without {what}, got {', '.join(requested)} for {self.id}; {what} are not supported yet: "
             "merge them into the model and save it with save_pretrained"
-            for what, given in (
+            for what, requested in (
                 ("adapters", self.adapters),
                 ("replaced components", self.replaced),
                 ("overrides", self.overrides),
             )
-            if given
+            if requested
         ]
         if problems:
             raise ConfigError(problems)

@@ -19,13 +19,13 @@ def load_schedule(folder: PipelineFolder) -> tuple[Schedule, str]:
         The schedule, and one of `PREDICTION_TYPES` or `FLOW`.
 
     Raises:
-        TargetError: It is no scheduler of diffusers, or has no alphas_cumprod.
+        TargetError: The class is not a scheduler of diffusers, or has no alphas_cumprod.
     """
     config = read_json(folder.path / "scheduler" / "scheduler_config.json")
     name = str(config.get("_class_name"))
     kind: Any = getattr(diffusers, name, None)
-    known = isinstance(kind, type) and issubclass(kind, diffusers.SchedulerMixin)
-    if not known:
+    is_scheduler = isinstance(kind, type) and issubclass(kind, diffusers.SchedulerMixin)
+    if not is_scheduler:
         raise TargetError(f"expected a scheduler of diffusers in {folder}, got {name}")
     try:
         scheduler = kind.from_config(config)
@@ -36,8 +36,8 @@ def load_schedule(folder: PipelineFolder) -> tuple[Schedule, str]:
     powers = getattr(scheduler, "alphas_cumprod", None)
     if powers is None or len(powers) == 0:
         raise TargetError(
-            f"expected a scheduler that gives alphas_cumprod in {folder}, or FlowMatchEulerDiscreteScheduler, "
-            f"got {name}; other flow-matching schedulers are not read yet"
+            f"expected a scheduler with alphas_cumprod in {folder}, or FlowMatchEulerDiscreteScheduler, "
+            f"got {name}; other flow-matching schedulers are not supported yet"
         )
     prediction_type = str(config.get("prediction_type", "epsilon"))
     if prediction_type not in PREDICTION_TYPES:

@@ -1,4 +1,4 @@
-"""The diffusers pipeline of a folder, built from components that were loaded safely."""
+"""Builds the diffusers pipeline of a folder from components that were loaded safely."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ VOCABULARIES = ("tokenizer.json", "vocab.json", "spiece.model", "tokenizer.model
 
 
 def build_pipeline(folder: PipelineFolder, family: Family, parts: Mapping[str, Any], device: torch.device) -> Any:  # noqa: ANN401
-    """Build the pipeline of a family, whose `encode_prompt` gives the conditions.
+    """Build the pipeline of a family, whose `encode_prompt` computes the conditions.
 
     Returns:
-        The pipeline, with its scheduler and without safety checkers and the like.
+        The pipeline, with its scheduler and without components such as safety checkers.
 
     Raises:
-        TargetError: A text encoder is missing, incomplete or of a kind that is not read, or the parts do not fit
-            together.
+        TargetError: A text encoder is missing, incomplete or not supported, or the parts do not fit together.
     """
-    with quiet():  # importing a pipeline warns of packages that it could use
+    with quiet():  # importing a pipeline warns about optional packages
         kind: Any = getattr(diffusers, family.pipeline, None)
     if kind is None:
         raise TargetError(
-            f"expected diffusers to have the class {family.pipeline}, which this family names, but version "
-            f"{diffusers.__version__} has not; install another version"
+            f"expected diffusers to have the class {family.pipeline}, which this family needs, but version "
+            f"{diffusers.__version__} does not; install another version"
         )
     parts = dict(parts)
     for text in family.text_encoders:
         parts |= load_text_encoder(folder, text, device)
+    # In model_index.json, lists are components and plain values are parameters of the pipeline.
     accepted = [name for name in inspect.signature(kind.__init__).parameters if name != "self"]
     parameters = {name: folder.index[name] for name in accepted if not isinstance(folder.index.get(name, []), list)}
-    with quiet(), warnings.catch_warnings(action="ignore"):  # of what matters to sampling alone
+    with quiet(), warnings.catch_warnings(action="ignore"):  # the warnings concern sampling, which an audit never does
         pipeline = kind(**{name: parts.get(name) for name in _components(kind)} | parameters)
     lengths = [parts[text.tokenizer].model_max_length for text in family.text_encoders if _is_clip(parts[text.encoder])]
     if hasattr(pipeline, "tokenizer_max_length"):
@@ -54,15 +54,15 @@ def load_text_encoder(folder: PipelineFolder, names: TextEncoder, device: torch.
     """Load a text encoder and its tokenizer.
 
     Args:
-        folder: The pipeline.
-        names: What the pipeline calls them, and the classes that are read.
-        device: Where the encoder runs.
+        folder: Folder of the pipeline.
+        names: Names of both components, and the supported classes.
+        device: Device of the encoder.
 
     Returns:
-        Both, by component; None for an optional encoder that is missing.
+        Encoder and tokenizer by component name; None for an optional encoder that is missing.
 
     Raises:
-        TargetError: They are missing, incomplete, do not fit together, or are of a kind that is not read.
+        TargetError: One of them is missing, incomplete or not supported, or they do not fit together.
     """
     if names.optional and not any(map(folder.class_name, (names.encoder, names.tokenizer))):
         return {names.encoder: None, names.tokenizer: None}
@@ -70,7 +70,7 @@ def load_text_encoder(folder: PipelineFolder, names: TextEncoder, device: torch.
     folder.check_class(names.tokenizer, names.tokenizers)
     encoder = folder.load(names.encoder).to(device)
     if not any((folder.path / names.tokenizer / name).is_file() for name in VOCABULARIES):
-        # transformers would make one without any words
+        # transformers would silently make a tokenizer with an empty vocabulary
         raise TargetError(
             f"expected tokenizer.json or vocab.json in {folder.path / names.tokenizer}, found neither; "
             "copy the folder again"
@@ -78,10 +78,10 @@ def load_text_encoder(folder: PipelineFolder, names: TextEncoder, device: torch.
     tokenizer = folder.load(names.tokenizer)
     if len(tokenizer) > encoder.config.vocab_size:
         raise TargetError(
-            f"expected at most {encoder.config.vocab_size} words, which the {names.encoder} of {folder} "
-            f"embeds, got a tokenizer of {len(tokenizer)}; save the whole pipeline again"
+            f"expected at most {encoder.config.vocab_size} tokens, which the {names.encoder} of {folder} "
+            f"embeds, got a tokenizer with {len(tokenizer)}; save the whole pipeline again"
         )
-    if _is_clip(encoder):  # a tokenizer that names no length takes its encoder's
+    if _is_clip(encoder):  # a tokenizer without a length of its own uses that of the encoder
         tokenizer.model_max_length = min(tokenizer.model_max_length, encoder.config.max_position_embeddings)
     return {names.encoder: encoder, names.tokenizer: tokenizer}
 

@@ -1,4 +1,4 @@
-"""An autoencoder without its denoiser: all that inversion and geometry need."""
+"""Loads an autoencoder without its denoiser, which is all that inversion and geometry need."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from privaudit.loading.model_source import ModelSource
 from privaudit.loading.repository import find_folder
 
 NAMES = ("vae", "vqvae")
-"""What pipelines call their autoencoder."""
+"""Names of the autoencoder in pipelines."""
 FILES = ("model_index.json", "config.json", "diffusion_pytorch_model*.json", "diffusion_pytorch_model*.safetensors")
 
 
 def load_autoencoder(source: ModelSource | str | Path) -> DiffusersAutoencoder:
     """Load an autoencoder of a class in `AUTOENCODERS`, from a pipeline or on its own.
 
-    Of a pipeline (a folder with ``model_index.json``) the component ``vae`` or ``vqvae`` is read and nothing else; any
-    other folder is one that ``save_pretrained`` of the autoencoder wrote. Only safetensors weights, no code from the
-    folder. A hub id is downloaded by huggingface_hub; a folder never touches the network.
+    From a pipeline (a folder with ``model_index.json``), only the component ``vae`` or ``vqvae`` is read. Any other
+    folder must have been written by ``save_pretrained`` of the autoencoder. Only safetensors weights are loaded, and no
+    code from the folder runs. A hub id is downloaded by huggingface_hub; a folder needs no network.
 
     Args:
-        source: What to load and how; its ``dtype`` needs ``upcast=False``, else the autoencoder runs in float32. A path
-            or hub id alone is loaded with the defaults of `ModelSource`.
+        source: Model to load, with its options. Its ``dtype`` takes effect only with ``upcast=False``; otherwise the
+            autoencoder runs in float32. A path or hub id alone is loaded with the defaults of `ModelSource`.
 
     Returns:
-        The autoencoder, in eval mode, frozen; encodes and decodes float32 in the denoiser's scaled units.
+        The autoencoder, in eval mode, frozen; it encodes and decodes float32 in the denoiser's scaled units.
 
     Raises:
-        TargetError: The folder is missing or holds no autoencoder that privaudit reads.
-        ConfigError: The source asks for what is not available (see `ModelSource.resolve`).
+        TargetError: The folder is missing or holds no supported autoencoder.
+        ConfigError: The source requests an option that is not available (see `ModelSource.resolve`).
     """
     source = ModelSource.of(source)
     device, dtype = source.resolve()
@@ -42,7 +42,8 @@ def load_autoencoder(source: ModelSource | str | Path) -> DiffusersAutoencoder:
     if (path / "model_index.json").is_file():
         index = read_json(path / "model_index.json")
         component = autoencoder_name(index)
-    elif (path / "config.json").is_file():  # read as a component of the folder around it
+    elif (path / "config.json").is_file():
+        # A folder with an autoencoder alone is read as a component of its parent folder.
         kind = str(read_json(path / "config.json").get("_class_name"))
         path = path.resolve()
         path, component = path.parent, path.name

@@ -1,4 +1,4 @@
-"""The scale and shift between an autoencoder's own latents and those of its denoiser."""
+"""Scale and shift between the latents of an autoencoder and those of the denoiser."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class LatentUnits:
-    """scaled = (raw - shift) * scale, whatever the number of axes.
+    """scaled = (raw - shift) * scale, for any number of axes.
 
     Attributes:
         scale: ``(1,)`` or ``(channels,)``, float32.
@@ -36,11 +36,11 @@ def read_units(module: Any, device: torch.device) -> LatentUnits:  # noqa: ANN40
     """Read ``scaling_factor`` and ``shift_factor``, or per channel ``latents_std`` and ``latents_mean``.
 
     Args:
-        module: A diffusers autoencoder; some keep std and mean in their weights and not in their configuration.
-        device: Where latents will be.
+        module: Diffusers autoencoder; some store std and mean as buffers and not in their configuration.
+        device: Device of the latents.
 
     Returns:
-        Its units.
+        Scale and shift.
     """
     config: Any = module.config
     buffers: dict[str, Tensor] = dict(module.named_buffers(recurse=False))

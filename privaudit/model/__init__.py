@@ -1,1 +1,1 @@
-"""The audited model behind one signature, its noise levels and its noise; no diffusers."""
+"""The audited model behind one signature, its noise levels and its noise, without diffusers."""

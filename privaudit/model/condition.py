@@ -1,4 +1,4 @@
-"""What a denoiser is conditioned on, as tensors."""
+"""The condition of a denoiser, as tensors."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ class Condition(Mapping[str, Tensor]):
     """Named tensors whose first axis is the images of a batch."""
 
     def __init__(self, tensors: Mapping[str, Tensor]) -> None:
-        """Keep the tensors.
+        """Hold the tensors.
 
         Args:
-            tensors: Name to ``(n, ...)``; the names are those that the model's family reads.
+            tensors: Tensors by name, each ``(n, ...)``; the model's family defines the names.
         """
         self._tensors = dict(tensors)
 
@@ -31,6 +31,6 @@ class Condition(Mapping[str, Tensor]):
         """Count the tensors."""
         return len(self._tensors)
 
-    def rows(self, chosen: Sequence[int]) -> Condition:
-        """Take some images, in any order and number."""
-        return Condition({name: values[torch.tensor(list(chosen))] for name, values in self.items()})
+    def rows(self, indices: Sequence[int]) -> Condition:
+        """Select images by index, in any order and with repeats."""
+        return Condition({name: values[torch.tensor(list(indices))] for name, values in self.items()})

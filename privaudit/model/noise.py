@@ -1,7 +1,7 @@
-"""Random numbers that belong to an image, not to its place in a batch.
+"""Random numbers that belong to an image, not to its position in a batch.
 
-Every draw is seeded by a hash of (seed, sample id, what it is for), on the CPU, so batch size, order,
-device and number of processes never change it, and no global generator is read or set.
+Every draw is made on the CPU and seeded by a hash of (seed, sample id, purpose). Batch size, order, device and number
+of processes therefore never change it, and no global generator is read or set.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def generator_for(seed: int, sample_id: str, *purpose: object) -> torch.Generato
     Args:
         seed: Seed of the audit.
         sample_id: Content hash of the image.
-        purpose: What is drawn, for example ``("noise", level, draw)``.
+        purpose: Purpose of the draw, such as ``("noise", level, draw)``.
 
     Returns:
         A fresh CPU generator.
@@ -35,13 +35,13 @@ def normal_for(seed: int, sample_ids: Sequence[str], shape: Sequence[int], *purp
     Args:
         seed: Seed of the audit.
         sample_ids: One id per image.
-        shape: Shape of one image's draw.
-        purpose: What is drawn.
+        shape: Shape of the draw for one image.
+        purpose: Purpose of the draw.
 
     Returns:
         ``(n, *shape)``, float32, on the CPU.
     """
-    # dtype and device are named, so that torch.set_default_dtype and set_default_device change no score
-    where: dict[str, Any] = {"dtype": torch.float32, "device": "cpu"}
-    drawn = [torch.randn(tuple(shape), generator=generator_for(seed, key, *purpose), **where) for key in sample_ids]
-    return torch.stack(drawn) if drawn else torch.empty(0, *shape, **where)
+    # Explicit dtype and device: torch.set_default_dtype and set_default_device must not change a score.
+    options: dict[str, Any] = {"dtype": torch.float32, "device": "cpu"}
+    drawn = [torch.randn(tuple(shape), generator=generator_for(seed, key, *purpose), **options) for key in sample_ids]
+    return torch.stack(drawn) if drawn else torch.empty(0, *shape, **options)

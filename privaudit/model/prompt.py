@@ -1,4 +1,4 @@
-"""What a model may be told about an image, next to its noisy latent."""
+"""The prompt of an image: everything that may condition the model, in addition to the noisy latent."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Prompt:
-    """What conditions the prediction for one image; ``Prompt()`` is the model's null condition.
+    """Condition of the prediction for one image; ``Prompt()`` is the null condition of the model.
 
     A model reads the parts that it was trained with (see `privaudit.loading.families`) and ignores the others.
 
     Attributes:
-        caption: Text; None and the empty text mean none.
-        class_label: Index of a class, from 0.
+        caption: Caption; None and the empty text mean none.
+        class_label: Index of the class, from 0.
         original_size: Height and width of the image file in pixels, upright, before it was resized.
-        crop: Top and left edge of the crop in pixels of the resized image.
+        crop: Top and left edge of the crop, in pixels of the resized image.
     """
 
     caption: str | None = None

@@ -1,7 +1,8 @@
-"""Noise levels of a model: how much signal and noise a latent holds at each, and which level has a given ratio.
+"""Noise levels of a model: the scales of signal and noise at each level, and the level with a given ratio of them.
 
-A level is what the denoiser is told: an index of the training schedule of a diffusion model, 1000 sigma of a flow
-model. Levels of different models are compared by their log signal-to-noise ratio, log SNR = 2 log(alpha / sigma).
+A level is the time that the denoiser receives: an index of the training schedule of a diffusion model, or 1000 sigma of
+a flow model. Levels of different models are compared by their log signal-to-noise ratio, log SNR =
+2 log(alpha / sigma).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from privaudit.errors import ConfigError
 
 
 class Schedule(ABC):
-    """Signal and noise scale at each level from 0 to `last`; noise grows with the level."""
+    """Scales of signal and noise at each level from 0 to `last`; noise grows with the level."""
 
     @property
     @abstractmethod
@@ -23,35 +24,36 @@ class Schedule(ABC):
 
     @abstractmethod
     def scales(self, level: int) -> tuple[float, float]:
-        """Give alpha and sigma at a level that exists."""
+        """Return alpha and sigma at a level that exists."""
 
     def alpha_sigma(self, level: int) -> tuple[float, float]:
-        """Signal scale and noise scale at a level: z_t = alpha z_0 + sigma eps.
+        """Return the scales of signal and noise at a level: z_t = alpha z_0 + sigma eps.
 
         Args:
-            level: From 0 to `last`.
+            level: Level from 0 to `last`.
 
         Returns:
             alpha and sigma.
 
         Raises:
-            ConfigError: There is no such level.
+            ConfigError: The level does not exist.
         """
         if not 0 <= level <= self.last:
             raise ConfigError([f"expected a noise level from 0 to {self.last} for this target, got {level}"])
         return self.scales(level)
 
     def log_snr(self, level: int) -> float:
-        """2 log(alpha / sigma): infinite where there is no noise, minus infinite where there is no signal."""
+        """2 log(alpha / sigma): infinity without noise, minus infinity without signal."""
         alpha, sigma = self.alpha_sigma(level)
         if sigma == 0:
             return math.inf
         return 2 * math.log(alpha / sigma) if alpha > 0 else -math.inf
 
     def nearest(self, log_snr: float) -> int:
-        """Give the level whose log SNR is nearest to a value; the cleaner of two at the same distance."""
+        """Return the level whose log SNR is nearest to a value; of two at the same distance, the cleaner one."""
         low, high = 0, self.last
-        while low < high:  # the first level that is at most as clean as asked for
+        # Bisection for the cleanest level whose log SNR is at most the requested one.
+        while low < high:
             middle = (low + high) // 2
             low, high = (low, middle) if self.log_snr(middle) <= log_snr else (middle + 1, high)
         if low == 0 or log_snr == -math.inf:
@@ -61,17 +63,17 @@ class Schedule(ABC):
 
 @dataclass(frozen=True)
 class DiffusionSchedule(Schedule):
-    """Of a variance-preserving diffusion model: alpha^2 + sigma^2 = 1.
+    """Schedule of a variance-preserving diffusion model: alpha^2 + sigma^2 = 1.
 
     Attributes:
-        alphas_cumprod: The cumulated signal power of each level, decreasing.
+        alphas_cumprod: Signal power at each level (alpha bar), decreasing.
     """
 
     alphas_cumprod: tuple[float, ...]
 
     @property
     def last(self) -> int:
-        """Levels are indices of the training schedule."""
+        """The last index of the training schedule."""
         return len(self.alphas_cumprod) - 1
 
     def scales(self, level: int) -> tuple[float, float]:
@@ -82,10 +84,12 @@ class DiffusionSchedule(Schedule):
 
 @dataclass(frozen=True)
 class FlowSchedule(Schedule):
-    """Of a flow model: z_sigma = (1 - sigma) z_0 + sigma eps, at level = 1000 sigma, whatever steps its sampler takes.
+    """Schedule of a flow model: z_sigma = (1 - sigma) z_0 + sigma eps at level = 1000 sigma.
+
+    The levels do not depend on the steps of the sampler.
 
     Attributes:
-        steps: Level at which there is nothing but noise; what the network is told there.
+        steps: Level of pure noise, and the time that the network receives there.
     """
 
     steps: int = 1000

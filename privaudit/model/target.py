@@ -1,7 +1,7 @@
-"""The audited model, behind one signature: whatever it predicts, the attacks see noise.
+"""The audited model behind one signature: whatever its network predicts, the attacks receive a noise prediction.
 
-`privaudit.loading` builds a `Target` from a diffusers folder; everything to the right of it (inversion,
-geometry, attacks) knows nothing of diffusers, scaling factors or prediction types.
+`privaudit.loading` builds a `Target` from a diffusers folder. Inversion, geometry and attacks use the target and know
+nothing of diffusers, scaling factors or prediction types.
 """
 
 from __future__ import annotations
@@ -24,47 +24,47 @@ class Autoencoder(Protocol):
 
     @property
     def dtype(self) -> torch.dtype:
-        """Precision of its weights; what goes in and comes out is float32."""
+        """Precision of its weights; inputs and outputs are float32."""
 
     @property
     def channel_axis(self) -> int:
-        """Axis of the latent's channels, with the batch as axis 0; all others are positions."""
+        """Axis of the latent's channels, where the batch is axis 0; all other axes are positions."""
 
     def encode(self, images: Tensor) -> Tensor:
         """Map ``(n, 3, h, w)`` in [-1, 1] to scaled latents (the posterior mean)."""
 
     def decode(self, latents: Tensor) -> Tensor:
-        """Map scaled latents to images, not clamped, so that derivatives are the decoder's own."""
+        """Map scaled latents to images. They are not clamped, because a clamp would zero derivatives."""
 
 
 class Denoiser(Protocol):
-    """A network whose output has been turned into a noise prediction."""
+    """A network whose output has been converted to a noise prediction."""
 
     @property
     def module(self) -> nn.Module:
-        """The network itself, for attacks that differentiate by its weights."""
+        """The network itself, for attacks that differentiate with respect to its weights."""
 
     def predict_noise(self, noisy: Tensor, level: int | Sequence[int], condition: Condition | None) -> Tensor:
         """Predict the noise in ``noisy`` at one level, or at one level per image; same shape, float32."""
 
 
 class Conditioner(Protocol):
-    """Turns prompts into what the denoiser is conditioned on."""
+    """Turns prompts into the condition of the denoiser."""
 
     def __call__(self, prompts: Sequence[Prompt]) -> Condition:
-        """Embed prompts, one row per prompt; ``Prompt()`` is the model's null condition."""
+        """Embed prompts, one row per prompt; ``Prompt()`` is the null condition of the model."""
 
 
 @dataclass(frozen=True)
 class TargetInfo:
-    """What a report says about the audited model.
+    """Description of the audited model in reports.
 
     Attributes:
-        id: The folder or hub id that was loaded.
-        hash: SHA-256 over its configuration and weight files, 32 hexadecimal digits.
-        autoencoder_hash: The same over the autoencoder alone, on which latents and geometry depend.
+        id: Folder or hub id that was loaded.
+        hash: SHA-256 over the configuration and weight files, 32 hexadecimal digits.
+        autoencoder_hash: SHA-256 over the autoencoder alone, on which latents and geometry depend.
         family: ``unconditional``, ``text-to-image`` or ``class-conditional``.
-        prediction_type: What the network predicts: ``epsilon``, ``v_prediction``, ``sample`` or ``flow``.
+        prediction_type: Output of the network: ``epsilon``, ``v_prediction``, ``sample`` or ``flow``.
         latent_shape: Shape of one latent.
         sample_shape: Shape of one decoded sample that the target was trained on: ``(3, height, width)`` of an image.
     """
@@ -89,12 +89,12 @@ class Target:
     """A latent diffusion model in eval mode, frozen.
 
     Attributes:
-        info: What a report says about it.
-        autoencoder: Scaled latents to and from images.
-        denoiser: Noise prediction.
+        info: Description of the model in reports.
+        autoencoder: Encoder and decoder between images and scaled latents.
+        denoiser: Network that predicts noise.
         schedule: Noise levels.
-        device: Where its weights are.
-        conditioner: None for an unconditional model.
+        device: Device of the weights.
+        conditioner: Embedding of prompts; None for an unconditional model.
     """
 
     info: TargetInfo
@@ -128,7 +128,7 @@ class Target:
         return self.autoencoder.decode(latents.to(self.device))
 
     def predict_noise(self, noisy: Tensor, level: int | Sequence[int], condition: Condition | None) -> Tensor:
-        """Predict the noise in ``(n, *latent)`` at a level, or at one per image; float32, whatever the head."""
+        """Predict the noise in ``(n, *latent)`` at one level, or at one level per image; float32."""
         return self.denoiser.predict_noise(noisy.to(self.device), level, condition)
 
     def condition(self, prompts: Sequence[Prompt]) -> Condition | None:
@@ -136,7 +136,7 @@ class Target:
         return None if self.conditioner is None else self.conditioner(prompts)
 
     def alpha_sigma(self, level: int) -> tuple[float, float]:
-        """Signal and noise scale at a level (see `Schedule.alpha_sigma`)."""
+        """Scales of signal and noise at a level (see `Schedule.alpha_sigma`)."""
         return self.schedule.alpha_sigma(level)
 
 
@@ -145,7 +145,7 @@ def require_finite(values: Tensor, what: str, sample_ids: Sequence[str]) -> Tens
 
     Args:
         values: ``(n, ...)``.
-        what: For the message, for example "decoder output".
+        what: Name of the values in the message, such as "decoder output".
         sample_ids: One id per image.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Scores made of the attacks' scores: one file each, found by being in this folder."""
+"""Scorers, which combine the scores of attacks: one file each, discovered in this folder."""
 
 from privaudit.scorers.error_table import ErrorTable
 from privaudit.scorers.methods import DEFAULT, Methods, parse_methods

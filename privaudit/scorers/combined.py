@@ -1,4 +1,4 @@
-"""All attacks together, by a classifier that has not seen the image."""
+"""All attacks together, by a classifier that was fitted without the image."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from privaudit.scorers.scorer import Evidence, Scored, Scorer, register
 class Combined(Scorer):
     """A cross-fitted classifier over the log error energy in each decile of the decoder's influence.
 
-    A mask weighs influence deciles by hand; here the weights are learned. Features of an image: log of each
-    attack's error in each decile, at each level; its other errors; the local distortion; statistics of the image alone,
-    by which the classifier can allow for its difficulty. An image is scored by a classifier that was fitted, and whose
-    hyper-parameters were chosen, on the other folds; duplicates are removed beforehand and a group never leaves its
-    fold. Needs known members, so it is for an owner's audit.
+    A mask weighs the influence deciles by hand; here the weights are learned. The features of an image are the log of
+    each attack's error in each decile at each level, its other errors, the local distortion, and statistics of the
+    image alone, by which the classifier can allow for its difficulty. Each image is scored by a classifier whose
+    weights and hyper-parameters come from the other folds. Duplicates are removed beforehand, and a group is never
+    split between folds. Needs known members, so it serves the audit of an owner.
     """
 
     name: ClassVar[str] = "combined"
     citation: ClassVar[str] = "ours"
-    summary: ClassVar[str] = "cross-fitted classifier over the errors of all attacks, by tenth of influence"
+    summary: ClassVar[str] = "cross-fitted classifier over the errors of all attacks, by influence decile"
     fitted: ClassVar[bool] = True
 
     def score(self, evidence: Evidence) -> Scored:
@@ -37,7 +37,7 @@ class Combined(Scorer):
 
 
 def features(evidence: Evidence) -> Floats:
-    """Describe every image by what the attacks found, its geometry and itself.
+    """Describe every image by its errors, its geometry and its own statistics.
 
     Returns:
         ``(n, d)``.
@@ -48,13 +48,13 @@ def features(evidence: Evidence) -> Floats:
 
 def _parts(table: ErrorTable) -> list[Floats]:
     if DECILES[0] in table.by_mask:
-        found = [table.by_mask[decile] for decile in DECILES]
-        return [_log(scores) for scores in found] if table.scale == "energy" else found
+        by_decile = [table.by_mask[decile] for decile in DECILES]
+        return [_log(scores) for scores in by_decile] if table.scale == "energy" else by_decile
     if table.learned:
         return [table.by_mask["none"]]
     return [table.by_mask["none"], table.by_mask["weighted"]]
 
 
 def _log(scores: Floats) -> Floats:
-    """Log of the error that a score is minus of; errors of 0 count as the smallest positive number."""
+    """Log of the errors, which are minus the scores; an error of 0 counts as the smallest positive number."""
     return np.log(np.maximum(-scores, np.finfo(np.float64).tiny))

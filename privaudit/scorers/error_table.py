@@ -1,4 +1,4 @@
-"""What one attack found, as columns of candidates."""
+"""Scores of one attack, as columns of candidates."""
 
 from __future__ import annotations
 
@@ -16,18 +16,19 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class ErrorTable:
-    """What one attack found.
+    """Scores of one attack on every image, one column per candidate.
 
     Attributes:
-        name: Name of the attack, in reports.
-        axis: What its columns are.
-        candidates: Values of its columns; empty if there is one score, or if they are features.
-        by_mask: Mask to ``(n, columns)``, higher = more likely a member; features of a learned attack.
-        scale: What minus a score is: an ``energy``, positive; the ``log`` of one; or ``other``.
-        learned: Whether these are features.
-        drops: Fractions that the hard masks drop, if several are compared: ``by_mask`` then has one of each kind per
-            fraction (see `privaudit.decoder_geometry.mask_names`).
-        names: What the columns are called, if not by their values.
+        name: Name of the attack in reports.
+        axis: Meaning of the columns, such as ``level``.
+        candidates: Values of the columns; empty if there is one score, or if the columns are features.
+        by_mask: Scores by mask name, each ``(n, columns)``, higher = more likely a member; features of a learned
+            attack.
+        scale: Kind of the errors, which are minus the scores: a positive ``energy``, the ``log`` of one, or ``other``.
+        learned: Whether the columns are features.
+        drops: Fractions that the hard masks drop, if several are compared. ``by_mask`` then has one mask of each kind
+            per fraction (see `privaudit.decoder_geometry.mask_names`).
+        names: Names of the columns, if their values do not name them.
     """
 
     name: str
@@ -41,11 +42,11 @@ class ErrorTable:
 
     @property
     def labels(self) -> tuple[Label, ...]:
-        """What the candidates are called; empty if there is one score, or if they are features."""
+        """Names of the candidates; empty if there is one score, or if the columns are features."""
         return self.names or self.candidates
 
     def hard(self, mask: str) -> dict[float | None, Floats]:
-        """A hard mask by the fraction that it drops; None for the only one."""
+        """Scores under a hard mask, by the fraction that it drops; the key is None if only one is used."""
         if not self.drops:
             return {None: self.by_mask[mask]}
         return {drop: self.by_mask[hard_mask(mask, drop, self.drops)] for drop in self.drops}
@@ -57,20 +58,21 @@ def minus(table: ErrorTable, reference: ErrorTable) -> ErrorTable:
     return replace(table, name=f"{table.name}-reference", by_mask=gains, scale="other")
 
 
-def join(name: str, tables: Sequence[ErrorTable], called: Sequence[str]) -> ErrorTable:
+def join(name: str, tables: Sequence[ErrorTable], prefixes: Sequence[str]) -> ErrorTable:
     """Put the candidates of several attacks next to each other, to choose among them all.
 
     Args:
         name: Name of the result.
-        tables: What each found; of scores, or all of features, on the same images under the same masks.
-        called: Prefix of the names of each one's candidates, such as ``order 4``.
+        tables: Tables of the same images under the same masks, either all of scores or all of features.
+        prefixes: Prefix for the candidate names of each table, such as ``order 4``.
 
     Returns:
-        One table; a column that has no value of its own has NaN. Influence deciles are left out.
+        One table, with NaN as the value of a column that has none. Masks that some table lacks, such as influence
+        deciles, are left out.
     """
     shared = [mask for mask in tables[0].by_mask if all(mask in table.by_mask for table in tables)]
     names: list[Label] = []
-    for table, prefix in zip(tables, called, strict=True):
+    for table, prefix in zip(tables, prefixes, strict=True):
         names += [f"{prefix}, {table.axis} {column:g}" for column in table.candidates] or [prefix]
     learned = any(table.learned for table in tables)
     return ErrorTable(

@@ -1,4 +1,4 @@
-"""A candidate for each fold, by its unmasked score, and with it the fraction of dimensions that the hard masks drop."""
+"""Chooses a candidate for each fold by its unmasked score, then the fraction of dimensions that hard masks drop."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from privaudit.scorers.error_table import ErrorTable, Floats
 
 @dataclass(frozen=True)
 class MaskedScores:
-    """Scores under one mask, and where they came from.
+    """Scores under one mask, and the candidates that they were chosen from.
 
     Attributes:
-        candidates: ``(n, columns)``, all that could be taken.
-        choice: Which was.
-        scores: ``(n,)``.
+        candidates: Scores of all candidates, ``(n, columns)``.
+        choice: Choice of a candidate for each fold.
+        scores: Scores of the chosen candidates, ``(n,)``.
     """
 
     candidates: Floats
@@ -31,13 +31,13 @@ class MaskedScores:
 
 @dataclass(frozen=True)
 class Selection:
-    """What was taken for each fold.
+    """Candidate and mask fraction of each fold.
 
     Attributes:
-        columns: Which column.
-        by_mask: The scores under each of `privaudit.decoder_geometry.MASKS`.
-        drop: The fraction of each fold, if several were compared.
+        columns: Choice of a column for each fold.
+        by_mask: Scores under each mask of `privaudit.decoder_geometry.MASKS`.
         inflation: Factor by which the choice inflates the standard deviation of the AUROC (see `choice_inflation`).
+        drop: Fraction to drop for each fold, if several were compared.
     """
 
     columns: CrossFitted
@@ -47,15 +47,15 @@ class Selection:
 
     @property
     def scores(self) -> dict[str, Floats]:
-        """Mask to ``(n,)``."""
+        """Scores ``(n,)`` by mask."""
         return {mask: masked.scores for mask, masked in self.by_mask.items()}
 
 
 def select(table: ErrorTable, is_member: NDArray[np.bool_], folds: NDArray[np.int64]) -> Selection:
-    """Choose for each fold, on the others, a column by its unmasked score, then the fraction to drop at that column.
+    """Choose a column for each fold, then the fraction to drop at that column, both on the other folds.
 
-    The fraction is chosen under the influence mask, and the random mask, its control, drops the same. All masks of a
-    fold are read at one column, from the same denoiser passes.
+    The column is chosen by its unmasked score, the fraction under the influence mask. The random mask, which is the
+    control, drops the same fraction. All masks of a fold use the same column, and so the same denoiser passes.
 
     Args:
         table: Candidates of one attack; scores, not features.
@@ -63,7 +63,7 @@ def select(table: ErrorTable, is_member: NDArray[np.bool_], folds: NDArray[np.in
         folds: ``(n,)``.
 
     Returns:
-        What was taken, and the scores.
+        The choices, and the scores that follow from them.
     """
     labels = table.labels or (table.name,)
     columns = cross_fit(table.by_mask["none"], labels, is_member, folds)
@@ -74,8 +74,10 @@ def select(table: ErrorTable, is_member: NDArray[np.bool_], folds: NDArray[np.in
     inflation = choice_inflation(table.by_mask["none"], is_member, folds)
     if not table.drops:
         return Selection(columns, {mask: read(table.by_mask[mask]) for mask in MASKS}, inflation)
+    # Columns of all fractions side by side, fraction by fraction: column j of fraction i is at i * width + j.
     stacked = {mask: np.hstack(list(table.hard(mask).values())) for mask in HARD}
     width = len(labels)
+    # A fold may choose among the fractions at the column that it has chosen already, and no others.
     at_column = np.arange(len(table.drops) * width) % width == np.array(columns.positions)[:, None]
     merit = np.where(at_column, fold_auroc(stacked["influence"], is_member, folds), -np.inf)
     fractions = cross_fit(stacked["influence"], np.repeat(table.drops, width).tolist(), is_member, folds, merit)
@@ -85,14 +87,14 @@ def select(table: ErrorTable, is_member: NDArray[np.bool_], folds: NDArray[np.in
 
 
 def choices(selection: Selection, table: ErrorTable, what: str) -> tuple[Choice, ...]:
-    """List what was chosen.
+    """List the choices for the report.
 
     Returns:
-        One for the column, one for the fraction to drop; none for what was fixed beforehand.
+        A choice of the column and one of the fraction to drop, unless they were fixed beforehand.
     """
-    found = []
+    listed = []
     if len(table.labels) > 1:
-        found.append(Choice(what, table.labels, selection.columns.chosen, "auroc_no_mask"))
+        listed.append(Choice(what, table.labels, selection.columns.chosen, "auroc_no_mask"))
     if selection.drop:
-        found.append(Choice("drop", table.drops, selection.drop, "auroc_influence_mask"))
-    return tuple(found)
+        listed.append(Choice("drop", table.drops, selection.drop, "auroc_influence_mask"))
+    return tuple(listed)

@@ -1,4 +1,4 @@
-"""What ``--attack`` names: attacks, and scorers that are made of them."""
+"""Everything that ``--attack`` can name: attacks, and the scorers that combine them."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ from privaudit.attacks.parsing import build_each
 from privaudit.scorers.scorer import SCORERS, Scorer
 
 DEFAULT = (*DEFAULT_ATTACKS, "combined")
-"""What is run if nothing is asked for."""
+"""Attacks and scorers of an audit that names none."""
 
 
 @dataclass(frozen=True)
 class Methods:
-    """What an audit runs.
+    """Attacks and scorers of an audit.
 
     Attributes:
-        attacks: Ask the model.
-        scorers: Make new scores of what the attacks found.
-        specs: What named them; None if they were not named. Empty for the default ones.
+        attacks: Attacks, which run the model.
+        scorers: Scorers, which combine the scores of the attacks.
+        specs: Specifications as the user wrote them; empty for the defaults, None if attacks and scorers were passed as
+            objects.
     """
 
     attacks: tuple[Attack, ...]
@@ -30,25 +31,25 @@ class Methods:
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """Specifications that name them."""
-        return tuple(made.spec for made in (*self.attacks, *self.scorers)) if self.specs is None else self.specs
+        """Specifications of all attacks and scorers."""
+        return tuple(method.spec for method in (*self.attacks, *self.scorers)) if self.specs is None else self.specs
 
 
 def parse_methods(specs: Sequence[str]) -> Methods:
     """Turn ``--attack`` specifications into attacks and scorers.
 
     Args:
-        specs: See `privaudit.attacks.parse_attacks`; names of scorers, too. None at all means `DEFAULT`, ``all``
-            everything there is; scorers without an attack are made of the default attacks.
+        specs: Specifications as of `privaudit.attacks.parse_attacks`, or names of scorers. An empty sequence means
+            `DEFAULT`; ``all`` means every attack and scorer. Scorers without an attack combine the default attacks.
 
     Returns:
-        Attacks and scorers, each in their order.
+        Attacks and scorers, each in the order of their specifications.
 
     Raises:
         ConfigError: Names every specification that is wrong, and what would be right.
     """
     kinds: dict[str, type[Attack | Scorer]] = {**ATTACKS, **SCORERS}
-    made = build_each(specs or DEFAULT, kinds)
-    attacks = tuple(method for method in made if isinstance(method, Attack))
-    scorers = tuple(method for method in made if isinstance(method, Scorer))
+    methods = build_each(specs or DEFAULT, kinds)
+    attacks = tuple(method for method in methods if isinstance(method, Attack))
+    scorers = tuple(method for method in methods if isinstance(method, Scorer))
     return Methods(attacks or parse_attacks(()), scorers, tuple(specs))

@@ -1,4 +1,4 @@
-"""What a scorer is: it makes a new score of what the attacks found, without asking the model again."""
+"""What a scorer is: it combines the scores of attacks into a new one, without running the model again."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from privaudit.scorers.error_table import ErrorTable, Floats
 
 @dataclass(frozen=True)
 class Evidence:
-    """Everything that a scorer may look at.
+    """Everything that a scorer may use.
 
     Attributes:
-        tables: What each attack found on the target.
-        references: The same on the reference model, if there is one.
-        chosen: (attack, mask) to ``(n,)``: every reported score, those minus the reference's among them.
+        tables: Scores of each attack on the target.
+        references: Scores of the same attacks on the reference model, if there is one.
+        chosen: Every reported score by (attack, mask), ``(n,)``, including differences from the reference model.
         published: Names of the tables of published attacks.
-        distortion: ``(n,)``, local distortion of the decoder.
-        images: ``(n, d)``, statistics of the images alone.
-        is_member: ``(n,)``; a scorer may use it for images of other folds only.
-        folds: ``(n,)``, groups kept together.
+        distortion: Local distortion of the decoder, ``(n,)``.
+        images: Statistics of the images alone, ``(n, d)``.
+        is_member: Membership, ``(n,)``; a scorer may use it for images of other folds only.
+        folds: Fold of each image, ``(n,)``; a group of related images is never split.
         seed: Seed of the audit.
     """
 
@@ -44,14 +44,14 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Scored:
-    """What a scorer made.
+    """Scores of a scorer, and how they were obtained.
 
     Attributes:
-        scores: Mask to ``(n,)``, higher = more likely a member; ``none`` alone for a score that weighs dimensions or
-            chooses a mask itself.
-        choices: All that was chosen, by fold.
+        scores: Scores by mask, each ``(n,)``, higher = more likely a member. A score that weighs dimensions or chooses
+            a mask itself has the mask ``none`` alone.
+        choices: All choices, with the value for each fold.
         inflation: Factor by which the choice of a candidate inflates the standard deviation of the AUROC.
-        learners: Kinds of classifiers that it is the mean of; empty if none was fitted.
+        learners: Kinds of classifiers whose mean is the score; empty if none was fitted.
     """
 
     scores: Mapping[str, Floats]
@@ -65,20 +65,21 @@ class Scorer(Named, ABC):
     """Base of all scorers: frozen dataclasses of parameters.
 
     Attributes:
-        fitted: Whether members, too, are what it is fitted to, so that its scores share training images.
+        fitted: Whether a model is fitted to members and non-members. The scores of several images then depend on the
+            same training images.
     """
 
     fitted: ClassVar[bool] = False
 
     @abstractmethod
     def score(self, evidence: Evidence) -> Scored:
-        """Score every image by what was chosen or fitted without its fold.
+        """Score all images, each by choices and fits that exclude its fold.
 
         Args:
-            evidence: What the attacks found.
+            evidence: Scores of the attacks, geometry and image statistics.
 
         Returns:
-            The scores, and how they came about.
+            The scores, and how they were obtained.
         """
 
 

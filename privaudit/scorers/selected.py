@@ -1,4 +1,4 @@
-"""The best single score: for each fold the attack, level and mask that is best on the other folds."""
+"""The best single score: for each fold, the attack, level and mask that are best on the other folds."""
 
 from __future__ import annotations
 
@@ -18,28 +18,30 @@ from privaudit.scorers.scorer import Evidence, Scored, Scorer, register
 @register
 @dataclass(frozen=True)
 class Selected(Scorer):
-    """The score of largest AUROC on the other folds, among all attacks at all levels under all masks that were run.
+    """The score with the largest AUROC on the other folds, among all attacks at all levels under all masks of the run.
 
-    What a reader does who takes the best row of a table, without looking at the images that it is reported on. The
-    random mask is a control and no candidate. With a reference model, differences from it are candidates, too. Features
-    of a learned attack are none: their classifier has seen the other folds.
+    A reader who takes the best row of a table does the same, but on the images that are reported. The random mask is a
+    control and not a candidate. With a reference model, differences from it are candidates as well. Features of a
+    learned attack are not: their classifier was fitted to the other folds.
     """
 
     name: ClassVar[str] = "selected"
     citation: ClassVar[str] = "ours"
-    summary: ClassVar[str] = "for each fold, the attack, level and mask that is best on the other folds"
+    summary: ClassVar[str] = "for each fold, the attack, level and mask that are best on the other folds"
 
     def score(self, evidence: Evidence) -> Scored:
-        """One score: the mask is chosen as well."""
+        """One score without a mask, because the mask is part of the choice."""
         tables = [*evidence.tables]
-        tables += [minus(own, other) for own, other in zip(evidence.tables, evidence.references, strict=False)]
-        found: dict[Label, Floats] = {}
+        # Without a reference model there are no references, and zip stops at once.
+        pairs = zip(evidence.tables, evidence.references, strict=False)
+        tables += [minus(target, reference) for target, reference in pairs]
+        columns: dict[Label, Floats] = {}
         for table in tables:
-            found |= {} if table.learned else candidates(table)
-        if not found:
+            columns |= {} if table.learned else candidates(table)
+        if not columns:
             raise DataError("expected an attack with a score of its own to select, got features alone; add an attack")
-        scores = np.stack(list(found.values()), axis=1)
-        choice = cross_fit(scores, list(found), evidence.is_member, evidence.folds)
+        scores = np.stack(list(columns.values()), axis=1)
+        choice = cross_fit(scores, list(columns), evidence.is_member, evidence.folds)
         return Scored(
             {"none": choice.scores},
             (Choice("attack, level and mask", choice.search_space, choice.chosen, "auroc"),),
@@ -48,15 +50,17 @@ class Selected(Scorer):
 
 
 def candidates(table: ErrorTable) -> dict[Label, Floats]:
-    """Name every column under every mask but the random one.
+    """Name every column under every mask except the random one.
 
     Returns:
-        Name, such as ``sima, level 40, influence mask``, to ``(n,)``.
+        Scores ``(n,)`` by name, such as ``sima, level 40, influence mask``.
     """
-    found: dict[Label, Floats] = {}
+    columns: dict[Label, Floats] = {}
     for mask in mask_names(table.drops or (0.0,)):
-        for place, column in enumerate(table.by_mask[mask].T if not mask.startswith("random") else ()):
+        if mask.startswith("random"):
+            continue
+        for place, column in enumerate(table.by_mask[mask].T):
             label = table.labels[place] if table.labels else ""
             at = f", {table.axis} {label:g}" if isinstance(label, float) else f", {label}" if label else ""
-            found[f"{table.name}{at}{'' if mask == 'none' else f', {mask} mask'}"] = column
-    return found
+            columns[f"{table.name}{at}{'' if mask == 'none' else f', {mask} mask'}"] = column
+    return columns

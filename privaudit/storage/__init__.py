@@ -1,1 +1,1 @@
-"""What lies on the disk: exact JSON, locked folders, files that are whole or absent, shards."""
+"""Files on disk: exact JSON, locked folders, atomic writes, shards."""

@@ -1,7 +1,7 @@
-"""Frozen dataclasses to JSON and back, exactly.
+"""Converts frozen dataclasses to JSON and back, exactly.
 
-NaN becomes ``null`` (JSON has no NaN) and comes back as NaN wherever a float is expected. Types come
-from the annotations, so a result class is its own schema.
+NaN becomes ``null`` (JSON has no NaN) and is read as NaN wherever a float is expected. Types come from the annotations,
+so a result class is its own schema.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 def encode(value: Any) -> Any:  # noqa: ANN401 - any JSON-like value
-    """Turn dataclasses, mappings, tuples, paths and numbers into what `json.dump` takes.
+    """Turn dataclasses, mappings, tuples, paths and numbers into values that `json.dump` accepts.
 
     Returns:
         Dictionaries, lists, strings, numbers, booleans and None.
@@ -46,16 +46,16 @@ def encode(value: Any) -> Any:  # noqa: ANN401 - any JSON-like value
 
 
 def decode(kind: type[T], value: Any, where: str = "report") -> T:  # noqa: ANN401
-    """Build a dataclass from what `encode` gave.
+    """Build a dataclass from the output of `encode`.
 
     Returns:
         An instance of ``kind``.
 
     Raises:
-        ResultError: A key is missing, a value has another type, or the class refuses it; says where.
+        ResultError: A key is missing, a value has the wrong type, or the class rejects it; the message says where.
     """
-    built: T = _decode(kind, value, where)
-    return built
+    decoded: T = _decode(kind, value, where)
+    return decoded
 
 
 def _decode(kind: Any, value: Any, where: str) -> Any:  # noqa: ANN401
@@ -66,7 +66,8 @@ def _decode(kind: Any, value: Any, where: str) -> Any:  # noqa: ANN401
         if value is None:
             return None
         kinds = [argument for argument in arguments if argument is not type(None)]
-        if len(kinds) > 1:  # of a text, a list and a number, JSON itself tells which it is
+        if len(kinds) > 1:
+            # JSON itself distinguishes text, lists and numbers; only an int may stand for a float.
             exact = [kind for kind in kinds if _form(kind) is type(value)]
             kinds = exact or [kind for kind in kinds if (_form(kind), type(value)) == (float, int)]
         if len(kinds) != 1:
@@ -81,6 +82,7 @@ def _decode(kind: Any, value: Any, where: str) -> Any:  # noqa: ANN401
     if origin is tuple:
         if not isinstance(value, list):
             raise ResultError(f"expected a list at {where}, got {type(value).__name__}")
+        # tuple[X, ...] has any length; tuple[X, Y] has as many values as types.
         kinds = [arguments[0]] * len(value) if arguments[-1] is Ellipsis else list(arguments)
         if len(kinds) != len(value):
             raise ResultError(f"expected {len(kinds)} values at {where}, got {len(value)}")
@@ -108,26 +110,26 @@ def _decode_dataclass(kind: Any, value: Any, where: str) -> Any:  # noqa: ANN401
     if not isinstance(value, dict):
         raise ResultError(f"expected an object at {where}, got {type(value).__name__}")
     hints = _hints(kind)
-    known = {}
+    arguments = {}
     for part in dataclasses.fields(kind):
         if part.name in value:
-            known[part.name] = _decode(hints[part.name], value[part.name], f"{where}.{part.name}")
+            arguments[part.name] = _decode(hints[part.name], value[part.name], f"{where}.{part.name}")
         elif part.default is dataclasses.MISSING and part.default_factory is dataclasses.MISSING:
             raise ResultError(f"expected the key {part.name} at {where}, found {', '.join(map(str, value)) or 'none'}")
     try:
-        return kind(**known)
+        return kind(**arguments)
     except ValueError as error:
         raise ResultError(f"{error}, at {where}") from error
 
 
 @cache
 def _hints(kind: type) -> dict[str, Any]:
-    """Types of the fields of a class, which take far longer to look up than a value to decode."""
+    """Types of the fields of a class. Cached, because the look-up takes far longer than decoding a value."""
     return get_type_hints(kind)
 
 
 def _checked(value: Any, kind: Any, where: str) -> Any:  # noqa: ANN401
-    wrong_bool = isinstance(value, bool) and kind is not bool
+    wrong_bool = isinstance(value, bool) and kind is not bool  # in Python a bool is an int, in JSON it is not
     if not isinstance(value, kind) or wrong_bool:
         raise ResultError(f"expected {getattr(kind, '__name__', 'a number')} at {where}, got {value!r}")
     return value

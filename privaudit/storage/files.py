@@ -1,4 +1,4 @@
-"""Files and folders that results are written to: whole or absent, and none of an earlier run among them."""
+"""Files and folders for results: written atomically, and free of the results of earlier runs."""
 
 from __future__ import annotations
 
@@ -14,38 +14,39 @@ from privaudit.errors import ConfigError
 if sys.platform != "win32":
     import fcntl
 
-_ours: ContextVar[frozenset[Path]] = ContextVar("ours", default=frozenset())
-"""Folders that the caller has for itself already."""
+_held: ContextVar[frozenset[Path]] = ContextVar("held", default=frozenset())
+"""Folders that the caller has locked already."""
 
 
 @contextmanager
 def locked(folder: Path) -> Generator[None]:
-    """Have a folder to oneself while writing to it: of two runs at once, one would pass for the other.
+    """Lock a folder while results are written to it, so that two runs never mix their files.
 
-    The folder itself is locked, so that no file is left behind and the system lets go of it when a process dies. On
-    Windows, and on file systems without locks, nothing is locked.
+    The folder itself is locked. No lock file remains, and the system releases the lock when a process dies. On Windows,
+    and on file systems without locks, nothing is locked.
 
     Raises:
-        ConfigError: Another process, or another thread, writes to it.
+        ConfigError: Another process or thread writes to the folder.
     """
     place = folder.resolve()
-    handle = None if place in _ours.get() else _open(place)
+    # A task inside a locked one may lock the same folder again; a second handle would wait for the first.
+    handle = None if place in _held.get() else _open(place)
     if handle is None:
         yield
         return
     try:
         _lock(handle, folder)
-        token = _ours.set(_ours.get() | {place})
+        token = _held.set(_held.get() | {place})
         try:
             yield
         finally:
-            _ours.reset(token)
+            _held.reset(token)
     finally:
         os.close(handle)
 
 
 def _open(folder: Path) -> int | None:
-    """A handle of a folder; None where there can be none, of which `make_folder` says why."""
+    """Open a folder for locking; None where that is impossible. `make_folder` then reports the reason."""
     if sys.platform == "win32":
         return None
     try:
@@ -70,12 +71,12 @@ def _lock(handle: int, folder: Path) -> None:
 
 
 def make_folder(path: Path, results: Sequence[str] = (), inputs: Sequence[Path] = ()) -> None:
-    """Make a folder to write results to, before anything expensive is done.
+    """Make a folder for results, before any expensive work.
 
-    Results of an earlier run in it are removed: a run that fails must not leave them behind as its own.
+    Results of an earlier run are removed from it, because a run that fails must not leave them behind as its own.
 
     Raises:
-        ConfigError: It cannot be made, or an input is one of the results.
+        ConfigError: The folder cannot be made, or an input is one of the results.
     """
     places = {(path / name).resolve() for name in results}
     if clash := [str(source) for source in inputs if source.resolve() in places]:
@@ -91,7 +92,7 @@ def make_folder(path: Path, results: Sequence[str] = (), inputs: Sequence[Path] 
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file under a temporary name and rename it, so that nobody reads half of it."""
+    """Write a file atomically: under a temporary name, which is then renamed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     temporary.write_bytes(content)
@@ -99,5 +100,5 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text in UTF-8 under a temporary name and rename it."""
+    """Write a text file in UTF-8 atomically."""
     write_bytes(path, text.encode("utf-8"))

@@ -1,7 +1,7 @@
-"""Tensors of a run, in files that are whole or absent: the cache that makes a run resumable.
+"""Tensors of a run in files that are written atomically: the cache that makes a run resumable.
 
-A shard is named by a hash of everything that decided its content, so a changed configuration never
-meets an old file, and the same command again finds its own.
+The name of a shard is a hash of everything that determines its content. A changed configuration therefore never reads
+an old file, and the same command reads its own files again.
 """
 
 from __future__ import annotations
@@ -20,18 +20,21 @@ from torch import Tensor
 import privaudit
 
 FORMAT = 5
-"""Raised whenever the code that fills a shard changes what it holds; a new version of the package does it too."""
+"""Version of the content of shards: raise it when the code that computes them changes their values.
+
+A new version of the package also invalidates all shards.
+"""
 
 
 def shard_key(config: Mapping[str, Any], sample_ids: Sequence[str]) -> str:
-    """Hash what decides a shard's content."""
+    """Hash everything that determines the content of a shard."""
     code = {"privaudit": privaudit.__version__, "format": FORMAT}
     text = json.dumps([code, dict(config), list(sample_ids)], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def read_shard(path: Path) -> dict[str, Tensor] | None:
-    """Read a shard, or None where there is none that can be read: a damaged one is computed again."""
+    """Read a shard; None if it does not exist or is damaged, so that it is computed again."""
     try:
         return load_file(path) if path.is_file() else None
     except SafetensorError:
@@ -39,17 +42,17 @@ def read_shard(path: Path) -> dict[str, Tensor] | None:
 
 
 def write_shard(path: Path, tensors: Mapping[str, Tensor]) -> None:
-    """Write a shard under a temporary name and rename it, so that an interrupted run leaves no half file.
+    """Write a shard atomically, so that an interrupted run leaves no partial file.
 
     Raises:
-        OSError: It cannot be written, such as on a disk that is full.
-        SafetensorError: The tensors cannot be.
+        OSError: The file cannot be written, for example because the disk is full.
+        SafetensorError: The tensors cannot be stored.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary)
-    except SafetensorError as error:  # its only word for a disk that is full
+    except SafetensorError as error:  # safetensors reports a full disk in its text alone
         temporary.unlink(missing_ok=True)
         if "os error" not in str(error):
             raise

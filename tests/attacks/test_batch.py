@@ -129,7 +129,9 @@ class TestSharing:
         assert a_batch(prompts=told).with_captions("none", [None] * 4).prompts == [Prompt(None, 3, (8, 9), (1, 2))] * 4
 
     def test_a_change_needs_images(self):
-        with pytest.raises(ValueError, match="^expected a batch with images; name them in the attack's needs$"):
+        with pytest.raises(
+            ValueError, match="^expected a batch with images, got none; add 'images' to the attack's needs$"
+        ):
             replace(a_batch(), images=None).crop(0.5)
 
     def test_a_target_without_captions_has_no_condition(self):

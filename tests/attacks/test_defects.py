@@ -73,7 +73,7 @@ class TestPiaTakesItsNoiseFromTheModel:
     def test_with_random_noise_it_would_be_the_loss(self):
         @dataclass(frozen=True)
         class Wrong(Pia):
-            def own_noise(self, batch):
+            def clean_noise(self, batch):
                 return batch.noise(200)
 
         batch = a_batch(network_target())

@@ -29,7 +29,7 @@ def test_models_of_noise_and_sample_get_the_grid(name, head):
     kind = ATTACKS[name]
     found = kind().for_target(gaussian_target(head))
     assert found.levels == kind.grid
-    assert found.own_levels == kind.grid
+    assert found.noise_levels == kind.grid
 
 
 @every_attack

@@ -50,7 +50,7 @@ def on_its_models() -> list[tuple[str, str]]:
         target = audited(model).target
         for spec in SPECS:
             (attack,) = parse_attacks([spec])
-            foreign = model == "flow" and attack.own_levels and "flow model" not in attack.needs
+            foreign = model == "flow" and attack.noise_levels and "flow model" not in attack.needs
             if attack.unsupported_reason(target) is None and not foreign:
                 found.append((spec, model))
     return found

@@ -15,7 +15,7 @@ from privaudit.auditing.options import AuditOptions
 from privaudit.auditing.sources import design_of, list_sources, read_sources
 from privaudit.canaries import Canaries, draw_canaries
 from privaudit.data import read_entries
-from privaudit.data.listing import Entry
+from privaudit.data.listing import ListedImage
 from privaudit.errors import ConfigError, DataError
 from privaudit.loading import ModelSource, load_target
 
@@ -118,8 +118,8 @@ def test_canaries_are_split_as_they_were_drawn(root, tmp_path):
 def test_copies_of_a_canary_go_altogether(root):
     """The model would have seen one that the lot excluded if its copy was included."""
     paths = sorted((root / "candidates").iterdir())
-    first = read_entries([Entry(path) for path in (paths[0], paths[0], paths[1])], (16, 16), "here")
-    rest = read_entries([Entry(paths[2])], (16, 16), "here")
+    first = read_entries([ListedImage(path) for path in (paths[0], paths[0], paths[1])], (16, 16), "here")
+    rest = read_entries([ListedImage(paths[2])], (16, 16), "here")
     assert len(separate(first, rest).positives) == 2
     design = CanariesDesign(Canaries(root, (), (), "seal", "today", seeded=False))
     assert [s.path for s in separate(first, rest, design=design).positives.samples] == [paths[1]]

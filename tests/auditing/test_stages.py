@@ -220,7 +220,7 @@ class TestCache:
             running[0] = stage
 
         monkeypatch.setattr(engine, "read_shard", read)
-        monkeypatch.setattr(engine, "SHARD", 3)
+        monkeypatch.setattr(engine, "SHARD_SIZE", 3)
         target, other = network_target(), another(network_target("sample"))
         for specs in (["sima:levels=20", "loss:levels=50"], ["sima:levels=20", "pia:levels=100"]):
             run(target, *specs, reference=other, on_progress=note)

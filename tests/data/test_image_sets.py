@@ -16,9 +16,9 @@ from privaudit.data import (
     ImageFileInfo,
     Sample,
     SampleSet,
-    fingerprint,
+    decode_image,
     load_images,
-    read_picture,
+    phash,
     read_pixels,
     read_set,
     sample_id,
@@ -179,14 +179,14 @@ def test_one_bit(tmp_path: Path) -> None:
 
 def test_float_tiff_is_refused_with_a_reason(tmp_path: Path) -> None:
     path = save(tmp_path / "a.tif", np.zeros(SIZE, np.float32))
-    with pytest.raises(DataError, match="expected 8 or 16 bits a channel, got floats; convert it first"):
+    with pytest.raises(DataError, match="expected 8 or 16 bits per channel, got floats; convert it first"):
         read_pixels(path, SIZE)
 
 
 @pytest.mark.parametrize("value", [-1, 65536])
 def test_thirty_two_bit_tiff_is_refused_with_a_reason(tmp_path: Path, value: int) -> None:
     path = save(tmp_path / "a.tif", np.full(SIZE, value, np.int32))
-    with pytest.raises(DataError, match="expected 8 or 16 bits a channel, got 32; convert it first"):
+    with pytest.raises(DataError, match="expected 8 or 16 bits per channel, got 32; convert it first"):
         read_pixels(path, SIZE)
 
 
@@ -302,7 +302,7 @@ def test_a_folder_is_read_recursively_in_sorted_order(folder: Path) -> None:
     assert found.samples[0] == Sample(
         sample_id(picture(0)), folder / "a.png", file=stored, original_size=(6, 8), crop=(0, 0)
     )
-    assert found.samples[0].fingerprint == fingerprint(picture(0))
+    assert found.samples[0].perceptual_hash == phash(picture(0))
     assert found.samples[0].thumbnail == thumbnail(picture(0))
 
 
@@ -616,7 +616,7 @@ def test_facts_are_those_of_the_file_and_not_of_the_preprocessed_pixels(tmp_path
     exif = Image.Exif()
     exif[0x0112] = 6  # turned by a quarter
     save(tmp_path / "a.jpg", picture(size=(20, 30)), quality=50, exif=exif, icc_profile=b"profile")
-    found = read_picture(tmp_path / "a.jpg", SIZE)
+    found = decode_image(tmp_path / "a.jpg", SIZE)
     assert found.pixels.shape == (*SIZE, 3)
     table = sum(Image.open(tmp_path / "a.jpg").quantization[0])
     size = (tmp_path / "a.jpg").stat().st_size
@@ -630,7 +630,7 @@ def test_facts_are_those_of_the_file_and_not_of_the_preprocessed_pixels(tmp_path
 def test_facts_know_mode_and_format(tmp_path: Path, mode: str, suffix: str, name: str) -> None:
     path = tmp_path / f"a{suffix}"
     Image.fromarray(picture()).convert(mode).save(path)
-    file = read_picture(path, SIZE).file
+    file = decode_image(path, SIZE).file
     assert (file.format, file.mode, file.quantisation, file.exif) == (name, mode, 0, False)
 
 
@@ -643,22 +643,22 @@ def test_exif_at_the_end_of_a_png_is_seen(tmp_path: Path) -> None:
     chunk = data[start : start + 12 + int.from_bytes(data[start : start + 4], "big")]
     end = data.index(b"IEND") - 4
     (tmp_path / "b.png").write_bytes(data[:start] + data[start + len(chunk) : end] + chunk + data[end:])
-    assert read_picture(tmp_path / "b.png", SIZE).file.exif
+    assert decode_image(tmp_path / "b.png", SIZE).file.exif
 
 
 # ------------------------------------------------------------------------------- perceptual hash
 
 
-def test_fingerprint_is_the_transform_against_its_median() -> None:
+def test_perceptual_hash_is_the_transform_against_its_median() -> None:
     from scipy.fft import dctn
 
     pixels = picture(3, (32, 32))
     low = dctn(np.asarray(Image.fromarray(pixels).convert("L"), dtype=float), type=2)[:8, :8].ravel()
     bits = "".join(str(int(value > np.median(low))) for value in low)
-    assert f"{fingerprint(pixels):064b}" == bits
+    assert f"{phash(pixels):064b}" == bits
 
 
-def test_fingerprint_survives_what_keeps_the_look_and_nothing_else() -> None:
+def test_perceptual_hash_survives_what_keeps_the_look_and_nothing_else() -> None:
     y, x = np.mgrid[:48, :64]
     waves = np.stack([np.sin(x / 9 + k) + np.cos(y / 7 - k) + np.sin(x * y / 300) for k in range(3)], axis=2)
     scene = np.clip(127 + 40 * waves, 0, 255).astype(np.uint8)
@@ -666,14 +666,14 @@ def test_fingerprint_survives_what_keeps_the_look_and_nothing_else() -> None:
     Image.fromarray(scene).save(buffer, "JPEG", quality=80)
     smaller = np.asarray(Image.fromarray(scene).resize((40, 30), Image.Resampling.LANCZOS))
     for alike in (np.asarray(Image.open(buffer)), smaller, (scene * 0.95).astype(np.uint8)):
-        assert (fingerprint(scene) ^ fingerprint(alike)).bit_count() <= 6
+        assert (phash(scene) ^ phash(alike)).bit_count() <= 6
     for other in (scene[::-1], scene[:, ::-1], picture(1, (48, 64))):
-        assert (fingerprint(scene) ^ fingerprint(other)).bit_count() > 16
+        assert (phash(scene) ^ phash(other)).bit_count() > 16
 
 
-def test_plain_pictures_have_one_fingerprint() -> None:
+def test_uniform_images_have_one_perceptual_hash() -> None:
     for size, value in (((2, 2), 0), ((32, 32), 255), ((40, 7), 77)):
-        assert fingerprint(np.full((*size, 3), value, dtype=np.uint8)) == (0 if value == 0 else 1 << 63)
+        assert phash(np.full((*size, 3), value, dtype=np.uint8)) == (0 if value == 0 else 1 << 63)
 
 
 def test_thumbnail_has_the_means_of_fields() -> None:

@@ -22,7 +22,7 @@ ITEMS = tuple(range(10))
 
 @pytest.fixture(autouse=True)
 def _small_shards(monkeypatch):
-    monkeypatch.setattr(module, "SHARD", 4)
+    monkeypatch.setattr(module, "SHARD_SIZE", 4)
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from privaudit.data import read_set
 from privaudit.decoder_geometry import ESTIMATORS
 from privaudit.errors import ConfigError, TargetError
 from privaudit.execution import memory
-from privaudit.execution.memory import SHARE, free_bytes, items_within, pass_bytes
+from privaudit.execution.memory import MAX_MEMORY_FRACTION, free_bytes, items_within, pass_bytes
 from privaudit.scorers import parse_methods
 
 CPU = torch.device("cpu")
@@ -199,7 +199,7 @@ class TestInfluenceStage:
         np.testing.assert_allclose(small.geometry.distortion, large.geometry.distortion, rtol=1e-4)
 
     def test_it_is_a_share_of_the_free_memory_by_default(self, samples, tmp_path, monkeypatch):
-        free = 2 * ESTIMATORS.build("separable").memory * self.PASS / SHARE
+        free = 2 * ESTIMATORS.build("separable").memory * self.PASS / MAX_MEMORY_FRACTION
         monkeypatch.setattr(
             "privaudit.decoder_geometry.trial.free_bytes", lambda device: int(free) if device == CPU else 0
         )

@@ -13,7 +13,7 @@ from privaudit.inversion import SOLVERS, invert
 from privaudit.inversion.cocoercivity import cocoercivity
 from privaudit.inversion.problem import Problem
 
-LIMIT = "privaudit.inversion.cocoercivity.LIMIT"
+LIMIT = "privaudit.inversion.cocoercivity.LIMIT_ITERATION"
 
 
 def measure(autoencoder, images, solver):

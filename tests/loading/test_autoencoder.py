@@ -120,7 +120,7 @@ def test_other_channels_and_axes_are_refused(folders: dict[str, Path], kind: str
             DataError, match=rf"expected latents of shape \(n, .*\b{shape[axis]}\b.* for {kind}, got "
         ) as e:
             autoencoder.decode(torch.zeros(wrong))
-        assert f"got {tuple(wrong)}; pass what this autoencoder encoded" in str(e.value)
+        assert f"got {tuple(wrong)}; pass latents that this autoencoder encoded" in str(e.value)
 
 
 # ------------------------------------------------------------------------------- units

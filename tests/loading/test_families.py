@@ -352,7 +352,7 @@ def test_pipelines_with_the_components_of_a_family_are_read_as_it(sd: Path, edit
 @pytest.mark.parametrize("part", ["controlnet", "adapter", "transformer_2", "prior"])
 def test_a_part_that_no_family_reads_is_refused_and_not_left_out(sd: Path, edit_json: Any, part: str) -> None:
     edit_json(sd / "model_index.json", **{part: ["diffusers", "ControlNetModel"]})
-    with pytest.raises(TargetError, match=f"found {part}, too; such pipelines are not read yet"):
+    with pytest.raises(TargetError, match=f"found {part} as well; such pipelines are not supported yet"):
         load(sd)
 
 

@@ -453,7 +453,7 @@ def test_a_hub_that_fails_gives_one_line(monkeypatch: pytest.MonkeyPatch, error:
         raise error
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
-    with pytest.raises(TargetError, match=f"org/model is no folder and the hub answered: {message}") as caught:
+    with pytest.raises(TargetError, match=f"org/model is not a folder and the hub answered: {message}") as caught:
         load("org/model")
     assert "\n" not in str(caught.value)
 
@@ -632,7 +632,7 @@ def test_class_labels_are_not_read(make_ldm: Make) -> None:
         ({"tokenizer": ["transformers", "T5Tokenizer"]}, "expected tokenizer of .* CLIPTokenizer, .* got T5Tokenizer"),
         (
             {"text_encoder_2": ["transformers", "CLIPTextModel"]},
-            "expected text_encoder and unet alone for Stable.*, found text_encoder_2, too",
+            "expected only text_encoder and unet for Stable.*, but found text_encoder_2 as well",
         ),
     ],
 )
@@ -652,7 +652,7 @@ def test_a_text_encoder_beside_an_unconditional_network(ldm: Path, sd: Path, edi
         shutil.copytree(sd / part, ldm / part)
     index = json.loads((sd / "model_index.json").read_text())
     edit_json(ldm / "model_index.json", text_encoder=index["text_encoder"], tokenizer=index["tokenizer"])
-    with pytest.raises(TargetError, match="expected unet alone for LDMPipeline in .*, found text_encoder, too"):
+    with pytest.raises(TargetError, match="expected only unet for LDMPipeline in .*, but found text_encoder as well"):
         load(ldm)
 
 
@@ -674,7 +674,7 @@ def test_a_tokenizer_with_more_words_than_the_encoder(sd: Path, make_sd: Make) -
     )
     config = sd / "text_encoder" / "config.json"
     config.write_text(json.dumps(json.loads(config.read_text()) | {"vocab_size": 40}))
-    with pytest.raises(TargetError, match="expected at most 40 words, which the text_encoder of .* a tokenizer of"):
+    with pytest.raises(TargetError, match="expected at most 40 tokens, which the text_encoder of .* a tokenizer with"):
         load(sd)
 
 

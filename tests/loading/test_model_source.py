@@ -43,7 +43,7 @@ def test_all_problems_are_named_at_once() -> None:
 
 
 def test_a_folder_has_no_revisions(ldm_master: Path) -> None:
-    with pytest.raises(TargetError, match="expected a revision with a hub id alone, got main with the folder"):
+    with pytest.raises(TargetError, match="expected a revision only with a hub id, got main with the folder"):
         load_target(ModelSource(ldm_master, device="cpu", revision="main"))
 
 

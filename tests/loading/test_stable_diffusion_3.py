@@ -196,7 +196,7 @@ def test_a_diffusion_scheduler_beside_a_transformer(sd3: Path) -> None:
         (
             "unet",
             ["diffusers", "UNet2DModel"],
-            "expected text_encoder and .* and transformer alone for Stable.*, found unet, too",
+            "expected only text_encoder and .* and transformer for Stable.*, but found unet as well",
         ),
         ("text_encoder_2", None, "expected text_encoder_2 of .* CLIPTextModelWithProjection, got None"),
         ("text_encoder", ["transformers", "CLIPTextModel"], "expected text_encoder of .* got CLIPTextModel;"),
@@ -239,7 +239,7 @@ def test_incomplete_t5_weights_are_refused(make_sd3: Make) -> None:
     [
         ({"joint_attention_dim": 20}, "width 20 or less for the transformer, but its two CLIP encoders give 24"),
         ({"pooled_projection_dim": 24}, "pooled embeddings of width 24 .* got 12 from the text encoders"),
-        ({"out_channels": 8}, "expected the transformer to give as many channels as it takes, 4, got 8"),
+        ({"out_channels": 8}, "expected the transformer to have as many output as input channels, 4, got 8"),
         (
             {"in_channels": 8, "out_channels": 8},
             "expected the transformer of .* autoencoder's 4 latent channels, got 8",

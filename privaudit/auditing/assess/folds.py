@@ -64,7 +64,7 @@ def split_images(data: AuditData, methods: Methods, options: AuditOptions) -> Sp
             )
     ids = [sample.id for sample in samples]
     pairs = near_duplicates(
-        np.array([sample.fingerprint for sample in samples], dtype=np.uint64),
+        np.array([sample.perceptual_hash for sample in samples], dtype=np.uint64),
         _thumbnails([sample.thumbnail for sample in samples]),
     )
     together = units(ids, [sample.group for sample in samples], clusters(pairs, len(samples)))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 import pandas as pd
 
 from privaudit.auditing.options import AuditOptions
-from privaudit.data.listing import Entry
+from privaudit.data.listing import ListedImage
 from privaudit.data.samples import list_images
 from privaudit.evaluation import Check, Conclusion
 from privaudit.evaluation.canary_audit import CanaryReport
@@ -35,7 +35,7 @@ class Listed:
 
     name: str
     source: Path
-    entries: tuple[Entry, ...]
+    entries: tuple[ListedImage, ...]
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Sources:
     sets: tuple[Listed, ...]
 
     @property
-    def entries(self) -> tuple[Entry, ...]:
+    def entries(self) -> tuple[ListedImage, ...]:
         """Every image."""
         return tuple(entry for listed in self.sets for entry in listed.entries)
 

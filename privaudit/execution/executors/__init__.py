@@ -1,1 +1,1 @@
-"""Executors, one per file; each registers itself."""
+"""Executors: one file each, discovered in this folder."""

@@ -18,5 +18,5 @@ class Serial(Executor):
     summary: ClassVar[str] = "this process computes every shard, one after the other"
 
     def claim(self, shards: Sequence[Shard]) -> Iterator[Shard]:
-        """Yield all of them."""
+        """Yield all shards."""
         return iter(shards)

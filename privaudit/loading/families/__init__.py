@@ -1,4 +1,4 @@
-"""One file per family of pipelines: how its denoiser is conditioned, and how it is called."""
+"""Families of pipelines, one per file: how the denoiser is conditioned and called."""
 
 from privaudit.loading.families.contract import (
     FAMILIES,

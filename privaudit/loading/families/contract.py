@@ -18,19 +18,19 @@ from privaudit.registry import Registry
 CLIP_TOKENIZERS = ("CLIPTokenizer", "CLIPTokenizerFast")
 T5_TOKENIZERS = ("T5Tokenizer", "T5TokenizerFast")
 CONDITIONS = ("class_embed_type", "num_class_embeds", "addition_embed_type", "time_cond_proj_dim")
-"""Keys of a U-Net's configuration that name a condition next to text."""
+"""Keys of a U-Net configuration that add a condition to the text."""
 
 
 @dataclass(frozen=True)
 class TextEncoder:
-    """A text encoder and its tokenizer, as a pipeline calls them.
+    """Names of a text encoder and its tokenizer in a pipeline.
 
     Attributes:
-        encoder: Component.
-        classes: Classes of the encoder that are read.
-        tokenizer: Component.
-        tokenizers: Classes of the tokenizer that are read.
-        optional: Whether the pipeline can be saved without it.
+        encoder: Component name of the encoder.
+        classes: Supported classes of the encoder.
+        tokenizer: Component name of the tokenizer.
+        tokenizers: Supported classes of the tokenizer.
+        optional: Whether the pipeline can be saved without them.
     """
 
     encoder: str
@@ -49,19 +49,19 @@ Network: TypeAlias = Any
 class Family(ABC):
     """How a pipeline conditions its denoiser, and how it calls it.
 
-    Everything else is the same for all families and not written here: safe loading, the pipeline object, freezing,
-    precision, learned variance, the conversion of the output to noise, equal prompts, the shape of the latents, hashes.
+    Everything else is shared by all families: safe loading, the pipeline object, freezing, precision, learned variance,
+    the conversion of the output to noise, repeated prompts, the shape of the latents, and hashes.
 
     Attributes:
-        pipeline: Class of diffusers.
-        kind: What it is conditioned on, as reports say it.
-        denoiser: Component, ``unet`` or ``transformer``.
-        networks: Classes of the denoiser that are read.
-        text_encoders: In the order of the pipeline.
-        autoencoders: Classes of the autoencoder that are read.
+        pipeline: Diffusers class of the pipeline.
+        kind: Kind of condition, as in reports.
+        denoiser: Component name of the denoiser, ``unet`` or ``transformer``.
+        networks: Supported classes of the denoiser.
+        text_encoders: Text encoders, in the order of the pipeline.
+        autoencoders: Supported classes of the autoencoder.
         flow: Whether it is a flow model.
-        packing: Latent channels that the denoiser takes for each one of the autoencoder, 4 for 2x2 patches.
-        reads: Parts of a `Prompt` that `condition` reads; equal ones are conditioned on once.
+        packing: Denoiser channels per latent channel, 4 for 2x2 patches.
+        reads: Parts of a `Prompt` that `condition` reads; prompts with equal parts are embedded once.
     """
 
     pipeline: ClassVar[str]
@@ -76,14 +76,14 @@ class Family(ABC):
 
     @abstractmethod
     def condition(self, pipeline: Pipeline, prompts: Sequence[Prompt]) -> Mapping[str, Tensor]:
-        """Turn prompts into what the denoiser is conditioned on, without guidance.
+        """Turn prompts into the condition of the denoiser, without guidance.
 
         Args:
-            pipeline: An object of the class `pipeline`, with autoencoder, denoiser and text encoders.
-            prompts: Distinct; a caption is None or holds text.
+            pipeline: Instance of the class `pipeline`, with autoencoder, denoiser and text encoders.
+            prompts: Distinct prompts; a caption is None or non-empty text.
 
         Returns:
-            Name to ``(n, ...)``, one row per prompt.
+            Tensors by name, each ``(n, ...)``, with one row per prompt.
         """
 
     @abstractmethod
@@ -93,25 +93,25 @@ class Family(ABC):
         Args:
             network: The denoiser.
             noisy: ``(n, *latent)``, in the network's precision.
-            level: ``(n,)``, int64: index of the training schedule, or 1000 sigma of a flow model.
-            condition: From `condition`, in the network's precision.
+            level: Index of the training schedule, or 1000 sigma of a flow model, ``(n,)``, int64.
+            condition: Output of `condition`, in the network's precision.
 
         Returns:
-            The output as it is, shaped like the latent, with twice the channels if the variance is learned.
+            The raw output, shaped like the latent, with twice the channels if the variance is learned.
         """
 
     def problems(self, pipeline: Pipeline) -> list[str]:
-        """Say which parts of a pipeline do not fit together, or are not read."""
+        """List the parts of a pipeline that do not fit together or are not supported."""
         del pipeline
         return []
 
 
 FAMILIES: Registry[type[Family]] = Registry("a family", folder="privaudit.loading.families")
-"""Families by the class of their pipeline."""
+"""Families by the class name of their pipeline."""
 
 
 def register_family(kind: type[Family]) -> type[Family]:
-    """Add a family to the registry under the class of its pipeline; a decorator.
+    """Decorator that adds a family to the registry under the class name of its pipeline.
 
     Returns:
         The class.
@@ -124,58 +124,59 @@ def register_family(kind: type[Family]) -> type[Family]:
 
 
 def find_family(folder: PipelineFolder) -> Family:
-    """Find the family of a pipeline: that of its class, else the one whose components it has.
+    """Find the family of a pipeline by its class name, or else by its components.
 
     Returns:
         The family.
 
     Raises:
-        TargetError: There is none.
+        TargetError: No family, or more than one, matches.
     """
     name = str(folder.index.get("_class_name"))
     if name in FAMILIES:
         return FAMILIES[name]()
-    alike = [kind for kind in FAMILIES.values() if _has_components(folder, kind)]
-    if len(alike) == 1:
-        return alike[0]()
+    # Variants such as image-to-image pipelines have a class of their own, but the components of a known family.
+    candidates = [kind for kind in FAMILIES.values() if _has_components(folder, kind)]
+    if len(candidates) == 1:
+        return candidates[0]()
     denoisers = [part for part in (folder.class_name("unet"), folder.class_name("transformer")) if part]
     raise TargetError(
         f"expected a pipeline of a known family ({', '.join(FAMILIES)}) in {folder}, got {name} with "
-        f"{' and '.join(denoisers) or 'no denoiser'}; a family is one class with two methods, which you can write: see "
+        f"{' and '.join(denoisers) or 'no denoiser'}; you can add a family, which is one class with two methods: see "
         "docs/guides/write-a-family.md"
     )
 
 
 def _has_components(folder: PipelineFolder, kind: type[Family]) -> bool:
     encoders = {part for part in folder.index if part.startswith("text_encoder") and folder.class_name(part)}
-    needed = {part.encoder for part in kind.text_encoders if not part.optional}
-    known = {part.encoder for part in kind.text_encoders}
-    fits = folder.class_name(kind.denoiser) in kind.networks and needed <= encoders <= known
+    required = {part.encoder for part in kind.text_encoders if not part.optional}
+    allowed = {part.encoder for part in kind.text_encoders}
+    fits = folder.class_name(kind.denoiser) in kind.networks and required <= encoders <= allowed
     return fits and folder.class_name(autoencoder_name(folder.index)) is not None
 
 
 def captions(prompts: Sequence[Prompt]) -> list[str]:
-    """Return the captions of prompts; the empty text where there is none."""
+    """Return the captions of prompts, with the empty text for a missing caption."""
     return [prompt.caption or "" for prompt in prompts]
 
 
-def width_problems(what: str, wanted: object, found: int) -> list[str]:
-    """Compare the width that a denoiser takes with the one that its text encoders give."""
-    widths = {wanted} if isinstance(wanted, int) else set(wanted)  # type: ignore[call-overload]
-    if widths == {found}:
+def width_problems(what: str, expected: object, actual: int) -> list[str]:
+    """Compare the width that a denoiser expects with the width that its text encoders produce."""
+    widths = {expected} if isinstance(expected, int) else set(expected)  # type: ignore[call-overload]
+    if widths == {actual}:
         return []
-    shown = ", ".join(map(str, sorted(widths)))
+    listed = ", ".join(map(str, sorted(widths)))
     return [
-        f"expected {what} of width {shown} for the denoiser, got {found} from the text encoders; "
+        f"expected {what} of width {listed} for the denoiser, got {actual} from the text encoders; "
         "save the whole pipeline again"
     ]
 
 
-def unread_conditions(config: Any, read: str | None = None) -> list[str]:  # noqa: ANN401 - a diffusers configuration
-    """Name the conditions of a U-Net that would be left out."""
+def unsupported_conditions(config: Any, supported: str | None = None) -> list[str]:  # noqa: ANN401 - a diffusers configuration
+    """List the conditions of a U-Net that would be ignored."""
     return [
         f"expected a U-Net without conditions or conditioned on text, got {key} = {config[key]}; "
-        "class labels and the like are not read yet"
+        "other conditions, such as class labels, are not supported yet"
         for key in CONDITIONS
-        if config.get(key) is not None and (key, config[key]) != ("addition_embed_type", read)
+        if config.get(key) is not None and (key, config[key]) != ("addition_embed_type", supported)
     ]

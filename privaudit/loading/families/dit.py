@@ -14,7 +14,7 @@ from privaudit.model.prompt import Prompt
 
 @register_family
 class DiT(Family):
-    """A transformer that is told a class; the null condition is the class after the last one."""
+    """A transformer conditioned on a class; the null condition is the class after the last one."""
 
     pipeline = "DiTPipeline"
     kind = "class-conditional"
@@ -22,13 +22,13 @@ class DiT(Family):
     reads = ("class_label",)
 
     def condition(self, pipeline: Pipeline, prompts: Sequence[Prompt]) -> Mapping[str, Tensor]:
-        """Give the class of each image.
+        """Return the class of each image.
 
         Returns:
             ``class_labels``, ``(n,)``, int64.
 
         Raises:
-            TargetError: There is no such class.
+            TargetError: A class does not exist.
         """
         null = pipeline.transformer.config.num_embeds_ada_norm
         labels = [null if prompt.class_label is None else prompt.class_label for prompt in prompts]
@@ -40,6 +40,6 @@ class DiT(Family):
         return {"class_labels": torch.tensor(labels, device=pipeline.device)}
 
     def predict(self, network: Network, noisy: Tensor, level: Tensor, condition: Mapping[str, Tensor]) -> Tensor:
-        """Call the transformer; its output may have the channels of a learned variance behind."""
+        """Call the transformer; channels of a learned variance may follow those of the prediction."""
         output: Tensor = network(noisy, timestep=level, **condition).sample
         return output

@@ -23,7 +23,7 @@ from privaudit.model.prompt import Prompt
 
 @register_family
 class Flux(Family):
-    """A transformer that is told sigma, the hidden states of T5, a pooled vector of CLIP, and the guidance scale 1."""
+    """A transformer conditioned on sigma, the hidden states of T5, a pooled CLIP vector, and the guidance scale 1."""
 
     pipeline = "FluxPipeline"
     networks = ("FluxTransformer2DModel",)
@@ -40,9 +40,10 @@ class Flux(Family):
         return {"encoder_hidden_states": hidden, "pooled_projections": pooled}
 
     def predict(self, network: Network, noisy: Tensor, level: Tensor, condition: Mapping[str, Tensor]) -> Tensor:
-        """Call the transformer on packed patches, and put them back into their places."""
+        """Call the transformer on packed patches, and unpack its output."""
         patches = pixel_unshuffle(noisy, 2)
         height, width = patches.shape[-2:]
+        # Position of each patch as (0, row, column), as the pipeline numbers them.
         rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
         positions = torch.stack([torch.zeros_like(rows), rows, columns], dim=-1).flatten(0, 1).to(noisy)
         guidance = torch.ones(len(noisy), device=noisy.device) if network.config.guidance_embeds else None
@@ -57,7 +58,7 @@ class Flux(Family):
         return pixel_shuffle(output.transpose(1, 2).reshape(len(noisy), -1, height, width), 2)
 
     def problems(self, pipeline: Pipeline) -> list[str]:
-        """Widths must agree."""
+        """Compare the widths of text encoders and transformer."""
         config, clip, t5 = pipeline.transformer.config, pipeline.text_encoder.config, pipeline.text_encoder_2.config
         return [
             *width_problems("text embeddings of T5", config.joint_attention_dim, t5.d_model),

@@ -1,4 +1,4 @@
-"""Latent diffusion without any condition (Rombach et al. 2022, arXiv:2112.10752), as `LDMPipeline` saves it."""
+"""Latent diffusion without conditions (Rombach et al. 2022, arXiv:2112.10752), as `LDMPipeline` saves it."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
-from privaudit.loading.families.contract import Family, Network, Pipeline, register_family, unread_conditions
+from privaudit.loading.families.contract import Family, Network, Pipeline, register_family, unsupported_conditions
 from privaudit.model.prompt import Prompt
 
 
 @register_family
 class LatentDiffusion(Family):
-    """A U-Net that is told the noise level alone."""
+    """A U-Net conditioned on the noise level alone."""
 
     pipeline = "LDMPipeline"
     kind = "unconditional"
@@ -21,7 +21,7 @@ class LatentDiffusion(Family):
     reads = ()
 
     def condition(self, pipeline: Pipeline, prompts: Sequence[Prompt]) -> Mapping[str, Tensor]:
-        """Return nothing."""
+        """Return no tensors."""
         del pipeline, prompts
         return {}
 
@@ -32,5 +32,5 @@ class LatentDiffusion(Family):
         return output
 
     def problems(self, pipeline: Pipeline) -> list[str]:
-        """Conditions of the U-Net are not read."""
-        return unread_conditions(pipeline.unet.config)
+        """List conditions of the U-Net, which are not supported."""
+        return unsupported_conditions(pipeline.unet.config)

@@ -13,7 +13,7 @@ from privaudit.loading.families.contract import (
     TextEncoder,
     captions,
     register_family,
-    unread_conditions,
+    unsupported_conditions,
     width_problems,
 )
 from privaudit.model.prompt import Prompt
@@ -39,8 +39,8 @@ class StableDiffusion(Family):
         return output
 
     def problems(self, pipeline: Pipeline) -> list[str]:
-        """Other conditions than text are not read, and the widths must agree."""
+        """List conditions other than text, and compare the widths of text encoder and U-Net."""
         config = pipeline.unet.config
-        wanted = config.get("encoder_hid_dim") or config["cross_attention_dim"]
+        expected = config.get("encoder_hid_dim") or config["cross_attention_dim"]
         width = pipeline.text_encoder.config.hidden_size
-        return [*unread_conditions(config), *width_problems("text embeddings", wanted, width)]
+        return [*unsupported_conditions(config), *width_problems("text embeddings", expected, width)]

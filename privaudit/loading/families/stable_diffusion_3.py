@@ -21,10 +21,10 @@ from privaudit.model.prompt import Prompt
 
 @register_family
 class StableDiffusion3(Family):
-    """A transformer that is told 1000 sigma, the hidden states of two CLIP encoders and T5, and a pooled vector.
+    """A transformer conditioned on 1000 sigma, the hidden states of two CLIP encoders and T5, and a pooled vector.
 
-    T5 may be missing: diffusers puts zeros in its place. Each encoder gives as many tokens, as in training (77 of
-    each). Differs from the sampler of diffusers, which gives T5 256.
+    T5 may be missing; diffusers then puts zeros in its place. All encoders have the same number of tokens, as in
+    training (77 each). Differs from the sampler of diffusers, which uses 256 tokens for T5.
     """
 
     pipeline = "StableDiffusion3Pipeline"
@@ -53,27 +53,27 @@ class StableDiffusion3(Family):
         return output
 
     def problems(self, pipeline: Pipeline) -> list[str]:
-        """Channels, patches and widths must agree."""
+        """Compare channels, patches and widths of transformer and text encoders."""
         config, t5 = pipeline.transformer.config, pipeline.text_encoder_3
         texts = [pipeline.text_encoder.config, pipeline.text_encoder_2.config]
         side, patch, width = config.sample_size, config.patch_size, sum(text.hidden_size for text in texts)
-        found = []
+        problems = []
         if config.out_channels not in (None, config.in_channels):
-            found.append(
-                f"expected the transformer to give as many channels as it takes, {config.in_channels}, got "
-                f"{config.out_channels}; inpainting and the like are not read"
+            problems.append(
+                f"expected the transformer to have as many output as input channels, {config.in_channels}, got "
+                f"{config.out_channels}; tasks such as inpainting are not supported"
             )
         if side % patch or side // patch > config.pos_embed_max_size:
-            found.append(
+            problems.append(
                 f"expected sample_size of the transformer to be a multiple of patch_size = {patch} and at most "
                 f"{config.pos_embed_max_size} patches, got {side}; copy its config.json again"
             )
-        if width > config.joint_attention_dim:  # diffusers would cut the rest off
-            found.append(
+        if width > config.joint_attention_dim:  # diffusers would silently truncate the embeddings
+            problems.append(
                 f"expected text embeddings of width {config.joint_attention_dim} or less for the transformer, but its "
                 f"two CLIP encoders give {width}; save the whole pipeline again"
             )
         if t5 is not None:
-            found += width_problems("text embeddings of T5", config.joint_attention_dim, t5.config.d_model)
+            problems += width_problems("text embeddings of T5", config.joint_attention_dim, t5.config.d_model)
         pooled = sum(text.projection_dim for text in texts)
-        return [*found, *width_problems("pooled embeddings", config.pooled_projection_dim, pooled)]
+        return [*problems, *width_problems("pooled embeddings", config.pooled_projection_dim, pooled)]

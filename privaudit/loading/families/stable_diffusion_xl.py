@@ -14,7 +14,7 @@ from privaudit.loading.families.contract import (
     TextEncoder,
     captions,
     register_family,
-    unread_conditions,
+    unsupported_conditions,
     width_problems,
 )
 from privaudit.model.prompt import Prompt
@@ -22,10 +22,10 @@ from privaudit.model.prompt import Prompt
 
 @register_family
 class StableDiffusionXL(Family):
-    """A U-Net that attends to two CLIP text encoders and is told a pooled vector and six sizes.
+    """A U-Net that attends to two CLIP text encoders and is conditioned on a pooled vector and six sizes.
 
-    The sizes are the image's own original size and crop, then the target size, as in training. The null condition is
-    the pipeline's own: zeros if it was saved with ``force_zeros_for_empty_prompt``, else the empty caption.
+    The sizes are the original size and the crop of the image, then the target size, as in training. The null condition
+    is that of the pipeline: zeros if it was saved with ``force_zeros_for_empty_prompt``, otherwise the empty caption.
     """
 
     pipeline = "StableDiffusionXLPipeline"
@@ -38,7 +38,7 @@ class StableDiffusionXL(Family):
     reads = ("caption", "original_size", "crop")
 
     def condition(self, pipeline: Pipeline, prompts: Sequence[Prompt]) -> Mapping[str, Tensor]:
-        """Encode captions, and write down the sizes; an image without known size has the target's, uncropped."""
+        """Encode captions and sizes; an image of unknown size has the target size and no crop."""
         hidden, _, pooled, _ = pipeline.encode_prompt(captions(prompts), do_classifier_free_guidance=False)
         if pipeline.config.force_zeros_for_empty_prompt:
             null = torch.tensor([prompt.caption is None for prompt in prompts], device=hidden.device)
@@ -57,11 +57,12 @@ class StableDiffusionXL(Family):
         return output
 
     def problems(self, pipeline: Pipeline) -> list[str]:
-        """Other conditions are not read, and the widths must agree."""
+        """List unsupported conditions, and compare the widths of text encoders and U-Net."""
         config, texts = pipeline.unet.config, [pipeline.text_encoder.config, pipeline.text_encoder_2.config]
+        # The input of the added embedding is the pooled vector next to the embeddings of the six sizes.
         pooled = config.projection_class_embeddings_input_dim - 6 * config.addition_time_embed_dim
         return [
-            *unread_conditions(config, read="text_time"),
+            *unsupported_conditions(config, supported="text_time"),
             *width_problems("text embeddings", config.cross_attention_dim, sum(text.hidden_size for text in texts)),
             *width_problems("pooled embeddings", pooled, texts[1].projection_dim),
         ]

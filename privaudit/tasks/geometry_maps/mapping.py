@@ -14,7 +14,7 @@ from torch import Tensor
 
 from privaudit.auditing.stages import AT, DecoderInfluence, Latents, ids_of
 from privaudit.data import Sample
-from privaudit.data.listing import Entry, list_entries
+from privaudit.data.listing import ListedImage, list_entries
 from privaudit.decoder_geometry import Distortion, Influence, Method, distortion_bound, measure_distortion
 from privaudit.errors import DataError
 from privaudit.escape import csv_text
@@ -166,7 +166,7 @@ def choose_shown(distortion: NDArray[np.float64], count: int) -> tuple[int, ...]
     return *extremes, *(middle[int(place + 0.5)] for place in places)
 
 
-def _listed(options: GeometryOptions) -> list[list[Entry]]:
+def _listed(options: GeometryOptions) -> list[list[ListedImage]]:
     """The files or rows of each set."""
     entries = []
     for source in options.images:
@@ -176,7 +176,7 @@ def _listed(options: GeometryOptions) -> list[list[Entry]]:
     return entries
 
 
-def _prepare(options: GeometryOptions, entries: Sequence[Sequence[Entry]]) -> None:
+def _prepare(options: GeometryOptions, entries: Sequence[Sequence[ListedImage]]) -> None:
     """Make the folder, rid of what an earlier run left in it."""
     stale = [f"{MAPS}/{path.name}" for path in (options.out / MAPS).glob("*.png") if re.match(r"\d+-", path.name)]
     inputs = [*options.images, *(entry.path for part in entries for entry in part)]

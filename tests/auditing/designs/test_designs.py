@@ -26,7 +26,7 @@ from privaudit.auditing.options import AuditOptions
 from privaudit.auditing.run import run_audit
 from privaudit.canaries import Canaries, draw_canaries, read_canaries
 from privaudit.data import Sample, SampleSet
-from privaudit.data.perceptual_hash import fingerprint, thumbnail
+from privaudit.data.perceptual_hash import phash, thumbnail
 from privaudit.data.samples import Skipped
 from privaudit.errors import ConfigError, DataError
 from privaudit.evaluation import Check, Finding, fact, parse_gates
@@ -199,9 +199,7 @@ def made_up(
     samples = []
     for i in range(2 * n):
         pixels = generator.integers(0, 256, (16, 16, 3), dtype=np.uint8)
-        samples.append(
-            Sample(f"{i:04d}", Path(f"{i}.png"), fingerprint=fingerprint(pixels), thumbnail=thumbnail(pixels))
-        )
+        samples.append(Sample(f"{i:04d}", Path(f"{i}.png"), perceptual_hash=phash(pixels), thumbnail=thumbnail(pixels)))
     first = np.arange(2 * n) < n
     score = generator.normal(size=(2 * n, 2)) + shift * first[:, None]
     masks = {mask: score for mask in ("none", "random", "influence", "weighted")}
