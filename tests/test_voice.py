@@ -37,7 +37,6 @@ TO_DO = (
     "auditing",
     "auditing/assess",
     "auditing/designs",
-    "canaries",
     "cli",
     "compare",
     "decoder_geometry",
