@@ -42,7 +42,6 @@ TO_DO = (
     "decoder_geometry",
     "documents",
     "evaluation",
-    "lab",
     "package",
     "report",
     "results",
