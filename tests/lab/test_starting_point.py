@@ -76,7 +76,9 @@ def test_a_fine_tune_has_seen_what_its_base_has(
     tuned = train_target(images, tmp_path / "tuned", recipe(denoiser_steps=1), base=base.folder)
     assert training_images(tuned.folder, "autoencoder") == ids(base.auxiliary)
     assert training_images(tuned.folder, "denoiser") == ids(base.auxiliary) | ids(tuned.members)
-    with pytest.raises(DataError, match="expected the denoiser of .* no image of the members, got 8 that trained it"):
+    with pytest.raises(
+        DataError, match="expected the denoiser of .* not to be trained on the members, got 8 images that trained it"
+    ):
         train_target(images, tmp_path / "again", recipe(denoiser_steps=1), base=tuned.folder)
 
 
@@ -146,7 +148,7 @@ def test_an_autoencoder_that_has_seen_members_is_refused(
 ) -> None:
     spoiled = train_target(images, tmp_path / "seen", recipe(autoencoder_images="members", denoiser_steps=1))
     with pytest.raises(
-        DataError, match="expected the autoencoder of .* no image of the members, got 8 that trained it"
+        DataError, match="expected the autoencoder of .* not to be trained on the members, got 8 images that trained it"
     ):
         train_target(images, tmp_path / "out", recipe(), autoencoder_from=spoiled.folder)
     assert not (tmp_path / "out").exists()
