@@ -161,7 +161,7 @@ def ratios(run: Run) -> list[str]:
     return lines
 
 
-def _ratio(values: dict[str, np.ndarray], member: np.ndarray, drawn: Replicates, name: str, fpr: float) -> str:
+def _ratio(values: dict[str, np.ndarray], member: np.ndarray, drawn: Replicates[str], name: str, fpr: float) -> str:
     rates = {key: tpr_at_fpr(score, member, fpr).tpr for key, score in values.items()}
     rival = max((key for key in values if key.endswith("/influence")), key=lambda key: rates[key])
     place = drawn.fprs.index(fpr)

@@ -37,10 +37,13 @@ from privaudit.evaluation.blind import (
     file_features,
     image_features,
 )
+from privaudit.evaluation.checks import BLIND
+from privaudit.evaluation.finding import Pair
 from privaudit.lab.demo_target import unpack_demo_images
 
 SIZE = (32, 32)
 FAMILIES = ("pixels", "compression", "files", "captions")
+ATTACK: Pair = ("attack", "none")
 LEAK = 0.96
 """AUROC of the attack that is set against the baseline."""
 HALVES, NULLS, SETS = 20, 200, 100
@@ -80,14 +83,14 @@ def look(samples: Sequence[Sample], captions: Sequence[str | None]) -> Known:
     return Known([sample.id for sample in samples], tables, captions)
 
 
-def judge(known: Known, member: NDArray[np.bool_], leak: float, seed: int = 0) -> tuple[Evaluation, Check]:
+def judge(known: Known, member: NDArray[np.bool_], leak: float, seed: int = 0) -> tuple[Evaluation[Pair], Check]:
     """Run the baseline and its check beside an attack with a given AUROC."""
     folds = assign_folds(known.ids, member, seed=seed)
     found = family_scores(known.tables, known.captions, member, folds, seed)
-    blind = {f"blind/{family}": scores for family, scores in found.items()}
-    attack = np.random.default_rng(seed).normal(size=member.size) + np.sqrt(2.0) * ndtri(leak) * member
-    evaluation = evaluate({**blind, "attack": attack}, member, folds, replicates=500, seed=seed, learned=list(blind))
-    return evaluation, blind_check(evaluation, list(blind), ["attack"])
+    blind: dict[Pair, NDArray[np.float64]] = {(BLIND, family): scores for family, scores in found.items()}
+    scores = np.random.default_rng(seed).normal(size=member.size) + np.sqrt(2.0) * ndtri(leak) * member
+    evaluation = evaluate({**blind, ATTACK: scores}, member, folds, replicates=500, seed=seed, learned=list(blind))
+    return evaluation, blind_check(evaluation, list(blind), [ATTACK])
 
 
 def row(title: str, known: Known, member: NDArray[np.bool_]) -> str:
@@ -95,7 +98,7 @@ def row(title: str, known: Known, member: NDArray[np.bool_]) -> str:
     evaluation, check = judge(known, member, LEAK)
     cells = []
     for family in FAMILIES:
-        metrics = evaluation.metrics.get(f"blind/{family}")
+        metrics = evaluation.metrics.get((BLIND, family))
         area = None if metrics is None else metrics.auroc
         cells.append("" if area is None else f"{area.value:.3f} [{area.lo:.3f}, {area.hi:.3f}]")
     return f"| {title} | " + " | ".join(cells) + f" | {check.status} |"

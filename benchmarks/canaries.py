@@ -26,9 +26,12 @@ from scipy.stats import kstest
 from privaudit.evaluation import assign_folds, epsilon_lower
 from privaudit.evaluation.canary_audit import CanaryReport, audit_canaries
 from privaudit.evaluation.intervals import clopper_pearson
+from privaudit.evaluation.selection import Candidate
 
 CANARIES, NOISE = 1000, 9
 LEVELS = (0.01, 0.05, 0.1)
+RELEASE = Candidate("release")
+"""The column of the mechanism."""
 Score = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 """From coins to scores."""
 
@@ -126,7 +129,7 @@ def audit(
     """Toss coins, release, audit."""
     coins = generator.random(CANARIES) < 0.5
     table = np.column_stack([score(coins, generator), generator.normal(size=(CANARIES, noise))])
-    labels = [str(i) for i in range(1 + noise)]
+    labels = [RELEASE, *(Candidate(f"noise {i}") for i in range(noise))]
     seed = int(generator.integers(2**31))
     return audit_canaries(table, labels, coins, [f"{i}" for i in range(CANARIES)], delta=delta, draws=draws, seed=seed)
 
@@ -146,7 +149,7 @@ def truth(repeats: int) -> list[str]:
         bounds = np.array([report.epsilon_lower for report in reports])
         low, middle, high = np.quantile(bounds, (0.05, 0.5, 0.95))
         wrong = interval(int((bounds > mechanism.epsilon).sum()), repeats)
-        chosen = np.mean([report.chosen == "0" for report in reports])
+        chosen = np.mean([report.chosen == RELEASE for report in reports])
         lines.append(
             f"| {mechanism.name} | {mechanism.delta:g} | {mechanism.epsilon:.2f} | {wrong} | "
             f"{middle:.2f} [{low:.2f}, {high:.2f}] | {chosen:.0%} |"
@@ -171,7 +174,7 @@ def comparison(repeats: int) -> list[str]:
         for repeat in range(repeats):
             coins = generator.random(CANARIES) < 0.5
             values, seed = score(coins, generator), int(generator.integers(2**31))
-            found[0, repeat] = audit_canaries(values[:, None], ["0"], coins, ids, draws=1, seed=seed).epsilon_lower
+            found[0, repeat] = audit_canaries(values[:, None], [RELEASE], coins, ids, draws=1, seed=seed).epsilon_lower
             found[1, repeat] = epsilon_lower(values, coins, assign_folds(ids, coins, seed=seed)).value
         cells = []
         for bounds in found:
@@ -200,7 +203,7 @@ def no_leakage(repeats: int) -> list[str]:
             coins = generator.random(size) < 0.5
             table = generator.standard_t(3, size=(size, 1)) + generator.normal(size=(size, columns))
             table = np.clip(np.round(table), -5, 5) if kind != "all distinct" else table
-            labels, seed = [str(i) for i in range(columns)], int(generator.integers(2**31))
+            labels, seed = [Candidate(f"{i}") for i in range(columns)], int(generator.integers(2**31))
             ids = [f"{i}" for i in range(size)]
             reports.append(audit_canaries(table, labels, coins, ids, draws=999, seed=seed))
         p = np.array([report.p for report in reports])

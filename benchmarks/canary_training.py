@@ -37,6 +37,7 @@ from privaudit.lab.train_denoiser import train_denoiser
 from privaudit.lab.training_phase import Phase
 from privaudit.lab.unconditional import build_unconditional
 from privaudit.loading import ModelSource, load_autoencoder, load_target
+from privaudit.report.sentences.names import candidate_text
 from privaudit.results.audit_result import AuditResult
 
 CANDIDATES, STEPS, SEED, SIZE = 600, 1200, 0, (32, 32)
@@ -81,7 +82,8 @@ def row(name: str, result: AuditResult) -> str:
     metrics = first.masks["none"]
     area = metrics.auroc
     return (
-        f"| {name} | {found.audited} ({found.included} in) | {found.chosen} of {len(found.search_space)} | "
+        f"| {name} | {found.audited} ({found.included} in) | "
+        f"{candidate_text(found.chosen)} of {len(found.search_space)} | "
         f"{found.guesses_in} in, {found.guesses_out} out | {found.correct} of {found.guesses} | "
         f"{found.epsilon_lower:.2f} | {found.epsilon_most:.2f} | {found.p:.2g} | "
         f"{area.value:.3f} [{area.lo:.3f}, {area.hi:.3f}] | {metrics.epsilon_lower.value:.2f} |"

@@ -63,8 +63,9 @@ def alarms(size: int, old: float, new: float) -> str:
     for draw in range(AUDITS):
         generator = np.random.default_rng(draw)
         images = generator.normal(size=2 * size)
-        runs = [audit(generator, images, member, strength) for strength in (old, new)]
-        measured, _ = measure_paired(*runs, shared, [(name, fixed, fixed) for name in ATTACKS], (), OPTIONS)
+        before, after = (audit(generator, images, member, strength) for strength in (old, new))
+        lines = [(name, fixed, fixed) for name in ATTACKS]
+        measured, _ = measure_paired(before, after, shared, lines, (), OPTIONS)
         changes, _ = find_changes(measured, OPTIONS)
         flagged += any(change.direction == "worse" for change in changes)
         fallen += any(change.direction == "better" for change in changes)

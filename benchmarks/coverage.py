@@ -159,7 +159,7 @@ def _edge(law: Law, cut: float) -> float:
     return (np.ceil(cut / law.step) - 0.5) * law.step if law.step else cut
 
 
-def _rejected(found: Evaluation, name: str) -> Iterator[tuple[str, float, float]]:
+def _rejected(found: Evaluation[str], name: str) -> Iterator[tuple[str, float, float]]:
     """Intervals that are not offered, for comparison."""
     drawn, value, sd = found.replicates, found.areas.value(name), found.areas.sd(name)
     at = drawn.names.index(name)

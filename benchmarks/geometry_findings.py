@@ -108,12 +108,12 @@ def chosen(found: Collected, levels: tuple[int, ...], scores: Mapping[str, Array
     return {name: apply_choice(values, choice, found.is_member, found.folds) for name, values in scores.items()}
 
 
-def judge(found: Collected, scores: Mapping[str, Array]) -> Evaluation:
+def judge(found: Collected, scores: Mapping[str, Array]) -> Evaluation[str]:
     """Metrics with intervals."""
     return evaluate(scores, found.is_member, found.folds, fprs=(0.01,), seed=0)
 
 
-def show(evaluation: Evaluation, name: str) -> str:
+def show(evaluation: Evaluation[str], name: str) -> str:
     """AUROC [interval] / TPR@1%FPR [interval]."""
     metrics = evaluation.metrics[name]
     rate = metrics.tpr_at_fpr["0.01"]
@@ -123,7 +123,7 @@ def show(evaluation: Evaluation, name: str) -> str:
     )
 
 
-def gain(evaluation: Evaluation, name: str, baseline: str = "none") -> str:
+def gain(evaluation: Evaluation[str], name: str, baseline: str = "none") -> str:
     """Differences to no mask, AUROC / TPR."""
     found = compare(evaluation, name, baseline)
     parts = [f"{d.value:+.3f} [{d.lo:+.3f}, {d.hi:+.3f}]" for d in (found.auroc_delta, found.tpr_delta)]
@@ -146,7 +146,7 @@ def quartile_table(found: Collected, distortion: Array) -> list[str]:
 def stage_tables(found: Collected, every: Mapping[str, Array]) -> tuple[list[str], dict[str, dict[str, float]]]:
     """(b) by stage of training: no mask, and the difference of each mask to it."""
     names = [name for name in every if name != "none"]
-    columns: dict[int, Evaluation] = {}
+    columns: dict[int, Evaluation[str]] = {}
     curves: dict[str, dict[str, float]] = {}
     for step in found.steps:
         levels, errors = found.errors(step)

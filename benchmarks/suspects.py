@@ -32,6 +32,7 @@ from privaudit.auditing.run import choose_methods
 from privaudit.auditing.run_stages import measure
 from privaudit.auditing.sources import list_sources, read_sources
 from privaudit.evaluation.intervals import clopper_pearson
+from privaudit.evaluation.selection import Candidate
 from privaudit.evaluation.suspects import SuspectFindings, judge_suspects
 from privaudit.loading import load_target
 
@@ -52,7 +53,7 @@ class Scores:
     """
 
     table: np.ndarray
-    names: tuple[str, ...]
+    names: tuple[Candidate, ...]
     is_member: np.ndarray
 
 
@@ -90,7 +91,7 @@ def draw(scores: Scores, count: int, share: float, generator: np.random.Generato
     rows = np.concatenate([members[:inside], others[: count - inside + NONMEMBERS]])
     known = scores.table[members[inside : inside + KNOWN]]
 
-    def judged(**more: np.ndarray) -> SuspectFindings:
+    def judged(known_members: np.ndarray | None = None) -> SuspectFindings:
         return judge_suspects(
             scores.table[rows],
             scores.names,
@@ -99,10 +100,10 @@ def draw(scores: Scores, count: int, share: float, generator: np.random.Generato
             permutations=PERMUTATIONS,
             repeats=0,
             seed=int(generator.integers(2**31)),
-            **more,
+            known_members=known_members,
         )
 
-    return Draw(judged(), judged(known_members=known) if informed else None, np.arange(count) < inside)
+    return Draw(judged(), judged(known) if informed else None, np.arange(count) < inside)
 
 
 def power(scores: Scores, repeats: int, generator: np.random.Generator) -> list[str]:
@@ -203,7 +204,7 @@ def null(scores: Scores, repeats: int, generator: np.random.Generator) -> list[s
 
 def _judged(
     table: np.ndarray,
-    names: tuple[str, ...],
+    names: tuple[Candidate, ...],
     is_suspect: np.ndarray,
     groups: list[str] | None,
     generator: np.random.Generator,

@@ -50,24 +50,22 @@ def repeat(seed: int, size: int) -> tuple[str, str, list[str], list[float]]:
     generator = np.random.default_rng(seed)
     member = np.arange(2 * size) < size
     folds = assign_folds([f"{seed} {i}" for i in range(2 * size)], member, seed=seed)
-    scores, tested, spreads, every = {}, {}, {}, []
+    scores, spreads, every = {}, {}, []
     for number, by_mask in enumerate(tables(generator, 2 * size)):
         choice = cross_fit(by_mask["none"], list(range(LEVELS)), member, folds)
         spread = choice_inflation(by_mask["none"], member, folds)
         every.append(by_mask["none"])
         for mask, table in by_mask.items():
-            name = f"attack {number}/{mask}"
-            tested[f"attack {number}", mask], spreads[name] = name, spread
-            scores[name] = apply_choice(table, choice, member, folds)
-    scores["learned/none"] = out_of_fold(np.concatenate(every, axis=1), member, folds, "logistic").scores
-    tested["learned", "none"] = "learned/none"
+            pair = (f"attack {number}", mask)
+            spreads[pair] = spread
+            scores[pair] = apply_choice(table, choice, member, folds)
+    scores["learned", "none"] = out_of_fold(np.concatenate(every, axis=1), member, folds, "logistic").scores
     gates = parse_gates(GATES)
-    evaluation = evaluate(
-        scores, member, folds, fprs=(0.01, 0.001, 0.1), seed=seed, learned=["learned/none"], spreads=spreads
-    )
-    verdict = decide(evaluation, tested, gates=gates)
+    fprs, learned = (0.01, 0.001, 0.1), [("learned", "none")]
+    evaluation = evaluate(scores, member, folds, fprs=fprs, seed=seed, learned=learned, spreads=spreads)
+    verdict = decide(evaluation, list(scores), gates=gates)
     failed = [gate.gate for gate in verdict.gates if gate.status == "fail"]
-    p_values = [evaluation.p_above_chance[name] for name in ("attack 0/none", "learned/none")]
+    p_values = [evaluation.p_above_chance[name, "none"] for name in ("attack 0", "learned")]
     return verdict.finding.level, verdict.status, failed, p_values
 
 

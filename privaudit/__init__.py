@@ -1,8 +1,8 @@
 """privaudit: does a latent diffusion model reveal which images it was trained on?
 
-Every command that measures is a function of the same name, with the same options as keywords: `audit` (the command
-scan), `plan` (its dry run), `sweep`, `invert`, `geometry`, `origin` and `compare_runs`. Each has a counterpart that
-takes the options as one checked object, such as ``run_audit(AuditOptions.parse(...))``. Importing the package is fast:
+Every command that measures is a function with the same options as keywords: `audit` (the command scan), `plan` (its dry
+run), `sweep`, `invert`, `geometry`, `origin` and `compare_runs`. Each has a counterpart that takes the options as one
+checked object, such as ``run_audit(AuditOptions.parse(...))``. Importing the package is fast:
 torch is loaded when a name that needs it is first used.
 """
 
@@ -17,32 +17,41 @@ from privaudit.errors import PrivauditError
 if TYPE_CHECKING:
     from privaudit.attacks import register_attack
     from privaudit.auditing.custom_masks import MaskEvaluation, evaluate_masks
-    from privaudit.auditing.dry_run import plan, plan_audit
+    from privaudit.auditing.dry_run import Forecast, plan, plan_audit
     from privaudit.auditing.options import AuditOptions
     from privaudit.auditing.run import audit, run_audit
-    from privaudit.auditing.sweep import run_sweep, sweep
-    from privaudit.compare import CompareOptions, compare_runs
+    from privaudit.auditing.sweep import SweepResult, run_sweep, sweep
+    from privaudit.auditing.sweep_options import SweepOptions
+    from privaudit.compare import CompareOptions, ComparisonResult, compare_runs, run_comparison
     from privaudit.loading import ModelSource, load_target, register_family
     from privaudit.results.audit_result import AuditFailure, AuditResult
     from privaudit.results.exemplars import load_exemplars
     from privaudit.results.saved_scores import explain, load_samples, load_scores
+    from privaudit.tasks.geometry_maps.geometry_map import GeometryMap
     from privaudit.tasks.geometry_maps.mapping import geometry, run_geometry
     from privaudit.tasks.geometry_options import GeometryOptions
     from privaudit.tasks.invert_options import InvertOptions
-    from privaudit.tasks.inverting import invert, run_inversion
+    from privaudit.tasks.inverting import InvertedSet, invert, run_inversion
     from privaudit.tasks.origin_options import OriginOptions
-    from privaudit.tasks.origin_test import origin, run_origin
+    from privaudit.tasks.origin_test import OriginResult, origin, run_origin
 
 _LAZY = {
     "AuditFailure": "privaudit.results.audit_result",
     "AuditOptions": "privaudit.auditing.options",
     "AuditResult": "privaudit.results.audit_result",
     "CompareOptions": "privaudit.compare",
+    "ComparisonResult": "privaudit.compare",
+    "Forecast": "privaudit.auditing.dry_run",
+    "GeometryMap": "privaudit.tasks.geometry_maps.geometry_map",
     "GeometryOptions": "privaudit.tasks.geometry_options",
     "InvertOptions": "privaudit.tasks.invert_options",
+    "InvertedSet": "privaudit.tasks.inverting",
     "MaskEvaluation": "privaudit.auditing.custom_masks",
     "ModelSource": "privaudit.loading",
     "OriginOptions": "privaudit.tasks.origin_options",
+    "OriginResult": "privaudit.tasks.origin_test",
+    "SweepOptions": "privaudit.auditing.sweep_options",
+    "SweepResult": "privaudit.auditing.sweep",
     "audit": "privaudit.auditing.run",
     "compare_runs": "privaudit.compare",
     "evaluate_masks": "privaudit.auditing.custom_masks",
@@ -59,6 +68,7 @@ _LAZY = {
     "register_attack": "privaudit.attacks",
     "register_family": "privaudit.loading",
     "run_audit": "privaudit.auditing.run",
+    "run_comparison": "privaudit.compare",
     "run_geometry": "privaudit.tasks.geometry_maps.mapping",
     "run_inversion": "privaudit.tasks.inverting",
     "run_origin": "privaudit.tasks.origin_test",
@@ -71,12 +81,19 @@ __all__ = [
     "AuditOptions",
     "AuditResult",
     "CompareOptions",
+    "ComparisonResult",
+    "Forecast",
+    "GeometryMap",
     "GeometryOptions",
     "InvertOptions",
+    "InvertedSet",
     "MaskEvaluation",
     "ModelSource",
     "OriginOptions",
+    "OriginResult",
     "PrivauditError",
+    "SweepOptions",
+    "SweepResult",
     "__version__",
     "audit",
     "compare_runs",
@@ -94,6 +111,7 @@ __all__ = [
     "register_attack",
     "register_family",
     "run_audit",
+    "run_comparison",
     "run_geometry",
     "run_inversion",
     "run_origin",

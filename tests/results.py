@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -30,6 +31,7 @@ from privaudit.evaluation.checks import BLIND
 from privaudit.evaluation.curves import histogram, roc_curves
 from privaudit.evaluation.delong import auroc_estimate
 from privaudit.evaluation.estimate import Estimate
+from privaudit.evaluation.facts import CODES, Value
 from privaudit.evaluation.finding import PERFECT, perfect_scores
 from privaudit.evaluation.selection import MEAN
 from privaudit.evaluation.suspects import SuspectReport
@@ -98,6 +100,27 @@ CANARIES = CanaryReport(
     seed=0,
 )
 """Of two hundred, and a bound above 0."""
+
+
+FACT_VALUES: Mapping[str, Value] = {
+    "attack": "sima",
+    "family": "files",
+    "mask": "influence",
+    "metric": "auroc",
+    "old": 0.5,
+    "side": "lower",
+}
+"""Values of facts that have to be one of few."""
+
+
+def sample_fact(code: str) -> Fact:
+    """Make a fact of a code, with values that it could have."""
+    plain: Mapping[type, Value] = {int: 3, float: 0.25, str: "word"}
+    values = {}
+    for name, kind in CODES[code].items():
+        usual = FACT_VALUES.get(name)
+        values[name] = usual if isinstance(usual, kind) else plain[kind]
+    return Fact(code, values)
 
 
 def noted(text: str) -> tuple[Fact, ...]:

@@ -60,12 +60,13 @@ class TestFrame:
                 assert row["tpr@0.01"] == metrics.tpr_at_fpr["0.01"].value
 
     def test_comparisons_say_what_is_compared_with_what(self, result):
-        table = result.frame("comparisons").set_index("score")
+        table = result.frame("comparisons").set_index(["attack", "mask"])
         sima, combined = result.attacks[0], result.attacks[-1]
-        assert table.loc["sima/weighted", "tpr_gain_p"] == sima.weighted_vs_none.tpr_delta.p
-        assert table.loc["sima/weighted", "baseline"] == "sima/none"
-        assert table.loc["combined/none", "baseline"] == f"{combined.best_published}/none"
-        assert table.loc["combined/none", "auroc_gain"] == combined.versus_published.auroc_delta.value
+        weighted, learned = table.loc[("sima", "weighted")], table.loc[("combined", "none")]
+        assert weighted["tpr_gain_p"] == sima.weighted_vs_none.tpr_delta.p
+        assert (weighted["baseline_attack"], weighted["baseline_mask"]) == ("sima", "none")
+        assert (learned["baseline_attack"], learned["baseline_mask"]) == (combined.best_published, "none")
+        assert learned["auroc_gain"] == combined.versus_published.auroc_delta.value
         assert len(table) == 3 * 2 + 1
 
     def test_quartiles_levels_and_groups(self, result):

@@ -19,7 +19,7 @@ from typer.main import get_command
 
 import privaudit
 from privaudit.cli import app
-from privaudit.report import words
+from privaudit.report.sentences import overall
 
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
@@ -165,7 +165,7 @@ class TestPages:
 
     def test_headlines_are_those_of_the_reports(self):
         guide = (DOCS / "guides" / "reading-a-report.md").read_text()
-        source = inspect.getsource(words.headline)
+        source = inspect.getsource(overall.headline)
         shown = re.findall(r'"([A-Z][A-Z ]{5,})"', source)
         assert len(shown) > 5
         for found in shown:

@@ -6,10 +6,12 @@ import re
 from pathlib import Path
 
 import pytest
-from models import save_small_pipeline, write_images
+from results import make_result
 from typer.main import get_command
 
 from privaudit.cli import app
+from privaudit.report.sentences.lines import gate_lines, opening_lines
+from privaudit.report.sentences.overall import headline
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -19,16 +21,22 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.DOTALL | re.MULTILINE)
 
 
-def test_the_python_example_runs(tmp_path, monkeypatch, capsys):
-    (example,) = blocks("python")
-    save_small_pipeline(tmp_path / "path" / "to" / "model")
-    write_images(tmp_path / "trained-on", 20, seed=1)
-    write_images(tmp_path / "never-seen", 20, seed=2)
-    monkeypatch.chdir(tmp_path)
-    exec(compile(example, "README.md", "exec"), {})
-    printed = capsys.readouterr().out
-    assert re.search(r"^sima, mask weighted: AUROC \d\.\d{3} \[\d\.\d{3}, \d\.\d{3}\]$", printed, flags=re.MULTILINE)
-    assert (tmp_path / "runs" / "first" / "report.json").is_file()
+def test_it_is_short() -> None:
+    assert len(README.splitlines()) <= 120
+    assert len(README.split()) <= 900
+
+
+def test_the_box_is_what_the_demo_prints() -> None:
+    """Every sentence of the box is one that the report composes; its numbers are those of one run."""
+    (box,) = re.findall(r"^╭.*?╯", README, flags=re.DOTALL | re.MULTILINE)
+    said = " ".join(re.sub(r"[│╭╮╯╰─]", " ", box).split())
+    results = [make_result(strength=2.0, images=images) for images in (400, 600)]  # the first by a learned score
+    lines = [line for result in results for line in (headline(result), *opening_lines(result), *gate_lines(result))]
+    named = r"combined|mirror|sima|(?:no|weighted|influence) mask|at least|tells|recognises|pairs apart"
+    numbers = re.compile(rf"\d[\d.]*|{named}|[().,;]")
+    words = {word for line in lines for word in numbers.sub(" ", line).split()}
+    unknown = {word for word in numbers.sub(" ", said).split() if word not in words}
+    assert unknown <= {"privaudit:", "target"}, unknown
 
 
 def test_every_option_in_a_command_exists():

@@ -47,8 +47,9 @@ TYPES = {
 CHOICES = {"AuditChoices": AuditChoices, "InvertChoices": InvertChoices, "GeometryChoices": GeometryChoices}
 CHOICES["OriginChoices"] = OriginChoices
 ONLY_COMMAND = {
-    "help", "quiet", "config", "as_json", "formats", "format_", "dry_run", "include_images", "inconclusive", "exit_zero", "version",
-    "allow", "fail_on_regression", "margin", "confidence", "schema", "old", "new", "config_file",
+    "help", "quiet", "config", "as_json", "formats", "format_", "dry_run", "include_images", "inconclusive",
+    "exit_zero", "version", "allow", "fail_on_regression", "margin", "confidence", "schema", "old", "new",
+    "config_file",
 }  # fmt: skip
 """What decides how a command speaks or ends; of compare_runs, what `CompareOptions` holds."""
 

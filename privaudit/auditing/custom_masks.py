@@ -1,11 +1,11 @@
-"""`evaluate_masks`: what a mask of a user's own gains, beside those that every audit scores."""
+"""`evaluate_masks`: what a mask of a user's own gains, next to those that every audit scores."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Unpack
+from typing import Any, Unpack
 
 import numpy as np
 import pandas as pd
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from privaudit.auditing.assess import split_images
 from privaudit.auditing.audit_data import AuditData
-from privaudit.auditing.options import AuditChoices, AuditOptions
+from privaudit.auditing.options import AuditOptions, ScoreChoices
 from privaudit.auditing.run import choose_methods
 from privaudit.auditing.run_stages import measure
 from privaudit.auditing.sources import list_sources, read_sources
@@ -26,6 +26,9 @@ from privaudit.loading import load_target
 from privaudit.scorers import ErrorTable, Methods
 from privaudit.scorers.level_selection import select
 from privaudit.storage.files import make_folder
+
+NOT_SCORED = {"reference": "masks are compared on the target alone", "fail_on": "there is no verdict"}
+"""Options of an audit that the evaluation of masks has no use for, and why."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,8 +73,10 @@ def evaluate_masks(
     nonmembers: str | Path,
     out: str | Path | None = None,
     *,
+    folds: int = 5,
+    replicates: int = 2000,
     on_progress: OnProgress | None = None,
-    **choices: Unpack[AuditChoices],
+    **choices: Unpack[ScoreChoices],
 ) -> MaskEvaluation:
     """Score the attacks of an audit under masks of one's own.
 
@@ -85,18 +90,22 @@ def evaluate_masks(
         members: Folder or manifest of images said to be in the training set.
         nonmembers: Folder or manifest of images said not to be.
         out: The run folder; as of `privaudit.audit` by default.
+        folds: Folds of the cross-fitting.
+        replicates: Minimum of bootstrap resamples.
         on_progress: Called with (stage, done, total).
-        choices: As of `privaudit.audit`.
+        choices: As of `privaudit.audit`. An audit's gates and reference model have no place here and are refused.
 
     Returns:
         Metrics and scores under the usual masks, the own ones, and the control of each: its weights shuffled.
 
     Raises:
-        ConfigError: A name is taken, a mask is not one, or an option is wrong.
+        ConfigError: A name is taken, a mask is not one, or an option is wrong; all problems are named.
         DataError: An image set cannot be used.
+        TargetError: The model cannot be loaded.
+        NonFiniteError: The model gives NaN or infinity; names the images.
     """
-    check_names(rules)
-    options = AuditOptions.parse(target=target, members=members, nonmembers=nonmembers, out=out, **choices)
+    sets = {"members": members, "nonmembers": nonmembers}
+    options = _parse(rules, target=target, out=out, folds=folds, replicates=replicates, **sets, **choices)
     progress = on_progress or no_progress
     sources = list_sources(options)
     make_folder(options.out)
@@ -136,6 +145,22 @@ def evaluate_masks(
         },
         scores=_rows(data, scores),
     )
+
+
+def _parse(rules: Mapping[str, MaskRule], **chosen: Any) -> AuditOptions:  # noqa: ANN401 - of any option
+    """Parse the options; what is wrong with the names of the masks is raised together with what is wrong with them."""
+    problems = [f"expected no {name}, since {reason}" for name, reason in NOT_SCORED.items() if chosen.get(name)]
+    try:
+        check_names(rules)
+    except ConfigError as error:
+        problems += error.problems
+    try:
+        options = AuditOptions.parse(**chosen)
+    except ConfigError as error:
+        raise ConfigError([*problems, *error.problems]) from error
+    if problems:
+        raise ConfigError(problems)
+    return options
 
 
 @dataclass(frozen=True)

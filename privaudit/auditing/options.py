@@ -284,14 +284,10 @@ class AuditOptions(Options):
         return "inversion" in (self.geometry_latents, self.attack_latents)
 
 
-class AuditChoices(TypedDict, total=False):
-    """What `privaudit.audit` takes for the options, as text or parsed; see `AuditOptions` for what each is.
-
-    Image sets and the run folder are its own arguments.
-    """
+class ScoreChoices(TypedDict, total=False):
+    """Options that decide the scores, and how they are computed; as text or parsed (`AuditOptions` describes each)."""
 
     attacks: Sequence[str] | Methods
-    reference: str | Path | None
     drop: float | Sequence[float]
     gamma: float
     mask_scope: MaskScope
@@ -304,10 +300,19 @@ class AuditChoices(TypedDict, total=False):
     batch_size: int | None
     memory: float | None
     seed: int
-    folds: int
-    replicates: int
     confidence: float
-    fail_on: Sequence[str | Gate]
-    gate_bound: GateBound
     strict: bool
     fresh: bool
+
+
+class AuditChoices(ScoreChoices, total=False):
+    """Options that `privaudit.audit` takes next to its image sets and run folder, as text or parsed.
+
+    `AuditOptions` describes each.
+    """
+
+    reference: str | Path | None
+    folds: int
+    replicates: int
+    fail_on: Sequence[str | Gate]
+    gate_bound: GateBound

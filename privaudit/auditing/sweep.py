@@ -15,11 +15,11 @@ from privaudit.attacks.base import LevelAttack
 from privaudit.attacks.parsing import DEFAULT
 from privaudit.auditing.audit_data import AuditData
 from privaudit.auditing.designs.design import Sources
-from privaudit.auditing.options import AuditChoices, AuditOptions
-from privaudit.auditing.parsed_options import default_folder
+from privaudit.auditing.options import AuditOptions, ScoreChoices
 from privaudit.auditing.run import choose_methods, prepare_folder
 from privaudit.auditing.run_stages import measure
 from privaudit.auditing.sources import list_sources, read_sources
+from privaudit.auditing.sweep_options import POINTS, SweepOptions
 from privaudit.decoder_geometry import MASKS
 from privaudit.errors import ConfigError
 from privaudit.escape import csv_text
@@ -33,15 +33,11 @@ from privaudit.results.audit_result import RefusedReport
 from privaudit.scorers import ErrorTable, Methods, parse_methods
 from privaudit.storage.files import locked, write_text
 
-POINTS = 25
-"""Levels of a curve."""
 RANGE = 0.6
 """Fraction of the schedule that is swept: beyond it little of an image is left."""
 RATE = 0.01
 """False-positive rate at which the true-positive rate is read."""
 CSV, PICTURE = "sweep.csv", "sweep.png"
-SUFFIX = "-sweep"
-"""What follows the name of the target in the folder that is written by default."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +62,8 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Sweep:
-    """All curves.
+class SweepResult:
+    """All curves of a sweep.
 
     Attributes:
         info: Description of the target.
@@ -110,7 +106,7 @@ class Sweep:
         return pd.DataFrame(rows, columns=names)
 
 
-def run_sweep(options: AuditOptions, points: int = POINTS, on_progress: OnProgress | None = None) -> Sweep:
+def run_sweep(options: SweepOptions, on_progress: OnProgress | None = None) -> SweepResult:
     """Score every image at many levels and measure each level by itself; writes ``sweep.csv``.
 
     The stages and their cache are those of an audit: in the folder of a scan its latents and geometry are used, and the
@@ -118,8 +114,7 @@ def run_sweep(options: AuditOptions, points: int = POINTS, on_progress: OnProgre
     that fixed level would report, and the best of many points is better than it would be on new images.
 
     Args:
-        options: As of an audit; an attack with levels of its own is swept over those.
-        points: Levels of the other attacks.
+        options: What to sweep and how; an attack with levels of its own is swept over those.
         on_progress: Called with (stage, done, total).
 
     Returns:
@@ -131,16 +126,12 @@ def run_sweep(options: AuditOptions, points: int = POINTS, on_progress: OnProgre
         TargetError: The model cannot be loaded.
         NonFiniteError: The model gives NaN or infinity; names the images.
     """
-    if points < 2:
-        raise ConfigError([f"expected at least 2 points, got {points}; {POINTS} is usual"])
-    if len(options.drops) > 1:
-        raise ConfigError([f"expected one fraction to drop, since a sweep chooses nothing, got {options.drops}"])
     progress = on_progress or no_progress
     chosen = options if options.attacks.texts else replace(options, attacks=parse_methods(DEFAULT))
     sources = list_sources(chosen)
     with locked(chosen.out):
         prepare_folder(chosen, (CSV, PICTURE))
-        return _run(chosen, sources, points, progress)
+        return _run(chosen, sources, progress)
 
 
 def sweep(
@@ -151,9 +142,9 @@ def sweep(
     *,
     points: int = POINTS,
     on_progress: OnProgress | None = None,
-    **choices: Unpack[AuditChoices],
-) -> Sweep:
-    """Measure every attack at many noise levels; the same as `privaudit sweep`.
+    **choices: Unpack[ScoreChoices],
+) -> SweepResult:
+    """Measure every attack at many noise levels, as `privaudit sweep` does; draws nothing.
 
     Args:
         target: A diffusers folder or hub id.
@@ -162,23 +153,22 @@ def sweep(
         out: Folder to write; by default that of the command line. In that of a scan, its latents and geometry are used.
         points: Levels of attacks without levels of their own.
         on_progress: Called with (stage, done, total).
-        choices: As of `privaudit.audit`.
+        choices: Any other field of `SweepOptions`, parsed or as text.
 
     Returns:
         The curves (see `run_sweep` for what raises).
     """
-    folder = default_folder(str(target), SUFFIX) if out is None else out
     sets = {"members": members, "nonmembers": nonmembers}
-    return run_sweep(AuditOptions.parse(target=target, out=folder, **sets, **choices), points, on_progress)
+    return run_sweep(SweepOptions.parse(target=target, out=out, points=points, **sets, **choices), on_progress)
 
 
-def _run(chosen: AuditOptions, sources: Sources, points: int, progress: OnProgress) -> Sweep:
+def _run(chosen: SweepOptions, sources: Sources, progress: OnProgress) -> SweepResult:
     """Sweep in a folder that is ready."""
     target = load_target(chosen.model)
     data = read_sources(sources, chosen, target, progress)
-    attacks, refused = choose_curves(chosen, target, [sample.caption for sample in data.samples], points)
+    attacks, refused = choose_curves(chosen, target, [sample.caption for sample in data.samples], chosen.points)
     measured = measure(target, data.samples, Methods(attacks, ()), chosen, progress)
-    found = Sweep(
+    found = SweepResult(
         info=target.info,
         schedule=target.schedule,
         members=len(data.positives),

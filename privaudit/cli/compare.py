@@ -130,14 +130,14 @@ def compare(
         if problems or chosen is None:
             raise ConfigError(problems)
 
-    from privaudit.compare import compare_runs
+    from privaudit.compare import run_comparison
     from privaudit.evaluation.verdict import exit_code
     from privaudit.report.terminal.comparison_summary import print_comparison
     from privaudit.storage.files import make_folder
 
     if out is not None:
         make_folder(out, list(FORMATS.values()), [old, new])
-    found = compare_runs(old, new, chosen)
+    found = run_comparison(old, new, chosen)
     written = [] if out is None else _write(found, out, names)
     with to_reader():
         if as_json:

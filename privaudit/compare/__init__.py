@@ -5,10 +5,10 @@ rise and fall together, so that differences are paired wherever both runs kept t
 """
 
 from privaudit.compare.compare_options import KINDS, CompareOptions
-from privaudit.compare.comparing import compare_runs
+from privaudit.compare.comparing import compare_runs, run_comparison
 from privaudit.compare.comparison import (
     Change,
     ComparisonResult,
 )
 
-__all__ = ["KINDS", "Change", "CompareOptions", "ComparisonResult", "compare_runs"]
+__all__ = ["KINDS", "Change", "CompareOptions", "ComparisonResult", "compare_runs", "run_comparison"]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypedDict
 
 from privaudit.errors import ConfigError
 from privaudit.evaluation.intervals import check_replicates
@@ -72,3 +74,14 @@ class CompareOptions:
     def allows(self, kind: str) -> bool:
         """Whether a difference of this kind is no obstacle."""
         return bool({kind, EVERYTHING} & {FORMER_NAMES.get(name, name) for name in self.allow})
+
+
+class CompareChoices(TypedDict, total=False):
+    """Options that `privaudit.compare_runs` takes; `CompareOptions` describes each."""
+
+    fail_on_regression: bool
+    margin: float
+    confidence: float
+    allow: Sequence[str]
+    replicates: int
+    seed: int

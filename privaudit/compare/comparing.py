@@ -1,13 +1,14 @@
-"""`compare_runs`: the one place where the parts of a comparison meet."""
+"""`compare_runs` and `run_comparison`: the one place where the parts of a comparison meet."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Unpack
 
 import privaudit
 from privaudit.compare.comparable import common, other_settings, require_comparable, unlike_evidence
-from privaudit.compare.compare_options import CompareOptions
+from privaudit.compare.compare_options import CompareChoices, CompareOptions
 from privaudit.compare.comparison import COMPARISON_SCHEMA, ComparisonResult, RunSummary
 from privaudit.compare.judging import find_changes, judge
 from privaudit.compare.paired import measure_paired
@@ -18,8 +19,24 @@ from privaudit.compare.tracking import gates_of, track_checks, track_gates
 from privaudit.compare.unpaired import measure_unpaired
 
 
-def compare_runs(old: Path | str, new: Path | str, options: CompareOptions | None = None) -> ComparisonResult:
-    """Say what changed from one audit to another.
+def compare_runs(old: Path | str, new: Path | str, **choices: Unpack[CompareChoices]) -> ComparisonResult:
+    """Say what changed from one audit to another, as `privaudit compare` does; writes nothing.
+
+    Args:
+        old: Run folder, or a ``report.json``.
+        new: The same, of what was audited later.
+        choices: Fields of `CompareOptions`: ``margin=0.02``, ``allow=("seed",)``.
+
+    Returns:
+        The comparison (see `run_comparison` for what raises).
+    """
+    allow = choices.pop("allow", ())
+    named = (allow,) if isinstance(allow, str) else tuple(allow)
+    return run_comparison(old, new, CompareOptions(allow=named, **choices))
+
+
+def run_comparison(old: Path | str, new: Path | str, options: CompareOptions) -> ComparisonResult:
+    """Compare two runs.
 
     Differences are paired where both run folders hold the scores of the same images; of two report files, or where less
     than half of the images are the same, they come from the two intervals.
@@ -27,7 +44,7 @@ def compare_runs(old: Path | str, new: Path | str, options: CompareOptions | Non
     Args:
         old: Run folder, or a ``report.json``.
         new: The same, of what was audited later.
-        options: How to compare; by default nothing can fail.
+        options: How to compare.
 
     Returns:
         The comparison; its verdict says whether there is a regression.
@@ -35,10 +52,9 @@ def compare_runs(old: Path | str, new: Path | str, options: CompareOptions | Non
     Raises:
         ConfigError: A run cannot be read, or the runs did not measure the same; every reason is named.
     """
-    chosen = options or CompareOptions()
     before, after = load_runs(Path(old), Path(new))
-    allowed = require_comparable(before.result, after.result, chosen)
-    left_out = () if chosen.allows("preset") else unlike_evidence(before.result, after.result)
+    allowed = require_comparable(before.result, after.result, options)
+    left_out = () if options.allows("preset") else unlike_evidence(before.result, after.result)
     skipped = {item.attack for item in left_out}
     lines = [line for line in common(before.result, after.result) if line[0] not in skipped]
     gates = gates_of(before.result, after.result)
@@ -46,8 +62,8 @@ def compare_runs(old: Path | str, new: Path | str, options: CompareOptions | Non
     if shared is None or before.images is None or after.images is None:
         measured, sizes = measure_unpaired(before.result, after.result, lines, gates)
     else:
-        measured, sizes = measure_paired(before.images.scores, after.images.scores, shared, lines, gates, chosen)
-    changes, tests = find_changes(measured, chosen)
+        measured, sizes = measure_paired(before.images.scores, after.images.scores, shared, lines, gates, options)
+    changes, tests = find_changes(measured, options)
     tracked = track_gates(before.result, after.result)
     names = [[report.name for report in run.result.attacks] for run in (before, after)]
     return ComparisonResult(
@@ -57,9 +73,9 @@ def compare_runs(old: Path | str, new: Path | str, options: CompareOptions | Non
         old=_summary(before),
         new=_summary(after),
         same_model=before.result.target.hash == after.result.target.hash,
-        fail_on_regression=chosen.fail_on_regression,
-        margin=chosen.margin,
-        confidence=chosen.confidence,
+        fail_on_regression=options.fail_on_regression,
+        margin=options.margin,
+        confidence=options.confidence,
         tests=tests,
         allowed=allowed,
         settings=other_settings(before.result, after.result),
@@ -72,7 +88,7 @@ def compare_runs(old: Path | str, new: Path | str, options: CompareOptions | Non
         checks=track_checks(before.result, after.result),
         notes=notes(before.result, after.result, pairing, lines, changes, tracked),
         untested=untested(changes),
-        verdict=judge(after.result, changes, tracked, tests, sizes, chosen),
+        verdict=judge(after.result, changes, tracked, tests, sizes, options),
     )
 
 

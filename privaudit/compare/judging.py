@@ -18,7 +18,7 @@ def find_changes(measured: Sequence[MetricPair], options: CompareOptions) -> tup
     """Test all differences together, once for a rise beyond the margin and once for a fall.
 
     What is tested is AUROC and TPR at 1 % FPR of every attack, under the masks that a verdict rests on
-    (`privaudit.evaluation.verdict.TESTED_MASKS`). Without any change a rise is found in at most 1 - confidence of
+    (`privaudit.evaluation.finding.TESTED_MASKS`). Without any change a rise is found in at most 1 - confidence of
     comparisons, and a fall in as many. More leaks only if the new run's interval is above chance, too, and less only if
     the old run's is.
 

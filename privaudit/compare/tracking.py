@@ -53,5 +53,9 @@ def track_checks(old: AuditResult, new: AuditResult) -> tuple[CheckChange, ...]:
     return tuple(changes)
 
 
-def _by_meaning(result: AuditResult) -> dict[tuple[str, float | None, float], GateOutcome]:
-    return {(gate.metric, gate.fpr, gate.threshold): gate for gate in result.verdict.gates}
+def _by_meaning(result: AuditResult) -> dict[tuple[str, float | None, float | str], GateOutcome]:
+    """Gates by what they compare; one of another version, whose meaning is not known, by its text."""
+    return {
+        (gate.metric, gate.fpr, gate.gate if gate.metric == "other" else gate.threshold): gate
+        for gate in result.verdict.gates
+    }

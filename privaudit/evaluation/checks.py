@@ -143,7 +143,9 @@ def sample_size_check(positives: int, nonmembers: int, fprs: Sequence[float] = (
     scarce = []
     for fpr in fprs:
         expected = fpr * nonmembers
-        if expected < FEW_FALSE_POSITIVES - 1e-9:
+        if not fpr:
+            scarce.append(fact("rate_at_zero"))
+        elif expected < FEW_FALSE_POSITIVES - 1e-9:
             needed = int(np.ceil(FEW_FALSE_POSITIVES / fpr - 1e-9))
             if expected >= 1.0 - 1e-9:
                 scarce.append(fact("rate_rests_on_few", fpr=fpr, expected=expected, needed=needed))

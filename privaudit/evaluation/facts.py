@@ -7,6 +7,7 @@ one there; a test holds the two lists against each other.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
@@ -177,12 +178,16 @@ class Fact:
         wanted = CODES.get(self.code)
         if wanted is None:
             raise ValueError(f"expected a code of a fact, got {self.code!r}; list it in privaudit.evaluation.facts")
-        types = {name: type(value) for name, value in self.values.items()}
-        if set(types) != set(wanted) or any(not issubclass(types[name], _accepted(wanted[name])) for name in wanted):
-            raise ValueError(f"expected {self.code} with {_named(wanted)}, got {_named(types)}")
+        fitting = set(self.values) == set(wanted) and all(
+            _fits(self.values[name], kind) for name, kind in wanted.items()
+        )
+        if not fitting:
+            expected = ", ".join(f"{name}: {kind.__name__}" for name, kind in wanted.items()) or "no values"
+            found = ", ".join(f"{name}={value!r}" for name, value in self.values.items()) or "none"
+            raise ValueError(f"expected {self.code} with {expected}, each of them finite, got {found}")
 
     def __hash__(self) -> int:
-        return hash((self.code, *self.values.items()))
+        return hash((self.code, frozenset(self.values.items())))
 
     @staticmethod
     def json_schema() -> dict[str, Any]:
@@ -211,9 +216,12 @@ def fact(code: str, **values: Value) -> Fact:
     return Fact(code, values)
 
 
-def _accepted(kind: type) -> tuple[type, ...]:
-    """Types that a value may have: a float may be written as a whole number."""
-    return (float, int) if kind is float else (kind,)
+def _fits(value: Value, kind: type) -> bool:
+    """Whether a value may stand where a type is wanted: a float may be written as a whole number."""
+    accepted = (float, int) if kind is float else (kind,)
+    return (
+        isinstance(value, accepted) and not isinstance(value, bool) and (isinstance(value, str) or math.isfinite(value))
+    )
 
 
 def _object(properties: Mapping[str, Any]) -> dict[str, Any]:
@@ -223,10 +231,6 @@ def _object(properties: Mapping[str, Any]) -> dict[str, Any]:
         "required": list(properties),
         "additionalProperties": False,
     }
-
-
-def _named(types: Mapping[str, type]) -> str:
-    return ", ".join(f"{name}: {kind.__name__}" for name, kind in types.items()) or "nothing"
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from rich.text import Text
 from privaudit.report.numbers import COMPACT
 from privaudit.report.terminal.console import TABLE, section, standard_output
 from privaudit.tasks.inverting import describe_solver
-from privaudit.tasks.origin_test import Origin
+from privaudit.tasks.origin_test import OriginResult
 
 SIGNIFICANCE = 0.05
 """Of single images: one in twenty own generations falls below."""
@@ -25,7 +25,7 @@ LABELS = {
 }
 
 
-def print_origin(found: Origin, console: Console | None = None) -> None:
+def print_origin(found: OriginResult, console: Console | None = None) -> None:
     """Print the answer, the separation by every statistic, and the least likely images."""
     out = console or standard_output()
     count, unlike = len(found.images), int((found.p_values < SIGNIFICANCE).sum())
@@ -62,7 +62,7 @@ def _answer(count: int, unlike: int, generations: int) -> str:
     )
 
 
-def _statistics(found: Origin) -> Group:
+def _statistics(found: OriginResult) -> Group:
     table = Table(
         "statistic",
         "own, median",

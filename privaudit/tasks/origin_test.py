@@ -35,7 +35,7 @@ from privaudit.tasks.origin_traces import Traces, generate, trace
 
 
 @dataclass(frozen=True)
-class Origin:
+class OriginResult:
     """The comparison of images with a model's own generations.
 
     Attributes:
@@ -73,7 +73,7 @@ class Origin:
         })
 
 
-def run_origin(options: OriginOptions, on_progress: OnProgress | None = None) -> Origin:
+def run_origin(options: OriginOptions, on_progress: OnProgress | None = None) -> OriginResult:
     """Compare images with a model's own generations by what inversion leaves of their error.
 
     The folder gets ``origin.csv``, one row per image.
@@ -106,7 +106,7 @@ def origin(
     *,
     on_progress: OnProgress | None = None,
     **choices: Unpack[OriginChoices],
-) -> Origin:
+) -> OriginResult:
     """Test whether images came out of a model; the same as `privaudit origin`.
 
     Args:
@@ -122,7 +122,7 @@ def origin(
     return run_origin(OriginOptions.parse(target=target, images=images, out=out, **choices), on_progress)
 
 
-def _run(options: OriginOptions, progress: OnProgress) -> Origin:
+def _run(options: OriginOptions, progress: OnProgress) -> OriginResult:
     """Trace in a folder that is ready."""
     target = load_target(ModelSource(options.target, options.device, options.dtype))
     if options.prompt is not None and not target.takes_captions:
@@ -150,7 +150,7 @@ def _run(options: OriginOptions, progress: OnProgress) -> Origin:
     given = Engine(images.samples, progress).run(FunctionStage("traces", batcher, trace_given, Traces.join))
     for traces, ids in ((own, keys), (given, [sample.id for sample in images.samples])):
         require_any_finite(torch.from_numpy(traces.residual), ids)
-    origin = Origin(
+    origin = OriginResult(
         info=target.info,
         solver=solver,
         images=images,

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from privaudit.auditing.sweep import Point, Sweep
+from privaudit.auditing.sweep import Point, SweepResult
 from privaudit.model.schedule import Schedule
 from privaudit.report.plots.canvas import shorten
 from privaudit.tasks.figure_file import save_figure
@@ -28,7 +28,7 @@ APART = 0.11
 """Share of the axis that two levels written above it are apart at least."""
 
 
-def plot_sweep(found: Sweep, path: Path) -> None:
+def plot_sweep(found: SweepResult, path: Path) -> None:
     """Draw every attack's AUROC against log SNR, cleaner levels on the left, with the levels above.
 
     The band is the interval without a mask; a dot marks the highest point of each line.
@@ -54,7 +54,7 @@ def plot_sweep(found: Sweep, path: Path) -> None:
     save_figure(figure, path)
 
 
-def _panel(axes: Axes, found: Sweep, attack: str) -> None:
+def _panel(axes: Axes, found: SweepResult, attack: str) -> None:
     axes.axhline(0.5, color="0.6", linewidth=0.7, linestyle=(0, (4, 3)), zorder=0)
     for depth, (mask, style) in enumerate(LINES.items()):
         above = 3 - 0.1 * depth

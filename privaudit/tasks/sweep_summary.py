@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from privaudit.auditing.sweep import Sweep
+from privaudit.auditing.sweep import SweepResult
 from privaudit.decoder_geometry import MASKS
 from privaudit.report.numbers import COMPACT
 from privaudit.report.terminal.console import TABLE, standard_output
@@ -20,7 +20,7 @@ OPTIMISTIC = (
 )
 
 
-def print_sweep(found: Sweep, files: list[Path], console: Console | None = None) -> None:
+def print_sweep(found: SweepResult, files: list[Path], console: Console | None = None) -> None:
     """Print the best level of each attack under each mask, what was left out, and the files."""
     out = console or standard_output()
     out.print(_best(found))
@@ -33,7 +33,7 @@ def print_sweep(found: Sweep, files: list[Path], console: Console | None = None)
         out.print(Text(f"{'files' if place == 0 else '':<8}{path}"), soft_wrap=True)
 
 
-def _best(found: Sweep) -> Table:
+def _best(found: SweepResult) -> Table:
     right = [Column(name, justify="right") for name in ("best level", "log SNR")]
     table = Table(
         Column("attack", overflow="fold"),
@@ -60,6 +60,6 @@ def _best(found: Sweep) -> Table:
     return table
 
 
-def _counts(found: Sweep) -> str:
+def _counts(found: SweepResult) -> str:
     counts = sorted({len(found.curve(attack, MASKS[0])) for attack in found.attacks})
     return f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"

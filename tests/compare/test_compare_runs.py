@@ -5,29 +5,35 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from models import save_small_pipeline, write_images
-from results import make_failure
+from results import gate_outcome, make_failure, make_result
 from runs import labels, make_ids, rewrite, write_run
 
 from privaudit.auditing.options import AuditOptions
 from privaudit.auditing.run import run_audit
-from privaudit.compare import KINDS, CompareOptions, ComparisonResult, compare_runs
+from privaudit.compare import KINDS, CompareOptions, ComparisonResult, compare_runs, run_comparison
 from privaudit.compare.comparable import mismatches
 from privaudit.compare.holm import step_down
 from privaudit.compare.unpaired import unpaired_difference
 from privaudit.errors import ConfigError, ResultError
-from privaudit.evaluation import Check, delong_test, evaluate
+from privaudit.evaluation import Check, delong_test, evaluate, fact
 from privaudit.evaluation.estimate import Estimate
 from privaudit.evaluation.verdict import exit_code
+from privaudit.report.sentences.comparison_text import note_lines
+from privaudit.report.sentences.fact_text import fact_text, facts_text
 from privaudit.results.audit_result import AuditResult
 
 IMAGES = 400
 MEMBER = labels(IMAGES)
 ASKED = CompareOptions(fail_on_regression=True, replicates=400)
+VERSION_5 = Path(__file__).parents[1] / "results" / "report-version-5.json"
+"""An audit as privaudit wrote it with version 5 of the schema: `make_result` of 60 images with two gates."""
+BROKEN = (Check("blind baseline", "fail", (fact("no_attack_exceeds_blind"),)),)
 
 
 def simulate(
@@ -80,7 +86,7 @@ class TestPaired:
 
     def test_rates_are_compared_on_the_same_resampled_images(self, runs):
         old, new = simulate(0.5, 1), simulate(0.8, 2)
-        found = compare_runs(runs(0.5, 1), runs(0.8, 2), CompareOptions(replicates=1000))
+        found = run_comparison(runs(0.5, 1), runs(0.8, 2), CompareOptions(replicates=1000))
         own = change(found, metric="tpr@1%fpr")
         both = evaluate(
             {"old": old["sima", "none"], "new": new["sima", "none"]}, MEMBER, np.zeros(2 * IMAGES), replicates=1000
@@ -127,7 +133,9 @@ class TestPaired:
         wide = compare_runs(runs(0.5, 1), runs(0.8, 2, spreads={"sima": 1.5}))
         widths = [d.hi - d.lo for d in (change(wide).difference, plain)]
         assert widths[0] == pytest.approx(1.5 * widths[1])
-        assert any("sima 1.50" in note for note in wide.notes)
+        assert [note for note in wide.notes if note.code == "interval_widened"] == [
+            fact("interval_widened", attack="sima", factor=1.5)
+        ]
 
     def test_gates_add_what_they_look_at(self, runs):
         gates = ("tpr@10%fpr>0.3", "epsilon>1", "advantage>0.5")
@@ -158,7 +166,7 @@ class TestSharedImages:
             compare_runs(*self.halves(tmp_path, 300))
 
     def test_shared_images_are_paired_and_counted(self, tmp_path):
-        found = compare_runs(*self.halves(tmp_path, 300), CompareOptions(allow=("split",)))
+        found = run_comparison(*self.halves(tmp_path, 300), CompareOptions(allow=("split",)))
         assert found.pairing.paired
         assert (found.pairing.positives, found.pairing.nonmembers) == (300, 300)
         assert (found.pairing.old_only, found.pairing.new_only, found.pairing.moved) == (200, 20, 0)
@@ -168,19 +176,21 @@ class TestSharedImages:
         assert [item.kind for item in found.allowed] == ["split"]
 
     def test_too_few_shared_images_are_not_paired(self, tmp_path):
-        found = compare_runs(*self.halves(tmp_path, 100), CompareOptions(allow=("split",)))
+        found = run_comparison(*self.halves(tmp_path, 100), CompareOptions(allow=("split",)))
         assert not found.pairing.paired
-        assert "scored only 100 members and 100 non-members" in found.pairing.how
-        assert change(found).difference.reason == "not paired"
+        assert found.pairing.facts == (fact("too_few_shared", positives=100, nonmembers=100),)
+        assert change(found).difference.reason == fact("runs_not_paired")
 
     def test_images_that_changed_sets_are_left_out(self, runs, tmp_path):
         swapped = MEMBER.copy()
         swapped[[0, IMAGES]] = swapped[[IMAGES, 0]]
         new = write_run(tmp_path / "new", simulate(0.5, 1), swapped, split="c" * 32)
-        found = compare_runs(runs(0.5, 1), new, CompareOptions(allow=("split",)))
+        found = run_comparison(runs(0.5, 1), new, CompareOptions(allow=("split",)))
         assert found.pairing.moved == 2
         assert (found.pairing.positives, found.pairing.old_only) == (IMAGES - 1, 0)
-        assert any("2 images are members in one run" in note for note in found.notes)
+        assert fact("images_moved", images=2) in found.notes
+        paired = fact("paired", positives=IMAGES - 1, nonmembers=IMAGES - 1)
+        assert found.pairing.facts == (paired, fact("others_left_out"))
 
 
 class TestUnpaired:
@@ -197,10 +207,11 @@ class TestUnpaired:
 
     def test_no_interval_no_limits(self):
         nan = float("nan")
-        found = unpaired_difference(Estimate(0.6, nan, nan, "too few"), Estimate(0.8, 0.7, 0.86), 0.025)
+        few = fact("too_few_independent", units=1)
+        found = unpaired_difference(Estimate(0.6, nan, nan, few), Estimate(0.8, 0.7, 0.86), 0.025)
         assert found.value == pytest.approx(0.2)
         assert np.isnan([found.lo, found.hi, found.p]).all()
-        assert found.reason == "too few"
+        assert found.reason == few
 
     @pytest.mark.parametrize("which", [0, 1])
     def test_report_files_alone_are_compared_by_their_intervals(self, runs, tmp_path, which):
@@ -210,8 +221,8 @@ class TestUnpaired:
         pair[which] = copied
         found = compare_runs(*pair)
         assert not found.pairing.paired
-        assert "no scores of single images beside" in found.pairing.how
-        assert "wider than need be" in found.pairing.how
+        missing = fact("scores_missing", run=("OLD", "NEW")[which])
+        assert found.pairing.facts == (missing, fact("same_images_unpaired"))
         assert found.tests == change_count(found)
 
     def test_report_file_with_scores_beside_it_is_paired(self, runs):
@@ -241,7 +252,7 @@ class TestRefusals:
         old, new = runs(0.5, 1), runs(0.5, 1, config=config)
         with pytest.raises(ConfigError, match=f"--allow {kind}"):
             compare_runs(old, new)
-        found = compare_runs(old, new, CompareOptions(allow=(kind,)))
+        found = run_comparison(old, new, CompareOptions(allow=(kind,)))
         assert {item.kind for item in found.allowed} == {kind}
 
     def test_other_parameters_of_an_attack(self, runs, tmp_path):
@@ -251,7 +262,7 @@ class TestRefusals:
         rewrite(new, attacks=(other, *result.attacks[1:]))
         with pytest.raises(ConfigError, match="the same order of sima in both runs, got 4 in OLD and 2 in NEW"):
             compare_runs(runs(0.5, 1), new)
-        assert compare_runs(runs(0.5, 1), new, CompareOptions(allow=("preset",))).allowed[0].what == "order of sima"
+        assert run_comparison(runs(0.5, 1), new, CompareOptions(allow=("preset",))).allowed[0].what == "order of sima"
 
     def test_another_kind_of_audit(self, runs, tmp_path):
         new = write_run(tmp_path / "new", simulate(0.5, 1), MEMBER)
@@ -259,7 +270,7 @@ class TestRefusals:
         with pytest.raises(ConfigError, match="--allow design"):
             compare_runs(runs(0.5, 1), new)
         for name in ("design", "role"):  # the second is its former name
-            found = compare_runs(runs(0.5, 1), new, CompareOptions(allow=(name,)))
+            found = run_comparison(runs(0.5, 1), new, CompareOptions(allow=(name,)))
             assert [(item.kind, item.old, item.new) for item in found.allowed] == [("design", "members", "suspects")]
             assert (found.old.design, found.new.design) == ("members", "suspects")
 
@@ -270,7 +281,7 @@ class TestRefusals:
 
     def test_all_is_allowed_at_once(self, runs):
         new = runs(0.5, 1, config={"seed": 1, "drop": 0.2, "folds": 4}, split="d" * 32)
-        assert len(compare_runs(runs(0.5, 1), new, CompareOptions(allow=("all",))).allowed) == 4
+        assert len(run_comparison(runs(0.5, 1), new, CompareOptions(allow=("all",))).allowed) == 4
 
     def test_a_solver_that_was_not_used_does_not_matter(self, runs):
         encoder = {"geometry_latents": "encoder"}
@@ -352,70 +363,81 @@ class TestRefusals:
 
 class TestVerdict:
     def test_a_rise_is_a_regression(self, runs):
-        found = compare_runs(runs(0.3, 1), runs(1.0, 2), ASKED)
+        found = run_comparison(runs(0.3, 1), runs(1.0, 2), ASKED)
         assert found.verdict.status == "fail"
-        assert exit_code(found.verdict) == 1
+        assert exit_code(found.verdict.status, gated=found.fail_on_regression) == 1
         assert change(found).direction == "worse"
         assert change(found).rise > 0
         assert change(found, mask="random").direction == "unmeasured"
-        assert "auroc of sima/none rose from" in found.verdict.reasons[0]
+        own = change(found)
+        values = {"old": own.old.value, "new": own.new.value, "rise": own.rise, "margin": 0.0}
+        assert found.verdict.reasons[0] == fact("metric_rose", attack="sima", mask="none", metric="auroc", **values)
+        worse = sum(one.direction == "worse" for one in found.changes)
+        assert [reason.code for reason in found.verdict.reasons] == ["metric_rose"] * worse
 
     def test_a_fall_is_none(self, runs):
-        found = compare_runs(runs(1.0, 2), runs(0.3, 1), ASKED)
+        found = run_comparison(runs(1.0, 2), runs(0.3, 1), ASKED)
         assert found.verdict.status == "pass"
+        assert found.verdict.reasons == (fact("no_rise_shown", tests=found.tests, margin=0.0),)
         assert change(found).direction == "better"
         assert change(found).fall < 0
 
     def test_nothing_fails_unless_asked(self, runs):
         found = compare_runs(runs(0.3, 1), runs(1.0, 2))
         assert found.verdict.status == "fail"
-        assert found.verdict.gates == ()
-        assert exit_code(found.verdict) == 0
+        assert not found.fail_on_regression
+        assert exit_code(found.verdict.status, gated=found.fail_on_regression) == 0
 
     def test_the_margin_is_beyond_what_was_shown(self, runs):
         old, new = runs(0.3, 1), runs(1.0, 2)
-        risen = change(compare_runs(old, new, ASKED))
-        within = compare_runs(old, new, replace(ASKED, margin=0.4))
+        risen = change(run_comparison(old, new, ASKED))
+        within = run_comparison(old, new, replace(ASKED, margin=0.4))
         assert within.verdict.status == "pass"
+        assert within.verdict.reasons == (fact("no_rise_shown", tests=within.tests, margin=0.4),)
         assert change(within).direction == "unclear"
-        below = compare_runs(old, new, replace(ASKED, margin=risen.rise / 2))
+        below = run_comparison(old, new, replace(ASKED, margin=risen.rise / 2))
         assert below.verdict.status == "fail"
 
     def test_the_same_run_twice(self, runs):
-        found = compare_runs(runs(0.5, 1), runs(0.5, 1), ASKED)
+        found = run_comparison(runs(0.5, 1), runs(0.5, 1), ASKED)
         assert found.verdict.status == "pass"
         assert found.same_model
+        assert fact("same_model") in found.notes
         assert {c.difference.value for c in found.changes} == {0.0}
         assert {c.direction for c in found.changes if c.tested} == {"unclear"}
 
     def test_a_gate_that_passed_and_fails(self, runs):
         gates = ("auroc>0.61",)
         old, new = runs(0.4, 1, gates=gates), runs(0.8, 2, gates=("AUROC > 0.610",))
-        found = compare_runs(old, new, replace(ASKED, margin=0.4))
+        found = run_comparison(old, new, replace(ASKED, margin=0.4))
         assert (found.gates[0].old, found.gates[0].new, found.gates[0].regressed) == ("pass", "fail", True)
         assert found.verdict.status == "fail"
-        assert "passed and fails now" in found.verdict.reasons[0]
+        assert found.verdict.reasons == (fact("gate_regressed", gate=found.gates[0].gate),)
+        assert found.gates[0].gate == "AUROC > 0.610"
+        assert found.gates[0].reason == AuditResult.load(new).verdict.gates[0].reason
 
     def test_a_gate_of_one_run_alone_is_no_regression(self, runs):
-        found = compare_runs(runs(0.4, 1), runs(0.8, 2, gates=("auroc>0.61",)), replace(ASKED, margin=0.4))
+        found = run_comparison(runs(0.4, 1), runs(0.8, 2, gates=("auroc>0.61",)), replace(ASKED, margin=0.4))
         assert (found.gates[0].old, found.gates[0].new, found.gates[0].regressed) == (None, "fail", False)
         assert found.verdict.status == "pass"
 
     def test_a_failed_check_of_the_new_run(self, runs):
-        broken = (Check("blind baseline", "fail", "pixels tell the sets apart"),)
-        found = compare_runs(runs(0.3, 1), runs(1.0, 2, checks=broken), ASKED)
+        found = run_comparison(runs(0.3, 1), runs(1.0, 2, checks=BROKEN), ASKED)
         assert found.verdict.status == "inconclusive"
-        assert exit_code(found.verdict) == 3
-        assert exit_code(found.verdict, inconclusive="fail") == 1
-        assert exit_code(found.verdict, exit_zero=True) == 0
-        assert "pixels tell the sets apart" in found.verdict.reasons[0]
+        status, gated = found.verdict.status, found.fail_on_regression
+        assert exit_code(status, gated=gated) == 3
+        assert exit_code(status, gated=gated, inconclusive="fail") == 1
+        assert exit_code(status, gated=gated, exit_zero=True) == 0
+        assert found.verdict.reasons[0] == fact("new_check_failed", check="blind baseline")
+        assert {reason.code for reason in found.verdict.reasons[1:]} == {"metric_rose"}
         assert (found.checks[0].old, found.checks[0].new) == (None, "fail")
+        assert found.checks[0].facts == BROKEN[0].facts
 
     def test_a_failed_check_of_the_old_run_is_a_note(self, runs):
-        broken = (Check("blind baseline", "fail", "pixels tell the sets apart"),)
-        found = compare_runs(runs(0.3, 1, checks=broken), runs(1.0, 2), ASKED)
+        found = run_comparison(runs(0.3, 1, checks=BROKEN), runs(1.0, 2), ASKED)
         assert found.verdict.status == "fail"
-        assert any("In the old run the check of blind baseline failed" in note for note in found.notes)
+        assert fact("old_check_failed", check="blind baseline") in found.notes
+        assert not any(reason.code == "new_check_failed" for reason in found.verdict.reasons)
 
     def test_too_few_images_are_inconclusive(self, tmp_path):
         member = labels(4)
@@ -423,14 +445,17 @@ class TestVerdict:
             write_run(tmp_path / name, {("sima", "none"): np.random.default_rng(seed).normal(size=8)}, member)
             for name, seed in (("old", 0), ("new", 1))
         ]
-        found = compare_runs(*folders, replace(ASKED, confidence=0.999, replicates=2000))
+        found = run_comparison(*folders, replace(ASKED, confidence=0.999, replicates=2000))
         assert found.verdict.status == "inconclusive"
-        assert "4 members and 4 non-members are too few to show even a rise" in found.verdict.reasons[0]
+        assert found.verdict.reasons == (
+            fact("perfect_rise_unnoticed", members=4.0, nonmembers=4.0, tests=found.tests),
+        )
 
     def test_nothing_in_common(self, runs, tmp_path):
         new = write_run(tmp_path / "new", simulate(0.5, 1, names=("secmi",)), MEMBER)
-        found = compare_runs(runs(0.5, 1), new, ASKED)
+        found = run_comparison(runs(0.5, 1), new, ASKED)
         assert found.verdict.status == "inconclusive"
+        assert found.verdict.reasons == (fact("nothing_in_common"),)
         assert found.added == ("secmi",)
         assert found.removed == ("sima", "pia")
 
@@ -438,9 +463,11 @@ class TestVerdict:
         old, new = (write_run(tmp_path / name, simulate(0.5, 1), MEMBER) for name in ("old", "new"))
         verdict = AuditResult.load(old).verdict
         rewrite(old, verdict=replace(verdict, finding=replace(verdict.finding, level="none")))
-        found = compare_runs(old, new, ASKED)
+        found = run_comparison(old, new, ASKED)
         assert found.verdict.status == "pass"
-        assert any(note.startswith("The finding rose from none to") for note in found.notes)
+        rose = fact("finding_rose", old="none", new=verdict.finding.level)
+        at = found.notes.index(rose)
+        assert found.notes[at + 1] == fact("no_difference_shown")
 
     def test_scores_made_of_other_attacks_are_left_out(self, tmp_path):
         learned = {"combined": "learned"}
@@ -449,9 +476,9 @@ class TestVerdict:
         new = write_run(tmp_path / "new", {**scores, **simulate(0.5, 2, names=("pia",))}, MEMBER, kinds=learned)
         found = compare_runs(old, new)
         assert [item.attack for item in found.not_compared] == ["combined"]
-        assert "differ by pia" in found.not_compared[0].reason
+        assert found.not_compared[0].differs_by == ("pia",)
         assert {c.attack for c in found.changes} == {"sima"}
-        allowed = compare_runs(old, new, CompareOptions(allow=("preset",)))
+        allowed = run_comparison(old, new, CompareOptions(allow=("preset",)))
         assert {c.attack for c in allowed.changes} == {"sima", "combined"}
 
     def test_rates_that_few_images_cannot_resolve_are_not_tested(self, tmp_path):
@@ -460,11 +487,92 @@ class TestVerdict:
         for name, strength, seed in (("old", 0.2, 0), ("new", 1.5, 1)):
             values = np.random.default_rng(seed).normal(size=240) + strength * member
             folders.append(write_run(tmp_path / name, {("sima", "none"): values}, member))
-        found = compare_runs(*folders, ASKED)
+        found = run_comparison(*folders, ASKED)
         assert found.tests == 1
         assert change(found).direction == "worse"
         assert change(found, metric="tpr@1%fpr").direction == "unmeasured"
-        assert any(note.startswith("Not tested where no limit can be given") for note in found.notes)
+        (reason,) = found.untested
+        assert reason == change(found, metric="tpr@1%fpr").difference.reason
+        assert any(note.startswith("Not tested where no limit can be given") for note in note_lines(found))
+
+
+class TestFormerVersions:
+    """A report of version 5 of the schema, which has sentences, next to one of the same audit as it is written now."""
+
+    @pytest.fixture
+    def now(self, tmp_path):
+        """Write a report of the same attacks on the same images, whose members score as far from the others as said."""
+
+        def write(strength: float = 1.0, **changed) -> Path:
+            gates = ("auroc>0.6", "epsilon>1")
+            result = make_result(images=60, strength=strength, gates=gates, groups=("a", "b"))
+            path = tmp_path / f"{strength}.json"
+            path.write_text(replace(result, **changed).to_json(), encoding="utf-8")
+            return path
+
+        return write
+
+    def old(self, folder, **changed) -> Path:
+        """Write the stored report with parts of its own version changed."""
+        path = folder / "old.json"
+        path.write_text(json.dumps({**json.loads(VERSION_5.read_text()), **changed}), encoding="utf-8")
+        return path
+
+    @pytest.mark.parametrize("turned", [False, True])
+    def test_the_same_scores_are_no_change(self, now, turned):
+        pair = (now(), VERSION_5) if turned else (VERSION_5, now())
+        found = run_comparison(*pair, ASKED)
+        assert (found.allowed, found.not_compared, found.added, found.removed) == ((), (), (), ())
+        assert {c.attack for c in found.changes} == {"sima", "mirror", "combined"}
+        assert {c.metric for c in found.changes} == {"auroc", "tpr@1%fpr", "epsilon"}
+        differences = np.array([c.difference.value for c in found.changes if c.metric != "tpr@1%fpr"])  # too few images
+        np.testing.assert_allclose(differences, 0.0, atol=1e-9)
+        assert found.verdict.status == "pass"
+        assert [(gate.gate, gate.old, gate.new) for gate in found.gates] == [
+            ("auroc>0.6", "fail", "fail"),
+            ("epsilon>1", "pass", "pass"),
+        ]
+        assert found.checks == ()
+        assert ComparisonResult.from_json(found.to_json()).to_json() == found.to_json()
+
+    def test_a_rise_is_a_regression(self, now):
+        found = run_comparison(VERSION_5, now(3.0), ASKED)
+        assert found.verdict.status == "fail"
+        assert {reason.code for reason in found.verdict.reasons} == {"metric_rose", "gate_regressed"}
+        assert fact("gate_regressed", gate="epsilon>1") in found.verdict.reasons
+        assert found.gates[1].reason.code == "limit_beyond_gate"
+        assert fact("finding_rose", old="medium", new="high") in found.notes
+
+    def test_what_only_the_old_run_says_is_shown_as_it_was_written(self, now, tmp_path):
+        values = json.loads(VERSION_5.read_text())
+        check = {"name": "captions", "status": "fail", "detail": "captions tell the sets apart: 90% of them"}
+        gates = [{**values["verdict"]["gates"][0], "gate": "auroc>0.7", "detail": "no limit above it"}]
+        verdict = {**values["verdict"], "gates": gates}
+        old = self.old(tmp_path, checks=[*values["checks"], check], verdict=verdict)
+        found = run_comparison(old, now(), ASKED)
+        assert [(item.check, item.old, item.new) for item in found.checks] == [("captions", "fail", None)]
+        assert facts_text(found.checks[0].facts) == check["detail"]
+        assert fact("old_check_failed", check="captions") in found.notes
+        gate = found.gates[-1]
+        assert (gate.gate, gate.old, gate.new, fact_text(gate.reason)) == (
+            "auroc>0.7",
+            "fail",
+            None,
+            "no limit above it",
+        )
+
+    def test_gates_that_are_not_understood_are_known_by_their_text(self, now, tmp_path):
+        values = json.loads(VERSION_5.read_text())
+        gates = [{"gate": text, "status": "pass", "detail": text} for text in ("recall>0.5", "precision>0.5")]
+        old = self.old(tmp_path, verdict={**values["verdict"], "gates": gates})
+        verdict = AuditResult.load(now()).verdict
+        new = now(verdict=replace(verdict, gates=(gate_outcome("precision>0.5", "fail"),)))
+        found = run_comparison(old, new, ASKED)
+        assert [(gate.gate, gate.old, gate.new, gate.regressed) for gate in found.gates] == [
+            ("precision>0.5", "pass", "fail", True),
+            ("recall>0.5", "pass", None, False),
+        ]
+        assert found.verdict.reasons == (fact("gate_regressed", gate="precision>0.5"),)
 
 
 class TestHolm:
@@ -495,7 +603,7 @@ def _limit(p: float, error: float) -> float:
 
 class TestJson:
     def test_round_trip(self, runs):
-        found = compare_runs(runs(0.5, 1), runs(0.8, 2, gates=("epsilon>1", "auroc>0.6")), ASKED)
+        found = run_comparison(runs(0.5, 1), runs(0.8, 2, gates=("epsilon>1", "auroc>0.6")), ASKED)
         again = ComparisonResult.from_json(found.to_json())
         assert again.to_json() == found.to_json()
         assert again.verdict.status == found.verdict.status
@@ -532,7 +640,7 @@ class TestRealRuns:
     """Two denoisers, the same images, scanned as users scan them."""
 
     def test_are_paired_on_every_image(self, scanned):
-        found = compare_runs(*scanned, ASKED)
+        found = run_comparison(*scanned, ASKED)
         assert found.pairing.paired
         assert (found.pairing.positives, found.pairing.nonmembers) == (40, 40)
         assert found.allowed == ()
@@ -543,10 +651,10 @@ class TestRealRuns:
         assert own.difference.value == pytest.approx(
             new.attacks[1].masks["none"].auroc.value - old.attacks[1].masks["none"].auroc.value
         )
-        assert any("combined 1.50" in note for note in found.notes)
+        assert fact("interval_widened", attack="combined", factor=1.5) in found.notes
 
     def test_a_run_and_itself(self, scanned):
-        found = compare_runs(scanned[0], scanned[0], ASKED)
+        found = run_comparison(scanned[0], scanned[0], ASKED)
         assert found.same_model
         assert {c.difference.value for c in found.changes if c.metric == "auroc"} == {0.0}
 
@@ -572,7 +680,7 @@ class TestErrorRates:
                     for mask in ("none", "influence")
                 }
                 folders.append(write_run(tmp_path / f"{draw}-{name}", scores, member, replicates=39))
-            flagged += compare_runs(*folders, ASKED).verdict.status == "fail"
+            flagged += run_comparison(*folders, ASKED).verdict.status == "fail"
         return flagged
 
     def test_no_change_is_rarely_flagged(self, tmp_path):

@@ -12,7 +12,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from runs import labels, rewrite, write_run
 
-from privaudit.compare import CompareOptions, ComparisonResult, compare_runs
+from privaudit.compare import CompareOptions, ComparisonResult, compare_runs, run_comparison
 from privaudit.compare.comparison import COMPARISON_SCHEMA
 from privaudit.compare.comparison_schema import (
     comparison_schema,
@@ -63,14 +63,14 @@ def comparisons(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Compariso
         "other attacks": (weak, others),
     }
     allow = {"allowed": CompareOptions(allow=("all",), margin=0.02)}
-    found = {kind: compare_runs(*pair, allow.get(kind)) for kind, pair in pairs.items()}
+    found = {kind: run_comparison(*pair, allow.get(kind, CompareOptions())) for kind, pair in pairs.items()}
     small = [write_run(root / f"few {n}", {("sima", "none"): np.arange(6) % 4.0}, labels(3)) for n in range(2)]
     suspects = rewrite(run("suspects", 1.0, 8))
     rewrite(suspects, data=replace(AuditResult.load(suspects).data, design="suspects"))
     return {
         **found,
         "few": compare_runs(*small),
-        "suspects": compare_runs(weak, suspects, CompareOptions(allow=("design",))),
+        "suspects": run_comparison(weak, suspects, CompareOptions(allow=("design",))),
     }
 
 

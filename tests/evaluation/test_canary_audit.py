@@ -11,12 +11,19 @@ from privaudit.evaluation.canary_audit import CanaryReport, audit_canaries
 from privaudit.evaluation.one_run import epsilon_one_run
 from privaudit.evaluation.pilot import SHARES
 from privaudit.evaluation.selection import MEAN
+from privaudit.report.sentences.design_text import canary_statement
 from privaudit.storage.exact_json import decode, encode
 
-ABC = [Candidate(name, None, "none") for name in "abc"]
-D = Candidate("d", 40.0, "weighted")
 N = 400
 IDS = [f"image {i}" for i in range(N)]
+
+
+def named(letters: str) -> list[Candidate]:
+    """A candidate per letter."""
+    return [Candidate(letter, None, "none") for letter in letters]
+
+
+ABC = named("abc")
 
 
 def a_run(seed: int, shift: float, columns: int = 3, n: int = N) -> tuple[np.ndarray, np.ndarray]:
@@ -38,6 +45,9 @@ def test_leakage_is_found_in_the_column_that_has_it() -> None:
     assert report.epsilon_lower == epsilon_one_run(300, report.guesses, report.correct)
     assert report.epsilon_lower < report.epsilon_most == epsilon_one_run(300, report.guesses, report.guesses)
     assert report.p == 1 / 10_000
+    assert report.reason is None
+    assert f"{report.correct} of {report.guesses} guesses about canaries were right" in canary_statement(report)
+    assert f"for any epsilon below {report.epsilon_lower:.3g}. Evidence of leakage" in canary_statement(report)
 
 
 def test_the_pilot_alone_decides_what_is_guessed() -> None:
@@ -65,8 +75,8 @@ def pilot_of(ids: list[str], size: int, seed: int = 0) -> np.ndarray:
 
 def test_guesses_are_the_extreme_scores_of_the_audited() -> None:
     table, coins = a_run(2, 2.5, columns=1)
-    report = audit_canaries(table, [D], coins, IDS, draws=9)
-    assert report.search_space == (D,)
+    report = audit_canaries(table, named("s"), coins, IDS, draws=9)
+    assert report.search_space == tuple(named("s"))
     audited = ~pilot_of(IDS, 100)
     order = np.argsort(table[audited, 0])
     bits = coins[audited][order]
@@ -90,7 +100,7 @@ def test_infinite_and_equal_scores_are_legal() -> None:
     table[:5, 0] = np.inf
     table[5:9, 0] = -np.inf
     assert np.isfinite(audit_canaries(table, ABC, coins, IDS, draws=99).epsilon_lower)
-    flat = audit_canaries(np.zeros((N, 1)), [D], coins, IDS, draws=99)
+    flat = audit_canaries(np.zeros((N, 1)), named("s"), coins, IDS, draws=99)
     assert flat.p == 1.0
     assert flat.epsilon_lower < 0.3
 
@@ -100,7 +110,7 @@ def test_the_test_of_no_leakage_is_that_of_all_rearrangements() -> None:
     n, ids = 16, [f"{i}" for i in range(16)]
     rng = np.random.default_rng(7)
     coins, scores = rng.random(n) < 0.5, np.round(rng.normal(size=n), 1)
-    report = audit_canaries(scores[:, None], [D], coins, ids, draws=20_000)
+    report = audit_canaries(scores[:, None], named("s"), coins, ids, draws=20_000)
     audited = ~pilot_of(ids, 4)
     values, bits = scores[audited], coins[audited]
     ranks = [sum((values < v).astype(float)) + sum(values == v) / 2 for v in values]
@@ -115,7 +125,9 @@ def test_p_values_are_uniform_and_bounds_hold_under_the_null() -> None:
     for _ in range(500):
         coins = rng.random(60) < 0.5
         table = rng.normal(size=(60, 4))
-        reports.append(audit_canaries(table, [*ABC, D], coins, IDS[:60], draws=199, seed=int(rng.integers(1 << 30))))
+        reports.append(
+            audit_canaries(table, named("abcd"), coins, IDS[:60], draws=199, seed=int(rng.integers(1 << 30)))
+        )
     p = np.array([report.p for report in reports])
     assert kstest(p, "uniform").pvalue > 0.001
     assert (p <= 0.05).mean() <= 0.081  # binomial(500, .05) exceeds that in .1 % of runs
@@ -131,7 +143,7 @@ def test_the_bound_holds_for_randomised_response() -> None:
         table = np.where(rng.random((N, 1)) < keep, coins[:, None], ~coins[:, None]) + rng.normal(size=(N, 4)) * 1e-3
         table[:, 1:] = rng.normal(size=(N, 3))
         seed = int(rng.integers(1 << 30))
-        bounds.append(audit_canaries(table, [*ABC, D], coins, IDS, draws=1, seed=seed).epsilon_lower)
+        bounds.append(audit_canaries(table, named("abcd"), coins, IDS, draws=1, seed=seed).epsilon_lower)
     assert np.mean(np.array(bounds) > 1.0) <= 0.093  # binomial(300, .05) exceeds that in .1 % of runs
     assert np.median(bounds) > 0.5
 
@@ -161,6 +173,7 @@ def test_delta_lowers_the_bound() -> None:
     assert report.correct == plain.correct
     assert 0 < report.epsilon_lower < plain.epsilon_lower
     assert report.epsilon_lower == epsilon_one_run(report.audited, report.guesses, report.correct, 0.95, 1e-4)
+    assert "not (epsilon, 0.0001)-differentially private" in canary_statement(report)
 
 
 @pytest.mark.parametrize(("n", "parts"), [(5, (1, 4)), (2, (0, 2)), (6, (2, 4)), (7, (2, 5))])
@@ -169,15 +182,17 @@ def test_too_few_canaries_have_a_reason(n: int, parts: tuple[int, int]) -> None:
     report = audit_canaries(table, ABC, coins, IDS[:n])
     assert np.isnan([report.epsilon_lower, report.epsilon_most, report.p]).all()
     pilot, audited = parts
-    needed = {"needed_pilot": 2, "needed_audited": 6}
-    assert report.reason == fact("too_few_canaries", pilot=pilot, audited=audited, **needed, confidence=0.95)
-    assert (report.guesses, report.chosen) == (0, None)
+    assert report.reason == fact(
+        "too_few_canaries", pilot=pilot, needed_pilot=2, audited=audited, needed_audited=6, confidence=0.95
+    )
+    assert (report.chosen, report.guesses, report.pilot, report.audited) == (None, 0, pilot, audited)
+    assert canary_statement(report).startswith("Not measured: needs at least 2 canaries in the pilot and 6 others")
 
 
 @pytest.mark.parametrize("n", [8, 9, 10, 13])
 def test_few_canaries_give_a_number(n: int) -> None:
     coins = np.arange(n) % 2 == 0
-    report = audit_canaries(coins[:, None] * 1.0, [D], coins, IDS[:n], draws=99)
+    report = audit_canaries(coins[:, None] * 1.0, named("s"), coins, IDS[:n], draws=99)
     assert report.reason is None
     assert report.guesses >= 5
     assert report.epsilon_most > 0
@@ -192,6 +207,7 @@ def test_audited_coins_of_one_side_have_a_bound_and_no_p_value(side: str) -> Non
     assert report.reason == fact("coins_on_one_side", canaries=300, side=side)
     assert report.correct in (report.guesses_in, report.guesses_out)
     assert np.isfinite(report.epsilon_lower)
+    assert "vidence" not in canary_statement(report)
 
 
 def test_a_pilot_of_one_side_is_no_obstacle() -> None:
@@ -214,26 +230,22 @@ def test_reports_survive_json() -> None:
 
 def test_shapes_ids_and_nan() -> None:
     table, coins = a_run(16, 0.0)
-    for bad in (
-        (table[:-1], list(ABC), coins, IDS),
-        (table, list(ABC[:2]), coins, IDS),
-        (table[:, :0], [], coins, IDS),
-    ):
+    for bad in ((table[:-1], ABC, coins, IDS), (table, ABC[:2], coins, IDS), (table[:, :0], [], coins, IDS)):
         with pytest.raises(DataError, match=r"expected scores of shape \(canaries, labels\)"):
             audit_canaries(*bad)
     with pytest.raises(DataError, match=r"expected scores of shape"):
-        audit_canaries(table, list(ABC), coins[:-1], IDS)
+        audit_canaries(table, ABC, coins[:-1], IDS)
     with pytest.raises(DataError, match="one stands twice"):
-        audit_canaries(table, list(ABC), coins, [*IDS[:-1], IDS[0]])
+        audit_canaries(table, ABC, coins, [*IDS[:-1], IDS[0]])
     table[7, 1] = np.nan
     with pytest.raises(NonFiniteError, match="NaN for 1 of 400 canaries, the first image 7"):
-        audit_canaries(table, list(ABC), coins, IDS)
+        audit_canaries(table, ABC, coins, IDS)
 
 
 def test_all_bad_parameters_are_named() -> None:
     table, coins = a_run(17, 0.0)
     with pytest.raises(ConfigError) as found:
-        audit_canaries(table, list(ABC), coins, IDS, pilot=1.0, confidence=0.0, delta=1.0, draws=0)
+        audit_canaries(table, ABC, coins, IDS, pilot=1.0, confidence=0.0, delta=1.0, draws=0)
     assert [problem.split(",")[0] for problem in found.value.problems] == [
         "expected a pilot share in (0",
         "expected a confidence in (0",

@@ -4,22 +4,21 @@ import numpy as np
 import pytest
 
 from privaudit.data import ImageFileInfo
-from privaudit.evaluation import Evaluation, Fact, assign_folds, blind_check, evaluate, fact, sample_size_check
+from privaudit.evaluation import Check, Evaluation, Fact, assign_folds, blind_check, evaluate, fact, sample_size_check
 from privaudit.evaluation.checks import BLIND, consistency_check, duplicate_check, file_check
 from privaudit.evaluation.metrics import inflated_alpha
+from privaudit.report.sentences.fact_text import facts_text
 
 N = 200
 MEMBER = np.arange(2 * N) < N
 FOLDS = assign_folds([str(i) for i in range(2 * N)], MEMBER)
+A, B = ("a", "none"), ("b", "none")
+PIXELS, FILES = (BLIND, "pixels"), (BLIND, "files")
 
-A, PIXELS, FILES = ("a", "none"), (BLIND, "pixels"), (BLIND, "files")
 
-
-def kinds(what: str, positives: str, fraction: float, nonmembers: str, other: float) -> Fact:
-    """A difference in what most files of either set are."""
-    ours = {"positives": positives, "positives_fraction": fraction}
-    theirs = {"nonmembers": nonmembers, "nonmembers_fraction": other}
-    return fact("file_kinds_differ", property=what, **ours, **theirs)
+def codes(check: Check) -> list[str]:
+    """What a check noticed, in order."""
+    return [noticed.code for noticed in check.facts]
 
 
 def check(blind: float, attack: float) -> str:
@@ -27,10 +26,9 @@ def check(blind: float, attack: float) -> str:
     scores = {
         PIXELS: rng.normal(size=2 * N) + blind * MEMBER,
         A: rng.normal(size=2 * N) + attack * MEMBER,
-        ("b", "none"): rng.normal(size=2 * N),
+        B: rng.normal(size=2 * N),
     }
-    evaluation = evaluate(scores, MEMBER, FOLDS, replicates=300, learned=[PIXELS])
-    return blind_check(evaluation, [PIXELS], [A, ("b", "none")]).status
+    return blind_check(evaluate(scores, MEMBER, FOLDS, replicates=300, learned=[PIXELS]), [PIXELS], [A, B]).status
 
 
 def test_blind_rule() -> None:
@@ -69,7 +67,7 @@ def test_blind_without_attacks_or_images() -> None:
     tiny = evaluate({PIXELS: [0.0, 1.0]}, [True, False], [0, 1], replicates=50, learned=[PIXELS])
     found = blind_check(tiny, [PIXELS], [])
     assert found.status == "warn"
-    assert [noticed.code for noticed in found.facts] == ["blind_not_measured", "too_few_independent"]
+    assert found.facts == (fact("blind_not_measured"), fact("too_few_independent", units=1))
 
 
 def with_families(attack: float = 0.0, **shifts: float) -> Evaluation[tuple[str, str]]:
@@ -84,9 +82,11 @@ class TestFamilies:
         found = with_families(pixels=0, files=3)
         check = blind_check(found, [PIXELS, FILES], [A])
         assert check.status == "fail"
-        assert [noticed.code for noticed in check.facts] == ["blind_told_apart", "no_attack_exceeds_blind"]
-        assert check.facts[0].values["family"] == "files"
-        assert check.facts[0].values["auroc"] > 0.9
+        assert codes(check) == ["blind_told_apart", "no_attack_exceeds_blind"]
+        values = check.facts[0].values
+        assert values["family"] == "files"
+        assert values["auroc"] == found.metrics[FILES].auroc.value > 0.9
+        assert 0.5 < values["lower"] < found.metrics[FILES].auroc.lo  # corrected for two families
 
     def test_a_family_without_a_limit_hides_no_other(self) -> None:
         rng = np.random.default_rng(0)
@@ -94,6 +94,7 @@ class TestFamilies:
         found = evaluate(scores, MEMBER, FOLDS, replicates=100, learned=list(scores))
         check = blind_check(found, list(scores), [])
         assert check.status == "fail"
+        assert codes(check) == ["blind_told_apart", "no_attack_exceeds_blind"]
         assert check.facts[0].values["family"] == "pixels"
         nothing = blind_check(found, [FILES], [])
         assert nothing.status == "warn"
@@ -106,22 +107,41 @@ class TestFamilies:
             found = evaluate({PIXELS: values}, MEMBER[few], FOLDS[few], replicates=100, learned=[PIXELS])
             check = blind_check(found, [PIXELS], [])
             assert check.status == status
-            codes = ["blind_told_apart_by_rank", "no_attack_exceeds_blind"] if status == "fail" else ["blind_too_few"]
-            assert [noticed.code for noticed in check.facts] == codes
+            area, p = found.metrics[PIXELS].auroc.value, found.p_above_chance[PIXELS]
+            if status == "fail":
+                assert codes(check) == ["blind_told_apart_by_rank", "no_attack_exceeds_blind"]
+                assert check.facts[0].values == {"family": "pixels", "auroc": area, "p": p}
+                assert p <= 0.025
+                assert "take suspects and non-members from one source" in facts_text(check.facts, "suspects")
+            else:
+                assert check.facts == (fact("blind_too_few", auroc=area),)
 
     def test_every_family_that_tells_is_named_the_strongest_first(self) -> None:
         check = blind_check(with_families(pixels=1, captions=3), [PIXELS, (BLIND, "captions")], [])
-        assert [noticed.values["family"] for noticed in check.facts[:2]] == ["captions", "pixels"]
+        assert codes(check) == ["blind_told_apart"] * 2 + ["no_attack_exceeds_blind"]
+        strong, weak = (noticed.values for noticed in check.facts[:2])
+        assert (strong["family"], weak["family"]) == ("captions", "pixels")
+        assert strong["auroc"] > 0.9 > 0.8 > weak["auroc"] > 0.7
 
     def test_an_attack_has_to_beat_the_strongest(self) -> None:
         names = [PIXELS, (BLIND, "compression")]
-        assert blind_check(with_families(attack=2, pixels=0.8, compression=0), names, [A]).status == "warn"
-        assert blind_check(with_families(attack=2, pixels=0.8, compression=2.5), names, [A]).status == "fail"
+        found = with_families(attack=2, pixels=0.8, compression=0)
+        beaten = blind_check(found, names, [A])
+        assert beaten.status == "warn"
+        assert codes(beaten) == ["blind_told_apart", "attack_exceeds_blind"]
+        values = beaten.facts[-1].values
+        assert (values["attack"], values["mask"]) == A
+        assert values["gain"] == pytest.approx(found.metrics[A].auroc.value - found.metrics[PIXELS].auroc.value)
+        assert 0.0 < values["lo"] < values["gain"] < values["hi"]
+        found = with_families(attack=2, pixels=0.8, compression=2.5)
+        check = blind_check(found, names, [A])
+        assert check.status == "fail"
+        assert codes(check) == ["blind_told_apart", "blind_told_apart", "no_attack_exceeds_blind"]
 
     def test_limits_allow_for_the_number_of_families(self) -> None:
         # The first family alone would be called different, among eight it is not.
         rng = np.random.default_rng(0)
-        others = {(BLIND, f"other{i}"): rng.normal(size=2 * N) for i in range(7)}
+        others = {(BLIND, f"other {i}"): rng.normal(size=2 * N) for i in range(7)}
         for shift in np.linspace(0.3, 0.6, 31):
             scores = {PIXELS: np.random.default_rng(1).normal(size=2 * N) + shift * MEMBER, **others}
             found = evaluate(scores, MEMBER, FOLDS, replicates=100, learned=list(scores))
@@ -145,10 +165,13 @@ class TestFamilies:
         assert check.status == "ok"
         assert check.facts == (fact("nothing_to_tell_apart"),)
 
-    def test_families_that_do_not_tell(self) -> None:
-        check = blind_check(with_families(pixels=0, compression=0, files=0), [PIXELS, FILES], [A])
+    def test_families_that_do_not_tell_are_summed_up_by_their_largest_values(self) -> None:
+        found = with_families(pixels=0, compression=0, files=0)
+        check = blind_check(found, [PIXELS, FILES], [A])
         assert check.status == "ok"
-        assert [noticed.code for noticed in check.facts] == ["blind_not_told_apart"]
+        areas = [found.metrics[name].auroc for name in (PIXELS, FILES)]
+        largest, upper = max(area.value for area in areas), max(area.hi for area in areas)
+        assert check.facts == (fact("blind_not_told_apart", auroc=largest, upper=upper),)
 
 
 class TestDuplicates:
@@ -166,14 +189,40 @@ class TestDuplicates:
     def test_shared(self) -> None:
         check = duplicate_check(2, 0, [], self.member)
         assert check.status == "warn"
-        assert fact("in_both_sets", images=2) in check.facts
+        assert check.facts[0] == fact("in_both_sets", images=2)
 
     def test_look_alikes_across_and_within(self) -> None:
         check = duplicate_check(0, 0, [[0, 1], [1, 3], [2, 3]], self.member)
         assert check.status == "warn"
-        assert fact("look_alike_across", positives=2, nonmembers=1) in check.facts
-        assert fact("look_alike_within", images=2) in check.facts
-        assert duplicate_check(0, 0, [[0, 1], [3, 4]], self.member).status == "ok"
+        assert check.facts[2:] == (
+            fact("look_alike_across", positives=2, nonmembers=1),
+            fact("look_alike_within", images=2),
+            fact("look_alikes_share_folds"),
+        )
+        within = duplicate_check(0, 0, [[0, 1], [3, 4]], self.member)
+        assert within.status == "ok"
+        assert within.facts[2:] == (
+            fact("look_alike_across", positives=0, nonmembers=0),
+            fact("look_alike_within", images=4),
+            fact("look_alikes_share_folds"),
+        )
+
+
+def kinds_differ(what: str, positives: str, nonmembers: str) -> Fact:
+    """Half of the members are of another kind than all non-members."""
+    return fact(
+        "file_kinds_differ",
+        property=what,
+        positives=positives,
+        positives_fraction=0.5,
+        nonmembers=nonmembers,
+        nonmembers_fraction=1.0,
+    )
+
+
+def numbers_differ(what: str, positives: float, nonmembers: float) -> Fact:
+    """Half of the members are larger than all non-members."""
+    return fact("file_numbers_differ", property=what, positives=positives, nonmembers=nonmembers, auroc=0.75)
 
 
 class TestFiles:
@@ -184,37 +233,43 @@ class TestFiles:
 
     def test_alike(self) -> None:
         check = file_check(self.mixed(0, self.png), self.mixed(0, self.png))
-        assert (check.status, check.facts) == ("ok", (fact("files_alike", format="PNG", fraction=1.0),))
+        assert check.status == "ok"
+        assert check.facts == (fact("files_alike", format="PNG", fraction=1.0),)
 
-    def test_format(self) -> None:
+    def test_format_and_what_comes_with_it(self) -> None:
         jpeg = replace(self.png, format="JPEG", quantisation=300)
         check = file_check(self.mixed(0, jpeg), self.mixed(0.6, jpeg))
         assert check.status == "warn"
-        assert kinds("format", "PNG", 1.0, "JPEG", 0.6) in check.facts
-        assert "sum of the JPEG quantisation table" in {noticed.values["property"] for noticed in check.facts}
+        kinds, table = check.facts
+        assert kinds == fact(
+            "file_kinds_differ",
+            property="format",
+            positives="PNG",
+            positives_fraction=1.0,
+            nonmembers="JPEG",
+            nonmembers_fraction=0.6,
+        )
+        assert table == fact(
+            "file_numbers_differ",
+            property="sum of the JPEG quantisation table",
+            positives=0.0,
+            nonmembers=300.0,
+            auroc=0.8,
+        )
 
     @pytest.mark.parametrize(
-        ("change", "wanted"),
+        ("change", "noticed"),
         [
-            ({"mode": "L"}, kinds("mode", "L", 0.5, "RGB", 1.0)),
-            ({"exif": True}, kinds("EXIF tags", "with EXIF tags", 0.5, "without EXIF tags", 1.0)),
-            (
-                {"icc": True},
-                kinds("colour profile", "with a colour profile", 0.5, "without a colour profile", 1.0),
-            ),
-            (
-                {"width": 64},
-                fact("file_numbers_differ", property="pixels", positives=1536.0, nonmembers=1024.0, auroc=0.75),
-            ),
-            (
-                {"bytes": 9000},
-                fact("file_numbers_differ", property="bytes", positives=5500.0, nonmembers=2000.0, auroc=0.75),
-            ),
+            ({"mode": "L"}, kinds_differ("mode", "L", "RGB")),
+            ({"exif": True}, kinds_differ("EXIF tags", "with EXIF tags", "without EXIF tags")),
+            ({"icc": True}, kinds_differ("colour profile", "with a colour profile", "without a colour profile")),
+            ({"width": 64}, numbers_differ("pixels", 1536.0, 1024.0)),
+            ({"bytes": 9000}, numbers_differ("bytes", 5500.0, 2000.0)),
         ],
     )
-    def test_each_property(self, change: dict[str, object], wanted: Fact) -> None:
+    def test_each_property(self, change: dict[str, object], noticed: Fact) -> None:
         check = file_check(self.mixed(0.5, replace(self.png, **change)), self.mixed(0, self.png))
-        assert (check.status, check.facts) == ("warn", (wanted,))
+        assert check == Check("file properties", "warn", (noticed,))
 
     def test_what_is_not_significant_or_does_not_matter_is_not_said(self) -> None:
         jpeg = replace(self.png, format="JPEG")
@@ -234,22 +289,24 @@ class TestFiles:
         assert sum(file_check(drawn(), drawn()).status == "warn" for _ in range(200)) <= 7  # P(more than 7) = .1 %
 
     def test_nothing_known(self) -> None:
-        assert file_check([ImageFileInfo()] * 5, [self.png] * 5).status == "warn"
-        assert file_check([], [self.png]).status == "warn"
+        unknown = Check("file properties", "warn", (fact("file_info_unknown"),))
+        assert file_check([ImageFileInfo()] * 5, [self.png] * 5) == unknown
+        assert file_check([], [self.png]) == unknown
 
 
 def test_consistency() -> None:
     found = with_families(attack=1, pixels=0)
-    assert consistency_check(found).status == "ok"
+    assert consistency_check(found) == Check("consistency", "ok", (fact("rates_consistent", scores=2),))
     wrong = replace(found.metrics[A], auroc=replace(found.metrics[A].auroc, value=0.0))
     check = consistency_check(replace(found, metrics={**found.metrics, A: wrong}))
-    assert check.status == "fail"
-    assert check.facts == (fact("rate_contradicts_auroc", attack="a", mask="none"),)
+    assert check == Check("consistency", "fail", (fact("rate_contradicts_auroc", attack="a", mask="none"),))
 
 
 def test_sample_size() -> None:
-    assert sample_size_check(1, 100).status == "fail"
-    assert sample_size_check(100, 10_000).status == "ok"
+    tiny = sample_size_check(1, 100)
+    assert tiny == Check("sample size", "fail", (fact("set_too_small", positives=1, nonmembers=100),))
+    many = sample_size_check(100, 10_000)
+    assert many == Check("sample size", "ok", (fact("set_sizes", positives=100, nonmembers=10_000),))
     few = sample_size_check(500, 500)
     assert few.status == "warn"
     assert few.facts == (
@@ -257,3 +314,5 @@ def test_sample_size() -> None:
         fact("rate_rests_on_few", fpr=0.01, expected=5.0, needed=1000),
         fact("rate_not_reported", fpr=0.001, needed=10_000),
     )
+    none = sample_size_check(10, 10, (0.0,))
+    assert none == Check("sample size", "warn", (fact("set_sizes", positives=10, nonmembers=10), fact("rate_at_zero")))

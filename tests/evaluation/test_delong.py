@@ -109,12 +109,13 @@ def test_edges_have_a_reason() -> None:
     assert equal.value == 0.5
     assert np.isnan([equal.lo, equal.hi]).all()
     assert equal.reason == fact("all_scores_equal")
-    for labels in (np.arange(10) < 1, np.zeros(10, bool)):
-        few = auroc_estimate(np.arange(10.0), labels)
+    for members in (1, 0):
+        few = auroc_estimate(np.arange(10.0), np.arange(10) < members)
         assert np.isnan([few.lo, few.hi]).all()
-        assert few.reason.code == "too_few_independent"
+        assert few.reason == fact("too_few_independent", units=members)
     one_film = auroc_estimate(np.arange(10.0), member, units=np.where(member, 0, np.arange(10)))
     assert np.isnan(one_film.lo)
+    assert one_film.reason == fact("too_few_independent", units=1)
     with pytest.raises(ConfigError, match="confidence"):
         auroc_estimate(np.arange(10.0), member, 95)
 
@@ -135,7 +136,7 @@ def test_paired_test() -> None:
     assert same.reason == fact("interval_without_width")
     none = delong_test(strong, weak, np.ones(200, bool))
     assert np.isnan([none.value, none.p]).all()
-    assert none.reason
+    assert none.reason == fact("too_few_independent", units=0)
 
 
 def test_paired_test_holds_its_level() -> None:

@@ -4,6 +4,7 @@ import pytest
 from privaudit.errors import ConfigError, DataError
 from privaudit.evaluation import epsilon_lower
 from privaudit.evaluation.epsilon_bound import HeldOutCounts, Outcomes, bound_from_counts, held_out_counts
+from privaudit.evaluation.facts import fact
 from privaudit.evaluation.intervals import clopper_pearson
 
 N = 300
@@ -81,10 +82,13 @@ def test_copies_count_once() -> None:
 def test_too_few_images_have_a_reason() -> None:
     bound = epsilon_lower([1.0, 0.0, 0.5], [True, False, False], [0, 0, 1])
     assert np.isnan(bound.value)
-    assert bound.reason.code == "folds_need_images"
+    assert bound.reason == fact("folds_need_images", members=0, nonmembers=1)
     single = epsilon_lower(np.arange(4.0), [True, True, False, False], [0, 0, 0, 0])
     assert np.isnan(single.value)
-    assert np.isnan(epsilon_lower([], [], []).value)
+    assert single.reason == fact("folds_need_images", members=0, nonmembers=0)
+    none = epsilon_lower([], [], [])
+    assert np.isnan(none.value)
+    assert none.reason == fact("folds_need_images", members=0, nonmembers=0)
 
 
 def test_bad_input() -> None:

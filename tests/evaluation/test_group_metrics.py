@@ -54,7 +54,7 @@ def test_groups_of_nonmembers_have_no_line() -> None:
 def test_without_any_nonmember_there_is_no_value() -> None:
     (found,) = by_group(["a", "a"], [0.0, 1.0], [True, True])
     assert np.isnan(found.auroc.value)
-    assert found.auroc.reason
+    assert found.auroc.reason == fact("too_few_independent", units=0)
     assert found.tpr is None
 
 

@@ -100,10 +100,12 @@ def test_says_what_it_is() -> None:
     assert [len(chosen) for chosen in found.chosen] == [3, 3, 3]
     for chosen, space in zip(found.chosen, found.search_space, strict=True):
         assert set(chosen) <= set(space)
-    (choice,) = found.choices
+    assert [len(space) for space in found.search_space] == [4, 1, 1]
+    (choice,) = found.choices  # only what was compared with others
     assert (choice.what, choice.learner, choice.criterion, choice.mask) == ("penalty", "logistic", "inner_auroc", None)
-    assert (choice.by_fold, choice.search_space) == (found.chosen[0], found.search_space[0])
-    assert out_of_fold(table(), MEMBER, FOLDS, "trees").choices == ()
+    assert (choice.search_space, choice.by_fold) == (found.search_space[0], found.chosen[0])
+    trees = out_of_fold(table(), MEMBER, FOLDS, "trees")
+    assert (trees.learners, trees.choices) == (("trees",), ())
 
 
 @pytest.mark.parametrize("model", LEARNERS)

@@ -6,8 +6,7 @@ import pytest
 from scipy.stats import mannwhitneyu
 
 from privaudit.errors import ConfigError
-from privaudit.evaluation import assign_folds, bound, compare, consistent, evaluate, tpr_at_fpr
-from privaudit.evaluation.facts import fact
+from privaudit.evaluation import assign_folds, bound, compare, consistent, evaluate, fact, tpr_at_fpr
 
 N = 400
 MEMBER = np.arange(2 * N) < N
@@ -42,7 +41,7 @@ def test_values_intervals_and_counts() -> None:
     rate = metrics.tpr_at_fpr["0.01"]
     assert (rate.k, rate.n, rate.fpr_realised) == (4, N, 0.01)
     assert rate.lo <= rate.value <= rate.hi
-    assert rate.reason == fact("few_false_positives", fpr=0.01, expected=4.0, nonmembers=rate.n)
+    assert rate.reason == fact("few_false_positives", fpr=0.01, expected=4.0, nonmembers=N)
     assert 0 < metrics.advantage.lo < metrics.advantage.value <= metrics.advantage.hi
     assert metrics.attack_success.value == (1 + metrics.advantage.value) / 2
     assert metrics.attack_success.lo == (1 + metrics.advantage.lo) / 2
@@ -58,7 +57,7 @@ def test_values_intervals_and_counts() -> None:
 def test_a_rate_below_one_nonmember_is_not_reported() -> None:
     rate = EVALUATION.metrics["strong"].tpr_at_fpr["0.001"]
     assert np.isnan([rate.value, rate.lo, rate.hi, rate.fpr_realised]).all()
-    assert (rate.reason.code, rate.reason.values["needed"]) == ("rate_needs_nonmembers", 1000)
+    assert rate.reason == fact("rate_needs_nonmembers", fpr=0.001, needed=1000, nonmembers=N)
 
 
 def test_enough_nonmembers_come_without_a_warning() -> None:
@@ -71,7 +70,7 @@ def test_perfect_separation_still_has_an_interval(name: str) -> None:
     metrics = EVALUATION.metrics[name]
     assert (metrics.auroc.value, metrics.auroc.hi) == (1.0, 1.0)
     assert metrics.auroc.lo == pytest.approx(0.025 ** (1 / N))
-    assert metrics.auroc.reason.code == "sets_separated"
+    assert metrics.auroc.reason == fact("sets_separated", pairs=N)
     assert metrics.tpr_at_fpr["0.01"].lo < 1.0
     assert metrics.advantage.lo < 1.0
 
@@ -108,19 +107,20 @@ def test_comparison_is_paired() -> None:
 
 def test_comparison_without_a_rate_has_a_reason() -> None:
     other = evaluate(scores(), MEMBER, FOLDS, fprs=(0.05,), replicates=50)
-    assert compare(other, "weak", "strong").tpr_delta.reason.code == "rate_not_evaluated"
+    assert compare(other, "weak", "strong").tpr_delta.reason == fact("rate_not_evaluated", fpr=0.01)
     assert compare(other, "weak", "strong", 0.05).tpr_delta.hi < 0.0
     few = np.r_[0:N, N : N + 50]
     small = evaluate({k: v[few] for k, v in scores().items()}, MEMBER[few], FOLDS[few], replicates=50)
     delta = compare(small, "weak", "strong").tpr_delta
     assert np.isnan(delta.value)
-    assert (delta.reason.code, delta.reason.values["needed"]) == ("rate_needs_nonmembers", 100)
+    assert delta.reason == fact("rate_needs_nonmembers", fpr=0.01, needed=100, nonmembers=50)
     some = np.r_[0:N, N : N + 150]
     middling = evaluate({k: v[some] for k, v in scores().items()}, MEMBER[some], FOLDS[some], replicates=50)
     delta = compare(middling, "strong", "weak").tpr_delta
     assert delta.value > 0
     assert np.isnan([delta.lo, delta.hi, delta.p]).all()
     assert delta.reason.code == "limit_needs_nonmembers"
+    assert delta.reason.values == pytest.approx({"fpr": 0.01, "error": 0.025, "needed": 368, "nonmembers": 150})
 
 
 @pytest.mark.parametrize(("members", "nonmembers"), [(1, 5), (1, 200), (5, 1), (0, 5), (5, 0)])
@@ -217,7 +217,9 @@ def test_units_and_complete_separation() -> None:
     assert found.metrics["perfect"].auroc.lo == pytest.approx(0.025 ** (1 / pairs))
     assert found.p_above_chance == {"perfect": 0.5**pairs, "reverse": 1.0}
     assert np.isnan(found.metrics["perfect"].tpr_at_fpr["0.01"].lo)  # 40 films are not 400 non-members
-    assert found.metrics["perfect"].tpr_at_fpr["0.01"].reason.code == "limit_needs_nonmembers"
+    reason = found.metrics["perfect"].tpr_at_fpr["0.01"].reason
+    assert reason.code == "limit_needs_nonmembers"
+    assert reason.values == pytest.approx({"fpr": 0.01, "error": 0.025, "needed": 368, "nonmembers": pairs})
 
 
 def test_learned_scores_are_compared_more_carefully() -> None:

@@ -3,8 +3,7 @@ import pytest
 from scipy.stats import beta, binom, binomtest, norm
 
 from privaudit.errors import ConfigError
-from privaudit.evaluation import auroc, tpr_at_fpr
-from privaudit.evaluation.facts import fact
+from privaudit.evaluation import auroc, fact, tpr_at_fpr
 from privaudit.evaluation.rate import rate_at_threshold, rate_estimate, tpr_limit, unresolved
 from privaudit.evaluation.roc import count
 
@@ -67,8 +66,10 @@ def test_what_the_nonmembers_cannot_resolve() -> None:
     assert unresolved(0.01, 367, 0.025) is not None
     assert unresolved(0.01, 368, 0.025) is None
     assert 0.99**367 > 0.025 > 0.99**368
-    assert unresolved(0.005, 1000, 0.001).values["needed"] == 1379
-    assert unresolved(0.0, 10**6, 0.025) is not None
+    assert unresolved(0.005, 1000, 0.001) == fact(
+        "limit_needs_nonmembers", fpr=0.005, error=0.001, needed=1379, nonmembers=1000.0
+    )
+    assert unresolved(0.0, 10**6, 0.025) == fact("rate_at_zero")
     assert unresolved(1.0, 2, 0.025) is None
     assert np.isnan(tpr_limit(count(case(), MEMBER), 0.001, 0.025, "lower"))
 
@@ -81,14 +82,15 @@ def test_estimate_says_what_is_missing() -> None:
     assert rate.reason is None
     few = rate_estimate(curve, 0.01)
     assert few.lo < few.value < few.hi
-    assert few.reason == fact("few_false_positives", fpr=0.01, expected=4.0, nonmembers=few.n)
+    assert few.reason == fact("few_false_positives", fpr=0.01, expected=4.0, nonmembers=N)
     fewer = rate_estimate(curve, 0.005)
     assert fewer.value > 0
     assert np.isnan([fewer.lo, fewer.hi]).all()
     assert fewer.reason.code == "limit_needs_nonmembers"
+    assert fewer.reason.values == pytest.approx({"fpr": 0.005, "error": 0.025, "needed": 736, "nonmembers": N})
     none = rate_estimate(curve, 0.001)
     assert np.isnan(none.value)
-    assert (none.reason.code, none.reason.values["needed"]) == ("rate_needs_nonmembers", 1000)
+    assert none.reason == fact("rate_needs_nonmembers", fpr=0.001, needed=1000, nonmembers=N)
     single = rate_estimate(count(case()[N - 1 :], MEMBER[N - 1 :]), 0.05)
     assert np.isnan(single.lo)
     assert single.reason == fact("interval_needs_members", members=1)
@@ -122,5 +124,6 @@ def test_at_a_threshold_fixed_beforehand() -> None:
     assert none.tpr.value == 0.5
     assert np.isnan([none.fpr.value, none.fpr.lo, none.fpr.hi]).all()
     assert none.fpr.reason == fact("no_nonmembers")
+    assert rate_at_threshold([1.0], [False], 1.5).tpr.reason == fact("no_members")
     with pytest.raises(ConfigError, match="confidence"):
         rate_at_threshold(scores, member, 2.0, 90)

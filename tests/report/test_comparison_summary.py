@@ -11,7 +11,7 @@ from results import noted
 from rich.console import Console
 from runs import labels, rewrite, write_run
 
-from privaudit.compare import CompareOptions, compare_runs
+from privaudit.compare import CompareOptions, run_comparison
 from privaudit.compare.comparison import NotCompared
 from privaudit.evaluation import Check
 from privaudit.report.comparison_markdown import render_comparison
@@ -48,7 +48,7 @@ def folders(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def worse(folders):
-    return compare_runs(folders["weak"], folders["strong"], OPTIONS)
+    return run_comparison(folders["weak"], folders["strong"], OPTIONS)
 
 
 def printed(result, width: int = 80) -> str:
@@ -67,14 +67,14 @@ def printed(result, width: int = 80) -> str:
     ],
 )
 def test_headline(folders, old, new, expected):
-    assert headline(compare_runs(folders[old], folders[new], OPTIONS)) == expected
+    assert headline(run_comparison(folders[old], folders[new], OPTIONS)) == expected
 
 
 def test_headline_of_a_change_that_is_not_shown(folders, tmp_path):
     near = write_run(tmp_path / "near", simulate(0.4, 5), MEMBER)
-    assert headline(compare_runs(folders["weak"], near, OPTIONS)) == "NO CHANGE SHOWN (GATES DIFFER)"
+    assert headline(run_comparison(folders["weak"], near, OPTIONS)) == "NO CHANGE SHOWN (GATES DIFFER)"
     held = write_run(tmp_path / "held", simulate(0.4, 5), MEMBER, gates=("auroc>0.7",))
-    assert headline(compare_runs(folders["weak"], held, OPTIONS)) == "NO CHANGE SHOWN"
+    assert headline(run_comparison(folders["weak"], held, OPTIONS)) == "NO CHANGE SHOWN"
 
 
 def test_the_strongest_is_the_strongest_of_those_compared(worse):
@@ -117,13 +117,13 @@ class TestTerminal:
 
     def test_what_was_allowed_is_said(self, folders, tmp_path):
         seeded = write_run(tmp_path / "seeded", simulate(0.4, 5), MEMBER, config={"seed": 7})
-        found = compare_runs(folders["weak"], seeded, replace(OPTIONS, allow=("seed",)))
+        found = run_comparison(folders["weak"], seeded, replace(OPTIONS, allow=("seed",)))
         assert "seed: 0 -> 7 (--allow seed)" in printed(found)
 
     def test_control_characters_do_not_reach_it(self, folders, tmp_path):
         hostile = write_run(tmp_path / "hostile", simulate(1.2, 2), MEMBER)
         target = replace(AuditResult.load(hostile).target, id="evil\x1b[2J[red]model")
-        found = compare_runs(folders["weak"], rewrite(hostile, target=target), OPTIONS)
+        found = run_comparison(folders["weak"], rewrite(hostile, target=target), OPTIONS)
         text = printed(found)
         assert "\x1b" not in text
         assert "\\x1b[2J[red]model" in text
@@ -149,7 +149,7 @@ class TestMarkdown:
         result = AuditResult.load(hostile)
         name = "<script>alert(1)</script>|[x](http://evil)@team"
         rewrite(hostile, target=replace(result.target, id=name), checks=(Check(name, "warn", noted(name)),))
-        text = render_comparison(compare_runs(folders["weak"], hostile, OPTIONS))
+        text = render_comparison(run_comparison(folders["weak"], hostile, OPTIONS))
         rendered = markdown_html(text)
         assert "<script>" not in rendered
         assert 'href="http://evil"' not in rendered

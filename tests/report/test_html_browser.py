@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from browser import chromium, screenshot_folder, visiting
-from results import NAMES, SUSPECTS, make_exemplars, make_failure, make_result
+from results import NAMES, SUSPECTS, make_exemplars, make_failure, make_result, noted
 
 from privaudit.evaluation import Check, Estimate
 from privaudit.report.html import render_html, render_html_failure
@@ -24,7 +24,7 @@ def with_a_gap():
     """One AUROC could not be measured, the others could."""
     result = make_result()
     report = result.attacks[0]
-    lost = replace(report.masks["random"], auroc=Estimate(math.nan, math.nan, math.nan, "too few images"))
+    lost = replace(report.masks["random"], auroc=Estimate(math.nan, math.nan, math.nan, noted("too few images")[0]))
     first = replace(report, masks={**report.masks, "random": lost})
     return replace(result, attacks=(first, *result.attacks[1:]))
 
@@ -33,7 +33,7 @@ def as_large_as_the_demo():
     """Two attacks and two gates more than `privaudit demo` has, and as many checks."""
     said = "1100 members and 1100 non-members; at 1 % the rate rests on 11 false positives, 10000 would do " * 2
     names = ("sample size", "duplicates", "file properties", "unreadable files", "convergence", "non-finite values")
-    checks = tuple(Check(name, "warn" if place < 2 else "ok", said) for place, name in enumerate(names))
+    checks = tuple(Check(name, "warn" if place < 2 else "ok", noted(said)) for place, name in enumerate(names))
     return make_result(attacks=NAMES[:6], checks=checks, gates=("tpr@1%fpr>0.05", "auroc>0.98"))
 
 

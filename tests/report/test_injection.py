@@ -27,7 +27,7 @@ from markdown_it import MarkdownIt
 from results import make_exemplars, make_failure, make_result, noted, with_hostile_names
 from rich.console import Console
 
-from privaudit.compare import CompareOptions, ComparisonResult, compare_runs
+from privaudit.compare import CompareOptions, ComparisonResult, run_comparison
 from privaudit.escape import csv_cell, csv_text, encodable, escape_control, markdown, markdown_code
 from privaudit.report.comparison_markdown import render_comparison
 from privaudit.report.formats import FORMATS, Report
@@ -369,7 +369,7 @@ def compared(label: str, folder: Path) -> ComparisonResult:
     for run, result in zip(runs, (made, replace(made, checks=RESULT.checks)), strict=True):
         run.mkdir()
         (run / "report.json").write_text(result.to_json())
-    return compare_runs(*runs, CompareOptions(allow=("all",)))
+    return run_comparison(*runs, CompareOptions(allow=("all",)))
 
 
 @names

@@ -13,7 +13,7 @@ from privaudit.evaluation.selection import MEAN
 from privaudit.report.formats import FORMATS
 from privaudit.report.sentences.finding_text import statement
 from privaudit.results.audit_result import SCHEMA_VERSION, AuditResult, load_report, read_report
-from privaudit.results.former_versions import upgraded
+from privaudit.results.former_versions import RENAMED_IN_5, upgraded
 from privaudit.results.report_schema import shipped_schema
 
 VERSION_5 = Path(__file__).with_name("report-version-5.json")
@@ -51,6 +51,31 @@ def test_version_5_is_read_with_the_sentences_that_it_has():
     ):
         assert text in page
         assert text in summary.replace("\\", "")
+
+
+def leaves(value, path=()):
+    """Every number, truth value and null of a report, with the keys that lead to it."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from leaves(item, (*path, key))
+    elif isinstance(value, list):
+        for at, item in enumerate(value):
+            yield from leaves(item, (*path, at))
+    elif not isinstance(value, str):
+        yield path, value
+
+
+@pytest.mark.parametrize("file", [VERSION_4, VERSION_5], ids=["4", "5"])
+def test_every_number_of_a_former_version_stays_in_its_place(file):
+    old = json.loads(file.read_text())
+    written = json.loads(AuditResult.load(file).to_json())
+    old["data"] = {RENAMED_IN_5.get(key, key): value for key, value in old["data"].items()}
+    before, after = dict(leaves(old)), dict(leaves(written))
+    nulls = [path for path, value in before.items() if value is None and path[-1] == "reason"]
+    missing = {path for path in before if path not in after} - set(nulls)
+    assert missing == set()
+    changed = {path: value for path, value in before.items() if path in after and after[path] != value}
+    assert changed == {("schema_version",): old["schema_version"]}
 
 
 def test_numbers_of_version_5_stay():

@@ -63,7 +63,7 @@ def test_takes_the_attack_level_and_mask_that_is_best():
     )
     assert set(found.scores) == {"none"}
     np.testing.assert_array_equal(found.scores["none"], given.tables[0].by_mask["weighted"][:, 1])
-    assert (len(found.choices[0].search_space), found.choices[0].criterion) == (9, "auroc")
+    assert (len(choice.search_space), choice.criterion) == (9, "auroc")
     assert found.inflation == pytest.approx(1.0, abs=0.05)
 
 

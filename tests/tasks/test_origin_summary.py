@@ -14,7 +14,7 @@ from privaudit.inversion import SOLVERS
 from privaudit.model.target import TargetInfo
 from privaudit.tasks.origin_options import MIN_GENERATIONS
 from privaudit.tasks.origin_summary import LABELS, SHOWN, print_origin
-from privaudit.tasks.origin_test import Origin, conformal_p_values, scores
+from privaudit.tasks.origin_test import OriginResult, conformal_p_values, scores
 from privaudit.tasks.origin_traces import Traces
 
 
@@ -23,7 +23,7 @@ def some_traces(remaining) -> Traces:
     return Traces(np.full(len(remaining), 0.04), 0.04 * remaining, 0.01 * remaining)
 
 
-def an_origin(remaining, own=None, target="model", folder="images", skipped=0, names=None) -> Origin:
+def an_origin(remaining, own=None, target="model", folder="images", skipped=0, names=None) -> OriginResult:
     given = some_traces(remaining)
     mine = some_traces(np.linspace(0.1, 0.3, 99) if own is None else own)
     names = names or [f"image-{row:02d}.png" for row in range(len(given.encoder))]
@@ -34,7 +34,7 @@ def an_origin(remaining, own=None, target="model", folder="images", skipped=0, n
     if len(samples) > 1:
         folds = assign_folds([str(number) for number in range(len(is_own))], is_own)
         metrics = evaluate(both, is_own, folds, replicates=99).metrics
-    return Origin(
+    return OriginResult(
         TargetInfo(target, "0" * 32, "1" * 32, "unconditional", "epsilon", (4, 8, 8), (3, 64, 64)),
         SOLVERS.build("anderson:evaluations=10:tolerance=0"),
         SampleSet(samples, tuple(Skipped(Path(f"{n}.png"), "broken") for n in range(skipped))),
@@ -46,7 +46,7 @@ def an_origin(remaining, own=None, target="model", folder="images", skipped=0, n
     )
 
 
-def printed(found: Origin, width: int = 120) -> str:
+def printed(found: OriginResult, width: int = 120) -> str:
     stream = io.StringIO()
     print_origin(found, Console(file=stream, width=width, highlight=False, color_system=None))
     return stream.getvalue()

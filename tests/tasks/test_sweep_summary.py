@@ -13,7 +13,7 @@ from models import flow_target, linear_target
 from PIL import Image
 from rich.console import Console
 
-from privaudit.auditing.sweep import Point, Sweep
+from privaudit.auditing.sweep import Point, SweepResult
 from privaudit.decoder_geometry import MASKS
 from privaudit.evaluation import Estimate
 from privaudit.results.audit_result import RefusedReport
@@ -23,7 +23,9 @@ from privaudit.tasks.sweep_summary import print_sweep
 LEVELS = (0, 10, 40, 90, 160, 250, 360, 490)
 
 
-def a_sweep(*attacks: str, levels: tuple[int, ...] = LEVELS, target=None, refused=(), rate: float = 0.25) -> Sweep:
+def a_sweep(
+    *attacks: str, levels: tuple[int, ...] = LEVELS, target=None, refused=(), rate: float = 0.25
+) -> SweepResult:
     target = target or linear_target()
     points = []
     for attack in attacks:
@@ -32,10 +34,10 @@ def a_sweep(*attacks: str, levels: tuple[int, ...] = LEVELS, target=None, refuse
                 value = 0.5 + 0.3 * math.exp(-(((level - 160) / 150) ** 2)) + 0.01 * number
                 area = Estimate(value, value - 0.03, value + 0.03)
                 points.append(Point(attack, mask, level, target.schedule.log_snr(level), area, rate))
-    return Sweep(target.info, target.schedule, 100, 120, 0.95, tuple(points), tuple(refused))
+    return SweepResult(target.info, target.schedule, 100, 120, 0.95, tuple(points), tuple(refused))
 
 
-def printed(found: Sweep, width: int = 80) -> str:
+def printed(found: SweepResult, width: int = 80) -> str:
     stream = io.StringIO()
     print_sweep(found, [Path("run/sweep.csv"), Path("run/sweep.png")], Console(file=stream, width=width))
     return stream.getvalue()

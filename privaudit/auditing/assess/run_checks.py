@@ -61,15 +61,10 @@ def convergence_check(reached: Convergence) -> Check:
     if np.isnan(reached.tolerance):
         return Check("convergence", "ok", (fact("inversion_not_used"),))
     share = float((reached.residual <= reached.tolerance).mean())
-    facts = [
-        fact(
-            "inversion_reached",
-            fraction=share,
-            tolerance=float(reached.tolerance),
-            median=float(np.median(reached.residual)),
-            evaluations=float(reached.evaluations.mean()),
-        )
-    ]
+    median, facts = float(np.median(reached.residual)), []
+    if np.isfinite(median):  # a residual is infinite where no iterate was finite
+        values = {"fraction": share, "tolerance": float(reached.tolerance), "median": median}
+        facts.append(fact("inversion_reached", **values, evaluations=float(reached.evaluations.mean())))
     if diverged := int(reached.diverged.sum()):
         facts.append(fact("inversion_diverged", images=diverged))
     return Check("convergence", "ok" if share >= MIN_CONVERGED and not diverged else "warn", tuple(facts))

@@ -212,7 +212,8 @@ def _derived(fact: Fact) -> dict[str, str]:
     if "attack" in values and "mask" in values:
         derived["score"] = score_text(str(values["attack"]), str(values["mask"]))
     if "family" in values:
-        derived["family"] = FAMILIES[str(values["family"])]
+        family = str(values["family"])
+        derived["family"] = FAMILIES.get(family, family)
     if "tests" in values:
         derived["correction"] = f", corrected for {counted(float(values['tests']), 'test')}" if values["tests"] else ""
     if "margin" in values:

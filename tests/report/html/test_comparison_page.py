@@ -14,7 +14,7 @@ from browser import chromium, screenshot_folder, visiting
 from markup import Element, read_page
 from runs import labels, write_run
 
-from privaudit.compare import CompareOptions, ComparisonResult, compare_runs
+from privaudit.compare import CompareOptions, ComparisonResult, run_comparison
 from privaudit.compare.comparison import Mismatch
 from privaudit.evaluation import Check
 from privaudit.evaluation.facts import fact
@@ -47,7 +47,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, ComparisonResul
     broken = write_run(root / "broken", simulate(1.2, 3), MEMBER, checks=failed, config={"seed": 3})
     options = CompareOptions(fail_on_regression=True, replicates=400, allow=("seed",))
     pairs = {"worse": (weak, strong), "better": (strong, calm), "neutral": (weak, weak), "inconclusive": (weak, broken)}
-    return {name: compare_runs(*pair, options) for name, pair in pairs.items()}
+    return {name: run_comparison(*pair, options) for name, pair in pairs.items()}
 
 
 @pytest.fixture(scope="module")
