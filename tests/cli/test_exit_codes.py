@@ -24,7 +24,7 @@ from privaudit.results.audit_result import AuditFailure, load_report
 from privaudit.storage.files import locked, write_text
 
 FILES = tuple(form.file for form in FORMATS.values())
-BROKEN = Check("blind baseline 2", "fail", "the sets differ in their colours")
+BROKEN = Check("blind baseline 2", "fail", (fact("blind_not_measured"),))
 OUTCOMES = {
     "pass": ("auroc>0.9",),
     "fail": ("auroc>0.6",),

@@ -301,7 +301,7 @@ def test_decoders_that_take_more_than_the_latent_are_refused(changes: dict[str, 
 def test_tiling_is_refused_before_and_after(kind: str) -> None:
     module = make(kind)
     module.enable_tiling()
-    message = f"expected {kind} without tiling, got use_tiling = True: tiles overlap and are blended, so that another"
+    message = f"expected {kind} without tiling, got use_tiling = True: tiles overlap and are blended, so the function"
     with pytest.raises(TargetError, match=message):
         wrap_autoencoder(module, torch.device("cpu"), torch.float32)
     module.use_tiling = False

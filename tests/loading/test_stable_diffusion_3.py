@@ -171,7 +171,7 @@ def test_levels_and_conditions_that_do_not_exist(target: Target) -> None:
     with pytest.raises(ConfigError, match="expected a noise level from 0 to 1000 for this target, got 1001"):
         target.predict_noise(noisy, 1001, target.condition(prompts(None)))
     with pytest.raises(
-        TargetError, match="expected a condition for a text-to-image model, got none; pass what condition"
+        TargetError, match="expected a condition for a text-to-image model, got none; pass target.condition"
     ):
         target.predict_noise(noisy, 10, None)
 
