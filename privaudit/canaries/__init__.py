@@ -1,9 +1,9 @@
-"""Canaries: images whose membership was decided by a fair coin that nobody could see or change.
+"""Canaries: images whose membership was decided by a fair coin that no one could see or change.
 
-`draw_canaries` tosses one coin a candidate, writes the manifest for the training team and seals the assignment;
-`read_canaries` checks the seal and every file, and gives the two sets for an audit. Because the coins are independent
-of everything else, whatever tells included from excluded images comes from the training: no other choice of members
-and non-members has a known false-positive rate.
+`draw_canaries` tosses one coin per candidate, writes the manifest for the training team and seals the assignment.
+`read_canaries` checks the seal and every file, and returns the two sets for an audit. The coins are independent of
+everything else, so any difference between included and excluded images comes from the training. No other choice of
+members and non-members has a known false-positive rate.
 """
 
 from privaudit.canaries.assignment import Assignment, Candidate, check_assignment, key_of_seed, seal_of, toss

@@ -1,13 +1,14 @@
-"""Which candidates are included: one fair coin each, from a secret key, and a seal over all of them.
+"""The assignment of candidates: one fair coin per candidate, from a secret key, and a seal over all of them.
 
 coin = lowest bit of the first byte of HMAC-SHA256(key, SHA-256 of the file). With a random key the coins of distinct
-files are independent and fair, as the theorem of Steinke, Nasr, Jagielski 2023 (arXiv:2305.08846) requires; the number
-included is half of the candidates in expectation and not exactly, since drawing exactly half would make the coins
-dependent. The key alone reproduces the assignment, so coins that were changed by hand are found without the seal.
+files are independent and fair, as the theorem of Steinke, Nasr, Jagielski 2023 (arXiv:2305.08846) requires. Half of
+the candidates are included in expectation, but not exactly, because an exact half would make the coins dependent. The
+key alone reproduces the assignment, so a coin that was changed by hand is noticed even without the seal.
 
-seal = SHA-256 over the key and one line per candidate (file hash, coin, caption hash), sorted. It gives nothing away
-while the key is secret. Published before training, it proves afterwards that neither coins nor captions were changed.
-It does not prove that coins were tossed only once: for that, let somebody draw who gains nothing by the outcome.
+seal = SHA-256 over the key and one line per candidate (file hash, coin, caption hash), sorted. It reveals nothing while
+the key is secret. Published before training, it proves afterwards that neither coins nor captions were changed. It does
+not prove that the coins were tossed only once. For that, the draw must be made by someone who gains nothing by the
+outcome.
 """
 
 from __future__ import annotations
@@ -22,23 +23,23 @@ from privaudit.errors import DataError
 VERSION = 1
 KEY_BYTES = 32
 HOW_TO_VERIFY = (
-    "Once canaries.json is disclosed: write 'privaudit canaries 1', the key, and one line a candidate, sorted, with "
-    "its sha256, 1 if it was included or else 0, and the SHA-256 of its caption or '-' without one, separated by "
-    "spaces; end every line with a newline character. The SHA-256 of that text is the seal. privaudit canaries verify "
-    "DIR --seal SEAL does it, and checks the files and the coins, too."
+    "Once canaries.json is disclosed: write a line 'privaudit canaries 1', a line with the key, and one line per "
+    "candidate, sorted, with its sha256, 1 if it was included or 0 if not, and the SHA-256 of its caption or '-' "
+    "without one, separated by spaces. End every line with a newline character. The SHA-256 of this text is the seal. "
+    "'privaudit canaries verify DIR --seal SEAL' does the same, and also checks the files and the coins."
 )
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """One image that was given a coin.
+    """One image with its coin.
 
     Attributes:
         path: Path of the image, relative to the folder of the assignment.
         sha256: SHA-256 of the file.
-        included: Whether it was given to the training team.
-        caption: What it was to be trained with, if anything.
-        label: The manifest's own ``id``.
+        included: Whether the image was assigned to the training set.
+        caption: Caption for training, if the manifest has one.
+        label: Column ``id`` of the manifest.
     """
 
     path: str
@@ -54,11 +55,11 @@ class Assignment:
 
     Attributes:
         version: Version of this format.
-        created: When it was drawn, UTC.
-        seeded: Whether the key follows from a seed that somebody may know.
-        key: 64 hexadecimal digits.
-        seal: 64 hexadecimal digits, public.
-        candidates: In ascending order of their file hash.
+        created: Time of the draw, UTC.
+        seeded: Whether the key follows from a seed that someone may know.
+        key: Secret key, 64 hexadecimal digits.
+        seal: Public seal, 64 hexadecimal digits.
+        candidates: Candidates, in ascending order of their file hash.
     """
 
     version: int
@@ -70,7 +71,7 @@ class Assignment:
 
 
 def key_of_seed(seed: int) -> bytes:
-    """Make the key of a reproducible demonstration: whoever knows the seed knows every coin."""
+    """Make the key of a reproducible demonstration. Anyone who knows the seed knows every coin."""
     return hashlib.sha256(f"privaudit canaries, seed {seed}".encode()).digest()
 
 
@@ -80,7 +81,7 @@ def toss(key: bytes, sha256: str) -> bool:
 
 
 def seal_of(key: str, candidates: Sequence[Candidate]) -> str:
-    """Hash an assignment."""
+    """Hash an assignment to its seal (see `HOW_TO_VERIFY`)."""
     lines = sorted(f"{c.sha256} {int(c.included)} {_caption_hash(c.caption)}" for c in candidates)
     text = "".join(f"{line}\n" for line in (f"privaudit canaries {VERSION}", key, *lines))
     return hashlib.sha256(text.encode()).hexdigest()
@@ -90,31 +91,31 @@ def check_assignment(assignment: Assignment, published: str | None = None) -> No
     """Check that coins and captions are those that were drawn and sealed.
 
     Raises:
-        DataError: A coin is not what the key gives, a file stands twice, or a seal is another one.
+        DataError: A coin does not follow from the key, a file occurs twice, or a seal does not match.
     """
     if assignment.version != VERSION:
         raise DataError(f"expected canaries of version {VERSION}, got {assignment.version}; update privaudit")
     key = _key(assignment.key)
     hashes = [candidate.sha256 for candidate in assignment.candidates]
     if len(set(hashes)) < len(hashes):
-        raise DataError("expected distinct files among the canaries, but one stands there twice; draw them again")
+        raise DataError("expected distinct files among the canaries, but one occurs twice; draw the canaries again")
     changed = [c.path for c in assignment.candidates if c.included != toss(key, c.sha256)]
     if changed:
         raise DataError(
-            f"expected the coins that the key gives, got {len(changed)} others, the first of {changed[0]}; restore "
-            "canaries.json as it was drawn",
+            f"expected the coins that follow from the key, got {len(changed)} others, the first for {changed[0]}; "
+            "restore canaries.json as it was drawn",
             private=changed[:1],
         )
-    found = seal_of(assignment.key, assignment.candidates)
-    if found != assignment.seal:
+    seal = seal_of(assignment.key, assignment.candidates)
+    if seal != assignment.seal:
         raise DataError(
-            f"expected canaries whose hash is their seal {assignment.seal[:12]}, got {found[:12]}: a candidate or a "
+            f"expected canaries whose hash is their seal {assignment.seal[:12]}, got {seal[:12]}: a candidate or a "
             "caption was changed, added or removed; restore canaries.json as it was drawn"
         )
-    if published is not None and published.strip().lower() != found:
+    if published is not None and published.strip().lower() != seal:
         raise DataError(
-            f"expected the published seal {published.strip()[:12]}, got {found[:12]}; this is another assignment "
-            "than the one that was announced"
+            f"expected the published seal {published.strip()[:12]}, got {seal[:12]}; this is not the assignment that "
+            "was announced"
         )
 
 
@@ -124,7 +125,7 @@ def _key(text: str) -> bytes:
     except ValueError:
         key = b""
     if len(key) != KEY_BYTES:
-        raise DataError(f"expected a key of {2 * KEY_BYTES} hexadecimal digits in canaries.json, got another text")
+        raise DataError(f"expected a key of {2 * KEY_BYTES} hexadecimal digits in canaries.json, got other text")
     return key
 
 

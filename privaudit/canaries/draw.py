@@ -1,4 +1,4 @@
-"""Toss a coin for every candidate, and write what the training team and the auditor need."""
+"""Tosses a coin for every candidate, and writes the files for the training team and the auditor."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ from privaudit.evaluation.duplicates import clusters, near_duplicates
 from privaudit.storage.exact_json import encode
 from privaudit.storage.files import make_folder, write_text
 
-FEWEST = 10
-"""Candidates: with fewer no audit can say anything."""
+MIN_CANDIDATES = 10
+"""Minimum number of candidates; no audit can conclude anything from fewer."""
 COPIES = "train"
 """Folder of the included files, if they are copied."""
-SIZE = (64, 64)
-"""Height and width at which pictures are compared; no target is known yet."""
+COMPARISON_SIZE = (64, 64)
+"""Height and width at which images are compared, since the image size of the target is not known yet."""
 
 
 @dataclass(frozen=True)
@@ -46,12 +46,12 @@ class Drawn:
     """An assignment that was written.
 
     Attributes:
-        folder: Where.
+        folder: Folder of the assignment.
         assignment: Key and coins.
         unreadable: Files that cannot be read as images.
-        copies: Left out: the same file as another candidate.
-        similar: Left out: the same picture as another candidate, or nearly so.
-        grouped: Left out: of one group of the manifest with another candidate.
+        copies: Number of candidates left out because the same file is another candidate.
+        similar: Number of candidates left out because another candidate is a near-duplicate.
+        grouped: Number of candidates left out because another candidate is in the same group of the manifest.
     """
 
     folder: Path
@@ -63,7 +63,7 @@ class Drawn:
 
     @property
     def included(self) -> int:
-        """How many candidates are to be trained on."""
+        """Number of candidates assigned to the training set."""
         return sum(candidate.included for candidate in self.assignment.candidates)
 
 
@@ -77,7 +77,7 @@ class _Readable:
 
 @dataclass(frozen=True)
 class _Independent:
-    kept: tuple[_Readable, ...]
+    images: tuple[_Readable, ...]
     copies: int
     similar: int
     grouped: int
@@ -86,42 +86,46 @@ class _Independent:
 def draw_canaries(
     source: Path, out: Path, *, seed: int | None = None, copy: bool = False, on_image: OnImage | None = None
 ) -> Drawn:
-    """Give every candidate a fair coin, and write the assignment.
+    """Toss a fair coin for every candidate, and write the assignment.
 
-    ``out`` gets ``train.csv`` (columns path, id, and caption if there are captions: what is to be trained on),
-    ``canaries.json`` (private: key and coins) and ``seal.json`` (public). Candidates that would share a coin or a
-    picture with another one are left out: of equal files, near-duplicates and images of one group the one with the
-    smallest file hash stays. Equal files would have the same coin, which the theorem excludes; a near-duplicate in
-    training would make an excluded image look like a member.
+    Three files are written to ``out``: ``train.csv``, the images to train on (columns path, id, and caption if there
+    are captions); ``canaries.json``, private, with key and coins; and ``seal.json``, public. Of equal files,
+    near-duplicates and images of one group, only the one with the smallest file hash becomes a candidate. Equal files
+    would have the same coin, which the theorem excludes. A near-duplicate in training would make an excluded image look
+    like a member.
 
     Args:
-        source: Folder or manifest of the candidates; none of them may be in the training data otherwise.
+        source: Folder or manifest of the candidates, none of which may already be in the training data.
         out: Folder to write.
-        seed: For tests and demonstrations only; None takes a random key.
-        copy: Also copy the included files to ``out/train``, and let ``train.csv`` name the copies.
+        seed: Seed of the key, for tests and demonstrations only; None means a random key.
+        copy: Whether to copy the included files to ``out/train`` and name the copies in ``train.csv``.
         on_image: Progress callback.
 
     Returns:
-        What was written, and how many candidates were left out.
+        The assignment, and the number of candidates left out.
 
     Raises:
         ConfigError: ``out`` holds an assignment, or cannot be written.
-        DataError: There are fewer than `FEWEST` distinct candidates, or they have class labels.
+        DataError: There are fewer than `MIN_CANDIDATES` distinct candidates, or they have class labels.
     """
     _check_free(out)
     entries = list_entries(source)
     if any(entry.class_label is not None for entry in entries):
         raise DataError(
-            f"expected candidates without class labels in {source}, got a column class_label, which the files of "
-            "canaries do not have yet; remove it"
+            f"expected candidates without class labels in {source}, got a column class_label, which canaries do not "
+            "support yet; remove it"
         )
-    found, unreadable = _read(entries, on_image)
-    rest = _independent(found)
-    if len(rest.kept) < FEWEST:
-        left = f"{len(unreadable)} unreadable, {rest.copies} copies, {rest.similar} near-duplicates, {rest.grouped}"
+    readable, unreadable = _read(entries, on_image)
+    independent = _independent(readable)
+    count = len(independent.images)
+    if count < MIN_CANDIDATES:
+        left_out = (
+            f"{len(unreadable)} unreadable, {independent.copies} copies, {independent.similar} near-duplicates, "
+            f"{independent.grouped} of a group"
+        )
         raise DataError(
-            f"expected at least {FEWEST} distinct candidates in {source}, got {len(rest.kept)} (left out: {left} of a "
-            "group); add images: some hundreds give a bound that says something"
+            f"expected at least {MIN_CANDIDATES} distinct candidates in {source}, got {count} (left out: {left_out}); "
+            "add images: several hundred give an informative bound"
         )
     make_folder(out)
     key = secrets.token_bytes(KEY_BYTES) if seed is None else key_of_seed(seed)
@@ -133,65 +137,66 @@ def draw_canaries(
             image.entry.caption,
             image.entry.label,
         )
-        for image in rest.kept
+        for image in independent.images
     )
     seal, created = seal_of(key.hex(), candidates), datetime.now(UTC).isoformat(timespec="seconds")
     assignment = Assignment(VERSION, created, seed is not None, key.hex(), seal, candidates)
     _write(out, assignment, copy=copy)
-    return Drawn(out, assignment, tuple(unreadable), rest.copies, rest.similar, rest.grouped)
+    return Drawn(out, assignment, tuple(unreadable), independent.copies, independent.similar, independent.grouped)
 
 
 def _check_free(out: Path) -> None:
-    taken = [name for name in (ASSIGNMENT, SEAL, TRAIN, COPIES) if (out / name).exists()]
-    if taken:
+    existing = [name for name in (ASSIGNMENT, SEAL, TRAIN, COPIES) if (out / name).exists()]
+    if existing:
         raise ConfigError([
-            f"expected a folder without canaries, but {out} holds {', '.join(taken)}; pass another --out: coins are "
-            "tossed once"
+            f"expected a folder without canaries, but {out} holds {', '.join(existing)}; pass another --out, because "
+            "coins are tossed only once"
         ])
 
 
 def _read(entries: Sequence[ListedImage], on_image: OnImage | None) -> tuple[list[_Readable], list[Skipped]]:
-    found, unreadable = [], []
+    readable, unreadable = [], []
     for position, entry in enumerate(entries, start=1):
         try:
-            pixels = read_pixels(entry.path, SIZE)
-            found.append(_Readable(entry, hash_file(entry.path), phash(pixels), thumbnail(pixels)))
+            pixels = read_pixels(entry.path, COMPARISON_SIZE)
+            readable.append(_Readable(entry, hash_file(entry.path), phash(pixels), thumbnail(pixels)))
         except DataError as error:
             unreadable.append(Skipped(entry.path, str(error)))
         if on_image is not None:
             on_image(position, len(entries))
-    return found, unreadable
+    return readable, unreadable
 
 
-def _independent(found: Sequence[_Readable]) -> _Independent:
-    """Keep candidates of which no two are one file, nearly one picture, or of one group; the order does not matter."""
-    ordered = sorted(found, key=lambda image: (image.sha256, str(image.entry.path)))
-    small = np.array([np.frombuffer(image.thumbnail, dtype=np.uint8) for image in ordered])
+def _independent(readable: Sequence[_Readable]) -> _Independent:
+    """Select candidates of which no two are the same file, near-duplicates or of one group."""
+    # Sorted by hash, so that the selection does not depend on the order of the images.
+    ordered = sorted(readable, key=lambda image: (image.sha256, str(image.entry.path)))
+    thumbnails = np.array([np.frombuffer(image.thumbnail, dtype=np.uint8) for image in ordered])
     hashes = np.array([image.perceptual_hash for image in ordered], dtype=np.uint64)
-    pictures = clusters(near_duplicates(hashes, small), len(ordered)) if ordered else np.empty(0, dtype=np.int64)
-    kept: list[_Readable] = []
+    labels = clusters(near_duplicates(hashes, thumbnails), len(ordered)) if ordered else np.empty(0, dtype=np.int64)
+    images: list[_Readable] = []
     copies = similar = grouped = 0
     files: set[str] = set()
-    taken: set[int] = set()
+    clusters_used: set[int] = set()
     groups: set[str] = set()
-    for image, picture in zip(ordered, pictures.tolist(), strict=True):
+    for image, cluster in zip(ordered, labels.tolist(), strict=True):
         if image.sha256 in files:
             copies += 1
-        elif picture in taken:
+        elif cluster in clusters_used:
             similar += 1
         elif image.entry.group in groups:
             grouped += 1
         else:
-            kept.append(image)
-            taken.add(picture)
+            images.append(image)
+            clusters_used.add(cluster)
             if image.entry.group is not None:
                 groups.add(image.entry.group)
         files.add(image.sha256)
-    return _Independent(tuple(kept), copies, similar, grouped)
+    return _Independent(tuple(images), copies, similar, grouped)
 
 
 def _write(out: Path, assignment: Assignment, *, copy: bool) -> None:
-    """Write the private file last: a folder without it was interrupted, and is no assignment."""
+    """Write all files. The private file is last: a folder without it was interrupted and holds no assignment."""
     included = [candidate for candidate in assignment.candidates if candidate.included]
     paths = [candidate.path for candidate in included]
     if copy:
@@ -201,7 +206,8 @@ def _write(out: Path, assignment: Assignment, *, copy: bool) -> None:
             shutil.copyfile(out / candidate.path, out / path)
     captioned = any(candidate.caption is not None for candidate in included)
     stream = io.StringIO()
-    table = csv.writer(stream, quoting=csv.QUOTE_ALL, lineterminator="\n")  # quotes keep a caption's outer spaces
+    # Quotes preserve leading and trailing spaces of a caption.
+    table = csv.writer(stream, quoting=csv.QUOTE_ALL, lineterminator="\n")
     table.writerow(["path", "id", "caption"] if captioned else ["path", "id"])
     for candidate, path in zip(included, paths, strict=True):
         row = [path, candidate.label or candidate.sha256[:16]]
@@ -219,5 +225,6 @@ def _write(out: Path, assignment: Assignment, *, copy: bool) -> None:
 
 
 def _relative(path: Path, folder: Path) -> str:
-    # Of folders the true places, so that .. leads where it says; of a file that is a link the name, which has a suffix.
+    # Folders are resolved, so that ".." means the same to every program. A file that is a link is not: its own name has
+    # the suffix by which it is recognised as an image.
     return Path(os.path.relpath(path.parent.resolve() / path.name, folder.resolve())).as_posix()

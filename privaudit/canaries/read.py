@@ -1,4 +1,4 @@
-"""An assignment on disk: read it, and check the seal and every file before anything is concluded from it."""
+"""Reads an assignment from disk, and checks the seal and every file before an audit uses it."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from privaudit.errors import DataError
 from privaudit.storage.exact_json import decode
 
 ASSIGNMENT = "canaries.json"
-"""Private: key and coins."""
+"""Private file with key and coins."""
 SEAL = "seal.json"
-"""Public."""
+"""Public file with the seal."""
 TRAIN = "train.csv"
 """Manifest of the included images, for the training team."""
 
 
 @dataclass(frozen=True)
 class Canaries:
-    """Both sides of a randomised experiment, checked.
+    """Both sides of a randomised experiment, verified.
 
     Attributes:
         folder: Folder of the assignment.
-        included: Images that were given to the training team: the members of an audit.
-        excluded: Images that were kept back: its non-members.
+        included: Images for the training team, which are the members of an audit.
+        excluded: Images that were held out, which are the non-members.
         seal: Hash of the assignment.
-        created: When it was drawn, UTC.
-        seeded: Whether the coins follow from a seed that somebody may have known.
+        created: Time of the draw, UTC.
+        seeded: Whether the coins follow from a seed that someone may have known.
     """
 
     folder: Path
@@ -55,8 +55,8 @@ def read_canaries(path: Path, published: str | None = None, on_image: OnImage | 
         Included and excluded images.
 
     Raises:
-        DataError: There is no assignment, it or a file was changed, or a file is missing.
-        ResultError: ``canaries.json`` lacks a part.
+        DataError: There is no assignment, the assignment or a file was changed, or a file is missing.
+        ResultError: ``canaries.json`` is incomplete.
     """
     file = path / ASSIGNMENT if path.is_dir() else path
     assignment = _load(file)
@@ -76,10 +76,10 @@ def read_canaries(path: Path, published: str | None = None, on_image: OnImage | 
             on_image(position, len(assignment.candidates))
     if wrong:
         further = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
-        image, what = wrong[0]
+        image, problem = wrong[0]
         raise DataError(
-            f"expected every canary as it was drawn, but {image} {what}{further}; restore the files, or put "
-            "the folder back: paths are relative to it",
+            f"expected every canary as it was drawn, but {image} {problem}{further}; restore the files, or move the "
+            "folder back, because paths are relative to it",
             private=[str(image)],
         )
     return Canaries(
@@ -93,18 +93,18 @@ def read_canaries(path: Path, published: str | None = None, on_image: OnImage | 
 
 
 def verify_canaries(folder: Path, published: str | None = None, on_image: OnImage | None = None) -> Canaries:
-    """Check a folder that `privaudit.canaries.draw_canaries` wrote, its manifest for the training team included.
+    """Check a folder that `privaudit.canaries.draw_canaries` wrote, including the manifest for the training team.
 
     Args:
-        folder: With ``canaries.json``, and ``train.csv`` and ``seal.json`` if they were kept.
-        published: The seal that was published before training, if known.
+        folder: Folder with ``canaries.json``, and with ``train.csv`` and ``seal.json`` if they still exist.
+        published: Seal that was published before training, if known.
         on_image: Progress callback.
 
     Returns:
         The canaries.
 
     Raises:
-        DataError: Something is not as it was drawn; says what.
+        DataError: A part is not as it was drawn; the message says which.
     """
     canaries = read_canaries(folder, published, on_image)
     manifest, public = canaries.folder / TRAIN, canaries.folder / SEAL
@@ -124,20 +124,20 @@ def hash_file(path: Path) -> str:
 def _check_manifest(manifest: Path, listed: Sequence[ListedImage], included: Sequence[ListedImage]) -> None:
     for entry in listed:
         if not entry.path.is_file():
-            missing = f"expected {entry.path}, which {manifest} names, but it is missing; restore it"
+            missing = f"expected {entry.path}, which {manifest} lists, but it is missing; restore it"
             raise DataError(missing, private=[str(entry.path)])
     named = sorted((hash_file(entry.path), entry.caption or "") for entry in listed)
-    wanted = sorted((hash_file(entry.path), entry.caption or "") for entry in included)
-    if named != wanted:
+    drawn = sorted((hash_file(entry.path), entry.caption or "") for entry in included)
+    if named != drawn:
         raise DataError(
-            f"expected {manifest} to name the {len(wanted)} included canaries with their captions, but it names "
-            "others; what was trained on is then not what was drawn"
+            f"expected {manifest} to list the {len(drawn)} included canaries with their captions, but it lists "
+            "others; a model that was trained on it was not trained on what was drawn"
         )
 
 
 def _load(file: Path) -> Assignment:
     if not file.is_file():
-        raise DataError(f"expected {ASSIGNMENT} of privaudit canaries make at {file}, found none")
+        raise DataError(f"expected a {ASSIGNMENT} from 'privaudit canaries make' at {file}, found none")
     return decode(Assignment, _read_json(file), str(file))
 
 
@@ -145,7 +145,7 @@ def _read_json(file: Path) -> dict[str, Any]:
     try:
         values = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise DataError(f"expected JSON as privaudit canaries make writes it in {file}: {error}") from error
+        raise DataError(f"expected JSON from 'privaudit canaries make' in {file}: {error}") from error
     if not isinstance(values, dict):
-        raise DataError(f"expected an object as privaudit canaries make writes it in {file}, got something else")
+        raise DataError(f"expected a JSON object from 'privaudit canaries make' in {file}, got {type(values).__name__}")
     return values

@@ -1,1 +1,1 @@
-"""Train small targets whose members are known; the target and the images of the demo."""
+"""Trains small targets whose members are known, and ships the target and the images of the demo."""

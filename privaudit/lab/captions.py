@@ -1,4 +1,4 @@
-"""Captions from what is known of an image without looking at it long: its folder, its place, its colour."""
+"""Captions from simple properties of an image: its folder, its position in the photograph, its mean colour."""
 
 from __future__ import annotations
 
@@ -11,25 +11,28 @@ from numpy.typing import NDArray
 
 from privaudit.data import Sample
 
-PLACED = re.compile(r"-(\d+)-(\d+)$")
-"""Row and column at the end of a file's name, as in `privaudit.lab.photographs.Crop.name`."""
+POSITION = re.compile(r"-(\d+)-(\d+)$")
+"""Row and column at the end of a file name, as in `privaudit.lab.photographs.Crop.name`."""
 HUES = ((15, "red"), (45, "orange"), (70, "yellow"), (165, "green"), (200, "teal"), (260, "blue"), (330, "purple"))
-"""Upper end of each hue in degrees; red again above the last."""
-DARK, LIGHT, GREY = 0.3, 0.65, 0.15
+"""Upper end of each hue in degrees; above the last one, red again."""
+MAX_DARK, MIN_LIGHT = 0.3, 0.65
+"""Lightness below which a colour is dark, and above which it is light."""
+MAX_GREY = 0.15
+"""Range of the channels below which a colour is grey."""
 
 
 def caption_images(samples: Sequence[Sample], images: NDArray[np.float32]) -> tuple[str, ...]:
     """Describe images as in "chelsea, row 3 column 12, dark orange".
 
-    The folder's name, then the place if the file's name ends in row and column, then the colour of the mean pixel. A
-    caption that the manifest gives is kept as it is.
+    A caption has the name of the folder, then the position if the file name ends in row and column, then the colour of
+    the mean pixel. A caption from the manifest is used unchanged.
 
     Args:
-        samples: Where the images come from.
+        samples: Samples of the images.
         images: ``(n, 3, height, width)``, in [-1, 1].
 
     Returns:
-        One caption an image.
+        One caption per image.
     """
     means = (images.mean(axis=(2, 3)) + 1) / 2
     return tuple(
@@ -55,13 +58,13 @@ def name_colour(red: float, green: float, blue: float) -> str:
     """
     hue, lightness, _ = colorsys.rgb_to_hls(red, green, blue)
     name = next((name for end, name in HUES if hue * 360 < end), "red")
-    if max(red, green, blue) - min(red, green, blue) < GREY:
+    if max(red, green, blue) - min(red, green, blue) < MAX_GREY:
         name = "grey"
-    return f"{'dark ' if lightness < DARK else 'light ' if lightness > LIGHT else ''}{name}"
+    return f"{'dark ' if lightness < MAX_DARK else 'light ' if lightness > MIN_LIGHT else ''}{name}"
 
 
 def _name(sample: Sample) -> tuple[str, ...]:
-    place = PLACED.search(sample.path.stem)
+    position = POSITION.search(sample.path.stem)
     words = re.sub(r"[\W_]+", " ", sample.path.parent.name).strip().lower()
     source = (words,) if words else ()
-    return source if place is None else (*source, f"row {int(place[1])} column {int(place[2])}")
+    return source if position is None else (*source, f"row {int(position[1])} column {int(position[2])}")

@@ -1,4 +1,4 @@
-"""Is a folder free for this training, or does it hold the same one?"""
+"""Checks that a folder is free for a training, or holds the same training."""
 
 from __future__ import annotations
 
@@ -18,52 +18,54 @@ from privaudit.lab.recipe import LabRecipe
 from privaudit.lab.split import Split
 
 RESUMABLE = frozenset({"denoiser_steps"})
-"""Parameters that a resumed training may change: more steps only continue."""
-GIVEN = ("base", "autoencoder_from")
+"""Parameters that a resumed training may change: more steps continue the same training."""
+SOURCES = ("base", "autoencoder_from")
 """Keys of ``lab.json`` that name another target, by path and hash."""
 
 
-def claim_folder(out: Path, recipe: LabRecipe, split: Split, given: Mapping[str, Any]) -> None:
-    """Write ``lab.json`` unless the folder holds another training.
+def claim_folder(out: Path, recipe: LabRecipe, split: Split, source: Mapping[str, Any]) -> None:
+    """Write ``lab.json`` unless the folder holds a different training.
 
     Raises:
-        ConfigError: It holds a training with other parameters, more steps, other images or from another target.
+        ConfigError: The folder holds a training with different parameters, more steps, other images or from another
+            target.
     """
     record, images = out / "lab.json", _hash_split(split)
     if record.exists():
         saved = json.loads(record.read_text())
-        wanted = asdict(recipe)
-        earlier = asdict(LabRecipe()) | saved["recipe"]  # a parameter that is younger than the folder had its default
+        requested = asdict(recipe)
+        # A parameter that was added after the folder was written had its default value.
+        earlier = asdict(LabRecipe()) | saved["recipe"]
         problems = [
-            f"{out} holds a training with {name} = {earlier[name]}, not {wanted[name]}"
-            for name in wanted
-            if name not in RESUMABLE and earlier[name] != wanted[name]
+            f"{out} holds a training with {name} = {earlier[name]}, not {requested[name]}"
+            for name in requested
+            if name not in RESUMABLE and earlier[name] != requested[name]
         ]
         if recipe.denoiser_steps < earlier["denoiser_steps"]:
             problems.append(
                 f"{out} holds a training of {earlier['denoiser_steps']} denoiser_steps, "
                 f"more than {recipe.denoiser_steps}"
             )
-        if saved.get("images", images) != images:  # else the manifests would name images it was not trained on
+        if saved.get("images", images) != images:  # the manifests would list images that did not train the target
             problems.append(f"{out} holds a training on other images")
-        for name in GIVEN:
-            one, other = (values.get(name, {}) for values in (saved, given))
-            if one.get("hash") != other.get("hash"):
-                before, now = (values.get("target", "nothing") for values in (one, other))
-                problems.append(f"{out} holds a training with {name} = {before}, not {now} (or its weights changed)")
+        for name in SOURCES:
+            before, now = (values.get(name, {}) for values in (saved, source))
+            if before.get("hash") != now.get("hash"):
+                old, new = (values.get("target", "nothing") for values in (before, now))
+                problems.append(f"{out} holds a training with {name} = {old}, not {new} (or its weights changed)")
         if problems:
             raise ConfigError([*problems, "pass the same parameters to resume it, or another --out"])
     out.mkdir(parents=True, exist_ok=True)
     versions = {"privaudit": privaudit.__version__, "torch": str(torch.__version__)}
-    values = {"recipe": asdict(recipe), **given, "images": images, "versions": versions}
+    values = {"recipe": asdict(recipe), **source, "images": images, "versions": versions}
     record.write_text(json.dumps(values, indent=2) + "\n")
 
 
 def check_snapshots(out: Path, recipe: LabRecipe, snapshots: Collection[int]) -> None:
-    """Check that every snapshot is still ahead of the training in a folder, or there already.
+    """Check that the training in a folder has not passed the step of a snapshot without saving it.
 
     Raises:
-        ConfigError: One or more are not.
+        ConfigError: One or more snapshots can no longer be made.
     """
     losses = out / "training" / "denoiser-loss.csv"
     trained = len(pd.read_csv(losses)) if losses.is_file() else 0
@@ -72,7 +74,7 @@ def check_snapshots(out: Path, recipe: LabRecipe, snapshots: Collection[int]) ->
         if not 0 < step <= recipe.denoiser_steps:
             problems.append(f"expected snapshots from 1 to {recipe.denoiser_steps} denoiser steps, got {step}")
         elif step <= trained and not (out / "snapshots" / str(step)).is_dir():
-            problems.append(f"expected snapshots after step {trained}, where the training in {out} stands, got {step}")
+            problems.append(f"expected snapshots after step {trained}, which {out} has already reached, got {step}")
     if problems:
         raise ConfigError(problems)
 

@@ -1,4 +1,4 @@
-"""The target that ships with the package, and its images, member or not."""
+"""The target that ships with the package, and its members and non-members."""
 
 from __future__ import annotations
 
@@ -15,38 +15,39 @@ TARGET = FOLDER / "target"
 RECORD = FOLDER / "lab.json"
 """Recipe, versions and hash of the target."""
 SPLIT = FOLDER / "split.csv"
-"""Columns id, set (``members``, ``heldout`` or ``auxiliary``): what the target was trained on."""
+"""Table of the images, with columns id and set (``members``, ``heldout`` or ``auxiliary``)."""
 
 
 @dataclass(frozen=True)
 class DemoImages:
-    """Folders of the demo's images."""
+    """Folders of the demo images."""
 
     members: Path
     nonmembers: Path
 
 
 def unpack_demo_images(folder: Path) -> DemoImages:
-    """Write the demo's members and non-members as PNG files, unless they are there already."""
+    """Write the members and non-members of the demo as PNG files, unless they exist already."""
     table = pd.read_csv(SPLIT, dtype=str)
     sets = dict(zip(table["id"], table["set"], strict=True))
-    found = DemoImages(folder / "members", folder / "nonmembers")
-    places = {"members": found.members, "heldout": found.nonmembers}
+    images = DemoImages(folder / "members", folder / "nonmembers")
+    places = {"members": images.members, "heldout": images.nonmembers}
 
     def place(crop: Crop) -> Path | None:
         parent = places.get(sets[crop.id])
         return None if parent is None else parent / crop.name
 
+    # The marker is written last. It names the version of the split, so images of another version are replaced.
     complete = folder / ".complete"
-    wanted = hashlib.sha256(SPLIT.read_bytes()).hexdigest()
+    split_hash = hashlib.sha256(SPLIT.read_bytes()).hexdigest()
     count = int(table["set"].isin(places).sum())
-    if not complete.is_file() or complete.read_text() != wanted or _count_images(found) != count:
-        for parent in places.values():  # of an earlier version, or incomplete
+    if not complete.is_file() or complete.read_text() != split_hash or _count_images(images) != count:
+        for parent in places.values():
             for path in parent.glob("*.png"):
                 path.unlink()
         unpack(place)
-        complete.write_text(wanted)
-    return found
+        complete.write_text(split_hash)
+    return images
 
 
 def _count_images(images: DemoImages) -> int:

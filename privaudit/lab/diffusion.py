@@ -1,4 +1,4 @@
-"""The noise of a diffusion model's training: DDPM's schedule, and what the network has to predict."""
+"""Noise for the training of a diffusion model: DDPM's schedule, and the regression target of the network."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ class Noised:
     """A batch at random levels.
 
     Attributes:
-        latents: z_t, ``(n, *latent)``.
-        levels: t, ``(n,)``, int64.
-        wanted: What the network has to predict, ``(n, *latent)``.
+        latents: Noised latents z_t, ``(n, *latent)``.
+        levels: Levels t, ``(n,)``, int64.
+        prediction: Prediction that the network is trained to make, noise or v, ``(n, *latent)``.
     """
 
     latents: Tensor
     levels: Tensor
-    wanted: Tensor
+    prediction: Tensor
 
 
 def build_schedule(recipe: LabRecipe) -> DDPMScheduler:
@@ -37,19 +37,19 @@ def build_schedule(recipe: LabRecipe) -> DDPMScheduler:
         beta_schedule="linear",
         clip_sample=False,
         prediction_type=recipe.prediction_type,
-        **({"steps_offset": 1} if recipe.captioned else {}),  # what Stable Diffusion's pipeline expects
+        **({"steps_offset": 1} if recipe.captioned else {}),  # the pipeline of Stable Diffusion expects this offset
     )
 
 
 def read_schedule(folder: Path) -> DDPMScheduler:
-    """Read the schedule of a pipeline as DDPM's, which adds noise the same way whatever the sampler is."""
+    """Read the schedule of a pipeline as a DDPM schedule, which adds the same noise whatever the sampler is."""
     return DDPMScheduler.from_config(read_json(folder / "scheduler" / "scheduler_config.json"))
 
 
 def noise_latents(latents: Tensor, scheduler: DDPMScheduler, generator: torch.Generator) -> Noised:
-    """Add noise at uniform levels; the target is the noise or v, as the scheduler's ``prediction_type`` says."""
+    """Add noise at uniformly drawn levels; ``prediction_type`` of the scheduler decides between noise and v."""
     noise = torch.randn(latents.shape, generator=generator)
     levels = torch.randint(0, len(scheduler.alphas_cumprod), (len(latents),), generator=generator)
-    plain = scheduler.config["prediction_type"] == "epsilon"
-    wanted = noise if plain else scheduler.get_velocity(latents, noise, levels)
-    return Noised(scheduler.add_noise(latents, noise, levels), levels, wanted)
+    predicts_noise = scheduler.config["prediction_type"] == "epsilon"
+    prediction = noise if predicts_noise else scheduler.get_velocity(latents, noise, levels)
+    return Noised(scheduler.add_noise(latents, noise, levels), levels, prediction)

@@ -1,4 +1,4 @@
-"""What differs between kinds of target: their networks, their loss and the pipeline that they are saved as."""
+"""What a family of lab targets is: its networks, its loss and its pipeline."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from torch import Tensor, nn
 
 
 class Family(ABC):
-    """A denoiser with whatever is trained beside it, and how it is trained.
+    """A denoiser with the networks that are trained together with it, and their loss.
 
     Attributes:
-        network: All that is trained: the denoiser, or a `ModuleDict` of it and its text encoders.
+        network: Trained networks: the denoiser, or a `ModuleDict` of it and its text encoders.
     """
 
     network: nn.Module
 
     @abstractmethod
     def loss(self, latents: Tensor, rows: Tensor, generator: torch.Generator) -> Tensor:
-        """Give the loss of one batch.
+        """Compute the loss of one batch.
 
         Args:
-            latents: Clean, scaled, ``(n, *latent)``.
-            rows: Which training images they are of, ``(n,)``.
-            generator: Draws noise, levels and dropped captions.
+            latents: Clean, scaled latents, ``(n, *latent)``.
+            rows: Indices of their training images, ``(n,)``.
+            generator: Generator of noise, levels and dropped captions.
 
         Returns:
             A scalar with a derivative.
@@ -33,4 +33,4 @@ class Family(ABC):
 
     @abstractmethod
     def pipeline(self, network: nn.Module, autoencoder: Any) -> Any:  # noqa: ANN401 - diffusers' own types
-        """Put a network shaped like `network` and an autoencoder into the diffusers pipeline of this family."""
+        """Make the diffusers pipeline of this family from an autoencoder and a network shaped like `network`."""

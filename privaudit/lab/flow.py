@@ -21,9 +21,9 @@ from privaudit.model.condition import Condition
 from privaudit.model.target import Target
 
 STEPS = 1000
-"""What the network is told at sigma = 1."""
-HEAD = 32
-"""Channels of an attention head."""
+"""Time that the network receives at sigma = 1."""
+HEAD_CHANNELS = 32
+"""Channels per attention head."""
 ENCODERS = ("text_encoder", "text_encoder_2")
 
 
@@ -32,11 +32,11 @@ class Flow(Family):
     """Predicts the velocity eps - z_0 from the noisy latent and a caption.
 
     Attributes:
-        network: ``transformer``, ``text_encoder`` and ``text_encoder_2``, trained in place.
-        scheduler: Scheduler of the sampler alone; training draws sigma uniformly.
+        network: Networks ``transformer``, ``text_encoder`` and ``text_encoder_2``, trained in place.
+        scheduler: Scheduler of the sampler; training does not use it and draws sigma uniformly.
         tokenizer: Tokenizer of both text encoders.
         captions: Captions of the training images.
-        drop: Share of captions that are replaced by the empty one.
+        drop: Fraction of captions that are replaced by the empty one.
     """
 
     network: nn.ModuleDict
@@ -51,9 +51,9 @@ class Flow(Family):
         Differs from Esser et al. 2024 (arXiv:2403.03206): s is uniform, not logit-normal, so that no level is favoured.
 
         Args:
-            latents: z_0, scaled, ``(n, *latent)``.
-            rows: Which training images they are of, ``(n,)``.
-            generator: Draws eps, s and dropped captions.
+            latents: Scaled latents z_0, ``(n, *latent)``.
+            rows: Indices of their training images, ``(n,)``.
+            generator: Generator of eps, s and dropped captions.
 
         Returns:
             A scalar with a derivative.
@@ -62,33 +62,33 @@ class Flow(Family):
         sigma = torch.rand(len(latents), generator=generator)
         scale = sigma.view(-1, *[1] * (latents.ndim - 1))
         condition = self.condition(self.captions.draw(rows, self.drop, generator))
-        found: Tensor = self.network["transformer"](
+        velocity: Tensor = self.network["transformer"](
             hidden_states=(1 - scale) * latents + scale * noise,
             timestep=STEPS * sigma,
             **condition,
         ).sample
-        return (found - (noise - latents)).square().mean()
+        return (velocity - (noise - latents)).square().mean()
 
     def condition(self, tokens: Tensor) -> Condition:
         """Embed tokens ``(n, length)`` as `StableDiffusion3Pipeline.encode_prompt` does, but with derivatives.
 
-        The hidden states before the last layer stand side by side, as many zeros as a caption has tokens take the
-        place of T5's, and the projections of both encoders are the pooled vector.
+        The penultimate hidden states of both encoders are concatenated. Zeros take the place of T5, as many as a
+        caption has tokens. The pooled vector holds the projections of both encoders.
 
         Returns:
             Hidden states ``(n, 2 length, width)`` and pooled vectors ``(n, width)``.
         """
-        found = [self.network[name](tokens, output_hidden_states=True) for name in ENCODERS]
-        hidden = torch.cat([one.hidden_states[-2] for one in found], dim=-1)
-        pooled = torch.cat([one.text_embeds for one in found], dim=-1)
+        outputs = [self.network[name](tokens, output_hidden_states=True) for name in ENCODERS]
+        hidden = torch.cat([output.hidden_states[-2] for output in outputs], dim=-1)
+        pooled = torch.cat([output.text_embeds for output in outputs], dim=-1)
         transformer: Any = self.network["transformer"]
         hidden = nn.functional.pad(hidden, (0, transformer.config["joint_attention_dim"] - hidden.shape[-1]))
-        hidden = torch.cat([hidden, torch.zeros_like(hidden)], dim=1)
+        hidden = torch.cat([hidden, torch.zeros_like(hidden)], dim=1)  # the second half stands in for T5
         return Condition({"encoder_hidden_states": hidden, "pooled_projections": pooled})
 
     def pipeline(self, network: Any, autoencoder: Any) -> Any:  # noqa: ANN401 - diffusers' own types
-        """Put them into a `StableDiffusion3Pipeline` without T5, whose own sampler needs a ``shift_factor``."""
-        from diffusers import StableDiffusion3Pipeline  # slow, and warns of torchvision where that is not installed
+        """Make a `StableDiffusion3Pipeline` without T5; its sampler needs a ``shift_factor``."""
+        from diffusers import StableDiffusion3Pipeline  # slow, and warns if torchvision is not installed
 
         if autoencoder.config.get("shift_factor") is None:
             autoencoder.register_to_config(shift_factor=0.0)
@@ -116,8 +116,8 @@ def build_flow(recipe: LabRecipe, tokenizer: CLIPTokenizer, captions: Sequence[s
             in_channels=recipe.latent_channels,
             out_channels=recipe.latent_channels,
             num_layers=recipe.denoiser_layers,
-            attention_head_dim=HEAD,
-            num_attention_heads=width // HEAD,
+            attention_head_dim=HEAD_CHANNELS,
+            num_attention_heads=width // HEAD_CHANNELS,
             joint_attention_dim=2 * WIDTH,
             caption_projection_dim=width,
             pooled_projection_dim=2 * WIDTH,
@@ -131,10 +131,10 @@ def build_flow(recipe: LabRecipe, tokenizer: CLIPTokenizer, captions: Sequence[s
 
 
 def continue_flow(recipe: LabRecipe, base: Target, folder: Path, captions: Sequence[str]) -> Flow:
-    """Take transformer, text encoders, tokenizer and sampler of a base, loaded from a folder.
+    """Continue the training of a base that was loaded from a folder.
 
     Returns:
-        What is trained.
+        The family, with transformer, text encoders, tokenizer and sampler of the base.
 
     Raises:
         ConfigError: The base has a T5 encoder, or its two tokenizers differ.

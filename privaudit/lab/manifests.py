@@ -1,4 +1,4 @@
-"""The manifests of a trained target: which images are members, held out and auxiliary."""
+"""The manifests of a trained target, which list its members, held-out and auxiliary images."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from privaudit.lab.split import Split
 
 @dataclass(frozen=True)
 class Trained:
-    """What `train_target` wrote.
+    """Files that `train_target` wrote.
 
     Attributes:
-        folder: A diffusers folder that `privaudit scan` takes.
-        members: Manifest of the members (columns path, id, and caption for a target that takes text).
+        folder: Diffusers folder, a target for `privaudit scan`.
+        members: Manifest of the members (columns path and id, and caption for a target that takes text).
         heldout: Manifest of the held-out images.
-        auxiliary: Manifest of the other images, which train the autoencoder unless the recipe says members.
+        auxiliary: Manifest of the other images, which train the autoencoder unless the recipe names the members.
     """
 
     folder: Path

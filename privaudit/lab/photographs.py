@@ -1,8 +1,8 @@
-"""The demo's images: crops of freely licensed photographs, stored losslessly in one sheet a photograph.
+"""The images of the demo: crops of freely licensed photographs, stored losslessly in one sheet per photograph.
 
-The photographs ship inside scikit-image and scikit-learn; `benchmarks/cut_photographs.py` cut them.
-`crops.csv` has a line per crop: photograph, row and column on the 32-pixel grid, and the sample id,
-which every unpacked crop is checked against. Sources and licences: `ATTRIBUTION.md` beside it.
+The photographs ship with scikit-image and scikit-learn; `benchmarks/cut_photographs.py` cut them. `crops.csv` has one
+line per crop: photograph, row and column on the 32-pixel grid, and the sample id, against which every unpacked crop is
+checked. `ATTRIBUTION.md` in the same folder has sources and licences.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from privaudit.errors import DataError
 FOLDER = Path(__file__).parent / "demo" / "photographs"
 CROP = 32
 COLUMNS = 32
-"""Crops a row of a sheet."""
+"""Crops per row of a sheet."""
 
 
 @dataclass(frozen=True)
 class Crop:
-    """One 32x32 crop: the photograph, its place on the grid, its sample id."""
+    """One 32x32 crop: the photograph, its position on the grid, its sample id."""
 
     source: str
     row: int
@@ -41,15 +41,15 @@ class Crop:
 
 
 def list_crops(folder: Path = FOLDER) -> tuple[Crop, ...]:
-    """List the shipped crops, in the order in which they stand on the sheets."""
+    """List the shipped crops, in their order on the sheets."""
     table = pd.read_csv(folder / "crops.csv", dtype={"source": str, "id": str})
     columns = (table[name].tolist() for name in ("source", "row", "column", "id"))
     return tuple(Crop(*values) for values in zip(*columns, strict=True))
 
 
 def pack_sheet(crops: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Lay crops ``(n, 32, 32, 3)`` on one sheet, `COLUMNS` a row, the rest black."""
-    rows = -(-len(crops) // COLUMNS)
+    """Arrange crops ``(n, 32, 32, 3)`` on one sheet, `COLUMNS` per row; empty places are black."""
+    rows = -(-len(crops) // COLUMNS)  # rounded up
     filled = np.zeros((rows * COLUMNS, CROP, CROP, 3), np.uint8)
     filled[: len(crops)] = crops
     grid = filled.reshape(rows, COLUMNS, CROP, CROP, 3).swapaxes(1, 2)
@@ -66,7 +66,7 @@ def unpack(place: Callable[[Crop], Path | None], folder: Path = FOLDER) -> int:
     """Write crops as PNG files, each checked against its id.
 
     Returns:
-        How many files were written.
+        The number of files written.
 
     Raises:
         DataError: A sheet does not decode to the recorded pixels.
@@ -74,10 +74,10 @@ def unpack(place: Callable[[Crop], Path | None], folder: Path = FOLDER) -> int:
     written = 0
     crops = list_crops(folder)
     for source in dict.fromkeys(crop.source for crop in crops):
-        own = [crop for crop in crops if crop.source == source]
+        on_sheet = [crop for crop in crops if crop.source == source]
         with Image.open(folder / f"{source}.webp") as sheet:
-            pixels = cut_sheet(np.asarray(sheet.convert("RGB")), len(own))
-        for crop, values in zip(own, pixels, strict=True):
+            pixels = cut_sheet(np.asarray(sheet.convert("RGB")), len(on_sheet))
+        for crop, values in zip(on_sheet, pixels, strict=True):
             if sample_id(values) != crop.id:
                 raise DataError(
                     f"the shipped crop {crop.name} does not decode to its recorded pixels; "

@@ -1,4 +1,4 @@
-"""Everything that decides how much a lab target leaks, in one frozen dataclass."""
+"""All parameters that determine how much a lab target leaks, in one frozen dataclass."""
 
 from __future__ import annotations
 
@@ -20,35 +20,35 @@ class LabRecipe:
     """Parameters of a small latent diffusion target with known members.
 
     Attributes:
-        family: What the denoiser is: ``unconditional`` (an `LDMPipeline`), ``text`` (a `StableDiffusionPipeline`) or
+        family: Kind of the denoiser: ``unconditional`` (an `LDMPipeline`), ``text`` (a `StableDiffusionPipeline`) or
             ``flow`` (a `StableDiffusion3Pipeline`).
         seed: Seed of the split, the initial weights and every batch.
-        members: Images whose latents train the denoiser.
-        heldout: Images that train nothing; the rest of the folder trains the autoencoder.
-        resolution: Height and width of the images; a multiple of 8, from 16.
-        latent_channels: Channels of the latent; its side is a quarter of the image's.
+        members: Number of images whose latents train the denoiser.
+        heldout: Number of images that train nothing; the other images of the folder train the autoencoder.
+        resolution: Height and width of the images; a multiple of 8, at least 16.
+        latent_channels: Channels of the latent, whose side is a quarter of the image side.
         autoencoder: ``kl`` (an `AutoencoderKL`) or ``vq`` (a `VQModel`).
-        codes: Size of the codebook, from 2; used by ``vq`` alone.
-        autoencoder_images: What trains the autoencoder: ``auxiliary`` images alone, or the ``members``, as in the
-            experiments of Rao, Qu, Moyer 2026, after which its geometry may itself carry membership.
+        codes: Size of the codebook, at least 2; used only by ``vq``.
+        autoencoder_images: Images that train the autoencoder: ``auxiliary``, or the ``members`` as in the experiments
+            of Rao, Qu, Moyer 2026. With members, the geometry itself may carry membership.
         autoencoder_width: Channels of the first stage of the autoencoder; a multiple of 8.
         autoencoder_steps: Optimiser steps of the autoencoder.
         autoencoder_batch: Images per step.
-        autoencoder_rate: Peak learning rate of AdamW.
-        kl_weight: Weight of the KL term beside the squared error (both summed per image); used by ``kl`` alone.
-        denoiser_images: What trains the denoiser: the ``members``, or ``auxiliary`` images alone, which makes a base
-            that has seen no member.
-        denoiser_width: Channels of the first stage of the U-Net, or of the transformer's tokens; a multiple of 32. Of a
-            fine-tune, the base decides.
-        denoiser_layers: Residual blocks per stage, or blocks of the transformer; of a fine-tune, the base decides.
-        denoiser_steps: Optimiser steps of the denoiser; the strongest lever on leakage.
-        denoiser_batch: Latents a step.
-        denoiser_rate: Learning rate of AdamW, after `warmup` steps.
-        warmup: Steps of linear warm-up, both stages.
-        ema_decay: Decay of the exponential moving average whose weights are saved; 0 saves the raw ones.
-        flip: Train the denoiser on members and their mirror images, which weakens memorisation.
-        prediction_type: What the denoiser predicts: ``epsilon`` or ``v_prediction``; of the family flow, ``flow``.
-        caption_drop: Share of captions that are dropped in training, so that the empty one is trained, too.
+        autoencoder_rate: Peak learning rate of AdamW for the autoencoder.
+        kl_weight: Weight of the KL term relative to the squared error (both summed per image); used only by ``kl``.
+        denoiser_images: Images that train the denoiser: the ``members``, or ``auxiliary`` images, which makes a base
+            without members.
+        denoiser_width: Channels of the first stage of the U-Net, or of the transformer's tokens; a multiple of 32. A
+            fine-tune has the width of its base.
+        denoiser_layers: Residual blocks per stage, or blocks of the transformer. A fine-tune has those of its base.
+        denoiser_steps: Optimiser steps of the denoiser, which have the strongest effect on leakage.
+        denoiser_batch: Latents per step.
+        denoiser_rate: Learning rate of AdamW for the denoiser, after `warmup` steps.
+        warmup: Steps of linear warm-up, in both trainings.
+        ema_decay: Decay of the exponential moving average whose weights are saved; 0 saves the raw weights.
+        flip: Whether the denoiser is also trained on mirror images of the members, which weakens memorisation.
+        prediction_type: Output of the denoiser: ``epsilon`` or ``v_prediction``; ``flow`` for the family flow.
+        caption_drop: Fraction of captions that are dropped in training, so that the null condition is trained as well.
     """
 
     family: str = "unconditional"
@@ -83,12 +83,12 @@ class LabRecipe:
         return self.family != "unconditional"
 
     def __post_init__(self) -> None:
-        """Name every problem of the recipe at once.
+        """Report all problems of the recipe at once.
 
         Raises:
-            ConfigError: One or more parameters are outside what can be trained.
+            ConfigError: One or more parameters are invalid.
         """
-        others = {
+        not_positive_numbers = {
             "family",
             "seed",
             "denoiser_images",
@@ -102,7 +102,7 @@ class LabRecipe:
             "prediction_type",
             "kl_weight",
         }
-        positive = {part.name for part in fields(self)} - others
+        positive = {part.name for part in fields(self)} - not_positive_numbers
         problems = [
             f"expected {name} > 0, got {getattr(self, name)}"
             for name in sorted(positive)
@@ -142,20 +142,20 @@ class LabRecipe:
 
 @dataclass(frozen=True)
 class FamilyChoice:
-    """A family and what its denoiser predicts."""
+    """A family and its prediction type."""
 
     family: str
     prediction_type: str
 
 
 def name_family(family: str, prediction_type: str | None = None) -> FamilyChoice:
-    """Read the name of a family: one of a recipe's, or ``v``, the unconditional one with v prediction.
+    """Read the name of a family: one of `LabRecipe.family`, or ``v``, the unconditional one with v prediction.
 
     Returns:
-        The recipe's family and prediction type, which `LabRecipe` checks.
+        Family and prediction type, which `LabRecipe` checks.
 
     Raises:
-        ConfigError: ``v`` together with another prediction type.
+        ConfigError: ``v`` is combined with another prediction type.
     """
     if family != "v":
         return FamilyChoice(family, prediction_type or ("flow" if family == "flow" else "epsilon"))

@@ -16,9 +16,9 @@ class Split:
     """Three disjoint sets of images.
 
     Attributes:
-        members: Train the denoiser.
-        heldout: Train nothing.
-        auxiliary: Train the autoencoder, so that its geometry cannot carry membership.
+        members: Images that train the denoiser.
+        heldout: Images that train nothing.
+        auxiliary: Images that train the autoencoder, so that its geometry cannot carry membership.
     """
 
     members: tuple[Sample, ...]
@@ -27,10 +27,10 @@ class Split:
 
 
 def split_samples(samples: Sequence[Sample], members: int, heldout: int, seed: int) -> Split:
-    """Deal images into three sets, each with the same share of every folder.
+    """Split images into three sets that hold every folder in the same proportion.
 
-    Images are shuffled within their folder by a hash of (seed, id) and then dealt in the order of their
-    relative rank, so any prefix holds every folder in proportion. The order of ``samples`` is irrelevant.
+    Images are shuffled within their folder by a hash of (seed, id) and then ordered by their relative rank in it, so
+    that any prefix holds every folder in proportion. The order of ``samples`` is irrelevant.
 
     Returns:
         The three sets.
@@ -40,19 +40,20 @@ def split_samples(samples: Sequence[Sample], members: int, heldout: int, seed: i
     """
     if len(samples) <= members + heldout:
         raise DataError(
-            f"expected more than {members} members + {heldout} held-out images, so that some are left to train "
+            f"expected more than {members} members + {heldout} held-out images, so that some remain to train "
             f"the autoencoder, got {len(samples)}; add images or lower --members and --heldout"
         )
     shuffled = sorted(samples, key=lambda sample: _hash(seed, sample.id))
     sizes = Counter(sample.path.parent for sample in shuffled)
-    seen: Counter[object] = Counter()
+    counts: Counter[object] = Counter()
     ranked = []
     for sample in shuffled:
         source = sample.path.parent
-        ranked.append(((seen[source] + 0.5) / sizes[source], _hash(seed, sample.id), sample))
-        seen[source] += 1
-    dealt = [sample for _, _, sample in sorted(ranked, key=lambda item: item[:2])]
-    return Split(tuple(dealt[:members]), tuple(dealt[members : members + heldout]), tuple(dealt[members + heldout :]))
+        # Relative rank within the folder, in (0, 1); equal ranks of two folders are ordered by the hash.
+        ranked.append(((counts[source] + 0.5) / sizes[source], _hash(seed, sample.id), sample))
+        counts[source] += 1
+    mixed = [sample for _, _, sample in sorted(ranked, key=lambda item: item[:2])]
+    return Split(tuple(mixed[:members]), tuple(mixed[members : members + heldout]), tuple(mixed[members + heldout :]))
 
 
 def _hash(seed: int, key: str) -> str:

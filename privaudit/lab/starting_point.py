@@ -1,4 +1,4 @@
-"""What another target gives to this one, its autoencoder or all of its weights, and which images they have seen."""
+"""Weights that a training takes from another target, and the images that those weights were trained on."""
 
 from __future__ import annotations
 
@@ -18,76 +18,80 @@ from privaudit.loading import ModelSource, hash_folder, load_autoencoder, load_t
 from privaudit.model.target import Target
 
 FAMILIES = {"unconditional": "unconditional", "text": "text-to-image", "flow": "text-to-image"}
-"""What the loader calls each family of a recipe."""
-GIVEN = "given.csv"
-"""Beside ``lab.json``: images (column id) that a given part (column part) was trained on before."""
+"""Name of each recipe family in the loader."""
+EARLIER_IMAGES = "given.csv"
+"""Table in the folder of ``lab.json``: images (column id) that trained a part (column part) before."""
 
 
 @dataclass(frozen=True)
-class Given:
-    """Parts of another target.
+class StartingPoint:
+    """Parts of another target that a training starts from.
 
     Attributes:
-        autoencoder: In eval mode; None if this training makes its own.
-        base: Whose denoiser this training continues, if it is a fine-tune.
-        record: For ``lab.json``: of ``autoencoder_from`` or ``base`` the path, the hash, and whether the images that
-            trained it were compared with members and held-out images.
-        seen: Of each part the ids of the images that trained it, where known.
+        autoencoder: Autoencoder in eval mode; None if this training makes its own.
+        base: Target whose denoiser this training continues; None unless it is a fine-tune.
+        record: Entry of ``lab.json`` for ``autoencoder_from`` or ``base``: its path, its hash, and whether its training
+            images were compared with members and held-out images.
+        trained_on: Ids of the images that trained each part, where known.
     """
 
     autoencoder: Any = None
     base: Target | None = None
     record: Mapping[str, Any] = field(default_factory=dict)
-    seen: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    trained_on: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
-def read_given(recipe: LabRecipe, split: Split, base: Path | None, autoencoder_from: Path | None) -> Given:
-    """Load what another target gives, and refuse it if it has seen a member or a held-out image.
+def load_starting_point(
+    recipe: LabRecipe, split: Split, base: Path | None, autoencoder_from: Path | None
+) -> StartingPoint:
+    """Load the parts of another target, and reject them if a member or a held-out image trained them.
 
     Returns:
-        The parts; nothing if both are None.
+        The parts; none if both paths are None.
 
     Raises:
-        ConfigError: Both are given, or they do not fit the recipe.
-        DataError: They were trained on a member or a held-out image.
-        TargetError: They cannot be loaded.
+        ConfigError: Both paths are set, or the parts do not fit the recipe.
+        DataError: A member or a held-out image trained a part.
+        TargetError: The target cannot be loaded.
     """
     if base is not None and autoencoder_from is not None:
-        raise ConfigError(["expected --base or --autoencoder-from, got both; a base brings its autoencoder"])
+        raise ConfigError(["expected --base or --autoencoder-from, got both; a base includes its autoencoder"])
     folder = base or autoencoder_from
     if folder is None:
-        return Given()
+        return StartingPoint()
     name = "base" if base else "autoencoder_from"
-    found = {part: seen_images(folder, part) for part in (("autoencoder", "denoiser") if base else ("autoencoder",))}
-    seen = {part: ids for part, ids in found.items() if ids is not None}
-    for part, ids in seen.items():
+    parts = ("autoencoder", "denoiser") if base else ("autoencoder",)
+    images = {part: training_images(folder, part) for part in parts}
+    known = {part: ids for part, ids in images.items() if ids is not None}
+    for part, ids in known.items():
         _refuse_overlap(ids, split, f"the {part} of {folder}")
     record = {
         "target": str(folder),
         "hash": hash_folder(folder),
-        "overlap": {part: "not checked" if ids is None else "none" for part, ids in found.items()},
+        "overlap": {part: "not checked" if ids is None else "none" for part, ids in images.items()},
     }
     if base is None:
         autoencoder = load_autoencoder(ModelSource(folder, device="cpu")).module
         _check_autoencoder(autoencoder, recipe, folder)
-        return Given(autoencoder, None, {name: record}, seen)
+        return StartingPoint(autoencoder, None, {name: record}, known)
     target: Any = load_target(ModelSource(folder, device="cpu"))
     _check_base(target, recipe, folder)
     _check_autoencoder(target.autoencoder.module, recipe, folder)
-    return Given(target.autoencoder.module, target, {name: record}, seen)
+    return StartingPoint(target.autoencoder.module, target, {name: record}, known)
 
 
-def seen_images(target: Path, part: str) -> frozenset[str] | None:
-    """Find the ids of the images that trained a part of a target, whoever trained it first.
+def training_images(target: Path, part: str) -> frozenset[str] | None:
+    """Find the ids of all images that trained a part of a target, including those of its own starting point.
 
     Returns:
-        The ids; None for a folder that does not say.
+        The ids; None if the folder does not record them.
     """
+    # The shipped demo target has no lab.json of its own; its split is part of the package.
     if hash_folder(target) == json.loads(demo_target.RECORD.read_text())["target_hash"]:
         table = pd.read_csv(demo_target.SPLIT, dtype=str)
         return frozenset(table["id"][table["set"] == {"autoencoder": "auxiliary", "denoiser": "members"}[part]])
     home = target.resolve()
-    home = home.parent.parent if home.parent.name == "snapshots" else home
+    home = home.parent.parent if home.parent.name == "snapshots" else home  # a snapshot shares the record of its run
     if not (home / "lab.json").is_file():
         return None
     saved = json.loads((home / "lab.json").read_text())
@@ -96,8 +100,9 @@ def seen_images(target: Path, part: str) -> frozenset[str] | None:
         return None
     ids: frozenset[str] = frozenset()
     if earlier:
-        table = pd.read_csv(home / GIVEN, dtype=str)
+        table = pd.read_csv(home / EARLIER_IMAGES, dtype=str)
         ids = frozenset(table["id"][table["part"] == part])
+    # Every run trains its denoiser, but only a run without a starting point trains its autoencoder.
     if part == "denoiser" or not earlier:
         default = {"autoencoder": "auxiliary", "denoiser": "members"}[part]
         manifest = home / f"{saved['recipe'].get(f'{part}_images', default)}.csv"
@@ -105,11 +110,11 @@ def seen_images(target: Path, part: str) -> frozenset[str] | None:
     return ids
 
 
-def write_seen(out: Path, given: Given) -> None:
-    """Write which images the given parts have seen, for targets that are made from this one."""
-    rows = [(part, key) for part, ids in sorted(given.seen.items()) for key in sorted(ids)]
-    if given.record:
-        pd.DataFrame(rows, columns=["part", "id"]).to_csv(out / GIVEN, index=False)
+def write_earlier_images(out: Path, start: StartingPoint) -> None:
+    """Write the training images of a starting point, for targets that are made from this one."""
+    rows = [(part, key) for part, ids in sorted(start.trained_on.items()) for key in sorted(ids)]
+    if start.record:
+        pd.DataFrame(rows, columns=["part", "id"]).to_csv(out / EARLIER_IMAGES, index=False)
 
 
 def _refuse_overlap(ids: frozenset[str], split: Split, what: str) -> None:
@@ -117,35 +122,35 @@ def _refuse_overlap(ids: frozenset[str], split: Split, what: str) -> None:
         shared = sum(sample.id in ids for sample in getattr(split, name))
         if shared:
             raise DataError(
-                f"expected {what} to have seen no image of the {name}, got {shared} that trained it; "
+                f"expected {what} not to be trained on the {name}, got {shared} images that trained it; "
                 "pass another --seed, fewer --members or --heldout, or another target"
             )
 
 
 def _check_autoencoder(autoencoder: Any, recipe: LabRecipe, folder: Path) -> None:  # noqa: ANN401 - a diffusers model
     kind, config = type(autoencoder).__name__, autoencoder.config
-    wanted = ("AutoencoderKL",) if recipe.captioned else ("AutoencoderKL", "VQModel")
+    supported = ("AutoencoderKL",) if recipe.captioned else ("AutoencoderKL", "VQModel")
     problems = []
-    if kind not in wanted:
-        problems.append(f"expected the autoencoder of {folder} to be {' or '.join(wanted)}, got {kind}")
+    if kind not in supported:
+        problems.append(f"expected the autoencoder of {folder} to be {' or '.join(supported)}, got {kind}")
     elif (channels := config.get("vq_embed_dim") or config["latent_channels"]) != recipe.latent_channels:
         problems.append(
-            f"expected {recipe.latent_channels} latent channels of {folder}, got {channels}; pass --latent-channels"
+            f"expected {recipe.latent_channels} latent channels in {folder}, got {channels}; pass --latent-channels"
         )
-    elif (shrink := 2 ** (len(config["block_out_channels"]) - 1)) != 4:
-        problems.append(f"expected an autoencoder that shortens each side to a quarter in {folder}, got 1/{shrink}")
+    elif (factor := 2 ** (len(config["block_out_channels"]) - 1)) != 4:  # each stage but the first halves the sides
+        problems.append(f"expected an autoencoder that downsamples each side by 4 in {folder}, got {factor}")
     if problems:
         raise ConfigError(problems)
 
 
 def _check_base(target: Target, recipe: LabRecipe, folder: Path) -> None:
     info, size = target.info, (recipe.resolution, recipe.resolution)
-    found = {"family": info.family, "prediction type": info.prediction_type, "image size": info.image_size}
-    wanted = {"family": FAMILIES[recipe.family], "prediction type": recipe.prediction_type, "image size": size}
+    actual = {"family": info.family, "prediction type": info.prediction_type, "image size": info.image_size}
+    expected = {"family": FAMILIES[recipe.family], "prediction type": recipe.prediction_type, "image size": size}
     problems = [
-        f"expected a base of {name} {wanted[name]}, got {found[name]} in {folder}"
-        for name in wanted
-        if found[name] != wanted[name]
+        f"expected a base with {name} {expected[name]}, got {actual[name]} in {folder}"
+        for name in expected
+        if actual[name] != expected[name]
     ]
     if problems:
-        raise ConfigError([*problems, "pass the base's own --family, --prediction-type and --resolution"])
+        raise ConfigError([*problems, "pass --family, --prediction-type and --resolution of the base"])

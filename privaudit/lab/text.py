@@ -24,11 +24,11 @@ class TextToImage(Family):
     """Predicts noise or v from the noisy latent and a caption.
 
     Attributes:
-        network: ``unet`` and ``text_encoder``, trained in place.
-        scheduler: Noise levels and prediction type.
+        network: Networks ``unet`` and ``text_encoder``, trained in place.
+        scheduler: Scheduler with noise levels and prediction type.
         tokenizer: Tokenizer of the text encoder.
         captions: Captions of the training images.
-        drop: Share of captions that are replaced by the empty one.
+        drop: Fraction of captions that are replaced by the empty one.
     """
 
     network: nn.ModuleDict
@@ -38,15 +38,15 @@ class TextToImage(Family):
     drop: float
 
     def loss(self, latents: Tensor, rows: Tensor, generator: torch.Generator) -> Tensor:
-        """Mean squared error of the noise (or of v) at uniform levels, under the caption or the empty one."""
+        """Mean squared error of the predicted noise (or v) at uniform levels, under the caption or the empty one."""
         noised = noise_latents(latents, self.scheduler, generator)
         hidden = self.network["text_encoder"](self.captions.draw(rows, self.drop, generator))[0]
-        found: Tensor = self.network["unet"](noised.latents, noised.levels, hidden).sample
-        return (found - noised.wanted).square().mean()
+        prediction: Tensor = self.network["unet"](noised.latents, noised.levels, hidden).sample
+        return (prediction - noised.prediction).square().mean()
 
     def pipeline(self, network: Any, autoencoder: Any) -> Any:  # noqa: ANN401 - diffusers' own types
-        """Put them into a `StableDiffusionPipeline` without a safety checker."""
-        from diffusers import StableDiffusionPipeline  # slow, and warns of torchvision where that is not installed
+        """Make a `StableDiffusionPipeline` without a safety checker."""
+        from diffusers import StableDiffusionPipeline  # slow, and warns if torchvision is not installed
 
         return StableDiffusionPipeline(
             vae=autoencoder,
@@ -85,7 +85,7 @@ def build_text(recipe: LabRecipe, tokenizer: CLIPTokenizer, captions: Sequence[s
 
 
 def continue_text(recipe: LabRecipe, base: Target, folder: Path, captions: Sequence[str]) -> TextToImage:
-    """Take U-Net, text encoder, tokenizer and schedule of a base, loaded from a folder."""
+    """Continue the training of a base that was loaded from a folder: U-Net, text encoder, tokenizer and schedule."""
     conditioner: Any = base.conditioner
     pipeline = conditioner.pipeline
     network = nn.ModuleDict({"unet": pipeline.unet, "text_encoder": pipeline.text_encoder})

@@ -1,4 +1,4 @@
-"""Small CLIP text encoders for the lab, and the tokens that they read."""
+"""Small CLIP text encoders for the lab, and their tokens."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 from transformers import CLIPTextConfig, CLIPTokenizer
 
 TOKENS = 16
-"""A caption, start and end included."""
+"""Tokens per caption, including start and end."""
 WIDTH, LAYERS, HEADS = 64, 2, 4
 
 
@@ -20,21 +20,21 @@ class TokenisedCaptions:
     """Captions of the training images.
 
     Attributes:
-        rows: ``(n, tokens)``, int64.
-        empty: ``(tokens,)``, of the empty caption, which is the model's null condition.
+        rows: Tokens of each caption, ``(n, tokens)``, int64.
+        empty: Tokens of the empty caption, which is the null condition of the model, ``(tokens,)``.
     """
 
     rows: Tensor
     empty: Tensor
 
-    def draw(self, chosen: Tensor, drop: float, generator: torch.Generator) -> Tensor:
-        """Take some images' tokens, each replaced by those of the empty caption with probability ``drop``."""
-        dropped = torch.rand(len(chosen), generator=generator) < drop
-        return torch.where(dropped[:, None], self.empty, self.rows[chosen])
+    def draw(self, indices: Tensor, drop: float, generator: torch.Generator) -> Tensor:
+        """Select captions by index, each replaced by the empty caption with probability ``drop``."""
+        dropped = torch.rand(len(indices), generator=generator) < drop
+        return torch.where(dropped[:, None], self.empty, self.rows[indices])
 
 
 def tokenise(tokenizer: Any, captions: Sequence[str], length: int) -> TokenisedCaptions:  # noqa: ANN401
-    """Tokenise captions and the empty one with a transformers tokenizer, padded to a length and cut there."""
+    """Tokenise captions and the empty caption with a transformers tokenizer, padded or truncated to a length."""
     tokens = tokenizer(
         [*captions, ""], padding="max_length", max_length=length, truncation=True, return_tensors="pt"
     ).input_ids

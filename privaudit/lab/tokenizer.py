@@ -1,4 +1,4 @@
-"""A CLIP tokenizer whose vocabulary is our own: every word of the captions is one token, other text is spelled out."""
+"""A CLIP tokenizer with a vocabulary for given captions: each of their words is one token, other words are spelled."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from transformers import CLIPTokenizer
 
 SPECIAL = ("<|startoftext|>", "<|endoftext|>")
 WORDS = re.compile(r"[^\W\d_]+|\d|[^\s\w]+|_+")
-"""Letters, a digit, or marks."""
+"""A sequence of letters, a digit, or a sequence of marks."""
 END = "</w>"
-"""What CLIP puts behind the last piece of a word."""
+"""Suffix that CLIP adds to the last piece of a word."""
 
 
 def build_tokenizer(captions: Iterable[str], length: int) -> CLIPTokenizer:
     """Learn byte pairs until every word is one token.
 
-    The vocabulary has CLIP's layout: the 256 byte letters, the same at the end of a word, the merged pairs, start
-    and end.
+    The vocabulary has the layout of CLIP: the 256 byte letters, the same letters at the end of a word, the merged
+    pairs, and the start and end tokens.
 
     Returns:
         The tokenizer.
@@ -42,15 +42,15 @@ def build_tokenizer(captions: Iterable[str], length: int) -> CLIPTokenizer:
 
 
 def _split(caption: str) -> list[str]:
-    """Cut a caption into words and marks as CLIP does, letters together and digits apart, and spell them in bytes."""
+    """Split a caption into words, single digits and marks as CLIP does, and spell them in bytes."""
     words = WORDS.findall(unicodedata.normalize("NFC", caption).lower())
     letters = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     return ["".join(piece for piece, _ in letters.pre_tokenize_str(word)) for word in words]
 
 
 def _learn_merges(words: list[str]) -> list[tuple[str, str]]:
-    """Merge the most frequent pair of pieces, the first by alphabet of equals, until every word is one piece."""
-    # Not by tokenizers' BpeTrainer, which breaks ties by the order of a hash map, another in every process.
+    """Merge the most frequent pair of pieces (the first in the alphabet of equals) until every word is one piece."""
+    # Not BpeTrainer of tokenizers: it breaks ties by the order of a hash map, which differs between processes.
     pieces = [[*word[:-1], word[-1] + END] for word in words]
     merges = []
     while counts := Counter(pair for word in pieces for pair in pairwise(word)):

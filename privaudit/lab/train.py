@@ -1,4 +1,4 @@
-"""`privaudit lab train`: a small latent diffusion target whose members are known."""
+"""`privaudit lab train` trains a small latent diffusion target whose members are known."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from privaudit.lab.flow import build_flow, continue_flow
 from privaudit.lab.manifests import Trained, write_manifests
 from privaudit.lab.recipe import LabRecipe
 from privaudit.lab.split import Split, split_samples
-from privaudit.lab.starting_point import read_given, write_seen
+from privaudit.lab.starting_point import load_starting_point, write_earlier_images
 from privaudit.lab.text import build_text, continue_text
 from privaudit.lab.text_encoder import TOKENS
 from privaudit.lab.tokenizer import build_tokenizer
@@ -49,16 +49,17 @@ def train_target(
 
     ``out`` gets ``model_index.json`` and the weights, ``members.csv``, ``heldout.csv``, ``auxiliary.csv``,
     ``lab.json`` (recipe, versions, number of parameters, hash of the target) and ``training/`` (checkpoints, losses).
-    The same call resumes after an interruption and gives the same weights as an uninterrupted one on the same machine.
+    After an interruption, the same call resumes the training. On the same machine, the weights are those of an
+    uninterrupted training.
 
     Args:
-        images: Folder (or manifest) with more images than members and held-out together.
+        images: Folder or manifest with more images than members and held-out images together.
         out: Folder to write.
         recipe: All parameters.
-        base: Target to fine-tune: its autoencoder is kept, its denoiser and text encoders are trained on.
-        autoencoder_from: Target whose autoencoder is taken as it is.
-        half: Save weights as float16.
-        snapshots: Denoiser steps whose averaged model is saved as ``out/snapshots/<step>/``.
+        base: Target to fine-tune. Its autoencoder is reused, and its denoiser and text encoders are trained further.
+        autoencoder_from: Target whose autoencoder is reused.
+        half: Whether to save the weights as float16.
+        snapshots: Denoiser steps after which the averaged model is saved as ``out/snapshots/<step>/``.
         on_step: Progress callback of both trainings.
         on_image: Progress callback of reading the images.
 
@@ -66,20 +67,20 @@ def train_target(
         The folder and its manifests.
 
     Raises:
-        ConfigError: ``out`` holds a training with other parameters, more steps or other images, or another target
-            gives what does not fit.
-        DataError: There are too few images, or another target gives what has seen a member or a held-out image.
-        TargetError: Another target cannot be loaded.
+        ConfigError: ``out`` holds a training with different parameters, more steps or other images, or the other target
+            does not fit the recipe.
+        DataError: There are too few images, or a member or a held-out image trained the other target.
+        TargetError: The other target cannot be loaded.
     """
     size = (recipe.resolution, recipe.resolution)
-    found = read_set(images, size, on_image=on_image)
-    split = split_samples(found.samples, recipe.members, recipe.heldout, recipe.seed)
-    given = read_given(recipe, split, base, autoencoder_from)
-    claim_folder(out, recipe, split, given.record)
+    images_read = read_set(images, size, on_image=on_image)
+    split = split_samples(images_read.samples, recipe.members, recipe.heldout, recipe.seed)
+    start = load_starting_point(recipe, split, base, autoencoder_from)
+    claim_folder(out, recipe, split, start.record)
     check_snapshots(out, recipe, snapshots)
-    captions = _caption(found.samples, size) if recipe.captioned else {}
+    captions = _caption(images_read.samples, size) if recipe.captioned else {}
     trained = write_manifests(out, split, captions)
-    write_seen(out, given)
+    write_earlier_images(out, start)
 
     def phase(name: str) -> Phase:
         return Phase(name, out / "training", recipe.seed)
@@ -87,27 +88,27 @@ def train_target(
     def pixels(samples: tuple[Sample, ...]) -> torch.Tensor:
         return torch.from_numpy(load_images(samples, size))
 
-    autoencoder = given.autoencoder or train_autoencoder(
+    autoencoder = start.autoencoder or train_autoencoder(
         pixels(_images(split, recipe.autoencoder_images)), recipe, phase("autoencoder"), on_step
     )
-    seen = _images(split, recipe.denoiser_images)
-    own = [captions[sample.id] for sample in seen] if captions else []
+    training_set = _images(split, recipe.denoiser_images)
+    training_captions = [captions[sample.id] for sample in training_set] if captions else []
     family = (
-        _continue(recipe, own, given.base, base)
-        if base and given.base
-        else _build(recipe, own, sorted(captions.values()))
+        _continue(recipe, training_captions, start.base, base)
+        if base and start.base
+        else _build(recipe, training_captions, sorted(captions.values()))
     )
 
     def save(folder: Path, network: nn.Module) -> None:
-        # half through copies: .half() works in place, and the float32 autoencoder serves the next snapshot. Not from
-        # their configurations, which give arguments left at their default when a model was built, such as the trained
-        # scaling_factor, their default again.
+        # .half() works in place, so it gets copies: the float32 autoencoder is needed for the next snapshot. The copies
+        # are not rebuilt from their configurations, because that would reset arguments which had their default when the
+        # model was built, such as the trained scaling_factor.
         parts: tuple[Any, Any] = (network, autoencoder)
         network, decoder = (deepcopy(part).half() for part in parts) if half else parts
         save_pipeline(family.pipeline(network, decoder), folder)
 
     network = train_denoiser(
-        pixels(seen),
+        pixels(training_set),
         autoencoder,
         family,
         recipe,
@@ -136,11 +137,12 @@ def _caption(samples: Sequence[Sample], size: tuple[int, int]) -> Mapping[str, s
     return {sample.id: caption for sample, caption in zip(samples, captions, strict=True)}
 
 
-def _build(recipe: LabRecipe, captions: Sequence[str], every: Sequence[str]) -> Family:
+def _build(recipe: LabRecipe, captions: Sequence[str], all_captions: Sequence[str]) -> Family:
     if not recipe.captioned:
         return build_unconditional(recipe)
-    # of the captions of all images: else those of held-out images would be spelled out where a member's are words
-    tokenizer = build_tokenizer(every, TOKENS)
+    # From the captions of all images. With those of members alone, words of held-out images would be spelled out, and
+    # the number of tokens would reveal membership.
+    tokenizer = build_tokenizer(all_captions, TOKENS)
     return (build_flow if recipe.family == "flow" else build_text)(recipe, tokenizer, captions)
 
 
@@ -151,8 +153,8 @@ def _continue(recipe: LabRecipe, captions: Sequence[str], base: Target, folder: 
 
 
 def save_pipeline(pipeline: Any, folder: Path) -> None:  # noqa: ANN401 - a diffusers pipeline
-    """Save a pipeline; each tokenizer also as ``vocab.json`` and ``merges.txt``, which older versions read."""
-    with quiet():  # diffusers warns that a component that is None cannot be saved
+    """Save a pipeline, and each tokenizer also as ``vocab.json`` and ``merges.txt``, which older versions need."""
+    with quiet():  # diffusers warns about components that are None
         pipeline.save_pretrained(folder, safe_serialization=True)
     for name, part in pipeline.components.items():
         if isinstance(part, CLIPTokenizer):

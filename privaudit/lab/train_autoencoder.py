@@ -1,4 +1,4 @@
-"""Train the lab's autoencoder: a diffusers `AutoencoderKL` or `VQModel`, on auxiliary images only."""
+"""Trains the autoencoder of a lab target, a diffusers `AutoencoderKL` or `VQModel`."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from privaudit.lab.vq import Codebook, build_vq
 
 @dataclass(frozen=True)
 class Posterior:
-    """What the encoder says about images, in the autoencoder's own units.
+    """Distribution of the latents of some images, in the autoencoder's unscaled units.
 
     Attributes:
-        mean: ``(n, channels, h, w)``; of a VQ model the latents before quantisation.
-        deviation: Same shape; zero for a VQ model.
+        mean: Mean, ``(n, channels, h, w)``; for a VQ model, the latents before quantisation.
+        deviation: Standard deviation, same shape; zero for a VQ model.
     """
 
     mean: Tensor
@@ -27,7 +27,7 @@ class Posterior:
 
 
 def build_autoencoder(recipe: LabRecipe) -> AutoencoderKL | VQModel:
-    """Make an untrained autoencoder that shortens each side to a quarter."""
+    """Make an untrained autoencoder that downsamples each side by 4."""
     width = recipe.autoencoder_width
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed * 2 + 1)
@@ -49,18 +49,18 @@ def train_autoencoder(
 ) -> AutoencoderKL | VQModel:
     """Train on squared error and KL or codebook loss, with the eight symmetries of the square as augmentation.
 
-    The loss is ||D(z) - x||^2 + kl_weight * KL(q(z|x) || N(0, I)), z ~ q(z|x), or ||D(e) - x||^2 + codebook
-    loss, e the codes nearest to the encoder's output (`Codebook.quantise`), all summed over an image and averaged
-    over the batch; the learning rate falls linearly over the last half.
+    The loss is ||D(z) - x||^2 + kl_weight * KL(q(z|x) || N(0, I)) with z ~ q(z|x), or ||D(e) - x||^2 + codebook loss,
+    where e are the codes nearest to the encoder output (`Codebook.quantise`). All terms are summed over an image and
+    averaged over the batch. The learning rate decreases linearly over the second half.
 
     Args:
-        images: ``(n, 3, height, width)``, in [-1, 1]: the auxiliary set.
-        recipe: Widths, steps, rates.
-        phase: Where to keep the checkpoint.
+        images: Training images, ``(n, 3, height, width)``, in [-1, 1].
+        recipe: Recipe with widths, steps and rates.
+        phase: Phase, with the place of the checkpoint.
         on_step: Progress callback.
 
     Returns:
-        The autoencoder in eval mode, with ``scaling_factor`` = 1 / std of the auxiliary latents.
+        The autoencoder in eval mode, with ``scaling_factor`` = 1 / std of the training latents.
     """
     model = build_autoencoder(recipe).train()
     optimiser = torch.optim.AdamW(model.parameters(), lr=recipe.autoencoder_rate, weight_decay=1e-4)
@@ -104,7 +104,7 @@ def encode_posterior(autoencoder: AutoencoderKL | VQModel, images: Tensor) -> Po
     """Encode images, 64 at a time, without gradients.
 
     Args:
-        autoencoder: In eval mode.
+        autoencoder: Autoencoder in eval mode.
         images: ``(n, 3, height, width)``, in [-1, 1].
 
     Returns:
@@ -115,8 +115,8 @@ def encode_posterior(autoencoder: AutoencoderKL | VQModel, images: Tensor) -> Po
         if isinstance(autoencoder, VQModel):
             mean = torch.cat([part.latents for part in encoded])
             return Posterior(mean, torch.zeros_like(mean))
-        found = [part.latent_dist for part in encoded]
-        return Posterior(torch.cat([part.mean for part in found]), torch.cat([part.std for part in found]))
+        parts = [part.latent_dist for part in encoded]
+        return Posterior(torch.cat([part.mean for part in parts]), torch.cat([part.std for part in parts]))
 
 
 def _squared_error(decoded: Tensor, batch: Tensor) -> Tensor:

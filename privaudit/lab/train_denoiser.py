@@ -1,4 +1,4 @@
-"""Train the lab's denoiser, of whatever family, on the latents of its images."""
+"""Trains the denoiser of a lab target of any family on the latents of its images."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ def train_denoiser(
     """Train the networks of a family with AdamW, and average their weights.
 
     Latents are posterior samples, as in latent diffusion (Rombach et al. 2022), or those of a VQ model before
-    quantisation, in the units that the autoencoder's configuration says.
+    quantisation, scaled as the configuration of the autoencoder says.
 
     Args:
-        images: ``(n, 3, height, width)``, in [-1, 1]: the members.
-        autoencoder: Trained, in eval mode.
-        family: Networks, trained in place, and loss.
-        recipe: Steps, rates.
-        phase: Where to keep the checkpoint.
+        images: Training images, ``(n, 3, height, width)``, in [-1, 1].
+        autoencoder: Trained autoencoder in eval mode.
+        family: Family, with the networks, which are trained in place, and the loss.
+        recipe: Recipe with steps and rates.
+        phase: Phase, with the place of the checkpoint.
         on_step: Progress callback.
-        snapshots: Steps after which ``on_snapshot`` gets the averaged networks.
-        on_snapshot: Called with (step, networks in eval mode); must not keep them.
+        snapshots: Steps after which ``on_snapshot`` is called.
+        on_snapshot: Called with (step, averaged networks in eval mode); must not hold on to the networks.
 
     Returns:
         The networks with their averaged weights, in eval mode.
@@ -65,6 +65,7 @@ def train_denoiser(
         index = phase.batch(step, recipe.denoiser_batch, len(images))
         view = torch.randint(0, len(views), index.shape, generator=generator)
         mean, deviation = means[view, index], deviations[view, index]
+        # A fresh posterior sample in every step, so that the denoiser is not trained on a fixed set of latents.
         latents = units.scaled(mean + deviation * torch.randn(mean.shape, generator=generator))
         loss = family.loss(latents, index, generator)
         for group in optimiser.param_groups:

@@ -1,4 +1,4 @@
-"""One training phase: seeded by step, checkpointed, resumed to the same weights."""
+"""One training phase, seeded per step, so that a resumed training reaches the same weights."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from torch import Tensor
 from privaudit.errors import NonFiniteError
 
 OnStep = Callable[[str, int, int, float], None]
-"""Called with (phase, step, steps in all, loss) after each step."""
+"""Called after each step with (phase, step, all steps, loss)."""
 
 CHECKPOINT_EVERY = 250
 
 
 class Stateful(Protocol):
-    """What a checkpoint is made of: a module, an optimiser, an average."""
+    """A part of a checkpoint: a module, an optimiser, an average."""
 
     def state_dict(self) -> Any:  # noqa: ANN401 - torch's own type
         """Return the state."""
@@ -32,12 +32,12 @@ class Stateful(Protocol):
 
 @dataclass(frozen=True)
 class Phase:
-    """Where a phase keeps its checkpoint and its losses.
+    """Random numbers and files of one training phase.
 
     Attributes:
         name: ``autoencoder`` or ``denoiser``.
-        folder: Holds ``<name>.pt`` and ``<name>-loss.csv`` (columns step, loss).
-        seed: Every batch depends on (seed, name, step) alone.
+        folder: Folder of the checkpoint ``<name>.pt`` and of ``<name>-loss.csv`` (columns step, loss).
+        seed: Seed of the training; a batch depends on (seed, name, step) alone.
     """
 
     name: str
@@ -45,23 +45,25 @@ class Phase:
     seed: int
 
     def generator(self, step: int) -> torch.Generator:
-        """Random numbers of one step, the same whether or not training was interrupted."""
+        """Generator of one step, which does not depend on interruptions."""
         offset = {"autoencoder": 1, "denoiser": 2}[self.name]
         return torch.Generator().manual_seed((self.seed * 2 + offset) * 10_000_000 + step)
 
     def batch(self, step: int, size: int, count: int) -> Tensor:
-        """Indices of one step's batch: epochs of shuffled indices, cut into batches.
+        """Indices of the batch of one step; every epoch shuffles all indices once.
 
         Returns:
             ``(size,)``, int64.
         """
+        # Positions of the batch in the endless sequence of epochs; a batch may span two or more of them.
         positions = torch.arange(step * size, (step + 1) * size)
-        picked = torch.empty(size, dtype=torch.int64)
+        indices = torch.empty(size, dtype=torch.int64)
         for epoch in range(int(positions[0]) // count, int(positions[-1]) // count + 1):
+            # Epochs draw from "steps" beyond 9,000,000, which no training reaches.
             order = torch.randperm(count, generator=self.generator(9_000_000 + epoch))
-            own = positions // count == epoch
-            picked[own] = order[positions[own] % count]
-        return picked
+            in_epoch = positions // count == epoch
+            indices[in_epoch] = order[positions[in_epoch] % count]
+        return indices
 
 
 def run_phase(
@@ -71,10 +73,10 @@ def run_phase(
     train_step: Callable[[int], Tensor],
     on_step: OnStep | None = None,
 ) -> None:
-    """Train up to ``steps`` steps, from the checkpoint if there is one.
+    """Train up to ``steps`` steps, starting from the checkpoint if there is one.
 
     Raises:
-        NonFiniteError: The loss is NaN or infinite; lower the learning rate.
+        NonFiniteError: The loss is NaN or infinite.
     """
     phase.folder.mkdir(parents=True, exist_ok=True)
     checkpoint, log = phase.folder / f"{phase.name}.pt", phase.folder / f"{phase.name}-loss.csv"

@@ -21,21 +21,21 @@ class Unconditional(Family):
     """Predicts noise or v from the noisy latent alone.
 
     Attributes:
-        network: Trained in place.
-        scheduler: Noise levels and prediction type.
+        network: Denoiser, trained in place.
+        scheduler: Scheduler with noise levels and prediction type.
     """
 
     network: UNet2DModel
     scheduler: DDPMScheduler
 
     def loss(self, latents: Tensor, rows: Tensor, generator: torch.Generator) -> Tensor:
-        """Mean squared error of the noise (or of v) at uniform levels."""
+        """Mean squared error of the predicted noise (or v) at uniform levels."""
         noised = noise_latents(latents, self.scheduler, generator)
-        found: Tensor = self.network(noised.latents, noised.levels).sample
-        return (found - noised.wanted).square().mean()
+        prediction: Tensor = self.network(noised.latents, noised.levels).sample
+        return (prediction - noised.prediction).square().mean()
 
     def pipeline(self, network: nn.Module, autoencoder: Any) -> LDMPipeline:  # noqa: ANN401 - a diffusers model
-        """Put them into an `LDMPipeline`."""
+        """Make an `LDMPipeline`."""
         return LDMPipeline(vqvae=autoencoder, unet=network, scheduler=self.scheduler)
 
 
@@ -58,6 +58,6 @@ def build_unconditional(recipe: LabRecipe) -> Unconditional:
 
 
 def continue_unconditional(base: Target, folder: Path) -> Unconditional:
-    """Take denoiser and schedule of a base, loaded from a folder."""
+    """Continue the training of a base that was loaded from a folder: denoiser and schedule."""
     network: Any = base.denoiser.module
     return Unconditional(network, read_schedule(folder))

@@ -1,9 +1,9 @@
-"""The codebook of the lab's VQ autoencoder: straight-through quantisation, and codes kept in use.
+"""The codebook of the lab's VQ autoencoder: straight-through quantisation, with unused codes replaced.
 
 Plain VQ-VAE training (van den Oord et al. 2017, arXiv:1711.00937) moves a code only when it is the nearest one, so
-that codes which start far from the data are never used. Codes that nothing was closest to are therefore replaced by
-encoder outputs of the current batch, the first time at the first step (random restarts as in Jukebox, Dhariwal et
-al. 2020, arXiv:2005.00341, Sec. 3.1, which judges use by a moving average instead).
+codes that start far from the data are never used. Codes that were nearest to no latent are therefore replaced by
+encoder outputs of the current batch, from the first step on. These are the random restarts of Jukebox (Dhariwal et al.
+2020, arXiv:2005.00341, Sec. 3.1), which measures use by a moving average instead.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from torch import Tensor
 from privaudit.lab.recipe import LabRecipe
 
 REVIVE_EVERY = 25
-"""Steps between two checks of which codes are in use."""
+"""Steps between two replacements of unused codes."""
 
 
 def build_vq(recipe: LabRecipe) -> VQModel:
@@ -41,8 +41,8 @@ class Quantised:
     """Latents on the codebook.
 
     Attributes:
-        latents: Shaped like the encoder's output; their derivative is that of the encoder's output.
-        loss: Codebook and commitment loss, summed over an image's latent and averaged over the batch.
+        latents: Quantised latents, shaped like the encoder output and with its derivative (straight-through).
+        loss: Codebook and commitment loss, summed over the latent of an image and averaged over the batch.
     """
 
     latents: Tensor
@@ -50,11 +50,11 @@ class Quantised:
 
 
 class Codebook:
-    """Which codes of a model were used since the last check; part of the checkpoint.
+    """Codebook of a model with a record of the codes in use, which is part of the checkpoint.
 
     Attributes:
-        model: Its codebook is changed in place.
-        used: ``(codes,)``, bool.
+        model: Model whose codebook is changed in place.
+        used: Whether each code was used since the last replacement, ``(codes,)``, bool.
     """
 
     def __init__(self, model: VQModel) -> None:
@@ -62,14 +62,15 @@ class Codebook:
         self.used = torch.zeros(model.config["num_vq_embeddings"], dtype=torch.bool)
 
     def quantise(self, latents: Tensor, step: int, generator: torch.Generator) -> Quantised:
-        """Replace unused codes where a check is due, then quantise.
+        """Replace unused codes every `REVIVE_EVERY` steps, then quantise.
 
-        ||sg(e) - z||^2 + .25 ||e - sg(z)||^2, diffusers' weights (Oord et al. put the .25 on the first term).
+        The loss is ||sg(e) - z||^2 + 0.25 ||e - sg(z)||^2, with the weights of diffusers (Oord et al. put 0.25 on the
+        first term).
 
         Args:
-            latents: ``(n, channels, h, w)``, the encoder's output.
-            step: Number of the training step, from 0; a check is due every `REVIVE_EVERY` steps.
-            generator: Picks the encoder outputs that become codes.
+            latents: Encoder output, ``(n, channels, h, w)``.
+            step: Number of the training step, from 0.
+            generator: Generator that selects the encoder outputs that become codes.
 
         Returns:
             The quantised latents and their loss.
@@ -83,15 +84,15 @@ class Codebook:
     def _revive(self, latents: Tensor, generator: torch.Generator) -> None:
         vectors = latents.detach().movedim(1, -1).flatten(0, -2)
         unused = (~self.used).nonzero().flatten()[: len(vectors)]
-        picked = torch.randperm(len(vectors), generator=generator)[: len(unused)]
+        drawn = torch.randperm(len(vectors), generator=generator)[: len(unused)]
         with torch.no_grad():
-            self.model.quantize.embedding.weight[unused] = vectors[picked]
+            self.model.quantize.embedding.weight[unused] = vectors[drawn]
         self.used = torch.zeros_like(self.used)
 
     def state_dict(self) -> dict[str, Tensor]:
-        """Give what a checkpoint keeps."""
+        """Return the state for a checkpoint."""
         return {"used": self.used}
 
     def load_state_dict(self, state_dict: dict[str, Tensor]) -> None:
-        """Take up what a checkpoint kept."""
+        """Restore the state from a checkpoint."""
         self.used = state_dict["used"]

@@ -164,10 +164,10 @@ class TestPassCache:
             return len(made)
 
         assert [cache.shared("key", compute) for _ in range(2)] == [1, 1]
-        assert cache._kept == {}
+        assert cache._results == {}
         assert cache.shared("key", compute) == 2, "asked more often than planned, it is computed again"
         assert cache.shared("unplanned", compute) == 3
-        assert cache._kept == {}
+        assert cache._results == {}
 
     def test_what_raised_is_asked_again(self):
         cache = PassCache(expected={"key": 1})
@@ -179,7 +179,7 @@ class TestPassCache:
         first, second = (Batch(gaussian_target(), torch.zeros(1, *LATENT), ["a"], [Prompt()], 0) for _ in range(2))
         first.predict_clean(0)
         assert second.cache.work == {}
-        assert second.cache._kept == {}
+        assert second.cache._results == {}
 
 
 class TestCrop:

@@ -198,7 +198,7 @@ def test_gradients_that_the_caller_does_not_want_are_not_kept(spec):
     batch = a_batch(target)
     found = scored(attack, batch)
     assert not found["none"].requires_grad
-    kept = [value for value in batch.cache._kept.values() if isinstance(value, torch.Tensor)]
+    kept = [value for value in batch.cache._results.values() if isinstance(value, torch.Tensor)]
     assert not any(value.requires_grad for value in kept)
 
 

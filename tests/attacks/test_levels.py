@@ -123,7 +123,7 @@ def test_secmi_cannot_go_less_than_a_step():
 
 def test_a_flow_has_no_velocity_where_no_signal_is_left():
     with pytest.raises(
-        ConfigError, match=r"^expected levels < 1000 for flow_mc, where some signal is left, got \(1000,\)$"
+        ConfigError, match=r"^expected levels < 1000 for flow_mc, where some signal remains, got \(1000,\)$"
     ):
         FlowMc(levels=(1000,))
 

@@ -43,8 +43,8 @@ def test_what_is_forgotten_as_planned_was_not_needed_again(kind):
     wanted = score_batch(attacks, a_batch(target, cache=kept), masks)
     agree(score_batch(attacks, a_batch(target, cache=forgetful), masks), wanted, rtol=0)
     assert forgetful.work == kept.work
-    assert kept._kept
-    assert not forgetful._kept
+    assert kept._results
+    assert not forgetful._results
     assert passes(attacks, target, PassCache(expected=plan.expected)) == {work: plan.total(work) for work in COUNTABLE}
     for step in plan.steps:
         assert {work: kept.work[step.label, work] for work in WORK} == step.added
@@ -59,7 +59,7 @@ def test_memory_is_freed_as_early_as_the_last_attack_has_asked():
     held = []
     for attack in attacks:
         score_batch([attack], batch, masks)
-        held.append(sum(isinstance(value, torch.Tensor) for value in cache._kept.values()))
+        held.append(sum(isinstance(value, torch.Tensor) for value in cache._results.values()))
     assert held == [1, 0, 0], "pia still asks for the pass at level 0"
 
 

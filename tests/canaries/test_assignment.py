@@ -97,7 +97,7 @@ def test_a_broken_key(key: str) -> None:
 
 def test_a_file_that_stands_twice() -> None:
     found = an_assignment()
-    with pytest.raises(DataError, match="one stands there twice"):
+    with pytest.raises(DataError, match="one occurs twice"):
         check_assignment(replace(found, candidates=(*found.candidates, found.candidates[0])))
 
 

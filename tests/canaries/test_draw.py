@@ -156,7 +156,7 @@ def test_one_image_of_a_group_stays(candidates: Path, tmp_path: Path) -> None:
 def test_coins_are_tossed_once(candidates: Path, tmp_path: Path) -> None:
     draw_canaries(candidates, tmp_path / "out")
     before = (tmp_path / "out" / "canaries.json").read_text()
-    with pytest.raises(ConfigError, match=r"expected a folder without canaries, but .* coins are tossed once"):
+    with pytest.raises(ConfigError, match=r"expected a folder without canaries, but .* coins are tossed only once"):
         draw_canaries(candidates, tmp_path / "out")
     assert (tmp_path / "out" / "canaries.json").read_text() == before
 

@@ -83,7 +83,7 @@ def test_a_changed_manifest_is_found(drawn: Path, change: str) -> None:
     else:
         lines.append("nowhere.png,x")
     manifest.write_text("\n".join(lines) + "\n")
-    with pytest.raises(DataError, match=r"missing; restore it" if change == "a missing file" else "names others"):
+    with pytest.raises(DataError, match=r"missing; restore it" if change == "a missing file" else "lists others"):
         verify_canaries(drawn)
     assert len(read_canaries(drawn)) == 24
 
@@ -94,7 +94,7 @@ def test_the_manifest_may_have_been_handed_over(drawn: Path) -> None:
 
 
 def test_no_assignment(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"expected canaries\.json of privaudit canaries make at .*, found none"):
+    with pytest.raises(DataError, match=r"expected a canaries\.json from 'privaudit canaries make' at .*, found none"):
         read_canaries(tmp_path)
 
 

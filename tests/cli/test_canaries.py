@@ -61,7 +61,7 @@ def test_errors_are_one_line_and_exit_2(privaudit, root):
     (root / "candidates" / "00.png").write_bytes(b"other")
     changed = privaudit("canaries", "verify", "drawn", "--quiet")
     for done, message in (
-        (again, "coins are tossed once"),
+        (again, "coins are tossed only once"),
         (wrong, "expected the published seal 000000000000"),
         (missing, "found none"),
         (changed, "00.png was changed"),

@@ -15,7 +15,7 @@ from privaudit.errors import ConfigError, DataError, TargetError
 from privaudit.lab.demo_target import SPLIT, TARGET
 from privaudit.lab.manifests import Trained
 from privaudit.lab.recipe import LabRecipe
-from privaudit.lab.starting_point import seen_images
+from privaudit.lab.starting_point import training_images
 from privaudit.lab.train import train_target
 
 Recipe = Callable[..., LabRecipe]
@@ -43,11 +43,11 @@ def bases(images: Path, recipe: Recipe, tmp_path_factory: pytest.TempPathFactory
 
 def test_a_base_is_trained_on_auxiliary_images(bases: list[Trained], images: Path, recipe: Recipe) -> None:
     base = bases[0].folder
-    assert seen_images(base, "denoiser") == seen_images(base, "autoencoder") == ids(base / "auxiliary.csv")
+    assert training_images(base, "denoiser") == training_images(base, "autoencoder") == ids(base / "auxiliary.csv")
     plain = train_target(images, base.parent / "plain", recipe(denoiser_steps=3))
     one, other = (load_file(folder / "unet" / WEIGHTS) for folder in (base, plain.folder))
     assert any(not torch.equal(one[name], other[name]) for name in one)
-    assert seen_images(plain.folder, "denoiser") == ids(plain.members)
+    assert training_images(plain.folder, "denoiser") == ids(plain.members)
 
 
 @pytest.mark.parametrize("place", range(3))
@@ -74,9 +74,11 @@ def test_a_fine_tune_has_seen_what_its_base_has(
 ) -> None:
     base = bases[0]
     tuned = train_target(images, tmp_path / "tuned", recipe(denoiser_steps=1), base=base.folder)
-    assert seen_images(tuned.folder, "autoencoder") == ids(base.auxiliary)
-    assert seen_images(tuned.folder, "denoiser") == ids(base.auxiliary) | ids(tuned.members)
-    with pytest.raises(DataError, match="expected the denoiser of .* no image of the members, got 8 that trained it"):
+    assert training_images(tuned.folder, "autoencoder") == ids(base.auxiliary)
+    assert training_images(tuned.folder, "denoiser") == ids(base.auxiliary) | ids(tuned.members)
+    with pytest.raises(
+        DataError, match="expected the denoiser of .* not to be trained on the members, got 8 images that trained it"
+    ):
         train_target(images, tmp_path / "again", recipe(denoiser_steps=1), base=tuned.folder)
 
 
@@ -112,20 +114,20 @@ def test_an_autoencoder_of_another_target(
     ]
     assert configs[0]["scaling_factor"] == configs[1]["scaling_factor"]
     assert record(trained)["autoencoder_from"]["overlap"] == {"autoencoder": "none"}
-    assert seen_images(trained.folder, "autoencoder") == ids(bases[0].auxiliary)
+    assert training_images(trained.folder, "autoencoder") == ids(bases[0].auxiliary)
 
 
 def test_the_demo_target_is_known_wherever_it_lies(tmp_path: Path) -> None:
     copy = Path(shutil.copytree(TARGET, tmp_path / "copy"))
     table = pd.read_csv(SPLIT, dtype=str).set_index("id")["set"]
     for folder in (TARGET, copy):
-        assert seen_images(folder, "autoencoder") == set(table.index[table == "auxiliary"])
-        assert seen_images(folder, "denoiser") == set(table.index[table == "members"])
+        assert training_images(folder, "autoencoder") == set(table.index[table == "auxiliary"])
+        assert training_images(folder, "denoiser") == set(table.index[table == "members"])
 
 
 def test_snapshots_have_seen_what_their_target_has(images: Path, recipe: Recipe, tmp_path: Path) -> None:
     trained = train_target(images, tmp_path / "out", recipe(denoiser_steps=2), snapshots=(1,))
-    assert seen_images(tmp_path / "out" / "snapshots" / "1", "denoiser") == ids(trained.members)
+    assert training_images(tmp_path / "out" / "snapshots" / "1", "denoiser") == ids(trained.members)
 
 
 def test_a_target_that_does_not_say_is_not_checked(
@@ -133,12 +135,12 @@ def test_a_target_that_does_not_say_is_not_checked(
 ) -> None:
     foreign = Path(shutil.copytree(bases[0].folder, tmp_path / "foreign"))
     (foreign / "lab.json").unlink()
-    assert seen_images(foreign, "autoencoder") is None
+    assert training_images(foreign, "autoencoder") is None
     trained = train_target(images, tmp_path / "out", recipe(denoiser_steps=1), autoencoder_from=foreign)
     assert record(trained)["autoencoder_from"]["overlap"] == {"autoencoder": "not checked"}
     # nor is what is made from it: the autoencoder stays unknown, its own denoiser is known
-    assert seen_images(trained.folder, "autoencoder") is None
-    assert seen_images(trained.folder, "denoiser") == ids(trained.members)
+    assert training_images(trained.folder, "autoencoder") is None
+    assert training_images(trained.folder, "denoiser") == ids(trained.members)
 
 
 def test_an_autoencoder_that_has_seen_members_is_refused(
@@ -146,7 +148,7 @@ def test_an_autoencoder_that_has_seen_members_is_refused(
 ) -> None:
     spoiled = train_target(images, tmp_path / "seen", recipe(autoencoder_images="members", denoiser_steps=1))
     with pytest.raises(
-        DataError, match="expected the autoencoder of .* no image of the members, got 8 that trained it"
+        DataError, match="expected the autoencoder of .* not to be trained on the members, got 8 images that trained it"
     ):
         train_target(images, tmp_path / "out", recipe(), autoencoder_from=spoiled.folder)
     assert not (tmp_path / "out").exists()
@@ -162,9 +164,9 @@ def test_both_at_once(bases: list[Trained], images: Path, recipe: Recipe, tmp_pa
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"prediction_type": "v_prediction"}, "expected a base of prediction type v_prediction, got epsilon in"),
-        ({"family": "text"}, "expected a base of family text-to-image, got unconditional in"),
-        ({"resolution": 24}, r"expected a base of image size \(24, 24\), got \(16, 16\) in"),
+        ({"prediction_type": "v_prediction"}, "expected a base with prediction type v_prediction, got epsilon in"),
+        ({"family": "text"}, "expected a base with family text-to-image, got unconditional in"),
+        ({"resolution": 24}, r"expected a base with image size \(24, 24\), got \(16, 16\) in"),
     ],
 )
 def test_bases_that_do_not_fit(
@@ -182,7 +184,7 @@ def test_bases_that_do_not_fit(
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"latent_channels": 3}, "expected 3 latent channels of .*, got 2; pass --latent-channels"),
+        ({"latent_channels": 3}, "expected 3 latent channels in .*, got 2; pass --latent-channels"),
     ],
 )
 def test_autoencoders_that_do_not_fit(
