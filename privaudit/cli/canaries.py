@@ -13,7 +13,7 @@ from privaudit.cli.progress import StageProgress
 from privaudit.cli.signature import Quiet
 
 app = typer.Typer(
-    help="Draw by lot which images are trained on: the one audit whose false-positive rate is known.",
+    help="Draw at random which images are trained on: the one audit whose false-positive rate is known.",
     no_args_is_help=True,
 )
 
@@ -29,7 +29,7 @@ def make(
         int | None,
         typer.Option(
             help="Coins from a seed instead of a random key. For tests and demonstrations only: "
-            "whoever knows the seed knows every coin."
+            "anyone who knows the seed knows every coin."
         ),
     ] = None,
     quiet: Quiet = False,
@@ -69,4 +69,4 @@ def verify(
     typer.echo(f"{len(found)} canaries, {len(found.included)} included, drawn {found.created}; seal {found.seal}")
     typer.echo(f"Coins, captions and files agree with {against}.")
     if found.seeded:
-        typer.echo("They were drawn from a seed: whoever knew it knew every coin.")
+        typer.echo("They were drawn from a seed: anyone who knew it knew every coin.")

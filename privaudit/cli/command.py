@@ -38,7 +38,7 @@ class _Read:
         origin: Where its value came from.
         problems: Why it could not be read.
         wrong: The value that could not be read.
-        missing: Whether it is an argument that nobody gave.
+        missing: Whether it is an argument that no one gave.
     """
 
     origin: Origin

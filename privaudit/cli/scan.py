@@ -199,7 +199,7 @@ def _sources(options: Mapping[str, Any]) -> list[Path]:
 
 
 def _known_folder(out: Path | None, usual: Path | None) -> Path | None:
-    """Where an error is reported: nobody wants a folder for a command that was mistyped."""
+    """Where an error is reported: no one wants a folder for a command that was mistyped."""
     return usual if out is None and usual is not None and usual.is_dir() else out
 
 

@@ -1,4 +1,4 @@
-"""A report fit to leave the machine: no folder of anybody's disk, no name of an image or a group, nothing invisible.
+"""A report fit to leave the machine: no folder of anyone's disk, no name of an image or a group, nothing invisible.
 
 A folder such as ``/home/alice/patients/members`` tells who works where on what; its last part, ``members``, is enough
 to recognise the set, and the hashes say exactly which one it was. Files that could not be read are single images, of

@@ -8,7 +8,7 @@ from rich.text import Text
 from privaudit.canaries import ASSIGNMENT, SEAL, TRAIN, Drawn
 from privaudit.report.terminal.console import standard_output
 
-SEEDED = "drawn from a seed: whoever knows it knows every coin; no proof to anybody else"
+SEEDED = "drawn from a seed: anyone who knows it knows every coin; no proof to anyone else"
 
 
 def print_drawn(drawn: Drawn, console: Console | None = None) -> None:

@@ -108,7 +108,7 @@ def invert(
     on_progress: OnProgress | None = None,
     **choices: Unpack[InvertChoices],
 ) -> InvertedSet:
-    """Recover latents that decode to images, without backpropagation; the same as `privaudit invert`.
+    """Recover latents that decode to images, without backpropagation, as `privaudit invert` does; draws nothing.
 
     Args:
         target: A diffusers folder or hub id.

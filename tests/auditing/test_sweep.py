@@ -16,27 +16,33 @@ from privaudit.attacks import parse_attacks
 from privaudit.auditing.options import AuditOptions
 from privaudit.auditing.run import run_audit
 from privaudit.auditing.sweep import RANGE, choose_curves, curve_levels, run_sweep
+from privaudit.auditing.sweep_options import NOT_SWEPT, SweepOptions
 from privaudit.errors import ConfigError
 
 
 @pytest.fixture(scope="module")
-def options(tmp_path_factory) -> AuditOptions:
+def common(tmp_path_factory) -> dict[str, object]:
+    """What a sweep and an audit of the same images have in common."""
     root = tmp_path_factory.mktemp("sweep")
-    return AuditOptions.parse(
-        target=str(save_small_pipeline(root / "model")),
-        members=write_images(root / "members", 14, seed=1),
-        nonmembers=write_images(root / "others", 12, seed=2),
-        out=root / "run",
-        device="cpu",
-        geometry_latents="encoder",
-        replicates=100,
-        attacks=("sima", "secmi:step=50"),
-    )
+    return {
+        "target": str(save_small_pipeline(root / "model")),
+        "members": write_images(root / "members", 14, seed=1),
+        "nonmembers": write_images(root / "others", 12, seed=2),
+        "device": "cpu",
+        "geometry_latents": "encoder",
+        "replicates": 100,
+    }
+
+
+@pytest.fixture(scope="module")
+def options(common) -> SweepOptions:
+    folder = common["members"].parent / "run"
+    return SweepOptions.parse(**common, out=folder, attacks=("sima", "secmi:step=50"), points=4)
 
 
 @pytest.fixture(scope="module")
 def found(options):
-    return run_sweep(options, 4)
+    return run_sweep(options)
 
 
 class TestLevels:
@@ -79,15 +85,25 @@ class TestRefusal:
 
     def test_nothing_to_sweep_is_an_error(self, options):
         with pytest.raises(ConfigError, match="expected an attack that can be swept: pfami has no score"):
-            run_sweep(changed(options, attacks=("pfami",)), 3)
+            run_sweep(changed(options, attacks=("pfami",)))
 
     def test_a_curve_has_two_points_at_least(self, options):
-        with pytest.raises(ConfigError, match="at least 2 points, got 1"):
-            run_sweep(options, 1)
+        with pytest.raises(ConfigError, match=r"at least 2 points \(25 is usual\), got 1"):
+            replace(options, points=1)
+
+    @pytest.mark.parametrize("name", NOT_SWEPT)
+    def test_options_that_a_sweep_would_ignore(self, options, name):
+        value = ("auroc>0.6",) if name == "fail_on" else "other"
+        with pytest.raises(ConfigError, match=f"expected no {name}, since"):
+            changed(options, **{name: value})
+
+    def test_several_fractions_to_drop(self, options):
+        with pytest.raises(ConfigError, match="expected one fraction to drop, since a sweep chooses nothing"):
+            changed(options, drop=(0.2, 0.4))
 
     def test_a_level_beyond_the_schedule(self, options):
         with pytest.raises(ConfigError, match="got 1000"):
-            run_sweep(changed(options, attacks=("sima:levels=1000",)), 3)
+            run_sweep(changed(options, attacks=("sima:levels=1000",)))
 
 
 class TestPoints:
@@ -100,9 +116,9 @@ class TestPoints:
                 assert (levels[0], levels[-1]) == (first, 599)
         assert all(point.log_snr == found.schedule.log_snr(point.level) for point in found.points)
 
-    def test_a_point_is_what_a_scan_at_that_fixed_level_reports(self, options, found, tmp_path):
+    def test_a_point_is_what_a_scan_at_that_fixed_level_reports(self, common, found, tmp_path):
         point = found.curve("sima", "weighted")[2]
-        run_audit(changed(options, out=tmp_path / "run", attacks=(f"sima:levels={point.level}",)))
+        run_audit(AuditOptions.parse(**common, out=tmp_path / "run", attacks=(f"sima:levels={point.level}",)))
         table = pd.read_parquet(tmp_path / "run" / "scores" / "scores.parquet")
         own = table[(table["attack"] == "sima") & (table["mask"] == "weighted")]
         assert point.auroc.value == pytest.approx(roc_auc_score(own["set"] == "member", own["score"]))
@@ -127,21 +143,20 @@ class TestPoints:
 
 class TestCache:
     def test_the_same_sweep_again_runs_nothing(self, options, found, passes):
-        again = run_sweep(options, 4)
+        again = run_sweep(options)
         assert not passes
         assert again.table().equals(found.table())
 
-    def test_the_folder_of_a_scan_lends_its_latents_and_geometry(self, options, tmp_path, passes):
-        scanned = changed(options, out=tmp_path / "run", attacks=("sima:levels=20",))
-        run_audit(scanned)
+    def test_the_folder_of_a_scan_lends_its_latents_and_geometry(self, common, tmp_path, passes):
+        run_audit(AuditOptions.parse(**common, out=tmp_path / "run", attacks=("sima:levels=20",)))
         passes.clear()
-        run_sweep(changed(scanned, attacks=("sima",)), 3)
+        run_sweep(SweepOptions.parse(**common, out=tmp_path / "run", attacks=("sima",), points=3))
         assert passes == {"forward": 3 * 26}
         assert (tmp_path / "run" / "report.json").is_file()
 
     def test_fresh_forgets(self, options, found, tmp_path, passes):
         chosen = changed(options, out=tmp_path / "run", attacks=("sima",))
-        run_sweep(chosen, 3)
+        run_sweep(chosen)
         once = dict(passes)
-        run_sweep(replace(chosen, fresh=True), 3)
+        run_sweep(replace(chosen, fresh=True))
         assert passes == {kind: 2 * count for kind, count in once.items()}

@@ -93,16 +93,6 @@ def test_an_estimator_that_settles_one_cut_has_one_share(privaudit):
     assert "expected one share to drop with adaptive, which settles one cut" in " ".join(done.stderr.split())
 
 
-def test_a_sweep_chooses_nothing(root):
-    from privaudit.auditing.options import AuditOptions
-    from privaudit.auditing.sweep import run_sweep
-    from privaudit.errors import ConfigError
-
-    options = AuditOptions("model", root / "members", root / "others", root / "sweep", drop=(0.2, 0.4))
-    with pytest.raises(ConfigError, match="expected one share to drop, since a sweep chooses nothing"):
-        run_sweep(options)
-
-
 @pytest.mark.parametrize("grouped", [False, True])
 def test_two_images_a_set_are_enough_where_everything_is_fixed(report, root, tmp_path, grouped):
     """Folds then serve the bound on epsilon and the blind baseline alone, which say that they could not be measured."""

@@ -63,3 +63,11 @@ def test_errors_are_one_line_and_exit_2(sweep, arguments, message):
     assert done.returncode == 2
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("error:")]
     assert message in line
+
+
+def test_all_problems_are_named_at_once(sweep):
+    done = sweep("--points", "1", "--drop", "2")
+    assert done.returncode == 2
+    text = " ".join(done.stderr.split())
+    assert "expected 0 <= drop < 1, got 2.0 (--drop)" in text
+    assert "expected at least 2 points (25 is usual), got 1 (--points)" in text

@@ -127,7 +127,7 @@ def _why(result: AuditResult) -> list[str]:
 
 def _quoted(result: AuditResult) -> str:
     if not result.data.membership_known:
-        return ""  # rates of members would be of images that nobody knows to be members
+        return ""  # rates of members would be of images that no one knows to be members
     score = quoted(result)
     title = f"### The numbers of {prose(score_text(score.report.name, score.mask))}"
     return f"{title}\n\n{numbers_table(result)}\n\n{prose(score_note(result))}"

@@ -107,7 +107,7 @@ def _reached(curve: RocCurve) -> str:
         at = [place for place, fpr in enumerate(curve.fpr) if 0.0 < fpr <= rate * (1.0 + 1e-9)]
         if at:
             reached.append(f"{PAGE.percent(curve.tpr[at[-1]])} at a false-positive rate of {PAGE.percent(rate)}")
-    return ", ".join(reached) or "nobody at the rates that are marked"
+    return ", ".join(reached) or "no one at the rates that are marked"
 
 
 def _median(histogram: Histogram, counts: Sequence[int]) -> float:

@@ -1,4 +1,4 @@
-"""Which attacks a plot shows if nobody says, and what there is if somebody asks for another."""
+"""Which attacks a plot shows if no one says, and what there is if someone asks for another."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ WHY = {
     "without mask at the encoder's latents are not affected",
     "non-finite values": "a score that is not a number has no rank",
     "consistency": "an AUROC and a rate that no curve can have would be a defect of privaudit",
-    "canaries": "the draw is a proof only if nobody could know or change it",
+    "canaries": "the draw is a proof only if no one could know or change it",
     "suspects": "an image of known membership is no suspect",
     "reference": "differences from a reference mean something only in the same latent space",
     ABOUT_SUSPECTS[0]: "if suspects and non-members differ in anything else, that may be what is recognised",

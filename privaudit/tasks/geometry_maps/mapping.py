@@ -73,7 +73,7 @@ def geometry(
     on_progress: OnProgress | None = None,
     **choices: Unpack[GeometryChoices],
 ) -> GeometryMap:
-    """Measure influence and distortion of the decoder around images; as `privaudit geometry`, without its plots.
+    """Measure influence and distortion of the decoder around images, as `privaudit geometry` does; draws nothing.
 
     Args:
         target: A diffusers folder or hub id.
