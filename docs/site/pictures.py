@@ -222,7 +222,7 @@ def masks() -> Figure:
     }
     what = {
         "none": "every dimension\ncounts alike",
-        "random": "40 % left out\nby lot",
+        "random": "40 % left out\nat random",
         "influence": "40 % that show\nleast left out",
         "weighted": "each counts as\nmuch as it shows",
     }
