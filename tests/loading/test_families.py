@@ -321,9 +321,21 @@ def test_the_size_of_flux_is_its_autoencoders(tmp_path: Path, edit_json: Any) ->
             {"unet": {"projection_class_embeddings_input_dim": 40}},
             "pooled embeddings of width 16 for the denoiser, got 8",
         ),
-        (save_sdxl, {"unet": {"num_class_embeds": 4}}, "got num_class_embeds = 4; other conditions, such as class labels, are not supported"),
-        (save_sdxl, {"unet": {"time_cond_proj_dim": 8}}, "got time_cond_proj_dim = 8; other conditions, such as class labels, are not supported"),
-        (save_sd, {"unet": {"time_cond_proj_dim": 8}}, "got time_cond_proj_dim = 8; other conditions, such as class labels, are not supported"),
+        (
+            save_sdxl,
+            {"unet": {"num_class_embeds": 4}},
+            "got num_class_embeds = 4; other conditions, such as class labels",
+        ),
+        (
+            save_sdxl,
+            {"unet": {"time_cond_proj_dim": 8}},
+            "got time_cond_proj_dim = 8; other conditions, such as class labels",
+        ),
+        (
+            save_sd,
+            {"unet": {"time_cond_proj_dim": 8}},
+            "got time_cond_proj_dim = 8; other conditions, such as class labels",
+        ),
         (save_flux, {"transformer": {"joint_attention_dim": 16}}, "embeddings of T5 of width 16 for the den.* got 32"),
         (save_flux, {"transformer": {"pooled_projection_dim": 8}}, "pooled embeddings of width 8 .* got 16 from"),
         (
