@@ -121,7 +121,7 @@ def _read_request(
         problems.append(f"expected --include-images with a format that shows images, {shows}")
     if run is not None and run.is_file() and run.name != FORMATS["json"].file and formats and out is None:
         problems.append(
-            f"expected --out with {run}: beside a copy of a report, the files would pass for those of a run"
+            f"expected --out with {run}: next to a copy of a report, the files would pass for those of a run"
         )
     if problems or run is None:
         raise ConfigError(problems)

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 SETS = ("members", "nonmembers", "suspects", "canaries")
 SCORES = (Path("scores") / "scores.parquet", Path("suspects.csv"))
-"""What a run folder holds beside reports that a user may want to open."""
+"""What a run folder holds in addition to reports that a user may want to open."""
 
 
 class ScanCommand(ConfiguredCommand):

@@ -54,9 +54,9 @@ class DataReport:
         positives: Distinct images of the positive class.
         nonmembers: Distinct non-members.
         suspects: Distinct images of unknown membership, whether they are the positives or next to known members.
-        duplicates_removed: Copies dropped: within a set, and both copies of a picture in both sets.
-        shared: Pictures that were in both sets.
-        near_duplicates: Pairs of pictures that look the same; they are kept, in one fold.
+        duplicates_removed: Copies dropped: within a set, and both copies of an image in both sets.
+        shared: Images that were in both sets.
+        near_duplicates: Pairs of images that look the same; they are kept, in one fold.
         groups: Groups of the manifests.
         skipped: Unreadable files.
         split_hash: Hash of which ids are members.

@@ -39,7 +39,7 @@ def test_make_and_verify(privaudit, root):
 
 def test_a_seed_is_called_no_proof(privaudit, root):
     made = privaudit("canaries", "make", "candidates", "--out", "drawn", "--seed", "1", "--copy")
-    assert "whoever knows it knows every coin" in made.stdout
+    assert "anyone who knows it knows every coin" in made.stdout
     assert "drawn from a seed" in privaudit("canaries", "verify", "drawn").stdout
     assert (
         len(list((root / "drawn" / "train").iterdir())) == len((root / "drawn" / "train.csv").read_text().split()) - 1
