@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Unpack
+from typing import Any, Unpack
 
 import privaudit
 from privaudit.compare.comparable import common, other_settings, require_comparable, unlike_evidence
@@ -30,9 +30,9 @@ def compare_runs(old: Path | str, new: Path | str, **choices: Unpack[CompareChoi
     Returns:
         The comparison (see `run_comparison` for what raises).
     """
-    allow = choices.pop("allow", ())
-    named = (allow,) if isinstance(allow, str) else tuple(allow)
-    return run_comparison(old, new, CompareOptions(allow=named, **choices))
+    allow = choices.get("allow", ())
+    fields: dict[str, Any] = {**choices, "allow": (allow,) if isinstance(allow, str) else tuple(allow)}
+    return run_comparison(old, new, CompareOptions(**fields))
 
 
 def run_comparison(old: Path | str, new: Path | str, options: CompareOptions) -> ComparisonResult:

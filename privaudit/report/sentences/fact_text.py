@@ -8,6 +8,7 @@ after ``#`` for a count of such things.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from math import floor
 from string import Formatter
 from typing import Any
 
@@ -26,7 +27,7 @@ TEMPLATES: Mapping[str, str] = {
     "rate_not_evaluated": "TPR at {fpr:%} FPR was not evaluated",
     "rate_needs_nonmembers": "n/a: {fpr:%} false positives need at least {needed} non-members; there are {nonmembers}",
     "limit_needs_nonmembers": "no interval: {fpr:%} false positives need at least {needed} independent non-members; "
-    "there are {nonmembers:.6g}",
+    "there are {independent}",
     "few_false_positives": "rough: {fpr:%} false positives are only {expected:.3g} of {nonmembers} non-members",
     "interval_needs_members": "no interval: it needs at least 2 members; there is {members}",
     "no_members": "there are no members",
@@ -110,7 +111,7 @@ TEMPLATES: Mapping[str, str] = {
     "gate_out_of_reach": "so few images cannot fail it: even scores without an error would have a lower limit of "
     "{limit:.4g}{correction}; add images, or set fewer gates or smaller thresholds",
     "gate_needs_nonmembers": "{fpr:%} false positives need at least {needed} independent non-members for {tests:#test} "
-    "together; there are {nonmembers:.6g}; fewer tests need fewer",
+    "together; there are {independent}; fewer tests need fewer",
     "checks_failed": "a check failed",
     "no_score": "no attack was scored",
     "epsilon_has_no_upper_limit": "an audit bounds epsilon from below only",
@@ -216,6 +217,11 @@ def _derived(fact: Fact) -> dict[str, str]:
         derived["family"] = FAMILIES.get(family, family)
     if "tests" in values:
         derived["correction"] = f", corrected for {counted(float(values['tests']), 'test')}" if values["tests"] else ""
+    if fact.code in (
+        "limit_needs_nonmembers",
+        "gate_needs_nonmembers",
+    ):  # rounded down: 367.6 are not yet the 368 that are needed
+        derived["independent"] = str(floor(float(values["nonmembers"])))
     if "margin" in values:
         derived["beyond"] = f" by more than {values['margin']:g}" if values["margin"] else ""
     if "metric" in values:

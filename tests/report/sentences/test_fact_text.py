@@ -18,6 +18,7 @@ DERIVED = {
     "beyond": {"margin"},
     "metric_name": {"metric"},
     "effective": {"effective_members", "effective_nonmembers"},
+    "independent": {"nonmembers"},
     "the_positives": set(),
 }
 """What a template may say in addition to the values of its code, and the values that it is made of."""
