@@ -38,6 +38,7 @@ from privaudit.report.sentences.verdict_text import gate_reason
 from privaudit.report.terminal.summary import print_report
 from privaudit.results.audit_result import AuditResult
 from privaudit.scorers import ErrorTable, Methods, parse_methods
+from privaudit.storage.exact_json import encode
 
 MEMBERS, SUSPECTS = MembersDesign(), SuspectsDesign()
 CANARIES = CanariesDesign(Canaries(Path(), (), (), "seal", "today", seeded=False))
@@ -135,20 +136,17 @@ class TestSuspects:
         assert found.suspects is None
 
     def test_beside_known_members_are_judged_by_what_finds_these(self, root):
-        found = audit(
-            root,
-            "beside",
-            (*ATTACKS, "combined"),
-            members=root / "members",
-            nonmembers=root / "others",
-            suspects=root / "suspects",
-        )
+        sets = {"members": root / "members", "nonmembers": root / "others"}
+        # an image alone in its batch is rounded alike in both runs; few evaluations keep that fast
+        alone = {"batch_size": 1, "solver": "anderson:evaluations=10"}
+        attacks = (*ATTACKS, "combined")
+        found = audit(root, "beside", attacks, suspects=root / "suspects", **sets, **alone)
         assert (found.data.design, found.data.positives, found.data.suspects) == ("members", 30, 12)
         assert found.suspects.known_members == 30
-        without = audit(root, "without", (*ATTACKS, "combined"), members=root / "members", nonmembers=root / "others")
+        without = audit(root, "without", attacks, **sets, **alone)
         for ours, theirs in zip(found.attacks, without.attacks, strict=True):
             assert ours.choices == theirs.choices, "suspects have no part in the audit of the members"
-            assert ours.masks["none"].auroc.value == pytest.approx(theirs.masks["none"].auroc.value, abs=0.02)
+            assert encode(ours.masks) == encode(theirs.masks)
 
 
 class TestCanaries:
