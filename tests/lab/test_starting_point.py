@@ -152,7 +152,7 @@ def test_an_autoencoder_that_has_seen_members_is_refused(
     ):
         train_target(images, tmp_path / "out", recipe(), autoencoder_from=spoiled.folder)
     assert not (tmp_path / "out").exists()
-    with pytest.raises(DataError, match="no image of the heldout, got "):
+    with pytest.raises(DataError, match="not to be trained on the heldout, got "):
         train_target(images, tmp_path / "out", recipe(heldout=15), autoencoder_from=bases[0].folder)
 
 
