@@ -102,8 +102,8 @@ def check_assignment(assignment: Assignment, published: str | None = None) -> No
     changed = [c.path for c in assignment.candidates if c.included != toss(key, c.sha256)]
     if changed:
         raise DataError(
-            f"expected the coins that follow from the key, got {len(changed)} others, the first for {changed[0]}; "
-            "restore canaries.json as it was drawn",
+            f"expected the coins that follow from the key, but {len(changed)} of {len(hashes)} differ, the first for "
+            f"{changed[0]}; restore canaries.json as it was drawn",
             private=changed[:1],
         )
     seal = seal_of(assignment.key, assignment.candidates)

@@ -130,8 +130,8 @@ def _check_manifest(manifest: Path, listed: Sequence[ListedImage], included: Seq
     drawn = sorted((hash_file(entry.path), entry.caption or "") for entry in included)
     if named != drawn:
         raise DataError(
-            f"expected {manifest} to list the {len(drawn)} included canaries with their captions, but it lists "
-            "others; a model that was trained on it was not trained on what was drawn"
+            f"expected {manifest} to list the {len(drawn)} included canaries with their captions, but files or "
+            "captions differ; a model that was trained on this list was not trained on the canaries as they were drawn"
         )
 
 

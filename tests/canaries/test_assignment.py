@@ -54,7 +54,7 @@ def test_every_flipped_coin_is_found_even_if_the_seal_is_made_again() -> None:
     for place, candidate in enumerate(found.candidates):
         changed = list(found.candidates)
         changed[place] = replace(candidate, included=not candidate.included)
-        with pytest.raises(DataError, match=f"got 1 others, the first of {candidate.path}"):
+        with pytest.raises(DataError, match=f"1 of {len(found.candidates)} differ, the first for {candidate.path}"):
             check_assignment(replace(found, candidates=tuple(changed), seal=seal_of(found.key, changed)))
 
 

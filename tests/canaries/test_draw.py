@@ -82,7 +82,7 @@ def test_copies_can_be_handed_over_alone(candidates: Path, tmp_path: Path) -> No
     verify_canaries(tmp_path / "out")
     found[0].write_bytes(b"another")
     read_canaries(tmp_path / "out")  # an audit reads the candidates themselves
-    with pytest.raises(DataError, match=r"train\.csv to name the \d+ included canaries"):
+    with pytest.raises(DataError, match=r"train\.csv to list the \d+ included canaries"):
         verify_canaries(tmp_path / "out")
 
 

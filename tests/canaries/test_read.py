@@ -62,7 +62,7 @@ def test_a_changed_and_a_missing_file_are_named(drawn: Path, candidates: Path) -
 def test_a_flipped_coin_is_named(drawn: Path) -> None:
     path = json.loads((drawn / "canaries.json").read_text())["candidates"][5]["path"]
     edit(drawn, lambda values: values["candidates"][5].update(included=not values["candidates"][5]["included"]))
-    with pytest.raises(DataError, match=f"1 others, the first of {path}"):
+    with pytest.raises(DataError, match=f"1 of \\d+ differ, the first for {path}"):
         read_canaries(drawn)
 
 
@@ -102,7 +102,7 @@ def test_files_that_are_no_assignment(drawn: Path) -> None:
     edit(drawn, lambda values: values.pop("key"))
     with pytest.raises(ResultError, match="expected the key key at"):
         read_canaries(drawn)
-    for text, message in (("{", "expected JSON as"), ("[]", "expected an object as")):
+    for text, message in (("{", "expected JSON from"), ("[]", "expected a JSON object from")):
         (drawn / "canaries.json").write_text(text)
         with pytest.raises(DataError, match=message):
             read_canaries(drawn)
