@@ -158,6 +158,21 @@ class FramesAutoencoder(DiffusersAutoencoder):
         return decoded.view(*latents.shape[:2], *decoded.shape[1:])
 
 
+@dataclass(frozen=True)
+class StillAutoencoder(DiffusersAutoencoder):
+    """An autoencoder of videos that encodes each image as a video of one frame."""
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Decode ``(n, c, h', w')`` to ``(n, 3, h, w)``, not clamped; same errors as the base class."""
+        self._check("latents", latents, self.latent_channels)
+        raw = self.units.raw(latents).unsqueeze(2).to(self.dtype)
+        decoded: Tensor = self.module.decode(raw).sample.float()
+        return decoded.squeeze(2)
+
+    def _encode_raw(self, images: Tensor) -> Tensor:
+        return super()._encode_raw(images.unsqueeze(2)).squeeze(2)
+
+
 WRAPPERS: dict[str, type[DiffusersAutoencoder]] = {
     "VQModel": QuantisingAutoencoder,
     "AutoencoderKLTemporalDecoder": FramesAutoencoder,
@@ -170,6 +185,7 @@ def wrap_autoencoder(
     dtype: torch.dtype,
     *,
     upcast: bool = True,
+    still: bool = False,
 ) -> DiffusersAutoencoder:
     """Freeze an autoencoder and read its scale and shift.
 
@@ -180,6 +196,7 @@ def wrap_autoencoder(
         upcast: Whether the autoencoder runs in float32 whatever ``dtype`` says. In 16 bits the rounding error of
             latents and derivatives exceeds the differences that an audit measures, and the weights of some autoencoders
             overflow.
+        still: Whether an autoencoder of videos encodes images, each as a video of one frame.
 
     Returns:
         The autoencoder in eval mode. Slicing is off, which affects memory alone.
@@ -207,7 +224,10 @@ def wrap_autoencoder(
             if part != "quantize":
                 child.to(dtype)
     wrapper = WRAPPERS.get(name, DiffusersAutoencoder)
-    return wrapper(module, units, LAYOUTS[name], _input_channels(name, config), _latent_channels(name, config), dtype)
+    layout = LAYOUTS[name]
+    if still and layout == VIDEOS:
+        wrapper, layout = StillAutoencoder, IMAGES
+    return wrapper(module, units, layout, _input_channels(name, config), _latent_channels(name, config), dtype)
 
 
 def refuse_tiling(module: Any) -> None:  # noqa: ANN401 - a diffusers model

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -73,11 +73,13 @@ class PipelineFolder:
         index: Content of ``model_index.json``: library and class by component, and the parameters of the pipeline.
         variant: Variant of the weight files to prefer, such as ``fp16``; a component without it is read from its
             default files.
+        overrides: Configuration values to use instead of those in the files, by ``component.key``.
     """
 
     path: Path
     index: Mapping[str, Any]
     variant: str | None = None
+    overrides: Mapping[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
         """Return the path, for messages."""
@@ -103,6 +105,22 @@ class PipelineFolder:
                 f"expected {component} of {self} to be one of {', '.join(allowed)}, got {name}; "
                 "pass a folder that holds such a model"
             )
+
+    def config(self, component: str, file: str = "config.json") -> dict[str, Any]:
+        """Read the configuration of a component, with the overrides applied.
+
+        Returns:
+            Its keys and values.
+
+        Raises:
+            TargetError: The file is missing or does not hold a JSON object.
+        """
+        return read_json(self.path / component / file) | self.overridden(component)
+
+    def overridden(self, component: str) -> dict[str, Any]:
+        """Return the overrides of one component, by key."""
+        prefix = f"{component}."
+        return {key.removeprefix(prefix): value for key, value in self.overrides.items() if key.startswith(prefix)}
 
     def load(self, component: str, dtype: torch.dtype = torch.float32) -> Any:  # noqa: ANN401 - a diffusers or transformers object
         """Load one component with its own `from_pretrained`.
@@ -151,6 +169,8 @@ class PipelineFolder:
                 f"expected all weights of {component} in {self}, but {len(missing)} are missing, "
                 f"among them {missing[0]}; copy the folder again"
             )
+        if changed := self.overridden(component):
+            model.register_to_config(**changed)
         return model.eval().requires_grad_(False)
 
     def require_variant(self, component: str = "*") -> None:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from privaudit.errors import TargetError
 from privaudit.loading.families.contract import Family
-from privaudit.loading.heads import noise_from_output
+from privaudit.loading.heads import network_input, noise_from_output
 from privaudit.model.condition import Condition
 from privaudit.model.schedule import Schedule
 
@@ -61,7 +61,8 @@ class PipelineDenoiser:
             name: values.to(self.dtype) if values.is_floating_point() else values
             for name, values in (condition or {}).items()
         }
-        indices = torch.tensor(levels, device=noisy.device, dtype=torch.int64)
-        output = self.family.predict(self.module, noisy.to(self.dtype), indices, inputs).float()
+        times = [self.schedule.network_time(each) for each in levels]
+        scaled = network_input(self.prediction_type, noisy.float(), alpha, sigma).to(self.dtype)
+        output = self.family.predict(self.module, scaled, torch.tensor(times, device=noisy.device), inputs).float()
         prediction = output[:, : noisy.shape[1]]  # any further channels are a learned variance
         return noise_from_output(self.prediction_type, prediction, noisy.float(), alpha, sigma)

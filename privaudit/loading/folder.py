@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import json
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +17,12 @@ from privaudit.loading.components import PipelineFolder, read_json
 from privaudit.loading.conditioner import PipelineConditioner
 from privaudit.loading.denoiser import PipelineDenoiser
 from privaudit.loading.families.contract import FAMILIES, Family, find_family
-from privaudit.loading.heads import FLOW
 from privaudit.loading.model_source import ModelSource
 from privaudit.loading.noise_levels import load_schedule
 from privaudit.loading.pipeline import build_pipeline
 from privaudit.loading.repository import find_folder
 from privaudit.loading.standalone import NAMES, autoencoder_name
+from privaudit.model.schedule import FlowSchedule, Schedule
 from privaudit.model.target import Target, TargetInfo
 
 PROBE_SIDE = 256
@@ -53,18 +55,18 @@ def load_target(source: ModelSource | str | Path) -> Target:
     family = find_family(folder)
     schedule, prediction_type = load_schedule(folder)
     vae_name = autoencoder_name(folder.index)
-    _check_parts(folder, family, prediction_type, vae_name)
-    autoencoder = wrap_autoencoder(folder.load(vae_name), device, dtype, upcast=source.upcast)
+    _check_parts(folder, family, schedule, vae_name)
+    autoencoder = wrap_autoencoder(folder.load(vae_name), device, dtype, upcast=source.upcast, still=family.still)
     network = folder.load(family.denoiser, dtype)
     # Without accelerate, diffusers leaves some classes in the dtype of their files. Their own to() warns about a change
     # of dtype; that of torch does not.
     torch.nn.Module.to(network, device, dtype)
-    sample_shape = measure_sample_shape(network, autoencoder, family, folder)
+    sample_shape = measure_sample_shape(network, autoencoder, family, folder, source.resolution)
     pipeline = build_pipeline(folder, family, {vae_name: autoencoder.module, family.denoiser: network}, device)
     info = TargetInfo(
         id=source.id,
-        hash=hash_folder(folder.path),
-        autoencoder_hash=hash_folder(folder.path, [vae_name]),
+        hash=hash_folder(folder.path, changed=folder.overrides),
+        autoencoder_hash=hash_folder(folder.path, [vae_name], folder.overridden(vae_name)),
         prediction_type=prediction_type,
         family=family.kind,
         latent_shape=autoencoder.latent_shape(sample_shape),
@@ -89,13 +91,28 @@ def open_pipeline(source: ModelSource) -> PipelineFolder:
     for kind in FAMILIES.values():
         components |= {kind.denoiser, *(name for text in kind.text_encoders for name in (text.encoder, text.tokenizer))}
     path = find_folder(source, sorted(components))
-    folder = PipelineFolder(path, read_json(path / "model_index.json"), source.variant)
+    index = read_json(path / "model_index.json")
+    # "vae" in an override stands for the autoencoder, whatever the pipeline calls it.
+    overrides = {
+        key.replace("vae.", f"{autoencoder_name(index)}.", 1) if key.startswith("vae.") else key: value
+        for key, value in source.overrides.items()
+    }
+    folder = PipelineFolder(path, index, source.variant, overrides)
     folder.require_variant()
     return folder
 
 
-def hash_folder(folder: Path, components: Sequence[str] | None = None) -> str:
-    """Hash the configuration and weight files of a pipeline, by relative name and content."""
+def hash_folder(folder: Path, components: Sequence[str] | None = None, changed: Mapping[str, Any] | None = None) -> str:
+    """Hash the configuration and weight files of a pipeline, by relative name and content.
+
+    Args:
+        folder: Folder of the pipeline.
+        components: Components to hash; None for all that ``model_index.json`` names, and that file.
+        changed: Overrides of their configuration; they change the hash, because they change the model.
+
+    Returns:
+        32 hexadecimal digits.
+    """
     digest = hashlib.sha256()
     names = sorted(read_json(folder / "model_index.json")) if components is None else components
     parts = [folder / name for name in names if (folder / name).is_dir()]
@@ -105,6 +122,8 @@ def hash_folder(folder: Path, components: Sequence[str] | None = None) -> str:
         with path.open("rb") as file:
             while block := file.read(1 << 22):
                 digest.update(block)
+    if changed:
+        digest.update(json.dumps(dict(changed), sort_keys=True, default=str).encode())
     return digest.hexdigest()[:32]
 
 
@@ -113,17 +132,19 @@ def measure_sample_shape(
     autoencoder: DiffusersAutoencoder,
     family: Family,
     folder: PipelineFolder,
+    resolution: tuple[int, int] | None = None,
 ) -> tuple[int, ...]:
     """Find the shape of the images that a target was trained on.
 
     The size is the ``sample_size`` of the denoiser in latent positions, or that of the autoencoder in pixels if the
-    configuration of the denoiser has none.
+    configuration of the denoiser has none, unless the user names a resolution.
 
     Args:
         network: The denoiser.
         autoencoder: Autoencoder, which encodes a blank image to measure the pixels per latent position.
         family: Family, which defines the denoiser channels per latent channel.
         folder: Folder that messages name.
+        resolution: Height and width in pixels to use instead; None for the model's own.
 
     Returns:
         ``(channels, height, width)``.
@@ -133,9 +154,13 @@ def measure_sample_shape(
     """
     name = "U-Net" if family.denoiser == "unet" else "transformer"
     config = network.config if "sample_size" in network.config else autoencoder.module.config
-    side = config.get("sample_size")
+    recorded = "sample_size" not in config.get("_use_default_values", ())  # diffusers fills in 32 where a file has none
+    side = resolution or (config.get("sample_size") if recorded else None)
     if side is None:
-        raise TargetError(f"expected sample_size in the {name} configuration of {folder}; add it")
+        raise TargetError(
+            f"expected sample_size in the configuration of {folder}, which does not say for which size the model was "
+            "trained; pass it, as in --resolution 1024"
+        )
     channels, *positions = autoencoder.latent_shape((autoencoder.channels, PROBE_SIDE, PROBE_SIDE))
     packed = channels * family.packing
     if network.config.in_channels != packed:
@@ -145,24 +170,35 @@ def measure_sample_shape(
             "concatenated conditions are not supported"
         )
     sides = (side, side) if isinstance(side, int) else tuple(side)
-    if config is network.config:
+    patch = network.config.get("patch_size")
+    step = PROBE_SIDE // positions[0] * math.isqrt(family.packing) * (patch if isinstance(patch, int) else 1)
+    if resolution is not None and any(pixels % step for pixels in sides):
+        raise TargetError(f"expected a resolution of multiples of {step} for {folder}, got {sides[0]}x{sides[1]}")
+    if config is network.config and resolution is None:
         # From latent positions to pixels: the blank image has PROBE_SIDE pixels for `count` positions.
         sides = tuple(side * PROBE_SIDE // count for side, count in zip(sides, positions, strict=True))
     return (autoencoder.channels, *sides)
 
 
-def _check_parts(folder: PipelineFolder, family: Family, prediction_type: str, autoencoder: str) -> None:
-    if (prediction_type == FLOW) != family.flow:
-        expected = "a scheduler of flow matching" if family.flow else "the scheduler of a diffusion model"
+def _check_parts(folder: PipelineFolder, family: Family, schedule: Schedule, autoencoder: str) -> None:
+    if family.flow is not None and isinstance(schedule, FlowSchedule) != family.flow:
+        expected, got = "flow-matching scheduler", "scheduler of a diffusion model"
+        if not family.flow:
+            expected, got = got, expected
         raise TargetError(
-            f"expected {expected} for {family.pipeline} in {folder}, got prediction type {prediction_type}; "
-            "save the whole pipeline again"
+            f"expected a {expected} for {family.pipeline} in {folder}, got a {got}; save the pipeline with the "
+            "scheduler of its training"
         )
     folder.check_class(autoencoder, family.autoencoders)
     folder.check_class(family.denoiser, family.networks)
     supported = {family.denoiser, *(text.encoder for text in family.text_encoders)}
-    harmless = {autoencoder, "scheduler", *SAMPLING, *(name for name in folder.index if name.startswith("tokenizer"))}
-    extra = [name for name in folder.index if folder.class_name(name) and name not in supported | harmless]
+    tokenizers = {name for name in folder.index if name.startswith("tokenizer")}
+    harmless = {autoencoder, "scheduler", *SAMPLING, *family.unused, *tokenizers}
+    extra = [
+        name
+        for name in folder.index
+        if folder.class_name(name) and not name.startswith("_") and name not in supported | harmless
+    ]
     # Never ignore a component such as a ControlNet: without the part that was trained, no leak would show.
     if extra:
         raise TargetError(

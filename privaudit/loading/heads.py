@@ -9,7 +9,36 @@ from privaudit.errors import TargetError
 PREDICTION_TYPES = ("epsilon", "v_prediction", "sample")
 """Prediction types of diffusion models."""
 FLOW = "flow"
-"""Prediction type of flow models, the velocity."""
+"""Prediction type of flow models: the velocity from the latent to the noise, eps - z_0."""
+REVERSED_FLOW = "reversed_flow"
+"""The opposite velocity, from the noise to the latent (Liu et al. 2023, arXiv:2309.06380)."""
+FLOW_TYPES = (FLOW, REVERSED_FLOW)
+EDM, EDM_V = "edm", "edm_v"
+"""Preconditioned networks (Karras et al. 2022, arXiv:2206.00364), and those whose output has the opposite sign."""
+EDM_TYPES = (EDM, EDM_V)
+EDM_SIGMA_DATA = 0.5
+"""Standard deviation of the data that the preconditioning of EDM assumes, the only value in use."""
+
+
+def network_input(prediction_type: str, noisy: Tensor, alpha: float | Tensor, sigma: float | Tensor) -> Tensor:
+    """Scale a noisy latent to what the network receives.
+
+    EDM networks receive c_in (z_0 + s eps) with s = sigma / alpha and c_in = 1 / sqrt(s^2 + sigma_data^2), all others
+    the latent itself.
+
+    Args:
+        prediction_type: Prediction type of the network.
+        noisy: z_t = alpha z_0 + sigma eps, ``(n, *latent)``.
+        alpha: Signal scale: one for all images, or one per image, followed by axes of length 1.
+        sigma: Noise scale, in the same form.
+
+    Returns:
+        The input, same shape.
+    """
+    if prediction_type not in EDM_TYPES:
+        return noisy
+    # (z / alpha) / sqrt((sigma / alpha)^2 + sigma_data^2), multiplied out
+    return noisy / (sigma**2 + (alpha * EDM_SIGMA_DATA) ** 2) ** 0.5
 
 
 def noise_from_output(
@@ -20,9 +49,13 @@ def noise_from_output(
     epsilon: out.   v = alpha eps - sigma z_0 (Salimans & Ho 2022, arXiv:2202.00512): sigma z_t + alpha out.
     sample: (z_t - alpha out) / sigma, ill-conditioned as sigma goes to 0.
     flow: out = eps - z_0 in z = (1 - sigma) z_0 + sigma eps (Esser et al. 2024, arXiv:2403.03206): z + alpha out.
+    reversed_flow: out = z_0 - eps: z - alpha out.
+    edm: z_0 = c_skip y + c_out out with y = z_t / alpha = z_0 + s eps, s = sigma / alpha, d = sigma_data,
+    c_skip = d^2 / (s^2 + d^2), c_out = s d / sqrt(s^2 + d^2): (y - z_0) / s = s y / (s^2 + d^2) - d out / sqrt(s^2 +
+    d^2). edm_v: the same with the opposite sign of out.
 
     Args:
-        prediction_type: One of `PREDICTION_TYPES`, or `FLOW`.
+        prediction_type: One of `PREDICTION_TYPES`, `FLOW_TYPES` or `EDM_TYPES`.
         output: Output of the network.
         noisy: z_t, same shape.
         alpha: Signal scale: one for all images, or one per image, followed by axes of length 1.
@@ -44,4 +77,12 @@ def noise_from_output(
     if prediction_type == FLOW:
         # z = (1 - s) x + s e, out = e - x, alpha = 1 - s  =>  z + (1 - s) out = e
         return noisy + alpha * output
-    raise TargetError(f"expected a prediction type of {', '.join((*PREDICTION_TYPES, FLOW))}, got {prediction_type}")
+    if prediction_type == REVERSED_FLOW:
+        return noisy - alpha * output
+    if prediction_type in EDM_TYPES:
+        # Multiplied out with s = sigma / alpha, so that nothing is divided by a small alpha.
+        power = sigma**2 + (alpha * EDM_SIGMA_DATA) ** 2
+        sign = 1 if prediction_type == EDM else -1
+        return sigma * noisy / power - sign * EDM_SIGMA_DATA * alpha * output / power**0.5
+    known = ", ".join((*PREDICTION_TYPES, *FLOW_TYPES, *EDM_TYPES))
+    raise TargetError(f"expected a prediction type of {known}, got {prediction_type}")

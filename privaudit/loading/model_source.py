@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,17 @@ import torch
 
 from privaudit.errors import ConfigError
 from privaudit.loading.device import resolve_device, resolve_dtype
+
+OVERRIDES = (
+    "scheduler.KEY",
+    "vae.scaling_factor",
+    "vae.shift_factor",
+    "vae.latents_mean",
+    "vae.latents_std",
+    "condition.KEY",
+)
+"""What may be overridden; ``vae`` stands for the autoencoder, whatever the pipeline calls it."""
+OVERRIDABLE = r"scheduler\.\w+|vae\.(scaling_factor|shift_factor|latents_mean|latents_std)|condition\.\w+"
 
 
 @dataclass(frozen=True)
@@ -26,7 +38,10 @@ class ModelSource:
         variant: Variant of the weight files to prefer, such as ``fp16`` for ``*.fp16.safetensors``.
         adapters: Adapter files to apply to the model.
         replaced: Folders of replacement components, by component name.
-        overrides: Configuration values that replace those of the files.
+        overrides: Configuration values to use instead of those in the files, by component and key, such as
+            ``scheduler.prediction_type``; also what the network is told in addition to the caption, such as
+            ``condition.guidance`` (see `OVERRIDABLE`).
+        resolution: Height and width of the images, if it differs from the model's own; None for the model's own.
     """
 
     path: str | Path
@@ -38,6 +53,7 @@ class ModelSource:
     adapters: tuple[str, ...] = ()
     replaced: Mapping[str, str] = field(default_factory=dict)
     overrides: Mapping[str, Any] = field(default_factory=dict)
+    resolution: tuple[int, int] | None = None
 
     @classmethod
     def of(cls, source: ModelSource | str | Path) -> ModelSource:
@@ -56,8 +72,8 @@ class ModelSource:
             Device of the model, and precision of its denoiser.
 
         Raises:
-            ConfigError: The device or precision is not available, or the source has adapters, replaced components or
-                overrides, which are not supported yet.
+            ConfigError: The device or precision is not available, the source has adapters or replaced components, which
+                are not supported yet, or an override names a value that cannot be replaced.
         """
         problems = [
             f"expected a model without {what}, got {', '.join(requested)} for {self.id}; {what} are not supported yet: "
@@ -65,10 +81,15 @@ class ModelSource:
             for what, requested in (
                 ("adapters", self.adapters),
                 ("replaced components", self.replaced),
-                ("overrides", self.overrides),
             )
             if requested
         ]
+        wrong = [key for key in self.overrides if not re.fullmatch(OVERRIDABLE, key)]
+        if wrong:
+            problems.append(
+                f"expected an override of {', '.join(OVERRIDES)}, got {', '.join(wrong)}; other values decide "
+                "the shape of the weights and cannot be replaced"
+            )
         if problems:
             raise ConfigError(problems)
         return resolve_device(self.device), resolve_dtype(self.dtype)

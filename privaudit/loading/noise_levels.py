@@ -2,46 +2,87 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import diffusers
 
 from privaudit.errors import TargetError
-from privaudit.loading.components import PipelineFolder, first_line, read_json
-from privaudit.loading.heads import FLOW, PREDICTION_TYPES
-from privaudit.model.schedule import DiffusionSchedule, FlowSchedule, Schedule
+from privaudit.loading.components import PipelineFolder, first_line
+from privaudit.loading.heads import EDM, EDM_SIGMA_DATA, EDM_V, FLOW, FLOW_TYPES, PREDICTION_TYPES
+from privaudit.model.schedule import DiffusionSchedule, EDMSchedule, FlowSchedule, Schedule
+
+FLOW_SCHEDULERS = (
+    "FlowMatchEulerDiscreteScheduler",
+    "FlowMatchHeunDiscreteScheduler",
+    "FlowMatchLCMScheduler",
+    "SCMScheduler",  # the network is a flow model; the scheduler converts its output (see families/sana.py)
+)
+EDM_SCHEDULERS = ("EDMEulerScheduler", "EDMDPMSolverMultistepScheduler")
+EDM_HEADS = {"epsilon": EDM, "v_prediction": EDM_V}
 
 
 def load_schedule(folder: PipelineFolder) -> tuple[Schedule, str]:
     """Read noise levels and prediction type from the scheduler's configuration.
 
     Returns:
-        The schedule, and one of `PREDICTION_TYPES` or `FLOW`.
+        The schedule, and a prediction type of `privaudit.loading.heads`.
 
     Raises:
-        TargetError: The class is not a scheduler of diffusers, or has no alphas_cumprod.
+        TargetError: The class is not a scheduler of diffusers, or does not define noise levels and output.
     """
-    config = read_json(folder.path / "scheduler" / "scheduler_config.json")
+    config = folder.config("scheduler", "scheduler_config.json")
     name = str(config.get("_class_name"))
     kind: Any = getattr(diffusers, name, None)
-    is_scheduler = isinstance(kind, type) and issubclass(kind, diffusers.SchedulerMixin)
-    if not is_scheduler:
+    if not (isinstance(kind, type) and issubclass(kind, diffusers.SchedulerMixin)):
         raise TargetError(f"expected a scheduler of diffusers in {folder}, got {name}")
+    unknown = set(folder.overridden("scheduler")) - set(inspect.signature(kind.__init__).parameters)
+    if unknown:
+        raise TargetError(f"expected overrides of {name} to be among its parameters, got {', '.join(sorted(unknown))}")
+    stated = config.get("prediction_type")
+    if name in FLOW_SCHEDULERS or stated in (*FLOW_TYPES, "flow_prediction") or config.get("use_flow_sigmas"):
+        return _flow(folder, config, name)
+    # A scheduler's own constructor checks the prediction type, and some know none of those that only an override names.
     try:
         scheduler = kind.from_config(config)
     except (ValueError, TypeError, RuntimeError, ImportError) as error:
         raise TargetError(f"cannot load the scheduler ({name}) of {folder}: {first_line(error)}") from error
-    if isinstance(scheduler, diffusers.FlowMatchEulerDiscreteScheduler):
-        return FlowSchedule(int(scheduler.config["num_train_timesteps"])), FLOW
+    prediction_type = str(config.get("prediction_type", "epsilon"))
+    if name in EDM_SCHEDULERS:
+        return _edm(folder, scheduler, prediction_type)
     powers = getattr(scheduler, "alphas_cumprod", None)
     if powers is None or len(powers) == 0:
         raise TargetError(
-            f"expected a scheduler with alphas_cumprod in {folder}, or FlowMatchEulerDiscreteScheduler, "
-            f"got {name}; other flow-matching schedulers are not supported yet"
+            f"expected the scheduler of a diffusion, flow-matching or EDM model in {folder}, got {name}, which does "
+            "not define the noise levels of the training; save the pipeline with the scheduler of its training"
         )
-    prediction_type = str(config.get("prediction_type", "epsilon"))
     if prediction_type not in PREDICTION_TYPES:
         raise TargetError(
             f"expected prediction_type of {folder} to be one of {', '.join(PREDICTION_TYPES)}, got {prediction_type}"
         )
     return DiffusionSchedule(tuple(float(power) for power in powers)), prediction_type
+
+
+def _flow(folder: PipelineFolder, config: dict[str, Any], name: str) -> tuple[Schedule, str]:
+    """Read a flow model; solvers such as UniPC and DPM-Solver also sample diffusion models, and say which it is."""
+    schedule = FlowSchedule(int(config.get("num_train_timesteps", 1000)))
+    stated = config.get("prediction_type", "flow_prediction" if name in FLOW_SCHEDULERS else "epsilon")
+    heads = {"flow_prediction": FLOW, "epsilon": "epsilon", "sample": "sample", **{kind: kind for kind in FLOW_TYPES}}
+    if name == "SCMScheduler":
+        stated = FLOW  # its "trigflow" is what the scheduler receives, after the pipeline's conversion
+    if stated not in heads:
+        raise TargetError(
+            f"expected prediction_type of the flow model in {folder} to be one of {', '.join(heads)}, got {stated}"
+        )
+    return schedule, heads[stated]
+
+
+def _edm(folder: PipelineFolder, scheduler: Any, prediction_type: str) -> tuple[Schedule, str]:  # noqa: ANN401 - of diffusers
+    if prediction_type not in EDM_HEADS or scheduler.config.sigma_data != EDM_SIGMA_DATA:
+        raise TargetError(
+            f"expected prediction_type {' or '.join(EDM_HEADS)} and sigma_data {EDM_SIGMA_DATA} for the EDM scheduler "
+            f"of {folder}, got {prediction_type} and {scheduler.config.sigma_data}"
+        )
+    # The last of the scheduler's values is the end of sampling, 0; the others decrease.
+    ascending = scheduler.sigmas[:-1].flip(0).double().tolist()
+    return EDMSchedule(tuple(ascending)), EDM_HEADS[prediction_type]

@@ -53,7 +53,10 @@ def load_autoencoder(source: ModelSource | str | Path) -> DiffusersAutoencoder:
             f"expected model_index.json (of a pipeline) or config.json (of an autoencoder) in {path}, found neither; "
             "pass a folder that save_pretrained of diffusers wrote"
         )
-    folder = PipelineFolder(path, index, source.variant)
+    overrides = {
+        key.replace("vae.", f"{component}.", 1): value for key, value in source.overrides.items() if key[:4] == "vae."
+    }
+    folder = PipelineFolder(path, index, source.variant, overrides)
     folder.check_class(component, AUTOENCODERS)
     folder.require_variant(component)
     return wrap_autoencoder(folder.load(component), device, dtype, upcast=source.upcast)

@@ -1,8 +1,8 @@
 """Noise levels of a model: the scales of signal and noise at each level, and the level with a given ratio of them.
 
 A level is the time that the denoiser receives: an index of the training schedule of a diffusion model, or 1000 sigma of
-a flow model. Levels of different models are compared by their log signal-to-noise ratio, log SNR =
-2 log(alpha / sigma).
+a flow model; a preconditioned (EDM) network receives a function of it. Levels of different models are compared by their
+log signal-to-noise ratio, log SNR = 2 log(alpha / sigma).
 """
 
 from __future__ import annotations
@@ -25,6 +25,10 @@ class Schedule(ABC):
     @abstractmethod
     def scales(self, level: int) -> tuple[float, float]:
         """Return alpha and sigma at a level that exists."""
+
+    def network_time(self, level: int) -> float:
+        """Return the time that the network receives at a level; the level itself unless a schedule says otherwise."""
+        return level
 
     def alpha_sigma(self, level: int) -> tuple[float, float]:
         """Return the scales of signal and noise at a level: z_t = alpha z_0 + sigma eps.
@@ -102,3 +106,31 @@ class FlowSchedule(Schedule):
     def scales(self, level: int) -> tuple[float, float]:
         """1 - sigma and sigma."""
         return 1.0 - level / self.steps, level / self.steps
+
+
+@dataclass(frozen=True)
+class EDMSchedule(Schedule):
+    """Schedule of a preconditioned model (Karras et al. 2022, arXiv:2206.00364): z = (z_0 + s eps) / sqrt(1 + s^2).
+
+    The paper adds noise of scale s to the latent. Divided by sqrt(1 + s^2), that is a variance-preserving schedule.
+
+    Attributes:
+        noise_scales: s at each level, increasing and above 0.
+    """
+
+    noise_scales: tuple[float, ...]
+
+    @property
+    def last(self) -> int:
+        """The last index of the noise scales."""
+        return len(self.noise_scales) - 1
+
+    def scales(self, level: int) -> tuple[float, float]:
+        """1 / sqrt(1 + s^2) and s / sqrt(1 + s^2)."""
+        scale = self.noise_scales[level]
+        norm = math.hypot(1.0, scale)
+        return 1.0 / norm, scale / norm
+
+    def network_time(self, level: int) -> float:
+        """log(s) / 4 (c_noise, Table 1 of the paper)."""
+        return math.log(self.noise_scales[level]) / 4

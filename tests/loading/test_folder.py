@@ -564,27 +564,30 @@ def test_a_flow_scheduler_beside_a_unet_is_refused(ldm: Path) -> None:
     FlowMatchEulerDiscreteScheduler().save_pretrained(ldm / "scheduler")
     with pytest.raises(
         TargetError,
-        match="expected the scheduler of a diffusion model for LDMPipeline in .*, got prediction type flow;",
+        match="expected a scheduler of a diffusion model for LDMPipeline in .*, got a flow-matching scheduler;",
     ):
         load(ldm)
 
 
 def test_other_flow_schedulers_are_refused(ldm: Path) -> None:
     FlowMatchHeunDiscreteScheduler().save_pretrained(ldm / "scheduler")
-    with pytest.raises(TargetError, match="expected a scheduler with alphas_cumprod in .*got FlowMatchHeun"):
+    with pytest.raises(
+        TargetError, match="expected a scheduler of a diffusion model for LDMPipeline in .*, got a flow-matching"
+    ):
         load(ldm)
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"prediction_type": "flow_prediction"}, "expected prediction_type of .* epsilon, v_.* got flow_prediction"),
+        ({"prediction_type": "flow_prediction"}, "expected a scheduler of a diffusion model .*, got a flow-matching"),
+        ({"prediction_type": "trajectory"}, "expected prediction_type of .* epsilon, v_.* got trajectory"),
         ({"_class_name": "NoSuchScheduler"}, "expected a scheduler of diffusers in .*, got NoSuchScheduler"),
         ({"_class_name": "UNet2DModel"}, "expected a scheduler of diffusers in .*, got UNet2DModel"),
         ({"_class_name": "utils"}, "expected a scheduler of diffusers in .*, got utils"),
         ({"_class_name": None}, "expected a scheduler of diffusers in .*, got None"),
         ({"beta_schedule": "odd"}, r"cannot load the scheduler \(DDPMScheduler\) of .*: NotImplementedError: odd"),
-        ({"num_train_timesteps": 0}, "expected a scheduler with alphas_cumprod"),
+        ({"num_train_timesteps": 0}, "expected the scheduler of a diffusion, flow-matching or EDM"),
     ],
 )
 def test_schedules_that_are_not_read(ldm: Path, edit_json: Edit, changes: dict, message: str) -> None:
@@ -607,8 +610,16 @@ def test_channels_that_do_not_match(make_ldm: Make) -> None:
 
 def test_no_sample_size(ldm: Path, edit_json: Edit) -> None:
     edit_json(ldm / "unet" / "config.json", sample_size=None)
-    with pytest.raises(TargetError, match="expected sample_size in the U-Net configuration"):
+    with pytest.raises(TargetError, match="expected sample_size in the configuration of .*, as in --resolution 1024"):
         load(ldm)
+
+
+def test_the_resolution_of_the_user_counts(ldm: Path, edit_json: Edit) -> None:
+    edit_json(ldm / "unet" / "config.json", sample_size=None)
+    info = load_target(ModelSource(ldm, device="cpu", resolution=(8, 24))).info
+    assert (info.latent_shape, info.image_size) == ((4, 4, 12), (8, 24))
+    with pytest.raises(TargetError, match="expected a resolution of multiples of 2 for .*, got 9x24"):
+        load_target(ModelSource(ldm, device="cpu", resolution=(9, 24)))
 
 
 def test_sides_of_different_length(ldm: Path, edit_json: Edit) -> None:

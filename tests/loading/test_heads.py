@@ -2,11 +2,12 @@ import math
 
 import pytest
 import torch
+from diffusers import EDMEulerScheduler
 from hypothesis import given
 from hypothesis import strategies as st
 
 from privaudit.errors import TargetError
-from privaudit.loading.heads import FLOW, PREDICTION_TYPES, noise_from_output
+from privaudit.loading.heads import EDM, EDM_V, FLOW, PREDICTION_TYPES, REVERSED_FLOW, network_input, noise_from_output
 
 VALUES = st.lists(st.floats(-5, 5), min_size=1, max_size=8)
 
@@ -21,14 +22,39 @@ def test_a_perfect_output_gives_back_the_noise(data: st.DataObject, angle: float
     torch.testing.assert_close(found, eps, rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.parametrize(("kind", "sign"), [(FLOW, 1), (REVERSED_FLOW, -1)])
 @given(data=st.data(), sigma=st.floats(0, 1))
-def test_a_perfect_velocity_gives_back_the_noise(data: st.DataObject, sigma: float) -> None:
+def test_a_perfect_velocity_gives_back_the_noise(data: st.DataObject, sigma: float, kind: str, sign: int) -> None:
     x0 = torch.tensor(data.draw(VALUES), dtype=torch.float64)
     eps = torch.tensor(data.draw(st.lists(st.floats(-5, 5), min_size=len(x0), max_size=len(x0))), dtype=torch.float64)
-    found = noise_from_output(FLOW, eps - x0, (1 - sigma) * x0 + sigma * eps, 1 - sigma, sigma)
+    found = noise_from_output(kind, sign * (eps - x0), (1 - sigma) * x0 + sigma * eps, 1 - sigma, sigma)
     torch.testing.assert_close(found, eps, rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.parametrize(("kind", "stated"), [(EDM, "epsilon"), (EDM_V, "v_prediction")])
+@given(data=st.data(), scale=st.floats(0.002, 80))
+def test_preconditioning_is_that_of_the_scheduler(data: st.DataObject, scale: float, kind: str, stated: str) -> None:
+    scheduler = EDMEulerScheduler(prediction_type=stated)
+    x0 = torch.tensor(data.draw(VALUES), dtype=torch.float64)
+    eps = torch.tensor(data.draw(st.lists(st.floats(-5, 5), min_size=len(x0), max_size=len(x0))), dtype=torch.float64)
+    output = torch.tensor(
+        data.draw(st.lists(st.floats(-5, 5), min_size=len(x0), max_size=len(x0))), dtype=torch.float64
+    )
+    alpha, sigma, raw = 1 / math.hypot(1, scale), scale / math.hypot(1, scale), x0 + scale * eps
+    torch.testing.assert_close(
+        network_input(kind, alpha * raw, alpha, sigma), scheduler.precondition_inputs(raw, torch.tensor(scale).double())
+    )
+    clean = scheduler.precondition_outputs(raw, output, scale)
+    noise = noise_from_output(kind, output, alpha * raw, alpha, sigma)
+    torch.testing.assert_close(raw - scale * noise, clean, rtol=1e-7, atol=1e-7)
+
+
+@pytest.mark.parametrize("kind", [*PREDICTION_TYPES, FLOW, REVERSED_FLOW])
+def test_other_networks_receive_the_latent_itself(kind: str) -> None:
+    noisy = torch.arange(4.0)
+    assert network_input(kind, noisy, 0.6, 0.8) is noisy
+
+
 def test_unknown_prediction_type() -> None:
-    with pytest.raises(TargetError, match="expected a prediction type of epsilon, v_prediction, sample, flow, got odd"):
+    with pytest.raises(TargetError, match="expected a prediction type of epsilon, .*, edm_v, got odd"):
         noise_from_output("odd", torch.zeros(1), torch.zeros(1), 0.6, 0.8)

@@ -28,7 +28,6 @@ def test_a_source_is_where_and_how() -> None:
     [
         ({"adapters": ("style.safetensors",)}, "adapters, got style.safetensors"),
         ({"replaced": {"vae": "other"}}, "replaced components, got vae"),
-        ({"overrides": {"prediction_type": "v_prediction"}}, "overrides, got prediction_type"),
     ],
 )
 def test_what_cannot_be_honoured_yet_is_refused(ldm_master: Path, load, choice: dict, what: str) -> None:
@@ -98,3 +97,45 @@ def test_the_variant_of_a_repository_is_downloaded(monkeypatch: pytest.MonkeyPat
     load_target(ModelSource("org/model", device="cpu", variant="fp16"))
     assert "*.bf16.*" in ignored
     assert "*.fp16.*" not in ignored
+
+
+# ---------------------------------------------------------------------------------- overrides
+
+
+@pytest.mark.parametrize("load", [load_target, load_autoencoder])
+def test_an_override_replaces_the_scale_of_the_latents(ldm_master: Path, load) -> None:
+    images = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    plain = load(ModelSource(ldm_master, device="cpu"))
+    doubled = load(ModelSource(ldm_master, device="cpu", overrides={"vae.scaling_factor": 2.0}))
+    factor = plain.autoencoder.units.scale if hasattr(plain, "autoencoder") else plain.units.scale
+    torch.testing.assert_close(doubled.encode(images) * float(factor) / 2, plain.encode(images))
+
+
+def test_overrides_of_the_scheduler_decide_head_and_levels(ldm_master: Path) -> None:
+    overrides = {"scheduler.prediction_type": "v_prediction", "scheduler.num_train_timesteps": 500}
+    target = load_target(ModelSource(ldm_master, device="cpu", overrides=overrides))
+    assert (target.info.prediction_type, target.schedule.last) == ("v_prediction", 499)
+
+
+def test_an_override_changes_the_hash_of_the_model(ldm_master: Path) -> None:
+    plain, scaled, other = (
+        load_target(ModelSource(ldm_master, device="cpu", overrides=overrides)).info
+        for overrides in ({}, {"vae.scaling_factor": 2.0}, {"scheduler.beta_end": 0.01})
+    )
+    assert len({plain.hash, scaled.hash, other.hash}) == 3
+    assert plain.autoencoder_hash == other.autoencoder_hash != scaled.autoencoder_hash
+
+
+@pytest.mark.parametrize(
+    ("key", "message"),
+    [
+        ("prediction_type", "expected an override of scheduler.KEY, .*, got prediction_type; other values decide"),
+        ("unet.sample_size", "expected an override of scheduler.KEY, .*, got unet.sample_size; other values decide"),
+        ("vae.latent_channels", "expected an override of .*, got vae.latent_channels; other values decide the shape"),
+        ("scheduler.prediction", "expected overrides of DDPMScheduler to be among its parameters, got prediction"),
+        ("condition.guidance", "expected no setting of the condition for LDMPipeline, got condition.guidance"),
+    ],
+)
+def test_what_cannot_be_overridden(ldm_master: Path, key: str, message: str) -> None:
+    with pytest.raises((ConfigError, TargetError), match=message):
+        load_target(ModelSource(ldm_master, device="cpu", overrides={key: 1}))

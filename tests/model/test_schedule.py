@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from models import linear_schedule
 
 from privaudit.errors import ConfigError
-from privaudit.model.schedule import DiffusionSchedule, FlowSchedule
+from privaudit.model.schedule import DiffusionSchedule, EDMSchedule, FlowSchedule
 
-SCHEDULES = [linear_schedule(), FlowSchedule(), FlowSchedule(50), DiffusionSchedule((0.9,))]
+EDM = EDMSchedule(tuple(0.002 * 1.02**level for level in range(500)))
+SCHEDULES = [linear_schedule(), FlowSchedule(), FlowSchedule(50), DiffusionSchedule((0.9,)), EDM]
 
 
 @pytest.mark.parametrize("level", range(0, 1001, 100))
@@ -28,6 +29,13 @@ def test_the_ends_of_a_flow() -> None:
     assert (flow.log_snr(0), flow.log_snr(200), flow.log_snr(100)) == (math.inf, -math.inf, 0.0)
     with pytest.raises(ConfigError, match="expected a noise level from 0 to 200 for this target, got 201"):
         flow.log_snr(201)
+
+
+def test_a_preconditioned_model_preserves_variance_and_is_told_the_logarithm() -> None:
+    assert all(math.hypot(*EDM.alpha_sigma(level)) == pytest.approx(1) for level in range(500))
+    assert EDM.log_snr(100) == pytest.approx(-2 * math.log(0.002 * 1.02**100))
+    assert EDM.network_time(100) == pytest.approx(math.log(0.002 * 1.02**100) / 4)
+    assert (linear_schedule().network_time(7), FlowSchedule().network_time(7)) == (7, 7)
 
 
 def test_log_snr_by_hand() -> None:

@@ -9,9 +9,10 @@ from typing import Any, ClassVar, Literal, TypeAlias
 
 from torch import Tensor
 
-from privaudit.errors import TargetError
+from privaudit.errors import ConfigError, TargetError
 from privaudit.loading.components import PipelineFolder
 from privaudit.loading.standalone import autoencoder_name
+from privaudit.loading.unsupported import UNSUPPORTED
 from privaudit.model.prompt import Prompt
 from privaudit.registry import Registry
 
@@ -40,6 +41,23 @@ class TextEncoder:
     optional: bool = False
 
 
+@dataclass(frozen=True)
+class Setting:
+    """Something about the condition that trainers of a family choose differently, and no file records.
+
+    ``--override condition.NAME=VALUE`` sets it, and every report states it.
+
+    Attributes:
+        default: Value of the published training; its type is that of the setting.
+        meaning: What it is, in a few words, for messages and documents.
+        choices: Values that are allowed; empty for any number of the type.
+    """
+
+    default: float | str
+    meaning: str
+    choices: tuple[float | str, ...] = ()
+
+
 Pipeline: TypeAlias = Any
 """A pipeline of diffusers."""
 Network: TypeAlias = Any
@@ -54,25 +72,61 @@ class Family(ABC):
 
     Attributes:
         pipeline: Diffusers class of the pipeline.
+        variants: Other pipelines with the same components whose denoiser was trained in the same way.
         kind: Kind of condition, as in reports.
-        denoiser: Component name of the denoiser, ``unet`` or ``transformer``.
+        denoiser: Component name of the denoiser, such as ``unet`` or ``transformer``.
         networks: Supported classes of the denoiser.
         text_encoders: Text encoders, in the order of the pipeline.
         autoencoders: Supported classes of the autoencoder.
-        flow: Whether it is a flow model.
+        unused: Components that have no effect on the predictions of the denoiser.
+        flow: Whether it is a flow model; None if there are both.
         packing: Denoiser channels per latent channel, 4 for 2x2 patches.
+        still: Whether the autoencoder is one of videos, which encodes an image as a single frame.
         reads: Parts of a `Prompt` that `condition` reads; prompts with equal parts are embedded once.
+        settings: What trainers choose differently, by name (see `Setting`).
     """
 
     pipeline: ClassVar[str]
+    variants: ClassVar[tuple[str, ...]] = ()
     kind: ClassVar[Literal["unconditional", "text-to-image", "class-conditional"]] = "text-to-image"
-    denoiser: ClassVar[Literal["unet", "transformer"]] = "transformer"
+    denoiser: ClassVar[str] = "transformer"
     networks: ClassVar[tuple[str, ...]]
     text_encoders: ClassVar[tuple[TextEncoder, ...]] = ()
     autoencoders: ClassVar[tuple[str, ...]] = ("AutoencoderKL", "VQModel")
-    flow: ClassVar[bool] = False
+    unused: ClassVar[tuple[str, ...]] = ()
+    flow: ClassVar[bool | None] = False
     packing: ClassVar[int] = 1
+    still: ClassVar[bool] = False
     reads: ClassVar[tuple[str, ...]] = ("caption",)
+    settings: ClassVar[Mapping[str, Setting]] = {}
+
+    def __init__(self, chosen: Mapping[str, Any] | None = None) -> None:
+        """Set what trainers choose differently.
+
+        Args:
+            chosen: Values of `settings`, by name; the others have their defaults.
+
+        Raises:
+            ConfigError: The family has no such setting, or a value is not allowed; all are named.
+        """
+        chosen = chosen or {}
+        problems = [problem for name, value in chosen.items() for problem in self._wrong(name, value)]
+        if problems:
+            raise ConfigError(problems)
+        self.values = {name: chosen.get(name, setting.default) for name, setting in self.settings.items()}
+        """Value of each setting."""
+
+    def _wrong(self, name: str, value: object) -> list[str]:
+        setting = self.settings.get(name)
+        if setting is None:
+            known = ", ".join(f"condition.{each}" for each in self.settings) or "no setting of the condition"
+            return [f"expected {known} for {self.pipeline}, got condition.{name}"]
+        kinds = (int, float) if isinstance(setting.default, float) else type(setting.default)
+        fits = isinstance(value, kinds) and not isinstance(value, bool)
+        if not fits or (setting.choices and value not in setting.choices):
+            allowed = " or ".join(map(str, setting.choices)) or f"a value such as {setting.default}"
+            return [f"expected {allowed} for condition.{name} ({setting.meaning}), got {value}"]
+        return []
 
     @abstractmethod
     def condition(self, pipeline: Pipeline, prompts: Sequence[Prompt]) -> Mapping[str, Tensor]:
@@ -93,7 +147,8 @@ class Family(ABC):
         Args:
             network: The denoiser.
             noisy: ``(n, *latent)``, in the network's precision.
-            level: Index of the training schedule, or 1000 sigma of a flow model, ``(n,)``, int64.
+            level: Index of the training schedule, or 1000 sigma of a flow model, ``(n,)``, int64; of a preconditioned
+                (EDM) network the time that it receives, float32.
             condition: Output of `condition`, in the network's precision.
 
         Returns:
@@ -127,18 +182,26 @@ def find_family(folder: PipelineFolder) -> Family:
     """Find the family of a pipeline by its class name, or else by its components.
 
     Returns:
-        The family.
+        The family, with the settings that the folder's overrides choose.
 
     Raises:
         TargetError: No family, or more than one, matches.
+        ConfigError: The family has no such settings.
     """
+    return _family_class(folder)(folder.overridden("condition"))
+
+
+def _family_class(folder: PipelineFolder) -> type[Family]:
     name = str(folder.index.get("_class_name"))
     if name in FAMILIES:
-        return FAMILIES[name]()
-    # Variants such as image-to-image pipelines have a class of their own, but the components of a known family.
-    candidates = [kind for kind in FAMILIES.values() if _has_components(folder, kind)]
+        return FAMILIES[name]
+    named = [kind for kind in FAMILIES.values() if name in kind.variants]
+    # A pipeline of another class, such as one of a user's own, may still have the components of a known family.
+    candidates = named or [kind for kind in FAMILIES.values() if _has_components(folder, kind)]
     if len(candidates) == 1:
-        return candidates[0]()
+        return candidates[0]
+    if name in UNSUPPORTED:
+        raise TargetError(f"cannot audit {folder}: {name} {UNSUPPORTED[name]}")
     denoisers = [part for part in (folder.class_name("unet"), folder.class_name("transformer")) if part]
     raise TargetError(
         f"expected a pipeline of a known family ({', '.join(FAMILIES)}) in {folder}, got {name} with "

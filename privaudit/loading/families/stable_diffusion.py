@@ -27,6 +27,7 @@ class StableDiffusion(Family):
     denoiser = "unet"
     networks = ("UNet2DConditionModel",)
     text_encoders = (TextEncoder("text_encoder", ("CLIPTextModel",), "tokenizer"),)
+    flow = None  # rectified flows were trained on this U-Net, too
 
     def condition(self, pipeline: Pipeline, prompts: Sequence[Prompt]) -> Mapping[str, Tensor]:
         """Encode captions; the null condition is the empty caption."""
