@@ -194,5 +194,5 @@ class PipelineFolder:
             options["variant"] = self.variant
         if library == "transformers":
             return options | {"dtype": dtype}
-        # low_cpu_mem_usage needs accelerate; without it, diffusers prints long warnings.
-        return options | {"torch_dtype": dtype, "low_cpu_mem_usage": False}
+        # Weights are read into an empty model, so that they are held once.
+        return options | {"torch_dtype": dtype, "low_cpu_mem_usage": True}
