@@ -18,6 +18,7 @@ from torch import Tensor
 
 from privaudit.attacks.batch import Batch
 from privaudit.errors import ConfigError
+from privaudit.model.schedule import DiffusionSchedule, FlowSchedule
 from privaudit.model.target import Target, require_finite
 from privaudit.registry import KindRegistry, Named
 
@@ -91,7 +92,7 @@ class Attack(Named, ABC):
         """Explain why the attack cannot run on a target; None if it can."""
         if "captions" in self.needs and not target.takes_captions:
             return "needs a text-to-image target, and this one takes no captions"
-        if "flow model" in self.needs and target.info.prediction_type != "flow":
+        if "flow model" in self.needs and not isinstance(target.schedule, FlowSchedule):
             return f"needs a flow model, and this one predicts {target.info.prediction_type}"
         return None
 
@@ -153,12 +154,20 @@ class LevelAttack(Attack):
                 raise ConfigError([
                     f"expected levels of {self.label} from 0 to {schedule.last} for this target, got {max(self.levels)}"
                 ])
+            if max(self.levels) > schedule.last_with_signal:
+                # With alpha = 0 a v or flow network has no part in the predicted noise, which is the latent itself.
+                raise ConfigError([
+                    f"expected levels of {self.label} up to {schedule.last_with_signal} for this target, got "
+                    f"{max(self.levels)}, where nothing of the image is left and a score would not depend on the network"
+                ])
             return self
-        if not self.log_snr and target.info.prediction_type in ("epsilon", "sample"):
-            # A short schedule clips several grid levels to its last; dict.fromkeys drops repeats and keeps the order.
-            return replace(self, levels=tuple(dict.fromkeys(min(level, schedule.last) for level in self.grid)))
-        log_snr = self.log_snr or self.log_snr_grid
-        return replace(self, levels=tuple(dict.fromkeys(map(schedule.nearest, log_snr))), log_snr=())
+        last = schedule.last_with_signal
+        diffusion = isinstance(schedule, DiffusionSchedule) and target.info.prediction_type in ("epsilon", "sample")
+        wanted = (
+            self.grid if diffusion and not self.log_snr else map(schedule.nearest, self.log_snr or self.log_snr_grid)
+        )
+        # A short schedule clips several levels to its last; dict.fromkeys drops repeats and keeps the order.
+        return replace(self, levels=tuple(dict.fromkeys(min(level, last) for level in wanted)), log_snr=())
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from privaudit.evaluation.reading_checks import ModelFit
 from privaudit.scorers import ErrorTable
 
 
@@ -76,6 +77,7 @@ class Measurements:
         pixels: What the blind baseline looks at.
         convergence: How well the decoder was inverted.
         geometry: Where the decoder's influence lies.
+        fit: How well the model, as it was read, predicts noise.
         seconds: Time by stage.
     """
 
@@ -84,6 +86,7 @@ class Measurements:
     pixels: PixelFeatures
     convergence: Convergence
     geometry: GeometrySummary
+    fit: ModelFit
     seconds: dict[str, float]
 
     def rows(self, positions: NDArray[np.integer] | slice) -> Measurements:
@@ -101,5 +104,6 @@ class Measurements:
             self.pixels.rows(positions),
             self.convergence.rows(positions),
             self.geometry.rows(positions),
+            self.fit,
             self.seconds,
         )

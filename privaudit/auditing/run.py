@@ -48,7 +48,7 @@ from privaudit.scorers import Methods
 from privaudit.storage.exact_json import encode
 from privaudit.storage.files import locked, make_folder, write_text
 
-STAGES = ("pixels", "latents", "influence", "scores")
+STAGES = ("fit", "pixels", "latents", "influence", "scores")
 """Folders of a run that hold its cache."""
 LEARNS_FROM_MEMBERS = "learns from images whose membership is known, and suspects are none"
 RESULTS = ("report.json", "samples.parquet", "scores/scores.parquet", SUSPECTS, EXPOSED)

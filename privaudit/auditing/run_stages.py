@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -21,13 +22,18 @@ from privaudit.decoder_geometry import (
     influence_maps,
     pooled_influence,
 )
+from privaudit.evaluation.reading_checks import FACTORS, FIT_LOG_SNRS, FIT_OFFSETS, ModelFit, needs_factors
 from privaudit.execution.batching import Tensors
 from privaudit.execution.engine import Engine
 from privaudit.execution.progress import OnProgress
 from privaudit.inversion import Solver
+from privaudit.loading.heads import alternatives
+from privaudit.model.schedule import FlowSchedule
 from privaudit.model.target import Target
 from privaudit.scorers import ErrorTable, Methods
 
+FIT_IMAGES = 64
+"""Images on which the reading of the model is checked: the first by id, which is a hash of the pixels."""
 MAP = 32
 """Longest side of an influence map that is kept of every image; larger latents are averaged over patches."""
 
@@ -60,6 +66,7 @@ def measure(
     """
     stages = AuditStages(target, options)
     engine = Engine(samples, on_progress, options.out)
+    fit = _fit(target, stages, replace(engine, items=sorted(samples, key=lambda sample: sample.id)[:FIT_IMAGES]))
     pixels = engine.run(stages.pixels)
     latents = engine.run(stages.latents, keep=_without_latents)
     influence = engine.run(stages.influence, keep=partial(_summary, channel_axis=target.channel_axis))
@@ -76,7 +83,38 @@ def measure(
         pixels=PixelFeatures(pixels["features"].double().numpy(), pixels["traces"].double().numpy()),
         convergence=_convergence(latents, len(samples), stages.latents.solver),
         geometry=GeometrySummary(**{name: values.numpy() for name, values in influence.items() if name != "shares"}),
+        fit=fit,
         seconds=engine.seconds,
+    )
+
+
+def _fit(target: Target, stages: AuditStages, engine: Engine[Sample]) -> ModelFit:
+    """Measure how well the model predicts noise; other scales of the latents cost passes and are tried if in doubt."""
+    stage = stages.noise_prediction(target)
+    fit = _model_fit(engine.run(stage), target, engine.items)
+    if not needs_factors(fit):
+        return fit
+    return _model_fit(engine.run(stages.noise_prediction(target, FACTORS)), target, engine.items)
+
+
+def _model_fit(tensors: Tensors, target: Target, samples: Sequence[Sample]) -> ModelFit:
+    values = {name: tensor.double().numpy() for name, tensor in tensors.items()}
+    levels = [target.schedule.nearest(value) for value in FIT_LOG_SNRS]
+    flow = isinstance(target.schedule, FlowSchedule)
+    heads = alternatives(target.info.prediction_type, flow=flow)
+    told = FIT_OFFSETS[: values["times"].shape[-1]]
+    tried = FACTORS[: values["factors"].shape[-1]]
+    reads = target.info.family != "unconditional"
+    return ModelFit(
+        power=values["power"],
+        recorded=values["recorded"],
+        null=values["null"],
+        heads={head: values["heads"][..., column] for column, head in enumerate(heads)},
+        times={offset: values["times"][..., column] for column, offset in enumerate(told)},
+        factors={factor: values["factors"][..., column] for column, factor in enumerate(tried)},
+        scales=[target.alpha_sigma(level) for level in levels],
+        prediction_type=target.info.prediction_type,
+        prompted=reads and any(sample.prompt.caption or sample.prompt.class_label is not None for sample in samples),
     )
 
 

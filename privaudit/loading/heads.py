@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 from torch import Tensor
 
 from privaudit.errors import TargetError
@@ -18,6 +20,50 @@ EDM, EDM_V = "edm", "edm_v"
 EDM_TYPES = (EDM, EDM_V)
 EDM_SIGMA_DATA = 0.5
 """Standard deviation of the data that the preconditioning of EDM assumes, the only value in use."""
+
+
+HEADS_OF_SCHEDULE = (PREDICTION_TYPES, (*FLOW_TYPES, "epsilon", "sample"), EDM_TYPES)
+"""Prediction types that one schedule admits: of diffusion, of flow and of EDM models."""
+
+
+def alternatives(prediction_type: str, *, flow: bool) -> tuple[str, ...]:
+    """List the other prediction types that a network with the same schedule could have.
+
+    Args:
+        prediction_type: Prediction type as which the network is read.
+        flow: Whether the schedule is that of a flow model.
+
+    Returns:
+        The others; none for an unknown type.
+    """
+    groups = [group for group in HEADS_OF_SCHEDULE if prediction_type in group]
+    return tuple(head for head in groups[-1 if flow else 0] if head != prediction_type) if groups else ()
+
+
+Reading: TypeAlias = tuple[str, float, float]
+"""How an output is read: prediction type, signal scale and noise scale."""
+
+
+def reinterpret(noise: Tensor, noisy: Tensor, recorded: Reading, other: Reading) -> Tensor:
+    """Convert a noise prediction to what the same network output would mean if it were read in another way.
+
+    Every conversion of `noise_from_output` is linear, eps = f(out, z) = f(0, z) + f(1, 0) out, and can be undone.
+
+    Args:
+        noise: Noise predicted under ``recorded``, ``(n, *latent)``.
+        noisy: Latent that the network received, same shape.
+        recorded: How the output was read; both scales above 0.
+        other: Another way; both scales above 0.
+
+    Returns:
+        The noise that ``other`` implies, same shape.
+    """
+    zero = noise.new_zeros(())
+    kind, *scales = recorded
+    slope = noise_from_output(kind, zero + 1, zero, *scales)
+    output = (noise - noise_from_output(kind, zero, noisy, *scales)) / slope
+    kind, *scales = other
+    return noise_from_output(kind, output, noisy, *scales)
 
 
 def network_input(prediction_type: str, noisy: Tensor, alpha: float | Tensor, sigma: float | Tensor) -> Tensor:

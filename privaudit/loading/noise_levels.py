@@ -19,7 +19,7 @@ FLOW_SCHEDULERS = (
     "SCMScheduler",  # the network is a flow model; the scheduler converts its output (see families/sana.py)
 )
 EDM_SCHEDULERS = ("EDMEulerScheduler", "EDMDPMSolverMultistepScheduler")
-EDM_HEADS = {"epsilon": EDM, "v_prediction": EDM_V}
+EDM_HEADS = {"epsilon": EDM, "v_prediction": EDM_V, EDM: EDM, EDM_V: EDM_V}
 
 
 def load_schedule(folder: PipelineFolder) -> tuple[Schedule, str]:
@@ -36,7 +36,9 @@ def load_schedule(folder: PipelineFolder) -> tuple[Schedule, str]:
     kind: Any = getattr(diffusers, name, None)
     if not (isinstance(kind, type) and issubclass(kind, diffusers.SchedulerMixin)):
         raise TargetError(f"expected a scheduler of diffusers in {folder}, got {name}")
-    unknown = set(folder.overridden("scheduler")) - set(inspect.signature(kind.__init__).parameters)
+    # Some schedulers have no prediction type, because it is always the same; the network may still have another.
+    known = {"prediction_type", *inspect.signature(kind.__init__).parameters}
+    unknown = set(folder.overridden("scheduler")) - known
     if unknown:
         raise TargetError(f"expected overrides of {name} to be among its parameters, got {', '.join(sorted(unknown))}")
     stated = config.get("prediction_type")

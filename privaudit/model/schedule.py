@@ -13,6 +13,9 @@ from dataclasses import dataclass
 
 from privaudit.errors import ConfigError
 
+MIN_SIGNAL = 1e-3
+"""Signal scale below which a level says nothing about an image; with zero terminal SNR the last level has none."""
+
 
 class Schedule(ABC):
     """Scales of signal and noise at each level from 0 to `last`; noise grows with the level."""
@@ -29,6 +32,15 @@ class Schedule(ABC):
     def network_time(self, level: int) -> float:
         """Return the time that the network receives at a level; the level itself unless a schedule says otherwise."""
         return level
+
+    @property
+    def last_with_signal(self) -> int:
+        """The noisiest level at which something of the latent is left: its signal scale is at least `MIN_SIGNAL`."""
+        low, high = 0, self.last
+        while low < high:  # bisection: the signal falls with the level
+            middle = (low + high + 1) // 2
+            low, high = (middle, high) if self.scales(middle)[0] >= MIN_SIGNAL else (low, middle - 1)
+        return low
 
     def alpha_sigma(self, level: int) -> tuple[float, float]:
         """Return the scales of signal and noise at a level: z_t = alpha z_0 + sigma eps.

@@ -9,8 +9,10 @@ from privaudit.auditing.options import AuditOptions
 from privaudit.auditing.stages.decoder_influence import DecoderInfluence
 from privaudit.auditing.stages.latents import Latents
 from privaudit.auditing.stages.mask_settings import MaskSettings
+from privaudit.auditing.stages.noise_prediction import NoisePrediction
 from privaudit.auditing.stages.pixel_statistics import PixelStatistics
 from privaudit.auditing.stages.scoring import Scoring
+from privaudit.evaluation.reading_checks import FIT_LOG_SNRS, FIT_OFFSETS
 from privaudit.execution.batching import Batcher
 from privaudit.model.target import Target
 
@@ -30,8 +32,8 @@ class AuditStages:
     def __init__(self, target: Target, options: AuditOptions) -> None:
         """Make the stages."""
         solver = options.solver if options.inverts else None
-        pixels, latents, influence, self._scores = (
-            Batcher.of(options.batch_size, target.info.image_size, target.device) for _ in range(4)
+        pixels, latents, influence, self._scores, self._fit = (
+            Batcher.of(options.batch_size, target.info.image_size, target.device) for _ in range(5)
         )
         self._options = options
         self.pixels = PixelStatistics(target, pixels)
@@ -44,6 +46,12 @@ class AuditStages:
             options.influence,
             options.seed,
             None if options.memory is None else int(options.memory * 2**30),
+        )
+
+    def noise_prediction(self, target: Target, factors: tuple[float, ...] = ()) -> NoisePrediction:
+        """Return the stage that measures how well a model predicts noise, with further scales of the latents."""
+        return NoisePrediction(
+            target, self._fit, self._options.seed, FIT_LOG_SNRS, FIT_OFFSETS, factors, self._options.dtype
         )
 
     def scoring(self, name: str, target: Target, attacks: Sequence[Attack], masks: MaskSettings) -> Scoring:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from privaudit.evaluation.finding import failed_checks
+from privaudit.evaluation.reading_checks import READING_CHECKS
 from privaudit.report.sentences.design_words import positives_text, words_of
 from privaudit.report.sentences.overall import has_rate, is_tight
 from privaudit.report.sentences.verdict_text import names_of, undecided
@@ -34,11 +35,17 @@ class Step:
 def advice(result: AuditResult) -> tuple[Step, ...]:
     """Say what a reader should do next, the most urgent first."""
     level, data, steps = result.verdict.finding.level, result.data, []
-    if failed_checks(result.checks):
-        steps.append(
-            f"Fix what makes the images unfit for this question ({names_of(result, 'fail')}) and scan again: both sets "
-            "should be drawn from one source and prepared by one program."
-        )
+    if failed := {check.name for check in failed_checks(result.checks)}:
+        if misread := [name for name in READING_CHECKS if name in failed]:
+            steps.append(
+                f"Correct how the model is read ({', '.join(misread)}), for example with --override "
+                "scheduler.prediction_type=v_prediction or --override vae.scaling_factor=0.18215, and scan again."
+            )
+        if unfit := [check.name for check in result.checks if check.name in failed - set(READING_CHECKS)]:
+            steps.append(
+                f"Fix what makes the images unfit for this question ({', '.join(unfit)}) and scan again: both sets "
+                "should be drawn from one source and prepared by one program."
+            )
     elif level in _URGENT:  # what to do about a leak comes before gates that need more images
         steps += (_about_leak(level) if data.membership_known else _about_evidence()) + [*undecided(result)]
     else:

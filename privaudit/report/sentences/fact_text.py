@@ -90,6 +90,24 @@ TEMPLATES: Mapping[str, str] = {
     "{median:.2g}, {evaluations:.1f} evaluations per image)",
     "inversion_diverged": "{images:#image} diverged and kept the best iterate",
     "all_scores_finite": "every score is a finite number; a run with any other score stops and names it",
+    "latent_scale_usual": "the latents have a root mean square of {rms:.2f}; autoencoders are scaled for 1",
+    "latent_scale_unusual": "the latents have a root mean square of {rms:.2f} and not about 1, yet the network "
+    "predicts noise best at this scale",
+    "other_scale_fits": "the network predicts noise better from latents that are {factor:.3g} times as large "
+    "({error:.2f} instead of {recorded:.2f} of the error of a linear guess), and their root mean square is {rms:.2f} "
+    "and not about 1; vae.scaling_factor is probably wrong",
+    "better_than_linear": "at every level that was tried, the error of the predicted noise is at most {ratio:.2f} of "
+    "that of a linear guess",
+    "worse_than_linear": "the network predicts noise worse than a linear guess ({ratio:.2f} times its error at a log "
+    "SNR of {log_snr:.1f}), so prediction_type, scaling_factor or the schedule may be wrong, or the network was not "
+    "trained",
+    "other_head_fits": "read as {other} and not as {recorded}, the output of the network predicts noise better "
+    "({error:.2f} instead of {recorded_error:.2f} of the error of a linear guess); prediction_type is probably wrong",
+    "other_time_fits": "at a log SNR of {log_snr:.1f}, told the time of a level whose log SNR differs by "
+    "{offset:+.0f}, the network has {factor:.2f} times its error; the noise schedule is probably wrong",
+    "prompts_fit": "captions or labels change the error of the predicted noise to {ratio:.3f} of that without them",
+    "prompts_worsen": "captions or labels raise the error of the predicted noise to {ratio:.3f} of that without them; "
+    "they are not those of the training, or the text encoder is not",
     "rates_consistent": "AUROC >= TPR (1 - FPR) for each of {scores:#score}",
     "rate_contradicts_auroc": "no curve has both the AUROC and a rate of {score}; please report this defect",
     "draw_sealed": "{canaries} drawn {created}; coins and files agree with the seal {seal}",

@@ -22,6 +22,9 @@ WHY = {
     "unreadable files": "images that were left out may be of one kind",
     "convergence": "where the inversion of the decoder is rough, influence maps and masks are rough, too; attacks "
     "without mask at the encoder's latents are not affected",
+    "latent scale": "a network that is asked at another scale than in training shows no leak",
+    "prediction": "a network that is read with the wrong prediction type or schedule shows no leak",
+    "condition": "a network that is told other captions than in training shows less of a leak",
     "non-finite values": "a score that is not a number has no rank",
     "consistency": "an AUROC and a rate that no curve can have would be a defect of privaudit",
     "canaries": "the draw is a proof only if no one could know or change it",
