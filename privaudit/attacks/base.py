@@ -158,7 +158,7 @@ class LevelAttack(Attack):
                 # With alpha = 0 a v or flow network has no part in the predicted noise, which is the latent itself.
                 raise ConfigError([
                     f"expected levels of {self.label} up to {schedule.last_with_signal} for this target, got "
-                    f"{max(self.levels)}, where nothing of the image is left and a score would not depend on the network"
+                    f"{max(self.levels)}, where nothing of the image is left, so that no score depends on the network"
                 ])
             return self
         last = schedule.last_with_signal

@@ -83,6 +83,21 @@ def test_a_level_that_the_model_does_not_have_is_refused(name):
         attack.for_target(short_target())
 
 
+def zero_terminal_target():
+    powers = (*linear_schedule().alphas_cumprod[:99], 0.0)
+    return target_of(replace(gaussian_target().denoiser, schedule=DiffusionSchedule(powers)))
+
+
+@every_attack
+def test_a_level_without_signal_is_refused_and_never_chosen(name):
+    with pytest.raises(
+        ConfigError, match=rf"^expected levels of {name} up to 98 .*, got 99, where nothing of the image"
+    ):
+        ATTACKS[name](levels=(20, 99)).for_target(zero_terminal_target())
+    for attack in (ATTACKS[name](), ATTACKS[name](log_snr=(1.0, -40.0))):
+        assert max(attack.for_target(zero_terminal_target()).levels) <= 98
+
+
 @every_attack
 def test_wrong_levels_are_refused_all_at_once(name):
     with pytest.raises(ConfigError) as error:

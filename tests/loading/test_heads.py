@@ -7,7 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from privaudit.errors import TargetError
-from privaudit.loading.heads import EDM, EDM_V, FLOW, PREDICTION_TYPES, REVERSED_FLOW, network_input, noise_from_output
+from privaudit.loading.heads import (
+    EDM,
+    EDM_V,
+    FLOW,
+    PREDICTION_TYPES,
+    REVERSED_FLOW,
+    alternatives,
+    network_input,
+    noise_from_output,
+    reinterpret,
+)
 
 VALUES = st.lists(st.floats(-5, 5), min_size=1, max_size=8)
 
@@ -53,6 +63,27 @@ def test_preconditioning_is_that_of_the_scheduler(data: st.DataObject, scale: fl
 def test_other_networks_receive_the_latent_itself(kind: str) -> None:
     noisy = torch.arange(4.0)
     assert network_input(kind, noisy, 0.6, 0.8) is noisy
+
+
+HEADS = (*PREDICTION_TYPES, FLOW, REVERSED_FLOW)
+
+
+@given(data=st.data(), angle=st.floats(0.1, math.pi / 2 - 0.1), kinds=st.tuples(*[st.sampled_from(HEADS)] * 2))
+def test_an_output_can_be_read_as_another(data: st.DataObject, angle: float, kinds: tuple[str, str]) -> None:
+    output, noisy = (torch.tensor(data.draw(st.lists(st.floats(-5, 5), min_size=4, max_size=4))).double() for _ in "12")
+    alpha, sigma, (recorded, other) = math.cos(angle), math.sin(angle), kinds
+    noise = noise_from_output(recorded, output, noisy, alpha, sigma)
+    read = reinterpret(noise, noisy, (recorded, alpha, sigma), (other, alpha / 2, sigma / 2))
+    wanted = noise_from_output(other, output, noisy, alpha / 2, sigma / 2)
+    torch.testing.assert_close(read, wanted, rtol=1e-7, atol=1e-7)
+
+
+def test_alternatives_are_those_of_the_same_schedule() -> None:
+    assert alternatives("epsilon", flow=False) == ("v_prediction", "sample")
+    assert alternatives("epsilon", flow=True) == (FLOW, REVERSED_FLOW, "sample")
+    assert alternatives(FLOW, flow=True) == (REVERSED_FLOW, "epsilon", "sample")
+    assert alternatives(EDM, flow=False) == (EDM_V,)
+    assert alternatives("unknown", flow=False) == ()
 
 
 def test_unknown_prediction_type() -> None:

@@ -38,6 +38,19 @@ def test_a_preconditioned_model_preserves_variance_and_is_told_the_logarithm() -
     assert (linear_schedule().network_time(7), FlowSchedule().network_time(7)) == (7, 7)
 
 
+@pytest.mark.parametrize(
+    ("schedule", "last"),
+    [
+        (linear_schedule(), 999),
+        (FlowSchedule(), 999),
+        (DiffusionSchedule((0.9, 0.2, 0.0)), 1),
+        (DiffusionSchedule((0.9, 0.2, 2**-24)), 1),  # how some schedulers write zero terminal SNR
+    ],
+)
+def test_the_last_level_with_signal(schedule: DiffusionSchedule, last: int) -> None:
+    assert schedule.last_with_signal == last
+
+
 def test_log_snr_by_hand() -> None:
     assert DiffusionSchedule((0.9, 0.2)).log_snr(1) == pytest.approx(math.log(0.2 / 0.8))
     assert DiffusionSchedule((0.9, 0.0)).log_snr(1) == -math.inf
