@@ -23,6 +23,7 @@ from privaudit.data import Sample, load_images
 from privaudit.data.pixels import read_pixels, sample_id
 from privaudit.decoder_geometry.mask import mask_names
 from privaudit.errors import DataError
+from privaudit.evaluation.reading_checks import FIT_IMAGES
 from privaudit.execution.batching import auto_batch_size
 from privaudit.execution.progress import OnProgress, no_progress
 from privaudit.execution.stage import Rows
@@ -112,6 +113,7 @@ def plan_audit(options: AuditOptions, on_progress: OnProgress | None = None) -> 
     each = calibrate(target, samples, options, plan, progress)
     models = 1 + (reference is not None)
     scores = sum(plan.total(work) * each[work] for work in WORK)
+    fitted, passes = min(count, FIT_IMAGES), AuditStages(target, options).noise_prediction(target).passes
     return Forecast(
         target=options.target,
         sets={listed.name: len(listed.entries) for listed in sources.sets},
@@ -123,6 +125,7 @@ def plan_audit(options: AuditOptions, on_progress: OnProgress | None = None) -> 
         models=models,
         seconds_per_image=each,
         seconds={
+            "model fit": fitted * (each["encode"] + passes * each["forward"]),
             "latents": count * each["latents"],
             "influence": count * each["influence"],
             "scores": count * models * scores,

@@ -22,7 +22,7 @@ from privaudit.decoder_geometry import (
     influence_maps,
     pooled_influence,
 )
-from privaudit.evaluation.reading_checks import FACTORS, FIT_LOG_SNRS, FIT_OFFSETS, ModelFit, needs_factors
+from privaudit.evaluation.reading_checks import FACTORS, FIT_IMAGES, FIT_LOG_SNRS, FIT_OFFSETS, ModelFit, needs_factors
 from privaudit.execution.batching import Tensors
 from privaudit.execution.engine import Engine
 from privaudit.execution.progress import OnProgress
@@ -32,8 +32,6 @@ from privaudit.model.schedule import FlowSchedule
 from privaudit.model.target import Target
 from privaudit.scorers import ErrorTable, Methods
 
-FIT_IMAGES = 64
-"""Images on which the reading of the model is checked: the first by id, which is a hash of the pixels."""
 MAP = 32
 """Longest side of an influence map that is kept of every image; larger latents are averaged over patches."""
 

@@ -18,6 +18,8 @@ from privaudit.evaluation.facts import Check, fact
 
 Floats = NDArray[np.float64]
 
+FIT_IMAGES = 64
+"""Images on which the reading of a model is checked: the first by id, which is a hash of the pixels."""
 FIT_LOG_SNRS = (3.0, 0.0, -3.0)
 """Log SNR of the levels: little noise, as much as signal, and much."""
 FIT_OFFSETS = (-1.0, 1.0)

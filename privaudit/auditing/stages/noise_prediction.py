@@ -60,6 +60,11 @@ class NoisePrediction(ImageStage):
         return f"{item.id} {item.prompt}"
 
     @property
+    def passes(self) -> int:
+        """Denoiser passes per image."""
+        return len(self.log_snrs) * (2 + len(self.offsets) + len(self.factors))
+
+    @property
     def heads(self) -> tuple[str, ...]:
         """Prediction types that the output is read as in addition to the recorded one."""
         return alternatives(self.target.info.prediction_type, flow=isinstance(self.target.schedule, FlowSchedule))
