@@ -67,9 +67,9 @@ def read_solver(given: Solver | str | None) -> Solver:
 def read_influence(given: Estimator | str | None) -> Estimator:
     """Read an estimator of influence, or take the default one."""
     from privaudit.decoder_geometry import ESTIMATORS, Estimator
-    from privaudit.decoder_geometry.influence import DEFAULT
+    from privaudit.decoder_geometry.influence import DEFAULT_ESTIMATOR
 
-    return given if isinstance(given, Estimator) else ESTIMATORS.build(given or DEFAULT)
+    return given if isinstance(given, Estimator) else ESTIMATORS.build(given or DEFAULT_ESTIMATOR)
 
 
 def read_gates(given: Sequence[Gate | str]) -> tuple[Gate, ...]:

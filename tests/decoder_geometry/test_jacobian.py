@@ -70,7 +70,7 @@ class TestProducts:
         assert passes == [3]
 
     def test_of_some_images(self, decoder, latents, reference_jacobian):
-        some = Jacobian(decoder, latents, channel_axis=2).of(torch.tensor([True, False, True]))
+        some = Jacobian(decoder, latents, channel_axis=2).subset(torch.tensor([True, False, True]))
         assert some.channel_axis == 2
         torch.testing.assert_close(dense_jacobian(some), reference_jacobian[[0, 2]], **EXACT)
 
