@@ -18,7 +18,7 @@ import torch
 import privaudit
 from privaudit.attacks import make_plan
 from privaudit.auditing.assess import Assessment, Split, assess, exemplars, influence_report, most_exposed, split_images
-from privaudit.auditing.assess.attack_scores import lines
+from privaudit.auditing.assess.attack_scores import report_lines
 from privaudit.auditing.audit_data import AuditData
 from privaudit.auditing.designs.design import Sources
 from privaudit.auditing.designs.suspect_judgement import TABLE as SUSPECTS
@@ -92,7 +92,8 @@ def _run(options: AuditOptions, sources: Sources, progress: OnProgress) -> Audit
     split = split_images(data, methods, options)  # too few images for what is to be chosen: better now than after hours
     names = mask_names(options.drops)
     passes = {
-        line: make_plan(attacks, target, names).total("forward") for line, attacks in lines(methods.attacks).items()
+        line: make_plan(attacks, target, names).total("forward")
+        for line, attacks in report_lines(methods.attacks).items()
     }
     read = time.perf_counter()
     write_text(options.out / "run.json", _run_record(options, target, data))
