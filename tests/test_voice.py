@@ -35,8 +35,6 @@ ROOMS = {
 }
 TO_DO = (
     "auditing",
-    "auditing/assess",
-    "auditing/designs",
     "cli",
     "compare",
     "evaluation",

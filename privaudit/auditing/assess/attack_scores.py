@@ -34,7 +34,7 @@ class ReportEntry:
 
     Attributes:
         name: Name in the report.
-        kind: ``published``, ``ours``, ``reference`` (minus the reference model's errors), or ``learned`` from other images.
+        kind: ``published``, ``ours``, ``reference`` (minus the reference's errors), or ``learned`` from other images.
         methods: The scorer, or the attacks that were compared, usually one.
         axis: Meaning of the candidates of an attack, such as ``level``.
         scores: Scores by mask, each ``(n,)``, higher = more likely a member.

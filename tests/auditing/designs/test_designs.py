@@ -345,7 +345,7 @@ def test_too_few_images_for_suspects_stop_before_anything_is_computed():
     with pytest.raises(DataError, match="got 200 in 1; add images"):
         split_images(replace(data, nonmembers=of_one_group), fixed, options)
     beside = replace(data, design=MembersAndSuspectsDesign(), positives=one, suspects=data.positives)
-    with pytest.raises(DataError, match="at least 2 known members beside the suspects"):
+    with pytest.raises(DataError, match="at least 2 known members in addition to the suspects"):
         split_images(beside, fixed, options)
 
 
