@@ -34,7 +34,6 @@ ROOMS = {
     "documents": [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))],
 }
 TO_DO = (
-    "auditing",
     "cli",
     "compare",
     "evaluation",

@@ -98,7 +98,7 @@ class TestSuspects:
 
     def test_nothing_is_learned_from_suspects_as_if_they_were_members(self, of_suspects):
         assert {item.name for item in of_suspects.refused} == {"combined", "gsa"}
-        assert all("suspects are none" in item.reason for item in of_suspects.refused)
+        assert all("the membership of suspects is unknown" in item.reason for item in of_suspects.refused)
         assert {report.kind for report in of_suspects.attacks} == {"published"}
 
     def test_gates_say_what_they_compare(self, of_suspects):
