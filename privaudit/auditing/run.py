@@ -190,7 +190,8 @@ def load_reference(options: AuditOptions, target: Target) -> Target | None:
         return None
     reference = load_target(options.reference_model)
     problems = [
-        f"expected a reference with the target's {what}, got {actual} instead of {expected}; pass the model it was tuned from"
+        f"expected a reference with the target's {what}, got {actual} instead of {expected}; "
+        "pass the model it was tuned from"
         for what, actual, expected in (
             ("latent shape", reference.info.latent_shape, target.info.latent_shape),
             ("family", reference.info.family, target.info.family),

@@ -93,7 +93,7 @@ class SweepResult:
         return tuple(point for point in self.points if (point.attack, point.mask) == (attack, mask))
 
     def best(self, attack: str, mask: str) -> Point:
-        """Return the point with the largest AUROC; of equal ones, the least noisy one."""
+        """Return the point with the largest AUROC; of equal ones, the one at the lowest level."""
         return max(self.curve(attack, mask), key=lambda point: (point.auroc.value, -point.level))
 
     def table(self) -> pd.DataFrame:
