@@ -98,7 +98,8 @@ def plan_audit(options: AuditOptions, on_progress: OnProgress | None = None) -> 
     Raises:
         ConfigError: No attack can run on the target, or the reference does not match it.
         DataError: An image set cannot be used.
-        TargetError: The model cannot be loaded.
+        TargetError: The model cannot be loaded, or its decoder cannot be used.
+        NonFiniteError: The decoder returns NaN or infinity; names the images.
     """
     progress = on_progress or no_progress
     sources = list_sources(options)
@@ -158,7 +159,8 @@ def plan(
     Raises:
         ConfigError: An option or attack is wrong; all problems are named.
         DataError: An image set cannot be used.
-        TargetError: The model cannot be loaded.
+        TargetError: The model cannot be loaded, or its decoder cannot be used.
+        NonFiniteError: The decoder returns NaN or infinity; names the images.
     """
     sets = {"members": members, "nonmembers": nonmembers, "suspects": suspects, "canaries": canaries}
     return plan_audit(AuditOptions.parse(target=target, **sets, **choices), on_progress)

@@ -66,7 +66,7 @@ class AuditOptions(Options):
         folds: Folds of the cross-fitting.
         replicates: Minimum number of bootstrap resamples; more are drawn if limits are corrected for many tests.
         confidence: Confidence level of all intervals.
-        fail_on: Gates, which fail the audit.
+        fail_on: Gates; the audit fails if any of them does.
         gate_bound: Confidence limit that a gate tests: ``lower`` fails if more leakage than allowed is shown, ``upper``
             unless more is ruled out.
         strict: Stop at an unreadable image instead of skipping it.

@@ -127,11 +127,12 @@ def run_sweep(options: SweepOptions, on_progress: OnProgress | None = None) -> S
         NonFiniteError: The model returns NaN or infinity; names the images.
     """
     progress = on_progress or no_progress
-    chosen = options if options.attacks.texts else replace(options, attacks=parse_methods(DEFAULT))
-    sources = list_sources(chosen)
-    with locked(chosen.out):
-        prepare_folder(chosen, (CSV, PICTURE))
-        return _run(chosen, sources, progress)
+    if not options.attacks.texts:  # without the scorers of an audit, which have no level
+        options = replace(options, attacks=parse_methods(DEFAULT))
+    sources = list_sources(options)
+    with locked(options.out):
+        prepare_folder(options, (CSV, PICTURE))
+        return _run(options, sources, progress)
 
 
 def sweep(
@@ -169,24 +170,24 @@ def sweep(
     return run_sweep(SweepOptions.parse(target=target, out=out, points=points, **sets, **choices), on_progress)
 
 
-def _run(chosen: SweepOptions, sources: Sources, progress: OnProgress) -> SweepResult:
+def _run(options: SweepOptions, sources: Sources, progress: OnProgress) -> SweepResult:
     """Run a sweep in a folder that has been prepared."""
-    target = load_target(chosen.model)
-    data = read_sources(sources, chosen, target, progress)
-    attacks, refused = choose_curves(chosen, target, [sample.caption for sample in data.samples], chosen.points)
-    measured = measure(target, data.samples, Methods(attacks, ()), chosen, progress)
+    target = load_target(options.model)
+    data = read_sources(sources, options, target, progress)
+    attacks, refused = choose_curves(options, target, [sample.caption for sample in data.samples], options.points)
+    measured = measure(target, data.samples, Methods(attacks, ()), options, progress)
     result = SweepResult(
         info=target.info,
         schedule=target.schedule,
         members=len(data.positives),
         nonmembers=len(data.nonmembers),
-        confidence=chosen.confidence,
+        confidence=options.confidence,
         points=tuple(
-            point for table in measured.tables for point in curve_points(table, data, target.schedule, chosen)
+            point for table in measured.tables for point in curve_points(table, data, target.schedule, options)
         ),
         refused=refused,
     )
-    write_text(chosen.out / CSV, csv_text(result.table()))
+    write_text(options.out / CSV, csv_text(result.table()))
     return result
 
 
@@ -251,7 +252,7 @@ def curve_points(table: ErrorTable, data: AuditData, schedule: Schedule, options
     is_member = np.arange(len(data.samples)) < len(data.positives)
     levels = [int(level) for level in table.candidates]
     scores = {
-        f"{mask}/{level}": column for mask in MASKS for level, column in zip(levels, table.by_mask[mask].T, strict=True)
+        (mask, level): column for mask in MASKS for level, column in zip(levels, table.by_mask[mask].T, strict=True)
     }
     has_enough = FALSE_POSITIVE_RATE * len(data.nonmembers) >= 1  # else the rate is below one non-member
     return [
@@ -260,10 +261,8 @@ def curve_points(table: ErrorTable, data: AuditData, schedule: Schedule, options
             mask=mask,
             level=level,
             log_snr=schedule.log_snr(level),
-            auroc=auroc_estimate(scores[name], is_member, options.confidence),
-            tpr_at_1pct=tpr_at_fpr(scores[name], is_member, FALSE_POSITIVE_RATE).tpr if has_enough else float("nan"),
+            auroc=auroc_estimate(column, is_member, options.confidence),
+            tpr_at_1pct=tpr_at_fpr(column, is_member, FALSE_POSITIVE_RATE).tpr if has_enough else float("nan"),
         )
-        for mask in MASKS
-        for level in levels
-        for name in [f"{mask}/{level}"]
+        for (mask, level), column in scores.items()
     ]

@@ -58,7 +58,7 @@ class Lanczos(Method):
     floor: float = 1e-4
 
     def problems(self) -> list[str]:
-        """Say what is wrong with the parameters."""
+        """Require at least two probes and one step, and a floor between 0 and 1."""
         problems = [*self.at_least(2, "probes"), *self.at_least(1, "steps"), *self.at_least(0, "whitening")]
         if not 0 < self.floor < 1:
             problems.append(f"expected 0 < floor < 1 for {self.name}, got {self.floor}")

@@ -50,7 +50,7 @@ class Truncated(Method):
     power: int = 2
 
     def problems(self) -> list[str]:
-        """Say what is wrong with the parameters."""
+        """Require a positive k, and no negative oversampling or power."""
         return [*self.at_least(1, "k"), *self.at_least(0, "oversampling", "power")]
 
     def compute(self, jacobian: Jacobian, sample_ids: Sequence[str], seed: int) -> Distortion:

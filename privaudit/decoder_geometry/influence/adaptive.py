@@ -49,7 +49,7 @@ class Adaptive(Estimator):
         return 3.0
 
     def problems(self) -> list[str]:
-        """Say what is wrong with the parameters."""
+        """Require fractions between 0 and 1, and a maximum of probes not below the minimum."""
         problems = self.at_least(1, "least")
         if self.most < self.least:
             problems.append(f"expected most >= least for {self.name}, got {self.most} < {self.least}")

@@ -42,7 +42,7 @@ class Coloured(Estimator):
         return 12.0
 
     def problems(self) -> list[str]:
-        """Say what is wrong with the parameters."""
+        """Require a spacing of at least 2."""
         return self.at_least(2, "spacing")
 
     def estimate(self, jacobian: Jacobian, sample_ids: Sequence[str], seed: int) -> Influence:

@@ -42,7 +42,7 @@ class Deflated(Estimator):
         return 4.0 + self.rank / 16
 
     def problems(self) -> list[str]:
-        """Say what is wrong with the parameters."""
+        """Require a rank and a number of probes of at least 1."""
         return self.at_least(1, "rank", "probes")
 
     def estimate(self, jacobian: Jacobian, sample_ids: Sequence[str], seed: int) -> Influence:

@@ -32,7 +32,7 @@ class Exact(Estimator):
         return 12.0
 
     def problems(self) -> list[str]:
-        """Say what is wrong with the parameters."""
+        """Require a chunk of at least 1."""
         return self.at_least(1, "chunk")
 
     def estimate(self, jacobian: Jacobian, sample_ids: Sequence[str], seed: int) -> Influence:

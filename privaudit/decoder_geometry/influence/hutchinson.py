@@ -36,7 +36,7 @@ class Hutchinson(Estimator):
     rademacher: bool = False
 
     def problems(self) -> list[str]:
-        """Say what is wrong with the parameters."""
+        """Require at least one probe."""
         return self.at_least(1, "probes")
 
     def estimate(self, jacobian: Jacobian, sample_ids: Sequence[str], seed: int) -> Influence:
