@@ -85,7 +85,7 @@ def canary_finding(finding: Finding, report: CanaryReport, checks: Sequence[Chec
     """
     if np.isnan(report.p) or any(check.status == "fail" for check in checks):
         return finding
-    # the smallest possible p-value: all included canaries score highest, one of comb(audited, included) equal orders
+    # the smallest possible p-value, with all included canaries on top, is 1 / comb(audited, included)
     if math.comb(report.audited, report.included) * SIGNIFICANCE < 1.0:
         few = fact("perfect_canaries_unnoticed", audited=report.audited, included=report.included)
         return Finding("unclear", "canary_test", few)
