@@ -28,7 +28,7 @@ from privaudit import AuditOptions, run_audit
 from privaudit.data import load_images, read_set
 from privaudit.decoder_geometry import ESTIMATORS, Jacobian, estimate_influence, images_at_once
 from privaudit.decoder_geometry.influence import DEFAULT_ESTIMATOR
-from privaudit.decoder_geometry.jacobian import LINEARISE_FROM, Decode, forward_mode, jvp_by_reverse
+from privaudit.decoder_geometry.jacobian import MIN_PASSES_TO_TRACE, Decode, forward_mode, jvp_by_reverse
 from privaudit.lab.demo_target import TARGET, unpack_demo_images
 from privaudit.loading import ModelSource, load_target
 from privaudit.loading.autoencoder import wrap_autoencoder
@@ -137,7 +137,7 @@ def products(decode: Decode, latents: Tensor, name: str) -> list[str]:
     jacobian, traced = Jacobian(decode, latents), Jacobian(decode, latents)
     cotangent = torch.ones_like(bare_images(decode, latents)).unsqueeze(0)
     tangent = torch.ones_like(latents).unsqueeze(0)
-    traced.jvp(tangent.expand(LINEARISE_FROM, *latents.shape))
+    traced.jvp(tangent.expand(MIN_PASSES_TO_TRACE, *latents.shape))
     times = measure(
         {
             "bare": lambda: bare(decode, latents, len(latents)),

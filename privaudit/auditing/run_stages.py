@@ -82,6 +82,7 @@ def measure(
 
 
 def _convergence(latents: Tensors, count: int, solver: Solver | None) -> Convergence:
+    """Convergence of the inversion; NaN and 0 for all images without one."""
     if solver is None:
         nan = float("nan")
         return Convergence(np.full(count, nan), np.zeros(count, np.int64), np.zeros(count, np.bool_), nan)

@@ -23,10 +23,10 @@ from privaudit.errors import ConfigError
 
 Decode = Callable[[Tensor], Tensor]
 """A decoder D, from ``(n, *latent)`` to ``(n, *image)``."""
-LANES = {"cpu": 1, "cuda": 64}
-"""Pairs of image and vector per pass, by device type; fewer leave the device idle."""
-LINEARISE_FROM = 64
-"""Number of passes from which tracing the linear map once is cheaper than forward mode in every pass."""
+DEFAULT_PAIRS_PER_PASS = {"cpu": 1, "cuda": 64}
+"""Default number of pairs of image and vector per pass, by device type; fewer leave the device idle."""
+MIN_PASSES_TO_TRACE = 64
+"""Minimum number of passes for which tracing the linear map once is cheaper than forward mode in every pass."""
 MAX_TRACE_ERROR = 1e-3
 """Maximum relative difference between a traced and an untraced product that is explained by rounding."""
 
@@ -67,15 +67,19 @@ class Jacobian:
         decode: The decoder, in eval mode.
         latents: Latents at which J is evaluated, ``(n, *latent)``.
         channel_axis: Channel axis of the latents, with the batch as axis 0; the other axes are positions.
-        lanes: Pairs of image and vector per pass; by default the value of `LANES` for the device.
+        pairs_per_pass: Pairs of image and vector per pass; by default `DEFAULT_PAIRS_PER_PASS` of the device.
     """
 
-    def __init__(self, decode: Decode, latents: Tensor, channel_axis: int = 1, lanes: int | None = None) -> None:
+    def __init__(
+        self, decode: Decode, latents: Tensor, channel_axis: int = 1, pairs_per_pass: int | None = None
+    ) -> None:
         self.decode = decode
         with torch.inference_mode(False):  # an inference tensor cannot take part in autograd
             self.latents = latents.detach().clone()
         self.channel_axis = channel_axis
-        self.lanes = LANES.get(latents.device.type, 1) if lanes is None else lanes
+        self.pairs_per_pass = (
+            DEFAULT_PAIRS_PER_PASS.get(latents.device.type, 1) if pairs_per_pass is None else pairs_per_pass
+        )
         self._forward_mode_fails = False
         self._passes = 0
         self._untraceable = False
@@ -87,7 +91,7 @@ class Jacobian:
 
     def subset(self, is_selected: Tensor) -> Jacobian:
         """Return J of the images flagged in ``(n,)``; it runs a decoder pass of its own."""
-        return Jacobian(self.decode, self.latents[is_selected], self.channel_axis, self.lanes)
+        return Jacobian(self.decode, self.latents[is_selected], self.channel_axis, self.pairs_per_pass)
 
     @property
     def latent_size(self) -> int:
@@ -189,7 +193,7 @@ class Jacobian:
     @property
     def _vectors_per_pass(self) -> int:
         """Vectors per image in one pass."""
-        return max(1, self.lanes // max(1, len(self)))
+        return max(1, self.pairs_per_pass // max(1, len(self)))
 
     @cached_property
     def _reverse(self) -> tuple[Tensor, Callable[[Tensor], Tensor]]:
@@ -200,7 +204,7 @@ class Jacobian:
                     mapped, vjp = torch.func.vjp(self.decode, self.latents)[:2]
             except RuntimeError as error:
                 self._give_up_forward_mode(error)
-                self.lanes = 1  # plain autograd, one vector at a time
+                self.pairs_per_pass = 1  # plain autograd, one vector at a time
             else:
                 return mapped.detach(), lambda vector: vjp(vector)[0]
         with torch.inference_mode(False), torch.enable_grad():
@@ -219,7 +223,7 @@ class Jacobian:
 
     def _trace_if_worth(self, passes: int, per_pass: int) -> None:
         """Trace the linear map v -> J v if ``passes``, counted over the object's life, are enough to pay for it."""
-        if passes >= LINEARISE_FROM and not (self._traced or self._forward_mode_fails or self._untraceable):
+        if passes >= MIN_PASSES_TO_TRACE and not (self._traced or self._forward_mode_fails or self._untraceable):
             try:
                 traced = _linearise(self.decode, self._repeated_latents(per_pass))
                 self._traced = None if traced is None else (per_pass, traced)

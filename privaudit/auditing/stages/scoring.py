@@ -84,9 +84,9 @@ class Scoring(ImageStage):
         device, ids = self.target.device, ids_of(batch)
         images = None  # pixels are read only if an attack needs them
         if any("images" in attack.needs for attack in self.attacks):
-            size = self.influence.target.info.image_size
+            size = self.influence.target.info.image_size  # of the audited model, also if this one is a reference
             images = torch.from_numpy(load_images(batch.items, size)).to(device)
-        requests = Batch(
+        model_batch = Batch(
             self.target,
             batch.inputs["latents"][self.at].to(device),
             ids,
@@ -102,5 +102,5 @@ class Scoring(ImageStage):
         for by_decile in (True, False):
             attacks = [attack for attack in self.attacks if (attack.scale != "other") == by_decile]
             chosen = masks if by_decile else {name: masks[name] for name in self.masks.names}
-            scores |= {f"{label}/{mask}": v for (label, mask), v in score_batch(attacks, requests, chosen).items()}
+            scores |= {f"{label}/{mask}": v for (label, mask), v in score_batch(attacks, model_batch, chosen).items()}
         return scores

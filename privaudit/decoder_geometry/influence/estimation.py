@@ -9,7 +9,7 @@ from torch import Tensor
 
 from privaudit.decoder_geometry.decoder_checks import check_decoder
 from privaudit.decoder_geometry.influence.estimator import ESTIMATORS, Estimator, Influence
-from privaudit.decoder_geometry.jacobian import LANES, Decode, Jacobian
+from privaudit.decoder_geometry.jacobian import DEFAULT_PAIRS_PER_PASS, Decode, Jacobian
 from privaudit.model.target import require_finite
 
 DEFAULT_ESTIMATOR = "separable"
@@ -38,8 +38,8 @@ def estimate_influence(
         estimator: An estimator, or its specification (see `privaudit.decoder_geometry.ESTIMATORS`).
         seed: Seed of the audit.
         channel_axis: Channel axis of the latents, with the batch as axis 0.
-        at_once: Maximum pairs of image and vector per pass, as memory allows; by default the value of `LANES` for the
-            device.
+        at_once: Maximum pairs of image and vector per pass that fit into memory; by default only the device sets the
+            number (`DEFAULT_PAIRS_PER_PASS`).
         check: Check the decoder first (`check_decoder`); in a long run, only the first batch needs it.
 
     Returns:
@@ -56,8 +56,10 @@ def estimate_influence(
         check_decoder(decode, latents, sample_ids)
     if not len(latents):
         return Influence(torch.zeros_like(latents), torch.zeros_like(latents), torch.zeros(0, dtype=torch.int64))
-    lanes = LANES.get(latents.device.type, 1)
-    jacobian = Jacobian(decode, latents, channel_axis, lanes if at_once is None else min(lanes, at_once))
+    pairs_per_pass = DEFAULT_PAIRS_PER_PASS.get(latents.device.type, 1)
+    if at_once is not None:
+        pairs_per_pass = min(pairs_per_pass, at_once)
+    jacobian = Jacobian(decode, latents, channel_axis, pairs_per_pass)
     influence = chosen.estimate(jacobian, sample_ids, seed)
     require_finite(influence.values, "derivative of the decoder", sample_ids)
     return influence
