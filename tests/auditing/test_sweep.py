@@ -15,7 +15,7 @@ from sklearn.metrics import roc_auc_score
 from privaudit.attacks import parse_attacks
 from privaudit.auditing.options import AuditOptions
 from privaudit.auditing.run import run_audit
-from privaudit.auditing.sweep import RANGE, choose_curves, curve_levels, run_sweep
+from privaudit.auditing.sweep import MAX_SCHEDULE_FRACTION, choose_curves, curve_levels, run_sweep
 from privaudit.auditing.sweep_options import NOT_SWEPT, SweepOptions
 from privaudit.errors import ConfigError
 
@@ -51,7 +51,7 @@ class TestLevels:
         (sima,) = parse_attacks(["sima"])
         levels = curve_levels(sima, target.schedule, 25)
         assert len(levels) in (24, 25)  # of the first two, one may round to the other
-        assert levels[-1] == round(RANGE * target.schedule.last)
+        assert levels[-1] == round(MAX_SCHEDULE_FRACTION * target.schedule.last)
         gaps = [high - low for low, high in pairwise(levels)]
         assert all(low <= high + 1 for low, high in pairwise(gaps))
         assert gaps[-1] > 20 * gaps[0]

@@ -1,4 +1,4 @@
-"""Which images belong together, and which fold each is in."""
+"""Assignment of the images to folds, in units of images that belong together."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from privaudit.scorers import Methods
 
 @dataclass(frozen=True)
 class Split:
-    """How the images are assigned to folds.
+    """Folds and units of the images.
 
     Attributes:
-        folds: ``(n,)``, of the n compared images, what belongs together kept together; all 0 where two folds cannot be
-            made and none is needed.
-        units: One label for each of all images, the same for those of one manifest group or of a chain of
-            near-duplicates; None for an image of its own.
-        pairs: ``(pairs, 2)``, positions of near-duplicates among the compared images.
+        folds: Fold of each of the n compared images, ``(n,)``; a unit is in one fold. All 0 if two folds cannot be made
+            and none is needed.
+        units: Unit of each image, including suspects: one label for all images of a manifest group or a chain of
+            near-duplicates, and None for a single image.
+        pairs: Positions of near-duplicates among the compared images, ``(pairs, 2)``.
     """
 
     folds: NDArray[np.int64]
@@ -35,22 +35,27 @@ class Split:
 
     @property
     def labels(self) -> NDArray[np.str_] | None:
-        """A label for every compared image, ``(n,)``; None if each is of its own, so that nothing is clustered."""
+        """Unit labels of the compared images, ``(n,)``; None if every unit is a single image."""
         units = self.units[: len(self.folds)]
         named = [unit for unit in units if unit is not None]
-        if len(set(named)) == len(named):
+        if len(set(named)) == len(named):  # the other images of these units are not compared
             return None
         return np.array([f"image {i}" if unit is None else f"unit {unit}" for i, unit in enumerate(units)])
 
 
 def split_images(data: AuditData, methods: Methods, options: AuditOptions) -> Split:
-    """Find what belongs together and assign it to the folds of the cross-fitting.
+    """Find images that belong together, and assign the units to the folds of the cross-fitting.
+
+    Args:
+        data: The image sets.
+        methods: Attacks and scorers, which decide whether folds are needed.
+        options: Options of the audit.
 
     Returns:
-        The split.
+        Folds, units and near-duplicates.
 
     Raises:
-        DataError: There are too few images, or too few groups, for what has to be chosen or for a test of the design.
+        DataError: There are too few images or groups for a cross-fitted choice, or for a test of the design.
     """
     samples, count, needed = data.samples, len(data.compared), needs_folds(methods, options.drops)
     for name, part in ((data.design.code, data.positives), ("non-members", data.nonmembers)):
@@ -59,7 +64,7 @@ def split_images(data: AuditData, methods: Methods, options: AuditOptions) -> Sp
             lost += [f"{len(part.skipped)} files could not be read"] if part.skipped else []
             copies = f" ({', '.join(lost)})" if lost else ""
             raise DataError(
-                f"expected at least 2 distinct {name}, so that what is chosen on some is judged on others, got "
+                f"expected at least 2 distinct {name}, so that what is chosen on some images is judged on others, got "
                 f"{len(part)}{copies}; add images, or leave nothing to choose: --attack loss:levels=100, one --drop"
             )
     ids = [sample.id for sample in samples]
