@@ -9,10 +9,12 @@ from typing import Unpack
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from privaudit.attacks import Attack
 from privaudit.attacks.base import LevelAttack
 from privaudit.attacks.parsing import DEFAULT
+from privaudit.auditing.assess.folds import find_units, unit_labels
 from privaudit.auditing.audit_data import AuditData
 from privaudit.auditing.designs.design import Sources
 from privaudit.auditing.options import AuditOptions, ScoreChoices
@@ -176,6 +178,7 @@ def _run(options: SweepOptions, sources: Sources, progress: OnProgress) -> Sweep
     data = read_sources(sources, options, target, progress)
     attacks, refused = choose_curves(options, target, [sample.caption for sample in data.samples], options.points)
     measured = measure(target, data.samples, Methods(attacks, ()), options, progress)
+    units = unit_labels(find_units(data)[0])
     result = SweepResult(
         info=target.info,
         schedule=target.schedule,
@@ -183,7 +186,7 @@ def _run(options: SweepOptions, sources: Sources, progress: OnProgress) -> Sweep
         nonmembers=len(data.nonmembers),
         confidence=options.confidence,
         points=tuple(
-            point for table in measured.tables for point in curve_points(table, data, target.schedule, options)
+            point for table in measured.tables for point in curve_points(table, data, units, target.schedule, options)
         ),
         refused=refused,
     )
@@ -247,8 +250,10 @@ def _can_use(attack: LevelAttack, level: int, schedule: Schedule) -> bool:
     return bool(np.isfinite(schedule.log_snr(level)))
 
 
-def curve_points(table: ErrorTable, data: AuditData, schedule: Schedule, options: AuditOptions) -> list[Point]:
-    """Measure every level of an attack under every mask, with DeLong intervals."""
+def curve_points(
+    table: ErrorTable, data: AuditData, units: NDArray[np.str_] | None, schedule: Schedule, options: AuditOptions
+) -> list[Point]:
+    """Measure every level of an attack under every mask, with DeLong intervals for what was drawn independently."""
     is_member = np.arange(len(data.samples)) < len(data.positives)
     levels = [int(level) for level in table.candidates]
     scores = {
@@ -261,7 +266,7 @@ def curve_points(table: ErrorTable, data: AuditData, schedule: Schedule, options
             mask=mask,
             level=level,
             log_snr=schedule.log_snr(level),
-            auroc=auroc_estimate(column, is_member, options.confidence),
+            auroc=auroc_estimate(column, is_member, options.confidence, units),
             tpr_at_1pct=tpr_at_fpr(column, is_member, FALSE_POSITIVE_RATE).tpr if has_enough else float("nan"),
         )
         for (mask, level), column in scores.items()

@@ -124,6 +124,22 @@ class TestPoints:
         assert point.auroc.value == pytest.approx(roc_auc_score(own["set"] == "member", own["score"]))
         assert point.auroc.lo < point.auroc.value < point.auroc.hi
 
+    def test_images_of_one_group_count_once_in_the_interval_as_they_do_in_a_scan(self, common, tmp_path):
+        sets = {}
+        for name in ("members", "nonmembers"):
+            paths = sorted(common[name].iterdir())
+            rows = [{"path": str(path), "group": f"{name}{place // 3}"} for place, path in enumerate(paths)]
+            pd.DataFrame(rows).to_csv(tmp_path / f"{name}.csv", index=False)
+            sets[name] = tmp_path / f"{name}.csv"
+        grouped = common | sets
+        swept = run_sweep(SweepOptions.parse(**grouped, out=tmp_path / "sweep", attacks=("sima",), points=2))
+        point = swept.curve("sima", "none")[1]
+        scanned = run_audit(
+            AuditOptions.parse(**grouped, out=tmp_path / "run", attacks=(f"sima:levels={point.level}",))
+        )
+        area = scanned.attacks[0].masks["none"].auroc
+        assert (point.auroc.value, point.auroc.lo, point.auroc.hi) == pytest.approx((area.value, area.lo, area.hi))
+
     def test_the_best_is_the_highest_and_the_cleanest_of_equals(self, found):
         curve = found.curve("sima", "none")
         best = found.best("sima", "none")

@@ -36,11 +36,37 @@ class Split:
     @property
     def labels(self) -> NDArray[np.str_] | None:
         """Unit labels of the compared images, ``(n,)``; None if every unit is a single image."""
-        units = self.units[: len(self.folds)]
-        named = [unit for unit in units if unit is not None]
-        if len(set(named)) == len(named):  # the other images of these units are not compared
-            return None
-        return np.array([f"image {i}" if unit is None else f"unit {unit}" for i, unit in enumerate(units)])
+        return unit_labels(self.units[: len(self.folds)])  # the other images of these units are not compared
+
+
+def unit_labels(units: Sequence[str | None]) -> NDArray[np.str_] | None:
+    """Label images by what was drawn independently.
+
+    Args:
+        units: Unit of each image; None for an image of its own.
+
+    Returns:
+        One label per image, ``(n,)``; None if each is its own unit, so that nothing is clustered.
+    """
+    named = [unit for unit in units if unit is not None]
+    if len(set(named)) == len(named):
+        return None
+    return np.array([f"image {i}" if unit is None else f"unit {unit}" for i, unit in enumerate(units)])
+
+
+def find_units(data: AuditData) -> tuple[tuple[str | None, ...], NDArray[np.int64]]:
+    """Find images that belong together: by the group of the manifest, or as near-duplicates.
+
+    Returns:
+        The unit of every image, None for an image of its own; and ``(pairs, 2)``, positions of near-duplicates.
+    """
+    samples = data.samples
+    pairs = near_duplicates(
+        np.array([sample.perceptual_hash for sample in samples], dtype=np.uint64),
+        _thumbnails([sample.thumbnail for sample in samples]),
+    )
+    ids, groups = [sample.id for sample in samples], [sample.group for sample in samples]
+    return units(ids, groups, clusters(pairs, len(samples))), pairs
 
 
 def split_images(data: AuditData, methods: Methods, options: AuditOptions) -> Split:
@@ -67,15 +93,10 @@ def split_images(data: AuditData, methods: Methods, options: AuditOptions) -> Sp
                 f"expected at least 2 distinct {name}, so that what is chosen on some images is judged on others, got "
                 f"{len(part)}{copies}; add images, or leave nothing to choose: --attack loss:levels=100, one --drop"
             )
-    ids = [sample.id for sample in samples]
-    pairs = near_duplicates(
-        np.array([sample.perceptual_hash for sample in samples], dtype=np.uint64),
-        _thumbnails([sample.thumbnail for sample in samples]),
-    )
-    together = units(ids, [sample.group for sample in samples], clusters(pairs, len(samples)))
+    together, pairs = find_units(data)
     data.design.require_enough(data, together)
     folds = assign_folds(
-        ids[:count],
+        [sample.id for sample in samples[:count]],
         data.is_positive,
         together[:count],
         folds=options.folds,
