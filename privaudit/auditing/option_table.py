@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 Kind = Literal["flag", "integer", "number", "text", "path", "texts", "paths"]
 """Type of an option on the command line."""
 KINDS: Mapping[type, Kind] = {bool: "flag", int: "integer", float: "number", tuple: "texts"}
-SETS, HOW, GATES, REPORTS, RUNNING = PANELS = (
+SETS, MODEL, HOW, GATES, REPORTS, RUNNING = PANELS = (
     "Images",
+    "Model",
     "Attacks and masks",
     "Gates and exit code",
     "Run folder and reports",

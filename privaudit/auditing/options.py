@@ -7,9 +7,10 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from math import inf
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypedDict, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
-from privaudit.auditing.option_table import PANELS, needed, option, rule
+from privaudit.auditing.model_options import ModelChoices, ModelOptions
+from privaudit.auditing.option_table import GATES, HOW, REPORTS, RUNNING, SETS, needed, option, rule
 from privaudit.auditing.option_values import (
     number_or,
     read_attacks,
@@ -21,7 +22,7 @@ from privaudit.auditing.option_values import (
     spec_of,
     wrong_drops,
 )
-from privaudit.auditing.parsed_options import Options, Problem
+from privaudit.auditing.parsed_options import Problem
 
 if TYPE_CHECKING:
     from privaudit.decoder_geometry import Estimator
@@ -33,11 +34,11 @@ if TYPE_CHECKING:
 LatentSource = Literal["encoder", "inversion"]
 MaskScope = Literal["image", "set"]
 GateBound = Literal["lower", "upper"]
-_set, _how, _gate, _report, _running = (partial(option, panel=panel) for panel in PANELS)
+_set, _how, _gate, _report, _running = (partial(option, panel=panel) for panel in (SETS, HOW, GATES, REPORTS, RUNNING))
 
 
 @dataclass(frozen=True)
-class AuditOptions(Options):
+class AuditOptions(ModelOptions):
     """Options of an audit; the defaults are those of `privaudit scan`.
 
     Attributes:
@@ -75,15 +76,15 @@ class AuditOptions(Options):
     """
 
     members: Path | None = field(
-        metadata=needed(kind="path", panel=PANELS[0], help="Folder or manifest of images the model was trained on.")
+        metadata=needed(kind="path", panel=SETS, help="Folder or manifest of images the model was trained on.")
     )
     nonmembers: Path | None = field(
-        metadata=needed(kind="path", panel=PANELS[0], help="Folder or manifest of images it was not trained on.")
+        metadata=needed(kind="path", panel=SETS, help="Folder or manifest of images it was not trained on.")
     )
     out: Path = field(
         metadata=needed(
             kind="path",
-            panel=PANELS[3],
+            panel=REPORTS,
             decides=False,
             help="Run folder. The same command again resumes what is in it.",
         )
@@ -261,14 +262,14 @@ class AuditOptions(Options):
     @property
     def model(self) -> ModelSource:
         """Source of the audited model."""
-        from privaudit.loading.model_source import ModelSource
-
-        return ModelSource(self.target, self.device, self.dtype)
+        return self.source(device=self.device, dtype=self.dtype)
 
     @property
     def reference_model(self) -> ModelSource | None:
-        """Source of the reference model, loaded like the audited one; None without one."""
-        return None if self.reference is None else replace(self.model, path=self.reference)
+        """Source of the reference model, read like the audited one; None without one."""
+        if self.reference is None:
+            return None
+        return replace(self.model, path=self.reference, revision=None, variant=None)  # these name files of the target
 
     @property
     def sources(self) -> tuple[Path, ...]:
@@ -286,7 +287,7 @@ class AuditOptions(Options):
         return "inversion" in (self.geometry_latents, self.attack_latents)
 
 
-class ScoreChoices(TypedDict, total=False):
+class ScoreChoices(ModelChoices, total=False):
     """Options that determine scores and how they are computed, as text or parsed; see `AuditOptions`."""
 
     attacks: Sequence[str] | Methods

@@ -13,6 +13,10 @@ from privaudit.cli.signature import After, Config, Quiet, takes
 OPTIONS = (
     *(
         "target",
+        "revision",
+        "variant",
+        "resolution",
+        "overrides",
         "members",
         "nonmembers",
         "points",
