@@ -44,7 +44,9 @@ def train(
     ] = None,
     denoiser_images: Annotated[
         str,
-        typer.Option(help="members or auxiliary. With auxiliary, a base that saw neither members nor held-out images."),
+        typer.Option(
+            help="members or auxiliary. With auxiliary, a base trained on neither members nor held-out images."
+        ),
     ] = "members",
     denoiser_width: Annotated[int, typer.Option(help="Channels of the first stage, or of flow's tokens.")] = 64,
     denoiser_layers: Annotated[

@@ -142,7 +142,9 @@ def _read(file: Path) -> list[Setting]:
     if not file.is_file():
         raise ConfigError([f"expected a TOML file at {file}, found none"])
     try:
-        text = file.read_text(encoding="utf-8-sig")  # Windows editors may write a byte order mark, which TOML forbids
+        text = file.read_text(
+            encoding="utf-8-sig"
+        )  # Windows editors may write a byte order mark, which tomllib rejects
         values = tomllib.loads(text)
     except (OSError, ValueError) as error:
         raise ConfigError([f"cannot read {file}: {error}"]) from error

@@ -115,7 +115,7 @@ def options_together() -> Generator[None]:
     try:
         yield
     except ConfigError as error:
-        # An empty list means that every problem was about a stand-in value, and `state.problems` has the cause.
+        # The list is empty if a check finds problems with unset options only (see `located`).
         if problems := [*state.problems, *state.located(error)]:
             raise ConfigError(problems) from error
     if state.problems:
