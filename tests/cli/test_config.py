@@ -228,7 +228,7 @@ def test_a_missing_argument_is_named_with_the_rest(privaudit):
     done = privaudit("scan", "--seed", "x")
     assert done.returncode == 2
     assert done.stderr.splitlines() == [
-        "error: expected TARGET, got none; privaudit scan --help shows what it is",
+        "error: expected TARGET, got none; privaudit scan --help describes it",
         "error: expected seed as a whole number, got x (--seed)",
     ]
 
