@@ -27,8 +27,8 @@ from torch import Tensor
 from privaudit import AuditOptions, run_audit
 from privaudit.data import load_images, read_set
 from privaudit.decoder_geometry import ESTIMATORS, Jacobian, estimate_influence, images_at_once
-from privaudit.decoder_geometry.influence import DEFAULT
-from privaudit.decoder_geometry.jacobian import LINEARISE_FROM, Decode, forward_mode, jvp_by_reverse
+from privaudit.decoder_geometry.influence import DEFAULT_ESTIMATOR
+from privaudit.decoder_geometry.jacobian import MIN_PASSES_TO_TRACE, Decode, forward_mode, jvp_by_reverse
 from privaudit.lab.demo_target import TARGET, unpack_demo_images
 from privaudit.loading import ModelSource, load_target
 from privaudit.loading.autoencoder import wrap_autoencoder
@@ -107,7 +107,7 @@ def speed(decode: Decode, latents: Tensor, most: int, name: str) -> list[str]:
     times = measure(
         {
             "published": lambda: published(decode, latents),
-            "default": lambda: batched(decode, latents, ids, batch, DEFAULT),
+            "default": lambda: batched(decode, latents, ids, batch, DEFAULT_ESTIMATOR),
             "equal": lambda: batched(decode, latents, ids, batch, equal),
             "bare single": lambda: bare(decode, latents, 1),
             "bare batch": lambda: bare(decode, latents, batch),
@@ -115,7 +115,7 @@ def speed(decode: Decode, latents: Tensor, most: int, name: str) -> list[str]:
         device,
     )
     rows = [
-        (f"`{DEFAULT}`", ratio(times, "default", "published")),
+        (f"`{DEFAULT_ESTIMATOR}`", ratio(times, "default", "published")),
         (f"`{equal}`", ratio(times, "equal", "published")),
         ("bare decoder passes, batch against single", ratio(times, "bare batch", "bare single")),
         (
@@ -137,7 +137,7 @@ def products(decode: Decode, latents: Tensor, name: str) -> list[str]:
     jacobian, traced = Jacobian(decode, latents), Jacobian(decode, latents)
     cotangent = torch.ones_like(bare_images(decode, latents)).unsqueeze(0)
     tangent = torch.ones_like(latents).unsqueeze(0)
-    traced.jvp(tangent.expand(LINEARISE_FROM, *latents.shape))
+    traced.jvp(tangent.expand(MIN_PASSES_TO_TRACE, *latents.shape))
     times = measure(
         {
             "bare": lambda: bare(decode, latents, len(latents)),
@@ -170,7 +170,7 @@ def quality(device: str) -> list[str]:
     lines = ["| influence | mask | AUROC | TPR@1%FPR |", "|---|---|---|---|"]
     with tempfile.TemporaryDirectory() as temporary:
         images = unpack_demo_images(Path(temporary) / "images")
-        for spec in (f"hutchinson:probes={PROBES}", DEFAULT):
+        for spec in (f"hutchinson:probes={PROBES}", DEFAULT_ESTIMATOR):
             result = run_audit(
                 AuditOptions.parse(
                     target=str(TARGET),

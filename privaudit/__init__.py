@@ -2,8 +2,8 @@
 
 Every command that measures is a function with the same options as keywords: `audit` (the command scan), `plan` (its dry
 run), `sweep`, `invert`, `geometry`, `origin` and `compare_runs`. Each has a counterpart that takes the options as one
-checked object, such as ``run_audit(AuditOptions.parse(...))``. Importing the package is fast:
-torch is loaded when a name that needs it is first used.
+checked object, such as ``run_audit(AuditOptions.parse(...))``. Importing the package is fast: torch and pandas are
+imported when a name that needs them is first used.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the name is
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - any public object
     if name not in _LAZY:
         raise AttributeError(f"module 'privaudit' has no attribute {name!r}")
     return getattr(import_module(_LAZY[name]), name)

@@ -1,3 +1,3 @@
-"""The version of the package, which pyproject.toml and every record read from here."""
+"""Version of the package; pyproject.toml and saved reports take it from here."""
 
 __version__ = "0.1.0"

@@ -1,8 +1,8 @@
-r"""Names and captions come from users: here they become text that does nothing, whatever shows it.
+r"""Escaping of untrusted text for terminals, CSV files and Markdown.
 
-File names, captions, labels, groups and model names may hold terminal escapes, HTML, Markdown, spreadsheet formulas,
-characters that XML forbids, or marks that reverse the direction of reading. Each function makes one kind inert and
-leaves a readable trace of what was there: ``\x1b`` for an escape character.
+File names, captions, labels, groups and model names come from users and may contain terminal escapes, HTML, Markdown,
+spreadsheet formulas, characters that XML forbids, or marks that reverse the reading direction. Each function makes text
+inert for one output format and leaves a readable trace, such as ``\x1b`` for an escape character.
 """
 
 from __future__ import annotations
@@ -17,81 +17,81 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-"""Unicode categories without a glyph of their own: controls, format marks (bidi overrides, zero widths), surrogates,
+"""Unicode categories without a glyph: controls, format marks (bidi overrides, zero-width characters), surrogates,
 private and unassigned code points, line and paragraph separators."""
 JOINERS = "\u200c\u200d"
-"""Zero-width non-joiner and joiner: several scripts and many emoji are not written without them."""
+"""Zero-width non-joiner and joiner, which several scripts and many emoji need."""
 FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")
-"""Spreadsheets take a cell that begins like this, also in full width, for a formula."""
+"""Beginning of a cell that a spreadsheet runs as a formula; also in full width."""
 COMMAND = re.compile(r"(?<![\w\\:])::(?=\w)|##(?=\[|vso\[|teamcity\[)")
-"""What the log of a CI job may take for a command."""
+"""Text that the log of a CI job may run as a command."""
 BREAK = "&#8203;"
-"""A zero-width space: what stands on either side of it is no longer one address, mention or reference."""
+"""Zero-width space, which splits an address, mention or reference so that it is not linked."""
 
 
 def escape_control(text: str, keep: str = "") -> str:
-    r"""Show what has no glyph instead of letting it act.
+    r"""Replace characters without a glyph by their escape sequences.
 
     Args:
-        text: Text of any origin.
-        keep: Characters to leave as they are, such as a newline.
+        text: Untrusted text.
+        keep: Characters to keep, such as a newline.
 
     Returns:
-        The same, with ``\x1b`` for an escape character, ``\n`` for a newline, ``\u202e`` for a bidi override.
+        The text, with ``\x1b`` for an escape character, ``\n`` for a newline, ``\u202e`` for a bidi override.
 
     >>> print(escape_control("a\x1b[2Jb\u202etxt.exe"))
     a\x1b[2Jb\u202etxt.exe
     """
     if text.isascii() and text.isprintable():
         return text
-    kept = set(keep) | set(JOINERS)
+    allowed = set(keep) | set(JOINERS)
     return "".join(
         character
-        if character in kept or unicodedata.category(character) not in HIDDEN
+        if character in allowed or unicodedata.category(character) not in HIDDEN
         else character.encode("unicode_escape").decode("ascii")
         for character in text
     )
 
 
 def terminal(text: str, keep: str = "") -> str:
-    r"""Write a text for a terminal, or for the log of a CI job, in which nothing is obeyed.
+    r"""Escape a text for a terminal or the log of a CI job.
 
-    A line of a log that begins with ``::`` is a command to GitHub, ``##[`` anywhere in it one to GitHub or Azure.
+    GitHub runs a log line that begins with ``::`` as a command; GitHub and Azure do so with ``##[`` anywhere in a line.
 
     Args:
-        text: Text of any origin.
-        keep: Characters to leave as they are, such as a newline.
+        text: Untrusted text.
+        keep: Characters to keep, such as a newline.
 
     Returns:
-        The same as `escape_control`, with a backslash inside of what would be such a command.
+        The output of `escape_control`, with a backslash that breaks any such command.
 
     >>> print(terminal("::stop-commands::x"), terminal("a::b ##[add-mask]x"))
     \::stop-commands::x a::b #\#[add-mask]x
     """
     shown = escape_control(text, keep)
-    return COMMAND.sub(lambda found: f"#\\{found[0][1:]}" if found[0][0] == "#" else f"\\{found[0]}", shown)
+    return COMMAND.sub(lambda match: f"#\\{match[0][1:]}" if match[0][0] == "#" else f"\\{match[0]}", shown)
 
 
 def encodable(value: T) -> T | str:
-    r"""Show what UTF-8 cannot hold: the bytes of a file name that is in another encoding.
+    r"""Escape what UTF-8 cannot encode: the bytes of a file name in another encoding.
 
     Args:
-        value: Such as a path's text, in which Python keeps such bytes as lone surrogates.
+        value: Any value, such as the text of a path, in which Python represents such bytes as lone surrogates.
 
     Returns:
-        A text with ``\udce9`` for the byte E9; anything but a text as it is.
+        A text with ``\udce9`` for the byte E9; a value that is not a text unchanged.
     """
     return value.encode("utf-8", "backslashreplace").decode("utf-8") if isinstance(value, str) else value
 
 
 def csv_cell(value: T) -> T | str:
-    """Keep a spreadsheet from running a text as a formula.
+    """Escape the value of a cell so that a spreadsheet does not run it as a formula.
 
     Args:
         value: Value of a cell.
 
     Returns:
-        A text with an apostrophe in front where it would be one, on one line; anything but a text as it is.
+        A text on one line, with an apostrophe in front if it would be a formula; a value that is not a text unchanged.
 
     >>> csv_cell("=1+1"), csv_cell(-1.5)
     ("'=1+1", -1.5)
@@ -103,61 +103,65 @@ def csv_cell(value: T) -> T | str:
 
 
 def csv_text(frame: pd.DataFrame) -> str:
-    """Write a table as CSV whose texts are only texts.
+    """Write a table as CSV in which no text can act as a formula.
 
     Args:
-        frame: Its index is left out.
+        frame: Table; its index is not written.
 
     Returns:
-        Comma-separated, with a header; missing values are empty.
+        Comma-separated text with a header; missing values are empty.
     """
     safe = frame.rename(columns=csv_cell)
     for number, kind in enumerate(frame.dtypes):
-        if kind.kind not in "biuf":
+        if kind.kind not in "biuf":  # numbers and booleans need no escaping
             safe.isetitem(number, [csv_cell(value) for value in frame.iloc[:, number]])
     return safe.to_csv(index=False)
 
 
 def markdown(text: str) -> str:
-    """Write prose as GitHub-flavoured Markdown in which nothing is alive, on one line, also in a table.
+    """Escape prose for one line of GitHub-flavoured Markdown, in a table or outside.
 
-    HTML, links, images, emphasis, headings, tables and formulas are escaped; addresses, mentions, references and emoji
-    codes, which are found in the finished text, are broken by a space of no width.
+    HTML, links, images, emphasis, headings, tables and formulas are escaped. Addresses, mentions, references and emoji
+    codes, which GitHub looks for in the rendered text, are split by a zero-width space.
 
     Args:
-        text: Text of any origin.
+        text: Untrusted text.
 
     Returns:
-        Markdown that is shown as the text.
+        Markdown that renders as the text.
     """
     shown = " ".join(escape_control(text, keep="\r\n\t").split())
     shown = re.sub(r"([\\`*_\[\]~])", r"\\\1", shown)
     for character, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("|", "&#124;"), ("$", "&#36;")):
         shown = shown.replace(character, entity)
+    # Addresses: ``://``, ``www.``, ``mailto:``, ``xmpp:``; references to issues: ``GH-7``.
     shown = re.sub(r"(?i)(?<=:/)(?=/)|(?<=\bwww)(?=\.)|(?<=\bmailto:)|(?<=\bxmpp:)|(?<=\bGH-)(?=\d)", BREAK, shown)
+    # Mentions and e-mail addresses; references such as ``#7`` and ``!7``, but not the entities written above.
     shown = re.sub(r"(?<!\w)@(?=\w)|(?<=[\w.+-])@(?=[\w.-]*\.\w)|[#!](?=\d)(?<!&#)", rf"\g<0>{BREAK}", shown)
+    # Emoji codes such as ``:tada:``.
     shown = re.sub(r"(?<!\w):(?=[\w+-]+:)", f":{BREAK}", shown)
-    return re.sub(r"^([-+=#:]|\d+(?=[.)]))", _unmarked, shown)
+    return re.sub(r"^([-+=#:]|\d+(?=[.)]))", _without_mark, shown)
 
 
 def markdown_code(text: str) -> str:
-    """Write a name as a code span, in which nothing is alive.
+    """Escape a name as a Markdown code span.
 
     Args:
-        text: Text of any origin.
+        text: Untrusted text.
 
     Returns:
-        The span; prose as of `markdown` where a span cannot hold the name: in a table, no span may hold a bar.
+        The code span; the output of `markdown` for a name with a vertical bar, which would end the cell of a table.
     """
     shown = escape_control(text)
     if "|" in shown or not shown.strip():
         return markdown(shown) or "(empty)"
+    # A span is delimited by more backticks than any run inside it; one space next to them is removed when rendered.
     fence = "`" * (1 + max((len(run) for run in re.findall("`+", shown)), default=0))
     padding = " " if shown[0] in "` " or shown[-1] in "` " else ""
     return f"{fence}{padding}{shown}{padding}{fence}"
 
 
-def _unmarked(match: re.Match[str]) -> str:
-    """What would begin a list, a heading or a rule."""
+def _without_mark(match: re.Match[str]) -> str:
+    """Break a mark that would begin a list, a heading or a rule."""
     mark = match[0]
     return f"{mark}{BREAK}" if mark.isdigit() else f"\\{mark}"

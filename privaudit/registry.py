@@ -1,4 +1,4 @@
-"""Plug-ins by name: registered by a decorator, found by lying in a folder, built from text.
+"""Plug-ins by name: registered by a decorator, discovered in a package, built from text.
 
 A specification names a plug-in and its parameters: ``sima:order=2:levels=50,100``, ``pia@paper``,
 ``anderson:memory=8``.
@@ -21,17 +21,17 @@ T = TypeVar("T")
 class Registry(Mapping[str, T]):
     """Plug-ins of one kind, by name.
 
-    The modules of ``folder`` register what they hold when they are imported, which happens when the registry is first
-    read. So a plug-in is one file, and no list has to name it.
+    The modules of a package register their plug-ins when they are imported, which happens when the registry is first
+    read. A new plug-in is therefore one file, and no list has to name it.
     """
 
     def __init__(self, what: str, *, folder: str = "", key: Callable[[T], Any] = lambda entry: 0) -> None:
         """Make an empty registry.
 
         Args:
-            what: A plug-in, for messages: "an attack".
-            folder: Package whose modules register plug-ins; none if all are registered by hand.
-            key: What lists of the plug-ins are ordered by, before their names.
+            what: Noun for one plug-in with its article, for messages, such as "an attack".
+            folder: Package whose modules register plug-ins; empty if there is none.
+            key: Sort key of a plug-in in lists; plug-ins with equal keys are sorted by name.
         """
         self.what = what
         self._folder = folder
@@ -43,14 +43,16 @@ class Registry(Mapping[str, T]):
         """Add a plug-in under a name.
 
         Args:
-            name: As users write it.
-            entry: The plug-in. A class that is defined again (a notebook cell that is run again) takes its own place.
+            name: Name that users write.
+            entry: The plug-in. A class that is defined again, as by running a notebook cell twice, replaces itself.
 
         Raises:
             ConfigError: Another plug-in has this name.
         """
+        # Discover first, so that a user's plug-in cannot take a name of the package. A module of the package must not
+        # do so: it is being imported by that call.
         if not str(getattr(entry, "__module__", "")).startswith(f"{self._folder}."):
-            self.discover()  # a user's script may not take a name of the folder
+            self.discover()
         present = self._entries.get(name)
         if present is not None and present != entry and _origin(present) != _origin(entry):
             raise ConfigError([
@@ -60,46 +62,46 @@ class Registry(Mapping[str, T]):
         self._entries[name] = entry
 
     def register(self, entry: T) -> T:
-        """Add a plug-in under its own ``name``; a decorator of classes.
+        """Add a plug-in under its attribute ``name``; usable as a class decorator.
 
         Args:
             entry: The plug-in.
 
         Returns:
-            The plug-in.
+            The plug-in, unchanged.
 
         Raises:
             ConfigError: Another plug-in has this name.
         """
-        named: Any = entry
+        named: Any = entry  # T has no bound: `add` also takes plug-ins without a name
         self.add(named.name, entry)
         return entry
 
     def discover(self) -> None:
-        """Import the modules of the folder, once."""
+        """Import the modules of the package, once."""
         if not self._discovered:
             for module in iter_modules(import_module(self._folder).__path__):
                 import_module(f"{self._folder}.{module.name}")
             self._discovered = True
 
     def __getitem__(self, name: str) -> T:
-        """Return the plug-in of a name."""
+        """Return the plug-in with a name."""
         self.discover()
         return self._entries[name]
 
     def __iter__(self) -> Iterator[str]:
-        """Iterate over the names in order."""
+        """Iterate over the names, sorted."""
         self.discover()
         return iter(sorted(self._entries, key=lambda name: (self._key(self._entries[name]), name)))
 
     def __len__(self) -> int:
-        """Count the plug-ins."""
+        """Return the number of plug-ins."""
         self.discover()
         return len(self._entries)
 
 
 def _origin(entry: object) -> str:
-    """Where a class is defined; of anything else, what it is."""
+    """Module and name of a class; the representation of any other object."""
     return f"{entry.__module__}.{entry.__qualname__}" if isinstance(entry, type) else repr(entry)
 
 
@@ -113,15 +115,15 @@ class KindRegistry(Registry[type[K]]):
         """Make an empty registry.
 
         Args:
-            what: A plug-in, for messages: "an attack".
-            folder: Package whose modules register plug-ins.
-            listed_by: Command that lists the names, for messages: ``privaudit attacks``.
+            what: Noun for one plug-in with its article, for messages, such as "an attack".
+            folder: Package whose modules register plug-ins; empty if there is none.
+            listed_by: Command that lists the names, for messages, such as ``privaudit attacks``.
         """
         super().__init__(what, folder=folder)
         self.listed_by = listed_by
 
     def build(self, spec: str) -> K:
-        """Build what a specification names (see `build`).
+        """Build an instance from a specification (see the function `build`).
 
         Args:
             spec: ``name``, ``name@preset`` or ``name:parameter=value:...``.
@@ -130,25 +132,25 @@ class KindRegistry(Registry[type[K]]):
             The instance.
 
         Raises:
-            ConfigError: Names everything that is wrong, and what would be right.
+            ConfigError: The specification is wrong; the message names every problem and what is allowed.
         """
         return build(spec, self, self.what, self.listed_by)
 
 
 @dataclass(frozen=True)
 class Named:
-    """Base of what a specification can name: frozen dataclasses of parameters, without state.
+    """Base of classes that are built from a specification: frozen dataclasses of parameters, without state.
 
     Attributes:
         name: Name on the command line.
-        citation: Where it was published.
-        summary: What it does, in one line.
+        citation: Publication of the method.
+        summary: Description in one line.
     """
 
     name: ClassVar[str]
     citation: ClassVar[str]
     summary: ClassVar[str]
-    _written: ClassVar[str] = ""  # `build` keeps the text on the instance; it is no part of the value
+    _built_from: ClassVar[str] = ""  # `build` sets it on the instance; as a class variable it is not compared or hashed
 
     @property
     def label(self) -> str:
@@ -159,7 +161,7 @@ class Named:
         """Check the parameters.
 
         Raises:
-            ConfigError: One or more are wrong; all are named.
+            ConfigError: One or more parameters are wrong; all of them are named.
         """
         problems = [
             f"expected a finite number for {part.name} of {self.name}, got {value}"
@@ -173,52 +175,58 @@ class Named:
 
     @property
     def spec(self) -> str:
-        """Specification that builds it again: the one that built it, or its name and what differs from the defaults."""
-        if self._written:
-            return self._written
+        """Specification that builds an equal instance.
+
+        This is the specification that built the instance, or else its name and the parameters that differ from the
+        defaults of its preset.
+        """
+        if self._built_from:
+            return self._built_from
         preset = getattr(self, "preset", "")
         presets: Mapping[str, Mapping[str, Any]] = getattr(self, "presets", {})
-        usual = type(self)(**({**presets[preset], "preset": preset} if preset else {}))
+        default = type(self)(**({**presets[preset], "preset": preset} if preset else {}))
         values = {part.name: getattr(self, part.name) for part in fields(self) if str(part.type) in READERS}
-        changed = {name: value for name, value in values.items() if value != getattr(usual, name) and value != ()}
+        # An empty tuple cannot be written, since "name=" has no value to read.
+        changed = {name: value for name, value in values.items() if value != getattr(default, name) and value != ()}
         return ":".join([
             f"{self.name}@{preset}" if preset else self.name,
-            *(f"{name}={_written(value)}" for name, value in changed.items()),
+            *(f"{name}={_value_text(value)}" for name, value in changed.items()),
         ])
 
     def common_problems(self) -> list[str]:
-        """Say what is wrong with the parameters that all of a registry share."""
+        """Return the problems of the parameters that all classes of a registry share."""
         return []
 
     def problems(self) -> list[str]:
-        """Say what is wrong with the other parameters."""
+        """Return the problems of the other parameters."""
         return []
 
-    def at_least(self, least: int, *names: str) -> list[str]:
-        """Say which of the named parameters are below a bound."""
+    def at_least(self, minimum: int, *names: str) -> list[str]:
+        """Return one problem per named parameter that is below a minimum."""
         return [
-            f"expected {name} >= {least} for {self.name}, got {getattr(self, name)}"
+            f"expected {name} >= {minimum} for {self.name}, got {getattr(self, name)}"
             for name in names
-            if getattr(self, name) < least
+            if getattr(self, name) < minimum
         ]
 
 
 def build(spec: str, registry: Mapping[str, type[T]], what: str, hint: str = "") -> T:
-    """Make what a specification names, with its parameters.
+    """Build an instance from a specification.
 
     Args:
-        spec: ``name`` or ``name:parameter=value:...``; a list of numbers is separated by commas. Of a dataclass with
-            ``presets`` also ``name@preset``, whose parameters the others override; ``alternatives`` names a parameter
-            of the preset that another one stands in for.
-        registry: Name to dataclass, whose annotations are float, int, bool or a tuple of numbers.
-        what: A plug-in, for messages: "an attack".
-        hint: Where to look the names up, for messages.
+        spec: ``name`` or ``name:parameter=value:...``, with commas between the numbers of a list. A dataclass with a
+            mapping ``presets`` can also be built by ``name@preset``, and parameters override those of the preset. If it
+            has a mapping ``alternatives``, a parameter that is a key removes the parameter of the preset that is its
+            value.
+        registry: Dataclasses by name; the annotations of their parameters are float, int, bool or a tuple of numbers.
+        what: Noun for one plug-in with its article, for messages, such as "an attack".
+        hint: Command that lists the names, for messages.
 
     Returns:
         The instance.
 
     Raises:
-        ConfigError: Names everything that is wrong, and what would be right.
+        ConfigError: The specification is wrong; the message names every problem and what is allowed.
     """
     head, *assignments = spec.split(":")
     name, _, preset = head.partition("@")
@@ -232,10 +240,10 @@ def build(spec: str, registry: Mapping[str, type[T]], what: str, hint: str = "")
     presets: Mapping[str, Mapping[str, Any]] = getattr(kind, "presets", {})
     defaults = dict(presets.get(preset, {}))
     if "@" in head and preset not in presets:
-        known = (
+        allowed = (
             f"a preset of {name} ({', '.join(sorted(presets))})" if presets else f"{name} alone, which has no presets"
         )
-        problems.append(f"expected {known}, got {preset!r} in {spec}")
+        problems.append(f"expected {allowed}, got {preset!r} in {spec}")
     elif preset:
         defaults["preset"] = preset
     for assignment in assignments:
@@ -250,45 +258,47 @@ def build(spec: str, registry: Mapping[str, type[T]], what: str, hint: str = "")
         except ValueError:
             problems.append(f"expected {key}=<{types[key]}> in {spec}, got {text!r}")
     alternatives: Mapping[str, str] = getattr(kind, "alternatives", {})
-    for given in values.keys() & alternatives.keys():
-        defaults.pop(alternatives[given], None)
+    for parameter in values.keys() & alternatives.keys():
+        defaults.pop(alternatives[parameter], None)
     try:
-        made = kind(**(defaults | values))
-    except ConfigError as error:  # the dataclass checks its own values
+        # Also after a problem, so that one message has the problems of the syntax and of the values.
+        instance = kind(**(defaults | values))
+    except ConfigError as error:
         problems.extend(error.problems)
     if problems:
         raise ConfigError(problems)
-    if isinstance(made, Named):
-        object.__setattr__(made, "_written", spec)
-    return made
+    if isinstance(instance, Named):
+        object.__setattr__(instance, "_built_from", spec)  # the dataclass is frozen
+    return instance
 
 
 def expand(spec: str, registry: Mapping[str, type[Any]]) -> list[str]:
-    """Write out a specification that gives several values of a parameter that takes one.
+    """Expand a specification that has several values for parameters that take one.
 
     Args:
-        spec: As of `build`, such as ``sima:order=2,4``; anything that `build` will refuse is left as it is.
-        registry: Name to dataclass.
+        spec: Specification as in `build`, such as ``sima:order=2,4``. One that `build` would refuse is not changed.
+        registry: Dataclasses by name.
 
     Returns:
-        One specification for each combination of values, such as ``sima:order=2`` and ``sima:order=4``.
+        One specification per combination of values, such as ``sima:order=2`` and ``sima:order=4``.
     """
     head, *assignments = spec.split(":")
     kind = registry.get(head.partition("@")[0])
     if kind is None:
         return [spec]
     single = {part.name for part in fields(kind) if str(part.type) in ("float", "int")}
-    found = [head]
+    specs = [head]
     for assignment in assignments:
         key, _, text = assignment.partition("=")
         values = text.split(",") if key in single else [text]
-        found = [f"{before}:{key}={value}" for before in found for value in values]
-    return found
+        specs = [f"{prefix}:{key}={value}" for prefix in specs for value in values]
+    return specs
 
 
-def _written(value: Any) -> str:  # noqa: ANN401 - of any parameter
+def _value_text(value: Any) -> str:  # noqa: ANN401 - value of any parameter
+    """Text of a value that `READERS` can read."""
     if isinstance(value, tuple):
-        return ",".join(map(_written, value))
+        return ",".join(map(_value_text, value))
     return str(value).lower() if isinstance(value, bool) else repr(value)
 
 
@@ -307,6 +317,7 @@ def _boolean(text: str) -> bool:
     return known[text.lower()]
 
 
+# By annotation as text: with postponed evaluation, the type of a dataclass field is a string.
 READERS: dict[str, Callable[[str], Any]] = {
     "float": float,
     "int": int,

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Unpack, get_args, get_origin, get_type_hints
 
-import pandas as pd
 import pytest
 from typer.main import get_command
 
@@ -71,7 +70,7 @@ def name_of(function: Callable[..., Any]) -> str:
 
 
 def hints(function: object) -> dict[str, Any]:
-    return get_type_hints(function, localns={"pd": pd})
+    return get_type_hints(function)
 
 
 def keywords(function: Callable[..., Any]) -> set[str]:

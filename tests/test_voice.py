@@ -34,16 +34,8 @@ ROOMS = {
     "documents": [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))],
 }
 TO_DO = (
-    "auditing",
-    "auditing/assess",
-    "auditing/designs",
-    "cli",
-    "compare",
-    "decoder_geometry",
     "evaluation",
-    "package",
     "report",
-    "results",
     "tasks",
 )
 """Rooms that still speak as they did. The list only shrinks; a room that has become clean must leave it."""
@@ -72,6 +64,10 @@ PATTERNS = {
 }
 NAMES = frozenset({"asked", "deal", "found", "given", "kept", "least", "left", "most", "own", "said", "seen", "told"})
 """What says how a value came about and not what it is: no name of a variable, an argument or a function."""
+
+
+PARAMETERS = {"privaudit/decoder_geometry/influence/adaptive.py": {"least", "most"}}
+"""Names that users write in specifications and that reports keep, by file: they stay."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +135,7 @@ def problems(path: Path) -> list[str]:
         listed += [
             f"{where}, line {line}: name {name!r} does not say what it holds"
             for line, name in names(path.read_text())
-            if name.strip("_") in NAMES
+            if name.strip("_") in NAMES - PARAMETERS.get(where.as_posix(), set())
         ]
     return listed
 

@@ -1,1 +1,1 @@
-"""An audit from its options to its result."""
+"""Audits, from their options to their results."""

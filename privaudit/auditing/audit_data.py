@@ -1,4 +1,4 @@
-"""The sets that an audit compares: without a picture in common."""
+"""The image sets that an audit compares, which have no image in common."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ MEMBERS = MembersDesign()
 
 @dataclass(frozen=True)
 class AuditData:
-    """Two sets to compare, without a picture in common, and perhaps a third of unknown membership.
+    """Two disjoint image sets to compare, and possibly a third of unknown membership.
 
     Attributes:
-        positives: The positive class: known members, included canaries, or suspects (see `design`).
+        positives: Images of the positive class: known members, included canaries, or suspects (see `design`).
         nonmembers: Images said not to be in the training set.
-        shared: Pictures that were in both sets and were removed from both.
+        shared: Images that were in both sets and were removed from both.
         suspects: Images of unknown membership next to known members; empty otherwise.
-        design: Which sets are compared, and what follows.
-        known_suspects: Suspects next to known members that were left out, since they are in a known set.
+        design: Design of the audit: which sets are compared, and how they are judged.
+        known_suspects: Number of suspects that were left out because they are in a known set.
     """
 
     positives: SampleSet
@@ -39,33 +39,33 @@ class AuditData:
 
     @property
     def compared(self) -> tuple[Sample, ...]:
-        """Positives first, then non-members."""
+        """Compared images: positives, then non-members."""
         return self.positives.samples + self.nonmembers.samples
 
     @property
     def is_positive(self) -> NDArray[np.bool_]:
-        """``(n,)``, of the compared images."""
+        """Whether each compared image is a positive, ``(n,)``."""
         return np.arange(len(self.compared)) < len(self.positives)
 
     @property
     def samples(self) -> tuple[Sample, ...]:
-        """Positives first, then non-members, then suspects next to known members."""
+        """All images: positives, non-members, then suspects next to known members."""
         return self.compared + self.suspects.samples
 
     @property
     def sets(self) -> tuple[SampleSet, ...]:
-        """Every set that was read."""
+        """All sets, in the order of `samples`."""
         return (self.positives, self.nonmembers, self.suspects)
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """``member``, ``nonmember`` or ``suspect`` for each of all images, as in the ``set`` column of the tables."""
+        """``member``, ``nonmember`` or ``suspect`` for each image of `samples`, as in the ``set`` column of tables."""
         names = (self.design.label, "nonmember", "suspect")
         return tuple(name for name, part in zip(names, self.sets, strict=True) for _ in part.samples)
 
     @property
     def split_hash(self) -> str:
-        """Hash of which ids are members and which are not, whatever their order."""
+        """Hash of the ids in each set, independent of their order."""
         digest = hashlib.sha256()
         for name, part in zip((self.design.label, "nonmember", "suspect"), self.sets, strict=True):
             for key in sorted(sample.id for sample in part.samples):
@@ -76,16 +76,22 @@ class AuditData:
 def separate(
     positives: SampleSet, nonmembers: SampleSet, suspects: SampleSet | None = None, *, design: Design = MEMBERS
 ) -> AuditData:
-    """Remove every picture that is in both sets, from both; from the suspects whatever is known.
+    """Remove images that are in both sets from both, and known images from the suspects.
 
-    A picture said to be both is evidence for neither. Of images drawn at random, every copy of a picture goes: the
-    model would have seen it if either had been drawn.
+    An image listed as both member and non-member is evidence for neither. For sets drawn at random, all images with
+    copies are removed, too: the model was trained on such an image if any of its copies was drawn.
+
+    Args:
+        positives: Images of the positive class.
+        nonmembers: Images said not to be in the training set.
+        suspects: Images of unknown membership next to known members; None without any.
+        design: Design of the audit.
 
     Returns:
-        Sets without a picture in common, each sorted by id.
+        Disjoint sets, each sorted by id.
 
     Raises:
-        DataError: A set has nothing left.
+        DataError: No image of a set remains.
     """
     shared_ids = {s.id for s in positives.samples} & {s.id for s in nonmembers.samples}
     shared = tuple(s for s in positives.samples if s.id in shared_ids)
@@ -103,11 +109,11 @@ def separate(
 
 
 def _without(part: SampleSet, ids: Collection[str], name: str, where: str) -> SampleSet:
-    # by id, so that neither file names nor the order of a manifest decide anything that follows
-    kept = tuple(sorted((s for s in part.samples if s.id not in ids), key=lambda s: s.id))
-    if not kept:
+    """Remove the images with these ids from a set, and sort the others by id."""
+    # sorted by id, so that results depend neither on file names nor on the order of a manifest
+    remaining = tuple(sorted((s for s in part.samples if s.id not in ids), key=lambda s: s.id))
+    if not remaining:
         raise DataError(
-            f"expected {name} that are not in {where}, but all {len(part)} of them are; "
-            "pass sets without common pictures"
+            f"expected {name} that are not in {where}, but all {len(part)} of them are; pass sets without common images"
         )
-    return SampleSet(kept, part.skipped, part.duplicates, part.copied)
+    return SampleSet(remaining, part.skipped, part.duplicates, part.copied)

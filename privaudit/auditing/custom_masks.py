@@ -1,4 +1,4 @@
-"""`evaluate_masks`: what a mask of a user's own gains, next to those that every audit scores."""
+"""`evaluate_masks`: compares custom masks with those that every audit scores."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ from privaudit.scorers.level_selection import select
 from privaudit.storage.files import make_folder
 
 NOT_SCORED = {"reference": "masks are compared on the target alone", "fail_on": "there is no verdict"}
-"""Options of an audit that the evaluation of masks has no use for, and why."""
+"""Options of an audit that the evaluation of masks refuses, and why."""
 
 
 @dataclass(frozen=True, eq=False)
 class MaskEvaluation:
-    """What every attack tells under every mask.
+    """Metrics of every attack under every mask.
 
     Attributes:
-        metrics: By attack and mask.
-        gains: Gain of each mask over none, by attack and mask, paired.
-        controls: Gain of each own mask over its control, the same weights dealt to random dimensions, paired.
-        scores: One row per image, attack and mask, as in ``scores.parquet``.
+        metrics: Metrics by attack and mask.
+        gains: Paired comparison of each mask with no mask, by attack and mask.
+        controls: Paired comparison of each custom mask with its control, the same weights at random dimensions.
+        scores: Scores with one row per image, attack and mask, as in ``scores.parquet``.
     """
 
     metrics: Mapping[tuple[str, str], Metrics]
@@ -48,18 +48,18 @@ class MaskEvaluation:
     scores: pd.DataFrame
 
     def frame(self) -> pd.DataFrame:
-        """Lay the AUROCs out as a table.
+        """Return the AUROCs as a table.
 
         Returns:
-            One row per attack and mask: ``auroc`` with its limits, its ``gain`` over no mask, and for an own mask its
-            gain ``over_shuffled``, each with limits and p-value.
+            One row per attack and mask: ``auroc`` with its limits, ``gain`` over no mask and, for a custom mask, gain
+            ``over_shuffled``, each with limits and p-value.
         """
         rows = []
         for (attack, mask), metrics in self.metrics.items():
             area = metrics.auroc
             row = {"attack": attack, "mask": mask, "auroc": area.value, "auroc_lo": area.lo, "auroc_hi": area.hi}
-            for name, found in (("gain", self.gains), ("over_shuffled", self.controls)):
-                if (paired := found.get((attack, mask))) is not None:
+            for name, comparisons in (("gain", self.gains), ("over_shuffled", self.controls)):
+                if (paired := comparisons.get((attack, mask))) is not None:
                     delta = paired.auroc_delta
                     row |= {name: delta.value, f"{name}_lo": delta.lo, f"{name}_hi": delta.hi, f"{name}_p": delta.p}
             rows.append(row)
@@ -78,31 +78,32 @@ def evaluate_masks(
     on_progress: OnProgress | None = None,
     **choices: Unpack[ScoreChoices],
 ) -> MaskEvaluation:
-    """Score the attacks of an audit under masks of one's own.
+    """Score the attacks of an audit under custom masks.
 
-    Latents and influence come from the run folder where an audit with the same options has left them; the attacks ask
-    the model again. Reports in the folder stay as they are.
+    Latents and influence are read from the run folder if an audit with the same options has stored them; the attacks
+    run again. Reports in the folder are not changed.
 
     Args:
-        rules: Functions by the name of their mask, from the influence ``(n, *latent)`` to masks or weights of that
-            shape, each image's from its own influence alone.
+        rules: Mask functions by mask name. Each maps the influence, ``(n, *latent)``, to masks or weights of that
+            shape, each image independently of the others.
         target: A diffusers folder or hub id.
         members: Folder or manifest of images said to be in the training set.
         nonmembers: Folder or manifest of images said not to be.
-        out: The run folder; as of `privaudit.audit` by default.
-        folds: Folds of the cross-fitting.
-        replicates: Minimum of bootstrap resamples.
+        out: Run folder; by default that of `privaudit.audit`.
+        folds: Number of folds of the cross-fitting.
+        replicates: Minimum number of bootstrap resamples.
         on_progress: Called with (stage, done, total).
-        choices: As of `privaudit.audit`. An audit's gates and reference model have no place here and are refused.
+        choices: Further options of `privaudit.audit`, except gates and a reference model, which are refused.
 
     Returns:
-        Metrics and scores under the usual masks, the own ones, and the control of each: its weights shuffled.
+        Metrics and scores under the usual masks, the custom ones, and a control of each custom mask with its weights
+        shuffled.
 
     Raises:
-        ConfigError: A name is taken, a mask is not one, or an option is wrong; all problems are named.
+        ConfigError: A name is taken, a function does not return masks, or an option is wrong.
         DataError: An image set cannot be used.
         TargetError: The model cannot be loaded.
-        NonFiniteError: The model gives NaN or infinity; names the images.
+        NonFiniteError: The model returns NaN or infinity; names the images.
     """
     sets = {"members": members, "nonmembers": nonmembers}
     options = _parse(rules, target=target, out=out, folds=folds, replicates=replicates, **sets, **choices)
@@ -119,8 +120,10 @@ def evaluate_masks(
     split = split_images(data, methods, options)
     measured = measure(loaded, data.samples, methods, options, progress, rules=rules)
     is_member = data.is_positive
-    read = {table.name: _read(table, rules, is_member, split.folds) for table in measured.tables}
-    scores = {(attack, mask): values for attack, found in read.items() for mask, values in found.scores.items()}
+    by_attack = {table.name: _select(table, rules, is_member, split.folds) for table in measured.tables}
+    scores = {
+        (attack, mask): values for attack, selected in by_attack.items() for mask, values in selected.scores.items()
+    }
     evaluation = evaluate(
         scores,
         is_member,
@@ -128,7 +131,7 @@ def evaluate_masks(
         replicates=options.replicates,
         confidence=options.confidence,
         seed=options.seed,
-        spreads={pair: read[pair[0]].inflation for pair in scores},
+        spreads={(attack, mask): by_attack[attack].inflation for attack, mask in scores},
         units=split.labels,
     )
     return MaskEvaluation(
@@ -148,7 +151,7 @@ def evaluate_masks(
 
 
 def _parse(rules: Mapping[str, MaskRule], **chosen: Any) -> AuditOptions:  # noqa: ANN401 - of any option
-    """Parse the options; what is wrong with the names of the masks is raised together with what is wrong with them."""
+    """Parse the options; problems of the mask names and of the options are raised together."""
     problems = [f"expected no {name}, since {reason}" for name, reason in NOT_SCORED.items() if chosen.get(name)]
     try:
         check_names(rules)
@@ -164,24 +167,25 @@ def _parse(rules: Mapping[str, MaskRule], **chosen: Any) -> AuditOptions:  # noq
 
 
 @dataclass(frozen=True)
-class _Read:
-    """Scores of an attack by mask, and how far the choice of its level spreads their AUROC."""
+class _Selected:
+    """Scores of an attack by mask, and the factor by which the choice of its level inflates the AUROC's error."""
 
     scores: Mapping[str, NDArray[np.float64]]
     inflation: float
 
 
-def _read(
+def _select(
     table: ErrorTable, rules: Mapping[str, MaskRule], is_member: NDArray[np.bool_], folds: NDArray[np.int64]
-) -> _Read:
-    """Take every mask at the level that each fold chose without one, own masks like those of every audit."""
+) -> _Selected:
+    """Select the scores under every mask at the level that each fold chose without a mask, as in an audit."""
     selection = select(table, is_member, folds)
-    own = [name for rule in rules for name in (rule, control_of(rule))]
-    read = {mask: apply_choice(table.by_mask[mask], selection.columns, is_member, folds) for mask in own}
-    return _Read(selection.scores | read, selection.inflation)
+    custom = [name for rule in rules for name in (rule, control_of(rule))]
+    scores = {mask: apply_choice(table.by_mask[mask], selection.columns, is_member, folds) for mask in custom}
+    return _Selected(selection.scores | scores, selection.inflation)
 
 
 def _rows(data: AuditData, scores: Mapping[tuple[str, str], NDArray[np.float64]]) -> pd.DataFrame:
+    """Make the table of scores, one row per image, attack and mask."""
     base = {
         "id": [sample.id for sample in data.compared],
         "path": [encodable(str(sample.path)) for sample in data.compared],

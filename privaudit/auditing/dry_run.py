@@ -1,4 +1,4 @@
-"""`privaudit scan --dry-run`: what an audit would run, what is shared, and how long that takes on this device."""
+"""`privaudit scan --dry-run`: what an audit would run, what attacks share, and how long it takes on this device."""
 
 from __future__ import annotations
 
@@ -34,26 +34,26 @@ from privaudit.results.audit_result import RefusedReport
 from privaudit.storage.exact_json import encode
 
 REPEATS = 3
-"""Timings of each kind of work, after one that warms up; the shortest counts."""
-LONG = 2.0
-"""Seconds after which one timing is enough: what warming up adds is little of it."""
+"""Number of timings of each kind of work after a warm-up; the shortest counts."""
+LONG_SECONDS = 2.0
+"""Duration above which the warm-up is the only timing, since its overhead is then negligible."""
 
 
 @dataclass(frozen=True)
 class Forecast:
-    """What an audit would do.
+    """Plan of an audit, with its expected duration.
 
     Attributes:
         target: Folder or hub id.
-        sets: Files or rows of each set; duplicates are not looked for.
-        device: Where it would run.
+        sets: Number of files or rows of each set, including duplicates.
+        device: Device of the audit.
         batch_size: Images per pass.
         steps: Passes per image, one entry per attack, in the order in which they run.
-        scorers: Names of what is computed from the attacks' scores, without passes.
+        scorers: Names of the scorers, which combine the scores of attacks without further passes.
         refused: Attacks that cannot run, and why.
-        models: 2 with a reference model, which takes the same passes again.
-        seconds_per_image: Time of each kind of work, measured just now.
-        seconds: Time of each stage, for all images; the evaluation is not foreseen.
+        models: Number of models: 2 with a reference model, which takes the same passes again.
+        seconds_per_image: Measured duration of each kind of work.
+        seconds: Expected duration of each stage for all images, without the evaluation.
     """
 
     target: str
@@ -69,15 +69,16 @@ class Forecast:
 
     @property
     def images(self) -> int:
-        """Images of all sets."""
+        """Number of images of all sets."""
         return sum(self.sets.values())
 
     def cost(self, step: Step) -> float:
-        """Seconds that an attack adds, for all images and models."""
+        """Return the seconds that an attack adds, for all images and models."""
         return self.images * self.models * sum(step.added[work] * self.seconds_per_image[work] for work in WORK)
 
     def to_json(self) -> str:
-        """Return JSON text, in which the label of a step is called its title."""
+        """Return the forecast as JSON."""
+        # the published name of the label of a step is "title"
         record = dict(encode(self))
         record["steps"] = [
             {"title" if key == "label" else key: value for key, value in step.items()} for step in record["steps"]
@@ -86,7 +87,7 @@ class Forecast:
 
 
 def plan_audit(options: AuditOptions, on_progress: OnProgress | None = None) -> Forecast:
-    """Plan an audit and time one batch of each kind of work; nothing is written.
+    """Plan an audit, and time one batch of each kind of work; nothing is written.
 
     Args:
         options: Options of the audit.
@@ -96,9 +97,10 @@ def plan_audit(options: AuditOptions, on_progress: OnProgress | None = None) -> 
         The forecast.
 
     Raises:
-        ConfigError: An option or attack is wrong.
+        ConfigError: No attack can run on the target, or the reference does not match it.
         DataError: An image set cannot be used.
-        TargetError: The model cannot be loaded.
+        TargetError: The model cannot be loaded, or its decoder cannot be used.
+        NonFiniteError: The decoder returns NaN or infinity; names the images.
     """
     progress = on_progress or no_progress
     sources = list_sources(options)
@@ -110,10 +112,10 @@ def plan_audit(options: AuditOptions, on_progress: OnProgress | None = None) -> 
     size = options.batch_size or auto_batch_size(target.info.image_size, target.device.type)
     count = len(sources.entries)
     samples = first_readable([entry.path for entry in sources.entries], size, target)
-    each = calibrate(target, samples, options, plan, progress)
+    seconds_per_image = calibrate(target, samples, options, plan, progress)
     models = 1 + (reference is not None)
-    scores = sum(plan.total(work) * each[work] for work in WORK)
-    fitted, passes = min(count, FIT_IMAGES), AuditStages(target, options).noise_prediction(target).passes
+    scores = sum(plan.total(work) * seconds_per_image[work] for work in WORK)
+    checked, passes = min(count, FIT_IMAGES), AuditStages(target, options).noise_prediction(target).passes
     return Forecast(
         target=options.target,
         sets={listed.name: len(listed.entries) for listed in sources.sets},
@@ -123,11 +125,11 @@ def plan_audit(options: AuditOptions, on_progress: OnProgress | None = None) -> 
         scorers=tuple(scorer.label for scorer in methods.scorers),
         refused=refused,
         models=models,
-        seconds_per_image=each,
+        seconds_per_image=seconds_per_image,
         seconds={
-            "model fit": fitted * (each["encode"] + passes * each["forward"]),
-            "latents": count * each["latents"],
-            "influence": count * each["influence"],
+            "model fit": checked * (seconds_per_image["encode"] + passes * seconds_per_image["forward"]),
+            "latents": count * seconds_per_image["latents"],
+            "influence": count * seconds_per_image["influence"],
             "scores": count * models * scores,
         },
     )
@@ -143,32 +145,43 @@ def plan(
     on_progress: OnProgress | None = None,
     **choices: Unpack[AuditChoices],
 ) -> Forecast:
-    """Say what an audit would run and about how long it would take; the same as `privaudit scan --dry-run`.
+    """Plan an audit, and estimate how long it would take; the same as `privaudit scan --dry-run`.
 
     Args:
         target: A diffusers folder or hub id.
         members: Folder or manifest of images said to be in the training set.
         nonmembers: Folder or manifest of images said not to be.
         suspects: Folder or manifest of images of unknown membership.
-        canaries: What `privaudit canaries make` wrote, instead of members and nonmembers.
-        on_progress: Called with (stage, done, total).
-        choices: As of `privaudit.audit`.
+        canaries: Output of `privaudit canaries make`, instead of members and nonmembers.
+        on_progress: Called with ("calibration", done, total).
+        choices: Any other field of `AuditOptions`, as for `privaudit.audit`.
 
     Returns:
-        The plan (see `plan_audit` for what raises). Nothing is written.
+        The forecast. Nothing is written.
+
+    Raises:
+        ConfigError: An option or attack is wrong; all problems are named.
+        DataError: An image set cannot be used.
+        TargetError: The model cannot be loaded, or its decoder cannot be used.
+        NonFiniteError: The decoder returns NaN or infinity; names the images.
     """
     sets = {"members": members, "nonmembers": nonmembers, "suspects": suspects, "canaries": canaries}
     return plan_audit(AuditOptions.parse(target=target, **sets, **choices), on_progress)
 
 
 def first_readable(paths: Iterable[Path], count: int, target: Target) -> list[Sample]:
-    """Read images until there are enough for a batch; an unreadable one is passed over, as an audit does.
+    """Read images until there are enough for a batch, and skip unreadable ones, as an audit does.
+
+    Args:
+        paths: Image files.
+        count: Maximum number of images.
+        target: The audited model, whose image size is used.
 
     Returns:
         One or more samples.
 
     Raises:
-        DataError: None can be read.
+        DataError: No image can be read.
     """
     samples = []
     for path in paths:
@@ -185,7 +198,18 @@ def first_readable(paths: Iterable[Path], count: int, target: Target) -> list[Sa
 def calibrate(
     target: Target, samples: Sequence[Sample], options: AuditOptions, plan: Plan, on_progress: OnProgress
 ) -> dict[str, float]:
-    """Time one batch of each kind of work that a plan has."""
+    """Time one batch of each kind of work in a plan.
+
+    Args:
+        target: The audited model.
+        samples: Images of the batch.
+        options: Options of the audit.
+        plan: Plan of the attacks.
+        on_progress: Called with ("calibration", done, total).
+
+    Returns:
+        Seconds per image by kind of work.
+    """
     images = torch.from_numpy(load_images(samples, target.info.image_size)).to(target.device)
     condition = target.condition([Prompt()] * len(samples))
     with torch.no_grad():
@@ -194,43 +218,45 @@ def calibrate(
     stages = AuditStages(target, replace(options, batch_size=len(samples)))
     rows = Rows(samples, {"latents": dict.fromkeys(AT.values(), latents)})
     stages.influence.prepare(rows)
-    together = stages.influence.batcher.size
+    influence_batch = stages.influence.batcher.size
 
     def forward() -> None:
         with torch.no_grad():
             target.predict_noise(latents, level, condition)
 
-    def both_ways() -> None:
+    def forward_and_backward() -> None:
         with differentiable(target.denoiser.module) as weights:
             loss = target.predict_noise(latents, level, condition).square().mean()
             torch.autograd.grad(loss, weights, allow_unused=True)
 
-    def through(half: Callable[[torch.Tensor], torch.Tensor], given: torch.Tensor) -> Callable[[], None]:
+    def without_gradients(function: Callable[[torch.Tensor], torch.Tensor], inputs: torch.Tensor) -> Callable[[], None]:
         def run() -> None:
             with torch.no_grad():
-                half(given)
+                function(inputs)
 
         return run
 
     kinds: dict[str, Callable[[], object]] = {
         "forward": forward,
-        "encode": through(target.encode, images),
-        "decode": through(target.decode, latents),
-        "influence": lambda: stages.influence.compute(rows[:together]),
+        "encode": without_gradients(target.encode, images),
+        "decode": without_gradients(target.decode, latents),
+        "influence": lambda: stages.influence.compute(rows[:influence_batch]),
         "latents": lambda: stages.latents.compute(rows),
     }
     if plan.total("backward"):
-        kinds["backward"] = both_ways
+        kinds["backward"] = forward_and_backward
     seconds: dict[str, float] = {work: 0.0 for work in WORK}
     for done, (name, run) in enumerate(kinds.items(), start=1):
-        seconds[name] = _seconds(run, target.device) / (together if name == "influence" else len(samples))
+        batch = influence_batch if name == "influence" else len(samples)
+        seconds[name] = _seconds(run, target.device) / batch
         on_progress("calibration", done, len(kinds))
+    # only a forward and a backward pass together can be timed
     seconds["backward"] = max(0.0, seconds["backward"] - seconds["forward"])
     return seconds
 
 
 def _seconds(run: Callable[[], object], device: torch.device) -> float:
-    """The shortest of a few runs; the first, which warms up, counts if it is long."""
+    """Shortest duration of a few runs; the first one is a warm-up, and counts only if it is long."""
     best = float("inf")
     for number in range(1 + REPEATS):
         _wait(device)
@@ -238,12 +264,13 @@ def _seconds(run: Callable[[], object], device: torch.device) -> float:
         run()
         _wait(device)
         seconds = time.perf_counter() - started
-        if seconds > LONG:
+        if seconds > LONG_SECONDS:
             return seconds
         best = min(best, seconds) if number else best
     return best
 
 
 def _wait(device: torch.device) -> None:
+    """Wait for queued kernels, which a clock would miss."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)

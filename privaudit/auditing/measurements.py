@@ -1,4 +1,4 @@
-"""What an audit measures about every image."""
+"""Measurements of an audit for every image."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from privaudit.scorers import ErrorTable
 
 @dataclass(frozen=True)
 class PerImage:
-    """Base of arrays whose first axis is the images, in the order of the samples."""
+    """Base class for arrays whose first axis is the images, in the order of the samples."""
 
     def rows(self, positions: NDArray[np.integer] | slice) -> Self:
-        """Return the rows of some images, in the order of their positions."""
+        """Return the rows at these positions, in this order."""
         arrays = {part.name: getattr(self, part.name) for part in fields(self)}
         return replace(self, **{k: values[positions] for k, values in arrays.items() if isinstance(values, np.ndarray)})
 
 
 @dataclass(frozen=True)
 class PixelFeatures(PerImage):
-    """What the blind baseline looks at.
+    """Pixel features of the blind baseline.
 
     Attributes:
-        statistics: ``(n, d)``, what the images look like.
-        traces: ``(n, d)``, what editing and compression left in them.
+        statistics: Statistics of the appearance of the images, ``(n, d)``.
+        traces: Traces of editing and compression, ``(n, d)``.
     """
 
     statistics: NDArray[np.float64]
@@ -37,13 +37,13 @@ class PixelFeatures(PerImage):
 
 @dataclass(frozen=True)
 class Convergence(PerImage):
-    """How well the decoder was inverted.
+    """Convergence of the decoder inversion.
 
     Attributes:
-        residual: ``(n,)``, relative residual; NaN where no inversion was run.
-        evaluations: ``(n,)``, evaluations of E(D(z)); 0 where none was run.
-        diverged: ``(n,)``, bool, whether the inversion diverged and kept its best iterate.
-        tolerance: Residual at which an inversion counts as converged; NaN where none was run.
+        residual: Relative residual, ``(n,)``; NaN without inversion.
+        evaluations: Number of evaluations of E(D(z)), ``(n,)``; 0 without inversion.
+        diverged: Whether the inversion diverged and returned its best iterate, ``(n,)``, bool.
+        tolerance: Residual at which an inversion counts as converged; NaN without inversion.
     """
 
     residual: NDArray[np.float64]
@@ -54,12 +54,12 @@ class Convergence(PerImage):
 
 @dataclass(frozen=True)
 class GeometrySummary(PerImage):
-    """Where the decoder's influence lies.
+    """Summary of the decoder's influence.
 
     Attributes:
-        distortion: ``(n,)``, Hadamard's bound of log sqrt(det G).
-        maps: ``(n, height, width)``, where the influence of each image lies (see `influence_maps` of the geometry).
-        channels: ``(n, channels)``, which channels it falls to.
+        distortion: Hadamard's bound of log sqrt(det G), ``(n,)``.
+        maps: Influence of each image by position, ``(n, height, width)`` (see `influence_maps` of the geometry).
+        channels: Fraction of the influence in each channel, ``(n, channels)``.
     """
 
     distortion: NDArray[np.float64]
@@ -69,16 +69,16 @@ class GeometrySummary(PerImage):
 
 @dataclass(frozen=True)
 class Measurements:
-    """What the stages of an audit say about every image, in the order of the samples.
+    """Results of the stages of an audit for every image, in the order of the samples.
 
     Attributes:
-        tables: Scores of each attack, under every mask.
-        references: The same on the reference model; empty without one.
-        pixels: What the blind baseline looks at.
-        convergence: How well the decoder was inverted.
-        geometry: Where the decoder's influence lies.
+        tables: Scores of each attack under every mask.
+        references: Scores of each attack on the reference model; empty without one.
+        pixels: Pixel features of the blind baseline.
+        convergence: Convergence of the decoder inversion.
+        geometry: Summary of the decoder's influence.
         fit: How well the model, as it was read, predicts noise.
-        seconds: Time by stage.
+        seconds: Duration of each stage.
     """
 
     tables: tuple[ErrorTable, ...]
@@ -90,7 +90,7 @@ class Measurements:
     seconds: dict[str, float]
 
     def rows(self, positions: NDArray[np.integer] | slice) -> Measurements:
-        """Return the rows of some images, in the order of their positions."""
+        """Return the rows at these positions, in this order."""
         tables, references = (
             tuple(
                 replace(table, by_mask={mask: values[positions] for mask, values in table.by_mask.items()})

@@ -1,4 +1,4 @@
-"""Every option of an audit: the table, and the class that holds the parsed values."""
+"""Options of an audit."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from math import inf
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypedDict, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
-from privaudit.auditing.option_table import PANELS, needed, option, rule
+from privaudit.auditing.model_options import ModelChoices, ModelOptions
+from privaudit.auditing.option_table import GATES, HOW, REPORTS, RUNNING, SETS, needed, option, rule
 from privaudit.auditing.option_values import (
     number_or,
     read_attacks,
@@ -21,7 +22,7 @@ from privaudit.auditing.option_values import (
     spec_of,
     wrong_drops,
 )
-from privaudit.auditing.parsed_options import Options, Problem
+from privaudit.auditing.parsed_options import Problem
 
 if TYPE_CHECKING:
     from privaudit.decoder_geometry import Estimator
@@ -33,68 +34,68 @@ if TYPE_CHECKING:
 LatentSource = Literal["encoder", "inversion"]
 MaskScope = Literal["image", "set"]
 GateBound = Literal["lower", "upper"]
-_set, _how, _gate, _report, _running = (partial(option, panel=panel) for panel in PANELS)
+_set, _how, _gate, _report, _running = (partial(option, panel=panel) for panel in (SETS, HOW, GATES, REPORTS, RUNNING))
 
 
 @dataclass(frozen=True)
-class AuditOptions(Options):
-    """What to audit and how; the defaults are those of `privaudit scan`.
+class AuditOptions(ModelOptions):
+    """Options of an audit; the defaults are those of `privaudit scan`.
 
     Attributes:
         target: A diffusers folder or hub id.
         members: Folder or manifest of images said to be in the training set; None with ``suspects`` or ``canaries``.
         nonmembers: Folder or manifest of images said not to be; None with ``canaries``.
-        out: The run folder.
+        out: Run folder.
         suspects: Folder or manifest of images of unknown membership, compared with ``nonmembers``.
-        canaries: What `privaudit canaries make` wrote: members and non-members drawn at random before training.
+        canaries: Output of `privaudit canaries make`: members and non-members drawn at random before training.
         attacks: Attacks and scorers to run.
         reference: A diffusers folder or hub id whose errors are subtracted, such as the base of a fine-tune.
-        drop: Fraction of latent dimensions that the hard masks drop; of several, one is chosen for each fold.
-        gamma: Power of the influence in the soft weights.
-        mask_scope: Masks and weights from the influence of each ``image``, or one for all from their mean, ``set``.
-        geometry_latents: Where the decoder's influence is taken.
-        attack_latents: Where the attacks' statistic is taken; the denoiser was trained at the encoder's.
+        drop: Fraction of latent dimensions that the hard masks drop; if several, one is chosen for each fold.
+        gamma: Exponent of the influence in the soft weights.
+        mask_scope: ``image`` for masks and weights from the influence of each image, ``set`` for one from their mean.
+        geometry_latents: Latents at which the decoder's influence is computed.
+        attack_latents: Latents at which the attacks are computed; the denoiser was trained on those of the encoder.
         solver: Inversion solver.
         influence: Estimator of the decoder's influence.
         device: ``auto``, ``cuda`` or ``cpu``.
         dtype: Precision of the denoiser: ``auto``, ``float32``, ``bfloat16`` or ``float16``.
-        batch_size: Images per pass; None chooses a number. The geometry uses fewer where memory is short, and every
-            stage halves the number when memory runs out.
+        batch_size: Images per pass; None chooses a number. The geometry uses fewer if memory is short, and every stage
+            halves the number when memory runs out.
         memory: GiB that the geometry may use; None means half of the free memory
             (`privaudit.execution.memory.MAX_MEMORY_FRACTION`).
         seed: Seed of noise, probes, masks, folds and resampling.
         folds: Folds of the cross-fitting.
-        replicates: Minimum of bootstrap resamples; more are drawn where limits are corrected for many tests.
+        replicates: Minimum number of bootstrap resamples; more are drawn if limits are corrected for many tests.
         confidence: Confidence level of all intervals.
-        fail_on: Gates.
-        gate_bound: Confidence limit that a gate looks at: ``lower`` fails if more leakage than it allows is shown,
-            ``upper`` unless more is ruled out.
+        fail_on: Gates; the audit fails if any of them does.
+        gate_bound: Confidence limit that a gate tests: ``lower`` fails if more leakage than allowed is shown, ``upper``
+            unless more is ruled out.
         strict: Stop at an unreadable image instead of skipping it.
-        fresh: Forget what an earlier run left in ``out``.
-        config_file: The file that options came from; SARIF points to it. It decides nothing.
+        fresh: Delete the cache of an earlier run in ``out``.
+        config_file: File that options were read from, to which SARIF points; the result does not depend on it.
     """
 
     members: Path | None = field(
-        metadata=needed(kind="path", panel=PANELS[0], help="Folder or manifest of images the model was trained on.")
+        metadata=needed(kind="path", panel=SETS, help="Folder or manifest of images the model was trained on.")
     )
     nonmembers: Path | None = field(
-        metadata=needed(kind="path", panel=PANELS[0], help="Folder or manifest of images it was not trained on.")
+        metadata=needed(kind="path", panel=SETS, help="Folder or manifest of images it was not trained on.")
     )
     out: Path = field(
         metadata=needed(
             kind="path",
-            panel=PANELS[3],
+            panel=REPORTS,
             decides=False,
             help="Run folder. The same command again resumes what is in it.",
         )
     )
     suspects: Path | None = _set(
         kind="path",
-        help="Folder or manifest of images that it may have been trained on, compared with --nonmembers.",
+        help="Folder or manifest of images it may have been trained on, compared with --nonmembers.",
     )
     canaries: Path | None = _set(
         kind="path",
-        help="What privaudit canaries make wrote: both sets, drawn by lot before the training.",
+        help="Output of privaudit canaries make: both sets, drawn at random before training.",
     )
     attacks: Methods = _how(
         (),
@@ -109,24 +110,25 @@ class AuditOptions(Options):
     reference: str | None = _how(
         metavar="MODEL",
         quantity="reference",
-        help="Model whose errors are subtracted, at the same noise: of a fine-tune its base. Adds NAME-reference.",
+        help="Model whose errors at the same noise are subtracted, such as the base of a fine-tune; adds "
+        "NAME-reference.",
     )
     drop: float | tuple[float, ...] = _how(
         "0.4",
-        metavar="SHARES",
+        metavar="FRACTIONS",
         parse=read_drop,
         syntax=True,
         check=wrong_drops,
         joined=True,
         quantity="masks",
-        help="Share of latent dimensions that the hard masks drop; of several, 0.2,0.4,0.6, one is chosen by "
+        help="Fraction of latent dimensions that the hard masks drop; if several (0.2,0.4,0.6), one is chosen by "
         "cross-fitting.",
     )
     gamma: float = _how(
         1.0,
         quantity="masks",
         check=rule(lambda gamma: 0 <= gamma < inf, "0 <= gamma < infinity"),
-        help="Power of the influence in the soft weights; 0 is no mask.",
+        help="Exponent of the influence in the soft weights; 0 is no mask.",
     )
     mask_scope: MaskScope = _how(
         "image",
@@ -140,14 +142,14 @@ class AuditOptions(Options):
         metavar="WHERE",
         quantity="masks",
         choices=get_args(LatentSource),
-        help="Where the decoder's influence is taken: inversion or encoder.",
+        help="Latents at which the decoder's influence is computed: inversion or encoder.",
     )
     attack_latents: LatentSource = _how(
         "encoder",
         metavar="WHERE",
         quantity="latents",
         choices=get_args(LatentSource),
-        help="Where the attack's statistic is taken: encoder or inversion.",
+        help="Latents at which the attacks are computed: encoder or inversion.",
     )
     solver: Solver = _how(
         metavar="SPEC",
@@ -167,14 +169,14 @@ class AuditOptions(Options):
         "privaudit estimators lists them.",
     )
     device: str = _running(
-        "auto", metavar="auto|cuda|cpu", check=resolved_by("resolve_device"), decides=False, help="Where to run."
+        "auto", metavar="auto|cuda|cpu", check=resolved_by("resolve_device"), decides=False, help="Device to run on."
     )
     dtype: str = _running(
         "auto",
         metavar="NAME",
         check=resolved_by("resolve_dtype"),
         quantity="setting",
-        help="auto, float32, bfloat16 or float16, of the denoiser.",
+        help="Precision of the denoiser: auto, float32, bfloat16 or float16.",
     )
     batch_size: int | None = _running(
         "auto",
@@ -182,18 +184,18 @@ class AuditOptions(Options):
         parse=number_or("auto", "--batch-size"),
         syntax=True,
         check=rule(lambda size: size is None or size >= 1, "a batch size >= 1 or auto"),
-        help="Images a pass.",
+        help="Images per pass.",
     )
     memory: float | None = _running(
         kind="number",
         check=rule(lambda gib: gib is None or 0 < gib < inf, "memory > 0 GiB"),
-        help="GiB that the geometry may take; half of what is free by default.",
+        help="GiB of memory for the geometry; by default half of the free memory.",
     )
     seed: int = _how(
         0,
         quantity="seed",
         check=rule(lambda seed: 0 <= seed < 2**32, "0 <= seed < 2^32"),
-        help="Of noise, probes, masks, folds and resampling.",
+        help="Seed of noise, probes, masks, folds and resampling.",
     )
     folds: int = option(5, quantity="folds", check=rule(lambda folds: folds >= 2, "folds >= 2"))
     replicates: int = option(2000, check=rule(lambda count: count >= 100, "replicates >= 100"))
@@ -216,12 +218,13 @@ class AuditOptions(Options):
         help="lower: a gate fails if leakage beyond it is shown. upper: unless leakage beyond it is ruled out.",
     )
     strict: bool = _set(False, help="Stop at an unreadable image instead of skipping it.")
-    fresh: bool = _report(False, decides=False, help="Forget what an earlier run left in the run folder.")
+    fresh: bool = _report(False, decides=False, help="Delete the cache of an earlier run in the run folder.")
     config_file: Path | None = option(kind="path", decides=False)
 
     def problems(self, *, right: bool) -> list[Problem]:
-        """Say what is wrong with the image sets, and with numbers that must suit each other."""
+        """List problems of the image sets, and of options that depend on each other."""
         problems = self._wrong_sets()
+        # each tail of an interval needs at least one resample
         if 0.5 < self.confidence < 1 and self.replicates * (1 - self.confidence) < 2:
             minimum = round(2 / (1 - self.confidence))
             few = f"expected at least {minimum} replicates for this confidence, got {self.replicates}"
@@ -229,11 +232,11 @@ class AuditOptions(Options):
         return problems if problems or not right else self._wrong_cut()
 
     def _wrong_sets(self) -> list[Problem]:
-        """What is missing or too much among the image sets."""
-        given = [name for name in ("members", "nonmembers", "suspects") if getattr(self, name) is not None]
+        """List image sets that are missing or superfluous."""
+        named = [name for name in ("members", "nonmembers", "suspects") if getattr(self, name) is not None]
         if self.canaries is not None:
-            alone = f"expected canaries alone, which are both sets, got {', '.join(given)}, too"
-            return [(alone, ("canaries", *given))] if given else []
+            alone = f"expected canaries alone, which are both sets, got {', '.join(named)}, too"
+            return [(alone, ("canaries", *named))] if named else []
         if self.nonmembers is None:
             missing = (
                 "expected nonmembers, images that the model was not trained on, got none; pass them with members or "
@@ -247,35 +250,35 @@ class AuditOptions(Options):
         return []
 
     def _wrong_cut(self) -> list[Problem]:
-        """An estimator that settles the cut of one mask, with another fraction to drop or with several."""
+        """List problems of an estimator that settles one cut, if the masks drop another fraction or several."""
         from privaudit.decoder_geometry import wrong_cut
 
-        found = [problem for drop in self.drops for problem in wrong_cut(self.influence, drop)]
-        if found and len(self.drops) > 1:
+        problems = [problem for drop in self.drops for problem in wrong_cut(self.influence, drop)]
+        if problems and len(self.drops) > 1:
             spec = self.influence.spec
-            found = [f"expected one share to drop with {spec}, which settles one cut, got {self.drops}"]
-        return [(problem, ("drop", "influence")) for problem in found]
+            problems = [f"expected one fraction to drop with {spec}, which settles one cut, got {self.drops}"]
+        return [(problem, ("drop", "influence")) for problem in problems]
 
     @property
     def model(self) -> ModelSource:
-        """The audited model, and how it is loaded."""
-        from privaudit.loading.model_source import ModelSource
-
-        return ModelSource(self.target, self.device, self.dtype)
+        """Source of the audited model."""
+        return self.source(device=self.device, dtype=self.dtype)
 
     @property
     def reference_model(self) -> ModelSource | None:
-        """The reference model, loaded as the audited one is."""
-        return None if self.reference is None else replace(self.model, path=self.reference)
+        """Source of the reference model, read like the audited one; None without one."""
+        if self.reference is None:
+            return None
+        return replace(self.model, path=self.reference, revision=None, variant=None)  # these name files of the target
 
     @property
     def sources(self) -> tuple[Path, ...]:
-        """Every folder or file that images are read from."""
+        """Folders and files that images are read from."""
         return tuple(p for p in (self.members, self.nonmembers, self.suspects, self.canaries) if p is not None)
 
     @property
     def drops(self) -> tuple[float, ...]:
-        """The fractions to drop, also of a single one."""
+        """Fractions to drop, as a tuple even if there is only one."""
         return self.drop if isinstance(self.drop, tuple) else (self.drop,)
 
     @property
@@ -284,8 +287,8 @@ class AuditOptions(Options):
         return "inversion" in (self.geometry_latents, self.attack_latents)
 
 
-class ScoreChoices(TypedDict, total=False):
-    """Options that decide the scores, and how they are computed; as text or parsed (`AuditOptions` describes each)."""
+class ScoreChoices(ModelChoices, total=False):
+    """Options that determine scores and how they are computed, as text or parsed; see `AuditOptions`."""
 
     attacks: Sequence[str] | Methods
     drop: float | Sequence[float]
@@ -306,10 +309,7 @@ class ScoreChoices(TypedDict, total=False):
 
 
 class AuditChoices(ScoreChoices, total=False):
-    """Options that `privaudit.audit` takes next to its image sets and run folder, as text or parsed.
-
-    `AuditOptions` describes each.
-    """
+    """Options of `privaudit.audit` in addition to image sets and run folder, as text or parsed; see `AuditOptions`."""
 
     reference: str | Path | None
     folds: int

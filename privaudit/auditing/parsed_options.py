@@ -1,4 +1,4 @@
-"""Base of the classes of options: values that have been parsed, checked together, written back as text."""
+"""Base class of options: parses values, checks them together, and writes them back as text."""
 
 from __future__ import annotations
 
@@ -12,28 +12,32 @@ from privaudit.errors import ConfigError
 from privaudit.storage.exact_json import encode
 
 Problem = tuple[str, tuple[str, ...]]
-"""A sentence, and the names of the options that it is about."""
+"""A message, and the names of the options that it is about."""
 
 
 class OptionsError(ConfigError):
-    """Options that are wrong.
+    """One or more options are wrong.
 
     Attributes:
-        about: For each of ``problems`` the names of the options that it is about.
+        about: Names of the options that each of ``problems`` is about.
     """
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        """Join the problems into one message."""
+        """Join the problems into one message.
+
+        Args:
+            problems: Messages with the options that they are about.
+        """
         super().__init__([text for text, _ in problems])
         self.about = tuple(names for _, names in problems)
 
 
 @dataclass(frozen=True)
 class Options:
-    """Parsed values, checked together.
+    """Base class of options: parsed values that have been checked together.
 
     Attributes:
-        suffix: What follows the name of the target in the folder below ``privaudit-runs`` that is written by default.
+        suffix: Suffix of the default folder below ``privaudit-runs``, after the name of the target.
         target: A diffusers folder or hub id.
     """
 
@@ -43,10 +47,10 @@ class Options:
     )
 
     def __post_init__(self) -> None:
-        """Name every problem at once.
+        """Check all options.
 
         Raises:
-            OptionsError: One or more options are wrong.
+            OptionsError: One or more options are wrong; all problems are named.
         """
         entries = [(name, entry, getattr(self, name)) for name, entry in table(type(self)).items()]
         problems: list[Problem] = [
@@ -54,7 +58,7 @@ class Options:
             for name, entry, value in entries
             if entry.parse is not None and _is_text(value)
         ]
-        if not problems:
+        if not problems:  # checks expect parsed values
             problems = [(text, (name,)) for name, entry, value in entries for text in entry.problems(name, value)]
             problems += self.problems(right=not problems)
         if problems:
@@ -62,54 +66,69 @@ class Options:
             raise OptionsError(sorted(problems, key=lambda problem: order.index(problem[1][0])))
 
     def problems(self, *, right: bool) -> list[Problem]:
-        """Say what is wrong with several options together."""
+        """List problems of combinations of options.
+
+        Args:
+            right: Whether every option is valid by itself.
+
+        Returns:
+            The problems; none unless a class overrides it.
+        """
         del right
         return []
 
     @classmethod
-    def parse(cls, **given: Any) -> Self:  # noqa: ANN401 - of any option
-        """Make options from texts, or from values that have been parsed already.
+    def parse(cls, **choices: Any) -> Self:  # noqa: ANN401 - of any option
+        """Make options from texts or parsed values.
+
+        Args:
+            choices: Values by name of the option. None means the default if the option has one.
 
         Returns:
             The options.
 
         Raises:
-            OptionsError: One or more options are wrong; all are named.
+            OptionsError: One or more options are wrong; all problems are named.
         """
-        entries, wrong = table(cls), dict[str, tuple[str, ...]]()
-        if given.get("out") is None:
-            given["out"] = default_folder(str(given["target"]), cls.suffix)
+        entries, unreadable = table(cls), dict[str, tuple[str, ...]]()
+        if choices.get("out") is None:
+            choices["out"] = default_folder(str(choices["target"]), cls.suffix)
         values: dict[str, Any] = dict.fromkeys(
             part.name for part in fields(cls) if part.default is part.default_factory is MISSING
         )
-        for name, value in given.items():
-            entry = entries.get(name, Option())  # of a name that is none, the class complains
+        for name, value in choices.items():
+            entry = entries.get(name, Option())  # an unknown name raises a TypeError in the constructor below
             if value is not None or entry.unset is not None:
                 try:
                     values[name] = entry.read(value)
-                except ConfigError as error:  # the default stands in, so that everything else can be checked
-                    wrong[name] = error.problems
-        found: list[Problem] = [(problem, (name,)) for name, problems in wrong.items() for problem in problems]
+                except ConfigError as error:  # the default takes its place, so that all other options are checked
+                    unreadable[name] = error.problems
+        problems: list[Problem] = [(text, (name,)) for name, texts in unreadable.items() for text in texts]
         try:
-            made = cls(**values)
+            options = cls(**values)
         except OptionsError as error:
-            together = zip(error.problems, error.about, strict=True)
-            found = [(problem, about) for problem, about in together if not wrong.keys() & set(about)] + found
-            raise OptionsError(found) from error
-        if found:
-            raise OptionsError(found)
-        return made
+            # without problems of the defaults that took the place of unreadable values
+            others = [
+                (text, about)
+                for text, about in zip(error.problems, error.about, strict=True)
+                if not unreadable.keys() & set(about)
+            ]
+            raise OptionsError(others + problems) from error
+        if problems:
+            raise OptionsError(problems)
+        return options
 
     def texts(self) -> dict[str, Any]:
-        """Write the options as JSON has them."""
+        """Return the options as JSON values, by name."""
         values = {name: (entry.write, getattr(self, name)) for name, entry in table(type(self)).items()}
         return {name: encode(write(value) if write else value) for name, (write, value) in values.items()}
 
 
 def default_folder(target: str, suffix: str = "") -> Path:
-    """Folder of a target if none is chosen: its name below ``privaudit-runs``."""
+    """Return the default folder of a target: its name below ``privaudit-runs``."""
     return Path("privaudit-runs") / f"{Path(target).resolve().name}{suffix}"
 
 
 def _is_text(value: Any) -> bool:  # noqa: ANN401 - of any option
+    """Whether a value is text, or a tuple with text, and so has not been parsed."""
     return isinstance(value, str) or (isinstance(value, tuple) and any(isinstance(item, str) for item in value))

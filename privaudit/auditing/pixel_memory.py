@@ -1,4 +1,4 @@
-"""The budget of decoded pixels of a run."""
+"""Memory budget for the decoded pixels of a run."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import torch
 from privaudit.data import PixelBudget
 from privaudit.execution.memory import free_bytes
 
-PIXEL_SHARE = 0.25
-"""Fraction of the free memory that decoded pixels may take; images beyond it are decoded again by each stage."""
+MAX_PIXEL_FRACTION = 0.25
+"""Maximum fraction of the free memory for decoded pixels; images beyond it are decoded again by each stage."""
 
 
 def pixel_budget() -> PixelBudget:
-    """Return a budget of `PIXEL_SHARE` of the memory that is free now."""
-    return PixelBudget(int(PIXEL_SHARE * free_bytes(torch.device("cpu"))))
+    """Return a budget of `MAX_PIXEL_FRACTION` of the memory that is free now."""
+    return PixelBudget(int(MAX_PIXEL_FRACTION * free_bytes(torch.device("cpu"))))

@@ -1,4 +1,4 @@
-"""`run_audit`: the one place where the parts meet."""
+"""`run_audit` and `audit`: run an audit from its options to the files of its run folder."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import torch
 import privaudit
 from privaudit.attacks import make_plan
 from privaudit.auditing.assess import Assessment, Split, assess, exemplars, influence_report, most_exposed, split_images
-from privaudit.auditing.assess.attack_scores import lines
+from privaudit.auditing.assess.attack_scores import report_lines
 from privaudit.auditing.audit_data import AuditData
 from privaudit.auditing.designs.design import Sources
 from privaudit.auditing.designs.suspect_judgement import TABLE as SUSPECTS
@@ -48,31 +48,33 @@ from privaudit.scorers import Methods
 from privaudit.storage.exact_json import encode
 from privaudit.storage.files import locked, make_folder, write_text
 
-STAGES = ("fit", "pixels", "latents", "influence", "scores")
-"""Folders of a run that hold its cache."""
-LEARNS_FROM_MEMBERS = "learns from images whose membership is known, and suspects are none"
-RESULTS = ("report.json", "samples.parquet", "scores/scores.parquet", SUSPECTS, EXPOSED)
+STAGE_FOLDERS = ("fit", "pixels", "latents", "influence", "scores")
+"""Folders of a run folder that hold the cache of the stages."""
+LEARNS_FROM_MEMBERS = "learns from images of known membership, and the membership of suspects is unknown"
+RESULT_FILES = ("report.json", "samples.parquet", "scores/scores.parquet", SUSPECTS, EXPOSED)
+"""Files of a run folder that only an audit writes."""
 
 
 def run_audit(options: AuditOptions, on_progress: OnProgress | None = None) -> AuditResult:
-    """Audit a target: load, invert, measure the geometry, attack, evaluate, write the run folder.
+    """Audit a target: load it, invert images, measure the geometry, run the attacks, evaluate, write the run folder.
 
-    The run folder gets ``run.json``, the shards of each stage, ``scores/scores.parquet``,
-    ``samples.parquet``, ``exposed.json``, ``report.json`` and, of suspects, ``suspects.csv``. The same call again
-    resumes from the shards; what a changed option does not touch is reused.
+    The run folder contains ``run.json``, the shards of each stage, ``scores/scores.parquet``, ``samples.parquet``,
+    ``exposed.json``, ``report.json`` and, for suspects, ``suspects.csv``. The same call again resumes from the shards;
+    after an option has changed, shards that do not depend on it are reused.
 
     Args:
-        options: What to audit and how.
+        options: Options of the audit.
         on_progress: Called with (stage, done, total).
 
     Returns:
         The result, as written to ``report.json``.
 
     Raises:
-        ConfigError: An option, attack or gate is wrong, all are named at once; or another run writes to the folder.
+        ConfigError: No attack can run on the target, the reference does not match it, or another run writes to the
+            folder.
         DataError: An image set cannot be used.
         TargetError: The model cannot be loaded.
-        NonFiniteError: The model gives NaN or infinity; names the images.
+        NonFiniteError: The model returns NaN or infinity; names the images.
     """
     progress = on_progress or no_progress
     sources = list_sources(options)
@@ -82,38 +84,30 @@ def run_audit(options: AuditOptions, on_progress: OnProgress | None = None) -> A
 
 
 def _run(options: AuditOptions, sources: Sources, progress: OnProgress) -> AuditResult:
-    """Audit in a folder that is ready."""
+    """Run an audit in a folder that has been prepared."""
     started = time.perf_counter()
     target = load_target(options.model)
     loaded = time.perf_counter()
     reference = load_reference(options, target)
     data = read_sources(sources, options, target, progress)
     methods, refused = choose_methods(options, target, [sample.caption for sample in data.samples])
-    split = split_images(data, methods, options)  # too few images for what is to be chosen: better now than after hours
+    split = split_images(data, methods, options)  # before the long part, since it refuses sets that are too small
     names = mask_names(options.drops)
     passes = {
-        line: make_plan(attacks, target, names).total("forward") for line, attacks in lines(methods.attacks).items()
+        line: make_plan(attacks, target, names).total("forward")
+        for line, attacks in report_lines(methods.attacks).items()
     }
     read = time.perf_counter()
     write_text(options.out / "run.json", _run_record(options, target, data))
     measured = measure(target, data.samples, methods, options, progress, reference=reference)
-    begun = time.perf_counter()
-    assessment = assess(
-        measured,
-        data,
-        split,
-        methods,
-        options,
-        target.schedule,
-        passes,
-        progress,
-    )
+    evaluation_started = time.perf_counter()
+    assessment = assess(measured, data, split, methods, options, target.schedule, passes, progress)
     exposed = most_exposed(data, assessment.scores, assessment.attacks, assessment.verdict)
     seconds = {
         "loading": loaded - started,
         "images": read - loaded,
         **measured.seconds,
-        "evaluation": time.perf_counter() - begun,
+        "evaluation": time.perf_counter() - evaluation_started,
     }
     result = AuditResult(
         schema_version=SCHEMA_VERSION,
@@ -151,46 +145,59 @@ def audit(
     on_progress: OnProgress | None = None,
     **choices: Unpack[AuditChoices],
 ) -> AuditResult:
-    """Audit a target from Python; the same as `privaudit scan`.
+    """Audit a target; the same as the command `privaudit scan`.
 
     Args:
         target: A diffusers folder or hub id.
         members: Folder or manifest of images said to be in the training set.
         nonmembers: Folder or manifest of images said not to be.
-        out: The run folder; by default that of the command line, below ``privaudit-runs``.
-        suspects: Folder or manifest of images of unknown membership; without ``members``, they are what is compared.
-        canaries: What `privaudit canaries make` wrote, instead of members and nonmembers.
+        out: Run folder; by default that of the command line, below ``privaudit-runs``.
+        suspects: Folder or manifest of images of unknown membership; without ``members``, they are compared with the
+            non-members.
+        canaries: Output of `privaudit canaries make`, instead of members and nonmembers.
         on_progress: Called with (stage, done, total).
-        choices: Any other field of `AuditOptions`, parsed or as text: ``attacks=("sima",)``, ``drop=0.6``.
+        choices: Any other field of `AuditOptions`, as text or parsed: ``attacks=("sima",)``, ``drop=0.6``.
 
     Returns:
-        The result (see `run_audit` for what raises).
+        The result, as written to ``report.json``.
+
+    Raises:
+        ConfigError: An option, attack or gate is wrong, and all problems are named; or another run writes to the
+            folder.
+        DataError: An image set cannot be used.
+        TargetError: The model cannot be loaded.
+        NonFiniteError: The model returns NaN or infinity; names the images.
     """
     sets = {"members": members, "nonmembers": nonmembers, "suspects": suspects, "canaries": canaries}
     return run_audit(AuditOptions.parse(target=target, out=out, **sets, **choices), on_progress)
 
 
 def load_reference(options: AuditOptions, target: Target) -> Target | None:
-    """Load the reference model, if there is one.
+    """Load the reference model.
+
+    Args:
+        options: Options of the audit.
+        target: The audited model.
 
     Returns:
-        The reference; it is asked at the target's latents.
+        The reference, on which the attacks run at the latents of the target; None without one.
 
     Raises:
-        ConfigError: Its latents or noise levels are others than the target's.
+        ConfigError: Its latents, family or noise levels differ from those of the target.
         TargetError: It cannot be loaded.
     """
     if options.reference_model is None:
         return None
     reference = load_target(options.reference_model)
     problems = [
-        f"expected a reference with the target's {what}, got {found} and not {wanted}; pass the model it was tuned from"
-        for what, found, wanted in (
+        f"expected a reference with the target's {what}, got {actual} instead of {expected}; "
+        "pass the model it was tuned from"
+        for what, actual, expected in (
             ("latent shape", reference.info.latent_shape, target.info.latent_shape),
             ("family", reference.info.family, target.info.family),
             ("noise levels", _noise_levels(reference), _noise_levels(target)),
         )
-        if found != wanted
+        if actual != expected
     ]
     if problems:
         raise ConfigError(problems)
@@ -198,42 +205,49 @@ def load_reference(options: AuditOptions, target: Target) -> Target | None:
 
 
 def _check_reference(reference: Target | None, target: Target) -> tuple[Check, ...]:
+    """Check what target and reference share; no check without a reference."""
     if reference is None:
         return ()
-    name, same = "reference", reference.info.autoencoder_hash == target.info.autoencoder_hash
+    name = "reference"
     if reference.info.hash == target.info.hash:
         return (Check(name, "warn", (fact("reference_is_target"),)),)
-    if same:
+    if reference.info.autoencoder_hash == target.info.autoencoder_hash:
         return (Check(name, "ok", (fact("reference_shares_autoencoder"),)),)
     return (Check(name, "warn", (fact("reference_has_other_autoencoder"),)),)
 
 
 def _noise_levels(target: Target) -> tuple[int, float]:
+    """Last level, and log SNR halfway: enough to tell noise schedules apart."""
     return target.schedule.last, round(target.schedule.log_snr(target.schedule.last // 2), 4)
 
 
 def choose_methods(
     options: AuditOptions, target: Target, captions: Sequence[str | None]
 ) -> tuple[Methods, tuple[RefusedReport, ...]]:
-    """Give the attacks levels of the target, and leave out those that cannot run on it.
+    """Configure the attacks for a target, and leave out those that cannot run on it.
+
+    Args:
+        options: Options of the audit.
+        target: The audited model.
+        captions: Caption of each image, or None.
 
     Returns:
-        What will be run, and what will not.
+        Attacks and scorers to run, and refused ones with the reasons.
 
     Raises:
-        ConfigError: None can run, or a level does not exist.
+        ConfigError: No attack can run, or a noise level does not exist.
     """
     methods = options.attacks
     design = design_of(options)
-    unknown = not design.facts().membership_known
-    without = sum(not caption for caption in captions)
+    membership_unknown = not design.facts().membership_known
+    without_caption = sum(not caption for caption in captions)
     running, refused = [], []
     for attack in methods.attacks:
         reason = attack.unsupported_reason(target)
-        if reason is None and attack.learned and unknown:
+        if reason is None and attack.learned and membership_unknown:
             reason = LEARNS_FROM_MEMBERS
-        if reason is None and "captions" in attack.needs and without:
-            reason = f"needs a caption for every image, and {without} have none; name them in the manifests"
+        if reason is None and "captions" in attack.needs and without_caption:
+            reason = f"needs a caption for every image, and {without_caption} have none; name them in the manifests"
         if reason is None:
             running.append(attack.for_target(target))
         else:
@@ -246,32 +260,36 @@ def choose_methods(
             f"expected an attack that scores {design.tested} without learning from known membership, got {named} "
             "alone; add --attack sima or another one"
         ])
-    if not unknown:
+    if not membership_unknown:
         return Methods(tuple(running), methods.scorers), tuple(refused)
     refused += [RefusedReport(scorer.label, LEARNS_FROM_MEMBERS) for scorer in methods.scorers]
     return Methods(tuple(running), ()), tuple(refused)
 
 
 def stale_results(folder: Path) -> tuple[str, ...]:
-    """Name the files that an earlier run may have left in a folder.
+    """List the result files that an earlier run may have left in a folder.
 
     Returns:
-        What only a run writes and, in a folder that a run has written to, what was rendered of its report.
+        Files that only a run writes and, if a run has written to the folder, files rendered from its report.
     """
-    ran = any((folder / name).is_file() for name in ("report.json", "run.json"))
-    return (*RESULTS, *report_files()) if ran else RESULTS
+    has_run = any((folder / name).is_file() for name in ("report.json", "run.json"))
+    return (*RESULT_FILES, *report_files()) if has_run else RESULT_FILES
 
 
 def prepare_folder(options: AuditOptions, results: Sequence[str]) -> None:
-    """Make the run folder, without the results of an earlier run: a failed one must not leave its report behind.
+    """Create the run folder, and delete the results of an earlier run, so that a failed run leaves no old report.
+
+    Args:
+        options: Options of the audit.
+        results: Names of the result files.
 
     Raises:
-        ConfigError: It cannot be written.
+        ConfigError: The folder cannot be written.
     """
     make_folder(options.out, results, options.sources)
     try:
-        if options.fresh:  # only what a run has written: the folder may hold files of the user's
-            for stage in STAGES:
+        if options.fresh:  # delete only files that a run writes, since users may keep others in the folder
+            for stage in STAGE_FOLDERS:
                 for shard in (options.out / stage).glob("*.safetensors"):
                     shard.unlink()
     except OSError as error:
@@ -279,6 +297,7 @@ def prepare_folder(options: AuditOptions, results: Sequence[str]) -> None:
 
 
 def _run_record(options: AuditOptions, target: Target, data: AuditData) -> str:
+    """Content of ``run.json``, which is written before the long part of a run."""
     record = {
         "privaudit_version": privaudit.__version__,
         "config": options.texts(),
@@ -291,13 +310,13 @@ def _run_record(options: AuditOptions, target: Target, data: AuditData) -> str:
 
 
 def config_hash(options: AuditOptions) -> str:
-    """Hash what was asked for, wherever it was written down."""
+    """Hash the options, independently of the file that they were read from."""
     decides = {name: value for name, value in options.texts().items() if name != "config_file"}
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _folders(options: AuditOptions) -> tuple[Model, ...]:
-    """Which models are folders and no hub ids: afterwards a name such as ``clinic/model`` does not tell."""
+    """Models that are folders and not hub ids; later, a name such as ``clinic/model`` does not tell."""
     models: tuple[tuple[Model, str | None], ...] = (("target", options.target), ("reference", options.reference))
     return tuple(name for name, source in models if source is not None and Path(source).expanduser().is_dir())
 
@@ -314,6 +333,7 @@ def _describe_data(data: AuditData, near_duplicates: int) -> DataReport:
         positives=len(data.positives),
         nonmembers=len(data.nonmembers),
         suspects=data.labels.count("suspect"),
+        # a shared image was removed from both sets
         duplicates_removed=sum(part.duplicates for part in data.sets) + 2 * len(data.shared),
         shared=len(data.shared),
         near_duplicates=near_duplicates,
@@ -338,6 +358,7 @@ def _describe_hardware(target: Target) -> dict[str, object]:
 
 
 def _write_tables(out: Path, data: AuditData, measured: Measurements, assessment: Assessment, split: Split) -> None:
+    """Write ``samples.parquet``, ``scores.parquet`` and the tables of the design."""
     samples = data.samples
     table = pd.DataFrame({
         "id": [s.id for s in samples],
@@ -346,6 +367,7 @@ def _write_tables(out: Path, data: AuditData, measured: Measurements, assessment
         "label": [encodable(s.label) for s in samples],
         "group": [encodable(s.group) for s in samples],
         "unit": list(split.units),
+        # suspects next to known members are in no fold
         "fold": pd.array([*split.folds.tolist(), *[None] * (len(samples) - len(split.folds))], dtype="Int64"),
         "caption": [encodable(s.caption) for s in samples],
         "distortion": measured.geometry.distortion,
@@ -355,6 +377,7 @@ def _write_tables(out: Path, data: AuditData, measured: Measurements, assessment
     })
     (out / "scores").mkdir(parents=True, exist_ok=True)
     for path, frame in ((out / "scores" / "scores.parquet", assessment.scores), (out / "samples.parquet", table)):
+        # written aside and renamed, so that an interrupted run leaves no partial table
         temporary = path.with_name(f".{path.name}.tmp")
         frame.to_parquet(temporary, index=False)
         os.replace(temporary, path)

@@ -1,4 +1,4 @@
-"""`measure`: the stages of an audit over all its images, in their order."""
+"""`measure`: runs the stages of an audit over all images, in order."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ from privaudit.model.schedule import FlowSchedule
 from privaudit.model.target import Target
 from privaudit.scorers import ErrorTable, Methods
 
-MAP = 32
-"""Longest side of an influence map that is kept of every image; larger latents are averaged over patches."""
+MAX_MAP_SIDE = 32
+"""Maximum height and width of the influence map of an image; larger latents are averaged over patches."""
 
 
 def measure(
@@ -46,21 +46,20 @@ def measure(
     reference: Target | None = None,
     rules: Mapping[str, MaskRule] | None = None,
 ) -> Measurements:
-    """Run the stages over all images; what an earlier run left in ``options.out`` is not run again.
+    """Run the stages over all images; results that an earlier run stored in ``options.out`` are reused.
 
     Args:
         target: The audited model.
         samples: All images.
-        methods: Attacks that can run on the target, with its levels, and the scorers.
+        methods: Attacks that can run on the target, with its noise levels, and scorers.
         options: Options of the audit.
-        on_progress: Called after each shard.
-        reference: A model of the same latent shape and schedule that is asked the same.
-        rules: Further masks under which every attack is scored, each with its control (see
-            `rule_masks` of the geometry). What a function does is not known from its name, so that these scores
-            are neither read from ``options.out`` nor kept there.
+        on_progress: Called with (stage, done, total) after each shard.
+        reference: Reference model of the same latent shape and schedule, on which the attacks are run, too.
+        rules: Custom masks by name, each scored with its control (see `rule_masks` of the geometry). Their scores are
+            neither read from ``options.out`` nor stored there, because a name does not determine what a function does.
 
     Returns:
-        Scores and what goes with them.
+        Scores, convergence, geometry and pixel features of all images.
     """
     stages = AuditStages(target, options)
     engine = Engine(samples, on_progress, options.out)
@@ -68,19 +67,21 @@ def measure(
     pixels = engine.run(stages.pixels)
     latents = engine.run(stages.latents, keep=_without_latents)
     influence = engine.run(stages.influence, keep=partial(_summary, channel_axis=target.channel_axis))
-    shares = influence["shares"].sum(dim=0, keepdim=True) / len(samples)
-    masks = MaskSettings(options.drops, options.gamma, shares if options.mask_scope == "set" else None, rules or {})
+    pooled = influence["pooled_sum"].sum(dim=0, keepdim=True) / len(samples)  # summed over shards
+    masks = MaskSettings(options.drops, options.gamma, pooled if options.mask_scope == "set" else None, rules or {})
     tables = [
-        _tables(methods.attacks, engine.run(stages.scoring(name, asked, methods.attacks, masks)), masks, options.drops)
-        for name, asked in (("scores", target), ("reference", reference))
-        if asked is not None
+        _tables(methods.attacks, engine.run(stages.scoring(name, model, methods.attacks, masks)), masks, options.drops)
+        for name, model in (("scores", target), ("reference", reference))
+        if model is not None
     ]
     return Measurements(
         tables=tables[0],
         references=tables[1] if len(tables) > 1 else (),
         pixels=PixelFeatures(pixels["features"].double().numpy(), pixels["traces"].double().numpy()),
         convergence=_convergence(latents, len(samples), stages.latents.solver),
-        geometry=GeometrySummary(**{name: values.numpy() for name, values in influence.items() if name != "shares"}),
+        geometry=GeometrySummary(**{
+            name: values.numpy() for name, values in influence.items() if name != "pooled_sum"
+        }),
         fit=fit,
         seconds=engine.seconds,
     )
@@ -117,6 +118,7 @@ def _model_fit(tensors: Tensors, target: Target, samples: Sequence[Sample]) -> M
 
 
 def _convergence(latents: Tensors, count: int, solver: Solver | None) -> Convergence:
+    """Convergence of the inversion; NaN and 0 for all images without one."""
     if solver is None:
         nan = float("nan")
         return Convergence(np.full(count, nan), np.zeros(count, np.int64), np.zeros(count, np.bool_), nan)
@@ -125,16 +127,17 @@ def _convergence(latents: Tensors, count: int, solver: Solver | None) -> Converg
 
 
 def _without_latents(tensors: Tensors) -> Tensors:
-    """Return what is held for all images at once; latents stay on the disk, so that memory does not grow with them."""
+    """Keep everything but the latents, which stay on disk, so that memory does not grow with them."""
     return {name: values for name, values in tensors.items() if name not in ("encoded", "inverted")}
 
 
 def _summary(tensors: Tensors, channel_axis: int) -> Tensors:
+    """Reduce the influence of one shard to what is kept in memory."""
     influence = tensors["values"]
     return {
         "distortion": distortion_bound(influence),
-        "shares": len(influence) * pooled_influence(influence),
-        "maps": influence_maps(influence, channel_axis, MAP),
+        "pooled_sum": len(influence) * pooled_influence(influence),
+        "maps": influence_maps(influence, channel_axis, MAX_MAP_SIDE),
         "channels": channel_shares(influence, channel_axis),
     }
 
@@ -142,6 +145,8 @@ def _summary(tensors: Tensors, channel_axis: int) -> Tensors:
 def _tables(
     attacks: Sequence[Attack], scores: Tensors, masks: MaskSettings, drops: tuple[float, ...]
 ) -> tuple[ErrorTable, ...]:
+    """Collect the scores of each attack by mask, including influence deciles if it has them."""
+
     def by_mask(attack: Attack) -> dict[str, NDArray[np.float64]]:
         names = [name for name in (*masks.names, *DECILES) if f"{attack.label}/{name}" in scores]
         return {name: scores[f"{attack.label}/{name}"].numpy() for name in names}

@@ -1,4 +1,4 @@
-"""The command that makes a report again, from the options that it records."""
+"""The command that repeats an audit, from the options in its report."""
 
 from __future__ import annotations
 
@@ -11,21 +11,24 @@ from privaudit.auditing.options import AuditOptions
 
 
 def scan_command(config: Mapping[str, Any]) -> str:
-    """Write the ``privaudit scan`` of a report.
+    """Return the ``privaudit scan`` command that repeats an audit.
+
+    Args:
+        config: Options of the audit, from its report.
 
     Returns:
-        One line for a POSIX shell. Defaults are written out, so that it means the same for every version; what was
-        not given or left to privaudit (``auto``) is not. What only Python can set follows as a comment.
+        One line for a POSIX shell. Defaults are written out, so that it means the same in every version; options that
+        are unset or ``auto`` are left out. Options that only Python can set follow as a comment.
     """
     words = ["privaudit", "scan", str(config.get("target", "TARGET"))]
     decides = {name: entry for name, entry in table(AuditOptions).items() if entry.decides and not entry.argument}
-    beyond = []  # what only Python can set
+    python_only = []
     for name, entry in decides.items():
         if entry.help:
             words += _words(flag_of(name, entry), config.get(name), joined=entry.joined)
         elif config.get(name, entry.unset) != entry.unset:
-            beyond.append(f"{name}={_text(config[name])}")
-    comment = f"  # and {', '.join(beyond)}, with privaudit.audit from Python" if beyond else ""
+            python_only.append(f"{name}={_text(config[name])}")
+    comment = f"  # and {', '.join(python_only)}, with privaudit.audit from Python" if python_only else ""
     return shlex.join(words) + comment
 
 

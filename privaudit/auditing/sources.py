@@ -1,4 +1,4 @@
-"""Which images per audit compares: members, suspects or canaries against non-members."""
+"""Lists and reads the image sets of an audit, as its design requires."""
 
 from __future__ import annotations
 
@@ -22,20 +22,23 @@ DESIGNS: Sequence[type[Design]] = (MembersDesign, MembersAndSuspectsDesign, Susp
 
 
 def design_of(options: AuditOptions) -> type[Design]:
-    """Find the design that compares the sets which the options name."""
+    """Return the design that compares the sets named by the options."""
     named = {name for design in DESIGNS for name in design.options if getattr(options, name) is not None}
     return next(design for design in DESIGNS if set(design.options) == named)
 
 
 def list_sources(options: AuditOptions) -> Sources:
-    """List the images of every set, before a model of gigabytes is loaded.
+    """List the images of every set, so that problems are found before a large model is loaded.
+
+    Args:
+        options: Options of the audit.
 
     Returns:
-        What will be read.
+        The sets, to be read later.
 
     Raises:
-        DataError: A path does not exist or lists no images, a manifest is malformed, or the canaries are not those
-            that were sealed.
+        DataError: A path does not exist or lists no images, a manifest is malformed, or the canaries differ
+            from those that were sealed.
     """
     problems = [f"expected images at {path}, but it does not exist" for path in options.sources if not path.exists()]
     if problems:
@@ -44,7 +47,20 @@ def list_sources(options: AuditOptions) -> Sources:
 
 
 def read_sources(sources: Sources, options: AuditOptions, target: Target, progress: OnProgress) -> AuditData:
-    """Read every set, without pictures that are in two of them."""
+    """Read every set, and remove images that are in two of them.
+
+    Args:
+        sources: The sets.
+        options: Options of the audit.
+        target: The audited model, whose image size is used.
+        progress: Called with (name of the set, done, total).
+
+    Returns:
+        Disjoint sets.
+
+    Raises:
+        DataError: A set cannot be used.
+    """
     budget = pixel_budget()
 
     def read(listed: Listed) -> SampleSet:
@@ -61,11 +77,12 @@ def read_sources(sources: Sources, options: AuditOptions, target: Target, progre
 
 
 def require_class_labels(target: Target, images: Sequence[Sample | ListedImage]) -> None:
-    """Refuse images without a class for a model that is conditioned on classes.
+    """Refuse images without a class label if the model is conditioned on classes.
+
+    With the null class, on which such a model was trained little, it would seem to leak less than it does.
 
     Raises:
-        DataError: Some have none: asked with the null class, on which it was trained little, the model would look as if
-            it leaked less than it does.
+        DataError: Some images have no class label.
     """
     without = sum(image.class_label is None for image in images)
     if target.info.family == "class-conditional" and without:

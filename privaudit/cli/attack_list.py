@@ -1,4 +1,4 @@
-"""The list of attacks and scorers, with what each needs and costs."""
+"""Tables of the attacks and scorers, with cost and requirements."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from privaudit.scorers import SCORERS
 
 
 def attack_table() -> Table:
-    """One row per attack."""
+    """Build a table with one row per attack."""
     table = Table(
         "attack", Column("passes", justify="right"), "needs", "what it measures, presets, reference", box=None
     )
     for name, kind in ATTACKS.items():
         attack = kind()
-        about = [attack.summary]
+        details = [attack.citation]
         if kind.presets:
-            about.append("presets " + ", ".join(f"{name}@{preset}" for preset in kind.presets))
-        about.append(attack.citation)
-        text = "\n".join([about[0], *(f"[dim]{escape(line)}[/dim]" for line in about[1:])])
+            details.insert(0, "presets " + ", ".join(f"{name}@{preset}" for preset in kind.presets))
+        text = "\n".join([attack.summary, *(f"[dim]{escape(line)}[/dim]" for line in details)])
         table.add_row(name, _passes(attack), ", ".join(attack.needs), text)
     return table
 
 
 def scorer_table() -> Table:
-    """One row per scorer."""
-    table = Table("scorer", "what it makes of the attacks' scores, reference", box=None)
+    """Build a table with one row per scorer."""
+    table = Table("scorer", "how it combines the attacks' scores, reference", box=None)
     for name, kind in SCORERS.items():
         table.add_row(name, f"{kind.summary}\n[dim]{escape(kind.citation)}[/dim]")
     return table
 
 
 def _passes(attack: Attack) -> str:
+    """Denoiser passes per image at the default levels, counted on a stand-in target that runs no model."""
     target = model_for_counting("flow" if "flow model" in attack.needs else "epsilon")
     (step,) = make_plan([attack.for_target(target)], target).steps
     back = f" + {step.alone['backward']} back" if step.alone["backward"] else ""

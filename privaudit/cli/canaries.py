@@ -1,4 +1,4 @@
-"""`privaudit canaries`: images whose membership is decided by sealed coin tosses before a training."""
+"""`privaudit canaries`: images whose membership is decided by sealed coin tosses before training."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Annotated
 import typer
 
 from privaudit.cli.command import PlainCommand
-from privaudit.cli.output import to_reader
+from privaudit.cli.output import tolerate_closed_stdout
 from privaudit.cli.progress import StageProgress
 from privaudit.cli.signature import Quiet
 
 app = typer.Typer(
-    help="Draw at random which images are trained on: the one audit whose false-positive rate is known.",
+    help="Draw at random which images are trained on: the only audit whose false-positive rate is known.",
     no_args_is_help=True,
 )
 
@@ -37,11 +37,11 @@ def make(
     """Toss a fair coin for every candidate, and seal the outcome.
 
     Each image is included with probability 1/2, independently: half of
-    them in expectation, not exactly. Writes train.csv (the included ones,
-    for the training team), canaries.json (who is in; keep it to yourself)
-    and seal.json (publish it before training: it proves afterwards that
-    nothing was changed). Copies, near-duplicates and further images of a
-    group are left out.
+    them in expectation, not exactly. Writes train.csv (the included
+    images, for the training team), canaries.json (which images are
+    included; keep it secret) and seal.json (publish it before training:
+    it proves afterwards that nothing was changed). Copies,
+    near-duplicates and further images of a group are left out.
     """
     from privaudit.canaries import draw_canaries
     from privaudit.tasks.drawn_summary import print_drawn
@@ -50,7 +50,7 @@ def make(
         drawn = draw_canaries(
             candidates, out, seed=seed, copy=copy, on_image=lambda done, total: progress("candidates", done, total)
         )
-    with to_reader():
+    with tolerate_closed_stdout():
         print_drawn(drawn)
 
 
@@ -60,13 +60,14 @@ def verify(
     seal: Annotated[str | None, typer.Option(help="The seal that was published before training.")] = None,
     quiet: Quiet = False,
 ) -> None:
-    """Check that coins, captions, files and train.csv are as they were drawn and sealed; exits 2 if not."""
+    """Check that coins, captions, files and train.csv are unchanged since they were sealed; exits 2 if not."""
     from privaudit.canaries import verify_canaries
 
     with StageProgress(quiet=quiet, resumes=False) as progress:
-        found = verify_canaries(folder, seal, lambda done, total: progress("canaries", done, total))
+        canaries = verify_canaries(folder, seal, lambda done, total: progress("canaries", done, total))
     against = "the published seal" if seal else "their own seal (pass --seal to compare with the published one)"
-    typer.echo(f"{len(found)} canaries, {len(found.included)} included, drawn {found.created}; seal {found.seal}")
+    included = len(canaries.included)
+    typer.echo(f"{len(canaries)} canaries, {included} included, drawn {canaries.created}; seal {canaries.seal}")
     typer.echo(f"Coins, captions and files agree with {against}.")
-    if found.seeded:
+    if canaries.seeded:
         typer.echo("They were drawn from a seed: anyone who knew it knew every coin.")

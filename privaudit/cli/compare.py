@@ -11,10 +11,10 @@ import typer
 
 from privaudit.auditing.option_table import GATES, REPORTS
 from privaudit.cli.command import ConfiguredCommand, key_of
-from privaudit.cli.given import DEFAULT, Origin, options_together
 from privaudit.cli.option_files import Settings
-from privaudit.cli.output import to_reader
-from privaudit.cli.signature import Config, ExitZero, Inconclusive, Quiet, counted_as
+from privaudit.cli.option_state import DEFAULT, Origin, options_together
+from privaudit.cli.output import tolerate_closed_stdout
+from privaudit.cli.signature import Config, ExitZero, Inconclusive, Quiet, parse_inconclusive
 from privaudit.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -27,13 +27,13 @@ def _print_schema(wanted: bool) -> None:
     if wanted:
         from privaudit.compare.comparison_schema import shipped_comparison_schema
 
-        with to_reader():
+        with tolerate_closed_stdout():
             sys.stdout.write(shipped_comparison_schema())
         raise typer.Exit
 
 
 class CompareCommand(ConfiguredCommand):
-    """Where and in which formats to write is said by flags alone: files and variables say it of a scan."""
+    """A command that reads --out and --format from flags only: in files and variables they are options of a scan."""
 
     not_from_files: ClassVar[frozenset[str]] = frozenset({"out", "format"})
 
@@ -56,18 +56,20 @@ def compare(
     ] = False,
     margin: Annotated[
         float,
-        typer.Option(rich_help_panel=GATES, help="How much AUROC and TPR may rise before it counts."),
+        typer.Option(rich_help_panel=GATES, help="How much AUROC and TPR may rise before it is a regression."),
     ] = 0.0,
     confidence: Annotated[
         float,
-        typer.Option(rich_help_panel=GATES, help="Of the intervals, and of all tests for a rise together."),
+        typer.Option(
+            rich_help_panel=GATES, help="Confidence level of the intervals, and of all tests for a rise jointly."
+        ),
     ] = 0.95,
     allow: Annotated[
         list[str] | None,
         typer.Option(
             rich_help_panel=GATES,
-            help="Compare although this differs, repeatable or with commas: split, design, preset, seed, folds, "
-            "latents, masks, reference, or all.",
+            help="Differences to allow between the runs, repeatable or comma-separated: split, design, preset, seed, "
+            "folds, latents, masks, reference, or all.",
         ),
     ] = None,
     inconclusive: Inconclusive = "error",
@@ -81,7 +83,7 @@ def compare(
             "--format",
             metavar="NAMES",
             rich_help_panel=REPORTS,
-            help="What to write to --out, with commas: json, md, html. All by default.",
+            help="Formats to write to --out, comma-separated: json, md, html. All by default.",
         ),
     ] = None,
     as_json: Annotated[
@@ -89,7 +91,7 @@ def compare(
         typer.Option(
             "--json",
             rich_help_panel=REPORTS,
-            help="Print comparison.json to standard output, and nothing else there.",
+            help="Print comparison.json, and nothing else, to standard output.",
         ),
     ] = False,
     schema: Annotated[
@@ -105,8 +107,9 @@ def compare(
     quiet: Quiet = False,
     config: Config = None,
 ) -> None:
-    """Say what got worse and what got better from one scan to another, paired where both scored the same images."""
-    del config, quiet, schema  # all heard of before; of a second's work there is no progress to leave out
+    """Show what got worse and what got better from one scan to another, paired where both scored the same images."""
+    # config was read by ConfiguredCommand, schema by its callback; a comparison is too short to show progress.
+    del config, quiet, schema
     with options_together():
         from privaudit.compare import CompareOptions
 
@@ -137,25 +140,25 @@ def compare(
 
     if out is not None:
         make_folder(out, list(FORMATS.values()), [old, new])
-    found = run_comparison(old, new, chosen)
-    written = [] if out is None else _write(found, out, names)
-    with to_reader():
+    result = run_comparison(old, new, chosen)
+    written = [] if out is None else _write(result, out, names)
+    with tolerate_closed_stdout():
         if as_json:
-            sys.stdout.write(found.to_json())
+            sys.stdout.write(result.to_json())
         else:
-            print_comparison(found, files=written)
-    counted = counted_as(inconclusive)
+            print_comparison(result, files=written)
+    counted = parse_inconclusive(inconclusive)
     raise typer.Exit(
-        exit_code(found.verdict.status, gated=found.fail_on_regression, inconclusive=counted, exit_zero=exit_zero)
+        exit_code(result.verdict.status, gated=result.fail_on_regression, inconclusive=counted, exit_zero=exit_zero)
     )
 
 
-def _write(found: ComparisonResult, folder: Path, names: Sequence[str]) -> list[Path]:
+def _write(result: ComparisonResult, folder: Path, names: Sequence[str]) -> list[Path]:
     from privaudit.report.comparison_markdown import render_comparison
     from privaudit.storage.files import write_text
 
-    texts = {"json": found.to_json, "md": lambda: render_comparison(found), "html": found.to_html}
-    written = {folder / FORMATS[name]: texts[name] for name in names}
-    for path, text in written.items():
-        write_text(path, text())
+    renderers = {"json": result.to_json, "md": lambda: render_comparison(result), "html": result.to_html}
+    written = {folder / FORMATS[name]: renderers[name] for name in names}
+    for path, render in written.items():
+        write_text(path, render())
     return list(written)

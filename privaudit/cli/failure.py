@@ -1,4 +1,4 @@
-"""Reports of an audit that ended with an error, so that a machine finds a report whatever happened."""
+"""Reports of an audit that ended with an error, so that a CI job finds a report in any case."""
 
 from __future__ import annotations
 
@@ -20,7 +20,12 @@ if TYPE_CHECKING:
 
 
 def failure_of(error: BaseException, target: str, config: Mapping[str, Any]) -> AuditFailure:
-    """Describe an error as a report does.
+    """Make the report of an error.
+
+    Args:
+        error: The error.
+        target: Model as it was requested.
+        config: Options by their name in reports, as far as they could be read.
 
     Returns:
         The report.
@@ -30,6 +35,8 @@ def failure_of(error: BaseException, target: str, config: Mapping[str, Any]) -> 
 
     defect = not isinstance(error, (PrivauditError, OSError))
     reasons = reasons_of(error)
+    if defect:  # the text of, say, a KeyError means little without its class
+        reasons = tuple(f"{type(error).__name__}: {reason}" for reason in reasons)
     return AuditFailure(
         schema_version=SCHEMA_VERSION,
         privaudit_version=privaudit.__version__,
@@ -38,7 +45,7 @@ def failure_of(error: BaseException, target: str, config: Mapping[str, Any]) -> 
         config=encode(dict(config)),
         kind=type(error).__name__,
         defect=defect,
-        verdict=FailedVerdict("error", tuple(f"{type(error).__name__}: {r}" for r in reasons) if defect else reasons),
+        verdict=FailedVerdict("error", reasons),
         private=error.private if isinstance(error, PrivauditError) else (),
     )
 
@@ -46,12 +53,19 @@ def failure_of(error: BaseException, target: str, config: Mapping[str, Any]) -> 
 def write_failure(
     failure: AuditFailure, folder: Path, formats: Sequence[Format], inputs: Sequence[Path] = ()
 ) -> tuple[Path, ...]:
-    """Write the reports of a failure in place of those of an earlier run.
+    """Write the reports of a failure, replacing those of an earlier run.
 
-    Nothing that happens here hides the error that is being reported: what cannot be written is named, and that is all.
+    Never raises, which would hide the error that is being reported: a report that cannot be written is only named on
+    standard error.
+
+    Args:
+        failure: The failure.
+        folder: Run folder.
+        formats: Formats to write in addition to JSON.
+        inputs: Files and folders of the audit that must not be overwritten.
 
     Returns:
-        The files.
+        Files that were written.
     """
     from privaudit.auditing.run import stale_results
     from privaudit.report.formats import FORMATS, write_reports
@@ -64,6 +78,7 @@ def write_failure(
             for form in dict.fromkeys([FORMATS["json"], *formats]):
                 written += write_reports(failure, folder, [form])
     except Exception as error:
-        if not isinstance(error, ConfigError) or folder.is_dir():  # else the error itself says so already
+        # If the folder cannot be made, that is the error being reported; naming it once is enough.
+        if not isinstance(error, ConfigError) or folder.is_dir():
             typer.echo(f"not every report of this error could be written: {escape_control(str(error))}", err=True)
     return tuple(written)

@@ -1,11 +1,11 @@
-"""`privaudit invert`: latents of images, and how good they are."""
+"""`privaudit invert`: latents of images, and their reconstruction errors."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from privaudit.cli.given import options_together
-from privaudit.cli.output import to_reader
+from privaudit.cli.option_state import options_together
+from privaudit.cli.output import tolerate_closed_stdout
 from privaudit.cli.progress import StageProgress
 from privaudit.cli.signature import Config, Quiet, takes
 from privaudit.tasks.invert_options import InvertOptions
@@ -16,7 +16,7 @@ def invert(
     *,
     quiet: Quiet = False,
     config: Config = None,
-    **options: Any,  # noqa: ANN401 - those of `InvertOptions`, as the command line has them
+    **options: Any,  # noqa: ANN401 - options of `InvertOptions`
 ) -> None:
     """Find latents that decode to given images, without backpropagation.
 
@@ -31,20 +31,20 @@ def invert(
     with options_together():
         chosen = InvertOptions.parse(**options)
     with StageProgress(quiet=quiet, resumes=False) as progress:
-        found = run_inversion(chosen, progress)
+        inverted = run_inversion(chosen, progress)
     plot = chosen.out / "residuals.png"
     plot_residuals(
-        found.inversion,
-        f"{len(found.images)} images, solver {found.solver.name}",
+        inverted.inversion,
+        f"{len(inverted.images)} images, solver {inverted.solver.name}",
         plot,
-        by_pixel=found.solver.by_gradient,
+        by_pixel=inverted.solver.by_gradient,
     )
-    with to_reader():
-        print_inversion(found, [chosen.out / "latents.safetensors", chosen.out / "inversion.csv", plot])
+    with tolerate_closed_stdout():
+        print_inversion(inverted, [chosen.out / "latents.safetensors", chosen.out / "inversion.csv", plot])
 
 
 def solvers() -> None:
-    """List the inversion solvers with their parameters and where they were published."""
+    """List the inversion solvers with references and parameters."""
     from dataclasses import asdict
 
     from rich.table import Table
@@ -52,9 +52,9 @@ def solvers() -> None:
     from privaudit.inversion import SOLVERS
     from privaudit.report.terminal.console import standard_output
 
-    table = Table("solver", "what it does, where it was published, parameters with their defaults", box=None)
+    table = Table("solver", "what it does, reference, parameters with their defaults", box=None)
     for name, kind in SOLVERS.items():
         parameters = " ".join(f"{key}={str(value).lower()}" for key, value in asdict(SOLVERS.build(name)).items())
         table.add_row(name, f"{kind.summary}\n[dim]{kind.citation}\n{parameters}[/dim]")
-    with to_reader():
+    with tolerate_closed_stdout():
         standard_output().print(table)

@@ -1,4 +1,4 @@
-"""`privaudit lab`: targets whose members are known."""
+"""`privaudit lab`: train small targets whose members are known."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ app = typer.Typer(help="Train small targets whose members are known.", no_args_i
 
 @app.command()
 def train(
-    images: Annotated[Path, typer.Option(help="Folder (or manifest) with more images than members + held-out.")],
+    images: Annotated[Path, typer.Option(help="Folder or manifest with more images than members + held-out.")],
     out: Annotated[Path, typer.Option(help="Folder to write; the same command again resumes.")],
     family: Annotated[
         str,
@@ -23,17 +23,19 @@ def train(
             "or v: unconditional with --prediction-type v_prediction."
         ),
     ] = "unconditional",
-    members: Annotated[int, typer.Option(help="Images that train the denoiser.")] = 1100,
-    heldout: Annotated[int, typer.Option(help="Images that train nothing; the rest trains the autoencoder.")] = 1100,
+    members: Annotated[int, typer.Option(help="Number of images that train the denoiser.")] = 1100,
+    heldout: Annotated[
+        int, typer.Option(help="Number of images that train nothing; the rest trains the autoencoder.")
+    ] = 1100,
     resolution: Annotated[int, typer.Option(help="Side of the images in pixels.")] = 32,
     latent_channels: Annotated[int, typer.Option(help="Channels of the latent.")] = 4,
     autoencoder: Annotated[str, typer.Option(help="kl (AutoencoderKL) or vq (VQModel).")] = "kl",
-    codes: Annotated[int, typer.Option(help="Size of the codebook; for vq.")] = 512,
+    codes: Annotated[int, typer.Option(help="Size of the codebook of vq.")] = 512,
     autoencoder_images: Annotated[
-        str, typer.Option(help="auxiliary, or members: then the geometry itself may carry membership.")
+        str, typer.Option(help="auxiliary or members. With members, the decoder geometry itself may reveal membership.")
     ] = "auxiliary",
     autoencoder_width: Annotated[int, typer.Option(help="Channels of the autoencoder's first stage.")] = 32,
-    autoencoder_steps: Annotated[int, typer.Option(help="Steps of the autoencoder.")] = 3000,
+    autoencoder_steps: Annotated[int, typer.Option(help="Training steps of the autoencoder.")] = 3000,
     autoencoder_from: Annotated[
         Path | None, typer.Option(help="Take the autoencoder of this target instead of training one.")
     ] = None,
@@ -41,35 +43,42 @@ def train(
         Path | None, typer.Option(help="Fine-tune this target of the same family, and keep its autoencoder.")
     ] = None,
     denoiser_images: Annotated[
-        str, typer.Option(help="members, or auxiliary: a base that has seen neither members nor held-out images.")
+        str,
+        typer.Option(
+            help="members or auxiliary. With auxiliary, a base trained on neither members nor held-out images."
+        ),
     ] = "members",
     denoiser_width: Annotated[int, typer.Option(help="Channels of the first stage, or of flow's tokens.")] = 64,
-    denoiser_layers: Annotated[int, typer.Option(help="Residual blocks a stage, or blocks of flow's transformer.")] = 1,
-    denoiser_steps: Annotated[int, typer.Option(help="Steps of the denoiser; more of them leak more.")] = 4500,
-    denoiser_batch: Annotated[int, typer.Option("--batch", help="Latents a step of the denoiser.")] = 64,
+    denoiser_layers: Annotated[
+        int, typer.Option(help="Residual blocks per stage, or blocks of flow's transformer.")
+    ] = 1,
+    denoiser_steps: Annotated[int, typer.Option(help="Training steps of the denoiser; more steps leak more.")] = 4500,
+    denoiser_batch: Annotated[int, typer.Option("--batch", help="Batch size of the denoiser.")] = 64,
     denoiser_rate: Annotated[float, typer.Option("--rate", help="Learning rate of the denoiser.")] = 2e-4,
     ema_decay: Annotated[
-        float, typer.Option(help="Decay of the averaged weights that are saved; 0 saves the raw.")
+        float, typer.Option(help="Decay of the averaged weights that are saved; 0 saves the weights themselves.")
     ] = 0.999,
-    flip: Annotated[bool, typer.Option("--flip", help="Train on mirror images too, which leaks less.")] = False,
+    flip: Annotated[bool, typer.Option("--flip", help="Also train on mirrored images, which leaks less.")] = False,
     prediction_type: Annotated[
-        str | None, typer.Option(help="epsilon (the default) or v_prediction; of flow always flow.")
+        str | None, typer.Option(help="epsilon (the default) or v_prediction; always flow for the family flow.")
     ] = None,
-    caption_drop: Annotated[float, typer.Option(help="Share of captions dropped in training; text and flow.")] = 0.1,
+    caption_drop: Annotated[
+        float, typer.Option(help="Fraction of captions dropped in training; for text and flow.")
+    ] = 0.1,
     snapshot: Annotated[list[int] | None, typer.Option(help="Also save the model after this step; repeatable.")] = None,
     half: Annotated[bool, typer.Option("--half", help="Save weights as float16.")] = False,
-    seed: Annotated[int, typer.Option(help="Of the split, the weights and every batch.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the split, the initial weights and the batches.")] = 0,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress on standard error.")] = False,
 ) -> None:
     """Train an autoencoder on auxiliary images, then a denoiser on the members' latents."""
-    given = locals()  # first of all: what the recipe and the command share has one name
+    arguments = locals()  # before any other local exists; the fields of the recipe have the names of the options
     from dataclasses import asdict, fields
 
     from privaudit.lab.recipe import LabRecipe, name_family
     from privaudit.lab.train import train_target
 
-    named = {part.name: given[part.name] for part in fields(LabRecipe) if part.name in given}
-    recipe = LabRecipe(**named | asdict(name_family(family, prediction_type)))
+    settings = {part.name: arguments[part.name] for part in fields(LabRecipe) if part.name in arguments}
+    recipe = LabRecipe(**settings | asdict(name_family(family, prediction_type)))
     with StageProgress(quiet=quiet) as progress:
         trained = train_target(
             images,
@@ -87,9 +96,9 @@ def train(
 
 @app.command()
 def photographs(
-    out: Annotated[Path, typer.Option(help="Folder to write, one folder a photograph.")],
+    out: Annotated[Path, typer.Option(help="Folder to write, with one subfolder per photograph.")],
 ) -> None:
-    """Unpack the shipped crops of free photographs: what the demo target was trained on."""
+    """Unpack the shipped crops of freely licensed photographs, on some of which the demo target was trained."""
     from privaudit.lab.photographs import unpack
 
     written = unpack(lambda crop: out / crop.source / crop.name)

@@ -1,4 +1,7 @@
-"""The command line: parse, call one function, print. Heavy imports happen inside the commands."""
+"""The command line: each command parses its options, calls one function and prints the result.
+
+Slow imports happen inside the commands.
+"""
 
 from __future__ import annotations
 
@@ -25,15 +28,15 @@ from privaudit.cli import (
     sweep,
 )
 from privaudit.cli.command import ConfiguredCommand
-from privaudit.cli.output import say_error
+from privaudit.cli.output import print_error
 from privaudit.errors import PrivauditError
 from privaudit.escape import terminal
 
 EXIT_ERROR = 2
 EXITS = "Exit codes: 0 pass or no gate, 1 a gate failed, 2 an error, 3 inconclusive, 130 interrupted."
 SETTABLE = (
-    "Each option can also be set by a variable, --seed by PRIVAUDIT_SEED, and in privaudit.toml: privaudit config "
-    "shows what applies."
+    "Each option can also be set by an environment variable, such as PRIVAUDIT_SEED for --seed, and in privaudit.toml: "
+    "privaudit config shows what applies."
 )
 
 app = typer.Typer(
@@ -48,7 +51,7 @@ app = typer.Typer(
 app.command("scan", cls=scan.ScanCommand, epilog=f"{EXITS} {SETTABLE}")(scan.scan)
 app.command("demo", cls=demo.DemoCommand, epilog=f"{EXITS} {SETTABLE}")(demo.demo)
 app.command("compare", cls=compare.CompareCommand, epilog=f"{EXITS} {SETTABLE}")(compare.compare)
-app.command("report", epilog="Exits 0 whatever the verdict was, 2 if there is no report to read.")(report.report)
+app.command("report", epilog="Exits 0 whatever the verdict is, 2 if there is no report to read.")(report.report)
 app.command("config", context_settings=config.CONTEXT)(config.config)
 app.command("attacks")(attacks.attacks)
 app.command("sweep", cls=ConfiguredCommand, epilog=SETTABLE)(sweep.sweep)
@@ -77,15 +80,16 @@ def root(
 
 
 def main() -> None:
-    """Run the command line and exit: 2 for every error, with one line per problem for those that a user can act on."""
-    for stream in (sys.stdout, sys.stderr):  # a name that this terminal's encoding lacks is no reason to crash
+    """Run the command line and exit; 2 for every error, with one line per problem if a user can act on it."""
+    # Escape characters that the terminal's encoding lacks, such as those of a file name, instead of raising.
+    for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
         app()
-    except (PrivauditError, OSError) as error:  # a disk that is full, a folder that cannot be written
-        say_error(error)
+    except (PrivauditError, OSError) as error:  # OSError: a full disk, a folder that cannot be written
+        print_error(error)
         sys.exit(EXIT_ERROR)
-    except Exception:  # a defect of ours: show it whole, but exit as an error and not as a failed gate
+    except Exception:  # a defect of privaudit: print the traceback; Python's exit code 1 would mean a failed gate
         typer.echo(terminal(traceback.format_exc(), keep="\n"), err=True, nl=False)
         sys.exit(EXIT_ERROR)

@@ -1,4 +1,4 @@
-"""Options from files: privaudit.toml over [tool.privaudit] of pyproject.toml, or the one file that --config names."""
+"""Options from files: privaudit.toml, then [tool.privaudit] of pyproject.toml; or only the file that --config names."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from privaudit.auditing.option_table import Kind
 from privaudit.errors import ConfigError
 
 SECTION = "tool.privaudit"
-OWN, PROJECT = Path("privaudit.toml"), Path("pyproject.toml")
-PLACES = frozenset({"target", "reference"})
-"""Texts that are a folder if there is one, and a hub id otherwise."""
+PRIVAUDIT_FILE, PROJECT_FILE = Path("privaudit.toml"), Path("pyproject.toml")
+FOLDER_OR_ID = frozenset({"target", "reference"})
+"""Options whose text is a folder if that exists, and a hub id otherwise."""
 TYPES: Mapping[Kind, type | tuple[type, ...]] = {"integer": int, "number": (int, float), "text": (str, int, float)}
-"""What TOML may have for a kind; a text for any other."""
+"""TOML types that a kind of option accepts; a text for all other kinds."""
 WORDS: Mapping[Kind, str] = {
     "flag": "true or false",
     "integer": "a whole number",
@@ -28,7 +28,7 @@ WORDS: Mapping[Kind, str] = {
     "texts": "a text or a list of texts",
     "paths": "a path or a list of paths",
 }
-"""What a value of a kind is called in messages."""
+"""Name of a value of each kind in messages."""
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,9 @@ class Setting:
 
     Attributes:
         key: Key of the option, with dashes.
-        value: As TOML has it.
-        file: That it came from.
-        line: There, from 1; None where it was not found again.
+        value: Value as parsed from TOML.
+        file: File that it came from.
+        line: Line of the key, counted from 1; None if it could not be located.
     """
 
     key: str
@@ -52,45 +52,47 @@ class Setting:
         """File and line, such as ``privaudit.toml, line 3``."""
         return str(self.file) if self.line is None else f"{self.file}, line {self.line}"
 
-    def given(self, kind: Kind) -> Any:  # noqa: ANN401 - whatever the option takes
-        """Turn the value into what the command line would have got; a relative path is relative to the file.
+    def as_argument(self, kind: Kind) -> Any:  # noqa: ANN401 - depends on the kind
+        """Convert the value to what the command line would pass; a relative path is relative to the file.
 
         Returns:
-            A flag's truth, a number, a text or a list of texts.
+            A boolean, a number, a text or a list of texts.
 
         Raises:
-            ConfigError: The value is of another type.
+            ConfigError: The value has a wrong type.
         """
         several = kind in ("texts", "paths")
         items = self.value if isinstance(self.value, list) and (several or kind == "text") else [self.value]
         if not items or not all(_fits(item, kind) for item in items):
             raise ConfigError([f"expected {self.key} as {WORDS[kind]}, got {_shown(self.value)}"])
         if kind in ("path", "paths"):
-            items = [str(self._beside(item)) for item in items]
-        elif self.key in PLACES:
-            items = [str(self._beside(item)) if self._beside(item).exists() else item for item in items]
+            items = [str(self._relative_to_file(item)) for item in items]
+        elif self.key in FOLDER_OR_ID:
+            items = [
+                str(self._relative_to_file(item)) if self._relative_to_file(item).exists() else item for item in items
+            ]
         if several:
             return items
-        return ",".join(map(str, items)) if kind == "text" else items[0]  # a list is what a flag takes with commas
+        return ",".join(map(str, items)) if kind == "text" else items[0]  # a flag takes a list as comma-separated text
 
-    def _beside(self, path: str) -> Path:
+    def _relative_to_file(self, path: str) -> Path:
         return self.file.parent / Path(path).expanduser()
 
 
-def _fits(item: Any, kind: Kind) -> bool:  # noqa: ANN401 - whatever TOML has
-    if isinstance(item, bool):
+def _fits(item: Any, kind: Kind) -> bool:  # noqa: ANN401 - any TOML value
+    if isinstance(item, bool):  # first, since a bool is an int in Python
         return kind == "flag"
     return kind != "flag" and isinstance(item, TYPES.get(kind, str))
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What the files say.
+    """Settings of all files together.
 
     Attributes:
-        files: That were read and say anything, the strongest first.
-        settings: By key.
-        problems: What could not be read.
+        files: Files with at least one setting, highest precedence first.
+        settings: Setting that applies, by key.
+        problems: Problems of the files, one sentence per problem.
     """
 
     files: tuple[Path, ...]
@@ -98,33 +100,41 @@ class Settings:
     problems: tuple[str, ...]
 
     def unknown(self, known: Sequence[str]) -> tuple[str, ...]:
-        """Name the keys that no command knows."""
-        found = []
+        """List the settings whose key no command has, one sentence per setting."""
+        problems = []
         for setting in self.settings.values():
             if setting.key not in known:
                 close = get_close_matches(setting.key, known, n=1)
                 hint = f"did you mean {close[0]}?" if close else "privaudit config lists them"
-                found.append(f"expected an option of privaudit, got {setting.key} ({setting.where}); {hint}")
-        return tuple(found)
+                problems.append(f"expected an option of privaudit, got {setting.key} ({setting.where}); {hint}")
+        return tuple(problems)
 
 
-def read_settings(chosen: Path | None, named: str = "") -> Settings:
-    """Read the files."""
+def read_settings(chosen: Path | None, origin: str = "") -> Settings:
+    """Read the settings of one file, or of privaudit.toml and pyproject.toml in the current folder.
+
+    Args:
+        chosen: The only file to read; None to read both of the usual ones, if they exist.
+        origin: Text after a problem of the file that says where its name came from, such as `` (PRIVAUDIT_CONFIG)``.
+
+    Returns:
+        The settings; problems are returned and not raised, so that they can be reported with those of other sources.
+    """
     files: list[Path] = []
     settings: dict[str, Setting] = {}
     problems: list[str] = []
-    for file in [OWN, PROJECT] if chosen is None else [chosen]:
+    for file in [PRIVAUDIT_FILE, PROJECT_FILE] if chosen is None else [chosen]:
         if chosen is None and not file.is_file():
             continue
         try:
-            found = _read(file)
+            file_settings = _read(file)
         except ConfigError as error:
-            problems.extend(f"{problem}{named}" for problem in error.problems)
+            problems.extend(f"{problem}{origin}" for problem in error.problems)
             continue
-        if found:
+        if file_settings:
             files.append(file)
-        problems += _repeated(found)
-        settings = {setting.key: setting for setting in found} | settings
+        problems += _repeated(file_settings)
+        settings = {setting.key: setting for setting in file_settings} | settings  # earlier files take precedence
     return Settings(tuple(files), settings, tuple(problems))
 
 
@@ -132,12 +142,14 @@ def _read(file: Path) -> list[Setting]:
     if not file.is_file():
         raise ConfigError([f"expected a TOML file at {file}, found none"])
     try:
-        text = file.read_text(encoding="utf-8-sig")
+        text = file.read_text(
+            encoding="utf-8-sig"
+        )  # Windows editors may write a byte order mark, which tomllib rejects
         values = tomllib.loads(text)
     except (OSError, ValueError) as error:
         raise ConfigError([f"cannot read {file}: {error}"]) from error
     section = ""
-    if file.name == PROJECT.name:
+    if file.name == PROJECT_FILE.name:
         section, tools = SECTION, values.get("tool", {})
         values = tools.get("privaudit", {}) if isinstance(tools, dict) else {}
         if not isinstance(values, dict):
@@ -146,16 +158,17 @@ def _read(file: Path) -> list[Setting]:
 
 
 def _repeated(settings: Sequence[Setting]) -> list[str]:
+    """Problems of keys that occur twice, written with a dash and with an underscore: to TOML they are two keys."""
     keys = [setting.key for setting in settings]
     return [
         f"expected {setting.key} once, got it again ({setting.where})"
-        for place, setting in enumerate(settings)
-        if setting.key in keys[:place]
+        for index, setting in enumerate(settings)
+        if setting.key in keys[:index]
     ]
 
 
 def _line(text: str, key: str, section: str) -> int | None:
-    """The line of a key: TOML's own reader does not tell."""
+    """Line of a key in a section, searched for in the text because tomllib reports no lines; None if not found."""
     current = ""
     for number, line in enumerate(text.splitlines(), start=1):
         if header := re.match(r"\s*\[+\s*([\w.\-]+)\s*\]", line):
@@ -165,7 +178,7 @@ def _line(text: str, key: str, section: str) -> int | None:
     return None
 
 
-def _shown(value: Any) -> str:  # noqa: ANN401 - whatever TOML has
+def _shown(value: Any) -> str:  # noqa: ANN401 - any TOML value
     if isinstance(value, bool):
         return str(value).lower()
     return "a table" if isinstance(value, dict) else repr(value)

@@ -1,4 +1,4 @@
-"""Both streams: standard output that may be closed before everything was written, errors of one line per problem."""
+"""Standard output that its reader may close early, and standard error with one line per problem."""
 
 from __future__ import annotations
 
@@ -14,27 +14,31 @@ from privaudit.escape import terminal
 
 
 @contextmanager
-def to_reader() -> Generator[None]:
-    """Let a reader such as ``head`` go when it has seen enough: the files are written, and the exit code stands."""
+def tolerate_closed_stdout() -> Generator[None]:
+    """Context for printing results: a reader such as ``head`` may close standard output early without an error.
+
+    The files have been written by then, and the exit code stays that of the command.
+    """
     try:
         yield
-        if sys.stdout is not None:  # a shell's >&- leaves none
-            sys.stdout.flush()
+        if sys.stdout is not None:  # None if the shell closed it with >&-
+            sys.stdout.flush()  # inside the try block: a pipe may break only when the buffer is written
     except BrokenPipeError:
+        # Python flushes once more at exit, which would print another error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def say_error(error: Exception) -> None:
-    """Print an error on standard error, one line per problem; names in it reach no terminal as control codes."""
+def print_error(error: Exception) -> None:
+    """Print an error on standard error, one line per problem, with control characters escaped."""
     for problem in reasons_of(error):
         typer.echo(f"error: {terminal(problem)}", err=True)
 
 
 def reasons_of(error: BaseException) -> tuple[str, ...]:
-    """Split an error into its problems.
+    """Return the problems of an error.
 
     Returns:
-        One sentence each, at least one.
+        At least one sentence, one per problem; the class name of an error without a message.
     """
     if isinstance(error, PrivauditError) and error.problems:
         return error.problems

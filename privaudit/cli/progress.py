@@ -1,4 +1,4 @@
-"""Progress on standard error: a bar with the time left on a terminal, a line per stage and a minute elsewhere."""
+"""Progress on standard error: bars with the time left on a terminal; elsewhere one line per stage and per minute."""
 
 from __future__ import annotations
 
@@ -11,25 +11,30 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TaskID, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-EVERY = 60.0
-"""Seconds between the lines of a long stage, so that the log of a CI job shows life and is not flooded."""
-KNOWN = 1 / 3
-"""Share of a stage's steps that has to be done before the time left is estimated: the first ones may be the dearest."""
+SECONDS_BETWEEN_LINES = 60.0
+"""Seconds between the lines of a long stage, so that the log of a CI job shows progress and is not flooded."""
+MIN_FRACTION_DONE = 1 / 3
+"""Minimum fraction of a stage's steps before the time left is estimated; the first steps may take much longer."""
 
 
 class TimeLeftColumn(TimeRemainingColumn):
-    """The time left, once enough of the steps are done to tell."""
+    """Column of the time left, once enough steps are done to estimate it."""
 
     def render(self, task: Task) -> Text:
-        """Draw it."""
+        """Render the column for one bar."""
         begun = float(task.fields.get("begun", 0.0))
-        if not task.finished and not _is_known(task.completed, begun, task.total or 0.0):
+        if not task.finished and not _can_estimate(task.completed, begun, task.total or 0.0):
             return Text("-:--:--", style="progress.remaining")
         return super().render(task)
 
 
 class StageProgress:
-    """Context manager that is called with (stage, done, total), with text behind the bar if wanted."""
+    """Context manager that shows progress; it is called with (stage, done, total) and optionally a note.
+
+    Args:
+        quiet: Whether to show nothing.
+        resumes: Whether an interrupted command can be resumed, for the message about an interruption.
+    """
 
     def __init__(self, *, quiet: bool = False, resumes: bool = True) -> None:
         self._resumes = resumes
@@ -45,11 +50,11 @@ class StageProgress:
         self._tasks: dict[str, TaskID] = {}
         self._started: dict[str, tuple[float, int]] = {}
         self._finished: set[str] = set()
-        self._spoken = time.perf_counter()
-        self._live = sys.stderr.isatty() and not quiet and not _logged(self._console)
+        self._last_line = time.perf_counter()
+        self._live = sys.stderr.isatty() and not quiet and not _is_log(self._console)
 
     def __enter__(self) -> StageProgress:
-        """Start drawing."""
+        """Start drawing the bars."""
         if self._live:
             self._bars.start()
         return self
@@ -57,45 +62,54 @@ class StageProgress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop drawing, whatever happened."""
+        """Stop drawing the bars; name what an interruption leaves."""
         if self._live:
             self._bars.stop()
         if kind is KeyboardInterrupt:
             resuming = "the same command (without --fresh) resumes where it stopped"
-            self._say(f"interrupted; {resuming if self._resumes else 'nothing was written'}")
+            self._print_line(f"interrupted; {resuming if self._resumes else 'nothing was written'}")
 
     def __call__(self, stage: str, done: int, total: int, note: str = "") -> None:
-        """Show that ``done`` of ``total`` steps of a stage are done."""
+        """Show that ``done`` of ``total`` steps of a stage are done.
+
+        Args:
+            stage: Name of the stage.
+            done: Number of steps done.
+            total: Number of all steps.
+            note: Text after the bar or line.
+        """
         now = time.perf_counter()
-        if done < total and stage in self._finished:  # the same again, of another model
+        if done < total and stage in self._finished:  # the stage starts again, for another model
             self._finished.remove(stage)
             del self._started[stage]
-        since, before = self._started.setdefault(stage, (now, done))
+        # A resumed stage starts with steps done earlier, which took no time now and must not count for its speed.
+        started, resumed = self._started.setdefault(stage, (now, done))
         if self._live:
             if stage not in self._tasks:
                 self._tasks[stage] = self._bars.add_task(stage, total=total, completed=done, note=note, begun=done)
             self._bars.update(self._tasks[stage], completed=done, total=total, note=note)
         elif done >= total and stage not in self._finished:
             self._finished.add(stage)
-            self._say(f"{stage}: {total} done in {now - since:.1f} s {note}".rstrip())
-        elif done < total and now - self._spoken >= EVERY:
-            known = _is_known(done, before, total)
-            left = _in_minutes((now - since) / (done - before) * (total - done)) if known else ""
-            self._say(f"{stage}: {done} of {total}{left} {note}".rstrip())
+            self._print_line(f"{stage}: {total} done in {now - started:.1f} s {note}".rstrip())
+        elif done < total and now - self._last_line >= SECONDS_BETWEEN_LINES:
+            remaining = ""
+            if _can_estimate(done, resumed, total):
+                remaining = _in_minutes((now - started) / (done - resumed) * (total - done))
+            self._print_line(f"{stage}: {done} of {total}{remaining} {note}".rstrip())
 
-    def _say(self, line: str) -> None:
-        self._spoken = time.perf_counter()
+    def _print_line(self, line: str) -> None:
+        self._last_line = time.perf_counter()
         self._console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def _logged(console: Console) -> bool:
-    """Whether what looks like a terminal keeps every line: a CI job's, or one that cannot move its cursor."""
+def _is_log(console: Console) -> bool:
+    """Whether the terminal cannot redraw a line: that of a CI job, or one that cannot move its cursor."""
     return console.is_dumb_terminal or os.environ.get("CI", "").lower() not in ("", "0", "false")
 
 
-def _is_known(done: float, before: float, total: float) -> bool:
-    """Whether so many steps, of which some were done before, tell how long the others will take."""
-    return done - before >= KNOWN * (total - before) > 0
+def _can_estimate(done: float, resumed: float, total: float) -> bool:
+    """Whether enough steps are done to estimate the time left; ``resumed`` of them were done in an earlier run."""
+    return done - resumed >= MIN_FRACTION_DONE * (total - resumed) > 0
 
 
 def _in_minutes(seconds: float) -> str:

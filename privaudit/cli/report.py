@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from privaudit.cli.output import to_reader
+from privaudit.cli.output import tolerate_closed_stdout
 from privaudit.cli.signature import FORMAT_NAMES
 from privaudit.errors import ConfigError
 
@@ -21,11 +21,11 @@ STDOUT = "-"
 
 @dataclass(frozen=True)
 class Request:
-    """What is to be shown, and where.
+    """Options of one call, checked.
 
     Attributes:
-        run: A run folder or a report.
-        formats: To write; none prints the summary of the terminal.
+        run: Run folder or report file.
+        formats: Formats to write; if empty, the summary is printed.
         out: Folder to write to; None for standard output.
     """
 
@@ -35,7 +35,7 @@ class Request:
 
     @property
     def folder(self) -> Path:
-        """The run folder."""
+        """Run folder, or the folder of the report file."""
         return self.run if self.run.is_dir() else self.run.parent
 
 
@@ -45,17 +45,18 @@ def report(
         list[str] | None,
         typer.Option(
             "--format",
-            help=f"What to write: {FORMAT_NAMES}, several with commas. Without, the summary is printed.",
+            help=f"Formats to write, comma-separated: {FORMAT_NAMES}. Without it, the summary is printed.",
         ),
     ] = None,
     out: Annotated[
-        str | None, typer.Option(help="Folder to write to, that of RUN by default; - for standard output.")
+        str | None, typer.Option(help="Folder to write to, by default that of RUN; - for standard output.")
     ] = None,
     include_images: Annotated[
-        bool, typer.Option("--include-images", help="Show the most exposed images in the page: they leave with it.")
+        bool,
+        typer.Option("--include-images", help="Show the most exposed images in the page, which then contains them."),
     ] = False,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print report.json; the same as --format json --out -.")
+        bool, typer.Option("--json", help="Print report.json; short for --format json --out -.")
     ] = False,
     schema: Annotated[
         bool, typer.Option("--schema", help="Print the JSON Schema of report.json and nothing else.")
@@ -63,14 +64,14 @@ def report(
 ) -> None:
     """Show a saved report again, or write it in other formats; no model is needed.
 
-    The exit code says whether that worked, 0 or 2, and never what the audit found.
+    The exit code is 0 if that worked and 2 if not, whatever the audit found.
 
-    For the page of a CI job: privaudit report RUN --format md --out - >> $GITHUB_STEP_SUMMARY
+    For the summary page of a GitHub job: privaudit report RUN --format md --out - >> $GITHUB_STEP_SUMMARY
     """
     if schema:
         from privaudit.results.report_schema import shipped_schema
 
-        with to_reader():
+        with tolerate_closed_stdout():
             sys.stdout.write(shipped_schema())
         return
     request = _read_request(run, formats, out, include_images=include_images, as_json=as_json)
@@ -79,24 +80,25 @@ def report(
     from privaudit.results.audit_result import AuditResult, load_report
     from privaudit.results.exemplars import load_exemplars
 
-    found = load_report(request.run)
-    exemplars = load_exemplars(request.folder) if include_images and isinstance(found, AuditResult) else ()
-    with to_reader():
+    loaded = load_report(request.run)
+    exemplars = load_exemplars(request.folder) if include_images and isinstance(loaded, AuditResult) else ()
+    with tolerate_closed_stdout():
         if not request.formats:
-            _print(found, request)
+            _print(loaded, request)
         elif request.out is None:
+            # As bytes, because a format may be binary and must not be re-encoded; text printed so far goes first.
             sys.stdout.flush()
-            sys.stdout.buffer.write(request.formats[0].encoded(found, exemplars))
+            sys.stdout.buffer.write(request.formats[0].encoded(loaded, exemplars))
             sys.stdout.buffer.flush()
         else:
-            for path in write_reports(found, request.out, request.formats, exemplars):
+            for path in write_reports(loaded, request.out, request.formats, exemplars):
                 typer.echo(path)
 
 
 def _read_request(
     run: Path | None, names: list[str] | None, out: str | None, *, include_images: bool, as_json: bool
 ) -> Request:
-    """Check the options together, and name all that is wrong with them at once."""
+    """Check the options together and raise all problems at once."""
     from privaudit.report.formats import FORMATS, parse_formats
 
     problems: list[str] = []
@@ -104,7 +106,7 @@ def _read_request(
     if run is None:
         problems.append("expected RUN, a run folder or a report.json, got none")
     if as_json and (names or out is not None):
-        problems.append("expected --json alone, which is --format json --out -")
+        problems.append("expected --json alone, which is short for --format json --out -")
     if as_json:
         names, out = ["json"], STDOUT
     if names:
@@ -113,7 +115,7 @@ def _read_request(
         except ConfigError as error:
             problems += error.problems
     elif out is not None:
-        problems.append(f"expected --format with --out {out}, to know what to write; choose from {', '.join(FORMATS)}")
+        problems.append(f"expected --format with --out {out}, to name what to write: {', '.join(FORMATS)}")
     if out == STDOUT and len(formats) > 1:
         problems.append(f"expected one format for standard output, got {', '.join(form.name for form in formats)}")
     if include_images and not any(form.exemplars for form in formats):
@@ -121,7 +123,7 @@ def _read_request(
         problems.append(f"expected --include-images with a format that shows images, {shows}")
     if run is not None and run.is_file() and run.name != FORMATS["json"].file and formats and out is None:
         problems.append(
-            f"expected --out with {run}: next to a copy of a report, the files would pass for those of a run"
+            f"expected --out with {run}: next to a copy of a report, the files would look like those of a run"
         )
     if problems or run is None:
         raise ConfigError(problems)
@@ -129,14 +131,15 @@ def _read_request(
     return Request(run, formats, None if out == STDOUT else Path(out) if out is not None else folder)
 
 
-def _print(found: Report, request: Request) -> None:
+def _print(loaded: Report, request: Request) -> None:
     from privaudit.report.formats import FORMATS
     from privaudit.report.terminal.summary import print_failure, print_report
     from privaudit.results.audit_result import AuditFailure
 
-    files = tuple(path for path in (request.folder / form.file for form in FORMATS.values()) if path.is_file())
-    shown = files if request.run.is_dir() else ()
-    if isinstance(found, AuditFailure):
-        print_failure(found, shown)
+    paths = [request.folder / form.file for form in FORMATS.values()]
+    # Files next to a single report file may belong to another run.
+    files = tuple(path for path in paths if path.is_file()) if request.run.is_dir() else ()
+    if isinstance(loaded, AuditFailure):
+        print_failure(loaded, files)
     else:
-        print_report(found, request.folder, files=shown)
+        print_report(loaded, request.folder, files=files)

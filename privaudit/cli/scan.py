@@ -1,4 +1,4 @@
-"""`privaudit scan`: audit a model folder with two image sets."""
+"""`privaudit scan`: audit a model with two sets of images."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ import typer
 from privaudit.auditing.option_table import REPORTS, RUNNING, in_order_of_help
 from privaudit.auditing.options import AuditOptions
 from privaudit.auditing.parsed_options import default_folder
-from privaudit.cli.command import GIVEN, ConfiguredCommand
+from privaudit.cli.command import OPTION_STATE, ConfiguredCommand
 from privaudit.cli.failure import failure_of, write_failure
-from privaudit.cli.given import Given, given, options_together
-from privaudit.cli.output import to_reader
+from privaudit.cli.option_state import OptionState, current_options, options_together
+from privaudit.cli.output import tolerate_closed_stdout
 from privaudit.cli.progress import StageProgress
 from privaudit.cli.signature import (
     FORMAT_NAMES,
@@ -26,7 +26,7 @@ from privaudit.cli.signature import (
     Inconclusive,
     Quiet,
     checked,
-    counted_as,
+    parse_inconclusive,
     takes,
 )
 from privaudit.errors import ConfigError
@@ -37,21 +37,21 @@ if TYPE_CHECKING:
 
 SETS = ("members", "nonmembers", "suspects", "canaries")
 SCORES = (Path("scores") / "scores.parquet", Path("suspects.csv"))
-"""What a run folder holds in addition to reports that a user may want to open."""
+"""Files of a run folder that the summary lists in addition to the reports."""
 
 
 class ScanCommand(ConfiguredCommand):
-    """A call that is refused leaves the reports of an error, in place of those of an earlier run."""
+    """A command that writes the reports of an error if its options are refused, replacing those of an earlier run."""
 
-    def refused(self, ctx: typer.Context, error: ConfigError) -> None:
-        """Write them to the run folder, as far as it is known."""
-        known: Given = ctx.meta[GIVEN]
-        values = known.values
-        if known.only_check or values["dry_run"]:
+    def on_refused(self, ctx: typer.Context, error: ConfigError) -> None:
+        """Write the reports of the error to the run folder, if that is known."""
+        state: OptionState = ctx.meta[OPTION_STATE]
+        values = state.values
+        if state.only_check or values["dry_run"]:
             return
         target = self.target_of(values)
         _report_failure(
-            failure_of(error, target, known.recorded),
+            failure_of(error, target, state.recorded),
             _known_folder(values["out"], self.folder_of(values)),
             read_formats(values["format_"]),
             _sources(values),
@@ -59,12 +59,12 @@ class ScanCommand(ConfiguredCommand):
         )
 
     def target_of(self, values: Mapping[str, Any]) -> str:
-        """The model, as far as it is known; what was taken for a flag is none."""
+        """Target as it was requested; empty if it is unknown."""
         target = str(values["target"])
-        return "" if target.startswith("-") else target
+        return "" if target.startswith("-") else target  # a misspelt flag that was parsed as the argument
 
     def folder_of(self, values: Mapping[str, Any]) -> Path | None:
-        """The run folder where none is chosen."""
+        """Run folder if --out is not set; None without a target."""
         target = self.target_of(values)
         return default_folder(target) if target else None
 
@@ -88,7 +88,7 @@ def scan(
             metavar="NAMES",
             callback=checked(read_formats),
             rich_help_panel=REPORTS,
-            help=f"Reports to write, with commas: {FORMAT_NAMES}. json always is.",
+            help=f"Reports to write, comma-separated: {FORMAT_NAMES}. json is always written.",
         ),
         After("out"),
     ] = "json,html",
@@ -97,13 +97,13 @@ def scan(
         typer.Option(
             "--include-images",
             rich_help_panel=REPORTS,
-            help="Show thumbnails of the most exposed images in the page; without it, no report holds an image.",
+            help="Show thumbnails of the most exposed images in the page; without it, no report contains an image.",
         ),
     ] = False,
     as_json: Annotated[
         bool,
         typer.Option(
-            "--json", rich_help_panel=REPORTS, help="Print report.json to standard output, and nothing else there."
+            "--json", rich_help_panel=REPORTS, help="Print report.json, and nothing else, to standard output."
         ),
     ] = False,
     dry_run: Annotated[
@@ -111,15 +111,15 @@ def scan(
         typer.Option(
             "--dry-run",
             rich_help_panel=RUNNING,
-            help="Print what would be run, what is shared and how long it takes; then stop.",
+            help="Print what would run, which passes are shared and how long it would take; then exit.",
         ),
         After("fresh"),
     ] = False,
     quiet: Annotated[Quiet, After("memory")] = False,
     config: Config = None,
-    **options: Any,  # noqa: ANN401 - those of `AuditOptions`, as the command line has them
+    **options: Any,  # noqa: ANN401 - options of `AuditOptions`
 ) -> None:
-    """Audit a model: can its members be told from images that it never saw?"""
+    """Audit a model: can its members be told from images that it was not trained on?"""
     del config  # ConfiguredCommand has read it
     from privaudit.evaluation.verdict import exit_code
     from privaudit.report.terminal.summary import print_report
@@ -127,53 +127,54 @@ def scan(
     formats = read_formats(format_)
     try:
         with options_together():
-            chosen = AuditOptions.parse(**options, config_file=next(iter(given().files), None))
+            chosen = AuditOptions.parse(**options, config_file=next(iter(current_options().files), None))
     except ConfigError as error:
-        if not (dry_run or given().only_check):
+        if not (dry_run or current_options().only_check):
             target, out = options["target"], options["out"]
-            failure, folder = failure_of(error, target, given().recorded), _known_folder(out, default_folder(target))
+            failure = failure_of(error, target, current_options().recorded)
+            folder = _known_folder(out, default_folder(target))
             _report_failure(failure, folder, formats, _sources(options), as_json=as_json)
         raise
     if dry_run:
         _show_plan(chosen, as_json=as_json, quiet=quiet)
         return
     done = _carry_out(chosen, formats, include_images=include_images, as_json=as_json, quiet=quiet)
-    with to_reader():
+    with tolerate_closed_stdout():
         if as_json:
             sys.stdout.write(done.result.to_json())
         else:
             print_report(done.result, chosen.out, files=done.files)
-    if done.broken is not None:
-        raise done.broken
-    verdict, counted = done.result.verdict, counted_as(inconclusive)
+    if done.report_error is not None:
+        raise done.report_error
+    verdict, counted = done.result.verdict, parse_inconclusive(inconclusive)
     raise typer.Exit(exit_code(verdict.status, gated=bool(verdict.gates), inconclusive=counted, exit_zero=exit_zero))
 
 
 @dataclass(frozen=True)
 class Done:
-    """An audit that came to an end.
+    """A completed audit.
 
     Attributes:
-        result: What it found.
-        files: What was written.
-        broken: Why a report is missing; the result stands.
+        result: Result of the audit.
+        files: Files that were written.
+        report_error: Error of the first report that could not be written; None if all were. The result is complete.
     """
 
     result: AuditResult
     files: tuple[Path, ...]
-    broken: Exception | None
+    report_error: Exception | None
 
 
 def _carry_out(
     chosen: AuditOptions, formats: tuple[Format, ...], *, include_images: bool, as_json: bool, quiet: bool
 ) -> Done:
-    """Audit and write the reports; those of a failure if it ends with an error."""
+    """Run the audit and write its reports; if it raises, write the reports of the failure."""
     from privaudit.auditing.run import run_audit
     from privaudit.report.formats import FORMATS, write_reports
     from privaudit.results.exemplars import load_exemplars
     from privaudit.storage.files import locked
 
-    broken: Exception | None = None
+    report_error: Exception | None = None
     with locked(chosen.out), StageProgress(quiet=quiet) as progress:
         try:
             result = run_audit(chosen, progress)
@@ -182,25 +183,25 @@ def _carry_out(
             _report_failure(failure, chosen.out, formats, chosen.sources, as_json=as_json)
             raise
         exemplars = load_exemplars(chosen.out) if include_images else ()
-        files = [chosen.out / FORMATS["json"].file]  # written by the audit
+        files = [chosen.out / FORMATS["json"].file]  # run_audit has written it
         rendered = [form for form in formats if form.name != "json"]
         for number, form in enumerate(rendered, start=1):
             try:
                 files += write_reports(result, chosen.out, [form], exemplars)
-            except Exception as error:  # of one report: the others, and the audit of hours, are worth showing
-                broken = broken or error
+            except Exception as error:  # one broken report must not cost the others, or the result of hours
+                report_error = report_error or error
             progress("reports", number, len(rendered))
     files += [chosen.out / path for path in SCORES if (chosen.out / path).is_file()]
-    return Done(result, tuple(files), broken)
+    return Done(result, tuple(files), report_error)
 
 
 def _sources(options: Mapping[str, Any]) -> list[Path]:
     return [Path(options[name]) for name in SETS if options.get(name) is not None]
 
 
-def _known_folder(out: Path | None, usual: Path | None) -> Path | None:
-    """Where an error is reported: no one wants a folder for a command that was mistyped."""
-    return usual if out is None and usual is not None and usual.is_dir() else out
+def _known_folder(out: Path | None, default: Path | None) -> Path | None:
+    """Folder for the reports of refused options: --out, or the default if it exists; a typing error creates none."""
+    return default if out is None and default is not None and default.is_dir() else out
 
 
 def _report_failure(
@@ -214,18 +215,18 @@ def _report_failure(
     if folder is not None:
         write_failure(failure, folder, formats, sources)
     if as_json:
-        with to_reader():
+        with tolerate_closed_stdout():
             sys.stdout.write(failure.to_json())
 
 
 def _show_plan(chosen: AuditOptions, *, as_json: bool, quiet: bool) -> None:
-    """Print the plan of an audit and how long it will take here; nothing is written."""
+    """Print the plan of an audit and how long it will take on this machine; writes nothing."""
     from privaudit.auditing.dry_run import plan_audit
     from privaudit.tasks.plan_summary import print_plan
 
     with StageProgress(quiet=quiet) as progress:
         forecast = plan_audit(chosen, progress)
-    with to_reader():
+    with tolerate_closed_stdout():
         if as_json:
             sys.stdout.write(forecast.to_json())
         else:

@@ -1,4 +1,4 @@
-"""Signatures of commands: options of the table (`privaudit.auditing.option_table`), and those of the command alone."""
+"""Signatures of commands: shared options from the table (`privaudit.auditing.option_table`) and a command's own."""
 
 from __future__ import annotations
 
@@ -26,22 +26,29 @@ TYPES: Mapping[Kind, Any] = {
     "paths": list[Path],
 }
 INCONCLUSIVE = ("pass", "fail", "error")
-FORMAT_NAMES = "json, html, md, junit, sarif, card, csv, parquet"  # in --help, which does not wait for their registry
+FORMAT_NAMES = "json, html, md, junit, sarif, card, csv, parquet"  # text of --help, which must not import the registry
 
 
 @dataclass(frozen=True)
 class After:
-    """Places a command's own option in its help.
+    """Position of a command's own option in ``--help``.
+
+    Without this mark, an option follows the command's previous own option; the first one follows all options of the
+    table.
 
     Attributes:
-        name: Option that it follows; without a place, it follows the one before it, and the first of them comes last.
+        name: Option that it follows.
     """
 
     name: str
 
 
 def takes(options: type[Options], names: Iterable[str] | None = None) -> Callable[[Command], Command]:
-    """Give a command the options of a class, which it gets as keywords, in addition to its own.
+    """Add the options of a class to the signature of a command, which receives them as keywords.
+
+    Args:
+        options: Class of the options.
+        names: Options to add, in the order of ``--help``; None for all that are on the command line.
 
     Returns:
         A decorator.
@@ -53,17 +60,18 @@ def takes(options: type[Options], names: Iterable[str] | None = None) -> Callabl
         hints = get_type_hints(command, include_extras=True)
         parameters = {name: _parameter(name, entries[name]) for name in shared}
         order, previous = list(parameters), ""
-        for name, own in inspect.signature(command).parameters.items():
-            if own.kind is own.VAR_KEYWORD:
+        for name, parameter in inspect.signature(command).parameters.items():
+            if parameter.kind is parameter.VAR_KEYWORD:  # **options receives the options of the table
                 continue
-            parameters[name] = own.replace(annotation=hints[name])
-            places = [extra.name for extra in get_args(hints[name]) if isinstance(extra, After)]
-            place = order.index((*places, previous)[0]) + 1 if places or previous else len(order)
-            order.insert(place, name)
+            parameters[name] = parameter.replace(annotation=hints[name])
+            marks = [extra.name for extra in get_args(hints[name]) if isinstance(extra, After)]
+            position = order.index((*marks, previous)[0]) + 1 if marks or previous else len(order)
+            order.insert(position, name)
             previous = name
-        made: Any = command
-        made.__signature__ = inspect.Signature([parameters[name] for name in order])
-        made.__annotations__ = {name: parameters[name].annotation for name in order}
+        decorated: Any = command
+        # typer reads the signature for the order and the defaults, and the annotations for the types.
+        decorated.__signature__ = inspect.Signature([parameters[name] for name in order])
+        decorated.__annotations__ = {name: parameters[name].annotation for name in order}
         return command
 
     return decorate
@@ -87,7 +95,7 @@ def _parameter(name: str, entry: Option) -> inspect.Parameter:
 
 
 def kinds_of(command: Callable[..., Any]) -> dict[str, Kind]:
-    """Read what a command's parameters take."""
+    """Return the kind of each parameter of a command, from its annotation."""
     kinds = [(kind, name) for name, kind in TYPES.items()]
     hints = get_type_hints(inspect.unwrap(command))
     return {
@@ -104,7 +112,15 @@ def _without_none(hint: Any) -> Any:  # noqa: ANN401 - any annotation
 
 
 def checked(read: Callable[[str], object]) -> Callable[[str], str]:
-    """Make a callback that checks a text; its problems are named together with all others of a configuration."""
+    """Make a callback that checks the syntax of a text.
+
+    Args:
+        read: Parser that raises `ConfigError`, which `privaudit.cli.command.ConfiguredCommand` collects with all other
+            problems.
+
+    Returns:
+        The callback; it returns the text unchanged.
+    """
 
     def check(value: str) -> str:
         read(value)
@@ -113,14 +129,14 @@ def checked(read: Callable[[str], object]) -> Callable[[str], str]:
     return check
 
 
-def counted_as(text: str) -> Literal["pass", "fail", "error"]:
-    """Read ``--inconclusive``.
+def parse_inconclusive(text: str) -> Literal["pass", "fail", "error"]:
+    """Check the value of ``--inconclusive``.
 
     Returns:
-        The same.
+        The text.
 
     Raises:
-        ConfigError: It is none of the three.
+        ConfigError: The text is none of `INCONCLUSIVE`.
     """
     if text not in INCONCLUSIVE:
         raise ConfigError([f"expected --inconclusive pass, fail or error, got {text}"])
@@ -131,9 +147,9 @@ Inconclusive = Annotated[
     str,
     typer.Option(
         metavar="pass|fail|error",
-        callback=checked(counted_as),
+        callback=checked(parse_inconclusive),
         rich_help_panel=GATES,
-        help="What an inconclusive gate exits as: pass (0), fail (1) or error (3).",
+        help="How an inconclusive verdict exits: pass (0), fail (1) or error (3).",
     ),
 ]
 ExitZero = Annotated[
@@ -144,7 +160,7 @@ Quiet = Annotated[
     bool,
     typer.Option(
         "--quiet",
-        envvar="PRIVAUDIT_QUIET",  # for commands without a configuration, too
+        envvar="PRIVAUDIT_QUIET",  # read by typer for commands that are no ConfiguredCommand
         show_envvar=False,
         rich_help_panel=RUNNING,
         help="No progress on standard error.",
@@ -155,7 +171,7 @@ Config = Annotated[
     typer.Option(
         is_eager=True,
         rich_help_panel=RUNNING,
-        help="TOML file with options; otherwise privaudit.toml and \\[tool.privaudit] of pyproject.toml are read. "
+        help="TOML file with options; by default privaudit.toml and \\[tool.privaudit] of pyproject.toml. "
         "privaudit config shows what applies.",
     ),
 ]

@@ -5,14 +5,18 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from privaudit.auditing.sweep_options import SweepOptions
-from privaudit.cli.given import options_together
-from privaudit.cli.output import to_reader
+from privaudit.cli.option_state import options_together
+from privaudit.cli.output import tolerate_closed_stdout
 from privaudit.cli.progress import StageProgress
 from privaudit.cli.signature import After, Config, Quiet, takes
 
 OPTIONS = (
     *(
         "target",
+        "revision",
+        "variant",
+        "resolution",
+        "overrides",
         "members",
         "nonmembers",
         "points",
@@ -32,12 +36,13 @@ def sweep(
     *,
     quiet: Annotated[Quiet, After("fresh")] = False,
     config: Config = None,
-    **options: Any,  # noqa: ANN401 - those of `SweepOptions`, as the command line has them
+    **options: Any,  # noqa: ANN401 - options of `SweepOptions`
 ) -> None:
-    """Draw how well each attack tells members from non-members at every noise level, under every mask.
+    """Measure how well each attack tells members from non-members at every noise level, under every mask.
 
-    Writes sweep.csv and sweep.png and prints the best levels. An attack with levels of its own is swept over those:
-    sima:levels=10,20,40. One that has no score for a single level is left out. The same command again resumes.
+    Writes sweep.csv and sweep.png and prints the best levels. An attack with levels in its specification, such as
+    sima:levels=10,20,40, is swept over those. One without a score per level is left out. The same command resumes an
+    interrupted sweep.
     """
     del config  # ConfiguredCommand has read it
     from privaudit.auditing.sweep import CSV, PICTURE, run_sweep
@@ -47,7 +52,7 @@ def sweep(
     with options_together():
         chosen = SweepOptions.parse(**options)
     with StageProgress(quiet=quiet) as progress:
-        found = run_sweep(chosen, progress)
-        plot_sweep(found, chosen.out / PICTURE)
-    with to_reader():
-        print_sweep(found, [chosen.out / CSV, chosen.out / PICTURE])
+        result = run_sweep(chosen, progress)
+        plot_sweep(result, chosen.out / PICTURE)
+    with tolerate_closed_stdout():
+        print_sweep(result, [chosen.out / CSV, chosen.out / PICTURE])

@@ -13,11 +13,11 @@ from privaudit.errors import ConfigError
 from privaudit.results.audit_result import AttackReport, AuditResult
 
 OPTIONS = {name: entry.quantity for name, entry in (in_order_of_help(AuditOptions) | table(AuditOptions)).items()}
-"""By option of an audit, the kind of difference that makes its numbers another quantity."""
+"""By option of an audit, the kind of difference (`KINDS`) between runs in which the option differs."""
 QUANTITIES = sorted(
     (name for name in OPTIONS if OPTIONS[name] in KINDS), key=lambda name: [*KINDS].index(OPTIONS[name])
 )
-"""Options of which a difference is one of `KINDS`, by kind."""
+"""Options in which a difference is one of `KINDS`, ordered by kind."""
 
 PACKAGES = ("torch", "diffusers", "transformers", "numpy", "scikit-learn")
 
@@ -26,67 +26,68 @@ def require_comparable(old: AuditResult, new: AuditResult, options: CompareOptio
     """Refuse runs that did not measure the same quantity.
 
     Returns:
-        What differs and was allowed.
+        The allowed differences.
 
     Raises:
-        ConfigError: Something differs that was not allowed; all of it is named.
+        ConfigError: The runs differ in a way that was not allowed; every such difference is named.
     """
-    found = mismatches(old, new)
-    refused = [item for item in found if not options.allows(item.kind)]
+    differences = mismatches(old, new)
+    refused = [item for item in differences if not options.allows(item.kind)]
     if refused:
         raise ConfigError([
             f"expected the same {item.what} in both runs, got {item.old} in OLD and {item.new} in NEW "
-            f"({KINDS[item.kind]}); scan again alike, or compare all the same with --allow {item.kind}"
+            f"({KINDS[item.kind]}); scan again with the same options, or compare anyway with --allow {item.kind}"
             for item in refused
         ])
-    return found
+    return differences
 
 
 def mismatches(old: AuditResult, new: AuditResult) -> tuple[Mismatch, ...]:
-    """List what makes the numbers of two runs different quantities."""
-    found = []
+    """List the differences that make the numbers of two runs different quantities."""
+    differences = []
     if old.data.design != new.data.design:
-        found.append(Mismatch("design", "kind of audit", old.data.design, new.data.design))
+        differences.append(Mismatch("design", "kind of audit", old.data.design, new.data.design))
     if old.data.split_hash != new.data.split_hash:
-        found.append(Mismatch("split", "split", _split(old), _split(new)))
-    where = [run.config.get(name) for run in (old, new) for name in ("geometry_latents", "attack_latents")]
+        differences.append(Mismatch("split", "split", _split(old), _split(new)))
+    latents = [run.config.get(name) for run in (old, new) for name in ("geometry_latents", "attack_latents")]
     for name in QUANTITIES:
-        one, other = old.config.get(name), new.config.get(name)
-        if one != other and ("inversion" in where or name != "solver"):
-            found.append(Mismatch(OPTIONS[name], name, _text(one), _text(other)))
-    for name, one_line, other_line in common(old, new):
-        found += _presets(name, one_line, other_line)
-    return tuple(found)
+        before, after = old.config.get(name), new.config.get(name)
+        # The solver has no effect on a run that inverts nothing.
+        if before != after and ("inversion" in latents or name != "solver"):
+            differences.append(Mismatch(OPTIONS[name], name, _text(before), _text(after)))
+    for name, before, after in common_attacks(old, new):
+        differences += _attack_mismatches(name, before, after)
+    return tuple(differences)
 
 
-def common(old: AuditResult, new: AuditResult) -> tuple[tuple[str, AttackReport, AttackReport], ...]:
-    """Pair the attacks of two runs.
+def common_attacks(old: AuditResult, new: AuditResult) -> tuple[tuple[str, AttackReport, AttackReport], ...]:
+    """Pair the attacks that both runs have.
 
     Returns:
-        Name and both reports of each attack that is in both, in the order of the new run.
+        Name, old report and new report of each attack, in the order of the new run.
     """
     before = {report.name: report for report in old.attacks}
     return tuple((report.name, before[report.name], report) for report in new.attacks if report.name in before)
 
 
-def unlike_evidence(old: AuditResult, new: AuditResult) -> tuple[NotCompared, ...]:
-    """List scores that are made of other attacks in either run, so that they are other scores.
+def incomparable_scores(old: AuditResult, new: AuditResult) -> tuple[NotCompared, ...]:
+    """List the learned scores of both runs that were fitted to the scores of different attacks.
 
     Returns:
-        One entry per learned score of both runs; empty if it was made of the same attacks.
+        One entry per learned score that both runs have; empty if both runs have the same attacks.
     """
-    one, other = _evidence(old), _evidence(new)
-    if one == other:
+    before, after = _input_attacks(old), _input_attacks(new)
+    if before == after:
         return ()
     return tuple(
-        NotCompared(name, tuple(sorted(one ^ other)))
-        for name, report, _ in common(old, new)
+        NotCompared(name, tuple(sorted(before ^ after)))
+        for name, report, _ in common_attacks(old, new)
         if report.kind == "learned"
     )
 
 
-def other_settings(old: AuditResult, new: AuditResult) -> tuple[Setting, ...]:
-    """List what else differs and a reader should know."""
+def differing_settings(old: AuditResult, new: AuditResult) -> tuple[Setting, ...]:
+    """List the differences that do not prevent a comparison and that a reader should know."""
     sources = {
         "family": (old.target.family, new.target.family),
         "prediction": (old.target.prediction_type, new.target.prediction_type),
@@ -101,14 +102,17 @@ def other_settings(old: AuditResult, new: AuditResult) -> tuple[Setting, ...]:
             if kind == "setting"
         },
     }
-    return tuple(Setting(name, _text(one), _text(other)) for name, (one, other) in sources.items() if one != other)
+    return tuple(
+        Setting(name, _text(before), _text(after)) for name, (before, after) in sources.items() if before != after
+    )
 
 
-def _evidence(result: AuditResult) -> set[str]:
+def _input_attacks(result: AuditResult) -> set[str]:
+    """Attacks whose scores a learned score of the run is fitted to."""
     return {report.name for report in result.attacks if report.kind != "learned"}
 
 
-def _presets(name: str, old: AttackReport, new: AttackReport) -> list[Mismatch]:
+def _attack_mismatches(name: str, old: AttackReport, new: AttackReport) -> list[Mismatch]:
     parts: Mapping[str, tuple[Any, Any]] = {
         "kind": (old.kind, new.kind),
         "latents": (old.latents, new.latents),
@@ -118,10 +122,13 @@ def _presets(name: str, old: AttackReport, new: AttackReport) -> list[Mismatch]:
         },
         "candidates": (old.search_space, new.search_space),
     }
-    differ = {key: pair for key, pair in parts.items() if pair[0] != pair[1]}
-    if "levels" in differ:  # the candidates are these levels
-        differ.pop("candidates", None)
-    return [Mismatch("preset", f"{key} of {name}", _text(one), _text(other)) for key, (one, other) in differ.items()]
+    differences = {key: pair for key, pair in parts.items() if pair[0] != pair[1]}
+    if "levels" in differences:  # the candidates are these levels, so the same difference would be named twice
+        differences.pop("candidates", None)
+    return [
+        Mismatch("preset", f"{key} of {name}", _text(before), _text(after))
+        for key, (before, after) in differences.items()
+    ]
 
 
 def _split(result: AuditResult) -> str:

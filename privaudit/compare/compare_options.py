@@ -1,4 +1,4 @@
-"""How two runs are compared, checked together."""
+"""Options of a comparison, checked together."""
 
 from __future__ import annotations
 
@@ -10,35 +10,37 @@ from privaudit.errors import ConfigError
 from privaudit.evaluation.intervals import check_replicates
 
 KINDS = {
-    "split": "other images, or other ones are members",
-    "design": "the first set is something else",
-    "preset": "it is another attack",
-    "seed": "other noise, folds and masks",
-    "folds": "levels are chosen in another way",
-    "latents": "attacks look at other latents",
-    "masks": "other dimensions are dropped or weighed",
-    "reference": "errors of another model are subtracted",
+    "split": "the images differ, or others of them are members",
+    "design": "the positives are of another kind",
+    "preset": "the attack has other parameters",
+    "seed": "noise, folds and masks differ",
+    "folds": "levels are chosen on other folds",
+    "latents": "attacks use other latents",
+    "masks": "masks drop or weight other dimensions",
+    "reference": "the errors of another model are subtracted",
 }
-"""In what two runs may differ that makes their numbers another quantity, by the name that ``--allow`` takes."""
+"""Kinds of differences that make the numbers of two runs different quantities: their consequence, by the name that
+``--allow`` takes."""
 
 FORMER_NAMES = {"role": "design"}
-"""Names that ``--allow`` took before, and what they are called now."""
+"""Former names of kinds, which ``--allow`` still takes, and their current names."""
 
 EVERYTHING = "all"
-"""What ``--allow`` takes for all of `KINDS`."""
+"""Value of ``--allow`` that stands for all of `KINDS`."""
 
 
 @dataclass(frozen=True)
 class CompareOptions:
-    """How to compare; the defaults are those of `privaudit compare`.
+    """Options of a comparison; the defaults are those of `privaudit compare`.
 
     Attributes:
         fail_on_regression: Whether a regression fails the comparison; without it nothing can fail.
-        margin: How much AUROC or TPR may rise before it counts as a regression.
-        confidence: Confidence level of all intervals; the joint error of all tests for a regression is what it leaves.
-        allow: Which of `KINDS` are no obstacle; ``all`` for each of them.
-        replicates: Bootstrap resamples.
-        seed: Seed of the resampling.
+        margin: Maximum rise of AUROC or TPR that does not count as a regression.
+        confidence: Confidence level of each interval. The joint error probability of all tests for a regression is 1
+            minus this level.
+        allow: Kinds of differences (`KINDS`) to allow between the runs; ``all`` for every kind.
+        replicates: Number of bootstrap replicates.
+        seed: Seed of the bootstrap.
     """
 
     fail_on_regression: bool = False
@@ -49,10 +51,10 @@ class CompareOptions:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Name every problem at once.
+        """Check all options.
 
         Raises:
-            ConfigError: One or more options are wrong.
+            ConfigError: One or more options are wrong; all of them are named.
         """
         known = (*KINDS, EVERYTHING)
         problems = [
@@ -72,12 +74,12 @@ class CompareOptions:
             raise ConfigError(problems)
 
     def allows(self, kind: str) -> bool:
-        """Whether a difference of this kind is no obstacle."""
+        """Whether a difference of this kind is allowed."""
         return bool({kind, EVERYTHING} & {FORMER_NAMES.get(name, name) for name in self.allow})
 
 
 class CompareChoices(TypedDict, total=False):
-    """Options that `privaudit.compare_runs` takes; `CompareOptions` describes each."""
+    """Keywords of `privaudit.compare_runs`, as described in `CompareOptions`."""
 
     fail_on_regression: bool
     margin: float

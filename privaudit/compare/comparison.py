@@ -1,4 +1,4 @@
-"""What a comparison found: everything its reports show, and the exact JSON form of it."""
+"""Result of a comparison: everything that its reports show, with an exact JSON form."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ class RunSummary:
     """One of the two runs.
 
     Attributes:
-        run: Folder or file, as it was named.
-        created: UTC, ISO 8601.
-        privaudit_version: Version of privaudit that wrote it.
-        target: Id of the audited model.
-        hash: Hash of its weights.
+        run: Run folder or report file, as the user named it.
+        created: Time of the audit: UTC, ISO 8601.
+        privaudit_version: Version of privaudit that wrote the report.
+        target: Folder or hub id of the audited model.
+        hash: Hash of the model's weights and configuration.
         family: Family of the model.
-        design: What its positives are, which it compares with non-members.
-        positives: Images of the positive class.
-        nonmembers: Non-members.
-        split_hash: Hash of which ids are members.
-        status: Status of its verdict.
-        level: Level of its finding.
+        design: Kind of the positives, which are compared with non-members.
+        positives: Number of images of the positive class.
+        nonmembers: Number of non-members.
+        split_hash: Hash of the ids and their membership.
+        status: Status of the verdict.
+        level: Level of the finding.
     """
 
     run: str
@@ -53,11 +53,11 @@ class RunSummary:
 
 @dataclass(frozen=True)
 class Mismatch:
-    """Something in which the runs differ so that their numbers are not the same quantity; it was allowed.
+    """An allowed difference between the runs that makes their numbers different quantities.
 
     Attributes:
         kind: One of `privaudit.compare.compare_options.KINDS`.
-        what: What differs.
+        what: Name of the option or property that differs.
         old: Value in the old run.
         new: Value in the new run.
     """
@@ -70,7 +70,7 @@ class Mismatch:
 
 @dataclass(frozen=True)
 class Setting:
-    """A setting that differs and does not stand in the way of a comparison.
+    """A setting that differs and does not prevent a comparison.
 
     Attributes:
         name: Name of the setting.
@@ -85,16 +85,16 @@ class Setting:
 
 @dataclass(frozen=True)
 class Pairing:
-    """Which images the differences rest on.
+    """Images from which the differences were computed.
 
     Attributes:
-        paired: Whether both runs' scores of the same images were compared.
-        facts: On which images they rest, or why on none.
-        positives: Positives that both runs scored.
-        nonmembers: Non-members that both runs scored.
-        old_only: Images that only the old run scored.
-        new_only: Images that only the new run scored.
-        moved: Images that are in one set of the old run and in the other set of the new one; left out.
+        paired: Whether the scores of both runs on the same images were compared.
+        facts: The images that were compared, or why the differences are not paired.
+        positives: Number of positives that both runs scored.
+        nonmembers: Number of non-members that both runs scored.
+        old_only: Number of images that only the old run scored.
+        new_only: Number of images that only the new run scored.
+        moved: Number of images that are in different sets in the two runs, and are left out.
     """
 
     paired: bool
@@ -111,18 +111,18 @@ class Change:
     """One metric of one attack under one mask, in both runs.
 
     Attributes:
-        attack: Its name.
-        mask: The mask.
-        metric: ``auroc``, ``tpr@1%fpr``, or what a gate of either run looks at.
-        old: Value in the old run; on the images that both scored where the difference is paired.
-        new: Value in the new run.
+        attack: Name of the attack.
+        mask: Name of the mask.
+        metric: ``auroc``, ``tpr@1%fpr``, or the metric of a gate of either run.
+        old: Value in the old run; on the images that both runs scored if the difference is paired.
+        new: Value in the new run, on the same images.
         difference: New minus old.
-        rise: Lower confidence limit of the difference, corrected for all tests; NaN unless it is tested.
-        fall: Upper confidence limit of it, corrected for as many.
-        tested: Whether the verdict rests on it.
-        direction: ``worse`` if `rise` is above the margin and the new run above chance by more than that; ``better``
-            if `fall` is below minus the margin and the old run was above chance; ``unclear`` if neither is shown;
-            ``unmeasured`` if it is not tested or could not be.
+        rise: Lower confidence limit of the difference, corrected for all tests; NaN if it is not tested.
+        fall: Upper confidence limit of the difference, corrected for all tests; NaN if it is not tested.
+        tested: Whether the difference was tested, so that the verdict depends on it.
+        direction: ``worse`` if `rise` is above the margin and the new run is above chance by more than the margin;
+            ``better`` if `fall` is below minus the margin and the old run was above chance by more than the margin;
+            ``unclear`` if neither is shown; ``unmeasured`` if the difference was not tested or could not be.
     """
 
     attack: str
@@ -139,11 +139,11 @@ class Change:
 
 @dataclass(frozen=True)
 class NotCompared:
-    """An attack of both runs that is not compared.
+    """A learned score of both runs that is not compared, because it was fitted to the scores of different attacks.
 
     Attributes:
-        attack: Name of the attack.
-        differs_by: Attacks that only one of the runs has, of which the score was made.
+        attack: Name of the learned score.
+        differs_by: Attacks that only one of the runs has.
     """
 
     attack: str
@@ -155,11 +155,11 @@ class GateChange:
     """A gate of either run.
 
     Attributes:
-        gate: Text of the gate, as the user wrote it in the new run, else in the old one.
-        old: What became of it; None if it was not set.
-        new: What became of it; None if it is not set any more.
-        regressed: It passed and fails now.
-        reason: What decided it in the new run, else in the old one.
+        gate: Text of the gate as the user wrote it in the new run, or in the old run if the new one does not have it.
+        old: Status in the old run; None if the gate was not set.
+        new: Status in the new run; None if the gate is not set.
+        regressed: Whether it passed in the old run and fails in the new run.
+        reason: Reason of the status in the new run, or in the old run if the new one does not have it.
     """
 
     gate: str
@@ -174,10 +174,10 @@ class CheckChange:
     """A check whose status changed.
 
     Attributes:
-        check: Its name.
-        old: Its status; None if it was not made.
-        new: Its status; None if it was not made.
-        facts: What it noticed in the new run, else in the old one.
+        check: Name of the check.
+        old: Status in the old run; None if the check was not made.
+        new: Status in the new run; None if the check was not made.
+        facts: Observations of the new run, or of the old run if the new one does not have the check.
     """
 
     check: str
@@ -191,9 +191,9 @@ class RegressionVerdict:
     """Whether the new run leaks more.
 
     Attributes:
-        status: ``fail`` if something is shown to be worse; ``inconclusive`` if a check of the new run failed, or
-            if too little could be tested.
-        reasons: At least one reason.
+        status: ``fail`` if a regression is shown; ``inconclusive`` if a check of the new run failed, or if too little
+            could be tested; ``pass`` otherwise.
+        reasons: Reasons of the status, at least one.
     """
 
     status: Status
@@ -202,31 +202,31 @@ class RegressionVerdict:
 
 @dataclass(frozen=True)
 class ComparisonResult:
-    """Everything a report of a comparison shows; ``comparison.json`` is its exact JSON form.
+    """Everything that a report of a comparison shows; ``comparison.json`` is its exact JSON form.
 
     Attributes:
         schema_version: Version of this schema.
-        privaudit_version: Version of privaudit that compared.
-        created: UTC, ISO 8601.
-        old: The old run.
-        new: The new run.
-        same_model: Whether the weights are the same.
-        fail_on_regression: Whether a regression was to fail.
-        margin: How much AUROC or TPR may rise.
-        confidence: Confidence level of all intervals.
+        privaudit_version: Version of privaudit that made the comparison.
+        created: Time of the comparison: UTC, ISO 8601.
+        old: Summary of the old run.
+        new: Summary of the new run.
+        same_model: Whether both runs audited the same weights.
+        fail_on_regression: Whether a regression fails the comparison.
+        margin: Maximum rise of AUROC or TPR that does not count as a regression.
+        confidence: Confidence level of each interval, and of all tests jointly.
         tests: Number of differences that are tested together.
-        allowed: What is not the same quantity and was allowed.
-        settings: What else differs.
-        pairing: Which images the differences rest on.
-        changes: One entry per attack, mask and metric.
-        not_compared: Attacks of both runs that are not compared.
-        added: Attacks of the new run alone.
-        removed: Attacks of the old run alone.
+        allowed: Differences between the runs that make their numbers different quantities and were allowed.
+        settings: Other settings that differ.
+        pairing: Images from which the differences were computed.
+        changes: Differences, one entry per attack, mask and metric.
+        not_compared: Learned scores of both runs that are not compared.
+        added: Attacks that only the new run has.
+        removed: Attacks that only the old run has.
         gates: Gates of either run.
         checks: Checks whose status changed.
-        notes: What to keep in mind.
-        untested: Why differences could not be tested, each reason once.
-        verdict: Regression or none.
+        notes: Observations that matter for reading the numbers.
+        untested: Reasons why differences could not be tested, each reason once.
+        verdict: Whether there is a regression.
     """
 
     schema_version: int
@@ -257,10 +257,10 @@ class ComparisonResult:
         return json.dumps(encode(self), indent=2, allow_nan=False) + "\n"
 
     def to_html(self) -> str:
-        """Render the whole comparison as one page; it names no folder and may leave the machine.
+        """Render the comparison as a page that contains no folder names and can be shared.
 
         Returns:
-            HTML that needs nothing else.
+            Self-contained HTML.
         """
         from privaudit.report.html.comparison_page import render_comparison_html
 
@@ -268,24 +268,24 @@ class ComparisonResult:
 
     @classmethod
     def from_json(cls, text: str) -> ComparisonResult:
-        """Read what `to_json` wrote.
+        """Read the output of `to_json`.
 
         Args:
-            text: JSON.
+            text: JSON text.
 
         Returns:
-            The same comparison.
+            The comparison.
 
         Raises:
-            ResultError: The text is no comparison of this schema version.
+            ResultError: The text is not a comparison of this schema version.
         """
         try:
             values = json.loads(text)
         except ValueError as error:
             raise ResultError(f"expected a comparison of two privaudit runs in JSON: {error}") from error
-        found = values.get("schema_version") if isinstance(values, dict) else None
-        if found != COMPARISON_SCHEMA:
+        version = values.get("schema_version") if isinstance(values, dict) else None
+        if version != COMPARISON_SCHEMA:
             raise ResultError(
-                f"expected a comparison with schema_version {COMPARISON_SCHEMA}, got {found}; compare the runs again"
+                f"expected a comparison with schema_version {COMPARISON_SCHEMA}, got {version}; compare the runs again"
             )
         return decode(cls, values)

@@ -1,6 +1,6 @@
 """The JSON Schema of comparison.json.
 
-``python -m privaudit.compare.comparison_schema`` writes the file that ships with the package again.
+``python -m privaudit.compare.comparison_schema`` regenerates the file that ships with the package.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ def comparison_schema() -> dict[str, Any]:
 
 
 def comparison_schema_text() -> str:
-    """Write `comparison_schema` as the file has it."""
+    """Return `comparison_schema` as the text of the file."""
     return json.dumps(comparison_schema(), indent=1) + "\n"
 
 
 def shipped_comparison_schema() -> str:
-    """Read the file that ships with the package."""
+    """Return the text of the file that ships with the package."""
     return FILE.read_text(encoding="utf-8")
 
 

@@ -1,4 +1,4 @@
-"""Limits that hold together: Holm's method on limits instead of p-values."""
+"""Simultaneous confidence limits: Holm's method applied to limits instead of p-values."""
 
 from __future__ import annotations
 
@@ -7,30 +7,33 @@ from collections.abc import Callable, Sequence
 
 
 def step_down(limits: Sequence[Callable[[float], float]], threshold: float, error: float) -> list[float]:
-    """Give every lower limit at the error probability that it is held to.
+    """Compute the lower limit of every test at the error probability that Holm's method assigns to it.
 
-    With m tests left each is held to its limit at error / m; those beyond the threshold are settled and leave, which
-    relaxes the rest (Holm 1979). It is Holm's method on the p-values whose inversion the limits are.
+    With m open tests, each limit is computed at error / m. Tests whose limit exceeds the threshold are closed, which
+    leaves a larger error for the others (Holm 1979). This equals Holm's method on the p-values that the limits invert.
 
     Args:
-        limits: Functions from an error probability to a lower limit, which falls as it does; NaN where it cannot be
-            resolved.
-        threshold: What a limit has to exceed.
+        limits: One function per test, from an error probability to a lower limit. A smaller error gives a lower limit,
+            or NaN if the limit cannot be resolved.
+        threshold: Value that a limit has to exceed.
         error: Joint error probability of all limits that exceed the threshold.
 
     Returns:
-        One limit a test, NaN for those that cannot be resolved at the error that is left for them: they do not count.
+        One limit per test; NaN for a test that cannot be resolved at its error, which does not count as a test.
     """
-    settled = [float("nan")] * len(limits)
-    left = [test for test, limit in enumerate(limits) if not math.isnan(limit(error))]
-    while left:
-        now = {test: limits[test](error / len(left)) for test in left}
-        resolved = [test for test in left if not math.isnan(now[test])]
-        if len(resolved) < len(left):
-            left = resolved
+    adjusted = [float("nan")] * len(limits)
+    remaining = [test for test, limit in enumerate(limits) if not math.isnan(limit(error))]
+    while remaining:
+        current = {test: limits[test](error / len(remaining)) for test in remaining}
+        resolved = [test for test in remaining if not math.isnan(current[test])]
+        # An unresolved test cannot exceed the threshold, so it needs no part of the error. Drop it before any test of
+        # this step is closed, and compute the others again at the larger error.
+        if len(resolved) < len(remaining):
+            remaining = resolved
             continue
-        for test in left:
-            settled[test] = now[test]
-        beyond = {test for test in left if now[test] > threshold}
-        left = [test for test in left if test not in beyond] if beyond else []
-    return settled
+        for test in remaining:
+            adjusted[test] = current[test]
+        beyond = {test for test in remaining if current[test] > threshold}
+        # Holm stops at the first step that closes no test.
+        remaining = [test for test in remaining if test not in beyond] if beyond else []
+    return adjusted

@@ -1,4 +1,4 @@
-"""Whether the new run leaks more: one verdict, from which the exit code follows."""
+"""Whether the new run leaks more: the verdict, which determines the exit code."""
 
 from __future__ import annotations
 
@@ -17,18 +17,19 @@ from privaudit.results.audit_result import AuditResult
 def find_changes(measured: Sequence[MetricPair], options: CompareOptions) -> tuple[tuple[Change, ...], int]:
     """Test all differences together, once for a rise beyond the margin and once for a fall.
 
-    What is tested is AUROC and TPR at 1 % FPR of every attack, under the masks that a verdict rests on
-    (`privaudit.evaluation.finding.TESTED_MASKS`). Without any change a rise is found in at most 1 - confidence of
-    comparisons, and a fall in as many. More leaks only if the new run's interval is above chance, too, and less only if
-    the old run's is.
+    Tested are AUROC and TPR at 1 % FPR of every attack, under the masks that a verdict rests on
+    (`privaudit.evaluation.finding.TESTED_MASKS`). Without any change, a rise is found in at most 1 - confidence of all
+    comparisons, and a fall in at most as many. A rise also requires that the interval of the new run is above chance,
+    and a fall that the interval of the old run is.
 
     Returns:
-        The same with what came out, and how many differences were tested.
+        The differences with the outcome of their tests, and the number of differences that were tested.
     """
     error = 1.0 - options.confidence
     tested = [item for item in measured if item.metric in CHANCE and item.mask in TESTED_MASKS]
     rises = step_down([_lower(item) for item in tested], options.margin, error)
     falls = step_down([_negated_upper(item) for item in tested], options.margin, error)
+    # By identity, because the facts of an estimate cannot be hashed.
     limits = {id(item): (rise, -fall) for item, rise, fall in zip(tested, rises, falls, strict=True)}
     changes = []
     for item in measured:
@@ -40,7 +41,7 @@ def find_changes(measured: Sequence[MetricPair], options: CompareOptions) -> tup
                 metric=item.metric,
                 old=item.old,
                 new=item.new,
-                difference=item.at(error / 2.0),
+                difference=item.difference_at(error / 2.0),  # two-sided, of this difference alone
                 rise=rise,
                 fall=fall,
                 tested=not math.isnan(rise),
@@ -58,44 +59,55 @@ def judge(
     sizes: tuple[float, float],
     options: CompareOptions,
 ) -> RegressionVerdict:
-    """Turn differences into a verdict.
+    """Decide the verdict.
+
+    Args:
+        new: Report of the new run.
+        changes: Differences, from `find_changes`.
+        gates: Gates of either run.
+        tests: Number of differences that were tested.
+        sizes: Effective numbers of members and of non-members that were compared.
+        options: Options of the comparison.
 
     Returns:
         ``inconclusive`` if a check of the new run failed, nothing could be tested, or so few images were compared that
-        not even a step from chance to scores without an error would have shown; ``fail`` if a difference is beyond the
-        margin or a gate that passed fails; else ``pass``.
+        not even a rise from chance to perfect scores would have been shown; ``fail`` if a difference is beyond the
+        margin or a gate that passed fails now; else ``pass``.
     """
-    broken = [fact("new_check_failed", check=check.name) for check in failed_checks(new.checks)]
+    failed = [fact("new_check_failed", check=check.name) for check in failed_checks(new.checks)]
     worse = [_rise_of(change, options.margin) for change in changes if change.direction == "worse"]
     worse += [fact("gate_regressed", gate=gate.gate) for gate in gates if gate.regressed]
-    if broken:
-        return RegressionVerdict("inconclusive", (*broken, *worse))
+    if failed:  # before anything else: a failed check makes the numbers of the new run meaningless
+        return RegressionVerdict("inconclusive", (*failed, *worse))
     if worse:
         return RegressionVerdict("fail", tuple(worse))
     if not tests:
         return RegressionVerdict("inconclusive", _why_untested(changes))
     members, nonmembers = sizes
-    if _is_hopeless(tests, sizes, options):
-        few = {"members": float(members), "nonmembers": float(nonmembers)}
-        return RegressionVerdict("inconclusive", (fact("perfect_rise_unnoticed", **few, tests=tests),))
+    # "No rise shown" would be misleading if these images could not show any rise.
+    if _is_too_small(tests, sizes, options):
+        counts = {"members": float(members), "nonmembers": float(nonmembers)}
+        return RegressionVerdict("inconclusive", (fact("perfect_rise_unnoticed", **counts, tests=tests),))
     return RegressionVerdict("pass", (fact("no_rise_shown", tests=tests, margin=options.margin),))
 
 
 def _lower(item: MetricPair) -> Callable[[float], float]:
-    return lambda error: item.at(error).lo
+    return lambda error: item.difference_at(error).lo
 
 
 def _negated_upper(item: MetricPair) -> Callable[[float], float]:
-    return lambda error: -item.at(error).hi
+    """Lower limit of old minus new, so that `step_down` tests for a fall as it does for a rise."""
+    return lambda error: -item.difference_at(error).hi
 
 
 def _direction(item: MetricPair, rise: float, fall: float, margin: float) -> Direction:
     if math.isnan(rise):
         return "unmeasured"
-    least = CHANCE[item.metric] + margin  # a score that rises from below chance to chance gives no one away
-    if rise > margin and item.new.lo > least:
+    # A score that rises from below chance to chance reveals nothing about anyone.
+    min_lower_limit = CHANCE[item.metric] + margin
+    if rise > margin and item.new.lo > min_lower_limit:
         return "worse"
-    return "better" if fall < -margin and item.old.lo > least else "unclear"
+    return "better" if fall < -margin and item.old.lo > min_lower_limit else "unclear"
 
 
 def _rise_of(change: Change, margin: float) -> Fact:
@@ -118,13 +130,16 @@ def _why_untested(changes: Sequence[Change]) -> tuple[Fact, ...]:
     return (fact("nothing_tested"), next(filter(None, reasons), fact("not_measured")))
 
 
-def _is_hopeless(tests: int, sizes: tuple[float, float], options: CompareOptions) -> bool:
-    """Whether an AUROC that rises from chance to 1 would go unnoticed."""
+def _is_too_small(tests: int, sizes: tuple[float, float], options: CompareOptions) -> bool:
+    """Whether the sets are too small to show even a rise of the AUROC from chance to 1."""
     from scipy.special import stdtrit  # keeps ``import privaudit`` fast
 
     members, nonmembers = sizes
     if min(sizes) <= 1.0:
         return True
-    sd = math.sqrt((members + nonmembers + 1.0) / (12.0 * members * nonmembers))  # of scores that say nothing
-    least = 0.5 + float(stdtrit(min(sizes) - 1.0, (1.0 - options.confidence) / tests)) * sd
-    return least <= options.margin
+    # Standard deviation of the AUROC of uninformative scores (Mann-Whitney). That of perfect scores is 0, so this is
+    # also the standard deviation of the difference, 0.5. The quantile is negative; the result is the lower limit in the
+    # first step of Holm's method.
+    sd = math.sqrt((members + nonmembers + 1.0) / (12.0 * members * nonmembers))
+    lower_limit = 0.5 + float(stdtrit(min(sizes) - 1.0, (1.0 - options.confidence) / tests)) * sd
+    return lower_limit <= options.margin

@@ -1,4 +1,4 @@
-"""What is compared of two runs, whether or not it can be paired."""
+"""Metrics that are compared between two runs, for paired and unpaired comparisons."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from privaudit.evaluation.gates import Gate
 from privaudit.results.audit_result import AttackReport
 
 FPR = 0.01
-"""False-positive rate of the true-positive rate that is tested next to the AUROC."""
+"""False-positive rate at which the true-positive rate is tested, in addition to the AUROC."""
 
-At = Callable[[float], Difference]
-Line = tuple[str, AttackReport, AttackReport]
-"""Name of an attack, and what the old and the new run report of it."""
+DifferenceAt = Callable[[float], Difference]
+"""Function from a one-sided error probability to a difference with both limits at that error."""
+AttackPair = tuple[str, AttackReport, AttackReport]
+"""Name of an attack, its report in the old run and its report in the new run."""
 
 
 @dataclass(frozen=True)
@@ -23,12 +24,12 @@ class MetricPair:
     """One metric of one attack under one mask in both runs.
 
     Attributes:
-        attack: Its name.
-        mask: The mask.
-        metric: Name of the metric for readers.
+        attack: Name of the attack.
+        mask: Name of the mask.
+        metric: Name of the metric, from `metric_name`.
         old: Value in the old run.
         new: Value in the new run.
-        at: Function from a one-sided error probability to the difference, new minus old, with both limits at it.
+        difference_at: Function that returns the difference, new minus old, at a one-sided error probability.
     """
 
     attack: str
@@ -36,33 +37,33 @@ class MetricPair:
     metric: str
     old: Estimate
     new: Estimate
-    at: At
+    difference_at: DifferenceAt
 
 
 def metric_name(metric: str, fpr: float | None = None) -> str:
-    """What a reader calls a metric: ``auroc``, ``tpr@1%fpr``."""
+    """Name of a metric as in a gate: ``auroc``, ``tpr@1%fpr``."""
     return metric if fpr is None else f"{metric}@{100 * fpr:g}%fpr"
 
 
 CHANCE = {metric_name("auroc"): 0.5, metric_name("tpr", FPR): FPR}
-"""What is tested for a regression, and what scores that say nothing reach."""
+"""Metrics that are tested for a regression, and their values for uninformative scores."""
 
 
 def compared_fprs(gates: Sequence[Gate]) -> tuple[float, ...]:
-    """List the false-positive rates at which runs are compared: `FPR`, and what gates look at."""
+    """List the false-positive rates at which runs are compared: `FPR`, and those of the gates."""
     return tuple(dict.fromkeys([FPR, *(gate.fpr for gate in gates if gate.fpr is not None)]))
 
 
-def common_masks(lines: Sequence[Line]) -> Iterator[tuple[str, str, Metrics, Metrics]]:
-    """Go through attacks and the masks that both runs have: name, mask, metrics of the old and the new run."""
-    for name, old, new in lines:
+def common_masks(attacks: Sequence[AttackPair]) -> Iterator[tuple[str, str, Metrics, Metrics]]:
+    """Iterate over attacks and the masks that both runs have: attack, mask, old metrics and new metrics."""
+    for name, old, new in attacks:
         for mask, metrics in new.masks.items():
             if mask in old.masks:
                 yield name, mask, old.masks[mask], metrics
 
 
 def rate_of(metrics: Metrics, fpr: float) -> Estimate:
-    """Read a true-positive rate."""
+    """Return the true-positive rate at a false-positive rate; NaN with a reason if it was not evaluated."""
     rate = metrics.tpr_at_fpr.get(f"{fpr:g}")
     if rate is None:
         nan = float("nan")
@@ -71,14 +72,14 @@ def rate_of(metrics: Metrics, fpr: float) -> Estimate:
 
 
 def without_interval(name: str, mask: str, old: Metrics, new: Metrics, gates: Sequence[Gate]) -> list[MetricPair]:
-    """What gates look at and no interval of a difference is known for."""
-    looked_at = {gate.metric for gate in gates}
-    found = []
-    if "advantage" in looked_at:
-        found.append(_bare(name, mask, "advantage", old.advantage, new.advantage))
-    if "epsilon" in looked_at:
-        found.append(_bare(name, mask, "epsilon", _epsilon(old), _epsilon(new)))
-    return found
+    """List the metrics of gates whose differences have no known interval; they are shown and not tested."""
+    gate_metrics = {gate.metric for gate in gates}
+    pairs = []
+    if "advantage" in gate_metrics:
+        pairs.append(_pair_without_interval(name, mask, "advantage", old.advantage, new.advantage))
+    if "epsilon" in gate_metrics:
+        pairs.append(_pair_without_interval(name, mask, "epsilon", _epsilon(old), _epsilon(new)))
+    return pairs
 
 
 def _epsilon(metrics: Metrics) -> Estimate:
@@ -86,7 +87,7 @@ def _epsilon(metrics: Metrics) -> Estimate:
     return Estimate(metrics.epsilon_lower.value, nan, nan, metrics.epsilon_lower.reason)
 
 
-def _bare(name: str, mask: str, metric: str, old: Estimate, new: Estimate) -> MetricPair:
+def _pair_without_interval(name: str, mask: str, metric: str, old: Estimate, new: Estimate) -> MetricPair:
     nan = float("nan")
     difference = Difference(new.value - old.value, nan, nan, nan, fact("no_interval_for_metric"))
     return MetricPair(name, mask, metric, old, new, lambda error: difference)

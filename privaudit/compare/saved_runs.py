@@ -1,4 +1,4 @@
-"""A saved run: its report and, where they were kept, the scores of its images."""
+"""A saved run: its report and, if they are next to it, the scores of its images."""
 
 from __future__ import annotations
 
@@ -24,13 +24,14 @@ SAMPLES = Path("samples.parquet")
 
 @dataclass(frozen=True)
 class Images:
-    """What a run says of each compared image.
+    """Saved values of the compared images of a run.
 
     Attributes:
         ids: Ids of the images, ascending.
-        is_member: ``(n,)``, whether an image is in the first of the two sets.
-        units: What each image was drawn together with, near-duplicates among it; None for an image of its own.
-        scores: (attack, mask) to ``(n,)``, higher = more likely a member.
+        is_member: ``(n,)``, whether an image is a positive.
+        units: Label of the unit that an image was drawn with, such as a group or near-duplicates; None for an image by
+            itself.
+        scores: ``(n,)`` by attack and mask, higher = more likely a member.
     """
 
     ids: tuple[str, ...]
@@ -45,8 +46,8 @@ class Run:
 
     Attributes:
         name: Folder or file, as the user named it.
-        result: Its report.
-        images: Its scores; None if they were not kept next to the report.
+        result: Report of the run.
+        images: Saved values of its images; None if they are not next to the report.
     """
 
     name: str
@@ -58,7 +59,7 @@ def load_runs(old: Path, new: Path) -> tuple[Run, Run]:
     """Read both runs.
 
     Returns:
-        Both.
+        The old and the new run.
 
     Raises:
         ConfigError: One or both cannot be read; each is named.
@@ -81,17 +82,18 @@ def load_run(path: Path) -> Run:
         The run; without scores if there are none.
 
     Raises:
-        ResultError: There is no report, it cannot be read, or the scores are not those it was made from.
+        ResultError: There is no report, it cannot be read, or the scores do not belong to it.
     """
     if not path.exists():
         raise ResultError(f"expected a run folder or a report at {path}, found nothing; run privaudit scan first")
     result = AuditResult.load(path)
     folder = path if path.is_dir() else path.parent
+    # A report under another name is a copy, which the scores next to it need not belong to.
     if path.is_file() and path.name != REPORT or not (folder / SCORES).is_file():
         return Run(str(path), result, None)
     try:
         images = _read_images(folder)
-    except ValueError as error:  # of pandas and pyarrow: no parquet, a column is missing, two scores of one image
+    except ValueError as error:  # pandas and pyarrow: no parquet file, a missing column, two scores of one image
         raise ResultError(f"expected {SCORES} and {SAMPLES} in {folder} as a scan wrote them: {error}") from error
     _require_match(result, images, folder)
     return Run(str(path), result, images)
@@ -102,10 +104,10 @@ def _read_images(folder: Path) -> Images:
 
     table = pd.read_parquet(folder / SCORES, columns=["id", "set", "attack", "mask", "score"])
     wide = table.pivot(index="id", columns=["attack", "mask"], values="score").sort_index()
-    first = table.drop_duplicates("id").set_index("id")["set"].reindex(wide.index) != "nonmember"
+    positive = table.drop_duplicates("id").set_index("id")["set"].reindex(wide.index) != "nonmember"
     return Images(
         ids=tuple(map(str, wide.index)),
-        is_member=first.to_numpy(dtype=np.bool_),
+        is_member=positive.to_numpy(dtype=np.bool_),
         units=_units(folder / SAMPLES, wide.index),
         scores={(str(key[0]), str(key[1])): wide[key].to_numpy(dtype=np.float64) for key in wide.columns},
     )
@@ -115,19 +117,19 @@ def _units(path: Path, ids: pd.Index) -> tuple[str | None, ...]:
     import pandas as pd
 
     if not path.is_file():
-        raise ResultError(f"expected {path.name} beside the scores in {path.parent}, found none; scan again")
+        raise ResultError(f"expected {path.name} next to the scores in {path.parent}, found none; scan again")
     column = pd.read_parquet(path, columns=["id", "unit"]).drop_duplicates("id").set_index("id")["unit"].reindex(ids)
     return tuple(None if pd.isna(unit) else str(unit) for unit in column)
 
 
 def _require_match(result: AuditResult, images: Images, folder: Path) -> None:
-    """Refuse scores of another run: each AUROC of the report follows from them."""
+    """Refuse scores of another run: recompute each AUROC of the report from them."""
     wrong = []
     for report in result.attacks:
         for mask, metrics in report.masks.items():
             scores = images.scores.get((report.name, mask))
             if scores is None or np.isnan(scores).any():
-                wrong.append(f"{report.name}/{mask} has no score of each image")
+                wrong.append(f"{report.name}/{mask} lacks the scores of some images")
             elif not np.isclose(
                 auroc(scores, images.is_member), metrics.auroc.value, rtol=0, atol=1e-9, equal_nan=True
             ):
@@ -136,5 +138,5 @@ def _require_match(result: AuditResult, images: Images, folder: Path) -> None:
         raise ResultError(
             f"expected {folder / SCORES} to hold the scores that {REPORT} was made from, but {wrong[0]}"
             f"{f' and {len(wrong) - 1} more' if len(wrong) > 1 else ''}; scan again, or compare {REPORT} alone, "
-            "copied to a place of its own"
+            "copied to a folder of its own"
         )

@@ -1,4 +1,4 @@
-"""Gates, checks and attacks of two runs next to each other."""
+"""Gates and checks of two runs next to each other."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from privaudit.results.audit_result import AuditResult
 
 
 def gates_of(*results: AuditResult) -> tuple[Gate, ...]:
-    """List the gates that any of the results was judged by."""
+    """List the gates of all results whose meaning is known; see `_by_meaning` for the others."""
     return tuple(
         Gate(outcome.gate, outcome.metric, outcome.fpr, outcome.threshold)
         for result in results
@@ -19,22 +19,24 @@ def gates_of(*results: AuditResult) -> tuple[Gate, ...]:
 
 
 def track_gates(old: AuditResult, new: AuditResult) -> tuple[GateChange, ...]:
-    """Say what became of each gate.
+    """Compare the status of each gate.
 
     Returns:
-        Those of the new run, then those that it does not have; gates that mean the same are one, however written.
+        Gates of the new run, then those that only the old run has. Gates with the same meaning are one entry, however
+        they were written.
     """
-    before, after = _by_meaning(old), _by_meaning(new)
+    old_gates, new_gates = _by_meaning(old), _by_meaning(new)
     changes = []
-    for meaning in dict.fromkeys([*after, *before]):
-        one, other = before.get(meaning), after.get(meaning)
-        latest = (before | after)[meaning]
+    for meaning in dict.fromkeys([*new_gates, *old_gates]):
+        before, after = old_gates.get(meaning), new_gates.get(meaning)
+        latest = (old_gates | new_gates)[meaning]
+        statuses = (before.status if before else None, after.status if after else None)
         changes.append(
             GateChange(
                 gate=latest.gate,
-                old=one.status if one else None,
-                new=other.status if other else None,
-                regressed=one is not None and other is not None and (one.status, other.status) == ("pass", "fail"),
+                old=statuses[0],
+                new=statuses[1],
+                regressed=statuses == ("pass", "fail"),
                 reason=latest.reason,
             )
         )
@@ -42,19 +44,19 @@ def track_gates(old: AuditResult, new: AuditResult) -> tuple[GateChange, ...]:
 
 
 def track_checks(old: AuditResult, new: AuditResult) -> tuple[CheckChange, ...]:
-    """Say which checks changed their status."""
-    before, after = ({check.name: check for check in result.checks} for result in (old, new))
+    """List the checks whose status changed."""
+    old_checks, new_checks = ({check.name: check for check in result.checks} for result in (old, new))
     changes = []
-    for name in dict.fromkeys([*after, *before]):
-        one, other = before.get(name), after.get(name)
-        status = (one.status if one else None, other.status if other else None)
-        if status[0] != status[1]:
-            changes.append(CheckChange(name, *status, facts=(before | after)[name].facts))
+    for name in dict.fromkeys([*new_checks, *old_checks]):
+        before, after = old_checks.get(name), new_checks.get(name)
+        statuses = (before.status if before else None, after.status if after else None)
+        if statuses[0] != statuses[1]:
+            changes.append(CheckChange(name, *statuses, facts=(old_checks | new_checks)[name].facts))
     return tuple(changes)
 
 
 def _by_meaning(result: AuditResult) -> dict[tuple[str, float | None, float | str], GateOutcome]:
-    """Gates by what they compare; one of another version, whose meaning is not known, by its text."""
+    """Gates by metric, false-positive rate and threshold; gates of another version, which have none, by their text."""
     return {
         (gate.metric, gate.fpr, gate.gate if gate.metric == "other" else gate.threshold): gate
         for gate in result.verdict.gates

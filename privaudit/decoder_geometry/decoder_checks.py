@@ -1,4 +1,4 @@
-"""Whether a decoder is what the geometry takes it for: a differentiable function of each latent alone."""
+"""Checks that a decoder is a deterministic, differentiable function of each latent alone, as the geometry assumes."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from privaudit.errors import DataError, TargetError
 from privaudit.model.noise import generator_for
 from privaudit.model.target import require_finite
 
-SAME = 1e-3
-"""Relative difference of two outputs up to which they count as one. They come from the same kernels on the same shapes,
-so they are mostly equal to the bit even in 16 bits; dropout, noise and batch statistics change far more."""
+MAX_RELATIVE_DIFFERENCE = 1e-3
+"""Relative difference up to which two outputs count as equal. They come from the same kernels on the same shapes, so
+they are usually identical to the bit, even in 16-bit precision; dropout, noise and batch statistics change far more."""
 
 
 def check_decoder(
     decode: Decode, latents: Tensor, sample_ids: Sequence[str], *, latent_shape: Sequence[int] | None = None
 ) -> None:
-    """Try a decoder at the first latents of a batch: three passes over two images, one pass and derivative of one.
+    """Try a decoder on the first latents of a batch: three passes over two images, one pass and derivative of one.
 
-    No latents, nothing is run. Whether derivative and differences agree is not asked: the straight-through derivative
-    of a quantiser disagrees by design. torch's global generators are left as they were, and so are all training flags;
-    a decoder in training mode may itself update its running statistics.
+    Without latents, nothing is run. The derivative is not compared with finite differences, because the
+    straight-through derivative of a quantiser disagrees with them by design. The global generators of torch and all
+    training flags are left unchanged; a decoder in training mode may itself update its running statistics.
 
     Args:
         decode: The decoder.
         latents: ``(n, *latent)``.
         sample_ids: One id per image.
-        latent_shape: ``latent``, if it is known.
+        latent_shape: Expected shape of one latent, if it is known.
 
     Raises:
-        DataError: The latents have another shape or type, or another number than the ids.
+        DataError: The latents have the wrong shape or type, or their number differs from that of the ids.
         NonFiniteError: A latent, an image or a derivative is NaN or infinite; names the sample ids.
-        TargetError: The decoder is random, looks at the other images of a batch, or has no derivative.
+        TargetError: The decoder is random, depends on the other images of a batch, or has no derivative.
     """
     _check_latents(latents, sample_ids, latent_shape)
     if not len(latents):
@@ -56,33 +56,33 @@ def _check_latents(latents: Tensor, sample_ids: Sequence[str], latent_shape: Seq
     if latents.ndim < 2:
         raise DataError(f"expected latents of shape (n, *latent), got {shape}; add the axis of the images")
     if len(sample_ids) != len(latents):
-        raise DataError(f"expected one sample id a latent, got {len(sample_ids)} for {len(latents)}")
+        raise DataError(f"expected one sample id per latent, got {len(sample_ids)} for {len(latents)}")
     if not latents.is_floating_point():
         raise DataError(f"expected floating-point latents, got {latents.dtype}; pass them before quantisation to codes")
 
 
 def _check_function(decode: Decode, latents: Tensor, sample_ids: Sequence[str]) -> None:
-    """Decode a pair twice, and once more with another second latent."""
-    pair = latents if len(latents) == 2 else torch.cat([latents, _moved(latents)])
-    other = torch.cat([pair[:1], _moved(pair[1:])])
+    """Decode a pair of latents twice, and once more with a different second latent."""
+    pair = latents if len(latents) == 2 else torch.cat([latents, _shifted(latents)])
+    other_pair = torch.cat([pair[:1], _shifted(pair[1:])])
     with torch.no_grad():
-        first, again, paired = decode(pair), decode(pair), decode(other)
+        first, again, paired = decode(pair), decode(pair), decode(other_pair)
     if first.ndim < 2 or len(first) != len(pair) or not first.is_floating_point():
         raise TargetError(
-            f"expected a decoder that gives one floating-point image a latent, got {first.dtype} of shape "
+            f"expected a decoder that returns one floating-point image per latent, got {first.dtype} of shape "
             f"{tuple(first.shape)} for {len(pair)} latents; leave rounding and reshaping to the caller"
         )
     require_finite(first[: len(latents)], "decoder output", sample_ids)
-    count = len(latents)  # the moved latent of a single image may well overflow
-    if not _same(first[:count], again[:count]):
+    count = len(latents)  # without the shifted latent of a single image, which may overflow
+    if not _agree(first[:count], again[:count]):
         raise TargetError(
-            "expected a decoder that is a function of the latent, got two different images from one latent: dropout in "
-            "training mode, or injected noise? call .eval() on it, and switch the noise off"
+            "expected a deterministic decoder, got two different images from one latent: dropout in training mode, or "
+            "injected noise? call .eval() on it, and switch the noise off"
         )
-    if not _same(first[0], paired[0]):
+    if not _agree(first[0], paired[0]):
         raise TargetError(
-            "expected a decoder that treats each latent alone, got another image from the same latent beside another "
-            "latent: batch normalisation in training mode? call .eval() on it"
+            "expected a decoder that treats each latent alone, got an image that changes with the other latents of the "
+            "batch: batch normalisation in training mode? call .eval() on it"
         )
 
 
@@ -99,27 +99,27 @@ def _check_derivative(decode: Decode, latents: Tensor, sample_ids: Sequence[str]
                 f"expected a differentiable decoder, got an image that is cut off from the latent: {advice}"
             )
         try:
-            (slope,) = torch.autograd.grad(images, leaf, _random(images), allow_unused=True)
+            (gradient,) = torch.autograd.grad(images, leaf, _random(images), allow_unused=True)
         except NotImplementedError as error:  # an operation without derivative
             reason = str(error).partition("\n")[0]
             raise TargetError(f"expected a differentiable decoder, but torch cannot: {reason}") from error
-    if slope is not None:
-        require_finite(slope, "derivative of the decoder", sample_ids)
-    if slope is None or not slope.any():
+    if gradient is not None:
+        require_finite(gradient, "derivative of the decoder", sample_ids)
+    if gradient is None or not gradient.any():  # None if only the weights of the decoder have gradients
         raise TargetError(
             f"expected a differentiable decoder, got a derivative that is zero everywhere for the image "
             f"{sample_ids[0]}: {advice}"
         )
 
 
-def _same(one: Tensor, other: Tensor) -> bool:
-    """Whether two outputs agree; NaN agrees with nothing."""
+def _agree(one: Tensor, other: Tensor) -> bool:
+    """Whether two outputs are equal up to rounding; NaN is equal to nothing."""
     one, other = one.double(), other.double()
-    return bool((one - other).norm() <= SAME * one.norm())
+    return bool((one - other).norm() <= MAX_RELATIVE_DIFFERENCE * one.norm())
 
 
-def _moved(latents: Tensor) -> Tensor:
-    """Latents as far away as they are long: they change the statistics of a batch by half or more."""
+def _shifted(latents: Tensor) -> Tensor:
+    """Latents shifted by noise of their own magnitude, which changes the statistics of a batch by half or more."""
     size = latents.double().square().mean().sqrt().clamp_min(1e-3)
     return latents + (_random(latents).double() * size).to(latents)
 

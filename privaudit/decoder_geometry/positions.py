@@ -1,4 +1,4 @@
-"""Where in the latent and in which channels the influence lies, one image at a time."""
+"""Distribution of the influence over positions and channels of the latent, per image."""
 
 from __future__ import annotations
 
@@ -8,33 +8,33 @@ from torch.nn.functional import adaptive_avg_pool2d
 from privaudit.decoder_geometry.mask import influence_weights
 
 
-def influence_maps(influence: Tensor, channel_axis: int = 1, largest: int = 32) -> Tensor:
+def influence_maps(influence: Tensor, channel_axis: int = 1, max_side: int = 32) -> Tensor:
     """Sum the influence over channels and scale it, so that maps of different images can be averaged.
 
     Args:
         influence: ``(n, *latent)``, >= 0.
         channel_axis: Channel axis of the latents, with the batch as axis 0.
-        largest: Longest side of a map; larger latents are averaged over patches.
+        max_side: Maximum height and width of a map; larger latents are averaged over patches.
 
     Returns:
-        ``(n, height, width)``, a mean of 1 for each image before patches are averaged; a latent without two axes of
-        positions gives maps of one row.
+        ``(n, height, width)``, with a mean of 1 per image before patches are averaged. A latent that does not have two
+        position axes gives maps of one row.
     """
     flat = influence_weights(influence).sum(dim=channel_axis)
     maps = flat if flat.ndim == 3 else flat.flatten(1)[:, None, :]
     maps = maps * maps[0].numel()
-    height, width = (min(largest, side) for side in maps.shape[1:])
+    height, width = (min(max_side, side) for side in maps.shape[1:])
     return adaptive_avg_pool2d(maps, (height, width))
 
 
 def channel_shares(influence: Tensor, channel_axis: int = 1) -> Tensor:
-    """Share of the influence that falls to each channel.
+    """Fraction of the influence in each channel.
 
     Args:
         influence: ``(n, *latent)``, >= 0.
         channel_axis: Channel axis of the latents, with the batch as axis 0.
 
     Returns:
-        ``(n, channels)``, summing to 1 for each image.
+        ``(n, channels)``, summing to 1 per image.
     """
     return influence_weights(influence).movedim(channel_axis, 1).flatten(2).sum(dim=2)

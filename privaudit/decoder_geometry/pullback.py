@@ -18,30 +18,30 @@ from privaudit.errors import ConfigError
 class PullbackMetric:
     """G(z) = J_D(z)^T J_D(z) of each image   (Rao, Qu, Moyer 2026, arXiv:2511.20592), without the matrix.
 
-    Symmetric, positive semi-definite. ``metric @ vectors`` costs one product with J and one with J^T a vector.
+    Symmetric, positive semi-definite. ``metric @ vectors`` costs one product with J and one with J^T per vector.
 
     Attributes:
-        jacobian: J at the latents.
+        jacobian: Jacobian J at the latents.
     """
 
     jacobian: Jacobian
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Images, and the two axes of G over the flattened latent."""
+        """``(n, size, size)``: number of images, and G over the flattened latent."""
         return len(self.jacobian), self.jacobian.latent_size, self.jacobian.latent_size
 
     def __matmul__(self, vectors: Tensor) -> Tensor:
         """G v.
 
         Args:
-            vectors: ``(n, size)`` for one vector per image, ``(n, size, k)`` for k.
+            vectors: ``(n, size)``, one vector per image, or ``(n, size, k)``, k vectors per image.
 
         Returns:
-            The shape of ``vectors``.
+            G v, shaped like ``vectors``.
 
         Raises:
-            ConfigError: The vectors have another shape.
+            ConfigError: The vectors have the wrong shape.
         """
         count, size, _ = self.shape
         if vectors.ndim not in (2, 3) or vectors.shape[:2] != (count, size):
@@ -54,7 +54,7 @@ class PullbackMetric:
         return product if vectors.ndim == 3 else product.squeeze(2)
 
     def dense(self) -> Tensor:
-        """Return G as a matrix, ``(n, size, size)``; for small latents."""
+        """Return G as a matrix, ``(n, size, size)``; only for small latents."""
         jacobian = dense_jacobian(self.jacobian)
         return jacobian.transpose(1, 2) @ jacobian
 
@@ -62,8 +62,8 @@ class PullbackMetric:
         """Wrap G for SciPy's iterative solvers.
 
         Returns:
-            Symmetric ``(n size, n size)``, block-diagonal over the images: for one image G itself. Vectors are NumPy
-            arrays of the latents' dtype.
+            A symmetric operator of shape ``(n size, n size)``, block-diagonal over the images; for a single image, G
+            itself. Vectors are NumPy arrays of the latents' dtype.
         """
         count, size, _ = self.shape
         latents = self.jacobian.latents
@@ -71,8 +71,8 @@ class PullbackMetric:
         def apply(vectors: NDArray[np.floating]) -> NDArray[np.floating]:
             columns = torch.as_tensor(np.asarray(vectors), dtype=latents.dtype, device=latents.device)
             product = self @ columns.reshape(count, size, -1)
-            found: NDArray[np.floating] = product.reshape(vectors.shape).cpu().numpy()
-            return found
+            array: NDArray[np.floating] = product.reshape(vectors.shape).cpu().numpy()
+            return array
 
         dtype = torch.empty(0, dtype=latents.dtype).numpy().dtype
         return LinearOperator(
@@ -81,10 +81,10 @@ class PullbackMetric:
 
 
 def dense_jacobian(jacobian: Jacobian) -> Tensor:
-    """J of each image as a matrix, column by column.
+    """Return J of each image as a matrix, computed column by column.
 
     Args:
-        jacobian: Jacobian at latents so few that n x latent size x image size fits into memory.
+        jacobian: Jacobian at few enough latents that n x latent size x image size values fit into memory.
 
     Returns:
         ``(n, image size, latent size)``, both flattened.
@@ -94,7 +94,7 @@ def dense_jacobian(jacobian: Jacobian) -> Tensor:
 
 
 def pullback_metric(decode: Decode, latents: Tensor) -> Tensor:
-    """G(z), dense   (see `PullbackMetric`).
+    """Return G(z) as a dense matrix   (see `PullbackMetric`).
 
     Args:
         decode: The decoder.

@@ -1,4 +1,4 @@
-"""Masks that a user makes: a function of the influence, checked, and its control."""
+"""Custom masks: functions of the influence, checked, each with a shuffled control."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ from privaudit.errors import ConfigError
 from privaudit.model.noise import generator_for
 
 MaskRule = Callable[[Tensor], Tensor]
-"""From the influence, ``(n, *latent)``, to masks or weights of that shape, each image's from its own alone."""
+"""Maps the influence, ``(n, *latent)``, to masks or weights of that shape, each image independently of the others."""
 SHUFFLED = "shuffled"
+"""Suffix of the name of a control."""
 
 
 def control_of(name: str) -> str:
-    """Name the control of a mask: the same weights, assigned to each image's dimensions at random."""
+    """Return the name of a mask's control: the same weights, assigned to each image's dimensions at random."""
     return f"{name} {SHUFFLED}"
 
 
 def check_names(rules: Mapping[str, MaskRule]) -> None:
-    """Refuse names that mean something else.
+    """Refuse names that a custom mask cannot have.
 
     Raises:
-        ConfigError: There is none, or a name is taken or cannot stand in a table of scores.
+        ConfigError: There are no rules, or a name is empty, taken, or contains ``/`` or ``@``.
     """
     problems = [] if rules else ["expected one mask or more, got none; pass {'mine': function}"]
     taken = {*MASKS, *(control_of(name) for name in rules)}
@@ -39,41 +40,42 @@ def check_names(rules: Mapping[str, MaskRule]) -> None:
 def rule_masks(
     rules: Mapping[str, MaskRule], influence: Tensor, sample_ids: Sequence[str], seed: int
 ) -> dict[str, Tensor]:
-    """Make the masks of a batch by some rules, and a control for each.
+    """Make the custom masks of a batch, and a control for each.
 
     Args:
-        rules: Functions by the name of their mask.
+        rules: Mask functions, by mask name.
         influence: ``(n, *latent)``.
         sample_ids: One id per image.
         seed: Seed of the controls.
 
     Returns:
-        Name, and name of the control, to ``(n, *latent)``.
+        Masks and controls by name, each ``(n, *latent)``.
 
     Raises:
-        ConfigError: A rule does not give finite weights >= 0 of the influence's shape, some of them above 0 for each
-            image, or an image's mask depends on the others in its batch.
+        ConfigError: A rule does not return finite weights >= 0 of the influence's shape with at least one above 0 per
+            image, or the mask of an image depends on the other images of the batch.
     """
-    found: dict[str, Tensor] = {}
+    masks: dict[str, Tensor] = {}
     for name, rule in rules.items():
-        found[name] = _checked(name, rule, influence)
-        found[control_of(name)] = shuffled_mask(found[name], sample_ids, seed, name)
-    return found
+        masks[name] = _checked(name, rule, influence)
+        masks[control_of(name)] = shuffled_mask(masks[name], sample_ids, seed, name)
+    return masks
 
 
 def shuffled_mask(mask: Tensor, sample_ids: Sequence[str], seed: int, name: str = "") -> Tensor:
-    """Assign the weights of each image to its dimensions at random.
+    """Permute the weights of each image at random.
 
     Args:
         mask: ``(n, *latent)``.
         sample_ids: One id per image.
         seed: Seed of the audit.
-        name: Name of the mask, so that the controls of two masks differ.
+        name: Name of the mask; masks of different names get different permutations.
 
     Returns:
-        ``(n, *latent)`` with the same weights in every image.
+        ``(n, *latent)``; each image keeps its set of weights.
     """
     flat = mask.flatten(1)
+    # drawn on the CPU from seed and id: the same permutation on every device and in every batch
     orders = [
         torch.randperm(flat.shape[1], generator=generator_for(seed, key, "shuffled", name), device="cpu")
         for key in sample_ids
@@ -82,6 +84,7 @@ def shuffled_mask(mask: Tensor, sample_ids: Sequence[str], seed: int, name: str 
 
 
 def _checked(name: str, rule: MaskRule, influence: Tensor) -> Tensor:
+    """Apply a rule to a batch and check what it returns."""
     mask = rule(influence)
     wanted = f"expected the mask {name!r} to be"
     if not isinstance(mask, Tensor) or mask.shape != influence.shape:
@@ -90,9 +93,10 @@ def _checked(name: str, rule: MaskRule, influence: Tensor) -> Tensor:
     weights = mask.to(influence)
     if not (torch.isfinite(weights).all() and (weights >= 0).all() and (weights.flatten(1).amax(dim=1) > 0).all()):
         raise ConfigError([f"{wanted} finite and >= 0, with a weight above 0 in every image, got other values"])
+    # a rule that normalises over the whole batch would give scores that depend on the batch size
     if len(influence) > 1 and not torch.allclose(rule(influence[:1]).to(influence), weights[:1]):
         raise ConfigError([
-            f"{wanted} each image's own, got another one for the first image alone than among {len(influence)}; "
-            "take maxima, sums and ranks over one image at a time"
+            f"{wanted} independent of the batch, got different ones for the first image alone and in a batch of "
+            f"{len(influence)}; take maxima, sums and ranks over one image at a time"
         ])
     return weights

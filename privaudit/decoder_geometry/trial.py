@@ -1,4 +1,4 @@
-"""Before a long run: is the decoder fit for derivatives, and how many images fit into memory?"""
+"""Trial before a long run: checks the decoder, and chooses a batch size that fits into memory."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ def images_at_once(
     latents: Tensor,
     sample_ids: Sequence[str],
     estimator: Estimator,
-    most: int,
+    max_batch: int,
     *,
     latent_shape: Sequence[int] | None = None,
     budget: int | None = None,
 ) -> int:
-    """Check the decoder on the first images, and choose a batch that stays within a memory budget.
+    """Check the decoder on the first images, and choose a batch size within a memory budget.
 
     Args:
         decode: The decoder.
         latents: ``(n, *latent)``, n >= 1; the first two are tried.
         sample_ids: One id per image.
-        estimator: How much it needs is `Estimator.memory`.
-        most: Largest batch that is wanted.
-        latent_shape: That a latent should have, if it is known.
-        budget: Bytes; a share of what is free (`privaudit.execution.memory.MAX_MEMORY_FRACTION`) by default.
+        estimator: Estimator of the influence; `Estimator.memory` is what it needs.
+        max_batch: Maximum batch size.
+        latent_shape: Expected shape of one latent, if it is known.
+        budget: Bytes; by default a fraction (`privaudit.execution.memory.MAX_MEMORY_FRACTION`) of the free memory.
 
     Returns:
-        Images per batch, 1 to ``most``.
+        Images per batch, 1 to ``max_batch``.
 
     Raises:
-        DataError: The latents do not fit to their ids, or have the wrong shape.
+        DataError: The latents do not match their ids, or have the wrong shape.
         TargetError: The decoder is not a differentiable function of each latent alone.
-        NonFiniteError: The decoder or its derivative is NaN or infinite.
+        NonFiniteError: The output of the decoder or its derivative is NaN or infinite.
     """
     first = latents[:2]
     check_decoder(decode, first, sample_ids[:2], latent_shape=latent_shape)
-    with forward_mode():  # its attention keeps the most
-        kept = pass_bytes(decode, first)
-    room = int(MAX_MEMORY_FRACTION * free_bytes(latents.device)) if budget is None else budget
-    return items_within(room, int(estimator.memory * kept), most)
+    with forward_mode():  # its unfused attention stores the most
+        bytes_per_image = pass_bytes(decode, first)
+    available = int(MAX_MEMORY_FRACTION * free_bytes(latents.device)) if budget is None else budget
+    return items_within(available, int(estimator.memory * bytes_per_image), max_batch)

@@ -63,7 +63,7 @@ class Engine(Generic[Item]):
         # Shards of other processes are read last: a generator, so `results` is looked at only after all claimed shards.
         remaining = (shard for shard in shards if shard not in results)
         for shard in chain(self.executor.claim(shards), remaining):
-
+            # `completed` as a default argument: its value now, not at the time of the call.
             def advance(within: int, before: int = completed) -> None:
                 if before + within < total:  # the end is reported once, below
                     self.on_progress(stage.name, before + within, total)
@@ -86,6 +86,8 @@ class Engine(Generic[Item]):
         if self.folder is None or not isinstance(stage, ShardStage):
             return Shard(start, stop)
         folder, items = self.folder / stage.folder, [stage.item_key(item) for item in self.items[start:stop]]
+        # A part may be named by a specification, whose colons file systems such as NTFS do not allow; the part "" would
+        # leave a leading dash.
         names = [f"{part.replace(':', '-')}-{shard_key(key, items)}" for part, key in stage.keys().items()]
         return Shard(start, stop, tuple(folder / f"{name.lstrip('-')}.safetensors" for name in names))
 

@@ -61,7 +61,7 @@ def pass_bytes(function: Callable[[Tensor], Tensor], inputs: Tensor) -> int:
     saved_tensors: dict[int, Tensor] = {}
 
     def record(saved: Tensor) -> Tensor:
-        owner = saved if saved._base is None else saved._base
+        owner = saved if saved._base is None else saved._base  # a view of a parameter, such as W.T, is no extra memory
         if not isinstance(owner, nn.Parameter):
             saved_tensors[saved.untyped_storage().data_ptr()] = saved.detach()
         return saved

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,17 @@ OVERRIDES = (
 )
 """What may be overridden; ``vae`` stands for the autoencoder, whatever the pipeline calls it."""
 OVERRIDABLE = r"scheduler\.\w+|vae\.(scaling_factor|shift_factor|latents_mean|latents_std)|condition\.\w+"
+
+
+def wrong_keys(keys: Iterable[str]) -> list[str]:
+    """Say which keys cannot be overridden."""
+    wrong = [key for key in keys if not re.fullmatch(OVERRIDABLE, key)]
+    if not wrong:
+        return []
+    return [
+        f"expected an override of {', '.join(OVERRIDES)}, got {', '.join(wrong)}; other values decide the shape of the "
+        "weights and cannot be replaced"
+    ]
 
 
 @dataclass(frozen=True)
@@ -84,12 +95,7 @@ class ModelSource:
             )
             if requested
         ]
-        wrong = [key for key in self.overrides if not re.fullmatch(OVERRIDABLE, key)]
-        if wrong:
-            problems.append(
-                f"expected an override of {', '.join(OVERRIDES)}, got {', '.join(wrong)}; other values decide "
-                "the shape of the weights and cannot be replaced"
-            )
+        problems += wrong_keys(self.overrides)
         if problems:
             raise ConfigError(problems)
         return resolve_device(self.device), resolve_dtype(self.dtype)

@@ -1,1 +1,1 @@
-"""What an audit found, as it is saved and read again."""
+"""Results of an audit, as they are saved and loaded."""

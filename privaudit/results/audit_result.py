@@ -1,4 +1,4 @@
-"""The saved result of an audit: everything a report shows, recomputable from the run folder."""
+"""The saved result of an audit: everything that a report shows."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ class TargetReport:
 
     Attributes:
         id: Folder or hub id, as it was requested.
-        hash: Hash of its weights and configuration.
-        family: Such as ``unconditional``.
-        prediction_type: What the denoiser predicts: ``epsilon``, ``v_prediction``, ``sample`` or ``flow``.
-        latent_shape: Without the batch.
+        hash: Hash of the model's weights and configuration.
+        family: Family of the model, such as ``unconditional``.
+        prediction_type: Quantity that the denoiser predicts: ``epsilon``, ``v_prediction``, ``sample`` or ``flow``.
+        latent_shape: Shape of one latent, without the batch axis.
     """
 
     id: str
@@ -58,9 +58,9 @@ class LevelReport:
 
     Attributes:
         level: Noise level.
-        log_snr: 2 log(alpha / sigma) there; None where there is none.
-        auroc: AUROC by mask. The largest of them is no estimate of what an attacker reaches: it was picked on these
-            images.
+        log_snr: 2 log(alpha / sigma) at that level; None if it is not defined.
+        auroc: AUROC by mask. The largest over levels overestimates what an attacker reaches, because it is selected on
+            the images that it is measured on.
     """
 
     level: float
@@ -70,38 +70,38 @@ class LevelReport:
 
 @dataclass(frozen=True)
 class AttackReport:
-    """One attack under all masks, or one score made of the attacks' scores.
+    """One attack, or one score computed from the attacks' scores, under all masks.
 
     Attributes:
-        name: Name of the attack, with its preset; ``NAME-reference`` for its errors minus the reference model's.
-        kind: ``published``; ``ours``; ``reference``, minus the reference model's errors; or ``learned``, by a model
-            fitted to other images (see `learners` and `choices`).
-        reference: Where it was published.
-        level: What most folds chose: a noise level, or another value where `axis` says so; None without a choice.
-        log_snr: 2 log(alpha / sigma) at that level; None where there is none.
-        axis: What was chosen: ``level`` unless the attack is made of several.
-        levels_by_fold: What each fold's images were scored at.
-        search_space: The values that were compared.
-        choices: Everything that was chosen or learned, with what was compared and what each fold took; empty if all
-            was fixed beforehand.
-        order: p of the norm; None for other statistics, and where several were compared.
+        name: Name of the attack, with its preset; ``NAME-reference`` for its errors minus those of the reference model.
+        kind: ``published``; ``ours``; ``reference`` for errors minus those of the reference model; or ``learned`` for
+            the output of a model fitted to other images (see `learners` and `choices`).
+        reference: Publication of the attack.
+        level: Value that most folds chose: a noise level, or the parameter named by `axis`; None without a choice.
+        log_snr: 2 log(alpha / sigma) at that level; None if it is not defined.
+        axis: Parameter that was chosen: ``level``, unless the attack chooses between other variants.
+        levels_by_fold: Value at which the images of each fold were scored.
+        search_space: Values that were compared.
+        choices: Everything that was chosen or learned, with the values that were compared and the choice of each fold;
+            empty if everything was fixed beforehand.
+        order: Order p of the norm; None for other statistics, and if several orders were compared.
         parameters: All hyper-parameters.
-        passes: Denoiser passes per image, alone; what is shared with other attacks counts for each.
-        learners: Kinds of classifiers that it is the mean of; empty if none was fitted.
-        latents: Where the statistic was taken: ``encoder`` or ``inversion``.
-        masks: Metrics by mask; ``none`` alone for a score that weighs dimensions itself.
-        random_vs_none: The control: a random mask of the same size against no mask.
-        influence_vs_none: The hard mask against no mask, paired.
-        weighted_vs_none: The soft weights against no mask, paired.
-        best_published: For a score that is not ``published``: the strongest published attack by unmasked AUROC.
-        versus_published: This score without mask against that attack without mask, paired.
+        passes: Denoiser passes per image if the attack ran alone; passes shared with other attacks count for each.
+        learners: Kinds of classifiers whose mean the score is; empty if none was fitted.
+        latents: Latents on which the statistic was computed: ``encoder`` or ``inversion``.
+        masks: Metrics by mask; only ``none`` for a score that weights dimensions itself.
+        random_vs_none: Control: a random mask of the same size minus no mask, paired.
+        influence_vs_none: Hard influence mask minus no mask, paired.
+        weighted_vs_none: Soft influence weights minus no mask, paired.
+        best_published: Strongest published attack by unmasked AUROC, for a score that is not ``published`` itself.
+        versus_published: This score minus `best_published`, both without mask, paired.
         distortion_quartiles: AUROC without mask by quartile of local distortion, lowest first.
-        groups: The same by group of the manifests; empty without groups.
-        curves: ROC curve by mask, with pointwise limits without a mask.
-        histograms: How both sets are spread over the score, by mask.
-        levels: AUROC at each noise level that was compared; empty where levels are not what was.
-        spread: Factor by which the standard deviation of its AUROC exceeds that of a fixed score, since other folds had
-            a part in it: tests and intervals allow for it.
+        groups: AUROC without mask by group of the manifests; empty without groups.
+        curves: ROC curve by mask; only the one without mask has pointwise limits.
+        histograms: Histograms of the scores of both sets, by mask.
+        levels: AUROC at each noise level that was compared; empty if no noise levels were.
+        spread: Factor on the standard deviation of the AUROC, relative to a fixed score, due to choosing or learning on
+            other folds; tests and intervals allow for it.
     """
 
     name: str
@@ -133,13 +133,13 @@ class AttackReport:
 
     @property
     def gains(self) -> dict[str, Comparison]:
-        """What every mask gains over none, by mask; empty of a score that has no masks."""
-        found = {
+        """Gain of each mask over no mask, by mask; empty for a score without masks."""
+        gains = {
             "random": self.random_vs_none,
             "influence": self.influence_vs_none,
             "weighted": self.weighted_vs_none,
         }
-        return {mask: gain for mask, gain in found.items() if gain is not None}
+        return {mask: gain for mask, gain in gains.items() if gain is not None}
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ class RefusedReport:
 
     Attributes:
         name: Name of the attack.
-        reason: Why not.
+        reason: Why it could not run.
     """
 
     name: str
@@ -157,13 +157,13 @@ class RefusedReport:
 
 @dataclass(frozen=True)
 class BlindReport:
-    """Classifiers that never see the target, on the same images.
+    """Classifiers that use the images but not the target: a measure of how much the two sets differ.
 
     Attributes:
-        auroc: AUROC of the strongest one.
-        strongest: The family of what it looks at: ``pixels``, ``compression``, ``files`` or ``captions``.
-        families: AUROC by family, the largest first.
-        curve: ROC curve of the strongest one, without limits; None if none was fitted.
+        auroc: AUROC of the strongest classifier.
+        strongest: Family of its features: ``pixels``, ``compression``, ``files`` or ``captions``.
+        families: AUROC by family, largest first.
+        curve: ROC curve of the strongest classifier, without limits; None if no classifier was fitted.
     """
 
     auroc: Estimate
@@ -174,17 +174,17 @@ class BlindReport:
 
 @dataclass(frozen=True)
 class InfluenceReport:
-    """Where in the latent the decoder is most sensitive, averaged over images, so that no single image is shown.
+    """Influence of the latent positions on the decoded image, averaged over images so that no single image is shown.
 
-    Maps are means over images of each image's influence summed over channels, scaled to a mean of 1 over positions
-    and, of latents larger than `privaudit.auditing.run_stages.MAP` on a side, averaged over patches.
+    The map of an image is its influence summed over channels and scaled to a mean of 1 over positions. Maps with more
+    than 32 positions on a side are averaged over patches.
 
     Attributes:
-        everywhere: ``(height, width)``, over all compared images.
-        exposed: The same over the positives that the attack recognises most clearly.
-        images: Number of those members.
-        attack: Attack whose unmasked score ranks them.
-        channels: Share of the influence that falls to each channel, over all compared images.
+        everywhere: ``(height, width)``, mean map of all compared images.
+        exposed: ``(height, width)``, mean map of the most exposed positives.
+        images: Number of these positives.
+        attack: Attack whose unmasked score ranks the positives.
+        channels: Fraction of the influence in each channel, mean over all compared images.
     """
 
     everywhere: tuple[tuple[float, ...], ...]
@@ -196,29 +196,29 @@ class InfluenceReport:
 
 @dataclass(frozen=True, repr=False)
 class AuditResult:
-    """Everything a report shows; ``report.json`` is its exact JSON form.
+    """Everything that a report shows; ``report.json`` is its exact JSON form.
 
-    What shows it (`frame`, `plot`, `save`, `to_html`) is loaded when it is asked for.
+    `frame`, `plot`, `save` and `to_html` import pandas and the report modules when they are first used.
 
     Attributes:
         schema_version: Version of this schema.
-        privaudit_version: Version of privaudit that wrote it.
-        created: UTC, ISO 8601.
+        privaudit_version: Version of privaudit that ran the audit.
+        created: Time of the audit: UTC, ISO 8601.
         target: The audited model.
         data: The audited images.
-        config: Every option of the audit.
-        hardware: Machine and versions.
+        config: All options of the audit.
+        hardware: Machine and versions of packages.
         timing: Seconds by stage.
-        attacks: One entry per attack or scorer.
+        attacks: Results, one entry per attack or scorer.
         refused: Attacks that could not run, and why.
-        blind: Differences of the two sets without any model.
-        checks: Checks of what could make the numbers untrustworthy.
-        verdict: Finding, gates, status.
-        suspects: Test of the images of unknown membership; None without any.
+        blind: Classifiers that tell the two sets apart without any model.
+        checks: Checks for conditions that make the numbers untrustworthy.
+        verdict: Finding, gates and status.
+        suspects: Test of the images of unknown membership; None without such images.
         canaries: One-run audit; None unless membership was drawn at random.
-        influence: Where the decoder is sensitive.
-        folders: Which of ``target`` and ``reference`` are folders of a disk. A folder may be named ``owner/model`` like
-            a model of the hub; a report that leaves the machine names the owner only of the latter.
+        influence: Influence of the latent positions on the decoded image.
+        folders: Which of ``target`` and ``reference`` are local folders. A folder may be named ``owner/model`` like a
+            hub id; reports for sharing contain the owner of a hub id only.
     """
 
     schema_version: int
@@ -253,11 +253,11 @@ class AuditResult:
         return render_notebook(self)
 
     def frame(self, kind: Kind = "metrics") -> pd.DataFrame:
-        """Lay a part of the result out as a table (see `privaudit.report.frames.frame`).
+        """Return a part of the result as a table (see `privaudit.report.frames.frame`).
 
         Args:
-            kind: ``metrics``, ``comparisons``, ``quartiles``, ``groups``, ``levels``, ``curves``, ``histograms``,
-                ``checks`` or ``gates``.
+            kind: Part of the result: ``metrics``, ``comparisons``, ``quartiles``, ``groups``, ``levels``, ``curves``,
+                ``histograms``, ``checks`` or ``gates``.
 
         Returns:
             The table.
@@ -268,36 +268,36 @@ class AuditResult:
 
     @property
     def plot(self) -> Plots:
-        """Its plots: ``result.plot.roc()`` (see `privaudit.report.plots.Plots`)."""
+        """Plots of the result, such as ``result.plot.roc()`` (see `privaudit.report.plots.Plots`)."""
         from privaudit.report.plots import Plots
 
         return Plots(self)
 
     def to_html(self, exemplars: Sequence[Exemplar] = ()) -> str:
-        """Render the whole report as one page.
+        """Render the report as one page.
 
         Args:
-            exemplars: Images to show, from `privaudit.load_exemplars`; a page without them may leave the machine.
+            exemplars: Images to show, from `privaudit.load_exemplars`. Without them the page can be shared.
 
         Returns:
-            HTML that needs nothing else.
+            Self-contained HTML.
         """
         from privaudit.report.html import render_html
 
         return render_html(self, exemplars)
 
     def save(self, path: str | Path, exemplars: Sequence[Exemplar] = ()) -> Path:
-        """Write the result to a file, whose name says in which format: ``.json``, ``.html``, ``.md``, ``.csv``, ...
+        """Write the result to a file in the format of its name: ``.json``, ``.html``, ``.md``, ``.csv``, ...
 
         Args:
-            path: Path of the file; an existing folder gets a ``report.json``, from which `load` reads the result again.
-            exemplars: Images to show, in a format that can.
+            path: Path of the file, or an existing folder in which to write ``report.json``.
+            exemplars: Images to show, if the format can show images.
 
         Returns:
-            Where it was written.
+            Path of the file that was written.
 
         Raises:
-            ConfigError: No format has such a name.
+            ConfigError: No format has such a file name.
         """
         from privaudit.report.formats import format_of
 
@@ -311,48 +311,49 @@ class AuditResult:
 
     @classmethod
     def from_json(cls, text: str) -> AuditResult:
-        """Read what `to_json` wrote.
+        """Read the output of `to_json`.
 
         Args:
-            text: JSON.
+            text: JSON text.
 
         Returns:
-            The same result.
+            The result.
 
         Raises:
-            ResultError: The text is no report of a schema version that can be read.
+            ResultError: The text is not the report of an audit in a schema version that can be read, or it is that of
+                an audit that ended with an error.
         """
         report = read_report(text)
         if isinstance(report, AuditFailure):
             raise ResultError(
-                "expected the report of an audit, got that of one that ended with an error: "
+                "expected the report of a completed audit, got that of one that ended with an error: "
                 + "; ".join(report.verdict.reasons)
             )
         return report
 
     @classmethod
     def load(cls, path: str | Path) -> AuditResult:
-        """Read ``report.json`` of a run folder, or a report file.
+        """Read the ``report.json`` of a run folder, or a report file.
 
         Args:
-            path: A run folder or a file.
+            path: Run folder or report file.
 
         Returns:
             The result.
 
         Raises:
-            ResultError: There is no report.
+            ResultError: There is no report, or it cannot be read (see `from_json`).
         """
         return cls.from_json(_text_at(Path(path)))
 
 
 @dataclass(frozen=True)
 class FailedVerdict:
-    """The verdict of an audit that did not get as far as one.
+    """Stands in for the verdict of an audit that ended with an error.
 
     Attributes:
-        status: ``error``: nothing is said about the model.
-        reasons: What went wrong, one line per problem.
+        status: Always ``error``: nothing is known about the model.
+        reasons: Problems, one sentence per problem.
     """
 
     status: Literal["error"]
@@ -361,18 +362,19 @@ class FailedVerdict:
 
 @dataclass(frozen=True)
 class AuditFailure:
-    """``report.json`` of an audit that ended with an error, so that a machine finds a report whatever happened.
+    """``report.json`` of an audit that ended with an error, so that a CI job finds a report in any case.
 
     Attributes:
         schema_version: Version of the schema, as in `AuditResult`.
-        privaudit_version: Version of privaudit that wrote it.
-        created: UTC, ISO 8601.
-        target: The model as it was requested.
-        config: Every option as far as it could be read.
-        kind: Name of the error's class, such as ``TargetError``.
-        defect: Whether this is a defect of privaudit and not something that a user can fix.
-        verdict: What went wrong, where `AuditResult` has its verdict.
-        private: Parts of the reasons that name single images, or a place that no option names.
+        privaudit_version: Version of privaudit that wrote the report.
+        created: Time of the error: UTC, ISO 8601.
+        target: Folder or hub id, as it was requested.
+        config: All options, as far as they could be read.
+        kind: Class name of the error, such as ``TargetError``.
+        defect: Whether this is a defect of privaudit rather than something that a user can fix.
+        verdict: The problems, under the key that holds the verdict of an `AuditResult`.
+        private: Parts of the reasons that name single images or paths that no option names; reports for sharing omit
+            them.
     """
 
     schema_version: int
@@ -394,23 +396,23 @@ def read_report(text: str) -> AuditResult | AuditFailure:
     """Read a report of either kind.
 
     Args:
-        text: JSON.
+        text: JSON text.
 
     Returns:
-        What `to_json` wrote.
+        The result, or the failure of an audit that ended with an error.
 
     Raises:
-        ResultError: The text is no report of a schema version that can be read.
+        ResultError: The text is not a report in a schema version that can be read.
     """
     try:
         values = json.loads(text)
     except ValueError as error:
         raise ResultError(f"expected a privaudit report in JSON: {error}") from error
     values = upgraded(values) if isinstance(values, dict) else {}
-    found = values.get("schema_version")
-    if found != SCHEMA_VERSION:
+    version = values.get("schema_version")
+    if version != SCHEMA_VERSION:
         raise ResultError(
-            f"expected schema_version {SCHEMA_VERSION}, got {found}; read it with the privaudit version that wrote it"
+            f"expected schema_version {SCHEMA_VERSION}, got {version}; read it with the privaudit version that wrote it"
         )
     verdict = values.get("verdict")
     failed = isinstance(verdict, dict) and verdict.get("status") == "error"
@@ -420,11 +422,14 @@ def read_report(text: str) -> AuditResult | AuditFailure:
 def load_report(path: str | Path) -> AuditResult | AuditFailure:
     """Read a report of either kind from disk.
 
+    Args:
+        path: Run folder or report file.
+
     Returns:
-        The result, or what a run that ended with an error left.
+        The result, or the failure of an audit that ended with an error.
 
     Raises:
-        ResultError: There is no report.
+        ResultError: There is no report, or it cannot be read.
     """
     return read_report(_text_at(Path(path)))
 

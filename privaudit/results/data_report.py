@@ -1,4 +1,4 @@
-"""The audited images in a report, and which design compared them."""
+"""The audited images in a report, and the design of the audit."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from typing import Literal
 
 DesignCode = Literal["members", "canaries", "suspects"]
-"""Known members, canaries that were drawn at random to be trained on, or suspects of unknown membership, each against
-non-members."""
+"""Kind of the positives that are compared with non-members: known members, canaries that were drawn at random to be
+trained on, or suspects of unknown membership."""
 
 
 @dataclass(frozen=True)
 class DesignFacts:
-    """What is known about the positive class of a design.
+    """Properties of the positives of a design.
 
     Attributes:
         membership_known: Whether all positives are known to be members.
-        drawn_at_random: Whether chance alone decided which images are positives.
+        drawn_at_random: Whether the positives were drawn at random from all images.
     """
 
     membership_known: bool
@@ -37,7 +37,7 @@ class SkippedReport:
 
     Attributes:
         path: Path of the file.
-        reason: Why not.
+        reason: Why it could not be read.
     """
 
     path: str
@@ -49,17 +49,17 @@ class DataReport:
     """The audited images.
 
     Attributes:
-        design: What the positives are, which are compared with the non-members: known ``members``, ``canaries`` that
+        design: Kind of the positives, which are compared with the non-members: known ``members``, ``canaries`` that
             were drawn at random to be trained on, or ``suspects`` of unknown membership.
-        positives: Distinct images of the positive class.
-        nonmembers: Distinct non-members.
-        suspects: Distinct images of unknown membership, whether they are the positives or next to known members.
-        duplicates_removed: Copies dropped: within a set, and both copies of an image in both sets.
-        shared: Images that were in both sets.
-        near_duplicates: Pairs of images that look the same; they are kept, in one fold.
-        groups: Groups of the manifests.
-        skipped: Unreadable files.
-        split_hash: Hash of which ids are members.
+        positives: Number of distinct images of the positive class.
+        nonmembers: Number of distinct non-members.
+        suspects: Number of distinct images of unknown membership, either as the positives or next to known members.
+        duplicates_removed: Number of copies dropped: within a set, and both copies of an image that is in both sets.
+        shared: Number of images that were in both sets.
+        near_duplicates: Number of pairs of near-duplicates, which are kept and assigned to the same fold.
+        groups: Number of groups in the manifests.
+        skipped: Files that could not be read.
+        split_hash: Hash of the ids and their membership.
     """
 
     design: DesignCode
@@ -80,7 +80,7 @@ class DataReport:
 
     @property
     def drawn_at_random(self) -> bool:
-        """Whether chance alone decided which images are positives."""
+        """Whether the positives were drawn at random from all images."""
         return DESIGN_FACTS[self.design].drawn_at_random
 
     @property

@@ -1,4 +1,4 @@
-"""The images that an attack recognises most clearly: kept in the run folder, shown in a report only when asked for."""
+"""The most exposed images: saved in the run folder, shown in a report only on request."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ FILE = "exposed.json"
 
 @dataclass(frozen=True)
 class Exemplar:
-    """One image, its score and where the decoder is sensitive to it.
+    """One image with its score and influence map.
 
     Attributes:
         id: Id of the sample.
-        path: Where it was read from.
-        label: Label in the manifest; None without.
-        attack: Attack whose unmasked score it is.
-        score: Higher = more likely a member.
+        path: File that it was read from.
+        label: Label in the manifest; None without one.
+        attack: Attack that the score is from.
+        score: Unmasked score, higher = more likely a member.
         beaten: Fraction of the non-members that score lower.
-        influence: ``(height, width)``: the decoder's influence summed over channels, scaled to a mean of 1.
+        influence: ``(height, width)``, the decoder's influence summed over channels, scaled to a mean of 1.
         thumbnail: PNG of at most 160 pixels on a side, in base64.
     """
 
@@ -39,21 +39,21 @@ class Exemplar:
 
 
 def save_exemplars(folder: Path, exemplars: tuple[Exemplar, ...]) -> None:
-    """Write them next to the scores."""
+    """Write exemplars to a run folder."""
     write_text(folder / FILE, json.dumps(encode(exemplars), allow_nan=False) + "\n")
 
 
 def load_exemplars(folder: str | Path) -> tuple[Exemplar, ...]:
-    """Read them.
+    """Read the most exposed images of a run.
 
     Args:
-        folder: A run folder.
+        folder: Run folder.
 
     Returns:
-        The most clearly recognised first.
+        Exemplars, most exposed first.
 
     Raises:
-        ResultError: There are none.
+        ResultError: The folder has no exemplars, or they cannot be read.
     """
     file = Path(folder) / FILE
     if not file.is_file():
@@ -62,5 +62,5 @@ def load_exemplars(folder: str | Path) -> tuple[Exemplar, ...]:
         values = json.loads(file.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ResultError(f"expected {file} as privaudit wrote it: {error}") from error
-    found: tuple[Exemplar, ...] = decode(tuple[Exemplar, ...], values, FILE)
-    return found
+    exemplars: tuple[Exemplar, ...] = decode(tuple[Exemplar, ...], values, FILE)
+    return exemplars

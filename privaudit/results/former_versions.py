@@ -1,7 +1,7 @@
-"""Reports that earlier versions of the schema describe, brought to the current one.
+"""Conversion of reports from earlier schema versions to the current one.
 
-Version 5 renamed two keys of ``data``. Version 6 has facts (a code with numbers) where earlier ones have sentences; a
-sentence of an earlier version becomes a fact with the code ``text``, so that it is still shown as it was written.
+Version 5 renamed two keys of ``data``. Version 6 has facts (a code with numbers) in place of sentences. A sentence of
+an earlier version becomes a fact with the code ``text`` and is shown as it was written.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from privaudit.evaluation.gates import parse_gates
 
 Values = Mapping[str, Any]
 RENAMED_IN_5 = {"role": "design", "members": "positives"}
-"""Keys of ``data`` that have another name since version 5 of the schema."""
-ONE_RUN = "the one-run audit of the canaries"
-"""What version 5 has in place of an attack where a gate was held against the audit of all canaries."""
+"""Keys of ``data`` that version 5 of the schema renamed."""
+ONE_RUN_ATTACK = "the one-run audit of the canaries"
+"""Text that version 5 has in place of an attack if a gate was applied to the one-run audit."""
 CRITERIA = {
     "AUROC without mask on the other folds": "auroc_no_mask",
     "AUROC under the influence mask on the other folds": "auroc_influence_mask",
@@ -24,22 +24,22 @@ CRITERIA = {
     "AUROC under the influence mask on inner folds, within the other folds": "inner_auroc_influence_mask",
     "absolute residuals of non-members of inner folds, within the other folds": "residual",
 }
-"""Criteria of a choice, by the words of version 5; every other one is an AUROC."""
+"""Criteria of a choice by their text in version 5; every other criterion is an AUROC."""
 
 
 def upgraded(values: Values) -> Values:
-    """Bring a report to the current version of the schema.
+    """Convert a report to the current version of the schema.
 
     Args:
-        values: A report.json of any version, of an audit or of one that ended with an error.
+        values: Content of a report.json of any version, of a completed audit or one that ended with an error.
 
     Returns:
-        Version 4 and 5 as version 6; every other version as it is.
+        Versions 4 and 5 as version 6; any other version unchanged.
 
     Raises:
-        ResultError: Part of it is not what its version says.
+        ResultError: The report does not match the schema of its version.
     """
-    for version, upgrade in UPGRADES.items():
+    for version, upgrade in UPGRADES.items():  # ascending, so that version 4 takes every step
         if values.get("schema_version") == version:
             try:
                 values = {**upgrade(values), "schema_version": version + 1}
@@ -73,7 +73,7 @@ def _to_6(values: Values) -> Values:
 
 
 UPGRADES: Mapping[int, Callable[[Values], Values]] = {4: _to_5, 5: _to_6}
-"""From the version that each of them reads to the next."""
+"""By version of the input, the function that converts a report to the next version."""
 
 
 def _text(text: str) -> Values:
@@ -81,7 +81,7 @@ def _text(text: str) -> Values:
 
 
 def _with_facts(value: Any) -> Any:  # noqa: ANN401 - any JSON value
-    """The same with a fact for every reason."""
+    """Replace the text of every key ``reason``, at any depth, by a fact."""
     if isinstance(value, dict):
         return {
             key: _text(item) if key == "reason" and isinstance(item, str) else _with_facts(item)
@@ -100,14 +100,14 @@ def _attack(attack: Values) -> Values:
 
 
 def _choice(choice: Values) -> Values:
-    """``penalty of logistic, weighted mask`` in parts; other choices keep their name."""
+    """Split a name such as ``penalty of logistic, weighted mask`` into fields; other choices keep their name."""
     what, _, mask = choice["what"].partition(", ")
     kind, _, learner = what.partition(" of ")
-    seen = {"criterion": CRITERIA.get(choice["seen"], "auroc")}
+    criterion = {"criterion": CRITERIA.get(choice["seen"], "auroc")}
     if kind != "penalty":
-        return {**_without(choice, "seen"), **seen}
+        return {**_without(choice, "seen"), **criterion}
     parts = {"what": kind, "learner": learner, "mask": mask.removesuffix(" mask") or None}
-    return {**_without(choice, "seen"), **parts, **seen}
+    return {**_without(choice, "seen"), **parts, **criterion}
 
 
 def _check(check: Values) -> Values:
@@ -128,10 +128,11 @@ def _gate(gate: Values) -> Values:
     try:
         parsed = parse_gates([gate["gate"]])[0]
         meaning: Values = {"metric": parsed.metric, "fpr": parsed.fpr, "threshold": parsed.limit}
-    except ConfigError:  # of another version of privaudit
+    except ConfigError:  # a gate of another version of privaudit, whose meaning is not known
         meaning = {"metric": "other", "fpr": None, "threshold": None}
     tests = [
-        {**test, "attack": None, "mask": None} if test["attack"] == ONE_RUN else test for test in gate.get("tests", [])
+        {**test, "attack": None, "mask": None} if test["attack"] == ONE_RUN_ATTACK else test
+        for test in gate.get("tests", [])
     ]
     return {**_without(gate, "detail"), **meaning, "reason": _text(gate["detail"]), "tests": tests}
 
@@ -139,6 +140,7 @@ def _gate(gate: Values) -> Values:
 def _suspects(report: Values, checks: list[Values]) -> Values:
     failed = [check["name"] for check in checks if check["status"] == "fail"]
     about_suspects = [check["name"] for check in checks if check["name"].endswith(", suspects")]
+    # Version 5 says only in its sentence that failed checks withdrew the conclusion.
     withdrawn = report["statement"].startswith("Whether the suspects were trained on cannot be told")
     return {
         **_without(_with_facts(report), "statement", "selected_on", "reason"),
@@ -161,11 +163,11 @@ def _candidates(report: Values, *keys: str) -> Values:
 
 
 def _candidate(name: str) -> Values | None:
-    """``sima@40/weighted`` in parts; ``mean of all 12`` has none."""
+    """Split a name such as ``sima@40/weighted`` into fields; all are None for a mean such as ``mean of all 12``."""
     if not name:
         return None
     attack, _, mask = name.rpartition("/")
-    if not attack:
+    if not attack:  # no mask in the name: a mean over candidates
         return {"attack": None, "at": None, "mask": None}
     attack, _, label = attack.rpartition("@") if "@" in attack else (attack, "", "")
     return {"attack": attack, "at": _number(label) if label else None, "mask": mask}

@@ -1,6 +1,6 @@
 """The JSON Schema of report.json.
 
-``python -m privaudit.results.report_schema`` writes the file that ships with the package again.
+``python -m privaudit.results.report_schema`` regenerates the file that ships with the package.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ FILE = Path(__file__).with_name("report.schema.json")
 
 
 def report_schema() -> dict[str, Any]:
-    """Describe report.json: either a result, or a run that ended with an error."""
+    """Describe report.json: the result of an audit, or the failure of one that ended with an error."""
     about = "What privaudit scan writes to report.json. A number that could not be measured is null."
     return document_schema((AuditResult, AuditFailure), "report", SCHEMA_VERSION, about)
 
 
 def schema_text() -> str:
-    """Write `report_schema` as the file has it."""
+    """Return `report_schema` as the text of the file."""
     return json.dumps(report_schema(), indent=1) + "\n"
 
 
 def shipped_schema() -> str:
-    """Read the file that ships with the package."""
+    """Return the text of the file that ships with the package."""
     return FILE.read_text(encoding="utf-8")
 
 

@@ -36,6 +36,7 @@ def locked(folder: Path) -> Generator[None]:
         return
     try:
         _lock(handle, folder)
+        # Per context, not global: another thread that locks the folder must be refused.
         token = _held.set(_held.get() | {place})
         try:
             yield

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, TypedDict
+from typing import TYPE_CHECKING, ClassVar
 
+from privaudit.auditing.model_options import ModelChoices, ModelOptions
 from privaudit.auditing.option_table import like, needed, option, rule
 from privaudit.auditing.option_values import number_or
 from privaudit.auditing.options import AuditOptions, LatentSource
-from privaudit.auditing.parsed_options import Options, Problem
+from privaudit.auditing.parsed_options import Problem
 from privaudit.errors import ConfigError
 from privaudit.tasks.invert_options import InvertOptions
 
@@ -48,7 +49,7 @@ def read_distortion(given: Method | str | None) -> Method | None:
 
 
 @dataclass(frozen=True)
-class GeometryOptions(Options):
+class GeometryOptions(ModelOptions):
     """Whose geometry, and how it is measured; the defaults are those of `privaudit geometry`.
 
     The help of each field says what it is.
@@ -121,7 +122,7 @@ class GeometryOptions(Options):
         return problems
 
 
-class GeometryChoices(TypedDict, total=False):
+class GeometryChoices(ModelChoices, total=False):
     """What `privaudit.geometry` takes for the options, as text or parsed; see the options for what each is."""
 
     geometry_latents: LatentSource

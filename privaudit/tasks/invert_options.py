@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, TypedDict
+from typing import TYPE_CHECKING, ClassVar
 
+from privaudit.auditing.model_options import ModelChoices, ModelOptions
 from privaudit.auditing.option_table import like, needed, option
 from privaudit.auditing.options import AuditOptions
-from privaudit.auditing.parsed_options import Options, Problem
+from privaudit.auditing.parsed_options import Problem
 
 if TYPE_CHECKING:
     from privaudit.inversion import Solver
 
 
 @dataclass(frozen=True)
-class InvertOptions(Options):
+class InvertOptions(ModelOptions):
     """What to invert and how; the defaults are those of `privaudit invert`. The help of each field says what it is."""
 
     suffix: ClassVar[str] = "-inversion"
@@ -50,7 +51,7 @@ class InvertOptions(Options):
         return [(problem, ("cocoercivity", "solver")) for problem in problems]
 
 
-class InvertChoices(TypedDict, total=False):
+class InvertChoices(ModelChoices, total=False):
     """What `privaudit.invert` takes for the options, as text or parsed; see the options for what each is."""
 
     solver: str | Solver

@@ -22,7 +22,7 @@ from privaudit.execution.batching import Batcher
 from privaudit.execution.engine import Engine
 from privaudit.execution.progress import OnProgress, no_progress
 from privaudit.inversion import Inversion, Solver, require_any_finite
-from privaudit.loading import ModelSource, load_target
+from privaudit.loading import load_target
 from privaudit.model.target import TargetInfo
 from privaudit.storage.files import locked, make_folder, write_text
 from privaudit.storage.shards import write_shard
@@ -125,7 +125,7 @@ def invert(
 
 def _run(options: InvertOptions, progress: OnProgress) -> InvertedSet:
     """Invert in a folder that is ready."""
-    target = load_target(ModelSource(options.target, options.device, options.dtype, upcast=options.dtype == "auto"))
+    target = load_target(options.source(device=options.device, dtype=options.dtype, upcast=options.dtype == "auto"))
     images = read_set(
         options.images,
         target.info.image_size,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, TypedDict
+from typing import TYPE_CHECKING, ClassVar
 
+from privaudit.auditing.model_options import ModelChoices, ModelOptions
 from privaudit.auditing.option_table import like, needed, option, rule
 from privaudit.auditing.options import AuditOptions
-from privaudit.auditing.parsed_options import Options
 
 if TYPE_CHECKING:
     from privaudit.inversion import Solver
@@ -20,7 +20,7 @@ MIN_GENERATIONS = 20
 
 
 @dataclass(frozen=True)
-class OriginOptions(Options):
+class OriginOptions(ModelOptions):
     """What to compare; the defaults are those of `privaudit origin`. The help of each field says what it is."""
 
     suffix: ClassVar[str] = "-origin"
@@ -51,7 +51,7 @@ class OriginOptions(Options):
     confidence: float = like(AuditOptions, "confidence")
 
 
-class OriginChoices(TypedDict, total=False):
+class OriginChoices(ModelChoices, total=False):
     """What `privaudit.origin` takes for the options, as text or parsed; see the options for what each is."""
 
     generated: int

@@ -27,7 +27,7 @@ from privaudit.execution.engine import Engine
 from privaudit.execution.progress import OnProgress, no_progress
 from privaudit.execution.stage import FunctionStage, Rows
 from privaudit.inversion import Solver, require_any_finite
-from privaudit.loading import ModelSource, load_target
+from privaudit.loading import load_target
 from privaudit.model.target import TargetInfo
 from privaudit.storage.files import locked, make_folder, write_text
 from privaudit.tasks.origin_options import OriginChoices, OriginOptions
@@ -124,7 +124,7 @@ def origin(
 
 def _run(options: OriginOptions, progress: OnProgress) -> OriginResult:
     """Trace in a folder that is ready."""
-    target = load_target(ModelSource(options.target, options.device, options.dtype))
+    target = load_target(options.source(device=options.device, dtype=options.dtype))
     if options.prompt is not None and not target.takes_captions:
         raise ConfigError([f"expected a text-to-image target for --prompt, got {options.target}; leave it out"])
     images = read_set(

@@ -13,7 +13,7 @@ from PIL import Image
 from privaudit.auditing import pixel_memory
 from privaudit.auditing.dry_run import plan_audit
 from privaudit.auditing.options import AuditOptions
-from privaudit.auditing.pixel_memory import PIXEL_SHARE, pixel_budget
+from privaudit.auditing.pixel_memory import MAX_PIXEL_FRACTION, pixel_budget
 from privaudit.auditing.run import run_audit
 from privaudit.inversion.encoder import Encoder
 from privaudit.tasks.geometry_maps import GeometryOptions, run_geometry
@@ -74,7 +74,7 @@ def test_beyond_the_budget_each_stage_decodes_again(options, decodes, monkeypatc
 
 def test_the_budget_is_a_share_of_the_free_memory(monkeypatch):
     monkeypatch.setattr(pixel_memory, "free_bytes", {torch.device("cpu"): 1000}.get)
-    assert pixel_budget().bytes_left == 1000 * PIXEL_SHARE
+    assert pixel_budget().bytes_left == 1000 * MAX_PIXEL_FRACTION
 
 
 def test_the_plan_decodes_one_batch_once(options, decodes):

@@ -28,7 +28,7 @@ SETS = {"members": Path("a"), "nonmembers": Path("b")}
     ("chosen", "about", "message"),
     [
         ({"drop": 1.0}, ("drop",), "expected 0 <= drop < 1, got 1.0"),
-        ({"drop": ()}, ("drop",), "expected one share to drop"),
+        ({"drop": ()}, ("drop",), "expected one fraction to drop"),
         ({"gamma": -1.0}, ("gamma",), "expected 0 <= gamma < infinity"),
         ({"mask_scope": "all"}, ("mask_scope",), "expected mask_scope to be one of image, set, got all"),
         ({"gate_bound": "both"}, ("gate_bound",), "expected gate_bound to be one of lower, upper"),

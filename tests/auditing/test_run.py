@@ -288,7 +288,7 @@ class TestMasks:
         np.testing.assert_allclose(again, pooled)
 
     def test_an_adaptive_estimator_settles_the_cut_of_the_masks(self, options, tmp_path):
-        with pytest.raises(ConfigError, match=r"expected adaptive:drop=0.6, as the masks drop that share, got 0.4"):
+        with pytest.raises(ConfigError, match=r"expected adaptive:drop=0.6, as the masks drop that fraction, got 0.4"):
             changed(options, drop=0.6, influence="adaptive")
         few, spec = changed(options, out=tmp_path / "run"), "adaptive:drop=0.6:agreement=0.{}:most=4"
         one, two = (self.one(few, few.out, drop=0.6, influence=spec.format(share)) for share in (1, 99))

@@ -15,7 +15,7 @@ from sklearn.metrics import roc_auc_score
 from privaudit.attacks import parse_attacks
 from privaudit.auditing.options import AuditOptions
 from privaudit.auditing.run import run_audit
-from privaudit.auditing.sweep import RANGE, choose_curves, curve_levels, run_sweep
+from privaudit.auditing.sweep import MAX_SCHEDULE_FRACTION, choose_curves, curve_levels, run_sweep
 from privaudit.auditing.sweep_options import NOT_SWEPT, SweepOptions
 from privaudit.errors import ConfigError
 
@@ -51,7 +51,7 @@ class TestLevels:
         (sima,) = parse_attacks(["sima"])
         levels = curve_levels(sima, target.schedule, 25)
         assert len(levels) in (24, 25)  # of the first two, one may round to the other
-        assert levels[-1] == round(RANGE * target.schedule.last)
+        assert levels[-1] == round(MAX_SCHEDULE_FRACTION * target.schedule.last)
         gaps = [high - low for low, high in pairwise(levels)]
         assert all(low <= high + 1 for low, high in pairwise(gaps))
         assert gaps[-1] > 20 * gaps[0]
@@ -123,6 +123,22 @@ class TestPoints:
         own = table[(table["attack"] == "sima") & (table["mask"] == "weighted")]
         assert point.auroc.value == pytest.approx(roc_auc_score(own["set"] == "member", own["score"]))
         assert point.auroc.lo < point.auroc.value < point.auroc.hi
+
+    def test_images_of_one_group_count_once_in_the_interval_as_they_do_in_a_scan(self, common, tmp_path):
+        sets = {}
+        for name in ("members", "nonmembers"):
+            paths = sorted(common[name].iterdir())
+            rows = [{"path": str(path), "group": f"{name}{place // 3}"} for place, path in enumerate(paths)]
+            pd.DataFrame(rows).to_csv(tmp_path / f"{name}.csv", index=False)
+            sets[name] = tmp_path / f"{name}.csv"
+        grouped = common | sets
+        swept = run_sweep(SweepOptions.parse(**grouped, out=tmp_path / "sweep", attacks=("sima",), points=2))
+        point = swept.curve("sima", "none")[1]
+        scanned = run_audit(
+            AuditOptions.parse(**grouped, out=tmp_path / "run", attacks=(f"sima:levels={point.level}",))
+        )
+        area = scanned.attacks[0].masks["none"].auroc
+        assert (point.auroc.value, point.auroc.lo, point.auroc.hi) == pytest.approx((area.value, area.lo, area.hi))
 
     def test_the_best_is_the_highest_and_the_cleanest_of_equals(self, found):
         curve = found.curve("sima", "none")

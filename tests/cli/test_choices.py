@@ -75,7 +75,7 @@ def test_what_was_fixed_has_no_choices(report):
     [
         ("0.2,x", "expected --drop as a number, or as several such as 0.2,0.4,0.6, got 0.2,x"),
         ("0.2,1", "expected 0 <= drop < 1, got 1.0"),
-        ("0.2,0.2", "expected one share to drop, or several that differ, got (0.2, 0.2)"),
+        ("0.2,0.2", "expected one fraction to drop, or several that differ, got (0.2, 0.2)"),
     ],
 )
 def test_shares_that_are_none(privaudit, drop, message):
@@ -90,7 +90,7 @@ def test_an_estimator_that_settles_one_cut_has_one_share(privaudit):
     sets = ("--members", "members", "--nonmembers", "others")
     done = privaudit("scan", "model", *sets, "--drop", "0.2,0.4", "--influence", "adaptive")
     assert done.returncode == 2
-    assert "expected one share to drop with adaptive, which settles one cut" in " ".join(done.stderr.split())
+    assert "expected one fraction to drop with adaptive, which settles one cut" in " ".join(done.stderr.split())
 
 
 @pytest.mark.parametrize("grouped", [False, True])

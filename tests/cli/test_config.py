@@ -25,6 +25,13 @@ VALUES = {
     "suspects": ("images/c", "images/c"),
     "canaries": ("drawn", "drawn"),
     "strict": (True, "true"),
+    "revision": ("v2", "v2"),
+    "variant": ("fp16", "fp16"),
+    "resolution": ("768x1024", "768x1024"),
+    "override": (
+        ["vae.scaling_factor=2", "scheduler.prediction_type=sample"],
+        "vae.scaling_factor=2 scheduler.prediction_type=sample",
+    ),
     "attack": (["sima:levels=20,40", "pia"], "sima:levels=20,40 pia"),
     "reference": ("owner/base", "owner/base"),
     "drop": ([0.2, 0.5], "0.2,0.5"),
@@ -228,7 +235,7 @@ def test_a_missing_argument_is_named_with_the_rest(privaudit):
     done = privaudit("scan", "--seed", "x")
     assert done.returncode == 2
     assert done.stderr.splitlines() == [
-        "error: expected TARGET, got none; privaudit scan --help shows what it is",
+        "error: expected TARGET, got none; privaudit scan --help describes it",
         "error: expected seed as a whole number, got x (--seed)",
     ]
 

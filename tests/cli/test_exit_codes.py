@@ -221,7 +221,7 @@ class TestWrongOptions:
         [
             (("--nope",), "No such option: --nope"),
             (("model", "mine/x", "y"), "Got unexpected extra argument"),
-            ((), "expected TARGET, got none; privaudit scan --help shows what it is"),
+            ((), "expected TARGET, got none; privaudit scan --help describes it"),
         ],
     )
     def test_of_usage_are_reported_in_place_of_an_earlier_run(

@@ -114,7 +114,7 @@ def test_batches_of_any_size_agree(cases, kind):
 
 @pytest.mark.parametrize("kind", [kind if kind in QUICK else pytest.param(kind, marks=SLOW) for kind in CONFIGS])
 def test_the_traced_linear_map_is_the_same(cases, kind, monkeypatch):
-    monkeypatch.setattr(jacobian, "LINEARISE_FROM", 1)
+    monkeypatch.setattr(jacobian, "MIN_PASSES_TO_TRACE", 1)
     autoencoder, latents, dense = cases(kind)
     tangents = random_normal(3, 2, *latents.shape[1:], seed=5)
     found = Jacobian(autoencoder.decode, latents[:2]).jvp(tangents)

@@ -83,7 +83,7 @@ def test_real_autoencoders_pass(kind, dtype):
 def test_the_scale_of_the_latents_does_not_matter(scale):
     model = Small(nn.BatchNorm1d(8)).eval()
     check_decoder(model, latents(scale=scale), IDS)
-    with pytest.raises(TargetError, match="beside another latent"):
+    with pytest.raises(TargetError, match="changes with the other latents of the batch"):
         check_decoder(model.train(), latents(scale=scale or 1e-4), IDS)
 
 
@@ -96,7 +96,7 @@ def test_straight_through_quantisation_passes():
     ("middle", "message"),
     [
         (nn.Dropout(0.5), "two different images from one latent: dropout .* call .eval"),
-        (nn.BatchNorm1d(8), "the same latent beside another latent: batch normalisation in training mode"),
+        (nn.BatchNorm1d(8), "changes with the other latents of the batch: batch normalisation in training mode"),
     ],
     ids=["dropout", "batch norm"],
 )
@@ -146,7 +146,7 @@ def test_no_grad_inside_is_explained():
     ],
 )
 def test_outputs_that_are_no_images_are_explained(decode, got):
-    with pytest.raises(TargetError, match=f"one floating-point image a latent, got {got} for 2 latents"):
+    with pytest.raises(TargetError, match=f"one floating-point image per latent, got {got} for 2 latents"):
         check(decode)
 
 
@@ -156,7 +156,7 @@ def test_outputs_that_are_no_images_are_explained(decode, got):
         (torch.zeros(3, 4, 4), {"latent_shape": (2, 4)}, r"expected latents of shape \(n, 2, 4\), got \(3, 4, 4\)"),
         (torch.zeros(0, 4), {"latent_shape": (2, 4)}, r"expected latents of shape \(n, 2, 4\), got \(0, 4\)"),
         (torch.zeros(3), {}, r"expected latents of shape \(n, \*latent\), got \(3,\)"),
-        (torch.zeros(2, 4, 4), {}, "expected one sample id a latent, got 3 for 2"),
+        (torch.zeros(2, 4, 4), {}, "expected one sample id per latent, got 3 for 2"),
         (torch.zeros(3, 4, 4, dtype=torch.int64), {}, "expected floating-point latents, got torch.int64"),
     ],
 )

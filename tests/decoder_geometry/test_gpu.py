@@ -51,8 +51,8 @@ def test_distortion_agrees_with_the_cpu(both, latents, name):
 def test_several_vectors_a_pass_give_the_products_of_one(both, latents):
     target = both[0]
     points = latents.to(target.device)
-    many, one = Jacobian(target.decode, points), Jacobian(target.decode, points, lanes=1)
-    assert many.lanes > 1
+    many, one = Jacobian(target.decode, points), Jacobian(target.decode, points, pairs_per_pass=1)
+    assert many.pairs_per_pass > 1
     tangents = random_normal(30, 3, 4, 8, 8, seed=1).to(target.device)
     pushed = many.jvp(tangents)
     torch.testing.assert_close(pushed, one.jvp(tangents), rtol=1e-3, atol=1e-4)

@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from privaudit.decoder_geometry import Jacobian, dense_jacobian
 from privaudit.decoder_geometry import jacobian as module
-from privaudit.decoder_geometry.jacobian import LINEARISE_FROM, forward_mode, jvp_by_reverse
+from privaudit.decoder_geometry.jacobian import MIN_PASSES_TO_TRACE, forward_mode, jvp_by_reverse
 from privaudit.errors import ConfigError
 
 EXACT = {"rtol": 1e-10, "atol": 1e-12}
@@ -20,11 +20,11 @@ def smooth(z):
 
 
 class TestProducts:
-    @pytest.mark.parametrize("lanes", [1, 2, 4, 7, 64])  # vectors of an image in one pass: 1 to 32
+    @pytest.mark.parametrize("pairs_per_pass", [1, 2, 4, 7, 64])  # vectors of an image in one pass: 1 to 32
     @pytest.mark.parametrize("images", [1, 2])
     @pytest.mark.parametrize("vectors", [1, 5])
-    def test_push_and_pull(self, decoder, latents, reference_jacobian, images, lanes, vectors):
-        jacobian = Jacobian(decoder, latents[:images], lanes=lanes)
+    def test_jvp_and_vjp(self, decoder, latents, reference_jacobian, images, pairs_per_pass, vectors):
+        jacobian = Jacobian(decoder, latents[:images], pairs_per_pass=pairs_per_pass)
         tangents = random_normal(vectors, images, 2, 4, 4, dtype=torch.float64)
         wanted = torch.einsum("npi,kni->knp", reference_jacobian[:images], tangents.flatten(2))
         torch.testing.assert_close(jacobian.jvp(tangents).flatten(2), wanted, **EXACT)
@@ -32,10 +32,10 @@ class TestProducts:
         wanted = torch.einsum("npi,knp->kni", reference_jacobian[:images], cotangents.flatten(2))
         torch.testing.assert_close(jacobian.vjp(cotangents).flatten(2), wanted, **EXACT)
 
-    @pytest.mark.parametrize("lanes", [1, 7])
-    def test_traced(self, latents, lanes):
-        tangents = random_normal(LINEARISE_FROM * lanes + 1, 3, 2, 4, 4, dtype=torch.float64)
-        found = Jacobian(smooth, latents, lanes=lanes).jvp(tangents)
+    @pytest.mark.parametrize("pairs_per_pass", [1, 7])
+    def test_traced(self, latents, pairs_per_pass):
+        tangents = random_normal(MIN_PASSES_TO_TRACE * pairs_per_pass + 1, 3, 2, 4, 4, dtype=torch.float64)
+        found = Jacobian(smooth, latents, pairs_per_pass=pairs_per_pass).jvp(tangents)
         wanted = torch.stack([jvp_by_reverse(smooth, latents, tangent) for tangent in tangents])
         torch.testing.assert_close(found, wanted, **EXACT)
 
@@ -70,7 +70,7 @@ class TestProducts:
         assert passes == [3]
 
     def test_of_some_images(self, decoder, latents, reference_jacobian):
-        some = Jacobian(decoder, latents, channel_axis=2).of(torch.tensor([True, False, True]))
+        some = Jacobian(decoder, latents, channel_axis=2).subset(torch.tensor([True, False, True]))
         assert some.channel_axis == 2
         torch.testing.assert_close(dense_jacobian(some), reference_jacobian[[0, 2]], **EXACT)
 
@@ -112,15 +112,15 @@ class _NoForwardMode(torch.autograd.Function):
         return grad * (1 - values.tanh().square())
 
 
-@pytest.mark.parametrize("lanes", [1, 10])
+@pytest.mark.parametrize("pairs_per_pass", [1, 10])
 @pytest.mark.parametrize("vectors", [1, 70])
-def test_reverse_mode_where_torch_has_no_forward_mode(vectors, lanes):
+def test_reverse_mode_where_torch_has_no_forward_mode(vectors, pairs_per_pass):
     def decode(z):
         return _NoForwardMode.apply(z).repeat(1, 3, 1, 1)
 
     latents = random_normal(5, *LATENT, dtype=torch.float64)
     tangents = random_normal(vectors, 5, *LATENT, seed=1, dtype=torch.float64)
-    jacobian = Jacobian(decode, latents, lanes=lanes)
+    jacobian = Jacobian(decode, latents, pairs_per_pass=pairs_per_pass)
     cotangents = random_normal(2, 5, 6, 4, 4, seed=2, dtype=torch.float64)
     pulled = cotangents.view(2, 5, 3, *LATENT).sum(2) * (1 - latents.tanh().square())
     torch.testing.assert_close(jacobian.vjp(cotangents), pulled, **EXACT)
@@ -153,7 +153,7 @@ class TestTracing:
             mixing = torch.randn(2, 5, generator=torch.Generator().manual_seed(0), dtype=z.dtype)
             return torch.einsum("ncij,cd->ndij", z.tanh(), mixing)
 
-        tangents = random_normal(LINEARISE_FROM, 3, 2, 4, 4, dtype=torch.float64)
+        tangents = random_normal(MIN_PASSES_TO_TRACE, 3, 2, 4, 4, dtype=torch.float64)
         latents = latents * torch.tensor([0.0, 1.0, 1e3]).view(3, 1, 1, 1)  # also where J does not depend on the place
         jacobian = Jacobian(decode, latents)
         for _ in range(2):
@@ -166,14 +166,14 @@ class TestTracing:
             return z / (z.flatten(1).abs().sum(1) > 0).view(-1, 1, 1, 1)
 
         latents = latents * torch.tensor([0.0, 1.0, 1.0]).view(3, 1, 1, 1)
-        tangents = random_normal(LINEARISE_FROM, 3, 2, 4, 4, dtype=torch.float64)
+        tangents = random_normal(MIN_PASSES_TO_TRACE, 3, 2, 4, 4, dtype=torch.float64)
         found = Jacobian(decode, latents).jvp(tangents)
         assert not found[:, 0].isfinite().any()
         torch.testing.assert_close(found[:, 1:], tangents[:, 1:], **EXACT)
 
     def test_keeps_its_batch_size(self, latents, traces):
-        jacobian = Jacobian(smooth, latents, lanes=12)
-        jacobian.jvp(random_normal(4 * LINEARISE_FROM, 3, 2, 4, 4, dtype=torch.float64))
+        jacobian = Jacobian(smooth, latents, pairs_per_pass=12)
+        jacobian.jvp(random_normal(4 * MIN_PASSES_TO_TRACE, 3, 2, 4, 4, dtype=torch.float64))
         for vectors in (1, 3, 9):
             tangents = random_normal(vectors, 3, 2, 4, 4, seed=vectors, dtype=torch.float64)
             wanted = torch.stack([jvp_by_reverse(smooth, latents, tangent) for tangent in tangents])

@@ -21,7 +21,7 @@ def test_scale_of_an_image_does_not_matter():
 
 
 def test_large_latents_are_averaged_over_patches():
-    maps = influence_maps(random_normal(2, 4, 64, 32).square(), largest=16)
+    maps = influence_maps(random_normal(2, 4, 64, 32).square(), max_side=16)
     assert maps.shape == (2, 16, 16)
     torch.testing.assert_close(maps.mean(dim=(1, 2)), torch.ones(2))
 

@@ -48,7 +48,10 @@ def test_the_control_belongs_to_image_seed_and_name(influence):
         (lambda given: -given, "finite and >= 0, with a weight above 0 in every image"),
         (lambda given: given * float("nan"), "finite and >= 0"),
         (lambda given: torch.zeros_like(given), "finite and >= 0, with a weight above 0 in every image"),
-        (lambda given: given / given.max(), "each image's own, got another one for the first image alone than among 3"),
+        (
+            lambda given: given / given.max(),
+            "independent of the batch, got different ones for the first image alone and in a batch of 3",
+        ),
     ],
 )
 def test_what_is_no_mask(influence, rule, problem):

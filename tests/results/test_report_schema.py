@@ -34,7 +34,7 @@ def test_it_is_a_schema_in_which_everything_is_described() -> None:
     assert all(one["description"].endswith(".") for one in SCHEMA["$defs"].values())
     attack = SCHEMA["$defs"]["AttackReport"]["properties"]
     assert attack["masks"]["description"] == (
-        "Metrics by mask; `none` alone for a score that weighs dimensions itself."
+        "Metrics by mask; only `none` for a score that weights dimensions itself."
     )
     assert all("description" in one for one in attack.values())
 

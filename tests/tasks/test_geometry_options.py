@@ -33,7 +33,10 @@ def test_the_defaults_are_right():
         ({"distortion": "bound:k=2"}, "expected no parameters for bound, got bound:k=2"),
         ({"distortion": "exact:depth=2"}, "got 'depth' in exact:depth=2"),
         ({"drop": 1.0}, "expected 0 <= drop < 1, got 1.0"),
-        ({"drop": 0.5, "influence": "adaptive"}, "expected adaptive:drop=0.5, as the masks drop that share, got 0.4"),
+        (
+            {"drop": 0.5, "influence": "adaptive"},
+            "expected adaptive:drop=0.5, as the masks drop that fraction, got 0.4",
+        ),
         ({"maps": -1}, "expected 0 or more maps, or all, got -1"),
         ({"batch_size": 0}, "expected a batch size >= 1 or auto, got 0"),
         ({"seed": -1}, "expected 0 <= seed"),

@@ -1,4 +1,4 @@
-"""Scores become the attack reports, checks and verdict of a result: numpy only, no model needed."""
+"""From scores to attack reports, checks and verdict; needs NumPy only, no model."""
 
 from privaudit.auditing.assess.assessment import Assessment, assess
 from privaudit.auditing.assess.exposed import exemplars, influence_report, most_exposed

@@ -1,4 +1,4 @@
-"""Choose levels by cross-fitting, let the scorers learn, compute metrics and comparisons, judge."""
+"""Evaluation of an audit: cross-fitted levels, fitted scorers, metrics, comparisons, checks and verdict."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from privaudit.auditing.assess.attack_reports import Reporter, score_table
-from privaudit.auditing.assess.attack_scores import Entry, attack_entries, learned, lines
+from privaudit.auditing.assess.attack_scores import ReportEntry, attack_entries, learned, report_lines
 from privaudit.auditing.assess.blind_baseline import blind_families, blind_report
 from privaudit.auditing.assess.evaluated_scores import evaluate_scores
 from privaudit.auditing.assess.folds import Split
@@ -26,15 +26,15 @@ from privaudit.scorers import Evidence, Methods
 
 @dataclass(frozen=True)
 class Assessment:
-    """What the scores of an audit say.
+    """Evaluation of the scores of an audit.
 
     Attributes:
-        attacks: One report per attack.
-        blind: The blind baseline.
-        checks: What could make the numbers untrustworthy.
-        verdict: Finding, gates, status.
-        scores: The rows of ``scores.parquet``: one per image, attack and mask.
-        judgement: What the design says in addition.
+        attacks: Reports of the attacks and fitted scores.
+        blind: Blind baseline.
+        checks: Checks of what could make the numbers untrustworthy.
+        verdict: Finding, gates and status.
+        scores: Rows of ``scores.parquet``, one per image, attack and mask.
+        judgement: Further results of the design, such as tests of suspects or canaries.
     """
 
     attacks: tuple[AttackReport, ...]
@@ -55,17 +55,28 @@ def assess(
     passes: Mapping[str, int],
     on_progress: OnProgress = no_progress,
 ) -> Assessment:
-    """Judge what was measured.
+    """Evaluate the measurements of an audit.
 
-    The level of an attack is chosen on its unmasked score and used for every mask, so a mask is compared
-    with no mask at the same level, from the same denoiser passes.
+    The level of an attack is chosen by its unmasked score and used for every mask. So a mask is compared with no mask
+    at the same level, from the same denoiser passes.
+
+    Args:
+        measured: Measurements of all images.
+        data: The image sets.
+        split: Assignment of the images to folds.
+        methods: Attacks that were run, and scorers.
+        options: Options of the audit.
+        schedule: Noise schedule of the target.
+        passes: Denoiser passes per image, by line of the report.
+        on_progress: Called with ("evaluation", done, total).
 
     Returns:
-        Everything that a result needs in addition to provenance.
+        Everything in a result except its provenance.
     """
+    # suspects next to known members are judged by the design alone
     compared = measured.rows(slice(len(data.compared)))
-    kinds = len(lines(methods.attacks)) * (2 if compared.references else 1)
-    steps = 3 + kinds + len(methods.scorers)
+    attack_lines = len(report_lines(methods.attacks)) * (2 if compared.references else 1)
+    steps = 3 + attack_lines + len(methods.scorers)
     on_progress("evaluation", 0, steps)
     blind = blind_families(compared.pixels, data, split, options.seed)
     on_progress("evaluation", 1, steps)
@@ -99,8 +110,8 @@ def assess(
     )
 
 
-def _entries(measured: Measurements, data: AuditData, split: Split, methods: Methods, seed: int) -> list[Entry]:
-    """Attacks, attacks minus the reference's errors, and what the scorers make of them."""
+def _entries(measured: Measurements, data: AuditData, split: Split, methods: Methods, seed: int) -> list[ReportEntry]:
+    """Scores of the attacks, of the attacks minus the reference's errors, and of the scorers."""
     tables, references, folds = measured.tables, measured.references, split.folds
     is_member = data.is_positive
     entries = attack_entries(methods.attacks, tables, references, is_member, folds, seed)

@@ -1,4 +1,4 @@
-"""One line of the report: an attack, or a score made of the attacks, under every mask."""
+"""Reports of single attacks, or of scores combined from attacks, under every mask."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from privaudit.auditing.assess.attack_scores import Entry
+from privaudit.auditing.assess.attack_scores import ReportEntry
 from privaudit.auditing.assess.evaluated_scores import EvaluatedScores
 from privaudit.auditing.assess.folds import Split
 from privaudit.auditing.audit_data import AuditData
@@ -24,16 +24,16 @@ from privaudit.results.audit_result import AttackReport, LevelReport
 
 @dataclass(frozen=True)
 class Reporter:
-    """What all lines of a report share.
+    """Makes the lines of a report from what they share.
 
     Attributes:
-        evaluated: Metrics of every entry and mask.
-        data: The images.
-        split: What belongs together.
+        evaluated: Metrics of every entry under every mask.
+        data: The image sets.
+        split: Units of images that belong together, and folds.
         options: Options of the audit.
-        schedule: Schedule of the target.
+        schedule: Noise schedule of the target.
         passes: Denoiser passes per image, by line of the report.
-        distortion: ``(n,)``.
+        distortion: Hadamard's bound of the distortion, ``(n,)``.
     """
 
     evaluated: EvaluatedScores
@@ -44,8 +44,8 @@ class Reporter:
     passes: Mapping[str, int]
     distortion: NDArray[np.float64]
 
-    def report(self, entry: Entry) -> AttackReport:
-        """Measure one entry."""
+    def report(self, entry: ReportEntry) -> AttackReport:
+        """Report one entry."""
         none, best, evaluation = (entry.name, "none"), self.evaluated.strongest, self.evaluated.evaluation
         is_member = self.data.is_positive
 
@@ -53,7 +53,7 @@ class Reporter:
             return compare(evaluation, (entry.name, mask), none) if mask in entry.scores else None
 
         is_level = entry.axis == "level" and entry.level is not None
-        rivals = entry.kind != "published" and best is not None
+        is_compared = entry.kind != "published" and best is not None
         groups = [sample.group for sample in self.data.compared]
         return AttackReport(
             name=entry.name,
@@ -74,8 +74,8 @@ class Reporter:
             random_vs_none=against_none("random"),
             influence_vs_none=against_none("influence"),
             weighted_vs_none=against_none("weighted"),
-            best_published=best if rivals else None,
-            versus_published=compare(evaluation, none, (best, "none")) if best is not None and rivals else None,
+            best_published=best if is_compared else None,
+            versus_published=compare(evaluation, none, (best, "none")) if best is not None and is_compared else None,
             distortion_quartiles=by_quartile(
                 self.distortion,
                 entry.scores["none"],
@@ -92,7 +92,7 @@ class Reporter:
             spread=entry.spread,
         )
 
-    def _level(self, entry: Entry, column: int, is_member: NDArray[np.bool_]) -> LevelReport:
+    def _level(self, entry: ReportEntry, column: int, is_member: NDArray[np.bool_]) -> LevelReport:
         confidence, units = self.options.confidence, self.split.labels
         level = entry.levels[column]
         areas = {
@@ -102,8 +102,8 @@ class Reporter:
         return LevelReport(level, _log_snr(self.schedule, int(level)), areas)
 
 
-def score_table(data: AuditData, entries: Sequence[Entry]) -> pd.DataFrame:
-    """List the rows of ``scores.parquet``: one per image, attack and mask."""
+def score_table(data: AuditData, entries: Sequence[ReportEntry]) -> pd.DataFrame:
+    """Make the table ``scores.parquet``, one row per image, attack and mask."""
     base = {
         "id": [s.id for s in data.compared],
         "path": [encodable(str(s.path)) for s in data.compared],
@@ -118,6 +118,6 @@ def score_table(data: AuditData, entries: Sequence[Entry]) -> pd.DataFrame:
 
 
 def _log_snr(schedule: Schedule, level: int) -> float | None:
-    """None at a level without noise, or without signal: JSON has no infinity."""
+    """Log SNR of a level; None without noise or without signal, since JSON has no infinity."""
     value = schedule.log_snr(level)
     return value if np.isfinite(value) else None

@@ -1,4 +1,4 @@
-"""One score per image for each line of a report: a candidate chosen on the other folds, or a model fitted to them."""
+"""Scores of each line of a report, from a candidate chosen on the other folds or a model fitted to them."""
 
 from __future__ import annotations
 
@@ -22,32 +22,34 @@ Floats = NDArray[np.float64]
 Booleans = NDArray[np.bool_]
 Integers = NDArray[np.int64]
 Kind = Literal["published", "ours", "reference", "learned"]
-WIDER = 1.1
-"""Spread from which on tests and intervals allow for it."""
+NOT_PARAMETERS = ("variant", "candidate_of")
+"""Fields of an attack that name it and do not change its scores."""
+MIN_SPREAD = 1.1
+"""Spread above which tests and intervals allow for it."""
 
 
 @dataclass(frozen=True)
-class Entry:
-    """What becomes one line of the report.
+class ReportEntry:
+    """Scores of one line of the report.
 
     Attributes:
         name: Name in the report.
-        kind: Published attack, attack minus reference, or learned from other images.
-        methods: The scorer, or the attacks that were compared: mostly one.
-        axis: What the columns of an attack are.
-        scores: Mask to ``(n,)``, higher = more likely a member.
-        level_of_image: ``(n,)``, the value on the axis that each image's score came from; NaN without one.
-        search_space: The candidates that were compared; empty if there is one score.
-        chosen: The one of each fold.
-        levels_by_fold: Its value on the axis; empty without one.
-        choices: All that was chosen, by fold; empty if everything was fixed beforehand.
-        columns: Mask to ``(n, levels)``, the scores at each of `levels`, of which one was taken; without hard masks if
-            these drop several shares.
-        levels: What those columns are; empty unless noise levels alone were compared.
-        spread: Factor by which its AUROC spreads wider than that of a fixed score, since the other folds had a part in
-            it: that of models that were fitted to them (`privaudit.evaluation.metrics.sd_inflation`), or of a choice
-            (`privaudit.evaluation.choice_inflation`).
-        learners: Kinds of classifiers that it is the mean of; empty if none was fitted.
+        kind: ``published``, ``ours``, ``reference`` (minus the reference's errors), or ``learned`` from other images.
+        methods: The scorer, or the attacks that were compared, usually one.
+        axis: Meaning of the candidates of an attack, such as ``level``.
+        scores: Scores by mask, each ``(n,)``, higher = more likely a member.
+        level_of_image: Value on the axis behind the score of each image, ``(n,)``; NaN without one.
+        search_space: Candidates that were compared; empty if there is one score.
+        chosen: Candidate of each fold.
+        levels_by_fold: Value on the axis of each fold's candidate; empty without one.
+        choices: Everything that was chosen for each fold; empty if everything was fixed beforehand.
+        columns: Scores at each of `levels` by mask, each ``(n, levels)``; without hard masks if several fractions to
+            drop are compared.
+        levels: Noise levels that were compared; empty if anything else was compared, too.
+        spread: Factor by which the standard deviation of the AUROC exceeds that of a fixed score, since the score
+            depends on other folds: `privaudit.evaluation.metrics.sd_inflation` for models fitted to them,
+            `privaudit.evaluation.choice_inflation` for a choice.
+        learners: Kinds of the classifiers that are averaged; empty if none was fitted.
     """
 
     name: str
@@ -67,55 +69,59 @@ class Entry:
 
     @property
     def fitted(self) -> bool:
-        """Whether tests and intervals have to allow for the spread."""
-        return self.spread > WIDER
+        """Whether tests and intervals must allow for the spread."""
+        return self.spread > MIN_SPREAD
 
     @property
     def method(self) -> Attack | Scorer:
-        """The first of the methods, which have name and reference in common."""
+        """First of the methods, which share name and citation."""
         return self.methods[0]
 
     @property
     def reference(self) -> str:
-        """Where it was published."""
+        """Citation of the publication."""
         return self.method.citation
 
     @property
     def report_name(self) -> str:
-        """What was asked for: the name, without what marks a difference from the reference."""
+        """Name as requested, without the suffix of a difference from the reference."""
         return self.method.report_name if isinstance(self.method, Attack) else self.method.label
 
     @property
     def level(self) -> float | None:
-        """What most folds chose; None without one."""
+        """Value on the axis that most folds chose; None without one."""
         return max(self.levels_by_fold, key=self.levels_by_fold.count) if self.levels_by_fold else None
 
     @property
     def order(self) -> float | None:
         """Order of the norm; None if there is none or several were compared."""
-        found = {getattr(method, "order", None) for method in self.methods}
-        return found.pop() if len(found) == 1 else None
+        orders = {getattr(method, "order", None) for method in self.methods}
+        return orders.pop() if len(orders) == 1 else None
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """All parameters; the list of values where several were compared."""
-        every = [encode(method) for method in self.methods]
-        named = {name: [found[name] for found in every] for name in every[0] if name not in ("variant", "candidate_of")}
-        return {name: found[0] if all(v == found[0] for v in found) else found for name, found in named.items()}
+        """All parameters by name; a list of values where several were compared."""
+        encoded = [encode(method) for method in self.methods]
+        names = [name for name in encoded[0] if name not in NOT_PARAMETERS]
+        values_by_name = {name: [parameters[name] for parameters in encoded] for name in names}
+        return {
+            name: values[0] if all(value == values[0] for value in values) else values
+            for name, values in values_by_name.items()
+        }
 
 
 def needs_folds(methods: Methods, drops: Sequence[float]) -> bool:
-    """Say whether anything is chosen or fitted, so that images have to be assigned to folds."""
-    several = len(drops) > 1 or len(lines(methods.attacks)) < len(methods.attacks)
+    """Whether anything is chosen or fitted, so that images must be assigned to folds."""
+    several = len(drops) > 1 or len(report_lines(methods.attacks)) < len(methods.attacks)
     return several or bool(methods.scorers) or any(a.learned or len(a.candidates) > 1 for a in methods.attacks)
 
 
-def lines(attacks: Sequence[Attack]) -> dict[str, tuple[Attack, ...]]:
-    """Group attacks by the line of the report that they are candidates of, which mostly is their own."""
-    found: dict[str, tuple[Attack, ...]] = {}
+def report_lines(attacks: Sequence[Attack]) -> dict[str, tuple[Attack, ...]]:
+    """Group attacks by the line of the report that they are candidates of; usually each has a line of its own."""
+    groups: dict[str, tuple[Attack, ...]] = {}
     for attack in attacks:
-        found[attack.report_name] = (*found.get(attack.report_name, ()), attack)
-    return found
+        groups[attack.report_name] = (*groups.get(attack.report_name, ()), attack)
+    return groups
 
 
 def attack_entries(
@@ -125,106 +131,119 @@ def attack_entries(
     is_member: Booleans,
     folds: Integers,
     seed: int,
-) -> list[Entry]:
-    """Make the lines of all attacks, then those of their errors minus the reference's.
+) -> list[ReportEntry]:
+    """Make the report entries of all attacks, then those of their errors minus the reference's.
 
     Args:
         attacks: Attacks that were run.
-        tables: What each found.
-        references: What each found on the reference model; empty without one.
+        tables: Scores of each attack.
+        references: Scores of each attack on the reference model; empty without one.
         is_member: ``(n,)``.
         folds: ``(n,)``.
-        seed: Seed of what is fitted to the features of a learned attack.
+        seed: Seed of the classifiers of a learned attack.
 
     Returns:
-        One entry per line, and one more with a reference.
+        One entry per line, followed by the entries of the differences if there is a reference.
     """
-    groups = lines(attacks)
-    found = [
+    groups = report_lines(attacks)
+    entries = [
         replace(plain(group[0], _table(line, group, tables), is_member, folds, seed), methods=group)
         for line, group in groups.items()
     ]
     for line, group in groups.items() if references else ():
-        own, other = _table(line, group, tables), _table(line, group, references)
-        found.append(replace(calibrated(group[0], own, other, is_member, folds, seed), methods=group))
-    return found
+        on_target, on_reference = _table(line, group, tables), _table(line, group, references)
+        entry = calibrated(group[0], on_target, on_reference, is_member, folds, seed)
+        entries.append(replace(entry, methods=group))
+    return entries
 
 
-def plain(attack: Attack, table: ErrorTable, is_member: Booleans, folds: Integers, seed: int) -> Entry:
-    """Choose the level of an attack for each fold on the others, on its unmasked score, for all masks.
+def plain(attack: Attack, table: ErrorTable, is_member: Booleans, folds: Integers, seed: int) -> ReportEntry:
+    """Choose the level of an attack for each fold on the other folds, by its unmasked score, for all masks.
 
     Args:
         attack: The attack.
-        table: What it found.
+        table: Scores of the attack.
         is_member: ``(n,)``.
         folds: ``(n,)``.
-        seed: Seed of what is fitted to the features of a learned attack.
+        seed: Seed of the classifiers of a learned attack.
 
     Returns:
-        Its entry.
+        Report entry of the attack.
     """
     return _entry("published" if attack.published else "ours", attack, table, is_member, folds, seed)
 
 
 def calibrated(
     attack: Attack, table: ErrorTable, reference: ErrorTable, is_member: Booleans, folds: Integers, seed: int
-) -> Entry:
+) -> ReportEntry:
     """Subtract from every error the same error on the reference model, with the same noise.
 
     Args:
         attack: The attack.
-        table: What it found on the target.
-        reference: What it found on the reference.
+        table: Scores of the attack on the target.
+        reference: Scores of the attack on the reference.
         is_member: ``(n,)``.
         folds: ``(n,)``.
-        seed: Seed of what is fitted to the features of a learned attack.
+        seed: Seed of the classifiers of a learned attack.
 
     Returns:
-        The entry of the difference.
+        Report entry of the difference.
     """
     return _entry("reference", attack, minus(table, reference), is_member, folds, seed)
 
 
-def learned(scorer: Scorer, evidence: Evidence) -> Entry:
-    """Let a scorer score."""
-    found = scorer.score(evidence)
-    return Entry(
+def learned(scorer: Scorer, evidence: Evidence) -> ReportEntry:
+    """Compute the scores of a scorer.
+
+    Args:
+        scorer: The scorer.
+        evidence: Scores of the attacks, and the folds.
+
+    Returns:
+        Report entry of the scorer.
+    """
+    scored = scorer.score(evidence)
+    inflation = scored.inflation
+    if scorer.fitted:
+        inflation = max(inflation, sd_inflation(np.unique(evidence.folds).size))
+    return ReportEntry(
         name=scorer.label,
         kind="learned",
         methods=(scorer,),
         axis="level",
-        scores=found.scores,
-        learners=found.learners,
+        scores=scored.scores,
+        learners=scored.learners,
         level_of_image=np.full(len(evidence.is_member), np.nan),
-        choices=found.choices,
-        spread=max(found.inflation, sd_inflation(np.unique(evidence.folds).size)) if scorer.fitted else found.inflation,
+        choices=scored.choices,
+        spread=inflation,
     )
 
 
 def _table(line: str, group: Sequence[Attack], tables: Sequence[ErrorTable]) -> ErrorTable:
-    """What the attacks of a line found, with the parameters that tell them apart in the names of the candidates."""
-    own = {table.name: table for table in tables}
+    """Join the tables of the attacks of a line; candidates are named by the parameters in which the attacks differ."""
+    table_by_label = {table.name: table for table in tables}
     if len(group) == 1:
-        return own[group[0].label]
-    every = [encode(attack) for attack in group]
-    names = [
-        name
-        for name in every[0]
-        if name not in ("variant", "candidate_of") and any(found[name] != every[0][name] for found in every)
-    ]
-    called = [", ".join(f"{name} {found[name]:g}" for name in names) for found in every]
-    return join(line, [own[attack.label] for attack in group], called)
+        return table_by_label[group[0].label]
+    encoded = [encode(attack) for attack in group]
+    names = [name for name in encoded[0] if name not in NOT_PARAMETERS]
+    differing = [name for name in names if any(parameters[name] != encoded[0][name] for parameters in encoded)]
+    prefixes = [", ".join(f"{name} {parameters[name]:g}" for name in differing) for parameters in encoded]
+    return join(line, [table_by_label[attack.label] for attack in group], prefixes)
 
 
-def _entry(kind: Kind, attack: Attack, table: ErrorTable, is_member: Booleans, folds: Integers, seed: int) -> Entry:
+def _entry(
+    kind: Kind, attack: Attack, table: ErrorTable, is_member: Booleans, folds: Integers, seed: int
+) -> ReportEntry:
+    """Choose a candidate for each fold, or fit a classifier if the columns are features."""
     unknown = np.full(len(is_member), np.nan)
     if table.learned:
         return _fitted(kind, attack, table, is_member, folds, seed)
     selection = select(table, is_member, folds)
     values = np.asarray(table.candidates) if table.candidates else None
     what = f"parameters and {table.axis}" if table.names else table.axis
+    # joined candidates have names, and differ in more than their level
     of_levels = table.axis == "level" and bool(table.candidates) and not table.names
-    return Entry(
+    return ReportEntry(
         name=table.name,
         kind=kind,
         methods=(attack,),
@@ -242,14 +261,16 @@ def _entry(kind: Kind, attack: Attack, table: ErrorTable, is_member: Booleans, f
 
 
 def _finite(values: Sequence[float] | Floats) -> tuple[float, ...]:
-    """Levels by fold, or none if they are none."""
+    """Values by fold; empty if a candidate has no value."""
     return () if np.isnan(values).any() else tuple(float(value) for value in values)
 
 
-def _fitted(kind: Kind, attack: Attack, table: ErrorTable, is_member: Booleans, folds: Integers, seed: int) -> Entry:
-    """Classify features under every mask; a fraction to drop is as good for a fold as its classifier on inner folds."""
-    under = mask_names(table.drops or (0.0,))
-    models = {mask: out_of_fold(table.by_mask[mask], is_member, folds, seed=seed) for mask in under}
+def _fitted(
+    kind: Kind, attack: Attack, table: ErrorTable, is_member: Booleans, folds: Integers, seed: int
+) -> ReportEntry:
+    """Fit a classifier to the features under every mask; its AUROC on inner folds chooses the fraction to drop."""
+    masks = mask_names(table.drops or (0.0,))
+    models = {mask: out_of_fold(table.by_mask[mask], is_member, folds, seed=seed) for mask in masks}
     scores = {mask: model.scores for mask, model in models.items()}
     listed = [
         choice if mask == "none" else replace(choice, mask=mask)
@@ -257,13 +278,15 @@ def _fitted(kind: Kind, attack: Attack, table: ErrorTable, is_member: Booleans, 
         for choice in model.choices
     ]
     if table.drops:
-        shares = {mask: [models[hard_mask(mask, drop, table.drops)] for drop in table.drops] for mask in HARD}
-        merit = np.nan_to_num([model.merit for model in shares["influence"]]).T
-        stacked = {mask: np.column_stack([model.scores for model in of_mask]) for mask, of_mask in shares.items()}
+        by_drop = {mask: [models[hard_mask(mask, drop, table.drops)] for drop in table.drops] for mask in HARD}
+        # (folds, fractions): inner folds alone, since the scores of the fold itself must have no part in its choice
+        merit = np.nan_to_num([model.merit for model in by_drop["influence"]]).T
+        stacked = {mask: np.column_stack([model.scores for model in fitted]) for mask, fitted in by_drop.items()}
         choice = cross_fit(stacked["influence"], table.drops, is_member, folds, merit)
-        scores |= {mask: apply_choice(found, choice, is_member, folds) for mask, found in stacked.items()}
+        # the random mask, which is the control, drops the fraction that the influence mask chose
+        scores |= {mask: apply_choice(columns, choice, is_member, folds) for mask, columns in stacked.items()}
         listed.append(Choice("drop", table.drops, choice.chosen, "inner_auroc_influence_mask"))
-    return Entry(
+    return ReportEntry(
         name=table.name,
         kind=kind,
         methods=(attack,),

@@ -1,4 +1,4 @@
-"""The blind baseline of an audit: what the two sets differ in without any model."""
+"""The blind baseline of an audit: how well the two sets can be told apart without any model."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from privaudit.results.audit_result import BlindReport
 
 
 def blind_families(pixels: PixelFeatures, data: AuditData, split: Split, seed: int) -> dict[Pair, NDArray[np.float64]]:
-    """Score the compared images by what is known without the model.
+    """Score the compared images by classifiers that do not use the model.
 
     Returns:
-        (`BLIND`, family) to ``(n,)``; empty if there is one fold only, since no image could be scored by others.
+        Scores ``(n,)`` by (`BLIND`, family); empty with a single fold, since classifiers need other images to train on.
     """
     if np.unique(split.folds).size < 2:
         return {}
@@ -30,12 +30,13 @@ def blind_families(pixels: PixelFeatures, data: AuditData, split: Split, seed: i
         "compression": pixels.traces,
         "files": file_features([sample.file for sample in samples]),
     }
-    found = family_scores(tables, [sample.caption for sample in samples], data.is_positive, split.folds, seed)
-    return {(BLIND, family): scores for family, scores in found.items()}
+    captions = [sample.caption for sample in samples]
+    by_family = family_scores(tables, captions, data.is_positive, split.folds, seed)
+    return {(BLIND, family): scores for family, scores in by_family.items()}
 
 
 def blind_report(evaluated: EvaluatedScores) -> BlindReport:
-    """Sum up the families, the strongest one first."""
+    """Summarise the families, ordered from the highest AUROC."""
     areas = {pair[1]: evaluated.evaluation.metrics[pair].auroc for pair in evaluated.blind}
     ranked = sorted(areas, key=lambda family: -areas[family].value)
     if not ranked:

@@ -1,4 +1,4 @@
-"""Everything that is measured about the scores of an audit, from one set of bootstrap replicates."""
+"""Metrics of all scores of an audit, from one set of bootstrap replicates."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from privaudit.auditing.assess.attack_scores import Entry
+from privaudit.auditing.assess.attack_scores import ReportEntry
 from privaudit.auditing.assess.folds import Split
 from privaudit.auditing.audit_data import AuditData
 from privaudit.auditing.options import AuditOptions
@@ -24,16 +24,16 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class EvaluatedScores:
-    """Metrics of every score, and what they are compared with.
+    """Metrics of all scores of an audit.
 
     Attributes:
         evaluation: Metrics of every attack and mask, and of the blind baseline.
-        perfect: Metrics of scores without an error on the same images.
-        scores: Attack and mask of every score.
-        blind: The same of the blind baseline: `privaudit.evaluation.checks.BLIND` and the family.
+        perfect: Metrics of error-free scores on the same images, the best possible result.
+        scores: Attack and mask of each score.
+        blind: The same for the blind baseline, as `privaudit.evaluation.checks.BLIND` and family.
         fprs: False-positive rates that were evaluated.
-        curves: ROC curve of each of them.
-        strongest: Published attack of largest unmasked AUROC; None without any.
+        curves: ROC curve of each score, including the blind baseline.
+        strongest: Published attack with the largest unmasked AUROC; None without any.
     """
 
     evaluation: Evaluation[Pair]
@@ -46,21 +46,34 @@ class EvaluatedScores:
 
     @property
     def verdict_scores(self) -> tuple[Pair, ...]:
-        """The scores that the verdict rests on."""
+        """Scores that the verdict is based on."""
         return tuple(pair for pair in self.scores if pair[1] in TESTED_MASKS)
 
 
 def evaluate_scores(
-    entries: Sequence[Entry],
+    entries: Sequence[ReportEntry],
     blind: Mapping[Pair, Floats],
     data: AuditData,
     split: Split,
     options: AuditOptions,
     gates: Sequence[Gate],
 ) -> EvaluatedScores:
-    """Measure all scores together, so that any two of them can be compared."""
+    """Evaluate all scores on the same bootstrap replicates, so that any two of them can be compared.
+
+    Args:
+        entries: Scores of the attacks.
+        blind: Scores of the blind baseline, by `privaudit.evaluation.checks.BLIND` and family.
+        data: The image sets.
+        split: Folds and units of the images.
+        options: Options of the audit.
+        gates: Gates that will be tested.
+
+    Returns:
+        The metrics.
+    """
     is_member, fprs = data.is_positive, required_fprs(gates)
     scores = {(entry.name, mask): values for entry in entries for mask, values in entry.scores.items()}
+    # the finding tests every score twice (AUROC and TPR), gates test it once each
     tests = max(2, len(gates)) * sum(mask in TESTED_MASKS for _, mask in scores)
     measure = partial(
         evaluate,

@@ -1,4 +1,4 @@
-"""What could make the numbers untrustworthy: everything that an audit knows about its images and its run."""
+"""Checks of what could make the numbers of an audit untrustworthy, in its images and in its run."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from privaudit.evaluation.checks import (
 from privaudit.evaluation.reading_checks import fit_checks
 
 MIN_CONVERGED = 0.9
-"""Fraction of the images whose inversion should reach its tolerance."""
+"""Minimum fraction of the images whose inversion reaches its tolerance."""
 
 
 def all_checks(evaluated: EvaluatedScores, measured: Measurements, data: AuditData, split: Split) -> tuple[Check, ...]:
-    """Check an audit."""
+    """Make all checks of an audit."""
     copies = sum(part.duplicates for part in data.sets)
     return (
         _blind_check(evaluated, drawn_at_random=data.design.facts().drawn_at_random),
@@ -45,28 +45,29 @@ def _blind_check(evaluated: EvaluatedScores, *, drawn_at_random: bool) -> Check:
     if not evaluated.blind:
         return Check(BLIND, "warn", (fact("blind_not_measured"), fact("no_classifier_fitted")))
     check = blind_check(evaluated.evaluation, evaluated.blind, evaluated.verdict_scores)
+    # a random draw cannot differ systematically, so what the baseline found is chance
     if drawn_at_random and check.status != "ok":
         return replace(check, status="ok", facts=(*check.facts, fact("drawn_at_random")))
     return check
 
 
 def skipped_check(data: AuditData) -> Check:
-    """Whether every file could be read."""
+    """Check whether every file could be read."""
     if skipped := sum(len(part.skipped) for part in data.sets):
-        # not which: facts go wherever a report goes, and the name of an image is private
+        # a number and no names: facts appear in every report, and the names of images are private
         return Check("unreadable files", "warn", (fact("files_skipped", files=skipped),))
     return Check("unreadable files", "ok", (fact("all_files_readable"),))
 
 
 def convergence_check(reached: Convergence) -> Check:
-    """Whether the inversion reached its tolerance."""
+    """Check whether the inversion reached its tolerance."""
     if np.isnan(reached.tolerance):
         return Check("convergence", "ok", (fact("inversion_not_used"),))
-    share = float((reached.residual <= reached.tolerance).mean())
+    fraction = float((reached.residual <= reached.tolerance).mean())
     median, facts = float(np.median(reached.residual)), []
     if np.isfinite(median):  # a residual is infinite where no iterate was finite
-        values = {"fraction": share, "tolerance": float(reached.tolerance), "median": median}
+        values = {"fraction": fraction, "tolerance": float(reached.tolerance), "median": median}
         facts.append(fact("inversion_reached", **values, evaluations=float(reached.evaluations.mean())))
     if diverged := int(reached.diverged.sum()):
         facts.append(fact("inversion_diverged", images=diverged))
-    return Check("convergence", "ok" if share >= MIN_CONVERGED and not diverged else "warn", tuple(facts))
+    return Check("convergence", "ok" if fraction >= MIN_CONVERGED and not diverged else "warn", tuple(facts))

@@ -1,4 +1,4 @@
-"""Scores that no label had a part in, side by side: what suspects and canaries are judged by."""
+"""Scores computed without membership labels, by which suspects and canaries are judged."""
 
 from __future__ import annotations
 
@@ -10,25 +10,29 @@ from numpy.typing import NDArray
 from privaudit.evaluation import Candidate
 from privaudit.scorers import ErrorTable
 
-MASKS = ("none", "weighted")
-"""Under which masks: these two exist whatever share is dropped."""
+FIXED_MASKS = ("none", "weighted")
+"""Masks of the scores; these exist whatever fractions are dropped."""
 
 
 def candidates(
     tables: Sequence[ErrorTable], references: Sequence[ErrorTable]
 ) -> tuple[NDArray[np.float64], tuple[Candidate, ...]]:
-    """Every attack at every level under every mask.
+    """Collect the scores of every attack at every level under the masks that do not depend on a fraction to drop.
+
+    Args:
+        tables: Scores of each attack.
+        references: Scores of each attack on the reference model; empty without one.
 
     Returns:
-        ``(n, c)``, higher = more likely a member, and what the columns are.
+        Scores ``(n, candidates)``, higher = more likely a member, and a description of each column.
     """
     columns: list[NDArray[np.float64]] = []
     listed: list[Candidate] = []
     others: Sequence[ErrorTable | None] = references or [None] * len(tables)
     for table, reference in zip(tables, others, strict=True):
-        if table.learned:  # features, which are scores only once it is known which images are members
+        if table.learned:  # features become scores only through known membership
             continue
-        for mask in MASKS:
+        for mask in FIXED_MASKS:
             scores = {table.name: table.by_mask[mask]}
             if reference is not None:
                 scores[f"{table.name}-reference"] = table.by_mask[mask] - reference.by_mask[mask]

@@ -1,1 +1,1 @@
-"""What an audit compares: known members, canaries or suspects, each against non-members."""
+"""Designs of an audit: known members, canaries or suspects, each compared with non-members."""

@@ -1,4 +1,4 @@
-"""Included against excluded canaries: what a draw at random proves (see `privaudit.evaluation.canary_audit`)."""
+"""Design that compares included with excluded canaries, drawn at random (see `privaudit.evaluation.canary_audit`)."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CanariesDesign(Design):
-    """Images that were drawn at random to be trained on, against those that were not.
+    """Compares images that were drawn at random for training with those that were left out.
 
     Attributes:
-        draw: The draw, of which both sets are the outcome.
+        draw: Draw that decided which images are in which set.
     """
 
     code: ClassVar[DesignCode] = "canaries"
@@ -47,7 +47,7 @@ class CanariesDesign(Design):
             What will be read.
 
         Raises:
-            DataError: The canaries are not those that were sealed.
+            DataError: The canaries differ from those that were sealed.
         """
         (source,) = options.sources
         draw = read_canaries(source)
@@ -57,7 +57,7 @@ class CanariesDesign(Design):
     def judge(
         self, measured: Measurements, data: AuditData, split: Split, options: AuditOptions, checks: tuple[Check, ...]
     ) -> Judgement:
-        """Audit in one run: the exact test decides, and its bound on epsilon is the one that gates test."""
+        """Audit one training run: the exact test decides, and gates on epsilon test its bound."""
         table, names = candidates(measured.tables, measured.references)
         report = audit_canaries(
             table,
@@ -76,15 +76,16 @@ class CanariesDesign(Design):
 
 
 def canary_finding(finding: Finding, report: CanaryReport, checks: Sequence[Check] = ()) -> Finding:
-    """Say what an audit of canaries found: the exact test decides, whose false-positive rate is known.
+    """Return the finding of an audit of canaries, by the exact test, whose false-positive rate is known.
 
     Returns:
-        The attacks' finding if a check failed or the test could not be made; ``unclear`` if no outcome of the test
-        could have been evidence; ``none`` without evidence; otherwise the level that the attacks' rates have, at least
-        ``low``.
+        The finding of the attacks if a check failed or the test could not be made. ``unclear`` if no outcome of the
+        test could have been evidence. ``none`` without evidence. Otherwise the level that follows from the rates of the
+        attacks, at least ``low``.
     """
     if np.isnan(report.p) or any(check.status == "fail" for check in checks):
         return finding
+    # the smallest possible p-value, with all included canaries on top, is 1 / comb(audited, included)
     if math.comb(report.audited, report.included) * SIGNIFICANCE < 1.0:
         few = fact("perfect_canaries_unnoticed", audited=report.audited, included=report.included)
         return Finding("unclear", "canary_test", few)
@@ -94,7 +95,7 @@ def canary_finding(finding: Finding, report: CanaryReport, checks: Sequence[Chec
 
 
 def draw_check(draw: Canaries) -> Check:
-    """Say when and how the canaries were drawn, and by which seal a reader recognises the draw."""
+    """State when and how the canaries were drawn, and the seal that identifies the draw."""
     sealed = fact("draw_sealed", canaries=len(draw), created=draw.created, seal=draw.seal)
     if draw.seeded:
         return Check("canaries", "warn", (sealed, fact("draw_from_seed")))
@@ -102,7 +103,7 @@ def draw_check(draw: Canaries) -> Check:
 
 
 def _epsilon_bound(report: CanaryReport, guesses: int, correct: int) -> Callable[[float], float]:
-    """From an error probability to the lower bound on epsilon of so many guesses; NaN if none was measured."""
+    """Lower bound on epsilon for so many guesses, as a function of the error probability; NaN if none was measured."""
 
     def bound(alpha: float) -> float:
         if np.isnan(report.epsilon_lower):

@@ -1,4 +1,4 @@
-"""A design: which sets an audit compares, what they are called, and what follows from their scores."""
+"""Base class of the designs: which sets an audit compares, what they are called, and how their scores are judged."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Listed:
-    """One set, as its folder or manifest names it.
+    """One image set, as listed by its folder or manifest.
 
     Attributes:
         name: Name in progress and messages.
-        source: Where it is listed.
-        entries: Its images; none has been opened.
+        source: Folder or manifest.
+        entries: Images of the set, not yet opened.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Sources:
     """The sets of an audit before they are read.
 
     Attributes:
-        design: What is compared.
+        design: Design of the audit.
         sets: Positives, non-members and, in some designs, suspects next to known members.
     """
 
@@ -52,19 +52,19 @@ class Sources:
 
     @property
     def entries(self) -> tuple[ListedImage, ...]:
-        """Every image."""
+        """Images of all sets."""
         return tuple(entry for listed in self.sets for entry in listed.entries)
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """What a design says in addition to what every audit says of its two sets.
+    """Results of a design in addition to those that every audit has for its two sets.
 
     Attributes:
-        conclusion: How the verdict speaks of them.
-        checks: Further checks, which leave the verdict as it is.
-        suspects: The test of the images of unknown membership.
-        canaries: The one-run audit of images drawn at random.
+        conclusion: How the verdict decides the finding and gates on epsilon.
+        checks: Further checks, which do not affect the verdict.
+        suspects: Test of the images of unknown membership.
+        canaries: One-run audit of images drawn at random.
         tables: Further tables of the run folder, by file name.
     """
 
@@ -77,14 +77,14 @@ class Judgement:
 
 @dataclass(frozen=True)
 class Design:
-    """Which sets are compared, and what follows.
+    """Base class of the designs.
 
     Attributes:
         code: Name of the positives in report.json and in messages.
         options: Options that name the sets, in the order in which the sets are read.
         positives: Name of the positives in checks.
-        label: Name of one of the positives in tables.
-        tested: What a test of its own judges, which needs scores that were not learned from known membership; None
+        label: Name of a single positive in tables.
+        tested: Images judged by a test of the design, which needs scores that do not learn from known membership; None
             without such a test.
     """
 
@@ -96,15 +96,18 @@ class Design:
 
     @classmethod
     def facts(cls) -> DesignFacts:
-        """Return what is known about the positives."""
+        """Return the facts that are known about the positives."""
         return DESIGN_FACTS[cls.code]
 
     @classmethod
     def list_sets(cls, options: AuditOptions) -> Sources:
         """List the images of every set.
 
+        Args:
+            options: Options of the audit, which name the sets.
+
         Returns:
-            What will be read.
+            The sets, to be read later.
 
         Raises:
             DataError: A set lists no images, or its manifest is malformed.
@@ -113,7 +116,11 @@ class Design:
         return Sources(cls(), tuple(Listed(name, path, tuple(list_images(path))) for name, path in places.items()))
 
     def require_enough(self, data: AuditData, together: Sequence[str | None]) -> None:
-        """Refuse what would stop the judgement after all scores have been computed.
+        """Refuse sets that are too small for the judgement, before any score is computed.
+
+        Args:
+            data: The image sets.
+            together: Unit of each image (see `Split.units`).
 
         Raises:
             DataError: There are too few images for a test of the design.
@@ -122,9 +129,16 @@ class Design:
     def judge(
         self, measured: Measurements, data: AuditData, split: Split, options: AuditOptions, checks: tuple[Check, ...]
     ) -> Judgement:
-        """Judge what the design asks in addition to "do positives score higher than non-members".
+        """Judge what the design asks in addition to whether positives score higher than non-members.
+
+        Args:
+            measured: Measurements of all images.
+            data: The image sets.
+            split: Folds and units of the images.
+            options: Options of the audit.
+            checks: Checks of the audit.
 
         Returns:
-            What the verdict and the report take from it; nothing unless a design overrides it.
+            Further results for the verdict and the report; empty by default.
         """
         return Judgement()

@@ -1,4 +1,4 @@
-"""Known members against non-members: what the attacks find is what is said."""
+"""Design that compares known members with non-members; the attacks alone decide the finding."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from privaudit.results.data_report import DesignCode
 
 @dataclass(frozen=True)
 class MembersDesign(Design):
-    """Images known to be in the training set, against images known not to be."""
+    """Compares images known to be in the training set with images known not to be."""
 
     code: ClassVar[DesignCode] = "members"
     options: ClassVar[tuple[str, ...]] = ("members", "nonmembers")

@@ -1,4 +1,4 @@
-"""Known members against non-members, and suspects next to them: what finds the members judges the suspects."""
+"""Design that compares known members with non-members, and judges suspects by the attack that finds the members."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class MembersAndSuspectsDesign(MembersDesign):
-    """The comparison of members with non-members, in which suspects have no part, and a test of the suspects."""
+    """Compares members with non-members, without the suspects, and tests the suspects separately."""
 
     options: ClassVar[tuple[str, ...]] = ("members", "nonmembers", "suspects")
     tested: ClassVar[str | None] = "suspects"
@@ -38,16 +38,17 @@ class MembersAndSuspectsDesign(MembersDesign):
         require_nonmembers(data, together)
         if len(data.positives) < 2:
             raise DataError(
-                "expected at least 2 known members beside the suspects, got 1; add images, or leave --members out"
+                "expected at least 2 known members in addition to the suspects, got 1; add images, or leave --members "
+                "out"
             )
 
     def judge(
         self, measured: Measurements, data: AuditData, split: Split, options: AuditOptions, checks: tuple[Check, ...]
     ) -> Judgement:
-        """Judge the suspects; what is said about members and non-members stands."""
+        """Judge the suspects; the comparison of members with non-members is not affected."""
         findings = judge_unknown_membership(measured, data, split, options)
         compared = suspect_checks(measured, data, split, options)
-        # about the suspects alone: none of them may fail the audit of the members
+        # these checks are about the suspects alone, so they must not fail the audit of the members
         warned = (replace(check, status="ok" if check.status == "ok" else "warn") for check in compared)
         return Judgement(
             checks=(*warned, *known_check(data)),

@@ -1,4 +1,4 @@
-"""Suspects next to known members: do they differ from the non-members in more than membership?"""
+"""Checks of whether suspects next to known members differ from the non-members in more than membership."""
 
 from __future__ import annotations
 
@@ -16,31 +16,38 @@ from privaudit.evaluation import Check, assign_folds, blind_check, evaluate, fac
 from privaudit.evaluation.checks import file_check
 
 BLIND_OF_SUSPECTS, FILES_OF_SUSPECTS = "blind baseline, suspects", "file properties, suspects"
-"""Names of the two checks."""
+"""Names of the checks."""
 
 
 def suspect_checks(measured: Measurements, data: AuditData, split: Split, options: AuditOptions) -> tuple[Check, ...]:
-    """Compare suspects with the non-members as an audit compares members with them: without the model.
+    """Compare suspects with the non-members without the model, as an audit compares members with them.
+
+    Args:
+        measured: Measurements of all images.
+        data: The image sets.
+        split: Folds and units of the images.
+        options: Options of the audit.
 
     Returns:
-        The blind baseline, which fails if a family tells the two apart, since no attack can make up for that: a score
-        that is higher for other reasons is what is feared; and the properties of the files.
+        Check of the blind baseline, which fails if a family tells the two sets apart, since suspects may then score
+        higher for other reasons than membership; and check of the file properties.
     """
-    apart = AuditData(data.suspects, data.nonmembers, design=SuspectsDesign())
+    suspects_only = AuditData(data.suspects, data.nonmembers, design=SuspectsDesign())
     first, compared = len(data.positives), len(data.compared)
+    # rows are members, non-members, suspects; here the suspects come first, as the positives
     rows = np.r_[compared : len(data.samples), first:compared]
-    is_suspect = apart.is_positive
+    is_suspect = suspects_only.is_positive
     units = tuple(split.units[row] for row in rows)
-    ids = [sample.id for sample in apart.compared]
+    ids = [sample.id for sample in suspects_only.compared]
     folds = assign_folds(ids, is_suspect, units, folds=options.folds, seed=options.seed, needed=False)
     parts = Split(folds, units, np.empty((0, 2), dtype=np.int64))
-    scores = blind_families(measured.pixels.rows(rows), apart, parts, options.seed)
+    scores = blind_families(measured.pixels.rows(rows), suspects_only, parts, options.seed)
     of_suspects, others = ([sample.file for sample in part.samples] for part in (data.suspects, data.nonmembers))
     files = file_check(of_suspects, others)
     if not scores:
         unmeasured = (fact("blind_not_measured"), fact("no_classifier_fitted"))
         return (Check(BLIND_OF_SUSPECTS, "warn", unmeasured), replace(files, name=FILES_OF_SUSPECTS))
-    found = evaluate(
+    evaluation = evaluate(
         scores,
         is_suspect,
         folds,
@@ -51,12 +58,12 @@ def suspect_checks(measured: Measurements, data: AuditData, split: Split, option
         learned=list(scores),
         units=parts.labels,
     )
-    blind = replace(blind_check(found, list(scores), []), name=BLIND_OF_SUSPECTS)
+    blind = replace(blind_check(evaluation, list(scores), []), name=BLIND_OF_SUSPECTS)
     return (blind, replace(files, name=FILES_OF_SUSPECTS))
 
 
 def known_check(data: AuditData) -> tuple[Check, ...]:
-    """Name suspects that were left out, since they are in a known set; empty if there are none."""
+    """Report how many suspects were left out because they are in a known set; empty if none were."""
     if not data.known_suspects:
         return ()
     return (Check("suspects", "warn", (fact("suspects_already_known", images=data.known_suspects),)),)

@@ -1,4 +1,4 @@
-"""The test of images of unknown membership, alone or next to known members."""
+"""Test of images of unknown membership, alone or next to known members."""
 
 from __future__ import annotations
 
@@ -26,10 +26,16 @@ TABLE = "suspects.csv"
 def judge_unknown_membership(
     measured: Measurements, data: AuditData, split: Split, options: AuditOptions
 ) -> SuspectFindings:
-    """Compare suspects with the non-members.
+    """Test whether suspects score higher than the non-members.
+
+    Args:
+        measured: Measurements of all images.
+        data: The image sets.
+        split: Folds and units of the images.
+        options: Options of the audit.
 
     Returns:
-        The test of the set and of each suspect, in the order of the images.
+        Tests of the whole set and of each suspect, in the order of the images.
     """
     table, names = candidates(measured.tables, measured.references)
     labels = np.array(data.labels)
@@ -48,7 +54,7 @@ def judge_unknown_membership(
 
 
 def suspect_table(data: AuditData, findings: SuspectFindings) -> pd.DataFrame:
-    """List the suspects."""
+    """Make the table ``suspects.csv``, ordered by p-value."""
     suspects = [sample for sample, label in zip(data.samples, data.labels, strict=True) if label == "suspect"]
     table = pd.DataFrame({
         "id": [sample.id for sample in suspects],
@@ -63,15 +69,15 @@ def suspect_table(data: AuditData, findings: SuspectFindings) -> pd.DataFrame:
 
 
 def qualified(report: SuspectReport, checks: Sequence[Check]) -> SuspectReport:
-    """Name the checks that failed: where suspects and non-members differ without any model, the test says nothing."""
+    """Add the failed checks to a report: if the sets can be told apart without any model, the test shows nothing."""
     return replace(report, failed_checks=tuple(check.name for check in failed_checks(checks)))
 
 
 def require_nonmembers(data: AuditData, together: Sequence[str | None]) -> None:
-    """Refuse non-members that suspects cannot be compared with.
+    """Refuse too few non-members for a comparison with suspects.
 
     Raises:
-        DataError: There are fewer than two that do not belong together.
+        DataError: There are fewer than two units of non-members.
     """
     units = [unit or str(row) for row, unit in enumerate(together)][len(data.positives) : len(data.compared)]
     if len(set(units)) < 2:

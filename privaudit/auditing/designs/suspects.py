@@ -1,4 +1,4 @@
-"""Suspects against non-members: is there evidence that some of them were trained on?"""
+"""Design that compares suspects with non-members, for evidence that some of the suspects were trained on."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SuspectsDesign(Design):
-    """Images of unknown membership, against images known not to be in the training set."""
+    """Compares images of unknown membership with images known not to be in the training set."""
 
     code: ClassVar[DesignCode] = "suspects"
     options: ClassVar[tuple[str, ...]] = ("suspects", "nonmembers")
@@ -44,7 +44,7 @@ class SuspectsDesign(Design):
     def judge(
         self, measured: Measurements, data: AuditData, split: Split, options: AuditOptions, checks: tuple[Check, ...]
     ) -> Judgement:
-        """Let the test of the whole set decide whether there is evidence."""
+        """Decide by the test of the whole set whether there is evidence."""
         findings = judge_unknown_membership(measured, data, split, options)
         return Judgement(
             Conclusion(partial(suspect_finding, report=findings.report, checks=checks)),
@@ -54,14 +54,15 @@ class SuspectsDesign(Design):
 
 
 def suspect_finding(finding: Finding, report: SuspectReport, checks: Sequence[Check] = ()) -> Finding:
-    """Say what an audit of suspects found.
+    """Return the finding of an audit of suspects.
 
     Returns:
         ``unclear`` if a check failed, or if no outcome of the test could have been evidence; ``none`` without evidence;
-        otherwise the level that the attacks' rates have, at least ``low``.
+        otherwise the level that follows from the rates of the attacks, at least ``low``.
     """
     if failed_checks(checks):
         return Finding("unclear", "checks")
+    # even a perfect separation could not have reached the level; the factor allows for rounding
     if report.smallest_set_p > report.alpha * (1.0 + 1e-9):
         return Finding("unclear", "set_test", fact("perfect_suspects_unnoticed", smallest_p=report.smallest_set_p))
     if report.set_p > report.alpha:

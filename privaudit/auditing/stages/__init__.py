@@ -1,4 +1,4 @@
-"""The stages of an audit that look at images or ask the model, one per file."""
+"""The stages of an audit, which read images or run the model; one per file."""
 
 from privaudit.auditing.stages.audit_stages import AT, AuditStages
 from privaudit.auditing.stages.decoder_influence import DecoderInfluence

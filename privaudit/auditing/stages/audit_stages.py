@@ -1,4 +1,4 @@
-"""The stages of one audit, as its options choose them."""
+"""The stages of an audit, configured by its options."""
 
 from __future__ import annotations
 
@@ -17,22 +17,27 @@ from privaudit.execution.batching import Batcher
 from privaudit.model.target import Target
 
 AT = {"encoder": "encoded", "inversion": "inverted"}
-"""Tensors of the `Latents` stage by what the options call them."""
+"""Names of the tensors of the `Latents` stage, by the value of the options that choose between them."""
 
 
 class AuditStages:
-    """The stages of an audit, each with a batcher of its own.
+    """The stages of an audit, each with its own batch size.
 
     Attributes:
-        pixels: Pixel statistics.
-        latents: Latents.
-        influence: Influence of the decoder.
+        pixels: Stage of the pixel statistics.
+        latents: Stage of the latents.
+        influence: Stage of the decoder's influence.
     """
 
     def __init__(self, target: Target, options: AuditOptions) -> None:
-        """Make the stages."""
+        """Create the stages.
+
+        Args:
+            target: The audited model.
+            options: Options of the audit.
+        """
         solver = options.solver if options.inverts else None
-        pixels, latents, influence, self._scores, self._fit = (
+        pixels, latents, influence, self._score_batcher, self._fit_batcher = (
             Batcher.of(options.batch_size, target.info.image_size, target.device) for _ in range(5)
         )
         self._options = options
@@ -49,17 +54,35 @@ class AuditStages:
         )
 
     def noise_prediction(self, target: Target, factors: tuple[float, ...] = ()) -> NoisePrediction:
-        """Return the stage that measures how well a model predicts noise, with further scales of the latents."""
+        """Create a stage that measures how well a model predicts noise.
+
+        Args:
+            target: The audited model.
+            factors: Factors on the latents that are tried as well.
+
+        Returns:
+            The stage.
+        """
         return NoisePrediction(
-            target, self._fit, self._options.seed, FIT_LOG_SNRS, FIT_OFFSETS, factors, self._options.dtype
+            target, self._fit_batcher, self._options.seed, FIT_LOG_SNRS, FIT_OFFSETS, factors, self._options.dtype
         )
 
     def scoring(self, name: str, target: Target, attacks: Sequence[Attack], masks: MaskSettings) -> Scoring:
-        """Return the stage that scores attacks."""
+        """Create a stage that scores attacks.
+
+        Args:
+            name: Name of the stage, ``scores`` or ``reference``.
+            target: The model that is attacked: the audited one or the reference.
+            attacks: Attacks to run.
+            masks: Masks of the scores.
+
+        Returns:
+            The stage.
+        """
         options = self._options
         return Scoring(
             target,
-            self._scores,
+            self._score_batcher,
             name,
             self.latents,
             AT[options.attack_latents],

@@ -1,4 +1,4 @@
-"""The decoder's influence G_ii(z) at the latents of each image."""
+"""Stage that computes the decoder's influence G_ii(z) at the latents of each image."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from privaudit.execution.stage import Rows, ShardStage
 
 @dataclass(frozen=True, eq=False)
 class DecoderInfluence(ImageStage):
-    """Influence by an estimator, in batches that fit into a memory budget.
+    """Estimates the influence, in batches that fit into a memory budget.
 
     Attributes:
-        latents: Stage that gives the latents.
-        at: ``encoded`` or ``inverted``: which of them.
+        latents: Stage of the latents.
+        at: Latents at which the influence is taken, ``encoded`` or ``inverted``.
         estimator: Estimator of the influence.
         seed: Seed of the audit.
-        budget: Bytes that a batch may take on the target's device; None takes half of what is free.
-        errors: Also return the standard error and the cost of each image.
+        budget: Memory of a batch on the target's device, in bytes; None means half of the free memory.
+        errors: Whether to also return the standard errors and the cost of each image.
     """
 
     latents: Latents
@@ -41,12 +41,12 @@ class DecoderInfluence(ImageStage):
         return {"latents": self.latents}
 
     def keys(self) -> Mapping[str, Mapping[str, object]]:
-        """Return what decides it: latents, estimator and seed."""
+        """Return what determines the influence: latents, estimator and seed."""
         return {"": self.key}
 
     @property
     def key(self) -> dict[str, object]:
-        """What decides the influence; plain values."""
+        """What determines the influence, as plain values for the key of a shard."""
         return {
             "latents": {"at": self.at, **self.latents.key(inverted=self.at == "inverted")},
             "estimator": {"name": self.estimator.name, **asdict(self.estimator)},
@@ -54,10 +54,10 @@ class DecoderInfluence(ImageStage):
         }
 
     def prepare(self, rows: Rows[Sample]) -> None:
-        """Check the decoder, and choose a batch that fits into the budget."""
+        """Check the decoder, and choose a batch size that fits into the budget."""
         self.batcher.size = images_at_once(
             self.target.decode,
-            self._points(rows)[:2],
+            self._latents(rows)[:2],
             ids_of(rows)[:2],
             self.estimator,
             self.batcher.size,
@@ -67,19 +67,18 @@ class DecoderInfluence(ImageStage):
 
     def compute(self, batch: Rows[Sample]) -> Tensors:
         """Return ``values`` and, if wanted, ``standard_error`` and ``products`` (see `Influence`)."""
-        found = estimate_influence(
+        influence = estimate_influence(
             self.target.decode,
-            self._points(batch),
+            self._latents(batch),
             ids_of(batch),
             self.estimator,
             seed=self.seed,
             channel_axis=self.target.channel_axis,
             at_once=self.batcher.size,
-            check=False,
+            check=False,  # `prepare` has checked the decoder
         )
-        return {
-            part.name: getattr(found, part.name) for part in fields(Influence) if self.errors or part.name == "values"
-        }
+        names = [part.name for part in fields(Influence) if self.errors or part.name == "values"]
+        return {name: getattr(influence, name) for name in names}
 
-    def _points(self, rows: Rows[Sample]) -> Tensor:
+    def _latents(self, rows: Rows[Sample]) -> Tensor:
         return rows.inputs["latents"][self.at].to(self.target.device)

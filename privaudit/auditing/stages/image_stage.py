@@ -1,4 +1,4 @@
-"""What the stages over samples have in common."""
+"""Base class of the stages over images."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from privaudit.model.target import Target
 
 @dataclass(frozen=True, eq=False)
 class ImageStage(ShardStage[Sample]):
-    """A stage that asks a target about images.
+    """A stage that computes something about images with a target.
 
     Attributes:
         target: The audited model.
-        batcher: Size of a batch.
+        batcher: Batch size.
     """
 
     target: Target
     batcher: Batcher
 
     def item_key(self, item: Sample) -> str:
-        """Return the id, which is a hash of the pixels."""
+        """Return the sample id, which is a hash of the pixels."""
         return item.id
 
 

@@ -1,4 +1,4 @@
-"""The latents of each image: what the encoder gives, and what the decoder would have to be given."""
+"""Stage that computes the latents of each image: those of the encoder, and those that the decoder maps to the image."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from privaudit.model.target import require_finite
 
 @dataclass(frozen=True, eq=False)
 class Latents(ImageStage):
-    """E(x) and, with a solver, z with D(z) = x and how well it was found.
+    """Computes E(x) and, with a solver, z with D(z) = x and the convergence of the solver.
 
     Attributes:
-        solver: Inverts the decoder; None leaves it out.
-        name: In progress and in the time by stage.
+        solver: Inversion solver; None for the encoder's latents alone.
+        name: Name in progress and in the time by stage.
     """
 
     solver: Solver | None
@@ -29,11 +29,11 @@ class Latents(ImageStage):
     folder = "latents"
 
     def keys(self) -> Mapping[str, Mapping[str, object]]:
-        """Return what decides them: the autoencoder and the solver."""
+        """Return what determines the latents: the autoencoder and the solver."""
         return {"": self.key(inverted=True)}
 
     def key(self, *, inverted: bool) -> dict[str, object]:
-        """Say what decides one of the two latents: the encoder's do not depend on the solver."""
+        """Return what determines the encoder's or the inverted latents; the encoder's do not depend on the solver."""
         solver = self.solver if inverted else None
         return {
             "autoencoder": self.target.info.autoencoder_hash,
@@ -47,11 +47,11 @@ class Latents(ImageStage):
         if self.solver is None:
             with torch.no_grad():
                 return {"encoded": require_finite(self.target.encode(images), "encoder output", ids_of(batch))}
-        found = invert(self.target, images, self.solver, clip=True, sample_ids=ids_of(batch))
+        inversion = invert(self.target, images, self.solver, clip=True, sample_ids=ids_of(batch))
         return {
-            "encoded": found.encoded,
-            "inverted": found.latents,
-            "residual": found.residual,
-            "evaluations": found.evaluations,
-            "diverged": found.diverged,
+            "encoded": inversion.encoded,
+            "inverted": inversion.latents,
+            "residual": inversion.residual,
+            "evaluations": inversion.evaluations,
+            "diverged": inversion.diverged,
         }

@@ -1,4 +1,4 @@
-"""What the masks of an audit are made of."""
+"""Settings that determine the masks of an audit."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from privaudit.execution.batching import Tensors
 
 @dataclass(frozen=True)
 class MaskSettings:
-    """How influence becomes masks.
+    """Settings that turn influence into masks.
 
     Attributes:
         drops: Fractions to drop.
         gamma: Exponent of the weights.
-        pooled: ``(1, *latent)``, influence of the whole set, of which one mask is made for all images; None makes a
-            mask for each image.
-        rules: Further masks of the user's own, each with its control (see `rule_masks` of the geometry). What a
-            function does is not known from its name, so that scores under them are not kept.
+        pooled: Influence of the whole set, ``(1, *latent)``, for one mask shared by all images; None for a mask per
+            image.
+        rules: Custom masks by name, each with its control (see `rule_masks` of the geometry). Scores under them are
+            not stored, because a name does not determine what a function does.
     """
 
     drops: tuple[float, ...]
@@ -33,12 +33,12 @@ class MaskSettings:
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the masks under which every attack is scored."""
-        own = (name for rule in self.rules for name in (rule, control_of(rule)))
-        return (*mask_names(self.drops), *own)
+        custom = (name for rule in self.rules for name in (rule, control_of(rule)))
+        return (*mask_names(self.drops), *custom)
 
     @property
     def key(self) -> dict[str, object]:
-        """What decides the masks, in addition to influence and seed; plain values."""
+        """What determines the masks in addition to influence and seed, as plain values for the key of a shard."""
         pooled = None if self.pooled is None else hashlib.sha256(self.pooled.numpy().tobytes()).hexdigest()
         return {"drop": self.drops, "gamma": self.gamma, "pooled": pooled}
 
@@ -56,6 +56,7 @@ class MaskSettings:
         drawn_by = list(ids)
         if self.pooled is not None:
             influence = self.pooled.expand(len(ids), *self.pooled.shape[1:])
-            drawn_by = ["the whole set"] * len(ids)  # the random control has one mask too
+            # the same key for all images: the random control, too, is one mask for the whole set
+            drawn_by = ["the whole set"] * len(ids)
         masks = build_masks(influence, drawn_by, self.drops, seed, self.gamma)
         return masks | decile_masks(influence) | rule_masks(self.rules, influence, drawn_by, seed)

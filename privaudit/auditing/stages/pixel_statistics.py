@@ -1,4 +1,4 @@
-"""What the blind baseline looks at, which no model has seen."""
+"""Stage that computes the pixel features of the blind baseline, which need no model."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from privaudit.execution.stage import Rows
 
 @dataclass(frozen=True, eq=False)
 class PixelStatistics(ImageStage):
-    """Statistics of the pixels, and traces of editing and compression."""
+    """Computes statistics of the pixels, and traces of editing and compression."""
 
     name = folder = "pixels"
 
     def keys(self) -> Mapping[str, Mapping[str, object]]:
-        """Return one key for all models and solvers: nothing but the pixels decides them."""
+        """Return one key for all models and solvers: the features depend on the pixels alone."""
         return {"": {}}
 
     def compute(self, batch: Rows[Sample]) -> Tensors:

@@ -1,4 +1,4 @@
-"""Scores of every attack under every mask, one shard file per attack; only missing attacks are computed."""
+"""Stage that scores each attack under every mask, with one shard file per attack; only missing ones are computed."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from privaudit.execution.stage import Rows, ShardStage
 
 @dataclass(frozen=True, eq=False)
 class Scoring(ImageStage):
-    """Scores of some attacks on a model, at the latents of the audited target.
+    """Scores attacks on a model, at the latents of the audited target.
 
     Attributes:
         target: The model that is attacked: the audited one, or a reference of the same latent shape and schedule.
-        name: ``scores`` or ``reference``.
-        latents: Stage that gives the latents.
-        at: ``encoded`` or ``inverted``: the latents that the attacks look at.
-        influence: Stage that gives the influence.
-        attacks: Attacks, with levels of the audited target.
-        masks: What the masks are made of.
+        name: Name of the stage, ``scores`` or ``reference``.
+        latents: Stage of the latents.
+        at: Latents at which the attacks are computed, ``encoded`` or ``inverted``.
+        influence: Stage of the influence.
+        attacks: Attacks, with the noise levels of the audited target.
+        masks: Settings of the masks.
         seed: Seed of the audit.
-        dtype: What the user asked the denoiser to run in.
+        dtype: Requested precision of the denoiser.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Scoring(ImageStage):
         return {"latents": self.latents, "influence": self.influence}
 
     def keys(self) -> Mapping[str, Mapping[str, object]]:
-        """Return one key per attack, by its label; none under masks that no key can tell apart."""
+        """Return one key per attack, by its label; none under custom masks, which no key can tell apart."""
         if self.masks.rules:
             return {}
         shared = {
@@ -71,22 +71,22 @@ class Scoring(ImageStage):
         return f"{item.id} {item.prompt}"
 
     def only(self, parts: Sequence[str]) -> Scoring:
-        """Return the stage for some attacks."""
+        """Return the stage for the attacks with these labels."""
         return replace(self, attacks=tuple(attack for attack in self.attacks if attack.label in parts))
 
     @cached_property
     def _expected(self) -> Mapping[Hashable, int]:
-        """How often each shared result will be asked for."""
+        """Number of requests for each result that attacks share."""
         return make_plan(self.attacks, self.target).expected
 
     def compute(self, batch: Rows[Sample]) -> Tensors:
         """Return ``label/mask``, each ``(n, columns)``."""
         device, ids = self.target.device, ids_of(batch)
-        images = None
+        images = None  # pixels are read only if an attack needs them
         if any("images" in attack.needs for attack in self.attacks):
-            size = self.influence.target.info.image_size
+            size = self.influence.target.info.image_size  # of the audited model, also if this one is a reference
             images = torch.from_numpy(load_images(batch.items, size)).to(device)
-        asked = Batch(
+        model_batch = Batch(
             self.target,
             batch.inputs["latents"][self.at].to(device),
             ids,
@@ -98,8 +98,9 @@ class Scoring(ImageStage):
         masks = self.masks.build(batch.inputs["influence"]["values"], ids, self.seed)
         masks = {name: mask.to(device) for name, mask in masks.items()}
         scores: Tensors = {}
-        for by_decile in (True, False):  # by deciles of the influence where a scorer can use that: it costs no pass
+        # attacks whose errors have a known scale are also scored by influence decile, for the learned combination
+        for by_decile in (True, False):
             attacks = [attack for attack in self.attacks if (attack.scale != "other") == by_decile]
             chosen = masks if by_decile else {name: masks[name] for name in self.masks.names}
-            scores |= {f"{label}/{mask}": v for (label, mask), v in score_batch(attacks, asked, chosen).items()}
+            scores |= {f"{label}/{mask}": v for (label, mask), v in score_batch(attacks, model_batch, chosen).items()}
         return scores

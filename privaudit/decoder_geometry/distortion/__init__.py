@@ -1,4 +1,4 @@
-"""Local distortion log sqrt(det G): how much the decoder stretches volume around a latent. One method per file."""
+"""Local distortion log sqrt(det G), how much the decoder stretches volume around a latent. One method per file."""
 
 from privaudit.decoder_geometry.distortion.bound import distortion_bound
 from privaudit.decoder_geometry.distortion.measurement import measure_distortion

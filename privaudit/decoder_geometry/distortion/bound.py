@@ -1,4 +1,4 @@
-"""Hadamard's bound of the distortion, which costs nothing in addition to the influence."""
+"""Hadamard's bound of the distortion, which follows from the influence at no extra cost."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from torch import Tensor
 def distortion_bound(influence: Tensor) -> Tensor:
     """Hadamard's upper bound of the local distortion: log sqrt(det G) <= 1/2 sum_i log G_ii.
 
-    Costs nothing in addition to the influence; equal to the distortion where G is diagonal. Used to rank images
-    into quartiles, for which only the order matters.
+    Needs no more than the influence, and equals the distortion where G is diagonal. It is used to divide images into
+    quartiles, for which only their order matters.
 
     Args:
         influence: ``(n, *latent)``, the diagonal of G or an estimate of it.

@@ -1,4 +1,4 @@
-"""The distortion exactly, from the dense Jacobian."""
+"""The exact distortion, from the dense Jacobian."""
 
 from __future__ import annotations
 
@@ -16,15 +16,16 @@ from privaudit.decoder_geometry.jacobian import Jacobian
 @register
 @dataclass(frozen=True)
 class Exact(Method):
-    """sum_i log sigma_i(J), from all columns of J (or rows, if the image is the smaller one).
+    """sum_i log sigma_i(J), from all columns of J (or rows, if the image is smaller than the latent).
 
-    For small latents: J of all images of a batch is held at once. -inf where J has not full column rank: the image
-    is smaller than the latent, or a singular value is so small that rounding hides it (see `relative_rounding`).
+    Only for small latents: J of all images of a batch is in memory at once. -inf where J does not have full column
+    rank: the image is smaller than the latent, or a singular value is too small to tell from rounding (see
+    `relative_rounding`).
     """
 
     name: ClassVar[str] = "exact"
     citation: ClassVar[str] = "Rao, Qu, Moyer, CVPR 2026, arXiv:2511.20592"
-    summary: ClassVar[str] = "all singular values of the dense J: one product a latent dimension; for small latents"
+    summary: ClassVar[str] = "all singular values of the dense J: one product per latent dimension; for small latents"
 
     def compute(self, jacobian: Jacobian, sample_ids: Sequence[str], seed: int) -> Distortion:
         """Compute the distortion (see `Method.compute`)."""

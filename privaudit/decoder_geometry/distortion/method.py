@@ -1,4 +1,4 @@
-"""What a method of measuring the local distortion is, and the list of them."""
+"""Base class and registry of the methods that measure the local distortion."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class Distortion:
     """log sqrt(det G(z)) = sum_i log sigma_i(J_D(z)) of each image   (Rao, Qu, Moyer 2026, arXiv:2511.20592).
 
     Attributes:
-        values: ``(n,)``, float64; -inf where J_D has not full column rank.
-        standard_error: Standard error by the method's own account, ``(n,)``, float64; 0 where nothing is random.
-        products: Products with J or J^T that each image took, ``(n,)``, int64.
+        values: ``(n,)``, float64; -inf where J_D does not have full column rank.
+        standard_error: Standard error as estimated by the method, ``(n,)``, float64; 0 where nothing is random.
+        products: Number of products with J or J^T per image, ``(n,)``, int64.
         left_out: What the values leave out or add, as a phrase: "nothing", "all but the 20 largest of 256 ...".
     """
 
@@ -32,13 +32,14 @@ class Distortion:
 
     @staticmethod
     def join(parts: Sequence[Distortion]) -> Distortion:
-        """Join those of several batches.
+        """Concatenate several batches.
 
         Returns:
-            All images, in order.
+            The distortion of all images, in order.
 
         Raises:
-            ConfigError: They leave out different things, so their values cannot be compared.
+            ConfigError: There is no batch, or the batches leave out different things, so that their values cannot be
+                compared.
         """
         kinds = sorted({part.left_out for part in parts})
         if len(kinds) != 1:
@@ -62,7 +63,7 @@ class Distortion:
 
 @dataclass(frozen=True)
 class Method(Named, ABC):
-    """Base of all methods: frozen dataclasses of parameters, without state."""
+    """Base class of all methods: frozen dataclasses of parameters, without state."""
 
     @abstractmethod
     def compute(self, jacobian: Jacobian, sample_ids: Sequence[str], seed: int) -> Distortion:
@@ -70,11 +71,11 @@ class Method(Named, ABC):
 
         Args:
             jacobian: Jacobian at the latents of a batch.
-            sample_ids: One id per image; random vectors belong to the id.
+            sample_ids: One id per image; random vectors are drawn from seed and id.
             seed: Seed of the audit.
 
         Returns:
-            Values that are NaN or +inf where derivatives are not finite (see `measure_distortion`).
+            The distortion; values are NaN or +inf where derivatives are not finite (see `measure_distortion`).
         """
 
 

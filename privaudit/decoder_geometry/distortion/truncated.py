@@ -1,4 +1,4 @@
-"""The distortion along the directions that the decoder stretches most, by randomised subspace iteration."""
+"""The distortion along the directions with the largest singular values, by randomised subspace iteration."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ from privaudit.model.noise import generator_for
 @register
 @dataclass(frozen=True)
 class Truncated(Method):
-    """sum of log sigma_i(J) over the k largest singular values.
+    """sum_i log sigma_i(J) over the k largest singular values.
 
-    From a random orthonormal P with l = k + oversampling columns in latent space: Q = orth(J P), P = orth(J^T Q), in
-    turn, ``power`` + 1 times (Halko, Martinsson, Tropp 2011, arXiv:0909.4061, Algorithm 4.4, started on the latent's
-    side). The singular values of J^T Q are those of J restricted to the subspace, so never above those of J; each
-    half step raises them. 2 l (power + 1) products.
+    Start from a random orthonormal P with l = k + oversampling columns in latent space, and alternate Q = orth(J P),
+    P = orth(J^T Q), ``power`` + 1 times (Halko, Martinsson, Tropp 2011, arXiv:0909.4061, Algorithm 4.4, started on the
+    latent side). The singular values of J^T Q are those of J restricted to the subspace, so they never exceed those of
+    J, and each half step raises them. This takes 2 l (power + 1) products.
 
-    Differs from the paper: where J has at most as many columns (or rows) as that takes products, all of them are
-    taken, which costs no more and is exact. -inf where J has fewer than k singular values that rounding does not hide.
+    Differs from the paper: if J has at most as many columns (or rows) as that number of products, all of them are
+    computed, which costs no more and is exact. -inf where fewer than k singular values of J exceed rounding.
 
-    The standard error is what the last half step, from J P to J^T Q, added: what is left to gain is about what the
-    next ones would add, and they add less and less.
+    The standard error is what the last half step, from J P to J^T Q, added. Further half steps would add less and less,
+    so the remaining error is about as large.
 
     Attributes:
-        k: Singular values that count.
-        oversampling: Further columns of the subspace.
-        power: Power iterations.
+        k: Number of singular values.
+        oversampling: Extra columns of the subspace.
+        power: Number of power iterations.
     """
 
     name: ClassVar[str] = "truncated"
@@ -50,7 +50,7 @@ class Truncated(Method):
     power: int = 2
 
     def problems(self) -> list[str]:
-        """Say what is wrong with the parameters."""
+        """Require a positive k, and no negative oversampling or power."""
         return [*self.at_least(1, "k"), *self.at_least(0, "oversampling", "power")]
 
     def compute(self, jacobian: Jacobian, sample_ids: Sequence[str], seed: int) -> Distortion:
@@ -60,18 +60,19 @@ class Truncated(Method):
         left_out = "nothing" if count == size else f"all but the {count} largest of {size} singular values"
         subspace = self.k + self.oversampling
         products, dense = 2 * subspace * (self.power + 1), min(size, jacobian.image_size)
-        if dense <= products:  # in particular, where the subspace would be the whole space
+        if dense <= products:  # always so if the subspace would be the whole space
             values = log_singular(singular_values(jacobian)[:, :count], rounding).sum(dim=1)
             products, error = dense, torch.zeros_like(values)
         else:
-            last, final = self._iterate(jacobian, _start(jacobian, subspace, sample_ids, seed))
+            previous, final = self._iterate(jacobian, _start(jacobian, subspace, sample_ids, seed))
             values = log_singular(final[:, :count], rounding).sum(dim=1)
-            error = (values - log_singular(last[:, :count], rounding).sum(dim=1)).abs().nan_to_num(0)  # -inf less -inf
+            before = log_singular(previous[:, :count], rounding).sum(dim=1)
+            error = (values - before).abs().nan_to_num(0)  # NaN where both are -inf
             left_out += ", and what a random subspace misses of these"
         return Distortion(values, error, torch.full((len(values),), products, device=values.device), left_out)
 
     def _iterate(self, jacobian: Jacobian, basis: Tensor) -> tuple[Tensor, Tensor]:
-        """Singular values of J in the last two subspaces, ``(n, l)`` each; ``basis``: ``(n, size, l)``."""
+        """Singular values of J in the last two subspaces, ``(n, l)`` each, from a first ``basis``, ``(n, size, l)``."""
         for remaining in range(self.power, -1, -1):
             pushed = _columns(jacobian.jvp(_vectors(basis, jacobian.latents.shape)))
             images = torch.linalg.qr(pushed)[0]
@@ -94,10 +95,10 @@ def _start(jacobian: Jacobian, count: int, sample_ids: Sequence[str], seed: int)
 
 
 def _vectors(columns: Tensor, shape: torch.Size) -> Tensor:
-    """``(n, size, l)`` as ``(l, n, *shape)``."""
+    """Reshape ``(n, size, l)`` to ``(l, n, *shape)``."""
     return columns.permute(2, 0, 1).reshape(-1, *shape)
 
 
 def _columns(vectors: Tensor) -> Tensor:
-    """``(l, n, ...)`` as ``(n, size, l)``."""
+    """Reshape ``(l, n, ...)`` to ``(n, size, l)``."""
     return vectors.flatten(2).permute(1, 2, 0)

@@ -1,4 +1,4 @@
-"""Probe each image until its kept set is settled."""
+"""Probes each image until the set of dimensions that its mask keeps is settled."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from privaudit.decoder_geometry.jacobian import Jacobian
 from privaudit.decoder_geometry.mask import influence_mask
 
 BISECTIONS = 40
-"""Of the exact cut, in `expected_agreement`."""
-SURE = 8
-"""Standard errors from which a side of the cut is certain."""
-VAGUE = 1e4
-"""Relative standard error from which a value says nothing."""
+"""Bisection steps that find the cut in `expected_agreement`."""
+CERTAIN_ERRORS = 8
+"""Distance from the cut, in standard errors, at which the side of a value is certain."""
+MAX_RELATIVE_ERROR = 1e4
+"""Upper limit of the relative standard error, at which a value carries no information."""
 
 
 @register
 @dataclass(frozen=True)
 class Adaptive(Estimator):
-    """The separable estimate from 2, 4, 8, ... probes, until enough of the kept dimensions are certain to be kept.
+    """The separable estimate, with probes doubled until the set of kept dimensions of an image is expected to be right.
 
     Attributes:
-        agreement: Fraction of the kept set that should be right, as estimated by `expected_agreement`.
+        agreement: Fraction of the kept set that should agree with the exact one, as estimated by `expected_agreement`.
         drop: Fraction of dimensions that the mask will drop.
-        least: Probes before the first look.
-        most: Probes at which an image is left as it is.
+        least: Minimum number of probes per image.
+        most: Maximum number of probes per image.
     """
 
     name: ClassVar[str] = "adaptive"
@@ -45,11 +45,11 @@ class Adaptive(Estimator):
 
     @property
     def memory(self) -> float:
-        """The pass of all images stays while that of the unsettled ones is made."""
+        """The decoder pass of all images stays in memory while that of the unsettled ones is added."""
         return 3.0
 
     def problems(self) -> list[str]:
-        """Say what is wrong with the parameters."""
+        """Require fractions between 0 and 1, and a maximum of probes not below the minimum."""
         problems = self.at_least(1, "least")
         if self.most < self.least:
             problems.append(f"expected most >= least for {self.name}, got {self.most} < {self.least}")
@@ -62,7 +62,7 @@ class Adaptive(Estimator):
     def estimate(self, jacobian: Jacobian, sample_ids: Sequence[str], seed: int) -> Influence:
         """Estimate the diagonal of G (see `Estimator.estimate`)."""
         probes, device = Probes(sample_ids, seed), jacobian.latents.device
-        active = torch.arange(len(jacobian), device=device)
+        active = torch.arange(len(jacobian), device=device)  # positions of the images that are not settled
         sums, values = torch.zeros_like(jacobian.latents), torch.zeros_like(jacobian.latents)
         error, products = torch.zeros_like(values), torch.zeros(len(values), dtype=torch.int64)
         done, count = 0, self.least
@@ -71,47 +71,52 @@ class Adaptive(Estimator):
                 sums += squares
             estimate, spread = shrink(sums / count, count, jacobian.channel_axis)
             settled = expected_agreement(Influence(estimate, spread, products), self.drop) >= self.agreement
-            settled |= ~torch.isfinite(estimate).flatten(1).all(dim=1)
+            settled |= ~torch.isfinite(estimate).flatten(1).all(dim=1)  # more probes cannot help; callers refuse them
             if count == self.most:
                 settled[:] = True
             values[active[settled]], error[active[settled]] = estimate[settled], spread[settled]
             products[active[settled].cpu()] = count
             if settled.any() and not settled.all():
-                jacobian = jacobian.of(~settled)
-                probes.keep(torch.nonzero(~settled).flatten().tolist())
+                jacobian = jacobian.subset(~settled)
+                probes.select(torch.nonzero(~settled).flatten().tolist())
             active, sums = active[~settled], sums[~settled]
             done, count = count, min(2 * count, self.most)
         return Influence(values, error, products)
 
 
 def expected_agreement(influence: Influence, drop: float) -> Tensor:
-    """Estimate which fraction of the kept set the exact influence would keep too.
+    """Estimate the fraction of the kept set that the exact influence would also keep.
 
-    The logarithm of each exact value is taken as normal around the estimated one, and as the exact cut the one above
-    which as many dimensions are expected as are kept: sum_i P(i) = kept, P(i) = Phi((log v_i - cut) / error_i). The
-    fraction is the mean of P over the kept dimensions.
+    The logarithm of each exact value is modelled as normal around the estimated one. The exact cut is taken to be the
+    one with as many dimensions expected above it as are kept: sum_i P(i) = number kept, where
+    P(i) = Phi((log v_i - cut) / error_i). The result is the mean of P over the kept dimensions.
+
+    Args:
+        influence: Estimates and standard errors.
+        drop: Fraction of dimensions that the mask drops.
 
     Returns:
-        ``(n,)``, from the kept share of all dimensions, which is chance, to 1.
+        ``(n,)``, from the kept fraction of all dimensions, which is chance, to 1.
     """
     values = influence.values.flatten(1)
     tiny = torch.finfo(values.dtype).tiny
-    kept = influence_mask(values, drop) > 0
-    count = kept.sum(dim=1, keepdim=True)
+    is_kept = influence_mask(values, drop) > 0
+    count = is_kept.sum(dim=1, keepdim=True)
     logs = values.clamp_min(tiny).log()
-    error = (influence.standard_error.flatten(1) / values.clamp_min(tiny)).clamp(tiny, VAGUE)
-    reach = SURE * error.amax(dim=1, keepdim=True)
+    # the error of a logarithm is the relative error
+    error = (influence.standard_error.flatten(1) / values.clamp_min(tiny)).clamp(tiny, MAX_RELATIVE_ERROR)
+    reach = CERTAIN_ERRORS * error.amax(dim=1, keepdim=True)
     low, high = logs.amin(dim=1, keepdim=True) - reach, logs.amax(dim=1, keepdim=True) + reach
     for _ in range(BISECTIONS):
         cut = (low + high) / 2
         too_many = torch.special.ndtr((logs - cut) / error).sum(dim=1, keepdim=True) > count
         low, high = torch.where(too_many, cut, low), torch.where(too_many, high, cut)
     above = torch.special.ndtr((logs - high) / error)
-    return torch.where(kept, above, 0).sum(dim=1) / count.squeeze(1)
+    return torch.where(is_kept, above, 0).sum(dim=1) / count.squeeze(1)
 
 
 def wrong_cut(estimator: Estimator, drop: float) -> list[str]:
-    """Say whether an adaptive estimator would settle another cut than that of the mask."""
+    """Return a problem if an adaptive estimator settles a different cut than that of the masks."""
     if isinstance(estimator, Adaptive) and estimator.drop != drop:
-        return [f"expected adaptive:drop={drop:g}, as the masks drop that share, got {estimator.drop:g}"]
+        return [f"expected adaptive:drop={drop:g}, as the masks drop that fraction, got {estimator.drop:g}"]
     return []

@@ -1,4 +1,4 @@
-"""Many latent dimensions in one product, if they are so far apart that the decoder keeps them apart."""
+"""Many latent dimensions in one product, chosen so far apart that their effects on the image hardly overlap."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from privaudit.model.noise import generator_for
 @register
 @dataclass(frozen=True)
 class Coloured(Estimator):
-    """For each colour C, a set of dimensions of one channel on a lattice: G_ii ~ w_i (J^T J w)_i, i in C.
+    """G_ii ~ w_i (J^T J w)_i for i in C, for each colour C: the dimensions of one channel on a lattice of positions.
 
-    With w_i = +-1 on C at random and 0 elsewhere, w_i (G w)_i = G_ii + sum_{j in C, j != i} w_i w_j G_ij: unbiased
-    (until what came out negative is set to 0), and exact where the images of the colour's dimensions do not overlap.
-    Attention and group norm overlap a little everywhere. Costs two products a colour: channels x spacing^axes colours,
-    whatever the size of the latent.
-    The standard error is the root mean square of (G w) at the positions halfway between those of the colour, which
-    are nearer to them than they are to each other: an upper bound where G falls off with distance.
+    With w_i = +-1 at random on C and 0 elsewhere, w_i (G w)_i = G_ii + sum_{j in C, j != i} w_i w_j G_ij. This is
+    unbiased (before negative values are set to 0), and exact where the dimensions of a colour affect disjoint parts of
+    the image. Attention and group norm make everything overlap a little. Each colour costs two products; there are
+    channels x spacing^axes colours, whatever the size of the latent.
+    The standard error is the root mean square of (G w) halfway between the positions of the colour. Those points are
+    nearer to the colour than its positions are to each other, so it is an upper bound where G falls off with distance.
 
     Attributes:
-        spacing: Positions from one of a colour to the next, along each axis.
+        spacing: Distance between neighbouring positions of a colour, along each axis.
     """
 
     name: ClassVar[str] = "coloured"
@@ -38,11 +38,11 @@ class Coloured(Estimator):
 
     @property
     def memory(self) -> float:
-        """The traced linear map is several times as large as a pass."""
+        """The traced linear map takes several times the memory of a pass."""
         return 12.0
 
     def problems(self) -> list[str]:
-        """Say what is wrong with the parameters."""
+        """Require a spacing of at least 2."""
         return self.at_least(2, "spacing")
 
     def estimate(self, jacobian: Jacobian, sample_ids: Sequence[str], seed: int) -> Influence:
@@ -57,11 +57,11 @@ class Coloured(Estimator):
                 lattice: tuple[slice, ...] = tuple(slice(start, None, self.spacing) for start in offset)
                 colour[:, channel][(slice(None), *lattice)] = True
                 tangents = torch.where(colour, signs, 0).movedim(1, jacobian.channel_axis).unsqueeze(0)
-                found = jacobian.vjp(jacobian.jvp(tangents))[0].movedim(jacobian.channel_axis, 1)
-                values = torch.where(colour, found * signs, values)
-                error = torch.where(colour, _halfway(found, self.spacing // 2), error)
+                metric_product = jacobian.vjp(jacobian.jvp(tangents))[0].movedim(jacobian.channel_axis, 1)
+                values = torch.where(colour, metric_product * signs, values)
+                error = torch.where(colour, _halfway(metric_product, self.spacing // 2), error)
         products = torch.full((len(latents),), 2 * signs.shape[1] * len(colours))
-        values = torch.where(values < 0, 0, values)  # of overlap alone; NaN stays
+        values = torch.where(values < 0, 0, values)  # negative because of overlap alone; NaN stays
         return Influence(values.movedim(1, jacobian.channel_axis), error.movedim(1, jacobian.channel_axis), products)
 
 
@@ -73,6 +73,7 @@ def _halfway(products: Tensor, shift: int) -> Tensor:
 
 
 def _signs(latents: Tensor, sample_ids: Sequence[str], seed: int) -> Tensor:
+    """Random signs, shaped like the latents, drawn from seed and sample id."""
     drawn = [
         torch.randint(0, 2, latents.shape[1:], generator=generator_for(seed, key, "colour"), device="cpu")
         for key in sample_ids

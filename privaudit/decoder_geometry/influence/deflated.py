@@ -1,4 +1,4 @@
-"""The dominant directions exactly, the rest from random probes."""
+"""The dominant directions of J exactly, the rest from random probes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from privaudit.decoder_geometry.influence.estimator import Estimator, Influence, register
-from privaudit.decoder_geometry.influence.probes import TOGETHER, Probes
+from privaudit.decoder_geometry.influence.probes import MAX_PROBES_AT_ONCE, Probes
 from privaudit.decoder_geometry.jacobian import Jacobian
 from privaudit.model.noise import generator_for
 
@@ -21,13 +21,13 @@ from privaudit.model.noise import generator_for
 class Deflated(Estimator):
     """With U an orthonormal basis of J W, W random: G_ii = ||U^T J e_i||^2 + E_v[(J^T (I - U U^T) v)_i^2].
 
-    The first term is exact (J^T u for each u), the second is Hutchinson's for what U leaves, so the estimate is
-    unbiased with the standard error sqrt(2 / probes) of the second term alone. It pays where few singular values of J
-    carry most of the energy; those of decoders that we measured do not.
+    The first term is exact (J^T u for each column u). The second is Hutchinson's estimate for the complement of U. So
+    the estimate is unbiased, with a relative standard error of sqrt(2 / probes) in the second term alone. This helps
+    if a few singular values of J carry most of the energy, which is not the case for the decoders that we measured.
 
     Attributes:
-        rank: Columns of U; costs one product with J and one with J^T each.
-        probes: Random cotangents an image for the rest.
+        rank: Number of columns of U; each costs one product with J and one with J^T.
+        probes: Random cotangents per image for the complement of U.
     """
 
     name: ClassVar[str] = "deflated"
@@ -38,11 +38,11 @@ class Deflated(Estimator):
 
     @property
     def memory(self) -> float:
-        """The basis is held in image space, several times."""
+        """Several copies of the basis are held in image space."""
         return 4.0 + self.rank / 16
 
     def problems(self) -> list[str]:
-        """Say what is wrong with the parameters."""
+        """Require a rank and a number of probes of at least 1."""
         return self.at_least(1, "rank", "probes")
 
     def estimate(self, jacobian: Jacobian, sample_ids: Sequence[str], seed: int) -> Influence:
@@ -51,8 +51,9 @@ class Deflated(Estimator):
         basis = _range_of(jacobian, rank, sample_ids, seed)
         captured = jacobian.vjp(basis).square().sum(dim=0)
         probes, rest = Probes(sample_ids, seed), torch.zeros_like(jacobian.latents)
-        for start in range(0, self.probes, TOGETHER):
-            vectors = probes.draw(min(TOGETHER, self.probes - start), jacobian)
+        for start in range(0, self.probes, MAX_PROBES_AT_ONCE):
+            vectors = probes.draw(min(MAX_PROBES_AT_ONCE, self.probes - start), jacobian)
+            # project the probes onto the complement of U: v - U U^T v
             inside = torch.einsum("rnp,knp->rkn", basis.flatten(2), vectors.flatten(2))
             vectors -= torch.einsum("rnp,rkn->knp", basis.flatten(2), inside).view_as(vectors)
             rest += jacobian.vjp(vectors).square().sum(dim=0) / self.probes
@@ -61,7 +62,7 @@ class Deflated(Estimator):
 
 
 def _range_of(jacobian: Jacobian, rank: int, sample_ids: Sequence[str], seed: int) -> Tensor:
-    """Orthonormal ``(rank, n, *image)`` in the range of J."""
+    """Orthonormal basis of the range of J W for a random W, ``(rank, n, *image)``."""
     latents = jacobian.latents
     drawn = [
         torch.randn(

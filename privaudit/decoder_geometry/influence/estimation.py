@@ -1,4 +1,4 @@
-"""`estimate_influence`: the influence of a batch, by any estimator, checked."""
+"""`estimate_influence`: the influence of a batch, by any estimator, with checks."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from torch import Tensor
 
 from privaudit.decoder_geometry.decoder_checks import check_decoder
 from privaudit.decoder_geometry.influence.estimator import ESTIMATORS, Estimator, Influence
-from privaudit.decoder_geometry.jacobian import LANES, Decode, Jacobian
+from privaudit.decoder_geometry.jacobian import DEFAULT_PAIRS_PER_PASS, Decode, Jacobian
 from privaudit.model.target import require_finite
 
-DEFAULT = "separable"
-"""Estimator of `privaudit scan`."""
+DEFAULT_ESTIMATOR = "separable"
+"""Estimator that `privaudit scan` uses by default."""
 
 
 def estimate_influence(
     decode: Decode,
     latents: Tensor,
     sample_ids: Sequence[str],
-    estimator: Estimator | str = DEFAULT,
+    estimator: Estimator | str = DEFAULT_ESTIMATOR,
     *,
     seed: int = 0,
     channel_axis: int = 1,
     at_once: int | None = None,
     check: bool = True,
 ) -> Influence:
-    """Per-dimension influence of the latent on the decoded image.
+    """Estimate the influence of each latent dimension on the decoded image.
 
     Infl_i(z) = ||dD/dz_i||^2 = G_ii(z)   (Rao, Qu, Moyer 2026, arXiv:2511.20592)
 
@@ -35,19 +35,19 @@ def estimate_influence(
         decode: The decoder, in eval mode.
         latents: ``(n, *latent)``, in the denoiser's scaled units.
         sample_ids: One id per image.
-        estimator: See `ESTIMATORS`; a specification (`privaudit.decoder_geometry.ESTIMATORS`) or an estimator.
+        estimator: An estimator, or its specification (see `privaudit.decoder_geometry.ESTIMATORS`).
         seed: Seed of the audit.
         channel_axis: Channel axis of the latents, with the batch as axis 0.
-        at_once: Pairs of image and vector that memory has room for in one pass; as many as the device is good at by
-            default (`LANES`).
-        check: Try the decoder first (`check_decoder`); a long run needs that for its first batch only.
+        at_once: Maximum pairs of image and vector per pass that fit into memory; by default only the device sets the
+            number (`DEFAULT_PAIRS_PER_PASS`).
+        check: Check the decoder first (`check_decoder`); in a long run, only the first batch needs it.
 
     Returns:
-        Values, standard errors and costs; of no latents, none.
+        Values, standard errors and costs; all empty without latents.
 
     Raises:
         ConfigError: The estimator does not exist or its parameters are wrong.
-        DataError: The latents do not fit to their ids.
+        DataError: The latents do not match their ids.
         TargetError: The decoder is not a differentiable function of each latent alone.
         NonFiniteError: A derivative is NaN or infinite; names the sample ids.
     """
@@ -56,8 +56,10 @@ def estimate_influence(
         check_decoder(decode, latents, sample_ids)
     if not len(latents):
         return Influence(torch.zeros_like(latents), torch.zeros_like(latents), torch.zeros(0, dtype=torch.int64))
-    lanes = LANES.get(latents.device.type, 1)
-    jacobian = Jacobian(decode, latents, channel_axis, lanes if at_once is None else min(lanes, at_once))
-    found = chosen.estimate(jacobian, sample_ids, seed)
-    require_finite(found.values, "derivative of the decoder", sample_ids)
-    return found
+    pairs_per_pass = DEFAULT_PAIRS_PER_PASS.get(latents.device.type, 1)
+    if at_once is not None:
+        pairs_per_pass = min(pairs_per_pass, at_once)
+    jacobian = Jacobian(decode, latents, channel_axis, pairs_per_pass)
+    influence = chosen.estimate(jacobian, sample_ids, seed)
+    require_finite(influence.values, "derivative of the decoder", sample_ids)
+    return influence

@@ -1,4 +1,4 @@
-"""What an estimator of the decoder's influence is, and the list of them."""
+"""Base class and registry of the estimators of the decoder's influence."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Influence:
 
     Attributes:
         values: ``(n, *latent)``, >= 0.
-        standard_error: Standard error by the estimator's own account, ``(n, *latent)``; 0 where values are exact.
-        products: Products with J or J^T that each image took, ``(n,)``, int64.
+        standard_error: Standard error as estimated by the estimator, ``(n, *latent)``; 0 where values are exact.
+        products: Number of products with J or J^T per image, ``(n,)``, int64.
     """
 
     values: Tensor
@@ -29,7 +29,7 @@ class Influence:
 
     @staticmethod
     def join(parts: Sequence[Influence]) -> Influence:
-        """Join those of several batches, one or more."""
+        """Concatenate one or more batches."""
         return Influence(*(torch.cat([getattr(part, name.name) for part in parts]) for name in fields(Influence)))
 
     def to(self, device: torch.device | str) -> Influence:
@@ -39,11 +39,11 @@ class Influence:
 
 @dataclass(frozen=True)
 class Estimator(Named, ABC):
-    """Base of all estimators: frozen dataclasses of parameters, without state."""
+    """Base class of all estimators: frozen dataclasses of parameters, without state."""
 
     @property
     def memory(self) -> float:
-        """What an image takes at most, in multiples of what one decoder pass keeps for its derivative."""
+        """Maximum memory per image, as a multiple of what one decoder pass keeps for its derivative."""
         return 2.0
 
     @abstractmethod
@@ -52,11 +52,11 @@ class Estimator(Named, ABC):
 
         Args:
             jacobian: Jacobian at the latents of a batch.
-            sample_ids: One id per image; random vectors belong to the id.
+            sample_ids: One id per image; random vectors are drawn from seed and id.
             seed: Seed of the audit.
 
         Returns:
-            Values that may be NaN or infinite where derivatives are (see `estimate_influence`).
+            The influence; values may be NaN or infinite where derivatives are (see `estimate_influence`).
         """
 
 

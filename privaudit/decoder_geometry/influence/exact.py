@@ -1,4 +1,4 @@
-"""The influence exactly, one column or row of J at a time."""
+"""The exact influence, from all columns or rows of J."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from privaudit.decoder_geometry.jacobian import Jacobian
 @register
 @dataclass(frozen=True)
 class Exact(Estimator):
-    """G_ii = ||J e_i||^2 by forward mode, or sum_k (J^T e_k)_i^2 by reverse mode if the image is the smaller one.
+    """G_ii = ||J e_i||^2 by forward mode, or sum_k (J^T e_k)_i^2 by reverse mode if the image is smaller.
 
     Attributes:
-        chunk: Pairs of image and column (or row) held at once.
+        chunk: Pairs of image and column (or row) in memory at once.
     """
 
     name: ClassVar[str] = "exact"
     citation: ClassVar[str] = "Rao, Qu, Moyer, CVPR 2026, arXiv:2511.20592"
-    summary: ClassVar[str] = "every column of J: one product a latent dimension (or image value, if fewer)"
+    summary: ClassVar[str] = "every column of J: one product per latent dimension (or image value, if fewer)"
     chunk: int = 256
 
     @property
     def memory(self) -> float:
-        """The traced linear map is several times as large as a pass."""
+        """The traced linear map takes several times the memory of a pass."""
         return 12.0
 
     def problems(self) -> list[str]:
-        """Say what is wrong with the parameters."""
+        """Require a chunk of at least 1."""
         return self.at_least(1, "chunk")
 
     def estimate(self, jacobian: Jacobian, sample_ids: Sequence[str], seed: int) -> Influence:

@@ -1,4 +1,4 @@
-"""The influence from random probes in image space."""
+"""The influence estimated from random probes in image space."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class Hutchinson(Estimator):
     Unbiased: E[(J^T v)_i^2] = sum_kl J_ki J_li E[v_k v_l] = sum_k J_ki^2 = G_ii. For normal probes (J^T v)_i is
     normal, so the mean of K squares has the standard error sqrt(2 / K) G_ii; Rademacher probes have a slightly smaller
     one, sqrt(2 (G_ii^2 - sum_k J_ki^4) / K), for which the same bound is reported.
-    Differs from the paper: probes belong to the image (seed and id), and images are batched.
+    Differs from the paper: probes are drawn from seed and sample id, and images are batched.
 
     Attributes:
-        probes: Random cotangents an image, K; the paper takes 8 to 16.
-        rademacher: Signs instead of normal values.
+        probes: Random cotangents per image, K; 8 to 16 in the paper.
+        rademacher: Whether probes are random signs instead of normal values.
     """
 
     name: ClassVar[str] = "hutchinson"
@@ -36,7 +36,7 @@ class Hutchinson(Estimator):
     rademacher: bool = False
 
     def problems(self) -> list[str]:
-        """Say what is wrong with the parameters."""
+        """Require at least one probe."""
         return self.at_least(1, "probes")
 
     def estimate(self, jacobian: Jacobian, sample_ids: Sequence[str], seed: int) -> Influence:

@@ -1,4 +1,4 @@
-"""Few probes, pooled by what influences have in common: a factor for the channel, one for the position."""
+"""A few probes, pooled by assuming that influence is roughly a channel factor times a position factor."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from privaudit.decoder_geometry.influence.estimator import Estimator, Influence,
 from privaudit.decoder_geometry.influence.probes import mean_square
 from privaudit.decoder_geometry.jacobian import Jacobian
 
-WIDTH = 0.7
-"""Standard deviation of the Gaussian weights over positions, in latent positions."""
-LEAST_SPREAD = 0.05
-"""Least relative variance of influences around r_c s_p that is assumed: few probes cannot tell it from none."""
-ROUNDS = 6
-"""Of fitting r and s in turn."""
+SMOOTHING_WIDTH = 0.7
+"""Standard deviation of the Gaussian smoothing over positions, in latent positions."""
+MIN_RELATIVE_VARIANCE = 0.05
+"""Minimum relative variance t^2 of influences around r_c s_p (see `shrink`): few probes cannot tell less from zero."""
+FIT_ROUNDS = 6
+"""Rounds of fitting r and s alternately."""
 
 
 @register
@@ -27,12 +27,12 @@ ROUNDS = 6
 class Separable(Estimator):
     """Hutchinson's estimate, shrunk towards its best fit G_cp = r_c s_p (see `shrink`).
 
-    A decoder is convolutional: how strongly a position p shows in the image is much the same for all channels c, and
-    how strongly a channel shows much the same for all positions, and neighbours are alike. Not in the paper.
+    Decoders are convolutional: the relative influence of a position p is similar for all channels c, that of a channel
+    is similar for all positions, and neighbouring positions are alike. Not in the paper.
 
     Attributes:
-        probes: Random cotangents an image.
-        rademacher: Signs instead of normal values.
+        probes: Random cotangents per image.
+        rademacher: Whether probes are random signs instead of normal values.
     """
 
     name: ClassVar[str] = "separable"
@@ -42,7 +42,7 @@ class Separable(Estimator):
     rademacher: bool = False
 
     def problems(self) -> list[str]:
-        """Say what is wrong with the parameters."""
+        """Require at least one probe."""
         return self.at_least(1, "probes")
 
     def estimate(self, jacobian: Jacobian, sample_ids: Sequence[str], seed: int) -> Influence:
@@ -55,19 +55,20 @@ class Separable(Estimator):
 def shrink(values: Tensor, probes: int, channel_axis: int = 1) -> tuple[Tensor, Tensor]:
     """Shrink Hutchinson's estimates of an image towards their separable fit.
 
-    1. Fit q_cp ~ r_c s_p in turn: s_p = smooth mean over channels of q_cp / r_c, then r_c = mean over positions of
-       q_cp / s_p.
-    2. Given G_cp, the ratio q_cp / (r_c s_p) has the mean G_cp / (r_c s_p) and, over K probes, K degrees of freedom.
-       With an inverse gamma prior of mean 1 and relative variance t^2 its posterior mean is
-       (1 + 1/t^2 + K/2 ratio) / (1 + 1/t^2 + K/2), where t^2 is what the ratios of the image vary beyond their probes'
-       2/K: a decoder that is not separable, or many probes, leave the estimate nearly as it was.
-    3. Relative variance: 1 / (1/t^2 + K/2) of the posterior, and 2/K sum_p w_p^2 of the fit, for which the
-       channels of a position count as one measurement, because their products with one probe are correlated. The noise
-       of r_c is left out: it is small where there are many positions, and the error too small where there are few.
+    1. Fit q_cp ~ r_c s_p alternately: s_p = smoothed mean over channels of q_cp / r_c, then r_c = mean over positions
+       of q_cp / s_p.
+    2. Given G_cp, the ratio q_cp / (r_c s_p) has mean G_cp / (r_c s_p) and, over K probes, K degrees of freedom. With
+       an inverse gamma prior of mean 1 and relative variance t^2, its posterior mean is
+       (1 + 1/t^2 + K/2 ratio) / (1 + 1/t^2 + K/2). Here t^2 is the variance of the ratios of the image in excess of
+       the 2/K of their probes. If the decoder is not separable, or with many probes, the estimate hardly changes.
+    3. The relative variance is the sum of 1 / (1/t^2 + K/2) for the posterior and 2/K sum_p w_p^2 for the fit, where w
+       are the smoothing weights. The channels of a position count as one measurement, because their products with one
+       probe are correlated. The noise of r_c is ignored: it is small if there are many positions; if there are few,
+       the standard error is too small.
 
     Args:
         values: Means of (J^T v)^2 over the probes, ``(n, *latent)``.
-        probes: K.
+        probes: Number of probes K.
         channel_axis: Channel axis of the latents; all other axes but the first are positions.
 
     Returns:
@@ -77,42 +78,43 @@ def shrink(values: Tensor, probes: int, channel_axis: int = 1) -> tuple[Tensor, 
     if squares.ndim == 2:
         squares = squares.unsqueeze(2)  # one position
     tiny = torch.finfo(values.dtype).tiny
-    places = tuple(range(2, squares.ndim))
-    across = (1, *places)
-    channel = torch.ones_like(squares.mean(dim=places, keepdim=True))
-    for _ in range(ROUNDS):
+    position_axes = tuple(range(2, squares.ndim))
+    channel = torch.ones_like(squares.mean(dim=position_axes, keepdim=True))
+    for _ in range(FIT_ROUNDS):
         position = _smooth((squares / channel).mean(dim=1, keepdim=True)).clamp_min(tiny)
-        channel = (squares / position).mean(dim=places, keepdim=True)
+        channel = (squares / position).mean(dim=position_axes, keepdim=True)
+        # mean 1 over channels: the scale belongs to the position factor
         channel = (channel / channel.mean(dim=1, keepdim=True).clamp_min(tiny)).clamp_min(tiny)
     fit = channel * position
     ratio = squares / fit.clamp_min(tiny)
-    spread = (ratio - 1).square().mean(dim=across, keepdim=True)
-    spread = ((spread - 2 / probes) / (1 + 2 / probes)).clamp_min(LEAST_SPREAD)
-    weight = 1 + 1 / spread
+    total_variance = (ratio - 1).square().mean(dim=(1, *position_axes), keepdim=True)
+    # Var(ratio) = t^2 + 2/K (1 + t^2), since the noise of the probes is proportional to the true ratio; solved for t^2
+    prior_variance = ((total_variance - 2 / probes) / (1 + 2 / probes)).clamp_min(MIN_RELATIVE_VARIANCE)
+    weight = 1 + 1 / prior_variance
     estimate = fit * (weight + probes / 2 * ratio) / (weight + probes / 2)
-    variance = 1 / (1 / spread + probes / 2) + 2 / probes * _noise_share(position)
-    back = [
+    variance = 1 / (1 / prior_variance + probes / 2) + 2 / probes * _smoothed_variance(position)
+    estimate_and_error = [
         part.view(values.movedim(channel_axis, 1).shape).movedim(1, channel_axis)
         for part in (estimate, estimate * variance.sqrt())
     ]
-    return back[0], back[1]
+    return estimate_and_error[0], estimate_and_error[1]
 
 
 def _smooth(values: Tensor) -> Tensor:
-    """Average over positions with Gaussian weights; at the border only over those that exist."""
+    """Average over positions with Gaussian weights; at the border, only over existing positions."""
     return _blur(values, 1) / _blur(torch.ones_like(values), 1)
 
 
-def _noise_share(values: Tensor) -> Tensor:
-    """Variance of `_smooth` of independent values of variance one."""
+def _smoothed_variance(values: Tensor) -> Tensor:
+    """Variance that `_smooth` leaves of independent values of variance one."""
     return _blur(torch.ones_like(values), 2) / _blur(torch.ones_like(values), 1).square()
 
 
 def _blur(values: Tensor, power: int) -> Tensor:
-    """Sum ``(n, 1, *axes)`` with Gaussian weights to a power, one axis at a time."""
-    reach = round(4 * WIDTH)
+    """Sum ``(n, 1, *axes)`` over neighbours, weighted by a power of Gaussian weights, one axis at a time."""
+    reach = round(4 * SMOOTHING_WIDTH)
     steps = torch.arange(-reach, reach + 1, device=values.device, dtype=values.dtype)
-    weights = (-0.5 * power * (steps / WIDTH).square()).exp().view(1, 1, -1)
+    weights = (-0.5 * power * (steps / SMOOTHING_WIDTH).square()).exp().view(1, 1, -1)
     for axis in range(2, values.ndim):
         rows = values.movedim(axis, -1)
         blurred = functional.conv1d(rows.reshape(-1, 1, rows.shape[-1]), weights, padding=reach)

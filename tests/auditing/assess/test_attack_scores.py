@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 
 from privaudit.attacks import parse_attacks
-from privaudit.auditing.assess.attack_scores import attack_entries, calibrated, learned, lines, needs_folds, plain
+from privaudit.auditing.assess.attack_scores import (
+    attack_entries,
+    calibrated,
+    learned,
+    needs_folds,
+    plain,
+    report_lines,
+)
 from privaudit.decoder_geometry import HARD, MASKS, mask_names
 from privaudit.evaluation import Choice, assign_folds, auroc
 from privaudit.scorers import ErrorTable, Evidence, Methods, parse_methods
@@ -246,7 +253,7 @@ class TestSeveralValuesOfAParameter:
         assert (entries[2].report_name, entries[2].kind) == ("sima", "reference")
 
     def test_lines(self):
-        found = lines(self.ATTACKS)
+        found = report_lines(self.ATTACKS)
         assert {line: [attack.label for attack in group] for line, group in found.items()} == {
             "sima": ["sima:order=2:levels=20,60", "sima:order=4:levels=20,60"],
             "pia": ["pia"],

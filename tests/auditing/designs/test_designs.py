@@ -98,7 +98,7 @@ class TestSuspects:
 
     def test_nothing_is_learned_from_suspects_as_if_they_were_members(self, of_suspects):
         assert {item.name for item in of_suspects.refused} == {"combined", "gsa"}
-        assert all("suspects are none" in item.reason for item in of_suspects.refused)
+        assert all("the membership of suspects is unknown" in item.reason for item in of_suspects.refused)
         assert {report.kind for report in of_suspects.attacks} == {"published"}
 
     def test_gates_say_what_they_compare(self, of_suspects):
@@ -345,7 +345,7 @@ def test_too_few_images_for_suspects_stop_before_anything_is_computed():
     with pytest.raises(DataError, match="got 200 in 1; add images"):
         split_images(replace(data, nonmembers=of_one_group), fixed, options)
     beside = replace(data, design=MembersAndSuspectsDesign(), positives=one, suspects=data.positives)
-    with pytest.raises(DataError, match="at least 2 known members beside the suspects"):
+    with pytest.raises(DataError, match="at least 2 known members in addition to the suspects"):
         split_images(beside, fixed, options)
 
 

@@ -55,8 +55,8 @@ class TestHutchinson:
         stream = Probes(IDS, 0)
         torch.testing.assert_close(torch.cat([stream.draw(2, jacobian), stream.draw(3, jacobian)]), whole)
         stream = Probes(IDS, 0)
-        stream.keep([2])
-        torch.testing.assert_close(stream.draw(5, jacobian.of(torch.tensor([2])))[:, 0], whole[:, 2])
+        stream.select([2])
+        torch.testing.assert_close(stream.draw(5, jacobian.subset(torch.tensor([2])))[:, 0], whole[:, 2])
 
     def test_signs_are_balanced_and_independent(self, decoder, latents):
         drawn = Probes(IDS, 0, rademacher=True).draw(200, Jacobian(decoder, latents)).flatten(2)
