@@ -6,11 +6,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
+from pathlib import Path
 from typing import Any
 
 import diffusers
 import torch
 from diffusers import AutoencoderKL
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from privaudit.loading.heads import noise_from_output
@@ -303,13 +305,19 @@ def small_autoencoder(seed: int = 0, channels: int = 2) -> AutoencoderKL:
     return model.eval().requires_grad_(False)
 
 
-def save_small_pipeline(folder, seed: int = 0):
-    """An untrained LDMPipeline of 16x16 images, saved as diffusers saves it."""
-    from diffusers import DDPMScheduler, LDMPipeline, UNet2DModel
+SMALL_SCALE = 2.25
+"""Scaling factor of the small pipeline's latents, whose root mean square it makes 1."""
+SMALL_UNET = Path(__file__).parent / "small_unet.safetensors"
+"""Weights that `train_small_unet.py` writes, for seed 0."""
+
+
+def small_unet(seed: int = 0, *, trained: bool = True):
+    """The U-Net of the small pipeline: trained with the autoencoder of seed 0, random with that of any other."""
+    from diffusers import UNet2DModel
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed + 1)
-        unet = UNet2DModel(
+        network = UNet2DModel(
             sample_size=8,
             in_channels=2,
             out_channels=2,
@@ -320,7 +328,18 @@ def save_small_pipeline(folder, seed: int = 0):
             attention_head_dim=4,
             norm_num_groups=4,
         )
-    pipeline = LDMPipeline(vqvae=small_autoencoder(seed), unet=unet, scheduler=DDPMScheduler())
+    if trained and seed == 0:
+        network.load_state_dict({name: values.float() for name, values in load_file(SMALL_UNET).items()})
+    return network
+
+
+def save_small_pipeline(folder, seed: int = 0):
+    """An LDMPipeline of 16x16 images, saved as diffusers saves it; trained on images that no test uses (seed 0)."""
+    from diffusers import DDPMScheduler, LDMPipeline
+
+    autoencoder = small_autoencoder(seed)
+    autoencoder.register_to_config(scaling_factor=SMALL_SCALE)
+    pipeline = LDMPipeline(vqvae=autoencoder, unet=small_unet(seed), scheduler=DDPMScheduler())
     pipeline.save_pretrained(folder, safe_serialization=True)
     return folder
 
