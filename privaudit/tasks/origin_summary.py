@@ -69,8 +69,8 @@ def _conclusion(count: int, unlike: int, generated: int) -> str:
 def _statistics(result: OriginResult) -> Group:
     table = Table(
         "statistic",
-        "generated, median",
-        "images, median",
+        "generations,\nmedian",
+        "images,\nmedian",
         "AUROC",
         "TPR@1%FPR",
         **TABLE,
@@ -83,5 +83,5 @@ def _statistics(result: OriginResult) -> Group:
         cells = (COMPACT.estimate(metrics.auroc), COMPACT.estimate(metrics.tpr_at_fpr["0.01"]))
         style = None if name == "remaining" else "dim"
         table.add_row(label, f"{of_generations:.4g}", f"{of_images:.4g}", *cells, style=style)
-    title = "Generations against the images (AUROC 1: separated, .5: alike; p is based on the first row)"
+    title = "Generations against the images (AUROC 1: separated, .5: alike; p: first row)"
     return section(title, table)
