@@ -87,7 +87,7 @@ def run_inversion(options: InvertOptions, on_progress: OnProgress | None = None)
         Latents, and the accuracy of each.
 
     Raises:
-        ConfigError: The folder cannot be written.
+        ConfigError: The folder cannot be written, or an input would be overwritten.
         DataError: The images or the true latents cannot be used.
         TargetError: The model cannot be loaded or does not round-trip its shapes.
         NonFiniteError: The model returns NaN or infinity; the message names the images.
@@ -123,7 +123,7 @@ def invert(
         Latents, and the accuracy of each.
 
     Raises:
-        ConfigError: One or more options are wrong, or the folder cannot be written.
+        ConfigError: Options are wrong, the folder cannot be written, or an input would be overwritten.
         DataError: The images or the true latents cannot be used.
         TargetError: The model cannot be loaded or does not round-trip its shapes.
         NonFiniteError: The model returns NaN or infinity; the message names the images.

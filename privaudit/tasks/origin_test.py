@@ -88,7 +88,7 @@ def run_origin(options: OriginOptions, on_progress: OnProgress | None = None) ->
         The p-values and all measurements that they are based on.
 
     Raises:
-        ConfigError: An option does not suit the target, or the folder cannot be written.
+        ConfigError: An option does not suit the target, the folder cannot be written, or an input would be overwritten.
         DataError: The images cannot be used.
         TargetError: The model cannot be loaded or does not round-trip its shapes.
         NonFiniteError: The model returns NaN or infinity; the message names the images.
@@ -122,7 +122,7 @@ def origin(
         The p-values and all measurements that they are based on.
 
     Raises:
-        ConfigError: One or more options are wrong, or the folder cannot be written.
+        ConfigError: Options are wrong, the folder cannot be written, or an input would be overwritten.
         DataError: The images cannot be used.
         TargetError: The model cannot be loaded or does not round-trip its shapes.
         NonFiniteError: The model returns NaN or infinity; the message names the images.

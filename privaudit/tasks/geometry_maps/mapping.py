@@ -53,7 +53,7 @@ def run_geometry(options: GeometryOptions, on_progress: OnProgress | None = None
         Influence and distortion of every image.
 
     Raises:
-        ConfigError: The folder cannot be written.
+        ConfigError: The folder cannot be written, or an input would be overwritten.
         DataError: The images cannot be used.
         TargetError: The model cannot be loaded or does not round-trip its shapes.
         NonFiniteError: The model returns NaN or infinity; the message names the images.
@@ -88,7 +88,7 @@ def geometry(
         Influence and distortion of every image.
 
     Raises:
-        ConfigError: One or more options are wrong, or the folder cannot be written.
+        ConfigError: Options are wrong, the folder cannot be written, or an input would be overwritten.
         DataError: The images cannot be used.
         TargetError: The model cannot be loaded or does not round-trip its shapes.
         NonFiniteError: The model returns NaN or infinity; the message names the images.
@@ -135,7 +135,7 @@ def _run(options: GeometryOptions, counts: Sequence[int], progress: OnProgress) 
     # The plot of the extremes needs decoded latents even if fewer maps are requested.
     count = len(samples) if options.maps is None else max(options.maps, 2 * EXTREMES)
     shown = choose_shown(distortion.values.numpy(), count)
-    geometry = GeometryMap(
+    result = GeometryMap(
         options=options,
         info=target.info,
         dtype=target.dtype,
@@ -150,8 +150,8 @@ def _run(options: GeometryOptions, counts: Sequence[int], progress: OnProgress) 
     )
     write_shard(options.out / RESULTS[0], dict(zip(ids, influence.values.float(), strict=True)))
     write_shard(options.out / RESULTS[1], dict(zip(ids, influence.standard_error.float(), strict=True)))
-    write_text(options.out / RESULTS[2], csv_text(geometry.table))
-    return geometry
+    write_text(options.out / RESULTS[2], csv_text(result.table))
+    return result
 
 
 def choose_shown(distortion: NDArray[np.float64], count: int) -> tuple[int, ...]:
