@@ -74,7 +74,7 @@ def test_the_limit_itself_is_not_below_it():
 
 def test_the_fewest_generations_allow_an_answer():
     text = answer(printed(an_origin([0.9, 0.91, 0.92], np.linspace(0.1, 0.3, MIN_GENERATIONS))))
-    assert text.startswith("3 of 3 images do not look like generations of this model (p < 0.05); 0 consistent")
+    assert text.startswith("3 of 3 images do not look like generations of this model (p < 0.05); 0 are consistent")
     assert f"With {MIN_GENERATIONS} generations p is at least 0.048, " in text
 
 
