@@ -83,7 +83,8 @@ def test_a_changed_manifest_is_found(drawn: Path, change: str) -> None:
     else:
         lines.append("nowhere.png,x")
     manifest.write_text("\n".join(lines) + "\n")
-    with pytest.raises(DataError, match=r"missing; restore it" if change == "a missing file" else "files or captions differ"):
+    message = "missing; restore it" if change == "a missing file" else "files or captions differ"
+    with pytest.raises(DataError, match=message):
         verify_canaries(drawn)
     assert len(read_canaries(drawn)) == 24
 
