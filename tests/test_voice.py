@@ -36,7 +36,6 @@ ROOMS = {
 TO_DO = (
     "evaluation",
     "report",
-    "tasks",
 )
 """Rooms that still speak as they did. The list only shrinks; a room that has become clean must leave it."""
 

@@ -65,6 +65,8 @@ def _standardise(masked: MaskedScores, evidence: Evidence) -> _Standardised:
             masked.candidates[:, column], conditions, evidence.is_member, evidence.folds, seed=evidence.seed
         )
         scores[in_column] = ((fitted.values - fitted.location) / fitted.spread)[in_column]
+        # `fitted.chosen` covers all folds, in ascending order; only those that chose this candidate use it.
         for fold, kind in zip(regression, fitted.chosen, strict=True):
-            regression[fold] = kind if in_column[evidence.folds == fold].all() else regression[fold]
+            if in_column[evidence.folds == fold].all():
+                regression[fold] = kind
     return _Standardised(scores, tuple(regression.values()))

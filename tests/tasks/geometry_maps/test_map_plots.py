@@ -55,7 +55,7 @@ def a_page(influence: np.ndarray, kept: np.ndarray | None = None, size=(16, 16),
 
 
 def drawn(page: MapPage, path) -> np.ndarray:
-    InfluenceMap(page.influence.shape, page.picture.shape[:2]).draw(page, path)
+    InfluenceMap(page.influence.shape, page.image.shape[:2]).draw(page, path)
     return pixels(path)
 
 
