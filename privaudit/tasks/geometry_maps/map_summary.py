@@ -57,7 +57,7 @@ def _sets(geometry: GeometryMap, table: pd.DataFrame) -> Table:
     for name in names:
         summary.add_column(name, justify="right")
     for part in geometry.sets:
-        in_set = table[table["set"] == encodable(part.label)]  # as the table writes it
+        in_set = table[np.array(geometry.labels) == part.label]
         # -inf is a legal distortion, and linear interpolation next to it gives NaN; inverted_cdf only returns values of
         # the sample.
         method_of_quantile: Literal["linear", "inverted_cdf"] = (

@@ -131,3 +131,8 @@ def test_names_are_printed_as_they_are_and_fit(a_map):
     table = text.split("half of all")[0]
     assert max(len(line) for line in table.splitlines()) <= 80
     assert "xxxxxxxx…xxxxxxxx" in table
+
+
+def test_a_set_whose_name_is_not_utf_8_is_summed_up(a_map):
+    text = printed(a_map(3, 3, labels=("caf\udce9", "other")))
+    assert row(text, "caf")[0] == "3"
