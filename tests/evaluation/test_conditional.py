@@ -184,7 +184,7 @@ def test_refusals() -> None:
         conditional_scores(scores, np.full_like(conditions, np.nan), MEMBER, FOLDS)
     with pytest.raises(DataError, match="one score an image"):
         conditional_scores(scores[1:], conditions, MEMBER, FOLDS)
-    with pytest.raises(DataError, match="a row of at least one feature"):
+    with pytest.raises(DataError, match="one row of at least one feature"):
         conditional_scores(scores, conditions[:, :0], MEMBER, FOLDS)
     alone = np.where((FOLDS == 1) | MEMBER, scores, np.inf)
     with pytest.raises(DataError, match="fold 1 holds all of them"):

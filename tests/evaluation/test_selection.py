@@ -96,7 +96,7 @@ def test_infinite_and_constant_scores_survive_standardisation() -> None:
 
 def test_bad_tables() -> None:
     scores, folds = table()
-    with pytest.raises(DataError, match="a column a candidate"):
+    with pytest.raises(DataError, match="one column per candidate"):
         cross_fit(scores, [1, 2], MEMBER, folds)
     with pytest.raises(DataError, match="fold 0 holds all"):
         cross_fit(scores, [1, 2, 3, 4], MEMBER, None)
@@ -104,7 +104,7 @@ def test_bad_tables() -> None:
         cross_fit(np.where(np.arange(103)[:, None] == 7, [[np.nan, 0, 0, 0]], scores), [1, 2, 3, 4], MEMBER, folds)
     with pytest.raises(DataError, match="as in the choice"):
         apply_choice(scores[:, :2], cross_fit(scores, [1, 2, 3, 4], MEMBER, folds), MEMBER, folds)
-    with pytest.raises(DataError, match="expected a merit for each of 5 folds and 4 candidates, got"):
+    with pytest.raises(DataError, match="expected a criterion value for each of 5 folds and 4 candidates, got"):
         cross_fit(scores, [1, 2, 3, 4], MEMBER, folds, np.ones((4, 5)))
 
 

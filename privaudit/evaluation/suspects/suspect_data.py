@@ -1,4 +1,4 @@
-"""Scores, labels and groups as they come, checked and brought into the order of the ids."""
+"""Validation of the scores, labels and groups of suspects and non-members, and their order by id."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from privaudit.evaluation.suspects.normal_scores import Floats
 
 
 @dataclass(frozen=True)
-class Case:
-    """Suspects and non-members in ascending order of their ids.
+class SuspectData:
+    """Scores of suspects and non-members, in ascending order of their ids.
 
     Attributes:
-        scores: ``(n, c)``.
+        scores: ``(n, c)``, scores of the candidates.
         is_suspect: ``(n,)``.
-        ids: ``n``.
-        groups: ``n``.
-        order: ``(n,)``, the row that each came from.
+        ids: ``n`` ids.
+        groups: ``n`` groups; None for an image without one.
+        order: ``(n,)``, row of each image in the input.
     """
 
     scores: Floats
@@ -34,50 +34,50 @@ class Case:
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """Equal for images of one observation: of one group and both suspects or both not."""
+        """``n`` keys, equal for images of one observation: of the same group, and all suspects or all non-members."""
         kinds = ["suspect" if suspect else "non-member" for suspect in self.is_suspect]
         named = zip(kinds, self.ids, self.groups, strict=True)
         return tuple(f"{kind} image {i}" if group is None else f"{kind} group {group}" for kind, i, group in named)
 
     @property
     def level(self) -> tuple[int, NDArray[np.bool_]]:
-        """Size of the smallest group, and ``(n,)``: the first so many images of every one."""
-        seen: Counter[str] = Counter()
-        place = []
+        """Size of the smallest observation, and ``(n,)``, a mask of as many images of every observation."""
+        sizes: Counter[str] = Counter()
+        rank = []  # number of earlier images in the observation of each image
         for key in self.keys:
-            place.append(seen[key])
-            seen[key] += 1
-        least = min(seen.values())
-        return least, np.array(place) < least
+            rank.append(sizes[key])
+            sizes[key] += 1
+        smallest = min(sizes.values())
+        return smallest, np.array(rank) < smallest
 
     @property
     def restore(self) -> NDArray[np.intp]:
-        """``(suspects,)``: positions that bring values of the suspects back into the order of the rows."""
+        """``(suspects,)``, index that puts values of the suspects back into the order of the input."""
         return np.argsort(self.order[self.is_suspect])
 
     def of(self, *, suspects: bool) -> int:
-        """How many groups (images without one counting as one each) there are among suspects or non-members."""
-        return len({key for key, own in zip(self.keys, self.is_suspect, strict=True) if bool(own) == suspects})
+        """Number of observations (groups, and images without a group) among suspects or among non-members."""
+        return len({key for key, suspect in zip(self.keys, self.is_suspect, strict=True) if bool(suspect) == suspects})
 
 
-def make_case(
+def make_suspect_data(
     table: ArrayLike,
     candidates: Sequence[Candidate],
     ids: Sequence[str],
     is_suspect: ArrayLike,
     groups: Sequence[str | None] | None,
-) -> Case:
-    """Check what `privaudit.evaluation.suspects.judge_suspects` is given.
+) -> SuspectData:
+    """Validate and sort the input of `privaudit.evaluation.suspects.judge_suspects`.
 
     Args:
-        table: ``(n, c)``.
-        candidates: ``c``, the columns.
-        ids: ``n``.
+        table: ``(n, c)``, scores of the candidates.
+        candidates: ``c`` candidates, one per column.
+        ids: ``n`` ids.
         is_suspect: ``(n,)``.
-        groups: ``n`` or None.
+        groups: ``n`` groups, or None if no image has one.
 
     Returns:
-        The case, with at least one suspect and two groups of non-members.
+        The data, with at least one suspect and two groups of non-members.
 
     Raises:
         DataError: Shapes differ, ids repeat, or there are too few images.
@@ -88,39 +88,41 @@ def make_case(
     if scores.ndim != 2 or scores.shape != (suspect.size, len(candidates)) or not candidates:
         raise DataError(
             f"expected scores of shape (images, candidates) = ({suspect.size}, {len(candidates)}) with at least one "
-            f"candidate, got {scores.shape}; pass a row an image and a column a candidate"
+            f"candidate, got {scores.shape}; pass one row per image and one column per candidate"
         )
     if not len(ids) == len(names) == suspect.size:
         raise DataError(
-            f"expected an id, a label and a group an image, got {len(ids)} ids, {suspect.size} labels and "
+            f"expected one id, label and group per image, got {len(ids)} ids, {suspect.size} labels and "
             f"{len(names)} groups; pass sequences of the same length"
         )
     if len(set(ids)) < len(ids):
         raise DataError(f"expected distinct ids, got {len(ids) - len(set(ids))} repeated; drop copies of an image")
     require_numbers(scores, "suspects and non-members")
     order = np.argsort(np.asarray(ids, dtype=np.str_), kind="stable")
-    case = Case(scores[order], suspect[order], tuple(ids[i] for i in order), tuple(names[i] for i in order), order)
-    found = case.of(suspects=True), case.of(suspects=False)
-    if found[0] < 1 or found[1] < 2:
+    data = SuspectData(
+        scores[order], suspect[order], tuple(ids[i] for i in order), tuple(names[i] for i in order), order
+    )
+    suspect_groups, nonmember_groups = data.of(suspects=True), data.of(suspects=False)
+    if suspect_groups < 1 or nonmember_groups < 2:
         raise DataError(
             f"expected at least 1 suspect and 2 non-members that are not of one group, got {int(suspect.sum())} "
-            f"suspects and {int((~suspect).sum())} non-members in {found[1]} groups; add images"
+            f"suspects and {int((~suspect).sum())} non-members in {nonmember_groups} groups; add images"
         )
-    return case
+    return data
 
 
 def require_numbers(scores: Floats, what: str) -> None:
-    """Refuse NaN.
+    """Validate that no score is NaN.
 
     Args:
         scores: ``(n, c)``.
-        what: Whose, for the message.
+        what: Name of the images in the message.
 
     Raises:
-        NonFiniteError: There is one.
+        NonFiniteError: A score is NaN.
     """
-    if (bad := np.isnan(scores).any(axis=1)).any():
+    if (invalid := np.isnan(scores).any(axis=1)).any():
         raise NonFiniteError(
-            f"expected scores that are numbers for all {what}, got NaN for {int(bad.sum())} of {bad.size} images; "
-            "leave these images out or mend their scores"
+            f"expected scores without NaN for all {what}, got NaN for {int(invalid.sum())} of {invalid.size} images; "
+            "leave these images out or fix their scores"
         )
