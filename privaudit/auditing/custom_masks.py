@@ -128,7 +128,7 @@ def evaluate_masks(
         replicates=options.replicates,
         confidence=options.confidence,
         seed=options.seed,
-        spreads={pair: read[pair[0]].inflation for pair in scores},
+        inflation={pair: read[pair[0]].inflation for pair in scores},
         units=split.labels,
     )
     return MaskEvaluation(

@@ -7,7 +7,7 @@ here knows what a model is: everything follows from scores, labels, ids and pixe
 from privaudit.evaluation.bootstrap import Replicates, stratified_bootstrap
 from privaudit.evaluation.checks import blind_check, sample_size_check
 from privaudit.evaluation.choice_inflation import choice_inflation
-from privaudit.evaluation.conditional import conditional_law, conditional_scores
+from privaudit.evaluation.conditional import conditional_distribution, conditional_scores
 from privaudit.evaluation.crossfit import assign_folds, splits
 from privaudit.evaluation.delong import delong_test
 from privaudit.evaluation.epsilon_bound import epsilon_lower
@@ -65,7 +65,7 @@ __all__ = [
     "by_quartile",
     "choice_inflation",
     "compare",
-    "conditional_law",
+    "conditional_distribution",
     "conditional_scores",
     "consistent",
     "cross_fit",

@@ -37,7 +37,7 @@ small deviations that arise by chance from suggesting a small spread."""
 
 
 @dataclass(frozen=True)
-class ConditionalLaw:
+class ConditionalDistribution:
     """Scores, and the distribution predicted for a non-member under the same conditions.
 
     Attributes:
@@ -66,15 +66,15 @@ def conditional_scores(
         seed: Seed of the trees.
 
     Returns:
-        ``(n,)``, (value - location) / spread from `conditional_law`, increasing in the score of the image.
+        ``(n,)``, (value - location) / spread from `conditional_distribution`, increasing in the score of the image.
     """
-    law = conditional_law(scores, conditions, is_member, folds, seed)
-    return (law.values - law.location) / law.spread
+    predicted = conditional_distribution(scores, conditions, is_member, folds, seed)
+    return (predicted.values - predicted.location) / predicted.spread
 
 
-def conditional_law(
+def conditional_distribution(
     scores: ArrayLike, conditions: ArrayLike, is_member: ArrayLike, folds: ArrayLike, seed: int = 0
-) -> ConditionalLaw:
+) -> ConditionalDistribution:
     """Predict median and spread of a non-member's score at every image's conditions.
 
     Only non-members are fitted, so that the labels of all other images may be unknown.
@@ -124,7 +124,7 @@ def conditional_law(
         spread[held_out] = _spread(table[train], np.abs(residual), table[held_out], seed)
         chosen.append(kind)
     back = np.argsort(order)  # inverse permutation
-    return ConditionalLaw(values[back], location[back], spread[back], tuple(chosen))
+    return ConditionalDistribution(values[back], location[back], spread[back], tuple(chosen))
 
 
 def normal_scores(values: ArrayLike, reference: ArrayLike) -> Floats:

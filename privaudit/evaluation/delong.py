@@ -144,7 +144,7 @@ def why_special(value: float, sd: float, pairs: int) -> Fact | None:
 
 
 def auroc_difference(
-    areas: AurocCovariance[K], name: K, baseline: K, confidence: float = 0.95, spread: float = 1.0
+    areas: AurocCovariance[K], name: K, baseline: K, confidence: float = 0.95, inflation: float = 1.0
 ) -> Difference:
     """Paired difference of two AUROCs: the interval value -+ t sd and the matching p-value.
 
@@ -153,14 +153,14 @@ def auroc_difference(
         name: Name of the score.
         baseline: Name of the score that it is compared with.
         confidence: Confidence level of the interval.
-        spread: Factor on the standard deviation (see `privaudit.evaluation.metrics.sd_inflation`).
+        inflation: Factor on the standard deviation (see `privaudit.evaluation.metrics.sd_inflation`).
 
     Returns:
         AUROC of ``name`` minus that of ``baseline``; p is 1 if both rank all images alike.
     """
     from scipy.special import stdtr, stdtrit  # keeps ``import privaudit`` fast
 
-    value, sd = areas.value(name) - areas.value(baseline), spread * areas.sd_of_difference(name, baseline)
+    value, sd = areas.value(name) - areas.value(baseline), inflation * areas.sd_of_difference(name, baseline)
     nan = float("nan")
     if np.isnan(sd):
         return Difference(value, nan, nan, nan, why_special(value, sd, areas.pairs))

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from privaudit.errors import DataError
 
-DISTANCE = 12
+MAX_DISTANCE = 12
 """Default maximum number of the 64 bits in which the hashes of near-duplicates may differ."""
 MIN_CORRELATION = 0.9
 """Minimum correlation of the thumbnails of near-duplicates, over fields and colours, each colour centred."""
@@ -31,7 +31,7 @@ _MAX_THUMBNAIL_PAIRS = 1 << 14
 
 
 def near_duplicates(
-    fingerprints: ArrayLike, thumbnails: ArrayLike | None = None, distance: int = DISTANCE
+    fingerprints: ArrayLike, thumbnails: ArrayLike | None = None, distance: int = MAX_DISTANCE
 ) -> NDArray[np.int64]:
     """Find all pairs of images that look the same.
 

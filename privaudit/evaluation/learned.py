@@ -34,8 +34,8 @@ class LearnedScores:
         learners: Names of the learners whose scores are averaged.
         chosen: For each learner, the penalty of each fold, in ascending order of the folds.
         search_space: For each learner, the penalties that were compared.
-        merit: For each fold, the AUROC of inner scores, averaged over learners and inner folds; serves to choose among
-            feature tables without using the fold. NaN without inner scores.
+        inner_auroc: For each fold, the AUROC of inner scores, averaged over learners and inner folds; serves to choose
+            among feature tables without using the fold. NaN without inner scores.
     """
 
     scores: Floats
@@ -43,7 +43,7 @@ class LearnedScores:
     learners: tuple[str, ...]
     chosen: tuple[tuple[float, ...], ...]
     search_space: tuple[tuple[float, ...], ...]
-    merit: tuple[float, ...]
+    inner_auroc: tuple[float, ...]
 
     @property
     def choices(self) -> tuple[Choice, ...]:
@@ -166,7 +166,7 @@ def out_of_fold(
         MODELS[model],
         tuple(part.chosen for part in parts),
         tuple(LEARNERS[name].penalties for name in MODELS[model]),
-        tuple(np.mean([part.merit for part in parts], axis=0).tolist()),
+        tuple(np.mean([part.inner_auroc for part in parts], axis=0).tolist()),
     )
 
 
@@ -176,7 +176,7 @@ class _Fitted:
 
     scores: Floats
     chosen: tuple[float, ...]
-    merit: tuple[float, ...]
+    inner_auroc: tuple[float, ...]
 
 
 def _fit_learner(
@@ -199,7 +199,7 @@ def _fit_learner(
             fold_scores[~train] = fit_and_score(train, ~train, penalty)  # one fit serves both folds
             inner[labels[first][0]][i, second] = fold_scores[second]
             inner[labels[second][0]][i, first] = fold_scores[first]
-    scores, chosen, merit = np.empty(member.size), [], []
+    scores, chosen, inner_auroc = np.empty(member.size), [], []
     for (held_out, others), inner_scores in zip(parts, inner.values(), strict=True):
         areas = _areas(inner_scores, member, labels)
         best = int(np.argmax(areas))
@@ -210,8 +210,8 @@ def _fit_learner(
         sd = float(reference.std())
         scores[held_out] = (fit_and_score(others, held_out, penalty) - reference.mean()) / (sd if sd > 0 else 1.0)
         chosen.append(penalty)
-        merit.append(float(areas[best]))
-    return _Fitted(scores, tuple(chosen), tuple(merit))
+        inner_auroc.append(float(areas[best]))
+    return _Fitted(scores, tuple(chosen), tuple(inner_auroc))
 
 
 def _areas(inner: Floats, member: NDArray[np.bool_], labels: NDArray[np.int64]) -> Floats:

@@ -62,7 +62,7 @@ class Evaluation(Generic[K]):
         effective: Effective numbers of members and non-members; equal to the numbers if all images are independent.
         folds: Number of folds.
         confidence: Confidence level of the intervals.
-        factors: Factor on the standard deviation of the AUROC, by name of the score; 1 for scores without an entry.
+        inflation: Factor on the standard deviation of the AUROC, by name of the score; 1 for scores without an entry.
             Greater than 1 for scores that were fitted or chosen on the other folds.
     """
 
@@ -77,7 +77,7 @@ class Evaluation(Generic[K]):
     effective: tuple[float, float]
     folds: int
     confidence: float
-    factors: Mapping[K, float] = field(default_factory=dict)
+    inflation: Mapping[K, float] = field(default_factory=dict)
 
     @property
     def clustered(self) -> bool:
@@ -95,7 +95,7 @@ def evaluate(
     confidence: float = 0.95,
     seed: int = 0,
     learned: Collection[K] = (),
-    spreads: Mapping[K, float] | None = None,
+    inflation: Mapping[K, float] | None = None,
     positive: Positive = "member",
     units: ArrayLike | None = None,
 ) -> Evaluation[K]:
@@ -111,7 +111,7 @@ def evaluate(
         seed: Seed of the bootstrap.
         learned: Names of scores by models that were fitted on the other folds; the variance of their AUROC is inflated
             (see `inflated_alpha`).
-        spreads: Factors on the standard deviation of the AUROC by name of the score, which replace that of a learned
+        inflation: Factors on the standard deviation of the AUROC by name of the score, which replace that of a learned
             score; from `privaudit.evaluation.choice_inflation` for a score chosen for each fold.
         positive: Positive class. ``nonmember`` is not an attack; it serves to compare with published tables in which
             non-members are the positive class. A rate is then the fraction of non-members detected while at most the
@@ -151,7 +151,7 @@ def evaluate(
         effective=effective_sizes(codes, member),
         folds=fold_count,
         confidence=confidence,
-        factors={name: sd_inflation(fold_count) for name in learned} | dict(spreads or {}),
+        inflation={name: sd_inflation(fold_count) for name in learned} | dict(inflation or {}),
     )
     return replace(
         evaluation,
@@ -192,7 +192,7 @@ def sd_inflation(folds: int) -> float:
 
 
 def _joint_factor(evaluation: Evaluation[K], *names: K) -> float:
-    return max(evaluation.factors.get(name, 1.0) for name in names)
+    return max(evaluation.inflation.get(name, 1.0) for name in names)
 
 
 def _rate_factor(factor: float, fpr: float) -> float:
@@ -246,7 +246,7 @@ def bound(
     nan, curve, drawn = float("nan"), evaluation.curves[name], evaluation.replicates
     if drawn is None or curve.thresholds.size == 1:
         return nan
-    factor = evaluation.factors.get(name, 1.0)
+    factor = evaluation.inflation.get(name, 1.0)
     # AUROC and epsilon have closed forms, whose quantile is inflated; below, the bootstrap replicates are inflated.
     if metric in ("auroc", "epsilon"):
         alpha = _scale_quantile(alpha, factor)
@@ -279,7 +279,7 @@ def rate_bound(
     Returns:
         The limit, or NaN if there are too few images or replicates for ``alpha``.
     """
-    curve, factor = evaluation.curves[name], evaluation.factors.get(name, 1.0)
+    curve, factor = evaluation.curves[name], evaluation.inflation.get(name, 1.0)
     if unresolved(fpr, evaluation.effective[1], alpha) or (evaluation.clustered and drawn is None):
         return float("nan")
     value = operating_point(curve, fpr).tpr
@@ -356,4 +356,4 @@ def _p_above_chance(
         if sd == 0.0:  # perfect separation: all pairs of units are ordered alike, a sign test instead of the t-test
             return 0.5**pairs if value == 1.0 else 1.0
         p = float(stdtr(pairs - 1, (0.5 - value) / sd))
-    return _scale_quantile(p, 1.0 / evaluation.factors.get(name, 1.0)) if 0.0 < p < 1.0 else p
+    return _scale_quantile(p, 1.0 / evaluation.inflation.get(name, 1.0)) if 0.0 < p < 1.0 else p

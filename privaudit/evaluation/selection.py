@@ -109,7 +109,7 @@ def cross_fit(
     labels: Sequence[Label],
     is_member: ArrayLike,
     folds: ArrayLike | None,
-    merit: ArrayLike | None = None,
+    criterion: ArrayLike | None = None,
 ) -> CrossFitted:
     """Score each fold by the candidate that is best on the other folds.
 
@@ -118,8 +118,8 @@ def cross_fit(
         labels: Labels of the columns; the first of equally good ones is chosen.
         is_member: ``(n,)``.
         folds: ``(n,)``; may be None for a single candidate.
-        merit: ``(folds, candidates)``, values of the criterion, by default `fold_auroc`; the largest is chosen. Minus
-            infinity excludes a candidate for a fold. Must not depend on the images of the fold itself.
+        criterion: ``(folds, candidates)``, values of the criterion, by default `fold_auroc`; the largest is chosen.
+            Minus infinity excludes a candidate for a fold. Must not depend on the images of the fold itself.
 
     Returns:
         The scores and what was chosen.
@@ -147,7 +147,7 @@ def cross_fit(
             search_space,
         )
     criterion_values = (
-        fold_auroc(table, member, fold_of_image) if merit is None else np.asarray(merit, dtype=np.float64)
+        fold_auroc(table, member, fold_of_image) if criterion is None else np.asarray(criterion, dtype=np.float64)
     )
     if criterion_values.shape != (fold_count, len(search_space)):
         raise DataError(

@@ -118,7 +118,7 @@ def test_a_candidate_is_called_whatever_it_is() -> None:
     assert by_name.positions == tuple(level - 1 for level in by_number.chosen)
 
 
-def test_merits_are_the_aurocs_of_the_other_folds() -> None:
+def test_fold_auroc_is_the_auroc_of_the_other_folds() -> None:
     scores, folds = table()
     found = fold_auroc(scores, MEMBER, folds)
     assert found.shape == (5, 4)
@@ -128,10 +128,10 @@ def test_merits_are_the_aurocs_of_the_other_folds() -> None:
 def test_what_a_fold_may_not_take_is_not_taken() -> None:
     scores, folds = table()
     scores[MEMBER, 1] += 100  # the best by far
-    merit = fold_auroc(scores, MEMBER, folds)
-    merit[3, 1] = -np.inf
-    fitted = cross_fit(scores, [1, 2, 3, 4], MEMBER, folds, merit)
-    assert fitted.chosen[3] == 1 + int(np.argmax(merit[3])) != 2
+    criterion = fold_auroc(scores, MEMBER, folds)
+    criterion[3, 1] = -np.inf
+    fitted = cross_fit(scores, [1, 2, 3, 4], MEMBER, folds, criterion)
+    assert fitted.chosen[3] == 1 + int(np.argmax(criterion[3])) != 2
     assert [level for fold, level in enumerate(fitted.chosen) if fold != 3] == [2] * 4
 
 

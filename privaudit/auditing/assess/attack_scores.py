@@ -258,7 +258,7 @@ def _fitted(kind: Kind, attack: Attack, table: ErrorTable, is_member: Booleans, 
     ]
     if table.drops:
         shares = {mask: [models[hard_mask(mask, drop, table.drops)] for drop in table.drops] for mask in HARD}
-        merit = np.nan_to_num([model.merit for model in shares["influence"]]).T
+        merit = np.nan_to_num([model.inner_auroc for model in shares["influence"]]).T
         stacked = {mask: np.column_stack([model.scores for model in of_mask]) for mask, of_mask in shares.items()}
         choice = cross_fit(stacked["influence"], table.drops, is_member, folds, merit)
         scores |= {mask: apply_choice(found, choice, is_member, folds) for mask, found in stacked.items()}
