@@ -127,7 +127,7 @@ def units(ids: Sequence[str], groups: Sequence[str | None], labels: ArrayLike) -
     names: dict[int, str | None] = {}
     for unit, positions in members.items():
         named = sorted(group for group in (groups[i] for i in positions) if group is not None)
-        alone = None if len(positions) == 1 else f"pictures that look like {min(ids[i] for i in positions)}"
+        alone = None if len(positions) == 1 else f"images that look like {min(ids[i] for i in positions)}"
         names[unit] = named[0] if named else alone
     return tuple(names[unit] for unit in joined.tolist())
 

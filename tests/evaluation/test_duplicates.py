@@ -72,8 +72,8 @@ class TestUnits:
         assert units(["a", "b", "c"], ["x", "x", None], [0, 1, 2]) == ("x", "x", None)
 
     def test_look_alikes_are_named_by_the_smallest_id(self) -> None:
-        assert units(["c", "a", "b"], [None] * 3, [0, 1, 0]) == ("pictures that look like b", None) + (
-            "pictures that look like b",
+        assert units(["c", "a", "b"], [None] * 3, [0, 1, 0]) == ("images that look like b", None) + (
+            "images that look like b",
         )
 
     def test_groups_and_clusters_merge_transitively(self) -> None:
