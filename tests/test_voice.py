@@ -40,7 +40,6 @@ TO_DO = (
     "cli",
     "compare",
     "decoder_geometry",
-    "evaluation",
     "package",
     "report",
     "results",

@@ -1,7 +1,8 @@
-"""Scores become metrics, metrics become a verdict: numpy, SciPy and scikit-learn only.
+"""Statistical evaluation of scores: metrics with confidence limits, comparisons, checks and the verdict.
 
-`evaluate` measures, `compare` pairs two scores, `decide` judges, `exit_code` reports to the shell. Nothing
-here knows what a model is: everything follows from scores, labels, ids and pixels.
+`evaluate` computes the metrics of scores, `compare` compares two scores, `decide` makes the verdict, and `exit_code` is
+its exit code. Everything is computed from scores, labels, ids, pixels and file properties, without a model and without
+torch: NumPy, SciPy and scikit-learn only.
 """
 
 from privaudit.evaluation.bootstrap import Replicates, stratified_bootstrap

@@ -33,15 +33,15 @@ NUMERIC: Mapping[str, Callable[[ImageFileInfo], float]] = {
 
 
 def file_check(members: Sequence[ImageFileInfo], nonmembers: Sequence[ImageFileInfo]) -> Check:
-    """Whether format, mode, tags or size differ between members and non-members.
+    """Check whether format, mode, tags or size differ between members and non-members.
 
-    Kinds by the chi-square test of a contingency table, numbers by Mann and Whitney's, `ALPHA` over all of them. Of
-    what is significant, only that is reported which also matters: a fraction that differs by `MIN_DIFFERENCE`, an AUROC
-    of at least `MIN_AUROC` or at most 1 - `MIN_AUROC`. Whether such a difference suffices to tell the sets apart is
-    what the blind baseline measures.
+    Categorical properties are compared by the chi-square test of their contingency table, numeric ones by the
+    Mann-Whitney test, with the joint error `ALPHA`. A significant difference is reported only if it is also large: a
+    fraction that differs by at least `MIN_DIFFERENCE`, an AUROC of at least `MIN_AUROC` or at most 1 - `MIN_AUROC`.
+    Whether such differences suffice to separate the sets is measured by the blind baseline.
 
     Returns:
-        ``warn`` if something differs, or if a set has nothing to compare; else ``ok``.
+        ``warn`` if a property differs, or if a set is empty or has unknown file properties; else ``ok``.
     """
     name = "file properties"
     if not members or not nonmembers or not all(info.format for info in (*members, *nonmembers)):

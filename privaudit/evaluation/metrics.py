@@ -133,19 +133,17 @@ def evaluate(
     if positive == "nonmember":
         member, values = ~member, {name: -score for name, score in values.items()}
     codes = unit_codes(units, member.size)
-    clustered_codes = (
-        codes if codes.size and codes.max() + 1 < codes.size else None
-    )  # units of one image each: independent
-    areas, fold_count = auroc_covariance(values, member, clustered_codes), np.unique(np.asarray(folds)).size
+    # None selects the methods for independent images, also if every unit is a single image.
+    clustered = codes if codes.size and codes.max() + 1 < codes.size else None
+    areas, fold_count = auroc_covariance(values, member, clustered), np.unique(np.asarray(folds)).size
+    drawn = stratified_bootstrap(values, member, fprs, replicates, seed, clustered) if areas.pairs > 1 else None
     evaluation = Evaluation(
         metrics={},
         p_above_chance={},
         areas=areas,
         curves={name: count(score, member) for name, score in values.items()},
-        held_out={name: held_out_counts(score, member, folds, units=clustered_codes) for name, score in values.items()},
-        replicates=stratified_bootstrap(values, member, fprs, replicates, seed, clustered_codes)
-        if areas.pairs > 1
-        else None,
+        held_out={name: held_out_counts(score, member, folds, units=clustered) for name, score in values.items()},
+        replicates=drawn,
         members=int(member.sum()),
         nonmembers=int((~member).sum()),
         effective=effective_sizes(codes, member),

@@ -138,30 +138,22 @@ def cross_fit(
         )
     fold_of_image = np.zeros(member.size, dtype=np.int64) if folds is None else np.asarray(folds)
     fold_count = max(1, np.unique(fold_of_image).size)
+    index = np.zeros(member.size, dtype=np.int64)
     if len(search_space) == 1:
-        return CrossFitted(
-            table[:, 0],
-            search_space * fold_count,
-            (0,) * fold_count,
-            np.zeros(member.size, dtype=np.int64),
-            search_space,
-        )
-    criterion_values = (
-        fold_auroc(table, member, fold_of_image) if criterion is None else np.asarray(criterion, dtype=np.float64)
-    )
-    if criterion_values.shape != (fold_count, len(search_space)):
+        return CrossFitted(table[:, 0], search_space * fold_count, (0,) * fold_count, index, search_space)
+    values = fold_auroc(table, member, fold_of_image) if criterion is None else np.asarray(criterion, dtype=np.float64)
+    if values.shape != (fold_count, len(search_space)):
         raise DataError(
             f"expected a criterion value for each of {fold_count} folds and {len(search_space)} candidates, got "
-            f"{criterion_values.shape}; see fold_auroc"
+            f"{values.shape}; see fold_auroc"
         )
-    positions, index = np.argmax(criterion_values, axis=1), np.zeros(member.size, dtype=np.int64)
+    positions = np.argmax(values, axis=1)
     for best, (held_out, _) in zip(positions, splits(fold_of_image, member), strict=True):
         index[held_out] = best
-    fitted_scores, chosen = (
-        _read(table, index, member, fold_of_image),
-        tuple(search_space[best] for best in positions),
+    chosen = tuple(search_space[best] for best in positions)
+    return CrossFitted(
+        _read(table, index, member, fold_of_image), chosen, tuple(positions.tolist()), index, search_space
     )
-    return CrossFitted(fitted_scores, chosen, tuple(positions.tolist()), index, search_space)
 
 
 def apply_choice(
