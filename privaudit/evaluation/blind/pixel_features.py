@@ -74,8 +74,9 @@ def _describe(images: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def _ring_powers(gray: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Log of the mean power in each ring of the spectrum, ``(n, RINGS)``."""
     height, width = gray.shape[1:]
-    gray = gray - gray.mean(axis=(1, 2), keepdims=True)
+    gray = gray - gray.mean(axis=(1, 2), keepdims=True)  # otherwise the mean would dominate the first ring
     radius = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None, :]).ravel()
     power = (np.abs(np.fft.rfft2(gray)) ** 2).reshape(len(gray), radius.size) / (height * width)
     ring = np.minimum((radius / (np.sqrt(0.5) / RINGS)).astype(np.int64), RINGS - 1)

@@ -101,11 +101,11 @@ def _describe(images: NDArray[np.float32]) -> NDArray[np.float64]:
     missing = [max(0, MIN_SIDE - side) for side in levels.shape[2:]]
     padded = np.pad(levels, ((0, 0), (0, 0), (0, missing[0]), (0, missing[1])), mode="edge") if any(missing) else levels
     ycc = np.einsum("oc,nchw->nohw", _YCC, padded, optimize=True)
-    on, off = _coefficients(ycc), _coefficients(ycc[:, :, SHIFT:, SHIFT:])
+    aligned, displaced = _coefficients(ycc), _coefficients(ycc[:, :, SHIFT:, SHIFT:])
     parts = [
         _histogram(levels.astype(np.uint8)),
-        *(_near_zero(on[part], off[part]) for part in (np.s_[:, :1], np.s_[:, 1:])),
-        _periodicity(on[:, 0]) - _periodicity(off[:, 0]),
+        *(_near_zero(aligned[part], displaced[part]) for part in (np.s_[:, :1], np.s_[:, 1:])),
+        _periodicity(aligned[:, 0]) - _periodicity(displaced[:, 0]),
         *(_phases(ycc[:, 0], axis) for axis in (1, 2)),
         *(_colour(ycc, axis) for axis in (2, 3)),
     ]
@@ -136,14 +136,15 @@ def _coefficients(ycc: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray((_COSINES @ blocks @ _COSINES.T).transpose(1, 2, 0, 3, 4))
 
 
-def _near_zero(on: NDArray[np.float32], off: NDArray[np.float32]) -> NDArray[np.float64]:
+def _near_zero(aligned: NDArray[np.float32], displaced: NDArray[np.float32]) -> NDArray[np.float64]:
     """``(n, 28)``: fraction of near-zero coefficients on each diagonal, and its excess over the displaced grid."""
     inside = (_DIAGONAL.ravel()[:, None] == np.arange(1, 2 * BLOCK - 1)).astype(np.float64)
-    here, there = (
-        (np.abs(c) < NEAR_ZERO).mean(axis=(1, 2)).reshape(len(c), BLOCK * BLOCK) @ (inside / inside.sum(axis=0))
-        for c in (on, off)
+    fraction, displaced_fraction = (
+        (np.abs(coefficients) < NEAR_ZERO).mean(axis=(1, 2)).reshape(len(coefficients), BLOCK * BLOCK)
+        @ (inside / inside.sum(axis=0))
+        for coefficients in (aligned, displaced)
     )
-    return np.concatenate([here, here - there], axis=1)
+    return np.concatenate([fraction, fraction - displaced_fraction], axis=1)
 
 
 def _periodicity(luminance: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -152,9 +153,9 @@ def _periodicity(luminance: NDArray[np.float32]) -> NDArray[np.float64]:
     for quality in QUALITIES:
         steps = quantisation_table(quality)
         coarse = (steps >= 2) & (_DIAGONAL > 0)
-        c, q = luminance[:, :, coarse], steps[coarse].astype(np.float32)
-        large = np.abs(c) > q / 2
-        waves = np.where(large, np.cos(np.float32(2 * np.pi) / q * c), 0)
+        coefficients, q = luminance[:, :, coarse], steps[coarse].astype(np.float32)
+        large = np.abs(coefficients) > q / 2
+        waves = np.where(large, np.cos(np.float32(2 * np.pi) / q * coefficients), 0)
         by_quality.append(waves.sum(axis=(1, 2)) / np.maximum(large.sum(axis=(1, 2)), 1))
     return np.stack(by_quality, axis=1)
 

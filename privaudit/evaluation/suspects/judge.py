@@ -75,7 +75,7 @@ def judge_suspects(
     alpha = round(alpha, 12)  # 1 - 0.9 is less than 0.1, and p = 0.1 must count
     data = make_suspect_data(table, candidates, ids, is_suspect, groups)
     known = None if known_members is None else _known(known_members, len(candidates))
-    smallest_group, in_set_test = data.level
+    smallest_group, in_set_test = data.balanced
     observed, image_columns = _observe(data, np.ones_like(data.is_suspect), known)
     balanced, set_columns = _observe(data, in_set_test, known)
     search_space = (*candidates, MEAN)
@@ -123,9 +123,9 @@ def judge_suspects(
         ),
         smallest_set_p=max(1.0 / tested.distinct, 1.0 / (permutations + 1)),
     )
-    restore = data.restore
-    chosen = tuple(image_candidates[column] for column in images.candidate[restore])
-    return SuspectFindings(report, images.score[restore], images.p[restore], images.q[restore], chosen)
+    input_order = data.input_order
+    chosen = tuple(image_candidates[column] for column in images.candidate[input_order])
+    return SuspectFindings(report, images.score[input_order], images.p[input_order], images.q[input_order], chosen)
 
 
 def _check_options(folds: int, alpha: float, permutations: int, repeats: int) -> None:

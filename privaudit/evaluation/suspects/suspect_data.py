@@ -40,7 +40,7 @@ class SuspectData:
         return tuple(f"{kind} image {i}" if group is None else f"{kind} group {group}" for kind, i, group in named)
 
     @property
-    def level(self) -> tuple[int, NDArray[np.bool_]]:
+    def balanced(self) -> tuple[int, NDArray[np.bool_]]:
         """Size of the smallest observation, and ``(n,)``, a mask of as many images of every observation."""
         sizes: Counter[str] = Counter()
         rank = []  # number of earlier images in the observation of each image
@@ -51,11 +51,11 @@ class SuspectData:
         return smallest, np.array(rank) < smallest
 
     @property
-    def restore(self) -> NDArray[np.intp]:
+    def input_order(self) -> NDArray[np.intp]:
         """``(suspects,)``, index that puts values of the suspects back into the order of the input."""
         return np.argsort(self.order[self.is_suspect])
 
-    def of(self, *, suspects: bool) -> int:
+    def count_observations(self, *, suspects: bool) -> int:
         """Number of observations (groups, and images without a group) among suspects or among non-members."""
         return len({key for key, suspect in zip(self.keys, self.is_suspect, strict=True) if bool(suspect) == suspects})
 
@@ -102,7 +102,7 @@ def make_suspect_data(
     data = SuspectData(
         scores[order], suspect[order], tuple(ids[i] for i in order), tuple(names[i] for i in order), order
     )
-    suspect_groups, nonmember_groups = data.of(suspects=True), data.of(suspects=False)
+    suspect_groups, nonmember_groups = data.count_observations(suspects=True), data.count_observations(suspects=False)
     if suspect_groups < 1 or nonmember_groups < 2:
         raise DataError(
             f"expected at least 1 suspect and 2 non-members that are not of one group, got {int(suspect.sum())} "
