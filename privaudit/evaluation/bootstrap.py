@@ -41,9 +41,9 @@ class Replicates(Generic[K]):
         fprs: Target false-positive rates, in the order of the second axis of ``tpr``.
         auroc: ``(names, replicates)``.
         tpr: ``(names, fprs, replicates)``.
-        tpr_strict: Like ``tpr``, with one false positive fewer allowed; used for lower limits. A threshold with k of n
-            non-members above it has, on average, a false-positive rate of (k + 1) / (n + 1), beyond the target k / n,
-            which biases ``tpr`` upwards; with k - 1 the average is k / (n + 1), within the target.
+        tpr_strict: Like ``tpr``, with one false positive fewer allowed; used for lower limits. The lowest threshold
+            with at most k of n non-members above it reaches, on average, a false-positive rate of (k + 1) / (n + 1),
+            beyond the target k / n, which biases ``tpr`` upwards; with k - 1 it reaches k / (n + 1), within the target.
         advantage: ``(names, replicates)``.
         excess: ``(names, replicates)``, maximum over all thresholds of the replicate's TPR - FPR minus the sample's at
             the same threshold; used for lower limits of the advantage. The advantage is a maximum, so its own
