@@ -182,7 +182,7 @@ def test_refusals() -> None:
         conditional_scores(wrong, conditions, MEMBER, FOLDS)
     with pytest.raises(NonFiniteError, match="NaN in 2 of 2 columns"):
         conditional_scores(scores, np.full_like(conditions, np.nan), MEMBER, FOLDS)
-    with pytest.raises(DataError, match="one score an image"):
+    with pytest.raises(DataError, match="one score per image"):
         conditional_scores(scores[1:], conditions, MEMBER, FOLDS)
     with pytest.raises(DataError, match="one row of at least one feature"):
         conditional_scores(scores, conditions[:, :0], MEMBER, FOLDS)
