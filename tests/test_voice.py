@@ -34,7 +34,6 @@ ROOMS = {
     "documents": [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))],
 }
 TO_DO = (
-    "evaluation",
     "report",
 )
 """Rooms that still speak as they did. The list only shrinks; a room that has become clean must leave it."""
@@ -67,6 +66,9 @@ NAMES = frozenset({"asked", "deal", "found", "given", "kept", "least", "left", "
 
 PARAMETERS = {"privaudit/decoder_geometry/influence/adaptive.py": {"least", "most"}}
 """Names that users write in specifications and that reports keep, by file: they stay."""
+
+HASHED = ("pictures that look like ",)
+"""Texts that are hashed to assign folds: another word would change the folds and numbers of an audit."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,8 @@ def comments(content: str) -> Iterator[tuple[int, str]]:
 def remarks(text: str, first: int = 1) -> list[Remark]:
     """What the patterns match in a text; a sentence may go on in the next line."""
     found = []
+    for hashed in HASHED:
+        text = text.replace(hashed, "")
     for rule, pattern in PATTERNS.items():
         spaced = pattern.replace(" ", r"\s+(?:#\s+)?")  # a comment goes on behind another "#"
         for match in re.finditer(spaced, text, re.MULTILINE | re.IGNORECASE):
