@@ -42,7 +42,6 @@ TO_DO = (
     "decoder_geometry",
     "evaluation",
     "package",
-    "report",
     "results",
     "tasks",
 )
