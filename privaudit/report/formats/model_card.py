@@ -101,7 +101,8 @@ def _eval_results(result: AuditResult) -> list[EvalResult]:
         if not any(map(math.isnan, (estimate.value, estimate.lo, estimate.hi)))
     ]
     bound, canaries = metrics.epsilon_lower, result.canaries
-    epsilon, how = bound.value, {"confidence": bound.confidence}
+    epsilon = bound.value
+    how: dict[str, object] = {"confidence": bound.confidence}
     if canaries is not None:  # the bound that gates test is that of the audit of the canaries
         epsilon = canaries.epsilon_lower
         how = {"confidence": canaries.confidence, "delta": canaries.delta, "method": "one-run audit of canaries"}

@@ -143,7 +143,7 @@ def influence(result: AuditResult) -> PagePlot:
 
 def further(result: AuditResult, score: Quoted) -> dict[str, tuple[PagePlot, ...]]:
     """Draw ROC curve and distributions, without mask, of every attack that the page does not quote, by name."""
-    drawn = {}
+    drawn: dict[str, tuple[PagePlot, ...]] = {}
     for number, report in enumerate(quoted_first(result)):
         if report.name == score.report.name:
             continue

@@ -122,9 +122,8 @@ def note_lines(result: ComparisonResult) -> tuple[str, ...]:
     for fact in result.notes:
         grouped.setdefault(fact.code, []).append(fact)
     notes = [sentence(_note(facts)) for facts in grouped.values()]
-    notes += [
-        sentence(f"some differences have no limit and were not tested: {fact_text(it)}") for it in result.untested
-    ]
+    untested = "some differences have no limit and were not tested"
+    notes += [sentence(f"{untested}: {fact_text(reason)}") for reason in result.untested]
     return (*notes, _CORRECTED.format(tests=counted(result.tests, "test")))
 
 

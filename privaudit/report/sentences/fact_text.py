@@ -79,8 +79,8 @@ TEMPLATES: Mapping[str, str] = {
     "model (AUROC {auroc:.3f}, at least {lower:.3f})",
     "blind_told_apart_by_rank": "{the_positives} and non-members differ in {family}, which alone tell them apart "
     "without the model (AUROC {auroc:.3f}, p = {p:.2g})",
-    "attack_exceeds_blind": "{score} exceeds the largest AUROC without the model by {gain:.3f} [{lo:.3f}, {hi:.3f}], "
-    "so such differences do not explain all of its success",
+    "attack_exceeds_blind": "with {score}, the AUROC exceeds the largest one without the model by {gain:.3f} "
+    "[{lo:.3f}, {hi:.3f}], so such differences do not explain all of this attack's success",
     "no_attack_exceeds_blind": "no attack exceeds the largest AUROC without the model, so attacks may succeed by such "
     "differences and not by membership; take {the_positives} and non-members from one source",
     "drawn_at_random": "the sets were drawn at random, so any such difference is due to chance",
@@ -102,14 +102,14 @@ TEMPLATES: Mapping[str, str] = {
     "reference_has_other_autoencoder": "the reference has another autoencoder, but was run at the target's latents; "
     "its scores mean something only if both share a latent space",
     # gates
-    "limit_beyond_gate": "the {side} limit {limit:.4g} of {score} exceeds the gate ({confidence:%} "
+    "limit_beyond_gate": "the {side} limit, {limit:.4g} with {score}, exceeds the gate ({confidence:%} "
     "confidence{correction})",
-    "limit_within_gate": "the largest {side} limit {limit:.4g}, of {score}, does not exceed the gate ({confidence:%} "
+    "limit_within_gate": "the largest {side} limit, {limit:.4g} with {score}, does not exceed the gate ({confidence:%} "
     "confidence{correction})",
-    "one_run_limit_beyond_gate": "the lower limit {limit:.4g} of the one-run audit of the canaries exceeds the gate "
+    "one_run_limit_beyond_gate": "the lower limit, {limit:.4g} by the one-run audit of the canaries, exceeds the gate "
     "({confidence:%} confidence{correction})",
-    "one_run_limit_within_gate": "the lower limit {limit:.4g} of the one-run audit of the canaries does not exceed the "
-    "gate ({confidence:%} confidence{correction})",
+    "one_run_limit_within_gate": "the lower limit, {limit:.4g} by the one-run audit of the canaries, does not exceed "
+    "the gate ({confidence:%} confidence{correction})",
     "gate_out_of_reach": "these images are too few to fail the gate: even error-free scores would have a lower limit "
     "of only {limit:.4g}{correction}; add images, or set fewer gates or smaller thresholds",
     "gate_needs_nonmembers": "{fpr:%} false positives need at least {needed} independent non-members for {tests:#test} "
@@ -145,7 +145,7 @@ TEMPLATES: Mapping[str, str] = {
     "any is flagged at a false discovery rate of {rate:%}",
     # comparisons
     "new_check_failed": "check {check} of the new run failed",
-    "metric_rose": "{metric_name} of {score} rose from {old:.3f} to {new:.3f}, by at least {rise:.3f}{beyond}",
+    "metric_rose": "with {score}, {metric_name} rose from {old:.3f} to {new:.3f}, by at least {rise:.3f}{beyond}",
     "gate_regressed": "gate {gate} passed and fails now",
     "nothing_in_common": "nothing could be compared: the runs have no attack and mask in common",
     "nothing_tested": "no difference could be tested",
@@ -164,8 +164,8 @@ TEMPLATES: Mapping[str, str] = {
     "images_moved": "{images:#image} left out: members in one run and non-members in the other",
     "paired": "paired: {positives} members and {nonmembers} non-members, scored by both runs",
     "others_left_out": "other images are left out",
-    "scores_missing": "not paired: the scores of single images are missing next to {run}; the intervals are computed "
-    "from those of each run, as if the runs had no image in common",
+    "scores_missing": "not paired: the scores of single images of the run {run} are missing; the intervals are "
+    "computed from those of each run, as if the runs had no image in common",
     "same_images_unpaired": "both runs did score the same images, so the intervals are wider than they need to be",
     "too_few_shared": "not paired: only {positives} members and {nonmembers} non-members were scored by both runs; the "
     "intervals are computed from those of each run, as if the runs had no image in common",

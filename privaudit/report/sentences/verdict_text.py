@@ -64,7 +64,7 @@ def gate_reason(gate: GateOutcome, result: AuditResult) -> str:
     reason = fact_text(gate.reason)
     if result.data.membership_known:
         return reason
-    return f"{reason}; the gate compares suspects with non-members, since there are no known members"
+    return f"{reason}; the gate compares the suspects, whose membership is not known, with the non-members"
 
 
 def gates_outcome(result: AuditResult) -> str:
