@@ -84,7 +84,7 @@ def _eval_results(result: AuditResult) -> list[EvalResult]:
     from huggingface_hub import EvalResult
 
     if not result.data.membership_known or result.verdict.finding.level == "unclear":
-        return []
+        return []  # metadata are read without the section that says why the numbers mean nothing
     score, data = quoted(result), result.data
     metrics, confidence = score.metrics, confidence_of(result)
     intervals: dict[tuple[str, str], Estimate | RateEstimate] = {

@@ -103,7 +103,7 @@ class Table:
     @property
     def notes(self) -> tuple[str, ...]:
         """Every footnote once, in the order in which they are first needed: heads before rows."""
-        heads = [cell.note for cell in self.shared if cell is not None]
+        heads = [cell.note for cell in self.shared if cell is not None]  # heads are read first, so they get letter a
         noted = [*heads, *(cell.note for row in self.rows for cell in row.cells)]
         return tuple(dict.fromkeys(note for note in noted if note))
 

@@ -128,6 +128,7 @@ def masks(
     names = list(dict.fromkeys(mask for _, gains in rows for mask in gains))
     for place, (_, gains) in enumerate(rows):
         for mask, gain in gains.items():
+            # Centred on the row, with the same place for a mask in every row, even where another mask is missing.
             at = place + MASK_DISTANCE * (names.index(mask) - (len(names) - 1) / 2)
             delta = gain.auroc_delta if metric == "auroc" else gain.tpr_delta
             row(axes, at, delta, palette.mask(mask), palette, marker=MASK_MARKERS[mask])

@@ -57,6 +57,7 @@ def shows_rate(result: AuditResult, score: Quoted) -> bool:
     rate, finding = _rate(score), result.verdict.finding
     if rate is None or math.isnan(rate.value) or finding.metric == "auroc":
         return False
+    # "Recognises 1 of 100, guessing would recognise 1" must not stand next to a leak that the AUROC shows.
     return not finding.leaks or rate.lo > MARKED_FPR
 
 
@@ -90,6 +91,7 @@ def _rate(score: Quoted) -> RateEstimate | None:
 
 
 def _strongest(reports: list[AttackReport], by: str) -> Quoted | None:
+    # Custom masks and the random control do not take part in the finding, so no sentence quotes them either.
     scores = [Quoted(report, mask) for report in reports for mask in report.masks if mask in TESTED_MASKS]
     values = {}
     for index, score in enumerate(scores):

@@ -54,6 +54,7 @@ def gates_differ(result: ComparisonResult) -> bool:
 def unchanged(result: ComparisonResult) -> bool:
     """Whether all differences that could be measured are zero to three decimals."""
     differences = [change.difference.value for change in result.changes if not math.isnan(change.difference.value)]
+    # "Nothing changed" needs at least one difference that was measured.
     return bool(differences) and all(abs(difference) < 0.0005 for difference in differences)
 
 
@@ -158,6 +159,7 @@ def pairing_text(result: ComparisonResult) -> str:
 def _strongest(result: ComparisonResult, style: Style) -> str | None:
     """Say what the best score of the new run reaches, and what it reached in the old run."""
     known = [c for c in result.changes if c.mask in TESTED_MASKS and not math.isnan(c.new.value)]
+    # The strongest score is that of the largest AUROC; its other metrics are quoted with it, even if others do better.
     if not any(change.metric == "auroc" for change in known):
         return None
     best = max((c for c in known if c.metric == "auroc"), key=lambda change: change.new.value)

@@ -71,7 +71,7 @@ def _no_evidence(result: AuditResult, finding: Finding) -> str:
 
 def _evidence(result: AuditResult, finding: Finding) -> str:
     score = quoted(result)
-    # A finding can rest on the rate alone: then a few images stand out, and the AUROC is not significant.
+    # A score also counts if its bound on epsilon is above 0, for which a few images suffice; its p may then be large.
     shown = (
         "it recognises some members or non-members with certainty, although it does not rank them above chance overall"
     )

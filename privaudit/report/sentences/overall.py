@@ -40,6 +40,7 @@ def headline(result: AuditResult) -> str:
         images, does not give ``NO LEAK FOUND``.
     """
     level, suspects = result.verdict.finding.level, not result.data.membership_known
+    # The finding comes before the gates: a gate that passes must not hide a leak.
     if level == "unclear":
         return "INCONCLUSIVE"
     if level != "none":
@@ -73,9 +74,9 @@ def answer(result: AuditResult) -> str:
         gates = named_gates(result, "fail")
         if gates_are_upper(result):
             return f"{nothing}, but more than {gates} allows could not be ruled out."
-        return (
-            f"{gates[0].upper()}{gates[1:]} failed, although the finding, with an error rate of its own, shows no leak."
-        )
+        # Possible because gates are corrected over their own tests and the finding over all scores.
+        tests = "the two are corrected for different numbers of tests"
+        return f"{gates[0].upper()}{gates[1:]} failed, although the finding shows no leak: {tests}."
     return _about_no_evidence(result) if suspects else _about_no_leak(result)
 
 
@@ -107,6 +108,7 @@ def answers_with_reach(result: AuditResult) -> bool:
 
 def is_tight(result: AuditResult) -> bool:
     """Whether an AUROC above `MAX_TIGHT_AUROC` is ruled out and the rate of single images has an interval."""
+    # Both are needed: an AUROC close to 0.5 can hide a few images that are recognised with certainty.
     return largest_auroc(result) <= MAX_TIGHT_AUROC and has_rate(result)
 
 

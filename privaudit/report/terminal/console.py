@@ -77,7 +77,7 @@ def rows(pairs: Sequence[tuple[Text, Text]], indent: int) -> Table:
 
 def fitted(table: Table, width: int) -> Table:
     """Reduce the space between the columns of a table if it would not fit otherwise."""
-    endless = Console(width=10_000)
+    endless = Console(width=10_000)  # so that the measured width is not limited by the terminal
     if Measurement.get(endless, endless.options, table).maximum > width:
         table.padding = (0, 1, 0, 0)
     return table
