@@ -27,7 +27,7 @@ def suspect_statement(report: SuspectReport) -> str:
             f"differ even without the model (failed checks: {', '.join(report.failed_checks)}), so high scores need "
             "not come from training on the suspects."
         )
-    # The count of flags and its rate belong together: both are those of the least strict false discovery rate.
+    # Count and rate of the flags belong together: both are of the false discovery rate that allows most flags.
     one, flagged, rate = report.count == 1, flagged_count(report), max(map(float, report.flagged), default=0.0)
     those = "this image" if one else f"some of these {report.count} images"
     them = "it scores" if one else "together they score"

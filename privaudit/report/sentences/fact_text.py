@@ -82,7 +82,7 @@ TEMPLATES: Mapping[str, str] = {
     "attack_exceeds_blind": "with {score}, the AUROC exceeds the largest one without the model by {gain:.3f} "
     "[{lo:.3f}, {hi:.3f}], so such differences do not explain all of this attack's success",
     "no_attack_exceeds_blind": "no attack exceeds the largest AUROC without the model, so attacks may succeed by such "
-    "differences and not by membership; take {the_positives} and non-members from one source",
+    "differences and show nothing about the training; take {the_positives} and non-members from one source",
     "drawn_at_random": "the sets were drawn at random, so any such difference is due to chance",
     "all_files_readable": "every file could be read",
     "files_skipped": "{files:#file} skipped; report.json lists them",
@@ -102,14 +102,13 @@ TEMPLATES: Mapping[str, str] = {
     "reference_has_other_autoencoder": "the reference has another autoencoder, but was run at the target's latents; "
     "its scores mean something only if both share a latent space",
     # gates
-    "limit_beyond_gate": "the {side} limit, {limit:.4g} with {score}, exceeds the gate ({confidence:%} "
+    "limit_beyond_gate": "{side} limit {limit:.4g} ({score}) exceeds the gate ({confidence:%} confidence{correction})",
+    "limit_within_gate": "largest {side} limit {limit:.4g} ({score}) does not exceed the gate ({confidence:%} "
     "confidence{correction})",
-    "limit_within_gate": "the largest {side} limit, {limit:.4g} with {score}, does not exceed the gate ({confidence:%} "
-    "confidence{correction})",
-    "one_run_limit_beyond_gate": "the lower limit, {limit:.4g} by the one-run audit of the canaries, exceeds the gate "
+    "one_run_limit_beyond_gate": "lower limit {limit:.4g} (one-run audit of the canaries) exceeds the gate "
     "({confidence:%} confidence{correction})",
-    "one_run_limit_within_gate": "the lower limit, {limit:.4g} by the one-run audit of the canaries, does not exceed "
-    "the gate ({confidence:%} confidence{correction})",
+    "one_run_limit_within_gate": "lower limit {limit:.4g} (one-run audit of the canaries) does not exceed the gate "
+    "({confidence:%} confidence{correction})",
     "gate_out_of_reach": "these images are too few to fail the gate: even error-free scores would have a lower limit "
     "of only {limit:.4g}{correction}; add images, or set fewer gates or smaller thresholds",
     "gate_needs_nonmembers": "{fpr:%} false positives need at least {needed} independent non-members for {tests:#test} "

@@ -121,7 +121,7 @@ def undecided(result: AuditResult) -> tuple[str, ...]:
 def _remedy(result: AuditResult, gate: GateOutcome) -> str:
     available, upper = result.data.nonmembers, gates_are_upper(result)
     if gate.metric == "epsilon" and upper:
-        return f"Do not use --gate-bound upper with the gate {gate.gate}: an audit bounds epsilon from below only."
+        return f"Leave --gate-bound upper out for the gate {gate.gate}: an audit bounds epsilon from below only."
     if gate.fpr is not None:
         # Lower limits share the error over the tests of all gates. Upper limits need no correction: all have to hold.
         tests = 1 if upper else sum(max(1, len(other.tests)) for other in result.verdict.gates)

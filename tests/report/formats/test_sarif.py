@@ -42,7 +42,7 @@ def test_what_did_not_pass_is_listed_and_nothing_else() -> None:
         ("privaudit/finding-leakage", "warning"),
         ("privaudit/check-sample-size", "note"),
     ]
-    assert "Gate tpr@1%fpr>0.05: fail. The lower limit, " in results[0]["message"]["text"]
+    assert "Gate tpr@1%fpr>0.05: fail. Lower limit" in results[0]["message"]["text"]
     assert results[0]["properties"]["tests"][0]["attack"] == "sima"
     assert run_of(render_sarif(CLEAN))["results"] == []
 

@@ -93,7 +93,7 @@ def test_the_tick_stands_for_a_stated_limit():
         ),
     )
     assert tone(without) == "neutral"
-    assert answer(without) == "There were too few non-members to see whether single images stand out."
+    assert answer(without) == "There were too few non-members to tell whether single images stand out."
 
 
 def test_a_small_test_says_what_it_would_have_missed():
