@@ -78,9 +78,9 @@ def lead_lines(result: ComparisonResult, style: Style = COMPACT) -> tuple[tuple[
         lines.append(("", strongest))
     if result.tests:
         beyond = f" by more than {style.number(result.margin)}" if result.margin else ""
-        confidence = style.percent(result.confidence)
-        counts = f"{len(up)} got worse and {len(down)} better{beyond} ({confidence} confidence for all of them)."
-        lines.append(("", f"Of {counted(result.tests, 'difference')} tested together, {counts}"))
+        joint = f"At {style.percent(result.confidence)} joint confidence"
+        counts = f"{len(up)} of {counted(result.tests, 'difference')} got worse and {len(down)} better{beyond}"
+        lines.append(("", f"{joint}, {counts}."))
     worst, best = (_by_attack(changes)[:MAX_SHOWN] for changes in (up, down))
     lines += [("worse", change_text(change, style)) for change in worst]
     lines += [
