@@ -33,9 +33,7 @@ ROOMS = {
     "auditing/designs": sorted((ROOT / "privaudit" / "auditing" / "designs").rglob("*.py")),
     "documents": [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))],
 }
-TO_DO = (
-    "report",
-)
+TO_DO: tuple[str, ...] = ()
 """Rooms that still speak as they did. The list only shrinks; a room that has become clean must leave it."""
 
 _COUNTED = (
