@@ -74,7 +74,7 @@ def load(folder: Path) -> Run:
         fprs=FPRS,
         replicates=2000,
         learned=learned,
-        spreads={name: spread for name, spread in spreads.items() if spread > 1.0},
+        inflation={name: spread for name, spread in spreads.items() if spread > 1.0},
         units=units,
     )
     return Run(folder.name, report, member, scores, evaluation.metrics, units)

@@ -111,7 +111,7 @@ def intervals(name: str, alike: float, distance: float) -> str:
         errors.append(areas.sd_of_difference("new", "old"))
         factors.append(factor)
         for tally, used in ((plain, 1.0), (wide, factor)):
-            found = auroc_difference(areas, "new", "old", spread=used)
+            found = auroc_difference(areas, "new", "old", inflation=used)
             tally.append((found.lo > 0.0, found.hi < 0.0))
     ratio = np.std(values) / np.sqrt(np.mean(np.square(errors)))
     cells = (name, f"{alike:g}", f"{distance:g}", f"{ratio:.2f}", f"{np.mean(factors):.2f}", cell(plain), cell(wide))

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageEnhance
 
 from privaudit.data import phash, read_pixels, read_set, thumbnail
-from privaudit.evaluation.duplicates import DISTANCE, near_duplicates
+from privaudit.evaluation.duplicates import MAX_DISTANCE, near_duplicates
 from privaudit.lab.demo_target import unpack_demo_images
 
 SIZE = (32, 32)
@@ -97,7 +97,7 @@ def main() -> None:
         samples = [s for place in (places.members, places.nonmembers) for s in read_set(place, SIZE).samples]
         images = [read_pixels(sample.path, SIZE) for sample in samples][:: 10 if options.quick else 1]
     original = describe(images)
-    judged = [(distance, False) for distance in DISTANCES] + [(DISTANCE, True)]
+    judged = [(distance, False) for distance in DISTANCES] + [(MAX_DISTANCE, True)]
     names = [f"hash, {d} bits" + (" and thumbnail (as used)" if confirmed else "") for d, confirmed in judged]
     pairs = len(images) * (len(images) - 1) // 2
     lines = [

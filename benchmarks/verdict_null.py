@@ -62,7 +62,7 @@ def repeat(seed: int, size: int) -> tuple[str, str, list[str], list[float]]:
     scores["learned", "none"] = out_of_fold(np.concatenate(every, axis=1), member, folds, "logistic").scores
     gates = parse_gates(GATES)
     fprs, learned = (0.01, 0.001, 0.1), [("learned", "none")]
-    evaluation = evaluate(scores, member, folds, fprs=fprs, seed=seed, learned=learned, spreads=spreads)
+    evaluation = evaluate(scores, member, folds, fprs=fprs, seed=seed, learned=learned, inflation=spreads)
     verdict = decide(evaluation, list(scores), gates=gates)
     failed = [gate.gate for gate in verdict.gates if gate.status == "fail"]
     p_values = [evaluation.p_above_chance[name, "none"] for name in ("attack 0", "learned")]

@@ -75,7 +75,7 @@ def write_run(
         "units": None if units is None else [unit or f"image {at}" for at, unit in enumerate(units)],
     }
     folds = np.zeros(count, dtype=np.int64) if units is not None else np.arange(count) % 5
-    evaluation = evaluate(scores, is_member, folds, spreads={pair: spread[pair[0]] for pair in scores}, **settings)
+    evaluation = evaluate(scores, is_member, folds, inflation={pair: spread[pair[0]] for pair in scores}, **settings)
     verdict = decide(
         evaluation,
         list(scores),

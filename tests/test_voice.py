@@ -33,13 +33,6 @@ ROOMS = {
     "auditing/designs": sorted((ROOT / "privaudit" / "auditing" / "designs").rglob("*.py")),
     "documents": [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))],
 }
-TO_DO = (
-    "evaluation",
-    "report",
-    "tasks",
-)
-"""Rooms that still speak as they did. The list only shrinks; a room that has become clean must leave it."""
-
 _COUNTED = (
     r"(?:ids?|pass(?:es)?|images?|scores?|evaluations?|seconds?|rows?|columns?|lines?|labels?|coins?|groups?|folds?"
     r"|levels?|candidates?|draws?|probes?|values?|copies|copy|bytes|decodes?|decodings?|captions?|masks?)"
@@ -68,6 +61,9 @@ NAMES = frozenset({"asked", "deal", "found", "given", "kept", "least", "left", "
 
 PARAMETERS = {"privaudit/decoder_geometry/influence/adaptive.py": {"least", "most"}}
 """Names that users write in specifications and that reports keep, by file: they stay."""
+
+HASHED = ("pictures that look like ",)
+"""Texts that are hashed to assign folds: another word would change the folds and numbers of an audit."""
 
 
 @dataclass(frozen=True)
@@ -108,6 +104,8 @@ def comments(content: str) -> Iterator[tuple[int, str]]:
 def remarks(text: str, first: int = 1) -> list[Remark]:
     """What the patterns match in a text; a sentence may go on in the next line."""
     found = []
+    for hashed in HASHED:
+        text = text.replace(hashed, "")
     for rule, pattern in PATTERNS.items():
         spaced = pattern.replace(" ", r"\s+(?:#\s+)?")  # a comment goes on behind another "#"
         for match in re.finditer(spaced, text, re.MULTILINE | re.IGNORECASE):
@@ -143,14 +141,7 @@ def problems(path: Path) -> list[str]:
 @pytest.mark.parametrize("room", sorted(ROOMS))
 def test_voice(room):
     listed = [problem for path in ROOMS[room] for problem in problems(path)]
-    if room in TO_DO:
-        assert listed, f"{room} is clean: take it out of TO_DO"
-        pytest.skip(f"{len(listed)} places to do")
     assert not listed, "\n".join(listed)
-
-
-def test_every_room_to_do_exists():
-    assert set(TO_DO) <= set(ROOMS)
 
 
 @pytest.mark.parametrize(

@@ -52,5 +52,5 @@ class Pfami(LevelAttack):
             for crop in crops:
                 cropped = masked_errors(crop.residual(level), masks, 2.0)
                 for name in masks:
-                    falls[name].append(1.0 - cropped[name] / full[name])
+                    falls[name].append(1.0 - cropped[name] / full[name])  # -(L(x') - L(x)) / L(x)
         return {name: torch.stack(values).mean(dim=0)[:, None] for name, values in falls.items()}

@@ -1,7 +1,7 @@
 """The plan of an audit: the passes per image of each attack, and which of them attacks share.
 
-The plan is a run. The attacks run once on a blank target of the same shape, whose networks return constants, and the
-passes are counted in its cache. The plan can therefore not differ from what the audit does.
+To make a plan, the attacks run once on a blank target of the same shape, whose networks return constants, and their
+passes are counted in the cache. A plan therefore cannot differ from what the audit does.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def make_plan(attacks: Sequence[Attack], target: Target, masks: Sequence[str] = 
     for attack in attacks:
         requested = {key for label, key in together.requests if label == attack.label}
         earlier = [other.label for other in attacks[: list(attacks).index(attack)]]
-        # An earlier attack is shared with if it took a pass whose result this attack requests, too.
+        # Two attacks share passes if both request the result of the same pass. It is counted for the first of them.
         shares = tuple(
             label
             for label in earlier
@@ -143,6 +143,7 @@ class _Blank:
 
     def predict_noise(self, noisy: Tensor, level: int | Sequence[int], condition: Condition | None) -> Tensor:
         del level, condition
+        # Times the parameter, so that attacks on gradients have something to differentiate.
         return torch.ones_like(noisy) * next(self.module.parameters())
 
 

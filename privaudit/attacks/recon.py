@@ -47,6 +47,7 @@ class Recon(Attack):
             batch.cache.note("encode")
             field = target.encode(decoded) - encoded
         else:
+            # The root, because the reduction squares the field again.
             field = spread((images.to(decoded) - decoded).double().square(), encoded.shape).sqrt()
         return {name: errors[:, None] for name, errors in masked_errors(field, masks, 2.0).items()}
 

@@ -52,6 +52,7 @@ class Rediffuse(FieldAttack):
         """Noise to a level and denoise in steps of k, ``(n, *latent)``."""
         start, latents = level, batch.noised(level, batch.noise(level, draw))
         while start > 0:
+            # The last step ends at the clean latent itself; level 0 of a diffusion model still has noise.
             stop = start - self.step if start > self.step else CLEAN
             # The first pass has a name, under which other attacks share it; later ones depend on the path.
             noise = batch.predict_noised(level, draw) if start == level else batch.predict(latents, start)

@@ -131,7 +131,7 @@ def evaluate_masks(
         replicates=options.replicates,
         confidence=options.confidence,
         seed=options.seed,
-        spreads={(attack, mask): by_attack[attack].inflation for attack, mask in scores},
+        inflation={(attack, mask): by_attack[attack].inflation for attack, mask in scores},
         units=split.labels,
     )
     return MaskEvaluation(

@@ -191,7 +191,7 @@ def _independent(readable: Sequence[_Readable]) -> _Independent:
             clusters_used.add(cluster)
             if image.entry.group is not None:
                 groups.add(image.entry.group)
-        files.add(image.sha256)
+        files.add(image.sha256)  # of every image: copies of one that was left out count as copies, too
     return _Independent(tuple(images), copies, similar, grouped)
 
 

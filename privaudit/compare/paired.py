@@ -96,7 +96,7 @@ def _evaluate(
         replicates=options.replicates,
         confidence=options.confidence,
         seed=options.seed,
-        spreads={("old", mask): before.spread for mask in masks} | {("new", mask): after.spread for mask in masks},
+        inflation={("old", mask): before.spread for mask in masks} | {("new", mask): after.spread for mask in masks},
         units=shared.units,
     )
 

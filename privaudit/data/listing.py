@@ -119,7 +119,7 @@ _Table = tuple[Sequence[str], Iterable[Mapping[str, Any]]]
 
 
 def _read_csv(source: Path) -> _Table:
-    with source.open(encoding="utf-8-sig", newline="") as file:
+    with source.open(encoding="utf-8-sig", newline="") as file:  # spreadsheets write a byte order mark
         reader = csv.DictReader(file, skipinitialspace=True, strict=True)
         reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]
         rows = []
@@ -134,6 +134,7 @@ def _read_csv(source: Path) -> _Table:
 
 def _read_json_lines(source: Path) -> _Table:
     rows = []
+    # Not splitlines(): it also splits at U+2028 and other characters that JSON allows within a string.
     for number, line in enumerate(source.read_text(encoding="utf-8-sig").split("\n"), start=1):
         if line.strip():
             try:

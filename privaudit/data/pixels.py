@@ -51,6 +51,7 @@ def sample_id(pixels: NDArray[np.uint8]) -> str:
     Returns:
         The first 32 hexadecimal digits of a SHA-256 over shape and pixels.
     """
+    # Images of different shapes may have the same bytes, so the shape is hashed, too.
     header = "x".join(map(str, pixels.shape)).encode()
     return hashlib.sha256(header + b"\0" + np.ascontiguousarray(pixels).tobytes()).hexdigest()[:32]
 

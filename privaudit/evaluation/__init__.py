@@ -1,13 +1,14 @@
-"""Scores become metrics, metrics become a verdict: numpy, SciPy and scikit-learn only.
+"""Statistical evaluation of scores: metrics with confidence limits, comparisons, checks and the verdict.
 
-`evaluate` measures, `compare` pairs two scores, `decide` judges, `exit_code` reports to the shell. Nothing
-here knows what a model is: everything follows from scores, labels, ids and pixels.
+`evaluate` computes the metrics of scores, `compare` compares two scores, `decide` makes the verdict, and `exit_code` is
+its exit code. Everything is computed from scores, labels, ids, pixels and file properties, without a model and without
+torch: NumPy, SciPy and scikit-learn only.
 """
 
 from privaudit.evaluation.bootstrap import Replicates, stratified_bootstrap
 from privaudit.evaluation.checks import blind_check, sample_size_check
 from privaudit.evaluation.choice_inflation import choice_inflation
-from privaudit.evaluation.conditional import conditional_law, conditional_scores
+from privaudit.evaluation.conditional import conditional_distribution, conditional_scores
 from privaudit.evaluation.crossfit import assign_folds, splits
 from privaudit.evaluation.delong import delong_test
 from privaudit.evaluation.epsilon_bound import epsilon_lower
@@ -65,7 +66,7 @@ __all__ = [
     "by_quartile",
     "choice_inflation",
     "compare",
-    "conditional_law",
+    "conditional_distribution",
     "conditional_scores",
     "consistent",
     "cross_fit",

@@ -1,4 +1,4 @@
-"""Whether the files of the two sets were stored alike."""
+"""Compare how the image files of the two sets are stored: format, mode, tags, size and compression."""
 
 from __future__ import annotations
 
@@ -11,67 +11,72 @@ from privaudit.data import ImageFileInfo
 from privaudit.evaluation.facts import Check, Fact, fact
 
 ALPHA = 0.01
-"""Joint error probability of all properties (Bonferroni)."""
+"""Family-wise error probability over all properties (Bonferroni)."""
 MIN_DIFFERENCE = 0.05
-"""Minimum difference of a fraction that matters."""
+"""Smallest difference between the two sets' fractions of a category that is reported."""
 MIN_AUROC = 0.55
-"""Minimum AUROC of a number, or of its negative, that matters."""
+"""Smallest AUROC of a numeric property, or of its negative, that is reported."""
 
-KINDS: Mapping[str, Callable[[ImageFileInfo], str]] = {
+CATEGORICAL: Mapping[str, Callable[[ImageFileInfo], str]] = {
     "format": lambda info: info.format,
     "mode": lambda info: info.mode,
     "EXIF tags": lambda info: "with EXIF tags" if info.exif else "without EXIF tags",
     "colour profile": lambda info: "with a colour profile" if info.icc else "without a colour profile",
 }
-"""Properties that are one of several."""
-NUMBERS: Mapping[str, Callable[[ImageFileInfo], float]] = {
+"""Categorical properties, by name."""
+NUMERIC: Mapping[str, Callable[[ImageFileInfo], float]] = {
     "pixels": lambda info: info.width * info.height,
     "bytes": lambda info: info.bytes,
     "sum of the JPEG quantisation table": lambda info: info.quantisation,
 }
-"""Properties that can be ranked."""
+"""Numeric properties, by name."""
 
 
 def file_check(members: Sequence[ImageFileInfo], nonmembers: Sequence[ImageFileInfo]) -> Check:
-    """Whether format, mode, tags or size differ between members and non-members.
+    """Check whether format, mode, tags or size differ between members and non-members.
 
-    Kinds by the chi-square test of a contingency table, numbers by Mann and Whitney's, `ALPHA` over all of them. Of
-    what is significant, only that is reported which also matters: a fraction that differs by `MIN_DIFFERENCE`, an AUROC
-    of at least `MIN_AUROC` or at most 1 - `MIN_AUROC`. Whether such a difference suffices to tell the sets apart is
-    what the blind baseline measures.
+    Categorical properties are compared by the chi-square test of their contingency table, numeric ones by the
+    Mann-Whitney test, with the joint error `ALPHA`. A significant difference is reported only if it is also large: a
+    fraction that differs by at least `MIN_DIFFERENCE`, an AUROC of at least `MIN_AUROC` or at most 1 - `MIN_AUROC`.
+    Whether such differences suffice to separate the sets is measured by the blind baseline.
 
     Returns:
-        ``warn`` if something differs, or if a set has nothing to compare; else ``ok``.
+        ``warn`` if a property differs, or if a set is empty or has unknown file properties; else ``ok``.
     """
     name = "file properties"
     if not members or not nonmembers or not all(info.format for info in (*members, *nonmembers)):
         return Check(name, "warn", (fact("file_info_unknown"),))
-    level = ALPHA / (len(KINDS) + len(NUMBERS))
+    level = ALPHA / (len(CATEGORICAL) + len(NUMERIC))
     differences = [
-        _kinds(what, [kind(f) for f in members], [kind(f) for f in nonmembers], level) for what, kind in KINDS.items()
+        *(
+            _compare_categories(label, [read(info) for info in members], [read(info) for info in nonmembers], level)
+            for label, read in CATEGORICAL.items()
+        ),
+        *(
+            _compare_numbers(label, [read(info) for info in members], [read(info) for info in nonmembers], level)
+            for label, read in NUMERIC.items()
+        ),
     ]
-    for what, number in NUMBERS.items():
-        differences.append(_numbers(what, [number(f) for f in members], [number(f) for f in nonmembers], level))
     if differing := tuple(filter(None, differences)):
         return Check(name, "warn", differing)
-    kind, fraction = _commonest([f.format for f in members])
-    return Check(name, "ok", (fact("files_alike", format=kind, fraction=fraction),))
+    file_format, fraction = _most_common([info.format for info in members])
+    return Check(name, "ok", (fact("files_alike", format=file_format, fraction=fraction),))
 
 
-def _kinds(what: str, members: Sequence[str], nonmembers: Sequence[str], level: float) -> Fact | None:
+def _compare_categories(label: str, members: Sequence[str], nonmembers: Sequence[str], level: float) -> Fact | None:
     from scipy.stats import chi2_contingency  # slow to import
 
     counts = Counter(members), Counter(nonmembers)
-    kinds = sorted({*members, *nonmembers})
-    table = np.array([[count[kind] for kind in kinds] for count in counts])
-    shares = table / table.sum(axis=1, keepdims=True)
-    differs = np.abs(shares[0] - shares[1]).max()
-    if len(kinds) < 2 or differs < MIN_DIFFERENCE or chi2_contingency(table).pvalue > level:
+    categories = sorted({*members, *nonmembers})
+    table = np.array([[count[category] for category in categories] for count in counts])
+    fractions = table / table.sum(axis=1, keepdims=True)
+    max_difference = np.abs(fractions[0] - fractions[1]).max()
+    if len(categories) < 2 or max_difference < MIN_DIFFERENCE or chi2_contingency(table).pvalue > level:
         return None
-    (first, first_fraction), (second, second_fraction) = _commonest(members), _commonest(nonmembers)
+    (first, first_fraction), (second, second_fraction) = _most_common(members), _most_common(nonmembers)
     return fact(
         "file_kinds_differ",
-        property=what,
+        property=label,
         positives=first,
         positives_fraction=first_fraction,
         nonmembers=second,
@@ -79,19 +84,20 @@ def _kinds(what: str, members: Sequence[str], nonmembers: Sequence[str], level: 
     )
 
 
-def _numbers(what: str, members: Sequence[float], nonmembers: Sequence[float], level: float) -> Fact | None:
+def _compare_numbers(label: str, members: Sequence[float], nonmembers: Sequence[float], level: float) -> Fact | None:
     from scipy.stats import mannwhitneyu
 
     if len({*members, *nonmembers}) < 2:
         return None
     test = mannwhitneyu(members, nonmembers)
-    area = float(test.statistic) / (len(members) * len(nonmembers))
+    area = float(test.statistic) / (len(members) * len(nonmembers))  # U / (m n) is the AUROC
     if max(area, 1.0 - area) < MIN_AUROC or test.pvalue > level:
         return None
-    middle = {"positives": float(np.median(members)), "nonmembers": float(np.median(nonmembers))}
-    return fact("file_numbers_differ", property=what, **middle, auroc=max(area, 1.0 - area))
+    medians = {"positives": float(np.median(members)), "nonmembers": float(np.median(nonmembers))}
+    return fact("file_numbers_differ", property=label, **medians, auroc=max(area, 1.0 - area))
 
 
-def _commonest(kinds: Sequence[str]) -> tuple[str, float]:
-    kind, count = Counter(kinds).most_common(1)[0]
-    return kind, count / len(kinds)
+def _most_common(categories: Sequence[str]) -> tuple[str, float]:
+    """The most frequent category and its fraction."""
+    category, count = Counter(categories).most_common(1)[0]
+    return category, count / len(categories)

@@ -1,14 +1,15 @@
-"""Stratified bootstrap of AUROC, TPR at fixed FPR and advantage, paired over many scores.
+"""Stratified bootstrap of AUROC, TPR at fixed FPR and advantage, paired over any number of scores.
 
-Members and non-members are resampled with replacement, each within its own set. Every score sees the same
-resampled images, so differences between scores are paired. The threshold is estimated anew in each replicate:
-an interval that treats it as fixed covers 58 to 68 % instead of 95 %.
+Members and non-members are resampled with replacement, each within its own set. All scores are measured on the same
+resampled images, so differences between scores are paired. The threshold is estimated anew in each replicate: an
+interval that treats it as fixed covers 58 to 68 % instead of 95 %.
 
-Units of several images are drawn as one, those with members only, those with non-members only and those with both each
-among themselves. The sets then differ in size from replicate to replicate, and rates are shares of what was drawn.
+Images of one unit (see `privaudit.evaluation.clusters`) are drawn together, with three strata: units with members only,
+with non-members only, and with both. The sizes of the sets then vary between replicates, and rates are fractions of the
+images drawn.
 
-A replicate is a vector of counts, one per unit. Each score is sorted once; cumulated counts along that order,
-read at the ends of the blocks of tied scores, are the replicate's ROC curve.
+A replicate is a vector of counts, one per unit. Each score is sorted once; cumulative counts along that order, read at
+the ends of the blocks of tied scores, are the replicate's ROC curve.
 """
 
 from __future__ import annotations
@@ -27,26 +28,26 @@ from privaudit.evaluation.roc import check_rate, checked
 
 Counts = NDArray[np.int32]
 
-CHUNK = 1 << 18
-"""Counts held at once, whatever the number of replicates; their differences are 2 MiB as float64."""
+MAX_COUNTS = 1 << 18
+"""Maximum number of counts in memory, whatever the number of replicates; their differences take 2 MiB as float64."""
 
 
 @dataclass(frozen=True)
 class Replicates(Generic[K]):
-    """What each score measured on each resampled set of images.
+    """Metrics of each score on each resampled set of images.
 
     Attributes:
-        names: The scores, in the order of the first axis below.
+        names: Names of the scores, in the order of the first axis below.
         fprs: Target false-positive rates, in the order of the second axis of ``tpr``.
         auroc: ``(names, replicates)``.
         tpr: ``(names, fprs, replicates)``.
-        tpr_strict: Like ``tpr``, with one false positive fewer allowed. The k-th of n non-members lies, on
-            average, at a false-positive rate of (k + 1) / (n + 1), beyond the target, which flatters ``tpr``;
-            with k - 1 it is k / (n + 1), within it. This is what bounds the rate from below.
+        tpr_strict: Like ``tpr``, with one false positive fewer allowed; used for lower limits. The lowest threshold
+            with at most k of n non-members above it reaches, on average, a false-positive rate of (k + 1) / (n + 1),
+            beyond the target k / n, which biases ``tpr`` upwards; with k - 1 it reaches k / (n + 1), within the target.
         advantage: ``(names, replicates)``.
-        excess: ``(names, replicates)``, the largest amount over all thresholds by which a replicate's
-            TPR - FPR exceeds the sample's at the same threshold. The advantage is a maximum, so its replicates
-            are biased upwards and cannot bound it from below; this can.
+        excess: ``(names, replicates)``, maximum over all thresholds of the replicate's TPR - FPR minus the sample's at
+            the same threshold; used for lower limits of the advantage. The advantage is a maximum, so its own
+            replicates are biased upwards and cannot bound it from below.
     """
 
     names: tuple[K, ...]
@@ -60,9 +61,9 @@ class Replicates(Generic[K]):
 
 @dataclass(frozen=True)
 class _Ranking:
-    order: NDArray[np.intp]  # units of the images by descending score
+    order: NDArray[np.intp]  # (n,), unit of each image, by descending score
     ends: NDArray[np.intp] | None  # last position of each block of tied scores; None if there are no ties
-    member: Counts  # 1 for a member, in that order
+    member: Counts  # (n,), 1 for members, in the same order
 
 
 def stratified_bootstrap(
@@ -76,18 +77,18 @@ def stratified_bootstrap(
     """Measure every score on the same resampled images.
 
     Args:
-        scores: ``(n,)`` for each name; infinities are legal.
+        scores: ``(n,)`` for each name; infinities are allowed.
         is_member: ``(n,)``.
-        fprs: Targets for the true-positive rate.
-        replicates: How many times to resample.
-        seed: Seed of a local generator; the result depends on it and on the order of the images.
-        units: ``(n,)``, labels of what is drawn as one; by default every image by itself.
+        fprs: Target false-positive rates of the true-positive rates.
+        replicates: Number of replicates.
+        seed: Seed of a local generator; the result also depends on the order of the images.
+        units: ``(n,)``, unit labels; images of one unit are drawn together. By default every image is its own unit.
 
     Returns:
-        The replicates; their number never changes the first ones.
+        The replicates; more of them leave the first ones unchanged.
 
     Raises:
-        ConfigError: Fewer than one replicate.
+        ConfigError: There is less than one replicate, or a rate is out of range.
         DataError: A class is empty.
     """
     if replicates < 1:
@@ -103,47 +104,58 @@ def stratified_bootstrap(
     names, codes = tuple(scores), unit_codes(units, member.size)
     rankings = [_rank(*checked(scores[name], member), codes) for name in names]
     strata = _strata(codes, member)
-    # One stream a stratum, read row by row: the chunk size cannot change what is drawn.
+    # One stream per stratum, read row by row, so that the chunk size cannot change what is drawn.
     streams = np.random.default_rng(seed).spawn(len(strata))
-    once = np.ones((1, codes.max() + 1), dtype=np.int32)
-    curves = [tp / tp[:, -1:] - fp / fp[:, -1:] for tp, fp in (_cumulate(once, ranking) for ranking in rankings)]
-    flat, deep = (len(names), replicates), (len(names), len(fprs), replicates)
+    sample_counts = np.ones((1, codes.max() + 1), dtype=np.int32)  # every unit once: the sample itself
+    sample_curves = [_cumulate(sample_counts, ranking) for ranking in rankings]
+    sample_gaps = [tp / tp[:, -1:] - fp / fp[:, -1:] for tp, fp in sample_curves]
+    shape, rates_shape = (len(names), replicates), (len(names), len(fprs), replicates)
     result = Replicates(
-        names, tuple(fprs), np.empty(flat), np.empty(deep), np.empty(deep), np.empty(flat), np.empty(flat)
+        names,
+        tuple(fprs),
+        auroc=np.empty(shape),
+        tpr=np.empty(rates_shape),
+        tpr_strict=np.empty(rates_shape),
+        advantage=np.empty(shape),
+        excess=np.empty(shape),
     )
-    rows = max(1, CHUNK // member.size)
-    for start in range(0, replicates, rows):
-        span = slice(start, min(start + rows, replicates))
-        drawn = np.empty((span.stop - start, once.size), dtype=np.int32)
-        for stream, part in zip(streams, strata, strict=True):
-            if part.size:
-                drawn[:, part] = _resample(stream, len(drawn), part.size)
+    chunk = max(1, MAX_COUNTS // member.size)
+    for start in range(0, replicates, chunk):
+        span = slice(start, min(start + chunk, replicates))
+        counts = np.empty((span.stop - start, sample_counts.size), dtype=np.int32)
+        for stream, stratum in zip(streams, strata, strict=True):
+            if stratum.size:
+                counts[:, stratum] = _resample(stream, len(counts), stratum.size)
         for i, ranking in enumerate(rankings):
-            tp, fp = _cumulate(drawn, ranking)
+            tp, fp = _cumulate(counts, ranking)
+            # With units, the numbers of members and non-members differ between replicates.
             members, nonmembers = tp[:, -1].astype(np.float64), fp[:, -1].astype(np.float64)
             result.auroc[i, span] = _area(tp, fp) / (members * nonmembers)
             for j, fpr in enumerate(fprs):
                 allowed = np.floor(fpr * nonmembers + 1e-9)  # as in `allowed_false_positives`
                 result.tpr[i, j, span] = _hits(tp, fp, allowed) / members
                 result.tpr_strict[i, j, span] = _hits(tp, fp, allowed - 1) / members
-            difference = tp / members[:, None]
-            difference -= fp / nonmembers[:, None]
-            result.advantage[i, span] = np.maximum(difference.max(axis=1), 0.0)
-            difference -= curves[i]
-            result.excess[i, span] = np.maximum(difference.max(axis=1), 0.0)
+            # In place: the arrays of (replicates, thresholds) dominate memory.
+            gap = tp / members[:, None]
+            gap -= fp / nonmembers[:, None]
+            result.advantage[i, span] = np.maximum(gap.max(axis=1), 0.0)
+            gap -= sample_gaps[i]
+            result.excess[i, span] = np.maximum(gap.max(axis=1), 0.0)
     return result
 
 
 def _strata(codes: NDArray[np.intp], member: NDArray[np.bool_]) -> list[NDArray[np.intp]]:
     """Units with members only, with non-members only, and with both."""
-    has, lacks = np.bincount(codes, weights=member) > 0, np.bincount(codes, weights=~member) > 0
-    return [np.flatnonzero(part) for part in (has & ~lacks, lacks & ~has, has & lacks)]
+    has_members = np.bincount(codes, weights=member) > 0
+    has_nonmembers = np.bincount(codes, weights=~member) > 0
+    masks = (has_members & ~has_nonmembers, has_nonmembers & ~has_members, has_members & has_nonmembers)
+    return [np.flatnonzero(mask) for mask in masks]
 
 
 def _resample(stream: np.random.Generator, rows: int, units: int) -> Counts:
-    """How often each unit is drawn, ``(rows, units)``."""
+    """Number of times that each unit is drawn, ``(rows, units)``."""
     drawn = stream.integers(0, units, (rows, units))
-    drawn += units * np.arange(rows)[:, None]
+    drawn += units * np.arange(rows)[:, None]  # distinct numbers per row: one bincount counts all rows
     return np.bincount(drawn.ravel(), minlength=rows * units).reshape(rows, units).astype(np.int32)
 
 
@@ -156,7 +168,7 @@ def _rank(values: NDArray[np.float64], member: NDArray[np.bool_], codes: NDArray
 
 
 def _cumulate(weights: Counts, ranking: _Ranking) -> tuple[Counts, Counts]:
-    """Members and non-members at or above each distinct score, in every replicate."""
+    """Members and non-members at or above each distinct score, ``(replicates, distinct scores)`` each."""
     drawn = np.take(weights, ranking.order, axis=1)
     total = np.cumsum(drawn, axis=1, dtype=np.int32)
     drawn *= ranking.member
@@ -168,14 +180,15 @@ def _cumulate(weights: Counts, ranking: _Ranking) -> tuple[Counts, Counts]:
 
 def _area(tp: Counts, fp: Counts) -> NDArray[np.float64]:
     # Trapezoids: the sum of (fp_b - fp_b-1)(tp_b + tp_b-1) / 2, of which fp_b tp_b - fp_b-1 tp_b-1 telescopes.
+    # Products of counts exceed 32 bits.
     corner = tp[:, -1].astype(np.int64) * fp[:, -1]
-    right = np.einsum("rb,rb->r", fp[:, 1:], tp[:, :-1], dtype=np.int64)
-    left = np.einsum("rb,rb->r", fp[:, :-1], tp[:, 1:], dtype=np.int64)
-    return np.asarray((corner + (right - left)) / 2.0)
+    lagged_tp = np.einsum("rb,rb->r", fp[:, 1:], tp[:, :-1], dtype=np.int64)
+    lagged_fp = np.einsum("rb,rb->r", fp[:, :-1], tp[:, 1:], dtype=np.int64)
+    return np.asarray((corner + (lagged_tp - lagged_fp)) / 2.0)
 
 
 def _hits(tp: Counts, fp: Counts, allowed: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Members at or above the lowest threshold with at most ``allowed`` false positives, one number a replicate."""
+    """Members at or above the lowest threshold with at most ``allowed`` false positives, ``(replicates,)``."""
     blocks = np.count_nonzero(fp <= allowed.astype(np.int32)[:, None], axis=1)
-    found = np.take_along_axis(tp, np.maximum(blocks - 1, 0)[:, None], axis=1)[:, 0]
-    return np.where(blocks > 0, found, 0.0)
+    at_threshold = np.take_along_axis(tp, np.maximum(blocks - 1, 0)[:, None], axis=1)[:, 0]
+    return np.where(blocks > 0, at_threshold, 0.0)  # without a block, no threshold is allowed

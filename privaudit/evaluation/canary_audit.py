@@ -1,15 +1,17 @@
-"""Audit with canaries: which score and how many guesses are chosen on a pilot, then the rest is guessed once.
+"""Audit with canaries: choose the score and the number of guesses on a pilot, then guess all other coins once.
 
-A random part of the canaries, the pilot, reveals its coins; score and number of guesses are chosen there. On the
-others, the audited canaries, the highest scores are guessed in, the lowest out, and nothing else is tried. Why that is
-valid: given the pilot's coins the other coins are still independent and fair, and a training that is
-(epsilon, delta)-private stays so in each of them; the guesses depend on the model, the images and the pilot's coins
-alone, so Theorem 5.2 of Steinke, Nasr, Jagielski 2023 (arXiv:2305.08846, `privaudit.evaluation.one_run`) holds with
-m = audited canaries. For the same reason every rearrangement of the audited coins was equally likely if the model knows
-nothing of them, which makes the test of no leakage exact. Both hold for any images and any number of scores, as long as
-no score was made with the help of the coins.
+A coin says whether a canary was included in training. The coins of a random part of the canaries, the pilot, are
+revealed; the score and the number of guesses are chosen on it. Of the other canaries, the audited ones, those with the
+highest scores are guessed to be in and those with the lowest to be out; nothing else is tried.
 
-Differs from the paper: its guessers fix score and number of guesses beforehand.
+Validity: given the pilot's coins, the audited coins are still independent and fair, and a training that is
+(epsilon, delta)-private remains so with respect to each of them. The guesses depend only on the model, the images and
+the pilot's coins, so Theorem 5.2 of Steinke, Nasr, Jagielski 2023 (arXiv:2305.08846, `privaudit.evaluation.one_run`)
+holds with m = number of audited canaries. For the same reason all permutations of the audited coins are equally likely
+if the model is independent of them, which makes the permutation test of "no leakage" exact. Both hold for any images
+and any number of scores, provided that no score was computed with the help of the coins.
+
+Differs from the paper: there, score and number of guesses are fixed beforehand.
 """
 
 from __future__ import annotations
@@ -31,8 +33,8 @@ MIN_PILOT = 2
 """Minimum number of canaries in a pilot."""
 SIGNIFICANCE = 0.05
 """Level at which the p-value counts as evidence."""
-_ENTRIES = 1 << 22
-"""Coins rearranged at once."""
+_MAX_PERMUTED_COINS = 1 << 22
+"""Maximum number of permuted coins in memory."""
 
 
 @dataclass(frozen=True)
@@ -40,24 +42,24 @@ class CanaryReport:
     """What canaries show about a training.
 
     Attributes:
-        canaries: All of them.
-        pilot: Canaries whose coins were looked at to choose.
-        audited: The others.
-        included: Audited canaries that were trained on.
-        chosen: Score that the pilot chose; None if nothing was measured.
-        search_space: Scores that it chose from.
-        guesses_in: Audited canaries guessed to be in, those with the highest scores.
-        guesses_out: Audited canaries guessed to be out, those with the lowest scores.
-        correct: Right guesses.
+        canaries: Number of canaries.
+        pilot: Number of canaries whose coins were revealed to choose the score and the number of guesses.
+        audited: Number of all other canaries.
+        included: Number of audited canaries that were trained on.
+        chosen: Score that was chosen on the pilot; None if nothing was measured.
+        search_space: Scores that were compared on the pilot.
+        guesses_in: Number of audited canaries guessed to be in, those with the highest scores.
+        guesses_out: Number of audited canaries guessed to be out, those with the lowest scores.
+        correct: Number of right guesses.
         epsilon_lower: Lower bound on epsilon.
-        epsilon_most: What the bound would be, had every guess been right.
+        epsilon_most: Lower bound on epsilon if every guess had been right.
         confidence: Confidence level of the bound.
         delta: Delta of the privacy definition.
-        p: P-value of the hypothesis that the model knows nothing of the audited coins, by ``draws`` rearrangements of
-            them.
-        draws: Number of rearrangements; p is at least 1 / (draws + 1).
-        seed: Seed of pilot and rearrangements.
-        reason: Why numbers are NaN, if so.
+        p: P-value of the hypothesis that the model is independent of the audited coins, by ``draws`` random
+            permutations of them.
+        draws: Number of permutations; p is at least 1 / (draws + 1).
+        seed: Seed of the pilot and of the permutations.
+        reason: Why numbers are NaN; None if none is.
     """
 
     canaries: int
@@ -80,7 +82,7 @@ class CanaryReport:
 
     @property
     def guesses(self) -> int:
-        """Guesses in all."""
+        """Total number of guesses."""
         return self.guesses_in + self.guesses_out
 
 
@@ -98,60 +100,63 @@ def audit_canaries(
 ) -> CanaryReport:
     """Bound epsilon from below and test for leakage, from scores of canaries.
 
-    Compared on the pilot: every column, and the mean of all columns after each is brought to normal scores (the
-    quantile of its rank, which no infinite or outlying score can dominate); each with every pair of shares that
-    `privaudit.evaluation.pilot` knows.
+    The candidates compared on the pilot are all columns and the mean of their normal scores (the normal quantiles of
+    their ranks, so that no infinite or outlying score dominates), each with every pair of fractions in
+    `privaudit.evaluation.pilot.SHARES`.
 
     Args:
-        table: ``(n, c)``, higher = more likely a member. No coin may have had a part in it: attacks at their levels
+        table: ``(n, c)``, higher = more likely a member. Must not depend on the coins: attacks at fixed levels
             qualify, cross-fitted or learned scores do not.
-        labels: ``c``, the columns.
-        included: ``(n,)``, the coins.
-        ids: One id per image, distinct; with the seed they decide who is in the pilot.
-        pilot: Share of canaries in the pilot.
+        labels: ``c`` candidates, one per column.
+        included: ``(n,)``, the coins: whether each canary was included in training.
+        ids: One id per image, distinct; with the seed they decide which canaries form the pilot.
+        pilot: Fraction of the canaries in the pilot.
         confidence: Confidence level of the bound.
         delta: Delta of the privacy definition.
-        seed: Seed of pilot and rearrangements.
-        draws: Rearrangements of the coins for the p-value.
+        seed: Seed of the pilot and of the permutations.
+        draws: Number of permutations of the coins for the p-value.
 
     Returns:
-        The report, which does not depend on the order of the canaries; with a reason where there are too few of them.
+        The report, which does not depend on the order of the canaries; with a reason if there are too few of them.
 
     Raises:
         ConfigError: A parameter is out of range.
-        DataError: The shapes do not fit together, or an id stands twice.
+        DataError: The shapes do not match, or an id is repeated.
         NonFiniteError: A score is NaN.
     """
     _check_parameters(pilot, confidence, delta, draws)
     scores, coins = _checked(table, labels, included, ids)
     order = sorted(range(len(ids)), key=lambda i: hashlib.sha256(f"{seed} {ids[i]}".encode()).digest())
-    scores, coins = scores[order], coins[order]  # from here on in random order, which also breaks ties
+    scores, coins = scores[order], coins[order]  # in random order, so that the stable sorts below break ties at random
     names = tuple(labels)
     if len(names) > 1:
         scores = np.column_stack([scores, _normal_scores(scores).mean(axis=1)])
         names += (MEAN,)
-    first = round(pilot * len(coins))
-    audited = len(coins) - first
-    needed = fewest_guesses(confidence) + 1  # of an odd number one is never guessed
-    if first < MIN_PILOT or audited < needed:
-        sizes = {"pilot": first, "needed_pilot": MIN_PILOT, "audited": audited, "needed_audited": needed}
+    pilot_size = round(pilot * len(coins))
+    audited = len(coins) - pilot_size
+    # At most 1/2 is guessed in and 1/2 out, so that of an odd number one canary is never guessed.
+    needed = fewest_guesses(confidence) + 1
+    if pilot_size < MIN_PILOT or audited < needed:
+        sizes = {"pilot": pilot_size, "needed_pilot": MIN_PILOT, "audited": audited, "needed_audited": needed}
         reason = fact("too_few_canaries", **sizes, confidence=confidence)
-        return _unmeasured(len(coins), first, int(coins[first:].sum()), names, confidence, delta, seed, reason)
-    choice = choose_guesses(scores[:first], coins[:first], audited, confidence)
-    found, bits = scores[first:, choice.column], coins[first:]
+        return _unmeasured(
+            len(coins), pilot_size, int(coins[pilot_size:].sum()), names, confidence, delta, seed, reason
+        )
+    choice = choose_guesses(scores[:pilot_size], coins[:pilot_size], audited, confidence)
+    audited_scores, audited_coins = scores[pilot_size:, choice.column], coins[pilot_size:]
     top, bottom = how_many(choice.share_in, audited), how_many(choice.share_out, audited)
-    ranked = bits[np.argsort(-found, kind="stable")]
+    ranked = audited_coins[np.argsort(-audited_scores, kind="stable")]
     correct = int(ranked[:top].sum()) + int((~ranked[audited - bottom :]).sum())
     guesses = top + bottom
     epsilon = epsilon_one_run(audited, guesses, correct, confidence, delta)
-    one_side = bits.all() or not bits.any()
-    p = float("nan") if one_side else _rearranged(found, bits, draws, seed)
-    side = "in" if bits.all() else "out"
+    constant_coins = audited_coins.all() or not audited_coins.any()
+    p = float("nan") if constant_coins else _permutation_p(audited_scores, audited_coins, draws, seed)
+    side = "in" if audited_coins.all() else "out"
     return CanaryReport(
         canaries=len(coins),
-        pilot=first,
+        pilot=pilot_size,
         audited=audited,
-        included=int(bits.sum()),
+        included=int(audited_coins.sum()),
         chosen=names[choice.column],
         search_space=names,
         guesses_in=top,
@@ -164,24 +169,28 @@ def audit_canaries(
         p=p,
         draws=draws,
         seed=seed,
-        reason=fact("coins_on_one_side", canaries=audited, side=side) if one_side else None,
+        reason=fact("coins_on_one_side", canaries=audited, side=side) if constant_coins else None,
     )
 
 
-def _rearranged(scores: NDArray[np.float64], coins: NDArray[np.bool_], draws: int, seed: int) -> float:
-    """Exact test: how often do rearranged coins give included canaries as large a sum of ranks? Ties count half."""
+def _permutation_p(scores: NDArray[np.float64], coins: NDArray[np.bool_], draws: int, seed: int) -> float:
+    """Test the rank sum of the included canaries by random permutations of the coins; tied scores have midranks.
+
+    Returns:
+        (1 + #{permutations with at least the observed rank sum}) / (draws + 1), a valid p-value for any ``draws``.
+    """
     from scipy.stats import rankdata  # slow to import
 
-    ranks = rankdata(scores) * 2.0  # midranks become whole numbers, whose sums are exact
-    seen = ranks[coins].sum()
+    ranks = rankdata(scores) * 2.0  # twice the midranks: whole numbers, so that equal sums compare equal
+    observed_sum = ranks[coins].sum()
     generator = np.random.default_rng(seed)
-    chunk = max(1, _ENTRIES // len(coins))
-    as_large = 0
+    chunk = max(1, _MAX_PERMUTED_COINS // len(coins))
+    at_least_as_large = 0
     for start in range(0, draws, chunk):
         rows = min(chunk, draws - start)
         shuffled = generator.permuted(np.broadcast_to(coins, (rows, len(coins))), axis=1)
-        as_large += int((shuffled @ ranks >= seen).sum())
-    return (1 + as_large) / (draws + 1)
+        at_least_as_large += int((shuffled @ ranks >= observed_sum).sum())
+    return (1 + at_least_as_large) / (draws + 1)
 
 
 def _normal_scores(scores: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -229,15 +238,15 @@ def _checked(
     scores, coins = np.asarray(table, dtype=np.float64), np.asarray(included, dtype=np.bool_)
     if scores.ndim != 2 or scores.shape != (coins.size, len(labels)) or coins.shape != (len(ids),) or not len(labels):
         raise DataError(
-            f"expected scores of shape (canaries, labels) = ({len(ids)}, {len(labels)}) and one coin a canary, got "
-            f"{scores.shape} and {coins.shape}; pass a row a canary and at least one column"
+            f"expected scores of shape (canaries, labels) = ({len(ids)}, {len(labels)}) and one coin per canary, got "
+            f"{scores.shape} and {coins.shape}; pass one row per canary and at least one column"
         )
     if len(set(ids)) < len(ids):
-        raise DataError("expected distinct ids of canaries, but one stands twice; leave out such images")
+        raise DataError("expected distinct ids of canaries, but at least one is repeated; leave out repeated images")
     if np.isnan(scores).any():
         bad = sorted({ids[i] for i in np.flatnonzero(np.isnan(scores).any(axis=1)).tolist()})
         raise NonFiniteError(
-            f"expected scores that are numbers, got NaN for {len(bad)} of {len(ids)} canaries, the first {bad[0]}",
+            f"expected scores without NaN, got NaN for {len(bad)} of {len(ids)} canaries, the first {bad[0]}",
             private=bad[:1],
         )
     return scores, coins
@@ -246,12 +255,12 @@ def _checked(
 def _check_parameters(pilot: float, confidence: float, delta: float, draws: int) -> None:
     problems = []
     if not 0.0 < pilot < 1.0:
-        problems.append(f"expected a pilot share in (0, 1), got {pilot}; 0.25 is usual")
+        problems.append(f"expected a pilot fraction in (0, 1), got {pilot}; 0.25 is usual")
     if not 0.0 < confidence < 1.0:
         problems.append(f"expected a confidence in (0, 1), got {confidence}; 0.95 is usual")
     if not 0.0 <= delta < 1.0:
         problems.append(f"expected delta in [0, 1), got {delta}; 0 is usual")
     if draws < 1:
-        problems.append(f"expected at least 1 rearrangement of the coins, got {draws}; 9999 is usual")
+        problems.append(f"expected at least 1 permutation of the coins, got {draws}; 9999 is usual")
     if problems:
         raise ConfigError(problems)

@@ -1,4 +1,4 @@
-"""Checks that decide whether the metrics mean what they say."""
+"""Checks of the conditions under which the metrics can be interpreted as membership leakage."""
 
 from __future__ import annotations
 
@@ -19,85 +19,88 @@ __all__ = ["BLIND", "blind_check", "consistency_check", "duplicate_check", "file
 
 
 BLIND = "blind baseline"
-"""Name of the check, and in place of an attack's name in a pair that names a blind score; the mask is the family."""
+"""Name of the check, and of the attack in the pair (attack, mask) of a blind score, whose mask is the family."""
 MAX_BLIND_AUROC = 0.65
-"""AUROC of a blind classifier that would matter: an interval that goes beyond it says nothing."""
+"""AUROC of a blind classifier that would matter. If no family separates the sets, but an interval reaches beyond this
+value, the check warns."""
 
 
 def blind_check(evaluation: Evaluation[Pair], names: Sequence[Pair], attacks: Sequence[Pair]) -> Check:
-    """Whether classifiers that never saw the target tell members from non-members.
+    """Check whether classifiers without access to the target separate members from non-members.
 
-    A family does if the lower limit of its AUROC, that of an out-of-fold score (see `inflated_alpha`) and corrected for
-    the number of families, lies above .5.
+    A family of features separates them if the lower confidence limit of its AUROC is above 0.5. The limit allows for
+    out-of-fold scores (see `inflated_alpha`) and is Bonferroni-corrected over the families. With so few images that
+    even an AUROC of 1 would have a limit of at most 0.5, the rank test is used instead.
 
     Args:
-        evaluation: Holds the blind scores, among its ``learned`` ones, and the attacks' scores.
-        names: The blind scores: `BLIND` and the family, one of `FAMILIES`.
-        attacks: The scores that the verdict rests on.
+        evaluation: Evaluation of the blind scores (among its ``learned`` ones) and of the attacks' scores.
+        names: Names of the blind scores: `BLIND` and the family, one of `FAMILIES`.
+        attacks: Names of the scores that the verdict rests on.
 
     Returns:
-        ``ok`` if no family does and no interval goes beyond `MAX_BLIND_AUROC`; ``warn`` if one does but an attack has a
-        larger AUROC than the strongest in the paired test (Bonferroni over the attacks), or if there are too few
-        images; else ``fail``. Of so few images that even an AUROC of 1 has no limit above .5, the rank test decides.
+        ``ok`` if no family separates the sets and no interval goes beyond `MAX_BLIND_AUROC`. ``warn`` if a family does
+        but an attack has a larger AUROC than the strongest family in the paired test (Bonferroni over the attacks), or
+        if there are too few images to tell. Else ``fail``.
     """
     alpha = 1.0 - evaluation.confidence
     if not names:
         return Check(BLIND, "ok", (fact("nothing_to_tell_apart"),))
     areas = {name: evaluation.metrics[name].auroc for name in names}
-    level = alpha / 2.0 / len(names)
+    level = alpha / 2.0 / len(names)  # one side of the two-sided interval, Bonferroni over the families
     lower = {name: bound(evaluation, name, "auroc", None, level) for name in names}
     best = max(names, key=lambda name: areas[name].value)
     if all(np.isnan(limit) for limit in lower.values()):
         return Check(BLIND, "warn", (fact("blind_not_measured"), areas[best].reason or fact("not_measured")))
-    apart = [name for name in names if lower[name] > 0.5]  # a family without a limit had nothing to go by
-    few = auroc_limit(1.0, 0.0, evaluation.areas.pairs, inflated_alpha(level, evaluation.folds), "lower") <= 0.5
-    if few:
-        apart = [name for name in names if evaluation.p_above_chance[name] <= level]
-    if not apart:
+    separating = [name for name in names if lower[name] > 0.5]  # False for NaN: a family without a limit
+    too_few = auroc_limit(1.0, 0.0, evaluation.areas.pairs, inflated_alpha(level, evaluation.folds), "lower") <= 0.5
+    if too_few:
+        separating = [name for name in names if evaluation.p_above_chance[name] <= level]
+    if not separating:
         upper = max(area.hi for area in areas.values() if not np.isnan(area.hi))
-        return _not_apart(areas[best].value, upper, few=few)
-    apart.sort(key=lambda name: areas[name].value, reverse=True)
-    seen = []
-    for name in apart:
+        return _none_separates(areas[best].value, upper, too_few=too_few)
+    separating.sort(key=lambda name: areas[name].value, reverse=True)
+    facts = []
+    for name in separating:
         family, area = name[1], areas[name].value
-        if few:
+        if too_few:
             p = float(evaluation.p_above_chance[name])
-            seen.append(fact("blind_told_apart_by_rank", family=family, auroc=area, p=p))
+            facts.append(fact("blind_told_apart_by_rank", family=family, auroc=area, p=p))
         else:
-            seen.append(fact("blind_told_apart", family=family, auroc=area, lower=float(lower[name])))
+            facts.append(fact("blind_told_apart", family=family, auroc=area, lower=float(lower[name])))
     for attack in attacks:
+        # The attack adds to what the images alone reveal only if it beats the best blind family on the same images.
         gain = compare(evaluation, attack, best).auroc_delta
         if gain.value > 0.0 and gain.p <= alpha / len(attacks):
-            more = {"gain": gain.value, "lo": gain.lo, "hi": gain.hi}
-            exceeds = fact("attack_exceeds_blind", attack=attack[0], mask=attack[1], **more)
-            return Check(BLIND, "warn", (*seen, exceeds))
-    return Check(BLIND, "fail", (*seen, fact("no_attack_exceeds_blind")))
+            gain_values = {"gain": gain.value, "lo": gain.lo, "hi": gain.hi}
+            exceeds = fact("attack_exceeds_blind", attack=attack[0], mask=attack[1], **gain_values)
+            return Check(BLIND, "warn", (*facts, exceeds))
+    return Check(BLIND, "fail", (*facts, fact("no_attack_exceeds_blind")))
 
 
-def _not_apart(auroc: float, upper: float, *, few: bool) -> Check:
-    """Of families that do not tell the sets apart: whether the images suffice to say so."""
-    if few and auroc > 0.5:
+def _none_separates(auroc: float, upper: float, *, too_few: bool) -> Check:
+    """Check, if no family separates the sets, that there are enough images to rule out an AUROC that would matter."""
+    if too_few and auroc > 0.5:
         return Check(BLIND, "warn", (fact("blind_too_few", auroc=auroc),))
     code = "blind_not_ruled_out" if upper > MAX_BLIND_AUROC else "blind_not_told_apart"
     return Check(BLIND, "ok" if code == "blind_not_told_apart" else "warn", (fact(code, auroc=auroc, upper=upper),))
 
 
 def duplicate_check(shared: int, copies: int, pairs: ArrayLike, is_member: ArrayLike) -> Check:
-    """Whether images of one set are in the other, or look like one there.
+    """Check for images of one set that are in the other set or are near-duplicates of one there.
 
     Args:
-        shared: Images that were in both sets and were left out of both.
-        copies: Further copies within a set that were dropped.
+        shared: Number of images that were in both sets and were left out of both.
+        copies: Number of further copies within a set that were dropped.
         pairs: ``(pairs, 2)``, from `privaudit.evaluation.duplicates.near_duplicates`, over the remaining images.
-        is_member: ``(n,)``, of these.
+        is_member: ``(n,)``, labels of the remaining images.
 
     Returns:
-        ``warn`` if an image is or looks like one of the other set: an attack that recognises it as a member is right
-        and counted as wrong; else ``ok``.
+        ``warn`` if an image is in both sets or has a near-duplicate in the other one, since an attack that recognises
+        a trained near-duplicate is right but counted as a false positive; else ``ok``.
     """
-    member, alike = np.asarray(is_member, dtype=np.bool_), np.asarray(pairs, dtype=np.int64).reshape(-1, 2)
-    is_across = member[alike[:, 0]] != member[alike[:, 1]]
-    across, within = np.unique(alike[is_across]), np.unique(alike[~is_across])
+    member, look_alikes = np.asarray(is_member, dtype=np.bool_), np.asarray(pairs, dtype=np.int64).reshape(-1, 2)
+    is_across = member[look_alikes[:, 0]] != member[look_alikes[:, 1]]
+    across, within = np.unique(look_alikes[is_across]), np.unique(look_alikes[~is_across])
     positives, nonmembers = int(member[across].sum()), int((~member[across]).sum())
     facts = [
         fact("in_both_sets", images=shared),
@@ -106,18 +109,18 @@ def duplicate_check(shared: int, copies: int, pairs: ArrayLike, is_member: Array
     ]
     if within.size:
         facts.append(fact("look_alike_within", images=int(within.size)))
-    if alike.size:
+    if look_alikes.size:
         facts.append(fact("look_alikes_share_folds"))
     return Check("duplicates", "warn" if shared or across.size else "ok", tuple(facts))
 
 
 def consistency_check(evaluation: Evaluation[Pair]) -> Check:
-    """Whether AUROC and rates of each score can belong to one curve: AUROC >= TPR (1 - FPR).
+    """Check that AUROC and rates of each score can belong to one ROC curve: AUROC >= TPR (1 - FPR).
 
-    They can, unless privaudit is wrong: published pairs exist that cannot.
+    A self-test: it fails only if privaudit computes something wrong. Some published pairs violate the inequality.
 
     Returns:
-        ``fail`` if a score has an AUROC and a rate that contradict each other.
+        ``fail`` if a score has an AUROC and a rate that contradict each other; else ``ok``.
     """
     contradicting = [
         pair
@@ -132,10 +135,11 @@ def consistency_check(evaluation: Evaluation[Pair]) -> Check:
 
 
 def sample_size_check(positives: int, nonmembers: int, fprs: Sequence[float] = (0.01, 0.001)) -> Check:
-    """Whether there are enough images for what is reported.
+    """Check that there are enough images for the reported metrics.
 
     Returns:
-        ``fail`` below 2 images in a set; ``warn`` if a target has fewer than ten expected false positives.
+        ``fail`` if a set has fewer than 2 images; ``warn`` if fewer than 10 false positives are expected at a target;
+        else ``ok``.
     """
     name = "sample size"
     if min(positives, nonmembers) < 2:

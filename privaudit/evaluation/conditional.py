@@ -1,17 +1,17 @@
-"""A threshold for each image, from what non-members like it score.
+"""Per-image thresholds from the conditional distribution of non-members' scores.
 
 Quantile-regression membership inference (Bertran et al. 2023, arXiv:2307.03694): an image is called a member if its
-score exceeds a quantile of the scores of non-members that is predicted for this image alone. Ours is predicted from
-the decoder's geometry and image statistics, since some images are hard for any denoiser (Rao, Qu, Moyer 2026,
+score exceeds a quantile of non-members' scores that is predicted from the image. Here the conditions c are the
+decoder's geometry and image statistics, since some images are hard for any denoiser (Rao, Qu, Moyer 2026,
 arXiv:2511.20592: separability depends on local distortion).
 
-Differs from the paper: instead of one quantile, a whole family is predicted,
+Differs from the paper: a location-scale family of quantiles is predicted instead of a single quantile,
 
     q_tau(c) = location(c) + spread(c) z_tau,
 
 with the conditional median as location and the conditional median absolute deviation as spread, both by quantile
-regression. (s - location(c)) / spread(c) exceeds z_tau where s exceeds q_tau(c): one score serves all false-positive
-rates, and has no ties where a grid of quantiles would end.
+regression. The score s exceeds q_tau(c) exactly if (s - location(c)) / spread(c) exceeds z_tau, so that one score
+serves all false-positive rates and has no ties beyond the last quantile of a grid.
 """
 
 from __future__ import annotations
@@ -30,20 +30,21 @@ from privaudit.evaluation.roc import checked
 Floats = NDArray[np.float64]
 
 TAIL = 0.05
-"""Share of the reference whose slope carries on beyond its largest and smallest score."""
+"""Fraction of the distinct reference scores at either end whose slope is used for extrapolation."""
 FLOOR = 0.01
-"""Added to absolute deviations, in units of their median: one that is 0 by chance is no evidence of a small spread."""
+"""Constant added to absolute deviations, in units of their median; keeps the logarithm of a deviation of 0 finite, and
+small deviations that arise by chance from suggesting a small spread."""
 
 
 @dataclass(frozen=True)
-class ConditionalLaw:
-    """Where an image's score lies in the law of non-members like it.
+class ConditionalDistribution:
+    """Scores, and the distribution predicted for a non-member under the same conditions.
 
     Attributes:
-        values: ``(n,)``, the scores as normal scores (see `normal_scores`) of the other folds' non-members.
+        values: ``(n,)``, normal scores (see `normal_scores`) with the other folds' non-members as reference.
         location: ``(n,)``, predicted median of a non-member's value.
-        spread: ``(n,)``, predicted median absolute deviation, > 0.
-        chosen: One of `MEDIANS` for each fold, in ascending order of the folds.
+        spread: ``(n,)``, predicted median absolute deviation of a non-member's value, > 0.
+        chosen: Regression of each fold, a key of `MEDIANS`, in ascending order of the folds.
     """
 
     values: Floats
@@ -55,43 +56,43 @@ class ConditionalLaw:
 def conditional_scores(
     scores: ArrayLike, conditions: ArrayLike, is_member: ArrayLike, folds: ArrayLike, seed: int = 0
 ) -> Floats:
-    """Score every image in units of what non-members of the other folds score at like conditions.
+    """Standardise each score by the distribution predicted for non-members under the same conditions.
 
     Args:
-        scores: ``(n,)``; infinite ones stay so.
+        scores: ``(n,)``; infinite scores remain infinite.
         conditions: ``(n, d)``; infinite values count as the largest or smallest finite one.
         is_member: ``(n,)``.
         folds: ``(n,)``, from `privaudit.evaluation.assign_folds`.
         seed: Seed of the trees.
 
     Returns:
-        ``(n,)``, (value - location) / spread of `conditional_law`: increasing in an image's own score.
+        ``(n,)``, (value - location) / spread from `conditional_distribution`, increasing in the score of the image.
     """
-    law = conditional_law(scores, conditions, is_member, folds, seed)
-    return (law.values - law.location) / law.spread
+    predicted = conditional_distribution(scores, conditions, is_member, folds, seed)
+    return (predicted.values - predicted.location) / predicted.spread
 
 
-def conditional_law(
+def conditional_distribution(
     scores: ArrayLike, conditions: ArrayLike, is_member: ArrayLike, folds: ArrayLike, seed: int = 0
-) -> ConditionalLaw:
+) -> ConditionalDistribution:
     """Predict median and spread of a non-member's score at every image's conditions.
 
-    No member is used: it also serves an auditor who knows non-members alone and labels everything else a member.
-    For fold k and the other folds j, medians predicted without j and k leave residuals in j. The kind of regression
-    with the smallest mean absolute residual is taken for the location, and the spread is fitted to its residuals:
-    they are as large as those of an image never seen.
+    Only non-members are fitted, so that the labels of all other images may be unknown.
 
-    With two folds there are no such residuals; then the first kind is taken, and the residuals of its own fit.
+    For fold k, the other folds j have residuals from medians fitted without j and k. The regression with the smallest
+    mean absolute residual gives the location, and the spread is fitted to its residuals, which are as large as those
+    of new images. With only two folds there are no such residuals: the first regression is taken, and the spread is
+    fitted to the residuals of its own fit.
 
     Args:
-        scores: ``(n,)``; infinite ones stay so, and are not learnt from.
+        scores: ``(n,)``; infinite scores remain infinite and are not fitted.
         conditions: ``(n, d)``; infinite values count as the largest or smallest finite one.
         is_member: ``(n,)``.
         folds: ``(n,)``, from `privaudit.evaluation.assign_folds`.
-        seed: Seed of the trees, which draw images to place their bins if there are very many.
+        seed: Seed of the trees, which subsample images to place their bins if there are very many.
 
     Returns:
-        The law; it does not depend on the order of the images.
+        The predictions; they do not depend on the order of the images.
 
     Raises:
         DataError: Shapes differ, there are no conditions, or a fold holds all non-members with a finite score.
@@ -105,97 +106,99 @@ def conditional_law(
     inner = _inner_residuals(table, raw, labels, known, seed)
     values, location, spread = np.empty(raw.size), np.empty(raw.size), np.empty(raw.size)
     chosen = []
-    for own, others in splits(labels, member[order]):
-        fold, train = labels[own][0], others & known
+    for held_out, others in splits(labels, member[order]):
+        fold, train = labels[held_out][0], others & known
         if not train.any():
             raise DataError(
                 f"expected non-members with a finite score outside each fold, but fold {fold} holds all of them; "
                 "use assign_folds, or add images"
             )
         scale = normal_scores(raw, raw[train])
-        residuals = {kind: found[fold] for kind, found in inner.items()}
+        residuals = {kind: by_fold[fold] for kind, by_fold in inner.items()}
+        # Without residuals all sums are 0 and the first kind is taken.
         kind = min(residuals, key=lambda name: np.nansum(np.abs(residuals[name][train])))
         predicted = MEDIANS[kind](table[train], scale[train], table, seed)
-        left = residuals[kind][train]
-        left = np.where(np.isnan(left), (scale - predicted)[train], left)
-        values[own], location[own] = scale[own], predicted[own]
-        spread[own] = _spread(table[train], np.abs(left), table[own], seed)
+        residual = residuals[kind][train]
+        residual = np.where(np.isnan(residual), (scale - predicted)[train], residual)
+        values[held_out], location[held_out] = scale[held_out], predicted[held_out]
+        spread[held_out] = _spread(table[train], np.abs(residual), table[held_out], seed)
         chosen.append(kind)
-    back = np.argsort(order)
-    return ConditionalLaw(values[back], location[back], spread[back], tuple(chosen))
+    back = np.argsort(order)  # inverse permutation
+    return ConditionalDistribution(values[back], location[back], spread[back], tuple(chosen))
 
 
 def normal_scores(values: ArrayLike, reference: ArrayLike) -> Floats:
-    """Turn scores into quantiles of the standard normal law by their rank in a reference.
+    """Map scores to standard normal quantiles by their rank in a reference.
 
-    The k-th smallest of n becomes the quantile at (k - 1/2) / n, ties the middle of their ranks; between and beyond
-    them it goes on in straight lines, so that no two scores become one. A regression then need not know whether a
-    score was an energy, its logarithm or a p-value.
+    The k-th smallest of n reference scores maps to the normal quantile at (k - 1/2) / n, tied scores to that of their
+    midrank. The map is linear between reference scores and is extrapolated linearly, so that distinct scores remain
+    distinct. The result is the same for a score, its logarithm or any other monotone transform, up to interpolation.
 
     Args:
         values: Values of any shape.
         reference: ``(m,)``, m >= 1, finite.
 
     Returns:
-        The same shape, increasing in ``values``; infinite where they are.
+        Shaped like ``values``, increasing in them; infinite where they are.
     """
     from scipy.special import ndtri  # slow to import
 
-    found = np.asarray(values, dtype=np.float64)
+    raw = np.asarray(values, dtype=np.float64)
     knots, counts = np.unique(np.asarray(reference, dtype=np.float64), return_counts=True)
     if knots.size == 1:
-        return np.asarray(found - knots[0])
+        return np.asarray(raw - knots[0])  # no slope to extrapolate by: unit slope
     quantiles = ndtri((np.cumsum(counts) - counts / 2) / counts.sum())
     tail = min(knots.size - 1, max(1, int(TAIL * knots.size)))
-    below = (quantiles[tail] - quantiles[0]) / (knots[tail] - knots[0])
-    above = (quantiles[-1] - quantiles[-1 - tail]) / (knots[-1] - knots[-1 - tail])
-    inside = np.interp(found, knots, quantiles)
-    beyond = below * np.minimum(found - knots[0], 0) + above * np.maximum(found - knots[-1], 0)
+    slope_below = (quantiles[tail] - quantiles[0]) / (knots[tail] - knots[0])
+    slope_above = (quantiles[-1] - quantiles[-1 - tail]) / (knots[-1] - knots[-1 - tail])
+    inside = np.interp(raw, knots, quantiles)
+    beyond = slope_below * np.minimum(raw - knots[0], 0) + slope_above * np.maximum(raw - knots[-1], 0)
     return np.asarray(inside + beyond)
 
 
 def _inner_residuals(
     table: Floats, raw: Floats, labels: NDArray[np.int64], known: NDArray[np.bool_], seed: int
 ) -> dict[str, dict[int, Floats]]:
-    """For each kind and fold, residuals of medians fitted without this fold and the image's own; else NaN."""
-    found = {kind: {fold: np.full(raw.size, np.nan) for fold in np.unique(labels)} for kind in MEDIANS}
+    """Residuals of medians fitted without the fold and the fold of the image, ``(n,)`` by kind and fold; else NaN."""
+    residuals = {kind: {fold: np.full(raw.size, np.nan) for fold in np.unique(labels)} for kind in MEDIANS}
     for first, second, neither in pairs(labels):
         train, both = neither & known, ~neither & known
         if not (train.any() and both.any()):
             continue
         scale = normal_scores(raw, raw[train])
+        # A model without folds j and k serves both: its residuals in j count for k, and those in k for j.
         for kind, median in MEDIANS.items():
-            left = np.full(raw.size, np.nan)
-            left[both] = scale[both] - median(table[train], scale[train], table[both], seed)
-            found[kind][labels[first][0]][second] = left[second]
-            found[kind][labels[second][0]][first] = left[first]
-    return found
+            residual = np.full(raw.size, np.nan)
+            residual[both] = scale[both] - median(table[train], scale[train], table[both], seed)
+            residuals[kind][labels[first][0]][second] = residual[second]
+            residuals[kind][labels[second][0]][first] = residual[first]
+    return residuals
 
 
-def _spread(seen: Floats, errors: Floats, unseen: Floats, seed: int) -> Floats:
-    """Conditional median of absolute residuals; the median of logarithms is the logarithm of the median."""
-    typical = float(np.median(errors))
-    if typical == 0:
-        return np.ones(len(unseen))
-    # A spread is harder to learn than a median: fewer and smaller steps.
-    return np.exp(_boosted(seen, np.log(errors + FLOOR * typical), unseen, 40, 0.05, seed))
+def _spread(train: Floats, errors: Floats, test: Floats, seed: int) -> Floats:
+    """Conditional median of absolute residuals, fitted to their logarithms: medians commute with monotone maps."""
+    median_error = float(np.median(errors))
+    if median_error == 0:
+        return np.ones(len(test))
+    # A spread is harder to estimate than a median: fewer and smaller steps against overfitting.
+    return np.exp(_boosted(train, np.log(errors + FLOOR * median_error), test, 40, 0.05, seed))
 
 
-def _linear(seen: Floats, values: Floats, unseen: Floats, seed: int) -> Floats:
+def _linear(train: Floats, values: Floats, test: Floats, seed: int) -> Floats:
     from sklearn.linear_model import QuantileRegressor  # slow to import
 
-    inside, outside = standardised(seen, unseen)
-    return np.asarray(QuantileRegressor(quantile=0.5, alpha=0.01, solver="highs").fit(inside, values).predict(outside))
+    train, test = standardised(train, test)
+    return np.asarray(QuantileRegressor(quantile=0.5, alpha=0.01, solver="highs").fit(train, values).predict(test))
 
 
-def _trees(seen: Floats, values: Floats, unseen: Floats, seed: int) -> Floats:
-    return _boosted(seen, values, unseen, 100, 0.1, seed)
+def _trees(train: Floats, values: Floats, test: Floats, seed: int) -> Floats:
+    return _boosted(train, values, test, 100, 0.1, seed)
 
 
-def _boosted(seen: Floats, values: Floats, unseen: Floats, steps: int, rate: float, seed: int) -> Floats:
+def _boosted(train: Floats, values: Floats, test: Floats, steps: int, rate: float, seed: int) -> Floats:
     from sklearn.ensemble import HistGradientBoostingRegressor
 
-    inside, outside = standardised(seen, unseen)
+    train, test = standardised(train, test)
     trees = HistGradientBoostingRegressor(
         loss="quantile",
         quantile=0.5,
@@ -206,8 +209,9 @@ def _boosted(seen: Floats, values: Floats, unseen: Floats, steps: int, rate: flo
         early_stopping=False,
         random_state=seed,
     )
-    return np.asarray(trees.fit(inside, values).predict(outside))
+    return np.asarray(trees.fit(train, values).predict(test))
 
 
 MEDIANS: Mapping[str, Callable[[Floats, Floats, Floats, int], Floats]] = {"trees": _trees, "linear": _linear}
-"""Conditional median of ``values`` given ``seen``, at ``unseen``: by boosted trees, or linear with an L1 penalty."""
+"""Functions of (train, values, test, seed) that fit the conditional median of ``values`` given ``train`` and predict it
+at ``test``: boosted trees, or a linear model with an L1 penalty."""

@@ -1,6 +1,6 @@
-"""What a report draws of a score: its ROC curve with limits, and how both sets are spread over it.
+"""Data of a report's plots: the ROC curve of a score with pointwise limits, and its histogram in both sets.
 
-Both are aggregates: counts and rates, never the score of one image.
+Both are aggregates: counts and rates, never the scores of single images.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from privaudit.evaluation.metrics import Evaluation, rate_bound
 from privaudit.evaluation.roc import checked, operating_point
 
 PER_DECADE = 12
-"""Points of a curve in a decade of false-positive rates."""
+"""Number of points of a curve per decade of false-positive rates."""
 BINS = 48
-REPLICATES = 400
-"""Resamples behind the limits of clustered images; a band is looked at, so that few will do."""
+BAND_REPLICATES = 400
+"""Number of bootstrap replicates for the limits of clustered images; few are enough for a plot."""
 TAIL = 0.002
-"""Share of the images at either end that share the first and the last bin."""
+"""Fraction of the images beyond either end of the bins, counted in the outer bins."""
 
 
 @dataclass(frozen=True)
 class RocCurve:
-    """A ROC curve at some false-positive rates, increasing; every list has the same length.
+    """ROC curve on a grid of false-positive rates; all attributes have the same length.
 
     Attributes:
-        fpr: Targets, from one false positive to 1; the first one is 0.
-        tpr: Share of members at the largest realised rate that does not exceed the target.
-        lo: Lower pointwise limit; NaN where the non-members cannot resolve one.
+        fpr: Target false-positive rates, increasing: 0, then from one false positive to 1.
+        tpr: True-positive rate at the largest realised false-positive rate that does not exceed the target.
+        lo: Lower pointwise limit; NaN where there are too few non-members for one.
         hi: Upper pointwise limit.
     """
 
@@ -45,12 +45,12 @@ class RocCurve:
 
 @dataclass(frozen=True)
 class Histogram:
-    """How both sets are spread over a score.
+    """Histogram of a score in both sets.
 
     Attributes:
-        edges: ``bins + 1``, increasing; scores beyond the outer ones are counted in the outer bins.
-        members: Members in each bin.
-        nonmembers: Non-members in each bin.
+        edges: ``bins + 1`` edges, increasing; scores beyond the outer edges are counted in the outer bins.
+        members: Number of members in each bin.
+        nonmembers: Number of non-members in each bin.
     """
 
     edges: tuple[float, ...]
@@ -62,25 +62,26 @@ def curve_grid(nonmembers: int) -> tuple[float, ...]:
     """Choose the false-positive rates at which a curve is drawn.
 
     Returns:
-        0, then rates from one false positive to 1 at equal ratios, with 1 %, .1 % and all multiples of 5 % among them.
+        0, then geometrically spaced rates from one false positive to 1, and in addition 0.1 %, 1 % and all multiples of
+        5 %.
     """
     first = 1.0 / nonmembers
     steps = int(np.ceil(PER_DECADE * np.log10(nonmembers))) + 1
     rates = (*np.geomspace(first, 1.0, max(2, steps)), *np.linspace(0.05, 1.0, 20), 0.001, 0.01)
-    # below 1 / n, which a rounded first rate might be, no false positive would be allowed
-    further = {round(float(rate), 6) for rate in rates if rate > first * (1.0 + 1e-3)}
-    return (0.0, *sorted({first, 1.0} | further))
+    # The rate 1 / n is added unrounded: rounded down, it would allow no false positive.
+    other_rates = {round(float(rate), 6) for rate in rates if rate > first * (1.0 + 1e-3)}
+    return (0.0, *sorted({first, 1.0} | other_rates))
 
 
 def histogram(scores: ArrayLike, is_member: ArrayLike) -> Histogram:
-    """Count both sets in bins of equal width.
+    """Count members and non-members in bins of equal width.
 
     Args:
-        scores: ``(n,)``, higher = member; infinities go to the outer bins.
+        scores: ``(n,)``, higher = more likely a member; infinities are counted in the outer bins.
         is_member: ``(n,)``.
 
     Returns:
-        `BINS` bins between the `TAIL` and the 1 - `TAIL` quantile of the finite scores; a single one if all are equal
+        `BINS` bins between the `TAIL` and the 1 - `TAIL` quantile of the finite scores; a single bin if all are equal
         or none is finite.
     """
     values, member = checked(scores, is_member)
@@ -88,13 +89,13 @@ def histogram(scores: ArrayLike, is_member: ArrayLike) -> Histogram:
     if finite.size == 0:
         finite = np.zeros(1)
     low, high = (float(edge) for edge in np.quantile(finite, [TAIL, 1.0 - TAIL]))
-    if not low < high:
+    if not low < high:  # all but the tails are equal
         low, high = float(finite.min()), float(finite.max())
     edges = np.linspace(low, high, BINS + 1) if low < high else np.array([low - 0.5, low + 0.5])
     inside = np.clip(values, edges[0], edges[-1])
 
-    def counts(own: NDArray[np.bool_]) -> tuple[int, ...]:
-        return tuple(int(number) for number in np.histogram(inside[own], edges)[0])
+    def counts(part: NDArray[np.bool_]) -> tuple[int, ...]:
+        return tuple(int(number) for number in np.histogram(inside[part], edges)[0])
 
     return Histogram(tuple(float(f"{edge:.7g}") for edge in edges), counts(member), counts(~member))
 
@@ -108,32 +109,32 @@ def roc_curves(
     seed: int = 0,
     units: ArrayLike | None = None,
 ) -> dict[K, RocCurve]:
-    """Read the ROC curves of evaluated scores at a grid of false-positive rates.
+    """Read the ROC curves of evaluated scores on a grid of false-positive rates.
 
     Args:
         evaluation: Evaluation of these scores.
         scores: ``(n,)`` for each name, as they were evaluated.
         is_member: ``(n,)``.
-        limited: Names of the curves that get pointwise limits (see `privaudit.evaluation.metrics.rate_bound`).
-        seed: Seed of the resamples behind them, where some images were drawn together.
+        limited: Names of the curves with pointwise limits (see `privaudit.evaluation.metrics.rate_bound`).
+        seed: Seed of the bootstrap behind the limits of clustered images.
         units: ``(n,)``, as in `privaudit.evaluation.evaluate`.
 
     Returns:
-        A curve for each name; none if a class is empty.
+        One curve per name; an empty dictionary if a class is empty.
     """
     member = np.asarray(is_member, dtype=np.bool_)
     if member.all() or not member.any():
         return {}
     grid = curve_grid(int((~member).sum()))
-    drawn = None
+    replicates = None
     if evaluation.clustered and limited and evaluation.replicates is not None:
-        kept = {name: scores[name] for name in scores if name in limited}
-        drawn = stratified_bootstrap(kept, member, grid, REPLICATES, seed, units)
-    return {name: _curve(evaluation, name, grid, drawn, limits=name in limited) for name in scores}
+        limited_scores = {name: scores[name] for name in scores if name in limited}
+        replicates = stratified_bootstrap(limited_scores, member, grid, BAND_REPLICATES, seed, units)
+    return {name: _curve(evaluation, name, grid, replicates, limits=name in limited) for name in scores}
 
 
 def _curve(
-    evaluation: Evaluation[K], name: K, grid: tuple[float, ...], drawn: Replicates[K] | None, *, limits: bool
+    evaluation: Evaluation[K], name: K, grid: tuple[float, ...], replicates: Replicates[K] | None, *, limits: bool
 ) -> RocCurve:
     curve = evaluation.curves[name]
     rates = tuple(round(operating_point(curve, fpr).tpr, 6) for fpr in grid)
@@ -143,6 +144,6 @@ def _curve(
     alpha = (1.0 - evaluation.confidence) / 2.0
 
     def limit(fpr: float, side: Side) -> float:
-        return 1.0 if fpr == 1.0 else round(rate_bound(evaluation, name, fpr, alpha, side, drawn), 6)
+        return 1.0 if fpr == 1.0 else round(rate_bound(evaluation, name, fpr, alpha, side, replicates), 6)
 
     return RocCurve(grid, rates, tuple(limit(fpr, "lower") for fpr in grid), tuple(limit(fpr, "upper") for fpr in grid))

@@ -1,18 +1,19 @@
-"""Variance of AUROCs in closed form, jointly for any number of scores on the same images.
+"""DeLong's covariance of the AUROCs of any number of scores on the same images, in closed form.
 
-The AUROC is the mean of structural components, for member i and non-member j
+The AUROC is the mean of the structural components of member i or non-member j,
 
-    V10_i = share of non-members below it,    V01_j = share of members above it,    ties counting one half,
+    V10_i = fraction of non-members below member i,    V01_j = fraction of members above non-member j,
 
-and its variance is var(V10) / members + var(V01) / nonmembers; covariances of the components of two scores give that
-of their AUROCs (DeLong, DeLong and Clarke-Pearson 1988, Biometrics 44:837). The components are ranks, so that sorting
-is all it takes, O(n log n) a score (Sun and Xu 2014, IEEE Signal Processing Letters 21:1389).
+with ties counting one half. Its variance is var(V10) / members + var(V01) / nonmembers; the covariances of the
+components of two scores give the covariance of their AUROCs (DeLong, DeLong and Clarke-Pearson 1988, Biometrics
+44:837). The components follow from ranks, in O(n log n) per score (Sun and Xu 2014, IEEE Signal Processing Letters
+21:1389).
 
-Components of images that were drawn together are summed over their unit first (Obuchowski 1997, Biometrics 53:567).
-Differs from that paper: the correction for few units is I / (I - 1) for either class, and the geometric mean of the
-two where a unit holds both, so that no variance can be negative.
+With clustered images, the components are first summed over each unit (Obuchowski 1997, Biometrics 53:567).
+Differs from that paper: the small-sample correction is I / (I - 1) for the I units of a class, and the geometric mean
+of the two corrections for the covariance within units that hold both classes, so that no variance can be negative.
 
-Limits take quantiles of Student's t with one degree of freedom fewer than the smaller class has units.
+Limits use quantiles of Student's t with one degree of freedom less than the number of units in the smaller class.
 """
 
 from __future__ import annotations
@@ -31,19 +32,19 @@ from privaudit.evaluation.intervals import auroc_limit, check_confidence
 from privaudit.evaluation.roc import checked
 
 K = TypeVar("K", bound=Hashable)
-"""What names a score: a text, or attack and mask."""
+"""Name of a score: a string, or the pair (attack, mask)."""
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class AurocCovariance(Generic[K]):
-    """AUROCs of several scores on the same images.
+    """AUROCs of several scores on the same images, with their covariance.
 
     Attributes:
-        names: The scores.
-        auroc: ``(names,)``; NaN for an empty class.
+        names: Names of the scores.
+        auroc: ``(names,)``; NaN if a class is empty.
         covariance: ``(names, names)``; NaN if a class has fewer than two units.
-        pairs: Units of the class that has fewer: images, if no units were given.
+        pairs: Number of units in the smaller class (of images, without units).
     """
 
     names: tuple[K, ...]
@@ -64,45 +65,48 @@ class AurocCovariance(Generic[K]):
         """Standard deviation of the difference of two AUROCs.
 
         Returns:
-            >= 0, or NaN; 0 if both rank every pair of images alike.
+            The standard deviation, or NaN; 0 if both scores rank every pair of images alike.
         """
         i, j = self.names.index(name), self.names.index(baseline)
-        total = self.covariance[i, i] + self.covariance[j, j]
-        variance = total - 2.0 * self.covariance[i, j]
-        return float(np.sqrt(0.0 if variance <= 1e-12 * total else variance))
+        variance_sum = self.covariance[i, i] + self.covariance[j, j]
+        variance = variance_sum - 2.0 * self.covariance[i, j]
+        # Scores that rank alike would otherwise differ by rounding, and have a p-value.
+        return float(np.sqrt(0.0 if variance <= 1e-12 * variance_sum else variance))
 
 
 def auroc_covariance(
     scores: Mapping[K, ArrayLike], is_member: ArrayLike, units: ArrayLike | None = None
 ) -> AurocCovariance[K]:
-    """Measure the AUROC of every score and how they vary together.
+    """Compute the AUROC of every score and their covariance.
 
     Args:
-        scores: ``(n,)`` for each name; infinities are legal.
+        scores: ``(n,)`` for each name; infinities are allowed.
         is_member: ``(n,)``.
-        units: ``(n,)``, labels of what was drawn independently; by default every image by itself.
+        units: ``(n,)``, labels of the units drawn independently; by default every image is its own unit.
 
     Returns:
         AUROCs and their covariance.
     """
     member = np.asarray(is_member, dtype=np.bool_)
     codes = unit_codes(units, member.size)
-    groups = unit_counts(codes, member)
+    unit_totals = unit_counts(codes, member)
     areas, influence = np.full(len(scores), np.nan), np.full((len(scores), codes.max(initial=0) + 1), np.nan)
     for row, values in enumerate(scores.values()):
         score, _ = checked(values, member)
-        if 0 in groups:
+        if 0 in unit_totals:
             continue
-        above = _share_below(score[member], score[~member])
-        below = 1.0 - _share_below(score[~member], score[member])
-        areas[row] = above.mean()
-        if min(groups) > 1:
-            own, other = (np.sqrt(count / (count - 1.0)) for count in groups)
-            of_image = np.empty(member.size)
-            of_image[member] = own * (above - areas[row]) / above.size
-            of_image[~member] = other * (below - areas[row]) / below.size
-            influence[row] = np.bincount(codes, weights=of_image, minlength=influence.shape[1])
-    return AurocCovariance(tuple(scores), areas, influence @ influence.T, min(groups))
+        v10 = _fraction_below(score[member], score[~member])
+        v01 = 1.0 - _fraction_below(score[~member], score[member])
+        areas[row] = v10.mean()
+        if min(unit_totals) > 1:
+            # The square roots of the corrections, since influences are multiplied in pairs below: the product is the
+            # correction within a class and the geometric mean between the classes.
+            member_correction, nonmember_correction = (np.sqrt(count / (count - 1.0)) for count in unit_totals)
+            components = np.empty(member.size)
+            components[member] = member_correction * (v10 - areas[row]) / v10.size
+            components[~member] = nonmember_correction * (v01 - areas[row]) / v01.size
+            influence[row] = np.bincount(codes, weights=components, minlength=influence.shape[1])
+    return AurocCovariance(tuple(scores), areas, influence @ influence.T, min(unit_totals))
 
 
 def auroc_estimate(
@@ -114,7 +118,7 @@ def auroc_estimate(
         scores: ``(n,)``.
         is_member: ``(n,)``.
         confidence: Confidence level of the interval.
-        units: ``(n,)``, labels of what was drawn independently; by default every image by itself.
+        units: ``(n,)``, labels of the units drawn independently; by default every image is its own unit.
 
     Returns:
         The estimate; NaN with a reason where there is no value or no interval.
@@ -127,10 +131,10 @@ def auroc_estimate(
 
 
 def why_special(value: float, sd: float, pairs: int) -> Fact | None:
-    """What sets an AUROC apart from an ordinary one.
+    """Explain why an AUROC has no interval, or one of another kind.
 
     Returns:
-        Why there is no interval or why it is another one, or None.
+        The reason; None for an ordinary interval.
     """
     if np.isnan(sd):
         return fact("too_few_independent", units=pairs)
@@ -140,16 +144,23 @@ def why_special(value: float, sd: float, pairs: int) -> Fact | None:
 
 
 def auroc_difference(
-    areas: AurocCovariance[K], name: K, baseline: K, confidence: float = 0.95, spread: float = 1.0
+    areas: AurocCovariance[K], name: K, baseline: K, confidence: float = 0.95, inflation: float = 1.0
 ) -> Difference:
-    """Paired difference of two AUROCs: value -+ t sd, and the p-value that belongs to it.
+    """Paired difference of two AUROCs: the interval value -+ t sd and the matching p-value.
+
+    Args:
+        areas: AUROCs and their covariance.
+        name: Name of the score.
+        baseline: Name of the score that it is compared with.
+        confidence: Confidence level of the interval.
+        inflation: Factor on the standard deviation (see `privaudit.evaluation.metrics.sd_inflation`).
 
     Returns:
-        AUROC of ``name`` minus that of ``baseline``; p is 1 if they rank all images alike.
+        AUROC of ``name`` minus that of ``baseline``; p is 1 if both rank all images alike.
     """
     from scipy.special import stdtr, stdtrit  # keeps ``import privaudit`` fast
 
-    value, sd = areas.value(name) - areas.value(baseline), spread * areas.sd_of_difference(name, baseline)
+    value, sd = areas.value(name) - areas.value(baseline), inflation * areas.sd_of_difference(name, baseline)
     nan = float("nan")
     if np.isnan(sd):
         return Difference(value, nan, nan, nan, why_special(value, sd, areas.pairs))
@@ -167,14 +178,14 @@ def delong_test(
     confidence: float = 0.95,
     units: ArrayLike | None = None,
 ) -> Difference:
-    """Whether one score tells members from non-members better than another on the same images.
+    """Test whether two scores of the same images have different AUROCs.
 
     Args:
         scores: ``(n,)``.
-        baseline: ``(n,)``, of the same images.
+        baseline: ``(n,)``, scores of the same images.
         is_member: ``(n,)``.
         confidence: Confidence level of the interval.
-        units: ``(n,)``, labels of what was drawn independently; by default every image by itself.
+        units: ``(n,)``, labels of the units drawn independently; by default every image is its own unit.
 
     Returns:
         AUROC of ``scores`` minus that of ``baseline``, with the two-sided p-value.
@@ -184,7 +195,8 @@ def delong_test(
     return auroc_difference(areas, "score", "baseline", confidence)
 
 
-def _share_below(values: Floats, reference: Floats) -> Floats:
+def _fraction_below(values: Floats, reference: Floats) -> Floats:
+    """Fraction of the reference below each value, ties counting one half."""
     ranked = np.sort(reference)
-    both = np.searchsorted(ranked, values, side="left") + np.searchsorted(ranked, values, side="right")
-    return np.asarray(both / (2.0 * reference.size))
+    doubled = np.searchsorted(ranked, values, side="left") + np.searchsorted(ranked, values, side="right")
+    return np.asarray(doubled / (2.0 * reference.size))

@@ -1,21 +1,21 @@
 """Empirical, average-case lower bound on the epsilon of differential privacy.
 
-A mechanism that is (epsilon, delta)-private bounds every test of membership:
-TPR <= e^epsilon FPR + delta and 1 - FPR <= e^epsilon (1 - TPR) + delta (Kairouz et al. 2015, arXiv:1311.0776).
-With confidence limits TPR >= TPR_L and FPR <= FPR_U,
+For an (epsilon, delta)-private mechanism, every membership test satisfies TPR <= e^epsilon FPR + delta and
+1 - FPR <= e^epsilon (1 - TPR) + delta (Kairouz et al. 2015, arXiv:1311.0776). With confidence limits TPR >= TPR_L and
+FPR <= FPR_U,
 
     epsilon >= max(0, ln((TPR_L - delta) / FPR_U), ln((1 - FPR_U - delta) / (1 - TPR_L))).
 
-The two forms are tested at thresholds of their own (few false positives for the first, few missed members
-for the second), each with half the error probability. With one threshold a fold, folds that prefer different forms
-spoil each other's counts: at 1100 images per set and a separation of one standard deviation the bound is then
-0.1 instead of 1.35 (1.46 if the best threshold were known).
+Each of the two forms has its own threshold (few false positives for the first, few missed members for the second) and
+half of the error probability. With one threshold per fold for both, folds that prefer different forms spoil the pooled
+counts: with 1100 images per set and a separation of one standard deviation, the bound is then 0.1 instead of 1.35 (1.46
+if the best threshold were known).
 
-Differs from audits with canaries: the images were not assigned to training at random, so the bound speaks for
-the average image of these two sets, and only if they differ in nothing but membership.
+Differs from audits with canaries: the images were not assigned to training at random, so the bound holds for the
+average image of these two sets, and only if the sets differ in nothing but membership.
 
-Clopper-Pearson takes images to be independent. Where they come in units, counts are scaled down to the effective sizes
-of the sets (`privaudit.evaluation.clusters.effective_sizes`), as if all images of a unit were copies of each other.
+Clopper-Pearson limits assume independent images. With units of dependent images, counts are scaled down to the
+effective sizes of the sets (`privaudit.evaluation.clusters.effective_sizes`), as if all images of a unit were copies.
 """
 
 from __future__ import annotations
@@ -34,16 +34,17 @@ from privaudit.evaluation.intervals import clopper_pearson
 from privaudit.evaluation.roc import checked, count
 
 SELECTION_CONFIDENCE = 0.95
-"""Confidence at which thresholds are compared; fixed, so that a stricter bound reads the same counts."""
+"""Confidence level of the bounds by which thresholds are compared; fixed, so that the counts do not depend on the
+confidence level of the result."""
 
 
 @dataclass(frozen=True)
 class Outcomes:
-    """Calls at thresholds that were fixed on other images, pooled over the folds.
+    """Counts at thresholds that were fixed on the other folds, pooled over the folds.
 
     Attributes:
-        tp: Members called members.
-        fp: Non-members called members.
+        tp: True positives, members at or above the threshold of their fold.
+        fp: False positives, non-members at or above the threshold of their fold.
     """
 
     tp: int
@@ -52,15 +53,15 @@ class Outcomes:
 
 @dataclass(frozen=True)
 class HeldOutCounts:
-    """What a bound on epsilon rests on.
+    """Counts from which a bound on epsilon is computed.
 
     Attributes:
-        hit: At thresholds for the form ln((TPR_L - delta) / FPR_U).
-        miss: At thresholds for the form ln((1 - FPR_U - delta) / (1 - TPR_L)).
-        members: Members in all.
-        nonmembers: Non-members in all.
-        reason: Why there are no counts, if so.
-        effective: Members and non-members that count as independent; None if all do.
+        hit: Counts at the thresholds for the form ln((TPR_L - delta) / FPR_U).
+        miss: Counts at the thresholds for the form ln((1 - FPR_U - delta) / (1 - TPR_L)).
+        members: Total number of members.
+        nonmembers: Total number of non-members.
+        reason: Why there are no counts; None if there are.
+        effective: Effective numbers of members and non-members; None if all images are independent.
     """
 
     hit: Outcomes
@@ -74,17 +75,19 @@ class HeldOutCounts:
 def held_out_counts(
     scores: ArrayLike, is_member: ArrayLike, folds: ArrayLike, delta: float = 0.0, units: ArrayLike | None = None
 ) -> HeldOutCounts:
-    """Fix thresholds on the other folds, apply them to each fold, and pool the outcomes.
+    """Fix thresholds on the other folds, apply them to each fold, and pool the counts.
 
-    On the other folds, for each form, the threshold with the largest bound (at 95 %) is taken. The largest
-    ratio TPR / FPR would not do: it is infinite wherever no non-member is left.
+    For each fold and form, the threshold with the largest bound on the other folds, at the confidence
+    `SELECTION_CONFIDENCE`, is taken. The ratio TPR / FPR would be no criterion: it is infinite wherever no non-member
+    is above the threshold.
 
     Args:
         scores: ``(n,)``, comparable across folds.
         is_member: ``(n,)``.
         folds: ``(n,)``.
         delta: Delta of the privacy definition.
-        units: ``(n,)``, labels of what was drawn independently, each within one fold; by default every image.
+        units: ``(n,)``, labels of the units drawn independently, each within one fold; by default every image is its
+            own unit.
 
     Returns:
         The counts; with a reason if there are fewer than 2 members or non-members outside some fold.
@@ -96,28 +99,28 @@ def held_out_counts(
     labels = np.asarray(folds)
     if labels.shape != member.shape:
         raise DataError(
-            f"expected one fold an image, got shape {labels.shape} for {member.size} images; use assign_folds"
+            f"expected one fold per image, got shape {labels.shape} for {member.size} images; use assign_folds"
         )
     called = np.zeros((2, member.size), dtype=np.bool_)
     reason = _too_few(labels, member)
-    for own, others in splits(labels, member) if reason is None else ():
+    for held_out, others in splits(labels, member) if reason is None else ():
         curve = count(values[others], member[others])
-        # Of thresholds with equally many false positives the lowest is best, of those with equally many true
-        # positives the highest; everything else need not be compared.
+        # Only corners of the curve need be compared: among thresholds with equal false positives the lowest is best,
+        # among those with equal true positives the highest.
         corner = np.append(np.diff(curve.fp) > 0, True)
         corner[1:] &= np.diff(curve.tp) > 0
         bounds = _bounds(
             curve.tp[corner], curve.members, curve.fp[corner], curve.nonmembers, 1.0 - SELECTION_CONFIDENCE, delta
         )
         for form, bound in enumerate(bounds):
-            called[form, own] = values[own] >= curve.thresholds[corner][int(np.argmax(bound))]
+            called[form, held_out] = values[held_out] >= curve.thresholds[corner][int(np.argmax(bound))]
     hit, miss = (Outcomes(int((form & member).sum()), int((form & ~member).sum())) for form in called)
     effective = None if units is None else effective_sizes(unit_codes(units, member.size), member)
     return HeldOutCounts(hit, miss, int(member.sum()), int((~member).sum()), reason, effective)
 
 
 def _too_few(folds: NDArray[np.int64], member: NDArray[np.bool_]) -> Fact | None:
-    """Why no threshold can be fixed outside some fold, if so."""
+    """The reason if some fold leaves too few images on the others to fix a threshold; else None."""
     if not member.size:
         return fact("folds_need_images", members=0, nonmembers=0)
     outside = [((folds != fold) & member, (folds != fold) & ~member) for fold in np.unique(folds)]
@@ -128,10 +131,10 @@ def _too_few(folds: NDArray[np.int64], member: NDArray[np.bool_]) -> Fact | None
 
 
 def bound_from_counts(counts: HeldOutCounts, confidence: float = 0.95, delta: float = 0.0) -> EpsilonBound:
-    """Turn counts into the bound; each form has half the error probability, each of its two rates half of that.
+    """Turn counts into the bound; each form has half of the error probability, each of its two rates half of that.
 
     Returns:
-        The bound; NaN with the counts' reason.
+        The bound; NaN with the reason of the counts if there are none.
 
     Raises:
         ConfigError: ``confidence`` is not in (0, 1) or ``delta`` not in [0, 1).
@@ -146,6 +149,7 @@ def bound_from_counts(counts: HeldOutCounts, confidence: float = 0.95, delta: fl
     if counts.reason is not None:
         return EpsilonBound(float("nan"), confidence, counts.reason)
     sizes, alpha = counts.effective or (counts.members, counts.nonmembers), (1.0 - confidence) / 2.0
+    # Scaled counts need not be whole numbers; `clopper_pearson` accepts them.
     scale = np.array(sizes) / (counts.members, counts.nonmembers)
     (hit_tp, hit_fp), (miss_tp, miss_fp) = (scale * (each.tp, each.fp) for each in (counts.hit, counts.miss))
     first, _ = _bounds(hit_tp, sizes[0], hit_fp, sizes[1], alpha, delta)
@@ -169,10 +173,11 @@ def epsilon_lower(
         folds: ``(n,)``.
         confidence: Confidence level of the bound.
         delta: Delta of the privacy definition.
-        units: ``(n,)``, labels of what was drawn independently, each within one fold; by default every image.
+        units: ``(n,)``, labels of the units drawn independently, each within one fold; by default every image is its
+            own unit.
 
     Returns:
-        The bound, 0 if the scores refute nothing, NaN with a reason for too few images.
+        The bound, 0 if the scores do not contradict any epsilon; NaN with a reason if there are too few images.
     """
     return bound_from_counts(held_out_counts(scores, is_member, folds, delta, units), confidence, delta)
 
@@ -180,7 +185,8 @@ def epsilon_lower(
 def _bounds(
     tp: ArrayLike, members: float, fp: ArrayLike, nonmembers: float, alpha: float, delta: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Bounds of both forms, shaped like ``tp`` and ``fp``, each at the error probability ``alpha``."""
     tpr = clopper_pearson(tp, members, alpha / 2.0, "lower")
     fpr = clopper_pearson(fp, nonmembers, alpha / 2.0, "upper")
-    # tpr < 1 and fpr > 0 always; a ratio <= 1 refutes nothing.
+    # No division by 0: tpr < 1 and fpr > 0 always. A ratio <= 1 gives no bound beyond epsilon >= 0.
     return np.log(np.maximum((tpr - delta) / fpr, 1.0)), np.log(np.maximum((1.0 - fpr - delta) / (1.0 - tpr), 1.0))

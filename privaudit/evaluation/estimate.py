@@ -1,7 +1,6 @@
-"""What an evaluation reports: numbers with their uncertainty, and never a number that was not measured.
+"""Results of an evaluation: numbers with their uncertainty.
 
-A value that cannot be computed is NaN and ``reason`` says why. A ``reason`` beside a finite value is a
-warning about it.
+A value that cannot be computed is NaN, and ``reason`` says why. A ``reason`` next to a finite value is a warning.
 """
 
 from __future__ import annotations
@@ -18,10 +17,10 @@ class Estimate:
     """A number with a two-sided interval.
 
     Attributes:
-        value: The point estimate, or NaN.
-        lo: Lower end of the interval; NaN if none can be given.
-        hi: Upper end of the interval; NaN if none can be given.
-        reason: Why the value or its interval is NaN, or what to keep in mind about it.
+        value: Point estimate, or NaN.
+        lo: Lower end of the interval; NaN if there is none.
+        hi: Upper end of the interval; NaN if there is none.
+        reason: Why the value or its interval is NaN, or a warning; None otherwise.
     """
 
     value: float
@@ -32,12 +31,12 @@ class Estimate:
 
 @dataclass(frozen=True)
 class FixedThreshold:
-    """What a threshold that was fixed beforehand does.
+    """Error rates at a threshold that was fixed beforehand.
 
     Attributes:
-        threshold: Scores at or above it count as "member".
-        tpr: Share of members there.
-        fpr: Share of non-members there.
+        threshold: Threshold; images with scores at or above it are called members.
+        tpr: True-positive rate, the fraction of members at or above the threshold.
+        fpr: False-positive rate, the fraction of non-members at or above the threshold.
     """
 
     threshold: float
@@ -50,13 +49,14 @@ class RateEstimate:
     """True-positive rate at the largest realised false-positive rate that does not exceed a target.
 
     Attributes:
-        value: Share of members at or above the threshold; NaN if the target is below one non-member.
+        value: Fraction of members at or above the threshold; NaN if the target is less than one false positive.
         lo: Lower end of the interval; NaN if there are too few non-members for one.
         hi: Upper end of the interval; NaN if there are too few non-members for one.
-        fpr_realised: ``k / n``, which ties or a small ``n`` can put well below the target.
-        k: Non-members at or above the threshold.
-        n: Non-members.
-        reason: Why the value or its interval is NaN, or a warning: fewer than ten false positives are expected.
+        fpr_realised: Realised false-positive rate, ``k / n``; ties or a small ``n`` can put it well below the target.
+        k: Number of non-members at or above the threshold.
+        n: Number of non-members.
+        reason: Why the value or its interval is NaN, or a warning that fewer than ten false positives are expected;
+            None otherwise.
     """
 
     value: float
@@ -70,14 +70,14 @@ class RateEstimate:
 
 @dataclass(frozen=True)
 class Difference:
-    """A paired difference: both scores were compared on the same images.
+    """A paired difference between two scores of the same images.
 
     Attributes:
-        value: Score minus baseline.
+        value: Metric of the score minus that of the baseline.
         lo: Lower end of the interval.
         hi: Upper end of the interval.
-        p: Two-sided p-value of no difference.
-        reason: Why the value is NaN, or what to keep in mind about it.
+        p: Two-sided p-value of the hypothesis of no difference.
+        reason: Why the value or its interval is NaN, or a warning; None otherwise.
     """
 
     value: float
@@ -93,8 +93,8 @@ class EpsilonBound:
 
     Attributes:
         value: The bound, >= 0, or NaN.
-        confidence: With which the two error rates behind it hold jointly.
-        reason: Why the value is NaN.
+        confidence: Confidence level of the bound.
+        reason: Why the value is NaN; None otherwise.
     """
 
     value: float
@@ -104,15 +104,15 @@ class EpsilonBound:
 
 @dataclass(frozen=True)
 class Metrics:
-    """What one score tells about membership.
+    """Metrics of how well one score separates members from non-members.
 
     Attributes:
-        auroc: Chance that a member scores above a non-member, ties counting one half.
-        tpr_at_fpr: Keyed by the target, written as ``"0.01"`` and ``"0.001"``.
-        advantage: Largest difference of true- and false-positive rate over all thresholds.
-        attack_success: Balanced: largest (TPR + 1 - FPR) / 2 over all thresholds, (1 + advantage) / 2. An attacker who
-            is shown as many members as non-members is right about this share of them.
-        epsilon_lower: What the score refutes about differential privacy, on average over the images.
+        auroc: Probability that a member scores above a non-member, ties counting one half.
+        tpr_at_fpr: True-positive rates by target false-positive rate, with keys such as ``"0.01"`` and ``"0.001"``.
+        advantage: Maximum of TPR - FPR over all thresholds.
+        attack_success: Balanced accuracy, the maximum of (TPR + 1 - FPR) / 2 over all thresholds, (1 + advantage) / 2:
+            the fraction of right calls if there are as many members as non-members.
+        epsilon_lower: Lower bound on epsilon, on average over the images.
     """
 
     auroc: Estimate
@@ -127,8 +127,8 @@ class Comparison:
     """One score against a baseline, paired on the same images.
 
     Attributes:
-        auroc_delta: Difference of the AUROC.
-        tpr_delta: Difference of the true-positive rate at 1 % false positives.
+        auroc_delta: Difference of the AUROCs.
+        tpr_delta: Difference of the true-positive rates at a false-positive rate of 1 %.
     """
 
     auroc_delta: Difference
@@ -142,9 +142,9 @@ class Stratum:
     Attributes:
         lower: Lower edge, included.
         upper: Upper edge, excluded except in the last stratum.
-        members: Members in it.
-        nonmembers: Non-members in it.
-        auroc: AUROC among them.
+        members: Number of members in the stratum.
+        nonmembers: Number of non-members in the stratum.
+        auroc: AUROC within the stratum.
     """
 
     lower: float
@@ -160,12 +160,13 @@ class GroupStratum:
 
     Attributes:
         name: Name of the group.
-        members: Members of the group.
-        nonmembers: Non-members that they are measured against.
-        against: ``group``: the group's own non-members; ``all``: the non-members of all groups, because the group has
-            fewer than two of its own.
-        auroc: AUROC of the group's members against these.
-        tpr: At a false-positive rate among these; None if it is not resolved for any number of members.
+        members: Number of members in the group.
+        nonmembers: Number of non-members that they are compared with.
+        against: Non-members that they are compared with: ``group``, those of the group; ``all``, those of all groups,
+            because the group has fewer than two.
+        auroc: AUROC of the group's members against these non-members.
+        tpr: True-positive rate at a false-positive rate among these non-members; None if these are too few for it, or
+            the group has fewer than two members.
     """
 
     name: str

@@ -1,8 +1,8 @@
-"""Facts: a code that says what was observed, and the numbers that belong to it.
+"""Facts: codes of what was observed, each with its values.
 
-Evaluation writes no sentences. Why a number is missing, what a check noticed, what decided a gate: each is a `Fact`, in
-report.json as in memory, and `privaudit.report.sentences` has one template per code. A new fact is one line here and
-one there; a test holds the two lists against each other.
+The evaluation writes no sentences. The reason for a missing number, the result of a check or the limit that decided a
+gate is a `Fact`, in memory as in report.json, and `privaudit.report.sentences` has one template per code. A new code
+needs one entry here and one there; a test compares the two lists.
 """
 
 from __future__ import annotations
@@ -163,7 +163,7 @@ CODES: Mapping[str, Mapping[str, type]] = {
     # of a report that an earlier version of privaudit wrote
     "text": {"text": str},
 }
-"""Every code, and name and type of each of its numbers."""
+"""Names and types of the values of each code."""
 
 
 @dataclass(frozen=True)
@@ -171,41 +171,39 @@ class Fact:
     """Something that was observed.
 
     Attributes:
-        code: One of `CODES`.
-        values: Its numbers and names, as `CODES` lists them.
+        code: Code of the fact, a key of `CODES`.
+        values: Values by name, as listed in `CODES`.
     """
 
     code: str
     values: Mapping[str, Value] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Refuse an unknown code, and values that are not those of the code.
+        """Validate the code and its values.
 
         Raises:
-            ValueError: They do not fit together.
+            ValueError: The code is unknown, or the values are not those of the code.
         """
-        wanted = CODES.get(self.code)
-        if wanted is None:
+        kinds = CODES.get(self.code)
+        if kinds is None:
             raise ValueError(f"expected a code of a fact, got {self.code!r}; list it in privaudit.evaluation.facts")
-        fitting = set(self.values) == set(wanted) and all(
-            _fits(self.values[name], kind) for name, kind in wanted.items()
-        )
-        if not fitting:
-            expected = ", ".join(f"{name}: {kind.__name__}" for name, kind in wanted.items()) or "no values"
-            found = ", ".join(f"{name}={value!r}" for name, value in self.values.items()) or "none"
-            raise ValueError(f"expected {self.code} with {expected}, each of them finite, got {found}")
+        valid = set(self.values) == set(kinds) and all(_fits(self.values[name], kind) for name, kind in kinds.items())
+        if not valid:
+            expected = ", ".join(f"{name}: {kind.__name__}" for name, kind in kinds.items()) or "no values"
+            actual = ", ".join(f"{name}={value!r}" for name, value in self.values.items()) or "none"
+            raise ValueError(f"expected {self.code} with {expected}, each of them finite, got {actual}")
 
     def __hash__(self) -> int:
         return hash((self.code, frozenset(self.values.items())))
 
     @staticmethod
     def json_schema() -> dict[str, Any]:
-        """Describe every code and its values in JSON Schema."""
+        """JSON Schema of all codes and their values."""
         values = {
             code: {name: {"type": JSON_TYPES[kind]} for name, kind in kinds.items()} for code, kinds in CODES.items()
         }
         return {
-            "description": "Something that was observed: a code, and the numbers and names that belong to it.",
+            "description": "Something that was observed: a code and its values by name.",
             "oneOf": [
                 _object({"code": {"const": code}, "values": _object(properties)}) for code, properties in values.items()
             ],
@@ -213,20 +211,16 @@ class Fact:
 
 
 JSON_TYPES: Mapping[type, str] = {str: "string", int: "integer", float: "number"}
-"""JSON types of the values of a fact, none of which is NaN."""
+"""JSON types of the values of a fact; no value is NaN."""
 
 
 def fact(code: str, **values: Value) -> Fact:
-    """Make a fact: ``fact("sets_separated", pairs=12)``.
-
-    Returns:
-        The fact.
-    """
+    """Make a fact from keyword arguments, such as ``fact("sets_separated", pairs=12)``."""
     return Fact(code, values)
 
 
 def _fits(value: Value, kind: type) -> bool:
-    """Whether a value may stand where a type is wanted: a float may be written as a whole number."""
+    """Whether a value has the expected type and is finite; an int is accepted as a float."""
     accepted = (float, int) if kind is float else (kind,)
     return (
         isinstance(value, accepted) and not isinstance(value, bool) and (isinstance(value, str) or math.isfinite(value))
@@ -244,12 +238,12 @@ def _object(properties: Mapping[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Check:
-    """A condition under which the metrics mean what they say.
+    """Result of one check of the conditions under which the metrics can be interpreted.
 
     Attributes:
-        name: What was checked.
-        status: ``fail`` makes the verdict inconclusive.
-        facts: What was noticed, the most important first.
+        name: Name of the check.
+        status: Result; ``fail`` makes the verdict inconclusive.
+        facts: Observations, the most important first.
     """
 
     name: str

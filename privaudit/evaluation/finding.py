@@ -1,8 +1,9 @@
-"""The finding: how strong the evidence of leakage is, whether or not a gate was set.
+"""The finding: strength of the evidence of leakage, whether or not a gate was set.
 
-Two tests per score, Bonferroni over all of them: the AUROC sees leakage that is spread over the images; the bound on
-epsilon (at thresholds fixed on other folds, so that it is exact) sees leakage of a few images at a low false-positive
-rate. The level of a leak is that of the largest lower limit of TPR at 1 % FPR, corrected for the same tests.
+There are two tests per score, Bonferroni-corrected over all of them. The AUROC detects leakage shared by many images;
+the bound on epsilon (exact, since its thresholds are fixed on other folds) detects leakage of a few images at a low
+false-positive rate. The level of leakage follows from the largest lower limit of TPR at 1 % FPR, corrected for the same
+tests.
 """
 
 from __future__ import annotations
@@ -18,43 +19,42 @@ from privaudit.evaluation.facts import Check, Fact, fact
 from privaudit.evaluation.metrics import Evaluation, bound
 
 Pair = tuple[str, str]
-"""Attack and mask: what names a score."""
+"""Name of a score: attack and mask."""
 
 TESTED_MASKS = ("none", "influence", "weighted")
-"""Masks that the verdict rests on. ``random`` is a control: it shows what dropping as many dimensions does."""
+"""Masks that the verdict rests on. ``random`` is a control, with as many dimensions dropped at random."""
 
 PERFECT: Pair = ("perfect scores", "none")
-"""Names a score that is higher for every member than for any non-member (`perfect_scores`)."""
+"""Name of a score that is higher for every member than for any non-member (see `perfect_scores`)."""
 
 TPR_LEVELS = {"high": 0.20, "medium": 0.05}
-"""Minimum lower limit of TPR at 1 % FPR. If half of all candidates are members, an image that is called a member
-is one with probability TPR / (TPR + .01): 95 % at .20, 83 % at .05."""
+"""Minimum lower limit of TPR at 1 % FPR of each level. If half of the images that are attacked are members, an image
+called a member is one with probability TPR / (TPR + .01): 95 % at .20, 83 % at .05."""
 
 AUROC_LEVELS = {"high": 0.85, "medium": 0.69}
-"""The same for the AUROC, where there are too few non-members for 1 % FPR: the AUROC of the equal-variance
-normal model that has these rates, Phi((z_.99 - z_(1 - TPR)) / sqrt 2)."""
+"""Minimum lower limit of the AUROC of each level, used where there are too few non-members for 1 % FPR: the AUROC of
+the equal-variance normal model with the rates of `TPR_LEVELS`, Phi((z_.99 - z_(1 - TPR)) / sqrt 2)."""
 
 Leak = Literal["low", "medium", "high"]
 Basis = Literal["checks", "attacks", "set_test", "canary_test"]
-"""What decided the level: a check that failed, the attacks, the test of suspects as a set, or that of the canaries."""
+"""What decided the level: a failed check, the attacks, the set test of suspects, or the test of canaries."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """How strong the evidence of leakage is.
+    """Strength of the evidence of leakage.
 
     Attributes:
-        level: ``unclear`` if a check failed or nothing could be measured.
+        level: Level of leakage; ``unclear`` if a check failed, nothing could be measured, or there are too few images.
         basis: What decided the level.
-        reason: Why it is unclear; None otherwise, and where a check failed.
-        attack: The attack that the finding quotes; None unless leakage was found.
+        reason: Why the level is unclear; None otherwise, and if a check failed.
+        attack: Attack with the largest limit; None unless leakage was detected.
         mask: Mask of that attack.
-        metric: What the level rests on: ``tpr`` at 1 % FPR, or ``auroc`` where there are too few non-members for that.
-        limit: Lower confidence limit of that metric, corrected for the scores that were compared; None
-            without one.
-        scores: Number of scores that were compared.
-        p: P-value of "members do not score higher", corrected for all tests: of the quoted attack, and without
-            evidence the smallest; None where the attacks were not tested.
+        metric: Metric of the level: ``tpr`` at 1 % FPR, or ``auroc`` if there are too few non-members for that.
+        limit: Lower confidence limit of that metric, corrected for all tests; None if there is none.
+        scores: Number of scores that were tested.
+        p: Corrected p-value of "members do not score higher": that of ``attack``, or the smallest one if no leakage was
+            detected; None if the attacks were not tested.
     """
 
     level: Literal["none", "low", "medium", "high", "unclear"]
@@ -84,18 +84,19 @@ def find_leakage(
     checks: Sequence[Check],
     perfect: Evaluation[Pair] | None,
 ) -> Finding:
-    """Weigh the evidence that all attacks together give.
+    """Combine the evidence of all attacks.
 
-    Where even scores without an error would not show leakage, nothing is called free of it: the finding is unclear.
+    If there are so few images that even perfect scores would not be significant, the finding is unclear rather than
+    "none".
 
     Args:
-        evaluation: Holds the scores.
-        scores: The scores that are tested.
-        checks: All that were made.
-        perfect: Evaluation of `PERFECT` on the same images; None leaves that out.
+        evaluation: Evaluation of the scores.
+        scores: Names of the scores to test.
+        checks: Results of all checks.
+        perfect: Evaluation of `PERFECT` on the same images; None skips this comparison.
 
     Returns:
-        The finding, which takes all positives for members.
+        The finding, with all positives regarded as members.
     """
     if failed_checks(checks):
         return Finding("unclear", "checks")
@@ -105,23 +106,27 @@ def find_leakage(
         reasons = (evaluation.metrics[pair].auroc.reason for pair in scores)
         return Finding("unclear", reason=next(filter(None, reasons), fact("no_score_on_two_of_each")))
     alpha, tests = 1.0 - evaluation.confidence, 2 * len(p_values)
-    error = alpha / tests
-    significant = [pair for pair in p_values if _is_significant(evaluation, pair, error)]
+    alpha_per_test = alpha / tests
+    significant = [pair for pair in p_values if _is_significant(evaluation, pair, alpha_per_test)]
     if not significant:
-        if perfect is not None and not _is_significant(perfect, PERFECT, error):
+        if perfect is not None and not _is_significant(perfect, PERFECT, alpha_per_test):
             return Finding("unclear", reason=_too_few(evaluation, tests), scores=len(p_values))
         return Finding("none", scores=len(p_values), p=min(1.0, min(p_values.values()) * tests))
-    return _leak(evaluation, significant, p_values, error, tests)
+    return _leak(evaluation, significant, p_values, alpha_per_test, tests)
 
 
 def _leak(
-    evaluation: Evaluation[Pair], significant: Sequence[Pair], p_values: dict[Pair, float], error: float, tests: int
+    evaluation: Evaluation[Pair],
+    significant: Sequence[Pair],
+    p_values: dict[Pair, float],
+    alpha_per_test: float,
+    tests: int,
 ) -> Finding:
-    rates = {pair: bound(evaluation, pair, "tpr", 0.01, error) for pair in significant}
+    rates = {pair: bound(evaluation, pair, "tpr", 0.01, alpha_per_test) for pair in significant}
     rates = {pair: rate for pair, rate in rates.items() if not np.isnan(rate)}
-    areas = {pair: bound(evaluation, pair, "auroc", None, error) for pair in significant}
+    areas = {pair: bound(evaluation, pair, "auroc", None, alpha_per_test) for pair in significant}
     bounds, levels = (rates, TPR_LEVELS) if rates else (areas, AUROC_LEVELS)
-    # Rates may all have a limit of 0; then the AUROC tells which attack is the best.
+    # All rates can have a limit of 0, in which case the AUROC decides which attack is best.
     attack, mask = best = max(bounds, key=lambda pair: (bounds[pair], areas[pair]))
     level: Leak = "low"
     if bounds[best] >= levels["high"]:
@@ -140,7 +145,7 @@ def _leak(
 
 
 def perfect_scores(is_member: ArrayLike) -> NDArray[np.float64]:
-    """Scores without an error, no two of them equal.
+    """Make scores that separate members from non-members perfectly, all of them distinct.
 
     Args:
         is_member: ``(n,)``.
@@ -152,8 +157,11 @@ def perfect_scores(is_member: ArrayLike) -> NDArray[np.float64]:
     return member + np.arange(member.size) / (member.size + 1.0)
 
 
-def _is_significant(evaluation: Evaluation[Pair], pair: Pair, error: float) -> bool:
-    return evaluation.p_above_chance[pair] <= error or bound(evaluation, pair, "epsilon", None, error) > 0.0
+def _is_significant(evaluation: Evaluation[Pair], pair: Pair, alpha_per_test: float) -> bool:
+    return (
+        evaluation.p_above_chance[pair] <= alpha_per_test
+        or bound(evaluation, pair, "epsilon", None, alpha_per_test) > 0.0
+    )
 
 
 def _too_few(evaluation: Evaluation[Pair], tests: int) -> Fact:

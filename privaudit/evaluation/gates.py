@@ -1,4 +1,4 @@
-"""Gates: the conditions under which an audit fails, as users write them."""
+"""Gates: conditions under which an audit fails, parsed from strings such as ``tpr@1%fpr>0.05``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from privaudit.errors import ConfigError
 
 Metric = Literal["auroc", "tpr", "advantage", "epsilon"]
 RecordedMetric = Literal["auroc", "tpr", "advantage", "epsilon", "other"]
-"""Metric of a gate in a report; ``other`` is one of another version of privaudit."""
+"""Metric of a gate in a report; ``other`` for a metric of another version of privaudit."""
 
 ACCEPTED = "'auroc>0.6', 'tpr@1%fpr>0.05', 'tpr@0.1%fpr>0.02', 'advantage>0.2' or 'epsilon>1'"
 
@@ -21,13 +21,13 @@ _PATTERN = re.compile(r"(?P<metric>[a-z]+)(@(?P<percent>[^%]*)%fpr)?>(?P<limit>.
 
 @dataclass(frozen=True)
 class Gate:
-    """One condition.
+    """A condition under which an audit fails: a metric that exceeds a limit.
 
     Attributes:
         text: Text of the gate, as the user wrote it.
-        metric: What is measured.
-        fpr: Target false-positive rate of ``tpr``, None for every other metric.
-        limit: The audit fails if the metric is shown to be larger.
+        metric: Metric that is compared with the limit.
+        fpr: Target false-positive rate of ``tpr``; None for every other metric.
+        limit: Largest accepted value of the metric.
     """
 
     text: str
@@ -37,13 +37,13 @@ class Gate:
 
 
 def parse_gates(texts: Sequence[str]) -> tuple[Gate, ...]:
-    """Read gates; case and spaces do not matter.
+    """Parse gates; case and whitespace are ignored.
 
     Returns:
         The gates, in the same order.
 
     Raises:
-        ConfigError: Some cannot be read; all of them are named.
+        ConfigError: A text cannot be parsed; the message lists all of them.
     """
     gates = [_parse(text) for text in texts]
     problems = [
@@ -57,12 +57,12 @@ def parse_gates(texts: Sequence[str]) -> tuple[Gate, ...]:
 
 
 def required_fprs(gates: Sequence[Gate], usual: Sequence[float] = (0.01, 0.001)) -> tuple[float, ...]:
-    """False-positive rates to evaluate so that every gate can be decided."""
+    """False-positive rates that must be evaluated: the usual ones and those of the gates."""
     return tuple(dict.fromkeys([*usual, *(gate.fpr for gate in gates if gate.fpr is not None)]))
 
 
 def _parse(text: str) -> Gate | str:
-    """The gate, or what is wrong with it."""
+    """Parse one gate; returns the problem as text if it cannot be parsed."""
     match = _PATTERN.fullmatch(re.sub(r"\s+", "", text).lower())
     if match is None:
         return "it is not METRIC>NUMBER"
@@ -72,15 +72,15 @@ def _parse(text: str) -> Gate | str:
     if (metric == "tpr") != (percent is not None):
         return "tpr, and only tpr, has a false-positive rate: tpr@1%fpr"
     limit = _number(match["limit"])
-    largest = math.inf if metric == "epsilon" else 1.0
-    if not 0.0 <= limit < largest:
-        return f"the limit of {metric} must be a number in [0, {largest:g})"
+    upper = math.inf if metric == "epsilon" else 1.0
+    if not 0.0 <= limit < upper:
+        return f"the limit of {metric} must be a number in [0, {upper:g})"
     if percent is None:
         return Gate(text, metric, None, limit)  # type: ignore[arg-type]  # checked against Metric above
     fpr = _number(percent)
     if not 0.0 < fpr < 100.0:
         return "the false-positive rate must be a number in (0, 100) %"
-    # Through the decimal text: 0.7 / 100 is 0.006999999999999999.
+    # Rounded to 12 digits: 0.7 / 100 is 0.006999999999999999, which would be another rate than 0.007.
     return Gate(text, "tpr", float(f"{fpr / 100.0:.12g}"), limit)
 
 

@@ -1,8 +1,8 @@
-"""Whose images are most exposed: the metrics of each group's members.
+"""Metrics by group of images, such as one artist's: which groups' members are most exposed.
 
-A group that has non-members of its own is measured within itself, so that what sets the group apart from the others
-does not count as membership. A group of members only is measured against the non-members of all groups: what is then
-found may also be that the group is different, which no number here can tell apart.
+The members of a group are compared with the non-members of the same group, so that differences between groups do not
+count as membership. If a group has fewer than two non-members, its members are compared with the non-members of all
+groups; a high AUROC may then also mean that the group differs from the others.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from privaudit.evaluation.intervals import check_confidence
 from privaudit.evaluation.rate import rate_estimate
 from privaudit.evaluation.roc import checked, count
 
-ALONE = Estimate(float("nan"), float("nan"), float("nan"), fact("single_member_in_group"))
+TOO_FEW_MEMBERS = Estimate(float("nan"), float("nan"), float("nan"), fact("single_member_in_group"))
 
 
 def by_group(
@@ -33,47 +33,47 @@ def by_group(
 ) -> tuple[GroupStratum, ...]:
     """Measure each group that has members.
 
-    The images of a group are taken to be independent draws from it: intervals speak for further images of this group,
-    and not for further groups.
+    The images of a group are regarded as independent draws from it: intervals hold for further images of this group,
+    not for further groups.
 
     Args:
-        names: ``(n,)``, the group of each image; None: left out, except as a non-member that others are measured
-            against.
-        scores: ``(n,)``, higher = member.
+        names: ``(n,)``, group of each image, None for an image without one; non-members without a group serve in
+            comparisons with all non-members only.
+        scores: ``(n,)``, higher = more likely a member.
         is_member: ``(n,)``.
-        fpr: Target for the true-positive rate.
+        fpr: Target false-positive rate of the true-positive rate.
         confidence: Confidence level of the intervals.
 
     Returns:
-        One stratum a group, by name; NaN with a reason where a group has fewer than two members.
+        One stratum per group, sorted by name; NaN with a reason for a group with fewer than two members.
 
     Raises:
-        DataError: There is not one name an image.
+        DataError: The number of names differs from the number of images.
     """
     check_confidence(confidence)
     values, member = checked(scores, is_member)
     labels = np.array(list(names), dtype=object)
     if labels.shape != member.shape:
         raise DataError(
-            f"expected one group an image, got {labels.size} for {member.size} images; name the group of every image, "
-            "None for one without"
+            f"expected one group per image, got {labels.size} for {member.size} images; pass None for images without "
+            "a group"
         )
-    found = []
+    strata = []
     for name in sorted({label for label in labels[member] if label is not None}):
         inside: NDArray[np.bool_] = labels == name
-        own = int((inside & ~member).sum()) > 1
-        part = inside if own else (inside & member) | ~member
+        has_nonmembers = int((inside & ~member).sum()) > 1
+        part = inside if has_nonmembers else (inside & member) | ~member
         curve = count(values[part], member[part])
         rate = rate_estimate(curve, fpr, confidence)
-        alone = curve.members < 2  # its AUROC would be the rank of that image
-        found.append(
+        too_few = curve.members < 2  # the AUROC would disclose the rank of a single image
+        strata.append(
             GroupStratum(
                 name=name,
                 members=curve.members,
                 nonmembers=curve.nonmembers,
-                against="group" if own else "all",
-                auroc=ALONE if alone else auroc_estimate(values[part], member[part], confidence),
-                tpr=None if alone or np.isnan(rate.value) else rate,
+                against="group" if has_nonmembers else "all",
+                auroc=TOO_FEW_MEMBERS if too_few else auroc_estimate(values[part], member[part], confidence),
+                tpr=None if too_few or np.isnan(rate.value) else rate,
             )
         )
-    return tuple(found)
+    return tuple(strata)

@@ -1,7 +1,7 @@
 """One-sided confidence limits from a standard deviation, from bootstrap replicates and from counts.
 
-A two-sided interval is a lower and an upper limit, each at half the error probability; a gate uses one limit at
-an error probability corrected for how much is tested. How often each holds is measured by ``benchmarks/coverage.py``.
+A two-sided interval consists of a lower and an upper limit, each at half of the error probability. A gate uses one
+limit, at an error probability corrected for the number of tests. ``benchmarks/coverage.py`` measures the coverage.
 """
 
 from __future__ import annotations
@@ -17,17 +17,18 @@ Side = Literal["lower", "upper"]
 
 
 def percentile_limit(replicates: NDArray[np.float64], alpha: float, side: Side) -> float:
-    """Quantile of the replicates: the alpha (R + 1)-th smallest or largest of R.
+    """Percentile limit of the bootstrap: the alpha (R + 1)-th smallest or largest of R replicates.
 
-    A further replicate lies beyond it with the probability alpha, which the usual interpolation exceeds by up to 1 / R.
+    A further replicate lies beyond this limit with probability alpha; with NumPy's default interpolation, the
+    probability would be larger by up to 1 / R.
 
     Args:
         replicates: ``(replicates,)``.
         alpha: Error probability.
-        side: Which limit.
+        side: Lower or upper limit.
 
     Returns:
-        The limit, or NaN if there are too few replicates to see this far into the tail.
+        The limit, or NaN if there are too few replicates for this error probability.
     """
     if alpha * (replicates.size + 1) < 1.0:
         return float("nan")
@@ -35,40 +36,48 @@ def percentile_limit(replicates: NDArray[np.float64], alpha: float, side: Side) 
 
 
 def clopper_pearson(k: ArrayLike, n: float, alpha: float, side: Side) -> NDArray[np.float64]:
-    """Exact limit for a binomial rate (Clopper and Pearson 1934).
+    """Exact one-sided limit of a binomial proportion (Clopper and Pearson 1934).
 
     Args:
-        k: Successes, any shape; need not be whole numbers, where n is an effective number of trials.
-        n: Trials, at least 1.
+        k: Number of successes, any shape; not necessarily whole if ``n`` is an effective number of trials.
+        n: Number of trials, at least 1.
         alpha: Error probability of this one limit.
-        side: Which limit.
+        side: Lower or upper limit.
 
     Returns:
-        Shaped like ``k``: the ``alpha`` quantile of Beta(k, n - k + 1), or 0 at k = 0, respectively the
-        ``1 - alpha`` quantile of Beta(k + 1, n - k), or 1 at k = n.
+        Limits, shaped like ``k``. Lower: the ``alpha`` quantile of Beta(k, n - k + 1), 0 at k = 0. Upper: the
+        ``1 - alpha`` quantile of Beta(k + 1, n - k), 1 at k = n.
     """
     from scipy.special import betaincinv  # keeps ``import privaudit`` fast
 
     hits = np.asarray(k, dtype=np.float64)
+    # Where the limit is 0 or 1, the Beta distribution has a parameter of 0: any valid count stands in for k.
     if side == "lower":
-        some = np.where(hits > 0, hits, 1.0)
-        return np.where(hits > 0, betaincinv(some, n - some + 1, alpha), 0.0)
-    some = np.where(hits < n, hits, 0.0)
-    return np.where(hits < n, betaincinv(some + 1, n - some, 1 - alpha), 1.0)
+        safe_hits = np.where(hits > 0, hits, 1.0)
+        return np.where(hits > 0, betaincinv(safe_hits, n - safe_hits + 1, alpha), 0.0)
+    safe_hits = np.where(hits < n, hits, 0.0)
+    return np.where(hits < n, betaincinv(safe_hits + 1, n - safe_hits, 1 - alpha), 1.0)
 
 
 def auroc_limit(value: float, sd: float, pairs: int, alpha: float, side: Side) -> float:
-    """Limit that is symmetric on the logit scale.
+    """Limit of an AUROC, with the interval symmetric on the logit scale.
 
-    logit(A) -+ t sd / (A (1 - A)), with Student's t for pairs - 1 degrees of freedom. On the plain scale the lower
-    limit misses more often than it should when A is near 1, where the law of the AUROC is skewed.
+    logit(A) -+ t sd / (A (1 - A)), with Student's t for pairs - 1 degrees of freedom. An interval for A itself
+    undercovers at its lower end if A is near 1, where the distribution of the estimate is skewed.
 
-    At A = 1 the standard deviation is 0. Members and non-members can then be paired off into ``pairs`` independent
-    pairs, each ordered correctly, so that the lower limit is Clopper-Pearson for k of k pairs, alpha^(1 / k). The same
-    at A = 0 with the sides exchanged.
+    At A = 1 the standard deviation is 0. Members and non-members can then be matched to k = ``pairs`` independent
+    pairs, all ordered correctly, so that the lower limit is that of Clopper and Pearson for k of k successes,
+    alpha^(1 / k). At A = 0 the same holds with the sides exchanged.
+
+    Args:
+        value: AUROC of the sample.
+        sd: Standard deviation of the AUROC.
+        pairs: Number of independent units in the smaller class.
+        alpha: Error probability.
+        side: Lower or upper limit.
 
     Returns:
-        The limit, in [0, 1]; NaN if ``sd`` is, or if it is 0 because all scores are equal.
+        The limit, in [0, 1]; NaN if ``sd`` is NaN, or if it is 0 because all scores are equal.
     """
     from scipy.special import expit, logit, stdtrit
 
@@ -83,16 +92,16 @@ def auroc_limit(value: float, sd: float, pairs: int, alpha: float, side: Side) -
 
 
 def rate_limit(value: float, replicates: NDArray[np.float64], trials: float, alpha: float, side: Side) -> float:
-    """Percentile limit, widened to Clopper-Pearson where the sample is at the edge.
+    """Percentile limit of a rate, replaced by Clopper-Pearson's where that is wider and the sample rate is 0 or 1.
 
-    At a rate of 0 (or 1) all replicates may agree with the sample although the population does not.
+    At a rate of 0 or 1, all replicates can be equal to the sample although the population rate differs.
 
     Args:
         value: Rate of the sample.
         replicates: ``(replicates,)``.
-        trials: What the rate is a share of; an effective number where images are clustered.
+        trials: Number of trials behind the rate; an effective number if images are clustered.
         alpha: Error probability.
-        side: Which limit.
+        side: Lower or upper limit.
 
     Returns:
         The limit, or NaN if there are too few replicates.
@@ -113,32 +122,32 @@ def advantage_limit(
     alpha: float,
     side: Side,
 ) -> float:
-    """Limit for a maximum of TPR - FPR, whose estimate is biased upwards.
+    """Limit of the advantage max(TPR - FPR), whose estimate is biased upwards.
 
-    Lower: with d = TPR - FPR as a function of the threshold, max d_hat - max d <= max(d_hat - d), and the
-    bootstrap's max(d* - d_hat) is distributed like that. Percentiles of max d* would claim an advantage under
-    the null in nearly every sample. Upper: the percentile, conservative because of the same bias.
+    Lower limit: let d be TPR - FPR as a function of the threshold. Then max d_hat - max d <= max(d_hat - d), whose
+    distribution is estimated by that of max(d* - d_hat) over bootstrap replicates d*. Percentiles of max d* would claim
+    an advantage in nearly every sample without leakage. Upper limit: the percentile, conservative because of the bias.
 
     Args:
-        value: Advantage of the sample.
+        value: Advantage of the sample, max d_hat.
         replicates: ``(replicates,)``, max d*.
         excess: ``(replicates,)``, max(d* - d_hat).
-        pairs: Size of the smaller set; an effective one where images are clustered.
+        pairs: Size of the smaller set; an effective size if images are clustered.
         alpha: Error probability.
-        side: Which limit.
+        side: Lower or upper limit.
 
     Returns:
         The limit, in [0, 1], or NaN if there are too few replicates.
     """
     if side == "upper":
         return rate_limit(value, replicates, pairs, alpha, side)
-    if value >= 1.0:  # no replicate differs; limits of the two rates at the separating threshold instead
+    if value >= 1.0:  # all replicates are equal to the sample: use limits of both rates at the separating threshold
         return max(0.0, 1.0 - 2.0 * float(clopper_pearson(0, pairs, alpha / 2.0, "upper")))
     return float(np.maximum(value - percentile_limit(excess, alpha, "upper"), 0.0))
 
 
 def check_confidence(confidence: float) -> None:
-    """Refuse what is not a confidence.
+    """Validate a confidence level.
 
     Raises:
         ConfigError: It is not in (0, 1).
@@ -148,10 +157,10 @@ def check_confidence(confidence: float) -> None:
 
 
 def check_replicates(confidence: float, replicates: int) -> None:
-    """Refuse an interval whose ends the replicates cannot resolve.
+    """Validate that there are enough replicates for the two-sided interval.
 
     Raises:
-        ConfigError: There are too few replicates for it, or the confidence is not in (0, 1).
+        ConfigError: There are too few, or the confidence is not in (0, 1).
     """
     check_confidence(confidence)
     needed = int(np.ceil(2.0 / (1.0 - confidence) - 1e-6)) - 1
@@ -162,10 +171,10 @@ def check_replicates(confidence: float, replicates: int) -> None:
         ])
 
 
-def enough_replicates(least: int, confidence: float, tests: int) -> int:
-    """Replicates that resolve one-sided limits which are corrected for several tests.
+def enough_replicates(minimum: int, confidence: float, tests: int) -> int:
+    """Number of bootstrap replicates for one-sided limits at an error probability corrected for several tests.
 
     Returns:
-        ``least``, or twice as many as the error probability of one test takes.
+        ``minimum``, or twice the number that the corrected error probability needs, whichever is larger.
     """
-    return max(least, int(np.ceil(2.0 * tests / (1.0 - confidence) - 1e-6)))
+    return max(minimum, int(np.ceil(2.0 * tests / (1.0 - confidence) - 1e-6)))

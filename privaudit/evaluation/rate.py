@@ -1,22 +1,24 @@
-"""True-positive rate at a false-positive rate, with limits that know that the threshold was estimated.
+"""True-positive rate at a false-positive rate, with limits that allow for the estimation of the threshold.
 
-Let c be the threshold that a share f of all non-members exceeds. Of n non-members R ~ Binomial(n, f) exceed it,
-whatever their law is, and of m members a binomial number H with the rate theta that is asked for. The R-th highest
-non-member is above c and the next one is not, so that H lies between the members above the one and above the other:
+Let c be the threshold that a fraction f of the population of non-members exceeds, and theta the fraction of the
+population of members that exceeds it. In the sample, R ~ Binomial(n, f) of n non-members exceed c, whatever their
+distribution is, and H ~ Binomial(m, theta) of m members. The R-th highest non-member is above c and the next one is
+not, so that H is bounded by the numbers of members above either of them:
 
-    h(R - 1) <= H <= h(R),    h(r) = members at the lowest threshold with at most r false positives.
+    h(R - 1) <= H <= h(R),    h(r) = members at or above the lowest threshold with at most r false positives.
 
-This holds with ties too, where theta is the rate at the largest realised share of non-members that does not exceed f.
-R is not observed but its law is known, and given H there is the Clopper-Pearson law of theta. Averaging over R makes
-two confidence distributions, one for either end of the gap that c lies in,
+This also holds with ties, with theta the rate at the largest false-positive rate that can be realised and does not
+exceed f. R is not observed, but its distribution is known, and given H the Clopper-Pearson method gives a confidence
+distribution of theta. Averaging over R gives two confidence distributions, one for either end of the gap that holds c,
 
     G_lower = sum_r P(R = r) Beta(h(r - 1), m - h(r - 1) + 1),    G_upper = sum_r P(R = r) Beta(h(r) + 1, m - h(r)),
 
-and limits are quantiles of the mean of the two. Combining distributions in this way is melding (Fay, Proschan and
-Brittain 2015, Biometrics 71:146); taking the mean of the two is the mid-p version of a discrete law.
-Differs from that paper: the second parameter is where the curve is read, not a difference or ratio.
+and limits are quantiles of the mean of the two. Combining confidence distributions in this way is melding (Fay,
+Proschan and Brittain 2015, Biometrics 71:146); the mean of the two is the mid-p version for a discrete distribution.
+Differs from that paper: the second parameter is the point at which the curve is read, not a term of a difference or
+ratio.
 
-No replicates are drawn, so that a limit exists at any error probability. What cannot be resolved is `unresolved`: where
+No bootstrap is involved, so that a limit exists at any error probability, except where `unresolved` gives a reason: if
 c may lie above every non-member of the sample, nothing bounds theta from below.
 """
 
@@ -33,32 +35,42 @@ from privaudit.evaluation.intervals import Side, check_confidence, clopper_pears
 from privaudit.evaluation.roc import RocCounts, checked, hits, operating_point
 
 FEW_FALSE_POSITIVES = 10
-"""Below this many expected false positives a rate comes with a warning."""
+"""Number of expected false positives below which a rate has a warning."""
 
 PRECISION = 1e-9
-"""Of a limit."""
+"""Absolute precision of a limit."""
 
 Floats = NDArray[np.float64]
 
 
 def tpr_limit(curve: RocCounts, fpr: float, alpha: float, side: Side) -> float:
-    """Limit for the true-positive rate at a false-positive rate, if all images are independent.
+    """Limit of the true-positive rate at a false-positive rate, for independent images.
+
+    Args:
+        curve: Curve of the sample.
+        fpr: Target false-positive rate, in [0, 1].
+        alpha: Error probability.
+        side: Lower or upper limit.
 
     Returns:
-        The limit, in [0, 1]; NaN where the sample cannot resolve it (see `unresolved`).
+        The limit, in [0, 1]; NaN if there are too few non-members for it (see `unresolved`).
     """
     from scipy.optimize import brentq  # keeps ``import privaudit`` fast
 
     if unresolved(fpr, curve.nonmembers, alpha):
         return float("nan")
-    false, chance = _false_positives(fpr, curve.nonmembers)
-    above, below = hits(curve, false - 1), hits(curve, false)
+    false_positives, probabilities = _false_positives(fpr, curve.nonmembers)
+    lower_hits, upper_hits = hits(curve, false_positives - 1), hits(curve, false_positives)
     level = alpha if side == "lower" else 1.0 - alpha
 
     def confidence(rate: float) -> float:
-        low, high = _beta(above, curve.members - above + 1, rate), _beta(below + 1, curve.members - below, rate)
-        return float(chance @ (low + high)) / 2.0
+        low, high = (
+            _beta(lower_hits, curve.members - lower_hits + 1, rate),
+            _beta(upper_hits + 1, curve.members - upper_hits, rate),
+        )
+        return float(probabilities @ (low + high)) / 2.0
 
+    # G_lower has mass at 0 (where h = 0) and G_upper at 1 (where h = m): a level within that mass has no root.
     if confidence(0.0) >= level:
         return 0.0
     if confidence(1.0 - PRECISION) <= level:
@@ -67,14 +79,14 @@ def tpr_limit(curve: RocCounts, fpr: float, alpha: float, side: Side) -> float:
 
 
 def unresolved(fpr: float, nonmembers: float, alpha: float) -> Fact | None:
-    """Why there is no limit for a rate, if so.
+    """Give the reason if there are too few non-members for a limit of a rate.
 
-    With the probability (1 - f)^n no non-member exceeds the threshold. If that is more than ``alpha``, a lower limit
-    would be 0 whatever the members score.
+    With probability (1 - f)^n, no non-member exceeds the threshold. If this is more than ``alpha``, a lower limit would
+    be 0 whatever the scores of the members are.
 
     Args:
-        fpr: Target, in [0, 1].
-        nonmembers: How many; an effective number where images are clustered.
+        fpr: Target false-positive rate, in [0, 1].
+        nonmembers: Number of non-members; an effective number if images are clustered.
         alpha: Error probability of the limit.
 
     Returns:
@@ -89,7 +101,7 @@ def unresolved(fpr: float, nonmembers: float, alpha: float) -> Fact | None:
 
 
 def nonmembers_needed(fpr: float, alpha: float) -> int:
-    """Count the independent non-members below which a rate has no lower limit.
+    """Minimum number of independent non-members for a lower limit of a rate.
 
     Returns:
         The smallest n with (1 - f)^n <= alpha, and at least 1 / f.
@@ -98,22 +110,23 @@ def nonmembers_needed(fpr: float, alpha: float) -> int:
 
 
 def rate_at_point(curve: RocCounts, fpr: float) -> RateEstimate:
-    """The rate of the sample, without limits.
+    """Point estimate of the rate, without limits.
 
     Args:
         curve: Curve of the sample.
-        fpr: Target, in [0, 1].
+        fpr: Target false-positive rate, in [0, 1].
 
     Returns:
-        NaN with a reason where less than one false positive is expected; a warning where they are few.
+        The rate, with a warning if fewer than `FEW_FALSE_POSITIVES` false positives are expected; NaN with a reason if
+        less than one is.
     """
     nan, point = float("nan"), operating_point(curve, fpr)
     expected = fpr * point.n
     if expected < 1.0 - 1e-9:
         reason = fact("rate_at_zero")
         if fpr:
-            least = int(np.ceil(1.0 / fpr - 1e-9))
-            reason = fact("rate_needs_nonmembers", fpr=fpr, needed=least, nonmembers=point.n)
+            needed = int(np.ceil(1.0 / fpr - 1e-9))
+            reason = fact("rate_needs_nonmembers", fpr=fpr, needed=needed, nonmembers=point.n)
         return RateEstimate(nan, nan, nan, nan, point.k, point.n, reason)
     warning = None
     if expected < FEW_FALSE_POSITIVES - 1e-9:
@@ -122,15 +135,15 @@ def rate_at_point(curve: RocCounts, fpr: float) -> RateEstimate:
 
 
 def rate_estimate(curve: RocCounts, fpr: float, confidence: float = 0.95) -> RateEstimate:
-    """The rate with its limits, if all images are independent.
+    """Estimate of the rate with its interval, for independent images.
 
     Args:
         curve: Curve of the sample.
-        fpr: Target, in [0, 1].
+        fpr: Target false-positive rate, in [0, 1].
         confidence: Confidence level of the interval.
 
     Returns:
-        The estimate; limits are NaN with a reason where there are too few images for them.
+        The estimate; limits are NaN with a reason if there are too few images for them.
     """
     rate, alpha = rate_at_point(curve, fpr), (1.0 - confidence) / 2.0
     if np.isnan(rate.value):
@@ -144,47 +157,49 @@ def rate_estimate(curve: RocCounts, fpr: float, confidence: float = 0.95) -> Rat
 def rate_at_threshold(
     scores: ArrayLike, is_member: ArrayLike, threshold: float, confidence: float = 0.95
 ) -> FixedThreshold:
-    """Both rates at a threshold that was fixed before these images were seen, with exact limits.
+    """True- and false-positive rate at a threshold that was fixed independently of these images.
 
-    For a threshold that was read off the same images they would be far too narrow.
+    For a threshold chosen on the same images, the intervals would be far too narrow.
 
     Args:
-        scores: ``(n,)``, of independent images.
+        scores: ``(n,)``, scores of independent images.
         is_member: ``(n,)``.
-        threshold: Scores at or above it count as "member".
+        threshold: Threshold; images with scores at or above it are called members.
         confidence: Confidence level of the Clopper-Pearson intervals.
 
     Returns:
-        True- and false-positive rate; NaN with a reason for an empty class.
+        Both rates; NaN with a reason for an empty class.
     """
     check_confidence(confidence)
     values, member = checked(scores, is_member)
     called = values >= threshold
 
-    def share(part: NDArray[np.bool_], none: str) -> Estimate:
+    def rate(part: NDArray[np.bool_], code_if_empty: str) -> Estimate:
         nan, n, k = float("nan"), int(part.sum()), int(called[part].sum())
         if not n:
-            return Estimate(nan, nan, nan, fact(none))
+            return Estimate(nan, nan, nan, fact(code_if_empty))
         alpha = (1.0 - confidence) / 2.0
         low, high = (float(clopper_pearson(k, n, alpha, side)) for side in ("lower", "upper"))
         return Estimate(k / n, low, high)
 
-    return FixedThreshold(threshold, share(member, "no_members"), share(~member, "no_nonmembers"))
+    return FixedThreshold(threshold, rate(member, "no_members"), rate(~member, "no_nonmembers"))
 
 
 def _false_positives(fpr: float, nonmembers: int) -> tuple[NDArray[np.int64], Floats]:
-    """Counts of non-members above the threshold, and their probabilities, but for a tail of 1e-12."""
+    """Values of R ~ Binomial(n, f) and their probabilities, without tails of a mass of about 1e-12."""
     from scipy.special import bdtr  # keeps ``import privaudit`` fast
 
-    reach = 8.0 * np.sqrt(nonmembers * fpr * (1.0 - fpr)) + 24.0
+    half_width = 8.0 * np.sqrt(nonmembers * fpr * (1.0 - fpr)) + 24.0
     middle = nonmembers * fpr
-    first, last = max(0, int(middle - reach)), min(nonmembers, int(middle + reach))
-    false = np.arange(first, last + 1)
-    return false, np.diff(bdtr(false, nonmembers, fpr), prepend=bdtr(first - 1, nonmembers, fpr) if first else 0.0)
+    first, last = max(0, int(middle - half_width)), min(nonmembers, int(middle + half_width))
+    false_positives = np.arange(first, last + 1)
+    return false_positives, np.diff(
+        bdtr(false_positives, nonmembers, fpr), prepend=bdtr(first - 1, nonmembers, fpr) if first else 0.0
+    )
 
 
 def _beta(a: NDArray[np.int64], b: NDArray[np.int64], at: float) -> Floats:
-    """Distribution function of Beta(a, b); all of it at 0 for a = 0, at 1 for b = 0."""
+    """Distribution function of Beta(a, b); a point mass at 0 for a = 0, at 1 for b = 0."""
     from scipy.special import betainc
 
     inside = betainc(np.maximum(a, 1), np.maximum(b, 1), at)

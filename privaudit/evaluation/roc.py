@@ -1,11 +1,10 @@
 """The empirical ROC curve, exact with ties and infinite scores.
 
-Higher score = more likely a member; member = the positive class; "score >= threshold" means member. Images
-with equal scores cannot be told apart by any threshold, so the curve has a point only at the end of each
-block of tied scores.
+Members are the positive class, and images with a score at or above the threshold are called members. No threshold
+separates images with equal scores, so that the curve has a point only at the end of each block of tied scores.
 
-scikit-learn's ``roc_curve`` and ``roc_auc_score`` are the reference in the tests. They are not called here
-because they refuse infinite scores, which an attack may well return.
+scikit-learn's ``roc_curve`` and ``roc_auc_score`` are the reference in the tests. They are not used here because they
+reject infinite scores, which attacks can return.
 """
 
 from __future__ import annotations
@@ -23,11 +22,12 @@ class OperatingPoint:
     """The point of the curve at the largest realised false-positive rate that does not exceed a target.
 
     Attributes:
-        tpr: Share of members at or above the threshold; NaN without members.
-        fpr_realised: Share of non-members at or above the threshold; NaN without non-members.
-        threshold: +inf if even the highest block of tied scores exceeds the target: nobody is called a member.
-        k: Non-members at or above the threshold.
-        n: Non-members.
+        tpr: Fraction of members at or above the threshold; NaN without members.
+        fpr_realised: Fraction of non-members at or above the threshold; NaN without non-members.
+        threshold: Lowest score of the images called members; +inf if even the highest block of tied scores exceeds the
+            target, so that no image is called a member.
+        k: Number of non-members at or above the threshold.
+        n: Number of non-members.
     """
 
     tpr: float
@@ -42,11 +42,11 @@ class RocCounts:
     """Members and non-members at or above each distinct score.
 
     Attributes:
-        thresholds: Distinct scores, descending.
-        tp: Members at or above each.
-        fp: Non-members at or above each.
-        members: Members in all.
-        nonmembers: Non-members in all.
+        thresholds: ``(d,)``, distinct scores, descending.
+        tp: ``(d,)``, number of members at or above each threshold.
+        fp: ``(d,)``, number of non-members at or above each threshold.
+        members: Total number of members.
+        nonmembers: Total number of non-members.
     """
 
     thresholds: NDArray[np.float64]
@@ -57,27 +57,27 @@ class RocCounts:
 
 
 def checked(scores: ArrayLike, is_member: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Bring scores and labels into one form.
+    """Validate scores and labels and convert them to arrays.
 
     Returns:
         Scores as float64 and labels as bool, both ``(n,)``.
 
     Raises:
-        DataError: The two do not have the shape ``(n,)`` for the same n.
+        DataError: They do not have the same shape ``(n,)``.
         NonFiniteError: A score is NaN.
     """
     values = np.asarray(scores, dtype=np.float64)
     member = np.asarray(is_member, dtype=np.bool_)
     if values.ndim != 1 or values.shape != member.shape:
         raise DataError(
-            f"expected one score an image, got scores of shape {values.shape} for labels of shape "
+            f"expected one score per image, got scores of shape {values.shape} for labels of shape "
             f"{member.shape}; pass two vectors of the same length"
         )
     if np.isnan(values).any():
-        bad = np.flatnonzero(np.isnan(values))
+        invalid = np.flatnonzero(np.isnan(values))
         raise NonFiniteError(
-            f"expected scores that are numbers, got NaN for {bad.size} of {values.size} images, "
-            f"the first at position {bad[0]}; leave these images out or mend their scores"
+            f"expected scores without NaN, got NaN for {invalid.size} of {values.size} images, "
+            f"the first at position {invalid[0]}; leave these images out or fix their scores"
         )
     return values, member
 
@@ -100,7 +100,7 @@ def count(scores: ArrayLike, is_member: ArrayLike) -> RocCounts:
 
 
 def auroc(scores: ArrayLike, is_member: ArrayLike) -> float:
-    """Chance that a random member scores above a random non-member, ties counting one half.
+    """Probability that a random member scores above a random non-member, ties counting one half.
 
     This is the Mann-Whitney statistic by midranks, U / (m n), and the area under the curve by trapezoids.
 
@@ -114,22 +114,23 @@ def auroc(scores: ArrayLike, is_member: ArrayLike) -> float:
     counts = count(scores, is_member)
     if counts.members == 0 or counts.nonmembers == 0:
         return float("nan")
+    # Twice the trapezoids; whole numbers, so that the sum is exact.
     wins = np.diff(counts.fp, prepend=0) * (counts.tp + np.concatenate([[0], counts.tp[:-1]]))
     return float(wins.sum() / (2 * counts.members * counts.nonmembers))
 
 
 def allowed_false_positives(fpr: float, nonmembers: int) -> int:
-    """Largest count of false positives whose rate does not exceed the target.
+    """Largest number of false positives whose rate does not exceed the target.
 
     Returns:
-        ``floor(fpr * nonmembers)``, safe against 0.29 * 100 = 28.999999999999996.
+        ``floor(fpr * nonmembers)``, robust to rounding such as 0.29 * 100 = 28.999999999999996.
     """
     check_rate(fpr)
     return int(np.floor(fpr * nonmembers + 1e-9))
 
 
 def check_rate(fpr: float) -> None:
-    """Refuse what is not a false-positive rate.
+    """Validate a false-positive rate.
 
     Raises:
         ConfigError: It is not in [0, 1].
@@ -139,14 +140,14 @@ def check_rate(fpr: float) -> None:
 
 
 def hits(counts: RocCounts, allowed: ArrayLike) -> NDArray[np.int64]:
-    """Members at or above the lowest threshold with at most so many false positives.
+    """Number of members at or above the lowest threshold with at most ``allowed`` false positives.
 
     Args:
-        counts: Behind the curve.
-        allowed: False positives, any shape; negative ones allow no threshold.
+        counts: Counts behind the curve.
+        allowed: Numbers of false positives, any shape; a negative number allows no threshold.
 
     Returns:
-        Shaped like ``allowed``; 0 where even the highest block of tied scores holds more.
+        Shaped like ``allowed``; 0 where even the highest block of tied scores has more false positives.
     """
     blocks = np.searchsorted(counts.fp, np.asarray(allowed), side="right")
     return np.concatenate([[0], counts.tp])[blocks]
@@ -156,7 +157,7 @@ def operating_point(counts: RocCounts, fpr: float) -> OperatingPoint:
     """Point of a curve at the largest realised false-positive rate that does not exceed the target.
 
     Args:
-        counts: Behind the curve.
+        counts: Counts behind the curve.
         fpr: Target, in [0, 1].
 
     Returns:
@@ -177,7 +178,7 @@ def operating_point(counts: RocCounts, fpr: float) -> OperatingPoint:
 def tpr_at_fpr(scores: ArrayLike, is_member: ArrayLike, fpr: float) -> OperatingPoint:
     """True-positive rate at the largest realised false-positive rate that does not exceed the target.
 
-    The point nearest to the target may lie above it and is not what is asked for.
+    The point of the curve nearest to the target is not used, since its false-positive rate may exceed the target.
 
     Args:
         scores: ``(n,)``.
@@ -198,7 +199,7 @@ def roc_points(scores: ArrayLike, is_member: ArrayLike) -> tuple[NDArray[np.floa
         is_member: ``(n,)``.
 
     Returns:
-        False- and true-positive rates, ascending; one point for each distinct score after the first.
+        False- and true-positive rates, ascending, ``(d + 1,)`` each for d distinct scores.
 
     Raises:
         DataError: A class is empty.
@@ -214,7 +215,7 @@ def roc_points(scores: ArrayLike, is_member: ArrayLike) -> tuple[NDArray[np.floa
 
 
 def advantage(scores: ArrayLike, is_member: ArrayLike) -> float:
-    """Largest TPR - FPR over all thresholds (Yeom et al. 2018, arXiv:1709.01604).
+    """Maximum of TPR - FPR over all thresholds (Yeom et al. 2018, arXiv:1709.01604).
 
     Args:
         scores: ``(n,)``.
@@ -230,7 +231,7 @@ def largest_gap(counts: RocCounts) -> float:
     """Advantage of a curve.
 
     Returns:
-        Largest TPR - FPR, in [0, 1], or NaN if a class is empty.
+        Maximum of TPR - FPR, in [0, 1], or NaN if a class is empty.
     """
     if counts.members == 0 or counts.nonmembers == 0:
         return float("nan")
@@ -240,10 +241,9 @@ def largest_gap(counts: RocCounts) -> float:
 def consistent(auroc: float, tpr: float, fpr: float) -> bool:
     """Whether an AUROC and an operating point can belong to one curve: AUROC >= TPR (1 - FPR).
 
-    The curve is monotone, so from the point rightwards it lies at TPR or above; published pairs exist that
-    violate this. NaN contradicts nothing.
+    The curve is monotone, so that to the right of the point it lies at TPR or above. Some published pairs violate this.
 
     Returns:
-        False if no curve has both.
+        False if no curve has both; True if a value is NaN.
     """
     return not auroc < tpr * (1.0 - fpr) - 1e-12

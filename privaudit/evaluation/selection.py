@@ -1,6 +1,7 @@
-"""One of several candidates taken for each fold on the others, and a record of what was compared and taken.
+"""Cross-fitted selection: for each fold, the candidate that is best on the other folds, with a record of the choice.
 
-A candidate is a column of scores: of a noise level, an order of the norm, a fraction of dimensions to drop, an attack.
+A candidate is a column of scores: those of one noise level, order of the norm, fraction of dimensions to drop, or
+attack.
 """
 
 from __future__ import annotations
@@ -17,23 +18,23 @@ from privaudit.evaluation.crossfit import splits
 from privaudit.evaluation.roc import auroc
 
 Label = str | float
-"""What a candidate is called: the value itself where it is a number."""
+"""Label of a candidate: its value if that is a number, else its name."""
 
 
 Criterion = Literal[
     "auroc", "auroc_no_mask", "auroc_influence_mask", "inner_auroc", "inner_auroc_influence_mask", "residual"
 ]
-"""What is best for the candidate that is chosen: the AUROC on the other folds, of the same score, without a mask or
-under the influence mask; the same on inner folds, within the other folds; or the smallest absolute residual there."""
+"""Criterion by which a candidate is chosen: the AUROC on the other folds, of the same score, without a mask or under
+the influence mask; the AUROC of inner folds within the other folds; or the smallest absolute residual there."""
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A score that suspects or canaries may be judged by.
+    """A candidate score for suspects or canaries.
 
     Attributes:
         attack: Name of the attack; None for the mean of all other candidates.
-        at: What it is taken at, such as a noise level; None if there is nothing to choose.
+        at: Value of the attack's parameter, such as a noise level; None if it has none.
         mask: Mask of the attack; None for the mean.
     """
 
@@ -43,20 +44,20 @@ class Candidate:
 
 
 MEAN = Candidate(None)
-"""The mean of all other candidates, each as normal scores."""
+"""Mean of the normal scores of all other candidates."""
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What was chosen for each fold, among what, by what. Nothing of the kind is listed if it was fixed beforehand.
+    """Record of one choice made for each fold; parameters fixed beforehand have none.
 
     Attributes:
-        what: Such as ``level``, ``drop`` or ``penalty``.
-        search_space: All candidates.
-        by_fold: The one that was taken, in ascending order of the folds.
-        criterion: What was largest (of residuals: smallest) for it.
-        learner: Kind of classifier that a penalty was chosen for; None for every other choice.
-        mask: Mask of the features that a penalty was chosen for, where every mask has a classifier of its own.
+        what: Parameter that was chosen, such as ``level``, ``drop`` or ``penalty``.
+        search_space: Labels of all candidates.
+        by_fold: Label of the candidate chosen for each fold, in ascending order of the folds.
+        criterion: Criterion that is largest (for residuals, smallest) for the chosen candidate.
+        learner: Classifier whose penalty was chosen; None for every other choice.
+        mask: Mask of the features of that classifier, if every mask has its own; else None.
     """
 
     what: str
@@ -69,14 +70,14 @@ class Choice:
 
 @dataclass(frozen=True)
 class CrossFitted:
-    """One score per image, from a candidate that its own fold had no part in choosing.
+    """One score per image, from the candidate that was chosen on the other folds.
 
     Attributes:
-        scores: ``(n,)``; as given if all folds chose one candidate, otherwise standardised on the other folds.
-        chosen: The candidate of each fold, in ascending order of the folds.
-        positions: Column of each of them.
-        index: ``(n,)``, column that each image's score came from.
-        search_space: All candidates that were compared.
+        scores: ``(n,)``; unchanged if all folds chose the same candidate, else standardised by the other folds.
+        chosen: Label of the candidate of each fold, in ascending order of the folds.
+        positions: Column of the candidate of each fold.
+        index: ``(n,)``, column of each image's score.
+        search_space: Labels of all candidates.
     """
 
     scores: NDArray[np.float64]
@@ -87,15 +88,15 @@ class CrossFitted:
 
 
 def fold_auroc(scores: ArrayLike, is_member: ArrayLike, folds: ArrayLike) -> NDArray[np.float64]:
-    """AUROC of each candidate on the other folds.
+    """AUROC of each candidate on all folds but one.
 
     Args:
-        scores: ``(n, candidates)``, higher = member.
+        scores: ``(n, candidates)``, higher = more likely a member.
         is_member: ``(n,)``.
         folds: ``(n,)``.
 
     Returns:
-        ``(folds, candidates)``, in ascending order of the folds.
+        ``(folds, candidates)``, by the fold that is left out, in ascending order.
     """
     table, member = _table(scores), np.asarray(is_member, dtype=np.bool_)
     return np.array([
@@ -108,17 +109,17 @@ def cross_fit(
     labels: Sequence[Label],
     is_member: ArrayLike,
     folds: ArrayLike | None,
-    merit: ArrayLike | None = None,
+    criterion: ArrayLike | None = None,
 ) -> CrossFitted:
     """Score each fold by the candidate that is best on the other folds.
 
     Args:
-        scores: ``(n, candidates)``, higher = member.
-        labels: What the columns are; the first of equally good ones is chosen.
+        scores: ``(n, candidates)``, higher = more likely a member.
+        labels: Labels of the columns; the first of equally good ones is chosen.
         is_member: ``(n,)``.
-        folds: ``(n,)``; not needed (may be None) for a single candidate.
-        merit: ``(folds, candidates)``, what is largest for the best one, if not `fold_auroc`; minus infinity for one
-            that a fold may not take. It must not depend on the fold's own images.
+        folds: ``(n,)``; may be None for a single candidate.
+        criterion: ``(folds, candidates)``, values of the criterion, by default `fold_auroc`; the largest is chosen.
+            Minus infinity excludes a candidate for a fold. Must not depend on the images of the fold itself.
 
     Returns:
         The scores and what was chosen.
@@ -129,44 +130,48 @@ def cross_fit(
     """
     table = _table(scores)
     member = np.asarray(is_member, dtype=np.bool_)
-    space = tuple(labels)
-    if table.shape != (member.size, len(space)) or not space:
+    search_space = tuple(labels)
+    if table.shape != (member.size, len(search_space)) or not search_space:
         raise DataError(
-            f"expected scores of shape (images, candidates) = ({member.size}, {len(space)}) with at least "
-            f"one candidate, got {table.shape}; pass a column a candidate"
+            f"expected scores of shape (images, candidates) = ({member.size}, {len(search_space)}) with at least "
+            f"one candidate, got {table.shape}; pass one column per candidate"
         )
-    of_image = np.zeros(member.size, dtype=np.int64) if folds is None else np.asarray(folds)
-    count = max(1, np.unique(of_image).size)
-    if len(space) == 1:
-        return CrossFitted(table[:, 0], space * count, (0,) * count, np.zeros(member.size, dtype=np.int64), space)
-    good = fold_auroc(table, member, of_image) if merit is None else np.asarray(merit, dtype=np.float64)
-    if good.shape != (count, len(space)):
+    fold_of_image = np.zeros(member.size, dtype=np.int64) if folds is None else np.asarray(folds)
+    fold_count = max(1, np.unique(fold_of_image).size)
+    index = np.zeros(member.size, dtype=np.int64)
+    if len(search_space) == 1:
+        return CrossFitted(table[:, 0], search_space * fold_count, (0,) * fold_count, index, search_space)
+    values = fold_auroc(table, member, fold_of_image) if criterion is None else np.asarray(criterion, dtype=np.float64)
+    if values.shape != (fold_count, len(search_space)):
         raise DataError(
-            f"expected a merit for each of {count} folds and {len(space)} candidates, got {good.shape}; see fold_auroc"
+            f"expected a criterion value for each of {fold_count} folds and {len(search_space)} candidates, got "
+            f"{values.shape}; see fold_auroc"
         )
-    positions, index = np.argmax(good, axis=1), np.zeros(member.size, dtype=np.int64)
-    for best, (own, _) in zip(positions, splits(of_image, member), strict=True):
-        index[own] = best
-    read, chosen = _read(table, index, member, of_image), tuple(space[best] for best in positions)
-    return CrossFitted(read, chosen, tuple(positions.tolist()), index, space)
+    positions = np.argmax(values, axis=1)
+    for best, (held_out, _) in zip(positions, splits(fold_of_image, member), strict=True):
+        index[held_out] = best
+    chosen = tuple(search_space[best] for best in positions)
+    return CrossFitted(
+        _read(table, index, member, fold_of_image), chosen, tuple(positions.tolist()), index, search_space
+    )
 
 
 def apply_choice(
     scores: ArrayLike, choice: CrossFitted, is_member: ArrayLike, folds: ArrayLike | None
 ) -> NDArray[np.float64]:
-    """Read another table of scores (another mask) at the candidates already chosen.
+    """Read another table of scores, such as one with another mask, at the candidates already chosen.
 
     Args:
-        scores: ``(n, candidates)``, the same images and candidates as the choice was made on.
-        choice: From `cross_fit`.
+        scores: ``(n, candidates)``, with the images and candidates of the choice.
+        choice: Result of `cross_fit`.
         is_member: ``(n,)``.
-        folds: The folds of the choice.
+        folds: Folds of the choice.
 
     Returns:
-        ``(n,)``, standardised like the scores of the choice, by this table's own moments.
+        ``(n,)``, standardised as in `cross_fit`, by the moments of this table.
 
     Raises:
-        DataError: The table has another shape than the choice.
+        DataError: The shape differs from that of the choice.
     """
     table = _table(scores)
     if table.shape != (choice.index.size, len(choice.search_space)):
@@ -181,16 +186,17 @@ def apply_choice(
 def _read(
     table: NDArray[np.float64], index: NDArray[np.int64], member: NDArray[np.bool_], folds: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """Scores at the chosen columns; where they differ, in units of the other folds' non-members."""
+    """Scores of the chosen columns; if folds chose different ones, standardised by the other folds' non-members."""
     raw = np.take_along_axis(table, index[:, None], axis=1)[:, 0]
     if np.unique(index).size <= 1:
         return raw
+    # Columns have different units: without a common scale, ranks across folds would mean nothing.
     result = np.empty_like(raw)
-    for own, others in splits(folds, member):
-        reference = table[others & ~member, index[own][0]]
-        finite = reference[np.isfinite(reference)]  # infinite scores keep their rank, they have no moments
-        centre, spread = (finite.mean(), finite.std()) if finite.size else (0.0, 0.0)
-        result[own] = (raw[own] - centre) / (spread if spread > 0 else 1.0)
+    for held_out, others in splits(folds, member):
+        reference = table[others & ~member, index[held_out][0]]  # one column per fold
+        finite = reference[np.isfinite(reference)]  # infinite scores remain infinite
+        mean, sd = (finite.mean(), finite.std()) if finite.size else (0.0, 0.0)
+        result[held_out] = (raw[held_out] - mean) / (sd if sd > 0 else 1.0)
     return result
 
 
@@ -198,7 +204,7 @@ def _table(scores: ArrayLike) -> NDArray[np.float64]:
     table = np.asarray(scores, dtype=np.float64)
     if np.isnan(table).any():
         raise NonFiniteError(
-            f"expected scores that are numbers, got {int(np.isnan(table).sum())} NaN; leave these "
-            "images out or mend their scores"
+            f"expected scores without NaN, got {int(np.isnan(table).sum())} NaN; leave these images out or fix their "
+            "scores"
         )
     return table

@@ -1,4 +1,4 @@
-"""AUROC among images of similar covariate, such as the decoder's local distortion."""
+"""AUROC within quartiles of a covariate, such as the decoder's local distortion."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from privaudit.evaluation.roc import checked
 
 
 def quartiles(values: ArrayLike) -> NDArray[np.int64]:
-    """Assign each value to a quarter, with edges over all of them.
+    """Quartile of each value, with edges over all values.
 
     Args:
-        values: ``(n,)``, n >= 1; -inf counts as the lowest.
+        values: ``(n,)``, n >= 1; infinite values count as the lowest.
 
     Returns:
-        ``(n,)``, 0 to 3; equal values go to one quarter.
+        ``(n,)``, 0 to 3; equal values are in the same quartile.
     """
     covariate = np.asarray(values, dtype=np.float64)
     finite = covariate[np.isfinite(covariate)]
-    bottom = finite.min() - 1 if len(finite) else 0.0  # nothing can be interpolated from an infinity
+    bottom = finite.min() - 1 if len(finite) else 0.0  # quantiles cannot interpolate infinities
     known = np.where(np.isfinite(covariate), covariate, bottom)
     edges = np.quantile(known, [0.25, 0.5, 0.75])
     return np.searchsorted(edges, known, side="right").astype(np.int64)
@@ -40,41 +40,41 @@ def by_quartile(
 ) -> tuple[Stratum, ...]:
     """AUROC in each quartile of a covariate, with edges over members and non-members together.
 
-    Each set's share of a quartile is as it is: where the covariate itself differs between the sets, the counts
-    show it and the AUROC within the quartile does not.
+    Quartiles may hold different numbers of members and non-members: a difference of the covariate between the sets
+    shows in these counts and not in the AUROC within the quartile.
 
     Args:
-        values: ``(n,)``, finite.
-        scores: ``(n,)``, higher = member.
+        values: ``(n,)``, finite covariate.
+        scores: ``(n,)``, higher = more likely a member.
         is_member: ``(n,)``.
         confidence: Confidence level of the intervals.
-        units: ``(n,)``, labels of what was drawn independently; by default every image by itself.
+        units: ``(n,)``, labels of the units drawn independently; by default every image is its own unit.
 
     Returns:
-        Four strata, ascending; an empty class makes the AUROC NaN with a reason.
+        Four strata, ascending; the AUROC is NaN with a reason if a class is empty.
 
     Raises:
-        DataError: There is not one value per image, or there are no images.
+        DataError: The number of values differs from the number of images, or there are no images.
         NonFiniteError: A value is NaN or infinite.
     """
     check_confidence(confidence)
-    marks, member = checked(scores, is_member)
+    ranked_scores, member = checked(scores, is_member)
     covariate = np.asarray(values, dtype=np.float64)
-    if covariate.shape != marks.shape or covariate.size == 0:
+    if covariate.shape != ranked_scores.shape or covariate.size == 0:
         raise DataError(
-            f"expected one value an image and at least one image, got {covariate.shape} values for "
-            f"{marks.size} images; pass the covariate of the same images"
+            f"expected one value per image and at least one image, got {covariate.shape} values for "
+            f"{ranked_scores.size} images; pass the covariate of the same images"
         )
     if not np.isfinite(covariate).all():
         raise NonFiniteError(
             f"expected finite values, got {int((~np.isfinite(covariate)).sum())} that are not; leave these images out"
         )
     edges = np.quantile(covariate, [0.0, 0.25, 0.5, 0.75, 1.0])
-    quartile, codes = quartiles(covariate), unit_codes(units, marks.size)
+    quartile, codes = quartiles(covariate), unit_codes(units, ranked_scores.size)
     strata = []
     for i in range(4):
         inside = quartile == i
         sizes = int((inside & member).sum()), int((inside & ~member).sum())
-        estimate = auroc_estimate(marks[inside], member[inside], confidence, codes[inside])
+        estimate = auroc_estimate(ranked_scores[inside], member[inside], confidence, codes[inside])
         strata.append(Stratum(float(edges[i]), float(edges[i + 1]), *sizes, auroc=estimate))
     return tuple(strata)

@@ -1,8 +1,8 @@
-"""The verdict: what is printed and the exit code come from here and nowhere else.
+"""The verdict: the only source of the printed outcome and of the exit code.
 
-A gate fails only if a confidence limit is beyond it, corrected by Holm's method over everything that the
-verdict tests (all gates x attacks x masks), so that without any leakage an audit fails in at most 5 % of
-runs. The finding says how strong the evidence is, whether or not a gate was set.
+A gate fails only if a confidence limit exceeds it. Limits are corrected by Holm's method over all tests of the verdict
+(gates x attacks x masks), so that without leakage at most 5 % of audits fail. The finding states the strength of the
+evidence, whether or not a gate was set.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ Status = Literal["pass", "fail", "inconclusive"]
 
 @dataclass(frozen=True)
 class GateTest:
-    """What a gate says of one attack under one mask.
+    """Outcome of a gate for one attack and mask.
 
     Attributes:
-        attack: Name of the attack; None where a bound does not depend on any (the one-run audit of canaries).
+        attack: Name of the attack; None for a bound that depends on no attack (the one-run audit of canaries).
         mask: Mask of the attack; None without an attack.
-        limit: The confidence limit that is held against the gate; NaN where none could be given.
-        status: ``fail`` if the limit is beyond the gate, ``inconclusive`` if it says nothing.
+        limit: Confidence limit that is compared with the gate; NaN if there is none.
+        status: ``fail`` if the limit exceeds the gate, ``inconclusive`` if it does not decide the gate, else ``pass``.
     """
 
     attack: str | None
@@ -44,16 +44,16 @@ class GateTest:
 
 @dataclass(frozen=True)
 class GateOutcome:
-    """What became of one gate.
+    """Outcome of one gate.
 
     Attributes:
         gate: Text of the gate, as the user wrote it.
-        metric: What it looks at; ``other`` for a gate of another version of privaudit.
+        metric: Metric of the gate; ``other`` for a gate of another version of privaudit.
         fpr: Target false-positive rate of ``tpr``; None for every other metric.
-        threshold: The metric may be as large as this.
+        threshold: Largest accepted value of the metric.
         status: ``pass``, ``fail`` or ``inconclusive``.
-        reason: The limit that decided it, or why none could.
-        tests: One test per attack and mask. The gate fails if one of them does, passes if all do.
+        reason: The limit that decided the gate, or why it is inconclusive.
+        tests: One test per attack and mask. The gate fails if one of them fails, and passes if all pass.
     """
 
     gate: str
@@ -71,13 +71,13 @@ def _unchanged(finding: Finding) -> Finding:
 
 @dataclass(frozen=True)
 class Conclusion:
-    """How the question of an audit turns what its attacks show into a verdict.
+    """Adapts the verdict to the question of an audit (known members, suspects, canaries).
 
     Attributes:
-        finding: Function from the finding of the attacks, which takes all positives for members, to that of the audit.
-        epsilon_at: Function from an error probability to a lower bound on epsilon that does not depend on the attack (a
-            one-run audit of canaries); gates on epsilon then test it alone.
-        epsilon_most: The same had every guess of that audit been right.
+        finding: Function from the finding of the attacks, with all positives regarded as members, to that of the audit.
+        epsilon_at: Function from an error probability to a lower bound on epsilon that does not depend on an attack (a
+            one-run audit of canaries); gates on epsilon then test only this bound. None otherwise.
+        epsilon_most: The same function if every guess of that audit had been right.
     """
 
     finding: Callable[[Finding], Finding] = _unchanged
@@ -86,18 +86,19 @@ class Conclusion:
 
 
 ATTACKS_DECIDE = Conclusion()
-"""What the attacks show is the finding."""
+"""The finding of the attacks is that of the audit."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """The outcome of an audit.
+    """Outcome of an audit.
 
     Attributes:
-        status: ``fail`` if a gate failed; else ``inconclusive`` if a gate or a check was; else ``pass``.
-        reasons: At least one reason.
+        status: ``fail`` if a gate failed; else ``inconclusive`` if a check failed or a gate is inconclusive; else
+            ``pass``.
+        reasons: Reasons for the status, at least one.
         gates: One outcome per gate.
-        finding: The evidence.
+        finding: Strength of the evidence of leakage.
     """
 
     status: Status
@@ -118,19 +119,19 @@ def decide(
 ) -> Verdict:
     """Turn an evaluation into a verdict.
 
-    Where too few images could not show leakage whatever the scores were, nothing passes: a gate that even scores
-    without an error could not fail is inconclusive, and a finding that they could not change is unclear.
+    Too few images cannot pass: a gate that even perfect scores could not exceed is inconclusive, and a finding of no
+    leakage that they could not change is unclear.
 
     Args:
-        evaluation: Holds the scores.
-        scores: Attack and mask of each score; masks other than `TESTED_MASKS` are left out.
-        gates: From `parse_gates`.
-        checks: All that were made.
-        side: ``lower``: a gate fails if leakage beyond it is shown (Holm over all tests, joint error 5 % at a
-            confidence of 95 %). ``upper``: a gate fails unless leakage beyond it is ruled out, for each attack
-            and mask at the full error; passing takes all of them, so nothing needs correcting.
-        perfect: Evaluation of `PERFECT` scores on the same images; None leaves out what rests on them.
-        conclusion: How the finding and gates on epsilon are decided; as of known members by default.
+        evaluation: Evaluation of the scores.
+        scores: Attack and mask of each score; masks other than `TESTED_MASKS` are ignored.
+        gates: Gates, from `parse_gates`.
+        checks: Results of all checks.
+        side: ``lower``: a gate fails if leakage beyond it is shown (Holm over all tests, family-wise error 5 % at a
+            confidence of 95 %). ``upper``: a gate fails unless leakage beyond it is ruled out for each attack and mask,
+            at the full error probability; no correction is needed, since passing requires all of them.
+        perfect: Evaluation of `PERFECT` scores on the same images; None skips the comparison with perfect scores.
+        conclusion: How the finding and gates on epsilon are decided; by default, as for known members.
 
     Returns:
         The verdict.
@@ -140,8 +141,10 @@ def decide(
     limits = _limits(evaluation, pairs, gates, side, conclusion.epsilon_at)
     tests = sum(not np.isnan(limit) for limit in limits.values())
     error = (1.0 - evaluation.confidence) / max(1, tests)
-    most = {gate: _most(gate, error, perfect, conclusion) if side == "lower" else np.inf for gate in gates}
-    outcomes = tuple(_judge(evaluation, pairs, gate, limits, side, most[gate], unfit=bool(failed)) for gate in gates)
+    reach = {gate: _max_limit(gate, error, perfect, conclusion) if side == "lower" else np.inf for gate in gates}
+    outcomes = tuple(
+        _decide_gate(evaluation, pairs, gate, limits, side, reach[gate], checks_failed=bool(failed)) for gate in gates
+    )
     finding = conclusion.finding(find_leakage(evaluation, pairs, checks, perfect))
     status, reasons = _overall(outcomes, failed)
     if not gates and status == "inconclusive":
@@ -150,7 +153,7 @@ def decide(
 
 
 def _overall(outcomes: Sequence[GateOutcome], failed: Sequence[Check]) -> tuple[Status, tuple[Fact, ...]]:
-    """The status, and why: gates that failed come first, then checks, then gates that were not decided."""
+    """Status and reasons, by precedence: failed gates, failed checks, inconclusive gates."""
     if reasons := tuple(fact("gate_failed", gate=gate.gate) for gate in outcomes if gate.status == "fail"):
         return "fail", reasons
     if failed:
@@ -171,12 +174,12 @@ def exit_code(
 
     Args:
         status: Status of the verdict.
-        gated: Whether anything could fail.
-        inconclusive: What an inconclusive verdict counts as.
-        exit_zero: Whether the code is 0 whatever the verdict is.
+        gated: Whether a gate was set.
+        inconclusive: Outcome as which an inconclusive verdict counts: ``pass``, ``fail`` or ``error`` (exit code 3).
+        exit_zero: Whether the code is always 0.
 
     Returns:
-        0 if the verdict is pass or no gate was set, 1 if a gate failed, else what ``inconclusive`` says.
+        0 if the verdict is pass or no gate was set, 1 if a gate failed, else the code of ``inconclusive``.
 
     Raises:
         ConfigError: ``inconclusive`` is none of the three.
@@ -190,7 +193,7 @@ def exit_code(
 
 
 _Limits = dict[tuple[Gate, Pair | None], float]
-"""By gate and score; None for a bound that depends on no score."""
+"""Limits by gate and score; the score is None for a bound that depends on no score."""
 
 
 def _limits(
@@ -200,9 +203,8 @@ def _limits(
     side: Side,
     epsilon_at: EpsilonAt | None,
 ) -> _Limits:
-    # Lower limits step down as in Holm 1979: with m tests left, each is held to its limit at alpha / m; those
-    # beyond their gate are settled and leave, which relaxes the rest. This is Holm's method on the p-values
-    # whose inversion the limits are.
+    # Holm 1979, on limits instead of the p-values that they invert: with m tests open, limits are taken at alpha / m.
+    # Tests whose limit exceeds the gate are rejected and removed, which relaxes the correction of the others.
     alpha = 1.0 - evaluation.confidence
 
     def limit(test: tuple[Gate, Pair | None], error: float) -> float:
@@ -218,56 +220,58 @@ def _limits(
     measured = {test: limit(test, alpha) for test in tests}
     if side == "upper":
         return measured
-    left = [test for test, value in measured.items() if not np.isnan(value)]
+    # Tests without a limit even at the full alpha count neither as open nor for the correction.
+    open_tests = [test for test, value in measured.items() if not np.isnan(value)]
     settled = {test: value for test, value in measured.items() if np.isnan(value)}
-    while left:
-        now = {test: limit(test, alpha / len(left)) for test in left}
-        beyond = {test: value for test, value in now.items() if value > test[0].limit}
-        settled |= beyond or now
-        left = [test for test in left if test not in beyond] if beyond else []
+    while open_tests:
+        corrected = {test: limit(test, alpha / len(open_tests)) for test in open_tests}
+        beyond = {test: value for test, value in corrected.items() if value > test[0].limit}
+        settled |= beyond or corrected
+        open_tests = [test for test in open_tests if test not in beyond] if beyond else []
     return {test: settled[test] for test in tests}
 
 
-def _most(gate: Gate, error: float, perfect: Evaluation[Pair] | None, conclusion: Conclusion) -> float:
-    """The lower limit that no scores on as many images can exceed; infinity where that is not known."""
+def _max_limit(gate: Gate, error: float, perfect: Evaluation[Pair] | None, conclusion: Conclusion) -> float:
+    """Largest lower limit that any scores on so many images can have; infinity if unknown."""
     if gate.metric == "epsilon" and conclusion.epsilon_at is not None:
         return np.inf if conclusion.epsilon_most is None else conclusion.epsilon_most(error)
     return np.inf if perfect is None else bound(perfect, PERFECT, gate.metric, gate.fpr, error)
 
 
-def _judge(
+def _decide_gate(
     evaluation: Evaluation[Pair],
     pairs: Sequence[Pair],
     gate: Gate,
     limits: _Limits,
     side: Side,
-    most: float,
+    reach: float,
     *,
-    unfit: bool,
+    checks_failed: bool,
 ) -> GateOutcome:
-    mine = {pair: limit for (tested, pair), limit in limits.items() if tested == gate}
-    known = {pair: value for pair, value in mine.items() if not np.isnan(value)}
-    decisive = not unfit and (most > gate.limit or any(value > gate.limit for value in known.values()))
-    tests = tuple(_test(gate, pair, limit, decisive) for pair, limit in mine.items())
+    gate_limits = {pair: limit for (tested, pair), limit in limits.items() if tested == gate}
+    measured = {pair: value for pair, value in gate_limits.items() if not np.isnan(value)}
+    # A limit within a gate that no scores could exceed does not show that there is no leakage.
+    decisive = not checks_failed and (reach > gate.limit or any(value > gate.limit for value in measured.values()))
+    tests = tuple(_test_outcome(gate, pair, limit, decisive) for pair, limit in gate_limits.items())
 
     def outcome(status: Status, reason: Fact) -> GateOutcome:
         return GateOutcome(gate.text, gate.metric, gate.fpr, gate.limit, status, reason, tests)
 
-    if unfit:
+    if checks_failed:
         return outcome("inconclusive", fact("checks_failed"))
     corrected = len(limits) if side == "lower" else 0
-    if known:
-        pair = max(known, key=lambda candidate: known[candidate])
-        if known[pair] > gate.limit:
-            return outcome("fail", _limit_fact("beyond", pair, known[pair], side, evaluation.confidence, corrected))
-        if most <= gate.limit:
-            return outcome("inconclusive", fact("gate_out_of_reach", limit=float(most), tests=corrected))
-        if len(known) == len(mine):
-            return outcome("pass", _limit_fact("within", pair, known[pair], side, evaluation.confidence, corrected))
+    if measured:
+        pair = max(measured, key=lambda candidate: measured[candidate])
+        if measured[pair] > gate.limit:
+            return outcome("fail", _limit_fact("beyond", pair, measured[pair], side, evaluation.confidence, corrected))
+        if reach <= gate.limit:
+            return outcome("inconclusive", fact("gate_out_of_reach", limit=float(reach), tests=corrected))
+        if len(measured) == len(gate_limits):
+            return outcome("pass", _limit_fact("within", pair, measured[pair], side, evaluation.confidence, corrected))
     return outcome("inconclusive", _why_unmeasured(evaluation, pairs, gate, side, len(limits)))
 
 
-def _test(gate: Gate, pair: Pair | None, limit: float, decisive: bool) -> GateTest:
+def _test_outcome(gate: Gate, pair: Pair | None, limit: float, decisive: bool) -> GateTest:
     attack, mask = pair or (None, None)
     if not decisive or np.isnan(limit):
         return GateTest(attack, mask, limit, "inconclusive")

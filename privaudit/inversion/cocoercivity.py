@@ -26,9 +26,9 @@ def not_along_t(solver: Solver) -> list[str]:
 def cocoercivity(problem: Problem, solver: Solver) -> Tensor:
     """Minimum ratio min_k <EDz' - EDz_k, z' - z_k> / ||EDz' - EDz_k||^2 over the iterates of a solver, z' = z_300.
 
-    (Hong et al. 2024, arXiv:2409.18442.) Theorems 1 and 2 assume a positive value along the path: with it as beta,
-    forward steps of 0 < rho < 2 beta converge. The iterates are computed twice, in 602 evaluations of E(D(z)), so that
-    memory does not grow with their number.
+    (Hong et al. 2024, arXiv:2409.18442.) Theorems 1 and 2 assume that this value, their beta, is positive along the
+    path. Forward steps with 0 < rho < 2 beta then converge. The iterates are computed twice, in 602 evaluations of
+    E(D(z)), so that memory does not grow with their number.
     Differs from the paper: nothing is sampled, and every image runs all steps, whatever its residual. Left out are
     iterates that equal z' to rounding (a ten-thousandth of the first distance), and everything after a value that is
     not finite.
@@ -41,6 +41,7 @@ def cocoercivity(problem: Problem, solver: Solver) -> Tensor:
     """
     if problems := not_along_t(solver):
         raise ConfigError(problems)
+    # Solvers with a schedule take its length from the number of evaluations.
     solver = replace(solver, evaluations=LIMIT_ITERATION + 1)
     rows = torch.arange(len(problem), device=problem.encoded.device)
 
@@ -56,6 +57,7 @@ def cocoercivity(problem: Problem, solver: Solver) -> Tensor:
                 squared = lengths(residual_step).square()
                 first = squared if iteration == 0 else first
                 ratio = (latent_step * residual_step).flatten(1).sum(dim=1) / squared
+                # Below 1e-8 of the squared distance, a ten-thousandth of the distance, the ratio is rounding error.
                 usable = torch.isfinite(ratio) & (squared > 1e-8 * first)
                 minimum = torch.where(usable, torch.minimum(minimum, ratio), minimum)
             if iteration < LIMIT_ITERATION:

@@ -31,6 +31,7 @@ def solve(problem: Problem, solver: Solver) -> Inversion:
         if iteration + 1 == solver.evaluations or bool(finished.all()):
             break
         if bool(finished.any()):
+            # Everything with an axis of active images shrinks together, the solver's memory included.
             active = ~finished
             rows, at, memory = rows[active], at[active], {name: part[active] for name, part in memory.items()}
         iterates, memory = solver.step(iteration, at, memory)
@@ -85,6 +86,7 @@ class History:
         self.smallest[improved], self.best[improved] = judged[better], iteration
         self.latents[improved] = at.iterates[better]
         self.evaluations[rows] += 1
+        # Such a solver returns to an earlier iterate by itself, so a grown residual does not end the run.
         if iteration > 0 and self.solver.recovers:
             return converged
         # At least 1, because steps of a fixed length, such as Adam's, first lead away from a nearly exact start.

@@ -76,6 +76,7 @@ class Inversion:
         """
         steps = torch.arange(self.residuals.shape[1], device=self.residuals.device)
         early = steps < torch.ceil(self.evaluations * 2 / 3)[:, None]
+        # NaN in the first column of all images means that the solver records no latent residuals.
         history = self.pixel_residuals if bool(self.residuals[:, 0].isnan().all()) else self.residuals
         values = history.nan_to_num(nan=torch.inf, posinf=torch.inf)
         early_minimum = values.masked_fill(~early, torch.inf).amin(dim=1)

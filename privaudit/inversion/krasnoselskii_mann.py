@@ -15,9 +15,9 @@ from privaudit.inversion.solver import Evaluation, Memory, Solver, positive, reg
 class KrasnoselskiiMann(Solver):
     """y_k = z_k + alpha (z_k - z_{k-1});  z_{k+1} = y_k - 2 lambda beta T(y_k).
 
-    (Eq. 10 and 11, Hong et al. 2024, arXiv:2409.18442; after Maulen et al. 2024.) Theorem 2: where T is
-    beta-cocoercive, z and y converge to the same limit points if
-    lambda (1 - alpha + 2 alpha^2) < (1 - alpha)^2   (13). Parameters outside (13) are rejected unless ``force`` is set.
+    (Eq. 10 and 11, Hong et al. 2024, arXiv:2409.18442; after Maulen et al. 2024.) Theorem 2: if T is beta-cocoercive
+    and lambda (1 - alpha + 2 alpha^2) < (1 - alpha)^2   (13), z and y converge to the same limit points. Parameters
+    outside (13) are rejected unless ``force`` is set.
     Differs from the paper: nothing; its published code has no such solver. The default lam is just inside (13) for the
     default alpha, and beta makes the step 2 lam beta about 1, as in `ForwardStep`.
 

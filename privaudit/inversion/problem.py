@@ -76,10 +76,12 @@ class Problem:
         return Evaluation(iterates, decoded.float() - self.images[rows], encoded.float() - self.encoded[rows])
 
     def _by_gradient(self, iterates: Tensor, rows: Tensor) -> Evaluation:
+        # The caller may have disabled gradients. A tensor made in inference mode has none, so the leaf is a copy.
         with torch.inference_mode(False), torch.enable_grad():
             leaf = iterates.detach().clone().requires_grad_(True)
             decoded = self._decode(leaf)
             errors = decoded.float() - self.images[rows]
+            # The sum over the batch gives each image its own gradient, because no error depends on another image.
             (gradient,) = torch.autograd.grad(errors.square().sum(), leaf)
         return Evaluation(iterates, errors.detach(), gradient)
 
@@ -97,6 +99,7 @@ class Problem:
 
 
 def _scale(values: Tensor) -> Tensor:
+    """Norm of each image or latent, by which its residuals are divided, ``(n,)``."""
     return lengths(values).clamp_min(MIN_RMS * values[0].numel() ** 0.5)
 
 

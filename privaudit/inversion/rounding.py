@@ -27,6 +27,7 @@ def rounding_floor(problem: Problem, latents: Tensor, rows: Tensor) -> Tensor:
         return latents.new_empty(0)
     unit = float(torch.finfo(problem.autoencoder.dtype).eps)
     signs = 1.0 - 2.0 * (torch.arange(latents[0].numel(), device=latents.device) % 2)
+    # Signs alternate, because with a single sign the change would be a mere scaling of the latent.
     moved = latents * (1 + unit * signs.view(latents.shape[1:]))
     change = problem.evaluate(moved, rows).residuals - problem.evaluate(latents, rows).residuals
     return lengths(change) / problem.latent_scale[rows]

@@ -45,9 +45,9 @@ def name_colour(red: float, green: float, blue: float) -> str:
     """Name a colour: light or dark by the mean of its brightest and darkest channel, grey if the channels are close.
 
     Args:
-        red: In [0, 1].
-        green: In [0, 1].
-        blue: In [0, 1].
+        red: Red channel, in [0, 1].
+        green: Green channel, in [0, 1].
+        blue: Blue channel, in [0, 1].
 
     Returns:
         One or two words.

@@ -28,7 +28,7 @@ class Family(ABC):
             generator: Generator of noise, levels and dropped captions.
 
         Returns:
-            A scalar with a derivative.
+            Differentiable scalar.
         """
 
     @abstractmethod

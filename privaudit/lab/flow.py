@@ -56,7 +56,7 @@ class Flow(Family):
             generator: Generator of eps, s and dropped captions.
 
         Returns:
-            A scalar with a derivative.
+            Differentiable scalar.
         """
         noise = torch.randn(latents.shape, generator=generator)
         sigma = torch.rand(len(latents), generator=generator)
@@ -70,7 +70,7 @@ class Flow(Family):
         return (velocity - (noise - latents)).square().mean()
 
     def condition(self, tokens: Tensor) -> Condition:
-        """Embed tokens ``(n, length)`` as `StableDiffusion3Pipeline.encode_prompt` does, but with derivatives.
+        """Embed tokens ``(n, length)`` as `StableDiffusion3Pipeline.encode_prompt` does, but differentiably.
 
         The penultimate hidden states of both encoders are concatenated. Zeros take the place of T5, as many as a
         caption has tokens. The pooled vector holds the projections of both encoders.

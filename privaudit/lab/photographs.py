@@ -52,6 +52,7 @@ def pack_sheet(crops: NDArray[np.uint8]) -> NDArray[np.uint8]:
     rows = -(-len(crops) // COLUMNS)  # rounded up
     filled = np.zeros((rows * COLUMNS, CROP, CROP, 3), np.uint8)
     filled[: len(crops)] = crops
+    # Axes become (row of crops, row of pixels, crop in the row, column of pixels, channel), as on the sheet.
     grid = filled.reshape(rows, COLUMNS, CROP, CROP, 3).swapaxes(1, 2)
     return grid.reshape(rows * CROP, COLUMNS * CROP, 3)
 

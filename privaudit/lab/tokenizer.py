@@ -1,4 +1,4 @@
-"""A CLIP tokenizer with a vocabulary for given captions: each of their words is one token, other words are spelled."""
+"""A CLIP tokenizer with a vocabulary for given captions: each of their words is one token, other words several."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _split(caption: str) -> list[str]:
 
 
 def _learn_merges(words: list[str]) -> list[tuple[str, str]]:
-    """Merge the most frequent pair of pieces (the first in the alphabet of equals) until every word is one piece."""
+    """Merge the most frequent pair of pieces, alphabetically first among ties, until every word is one piece."""
     # Not BpeTrainer of tokenizers: it breaks ties by the order of a hash map, which differs between processes.
     pieces = [[*word[:-1], word[-1] + END] for word in words]
     merges = []

@@ -70,6 +70,7 @@ def train_autoencoder(
     def train_step(step: int) -> Tensor:
         generator = phase.generator(step)
         batch = _symmetry(images[phase.batch(step, recipe.autoencoder_batch, len(images))], generator)
+        # Warm-up, a constant rate up to half of the steps, then a linear decrease to 2 %.
         rate = min(1.0, (step + 1) / max(1, recipe.warmup), max(0.02, (recipe.autoencoder_steps - step) / half))
         for group in optimiser.param_groups:
             group["lr"] = recipe.autoencoder_rate * rate
@@ -83,9 +84,9 @@ def train_autoencoder(
             loss = error + quantised.loss
         optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 100.0)
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 100.0)  # high, because the loss is a sum over each image
         optimiser.step()
-        return error.detach() / batch[0].numel()
+        return error.detach() / batch[0].numel()  # per value, so that resolutions can be compared
 
     parts: dict[str, Stateful] = {"model": model, "optimiser": optimiser}
     run_phase(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -88,7 +89,7 @@ def run_phase(
             part.load_state_dict(saved[name])
     for step in range(start, steps):
         loss = float(train_step(step))
-        if loss != loss or loss in (float("inf"), float("-inf")):
+        if not math.isfinite(loss):
             raise NonFiniteError(
                 f"expected a finite loss, got {loss} at step {step} of the {phase.name}; lower its learning rate"
             )

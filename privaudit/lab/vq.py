@@ -82,6 +82,7 @@ class Codebook:
         return Quantised(quantised, loss * latents[0].numel())
 
     def _revive(self, latents: Tensor, generator: torch.Generator) -> None:
+        # At step 0 no code has been used yet, so that the codebook starts at encoder outputs.
         vectors = latents.detach().movedim(1, -1).flatten(0, -2)
         unused = (~self.used).nonzero().flatten()[: len(vectors)]
         drawn = torch.randperm(len(vectors), generator=generator)[: len(unused)]

@@ -1,1 +1,1 @@
-"""Renderers: one per file, each from an `AuditResult` alone."""
+"""Renders reports; every renderer needs only the result of an audit or of a comparison."""

@@ -1,4 +1,4 @@
-"""What a notebook shows of a result: the verdict and the numbers that it rests on, not the whole page."""
+"""The box that a notebook shows for a result: the verdict and the numbers that it rests on, not the whole page."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from html import escape
 
 from privaudit.escape import escape_control
 from privaudit.report.numbers import COMPACT
+from privaudit.report.quoted import confidence_of
 from privaudit.report.redact import base_name, redact
 from privaudit.report.sentences.design_words import positives_text
 from privaudit.report.sentences.fact_text import sentence
@@ -22,18 +23,18 @@ EDGES = {
     "high": "#d1242f",
     "unclear": "#8250df",
 }
-"""Colours of the edge of the box; the words say the same."""
+"""Colour of the edge of the box by tone; the headline says the same in words."""
 RATES = {"TPR at 1 % FPR": "0.01", "TPR at 0.1 % FPR": "0.001"}
 MAX_ROWS = 20
 """Maximum number of rows of the table."""
 LINE = "1px solid rgba(128,128,128,.4)"
-"""Seen on light and on dark, like every colour here: text keeps the notebook's."""
+"""A grey that is visible in light and dark notebooks; text keeps the notebook's own colour."""
 CELL = f"text-align:left;padding:2px 14px 2px 0;border:0;border-bottom:{LINE};background:none;color:inherit"
 
 
 def render_notebook(result: AuditResult) -> str:
-    """Write the box of a result, with inline styles alone and without scripts."""
-    result = redact(result)  # notebooks are shared with what they show
+    """Render the box, with inline styles only and without scripts."""
+    result = redact(result)  # notebooks are shared with their outputs
     data, note = result.data, " ".join(pass_meaning(result))
     size = f"{positives_text(data)}, {data.nonmembers} non-members"
     lines = [
@@ -63,7 +64,7 @@ def render_notebook(result: AuditResult) -> str:
 
 
 def _table(result: AuditResult) -> str:
-    percent = f"{100 * float(result.config.get('confidence', 0.95)):g} %"
+    percent = f"{100 * confidence_of(result):g} %"
     head = "".join(f'<th scope="col" style="{CELL}">{name}</th>' for name in ("attack", "AUROC", *RATES))
     rows = "".join(_row(report) for report in result.attacks[:MAX_ROWS])
     further = len(result.attacks) - MAX_ROWS

@@ -1,48 +1,35 @@
-"""Numbers in writing: one style per medium, and what every medium writes alike."""
+"""How numbers are written: one style per medium, and what all media write alike."""
 
 from __future__ import annotations
 
 import math
 import re
 from dataclasses import dataclass
-from typing import Protocol
 
+from privaudit.evaluation.estimate import Difference, Estimate, RateEstimate
+
+Interval = Estimate | RateEstimate | Difference
+"""A value between two limits; each of the three may be NaN."""
 NOT_MEASURED = "n/a"
 MINUS = "\N{MINUS SIGN}"
 GLUE = "\N{NO-BREAK SPACE}"
-"""Keeps a sign and its number on one line."""
+"""Keeps a number and its sign or unit on one line."""
 MIN_P = 0.001
-"""P-values below this are not told apart: 2000 replicates do not resolve them."""
-
-
-class Interval(Protocol):
-    """A value between two limits: an estimate, a rate or a difference."""
-
-    @property
-    def value(self) -> float:
-        """The point estimate, or NaN."""
-
-    @property
-    def lo(self) -> float:
-        """The lower limit, or NaN."""
-
-    @property
-    def hi(self) -> float:
-        """The upper limit, or NaN."""
+"""Smallest p-value that is written as a number: 2000 bootstrap replicates do not resolve smaller ones."""
 
 
 @dataclass(frozen=True)
 class Style:
-    """How a medium writes numbers; what was not measured is n/a everywhere.
+    """How a medium writes numbers; what was not measured is n/a in all of them.
 
     Attributes:
-        leading_zero: Whether ``0.843`` or ``.843`` is written.
+        leading_zero: ``0.843`` if true, ``.843`` otherwise.
         minus: Sign of negative numbers.
-        between: Both limits, with room for two numbers.
-        after: A value and what follows it, with room for two texts.
-        percent_sign: What follows a percentage.
-        small_p: A p-value below `MIN_P`.
-        arrow: What stands between a value and the one that it became.
+        between: Format of an interval, with two fields for its limits.
+        after: Format of a value with its interval, with a field for each.
+        percent_sign: Space and sign after a percentage.
+        small_p: Text for a p-value below `MIN_P`.
+        arrow: Sign between an old value and the new one.
     """
 
     leading_zero: bool
@@ -54,7 +41,7 @@ class Style:
     arrow: str
 
     def number(self, value: float, digits: int = 3, *, signed: bool = False) -> str:
-        """Write a number; zero has no sign, whatever was rounded to it."""
+        """Write a number; what is rounded to zero has no sign."""
         if math.isnan(value):
             return NOT_MEASURED
         text = f"{value:{'+' if signed else ''}.{digits}f}"
@@ -65,16 +52,17 @@ class Style:
         return text.replace("-", self.minus)
 
     def limits(self, estimate: Interval, digits: int = 3, *, signed: bool = False) -> str:
-        """Write the limits of a value; ``n/a`` without limits, empty without a value."""
+        """Write the limits of a value: ``n/a`` if it has none, nothing if there is no value."""
         if math.isnan(estimate.value):
             return ""
         if math.isnan(estimate.lo) and math.isnan(estimate.hi):
             return NOT_MEASURED
-        ends = (self.number(end, digits, signed=signed) for end in (estimate.lo, estimate.hi))
-        return self.between.format(*ends)
+        return self.between.format(*(self.number(end, digits, signed=signed) for end in (estimate.lo, estimate.hi)))
 
-    def estimate(self, estimate: Interval, digits: int = 3, *, signed: bool = False) -> str:
+    def estimate(self, estimate: Interval | None, digits: int = 3, *, signed: bool = False) -> str:
         """Write a value with its limits on one line: ``.843 [.826,.860]`` or ``0.843 (0.826 to 0.860)``."""
+        if estimate is None:
+            return NOT_MEASURED
         value = self.number(estimate.value, digits, signed=signed)
         limits = self.limits(estimate, digits, signed=signed)
         if not limits:
@@ -82,19 +70,14 @@ class Style:
         return f"{value} ({self.no_limits})" if limits == NOT_MEASURED else self.after.format(value, limits)
 
     def difference(self, difference: Interval) -> str:
-        """Write a difference with its limits, with signs: ``+.033 [+.010,+.056]``."""
+        """Write a difference and its limits with signs: ``+.033 [+.010,+.056]``."""
         return self.estimate(difference, signed=True)
 
     def p_value(self, p: float) -> str:
-        """Write a p-value: three decimals, or that it is smaller than `MIN_P`."""
+        """Write a p-value with three decimals, or that it is below `MIN_P`."""
         if math.isnan(p):
             return NOT_MEASURED
         return self.number(p) if p >= MIN_P else self.small_p
-
-    def p_equals(self, p: float) -> str:
-        """Write a p-value after the letter: ``= 0.880`` or ``< 0.001``."""
-        text = self.p_value(p)
-        return text if math.isnan(p) or p < MIN_P else f"={GLUE}{text}"
 
     def percent(self, fraction: float) -> str:
         """Write a fraction as a percentage: ``95 %``, ``0.1 %``."""
@@ -102,28 +85,21 @@ class Style:
 
     @property
     def no_limits(self) -> str:
-        """What stands in place of limits that could not be given."""
+        """Text in place of limits that could not be computed."""
         return f"interval {NOT_MEASURED}" if self.leading_zero else NOT_MEASURED
 
 
 COMPACT = Style(False, "-", "[{},{}]", "{} {}", " %", "<.001", "->")
-"""For the terminal and Markdown, where a row has to fit into 80 columns."""
+"""For the terminal and Markdown, where a table row has to fit into 80 columns."""
 PAGE = Style(True, MINUS, "{} to {}", "{} ({})", f"{GLUE}%", f"<{GLUE}0.001", "→")
-"""For the page."""
+"""For the HTML page."""
 
 
 def of_hundred(fraction: float) -> str:
-    """Write a fraction as so many of a hundred.
-
-    Args:
-        fraction: In [0, 1], or NaN.
-
-    Returns:
-        Whole ones from ten on. Below, one decimal of what tables with three decimals have: 0.0125 is 1.3 here and
-        0.013 there. n/a for NaN.
-    """
+    """Write a fraction in [0, 1] as a count per hundred: a whole number from ten on, one decimal below, n/a for NaN."""
     if math.isnan(fraction):
         return NOT_MEASURED
+    # Rounded to three decimals first, so that a sentence agrees with the tables: 0.0125 is 0.013 there and 1.3 here.
     return f"{100.0 * fraction:.0f}" if fraction >= 0.095 else f"{100.0 * float(f'{fraction:.3f}'):.1f}"
 
 
@@ -144,7 +120,7 @@ def seconds(value: float) -> str:
 
 
 def counted(count: float, noun: str) -> str:
-    """Write a number of things: ``1 image``, ``3 images``, ``2 canaries``."""
+    """Write a count with its noun: ``1 image``, ``3 images``, ``2 canaries``."""
     if count == 1:
         return f"1 {noun}"
     plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"

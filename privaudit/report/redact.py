@@ -1,8 +1,8 @@
-"""A report fit to leave the machine: no folder of anyone's disk, no name of an image or a group, nothing invisible.
+"""Redacts reports before they leave the machine: no folders, no names of images or groups, no invisible characters.
 
 A folder such as ``/home/alice/patients/members`` tells who works where on what; its last part, ``members``, is enough
-to recognise the set, and the hashes say exactly which one it was. Files that could not be read are single images, of
-which not even the name is kept. A group is often one person: it gets a number, the most exposed the first.
+to recognise the set, and the hashes identify it exactly. Files that could not be read are single images, whose names
+are left out, too. A group is often one person, so groups are numbered, the most exposed first.
 """
 
 from __future__ import annotations
@@ -19,114 +19,103 @@ from privaudit.results.audit_result import AuditFailure, AuditResult
 from privaudit.storage.exact_json import decode, encode
 
 Report = TypeVar("Report", AuditResult, AuditFailure)
+Saved = TypeVar("Saved", AuditResult, AuditFailure, ComparisonResult)
 
 LEFT_OUT = "(left out)"
-"""Stands for the name of a single image."""
+"""Replaces the name of a single image."""
 _HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 _PATH = re.compile(r"(?<![\w.:/\\>-])(?:~|\.{1,2}|[A-Za-z]:)?(?:[/\\][^\s/\\:;,'\"()<>|]+){2,}[/\\]?")
-"""What looks like an absolute path inside a sentence."""
+"""Text that looks like a path of two parts or more inside a sentence."""
 _BEGINNING = re.compile(r"(?<!\w)(?=.)", re.DOTALL)
-"""Where a path may begin in a sentence."""
+"""Positions in a sentence at which a path may begin."""
 _INSIDE = re.compile(r"\w")
 _SETS = ("members", "nonmembers", "suspects", "canaries", "out", "config_file")
+"""Options whose values are always paths."""
 _MODELS = ("target", "reference")
-"""Options that name a place on the disk."""
+"""Options whose values are paths or ids on the Hugging Face hub."""
 
 
 def redact(report: Report) -> Report:
-    """Take out of a report what does not concern its readers.
+    """Redact a report.
 
     Returns:
-        The same with the last part of every path only, without the names of groups, of skipped files and of images
-        that an error is about, and with control characters and invisible ones shown as escapes.
+        A copy in which every path is reduced to its last part, groups are numbered, names of skipped files and of
+        images that an error is about are left out, and control and invisible characters are escaped.
     """
     values: dict[str, Any] = encode(report if isinstance(report, AuditFailure) else with_numbered_groups(report))
     unread: list[str] = [item["path"] for item in values.get("data", {}).get("skipped", ())]
     hidden: dict[str, str] = dict.fromkeys([*unread, *values.get("private", ())], LEFT_OUT)
-    for place in _places(values):
-        hidden.setdefault(place, base_name(place))
+    for path in _paths(values):
+        hidden.setdefault(path, base_name(path))
     named = {path: shown for path, shown in hidden.items() if path}
     lengths = sorted({len(path) for path in named}, reverse=True)
-
-    return decode(type(report), _mapped(values, lambda text: _cleaned(_without(text, named, lengths))))
+    return decode(type(report), _mapped(values, lambda text: _shortened(_without(text, named, lengths))))
 
 
 def redact_comparison(result: ComparisonResult) -> ComparisonResult:
-    """Take out of a comparison what does not concern its readers.
-
-    Returns:
-        The same with the last part of every path only: of runs, models and reference models, too.
-    """
+    """Reduce every path of a comparison to its last part, those of runs, models and reference models included."""
     values: dict[str, Any] = encode(result)
     references = [item for item in values["allowed"] if item["kind"] == "reference"]
     for item in (values["old"], values["new"], *references):
         item |= {key: base_name(item[key]) for key in ("run", "target", "old", "new") if key in item}
-    return decode(ComparisonResult, _mapped(values, _cleaned))
+    return decode(ComparisonResult, _mapped(values, _shortened))
+
+
+def escaped(report: Saved) -> Saved:
+    """Escape control and invisible characters in every text of a report, so that none reaches a terminal."""
+    return decode(type(report), _mapped(encode(report), escape_control))
 
 
 def with_numbered_groups(result: AuditResult) -> AuditResult:
-    """Give the groups numbers for names.
-
-    Returns:
-        The same with ``group 1`` for the group on which the quoted attack does best, and so on, for every attack.
-    """
+    """Replace the names of groups: ``group 1`` is the one on which the quoted attack does best."""
     exposed = exposed_groups(quoted(result).report)
     further = sorted({group.name for report in result.attacks for group in report.groups})
     names = list(dict.fromkeys([*(group.name for group in exposed), *further]))
     width = len(str(len(names)))
     numbered = {name: f"group {number:0{width}d}" for number, name in enumerate(names, start=1)}
-    return replace(
-        result,
-        attacks=tuple(
-            replace(
-                report,
-                groups=tuple(
-                    sorted(
-                        (replace(group, name=numbered[group.name]) for group in report.groups),
-                        key=lambda group: group.name,
-                    )
-                ),
-            )
-            for report in result.attacks
-        ),
-    )
+    attacks = []
+    for report in result.attacks:
+        groups = (replace(group, name=numbered[group.name]) for group in report.groups)
+        # In the order of the numbers: the old order could give the names away, which are often sorted.
+        attacks.append(replace(report, groups=tuple(sorted(groups, key=lambda group: group.name))))
+    return replace(result, attacks=tuple(attacks))
 
 
 def base_name(path: str) -> str:
-    """Return the last part of a path of any system."""
+    """Return the last part of a path, with separators of any operating system."""
     return re.split(r"[/\\]", path.rstrip("/\\"))[-1] or path
 
 
-def _cleaned(text: str) -> str:
-    return escape_control(_PATH.sub(lambda found: base_name(found[0]), text))
+def _shortened(text: str) -> str:
+    return escape_control(_PATH.sub(lambda match: base_name(match[0]), text))
 
 
 def _without(text: str, named: Mapping[str, str], lengths: Sequence[int]) -> str:
-    """Replace whole paths, the longest first: by looking them up, since thousands of files may have been skipped."""
+    """Replace the known paths in a text, the longest first."""
     pieces, start = [], 0
-    for place in (found.start() for found in _BEGINNING.finditer(text)):
-        if place < start:
+    # Substrings are looked up, instead of searching for one path after the other: thousands may have been skipped.
+    for begin in (match.start() for match in _BEGINNING.finditer(text)):
+        if begin < start:  # inside a path that has been replaced
             continue
         for length in lengths:
-            end = place + length
-            if end <= len(text) and text[place:end] in named and not _INSIDE.match(text, end):
-                pieces += [text[start:place], named[text[place:end]]]
+            end = begin + length
+            if end <= len(text) and text[begin:end] in named and not _INSIDE.match(text, end):
+                pieces += [text[start:begin], named[text[begin:end]]]
                 start = end
                 break
     return "".join([*pieces, text[start:]]) if pieces else text
 
 
-def _places(values: Mapping[str, Any]) -> set[str]:
-    """Paths that the report names; a hub id is none, but who knows what ``owner/model`` is after an error."""
+def _paths(values: Mapping[str, Any]) -> set[str]:
+    """Paths that the options and the target name."""
     config, target = values["config"], values["target"]
     named = [config.get(name) for name in _SETS]
-    for model, name in [
-        ("target", target["id"] if isinstance(target, Mapping) else target),
-        *((model, config.get(model)) for model in _MODELS),
-    ]:
-        local = model in values.get("folders", _MODELS)
-        named += [] if isinstance(name, str) and _HUB_ID.fullmatch(name) and not local else [name]
-    return {place for place in named if isinstance(place, str) and re.search(r"[/\\]", place)}
+    audited = target["id"] if isinstance(target, Mapping) else target
+    for option, model in [("target", audited), *((option, config.get(option)) for option in _MODELS)]:
+        # Only a result says which models were folders. After an error, ``owner/model`` may be either, so it is hidden.
+        local = option in values.get("folders", _MODELS)
+        named += [] if isinstance(model, str) and _HUB_ID.fullmatch(model) and not local else [model]
+    return {path for path in named if isinstance(path, str) and re.search(r"[/\\]", path)}
 
 
 def _mapped(value: Any, change: Callable[[str], str]) -> Any:  # noqa: ANN401 - any JSON value

@@ -47,6 +47,7 @@ def features(evidence: Evidence) -> Floats:
 
 
 def _parts(table: ErrorTable) -> list[Floats]:
+    # Attacks whose errors are energies, or logs of energies, are also scored in each influence decile.
     if DECILES[0] in table.by_mask:
         by_decile = [table.by_mask[decile] for decile in DECILES]
         return [_log(scores) for scores in by_decile] if table.scale == "energy" else by_decile

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from privaudit.evaluation.conditional import MEDIANS, conditional_law
+from privaudit.evaluation.conditional import MEDIANS, conditional_distribution
 from privaudit.evaluation.selection import Choice
 from privaudit.scorers.error_table import Floats, join
 from privaudit.scorers.level_selection import MaskedScores, choices, select
@@ -61,10 +61,12 @@ def _standardise(masked: MaskedScores, evidence: Evidence) -> _Standardised:
     # Folds that chose the same candidate share its regressions; each image takes the column of its own fold.
     for column in sorted(set(masked.choice.positions)):
         in_column = masked.choice.index == column
-        fitted = conditional_law(
+        fitted = conditional_distribution(
             masked.candidates[:, column], conditions, evidence.is_member, evidence.folds, seed=evidence.seed
         )
         scores[in_column] = ((fitted.values - fitted.location) / fitted.spread)[in_column]
+        # `fitted.chosen` covers all folds, in ascending order; only those that chose this candidate use it.
         for fold, kind in zip(regression, fitted.chosen, strict=True):
-            regression[fold] = kind if in_column[evidence.folds == fold].all() else regression[fold]
+            if in_column[evidence.folds == fold].all():
+                regression[fold] = kind
     return _Standardised(scores, tuple(regression.values()))

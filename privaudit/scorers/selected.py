@@ -56,6 +56,7 @@ def candidates(table: ErrorTable) -> dict[Label, Floats]:
         Scores ``(n,)`` by name, such as ``sima, level 40, influence mask``.
     """
     columns: dict[Label, Floats] = {}
+    # With a single fraction, whatever its value, masks have their plain names.
     for mask in mask_names(table.drops or (0.0,)):
         if mask.startswith("random"):
             continue

@@ -1,1 +1,4 @@
-"""Invert, origin and geometry maps: options, run, result and what is printed; what a sweep, a dry run, a draw print."""
+"""Inversion, origin test and geometry maps: their options, runs, results and summaries.
+
+Also the terminal summaries of a sweep, a dry run and a canary draw.
+"""

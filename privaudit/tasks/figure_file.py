@@ -1,4 +1,4 @@
-"""Figures of a task as PNG files that are whole or absent."""
+"""Saves the figures of a task as PNG files, each complete or absent."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from privaudit.storage.files import write_bytes
 
 
 def save_figure(figure: Figure, path: Path, dpi: int | None = None) -> None:
-    """Draw a figure and write it as PNG; ``dpi`` defaults to `privaudit.report.plots.canvas.DPI`."""
-    drawn = BytesIO()
-    FigureCanvasAgg(figure)
+    """Render a figure and write it as PNG; ``dpi`` defaults to `privaudit.report.plots.canvas.DPI`."""
+    buffer = BytesIO()
+    FigureCanvasAgg(figure)  # not through pyplot, which selects a backend and keeps every figure alive
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # of file names: a box is drawn
-        figure.savefig(drawn, format="png", dpi=dpi or DPI)
-    write_bytes(path, drawn.getvalue())
+        # File names may hold any character; one that the font lacks is drawn as a box.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        figure.savefig(buffer, format="png", dpi=dpi or DPI)
+    write_bytes(path, buffer.getvalue())

@@ -1,4 +1,4 @@
-"""What `run_geometry` measures and how, checked together."""
+"""Options of `run_geometry`, checked together."""
 
 from __future__ import annotations
 
@@ -20,45 +20,47 @@ if TYPE_CHECKING:
     from privaudit.inversion import Solver
 
 BOUND = "bound"
-"""Distortion by Hadamard's bound, which the influence gives at no further cost; the others are in `DISTORTIONS`."""
+"""Name of Hadamard's bound on the distortion. It needs only the influence; all other methods are in `DISTORTIONS`."""
 BOUND_SUMMARY = "Hadamard's upper bound 1/2 sum_i log G_ii, from the influence alone"
 BOUND_REFERENCE = "Hadamard 1893"
 BOUND_LEFT_OUT = "nothing, but is an upper bound: the distortion itself only where G is diagonal"
 
 
-def read_distortion(given: Method | str | None) -> Method | None:
-    """Read a method of measuring the distortion.
+def read_distortion(method: Method | str | None) -> Method | None:
+    """Parse the specification of a distortion method; a parsed method is returned unchanged.
 
     Returns:
         The method; None for the bound.
 
     Raises:
-        ConfigError: Names everything that is wrong, and what would be right.
+        ConfigError: The specification is wrong; the message names everything that is wrong with it.
     """
     from privaudit.decoder_geometry import DISTORTIONS
 
-    if given == BOUND or not isinstance(given, str):
-        return None if isinstance(given, str) else given
-    name = given.split(":")[0]
+    if method == BOUND:
+        return None
+    if not isinstance(method, str):
+        return method
+    name = method.split(":")[0]
     if name == BOUND:
-        raise ConfigError([f"expected no parameters for {BOUND}, got {given}"])
+        raise ConfigError([f"expected no parameters for {BOUND}, got {method}"])
     if name not in DISTORTIONS:
         known = ", ".join(sorted([BOUND, *DISTORTIONS]))
         raise ConfigError([f"expected a distortion of {known}, got {name}; see privaudit estimators"])
-    return DISTORTIONS.build(given)
+    return DISTORTIONS.build(method)
 
 
 @dataclass(frozen=True)
 class GeometryOptions(ModelOptions):
-    """Whose geometry, and how it is measured; the defaults are those of `privaudit geometry`.
+    """Options of `run_geometry`, with the defaults of `privaudit geometry`.
 
-    The help of each field says what it is.
+    The help text of each field describes it.
     """
 
     suffix: ClassVar[str] = "-geometry"
     images: tuple[Path, ...] = field(
         metadata=needed(
-            argument=True, kind="paths", help="Folders or manifests of images, one a set: members held-out."
+            argument=True, kind="paths", help="Folders or manifests of images, one per set: members held-out."
         )
     )
     out: Path = field(metadata=needed(kind="path", help="Folder to write."))
@@ -67,7 +69,7 @@ class GeometryOptions(ModelOptions):
     influence: Estimator = like(AuditOptions, "influence")
     distortion: Method | None = option(
         parse=read_distortion,
-        help="Method of measuring the distortion, with parameters if wanted: bound, exact, truncated:k=20. "
+        help="Method that measures the distortion, with optional parameters: bound, exact, truncated:k=20. "
         "privaudit estimators lists them.",
     )
     drop: float = like(
@@ -78,7 +80,7 @@ class GeometryOptions(ModelOptions):
         kind="number",
         metavar=None,
         syntax=False,
-        help="Share of latent dimensions that the hard masks drop.",
+        help="Fraction of latent dimensions that the hard masks drop.",
     )
     maps: int | None = option(
         "100",
@@ -86,7 +88,7 @@ class GeometryOptions(ModelOptions):
         parse=number_or("all", "--maps"),
         syntax=True,
         check=rule(lambda maps: maps is None or maps >= 0, "0 or more maps, or all"),
-        help="Images to draw, the extremes first.",
+        help="Number of images to draw, the extremes first.",
     )
     device: str = like(AuditOptions, "device")
     dtype: str = like(InvertOptions, "dtype")
@@ -96,11 +98,11 @@ class GeometryOptions(ModelOptions):
 
     @property
     def distortion_spec(self) -> str:
-        """Text of the method of measuring the distortion."""
+        """Specification of the distortion method, as text."""
         return BOUND if self.distortion is None else self.distortion.spec
 
     def problems(self, *, right: bool) -> list[Problem]:
-        """Say what is wrong with the sets, and with an estimator that settles the cut of another mask."""
+        """Check the sets, and that the influence estimator is tuned to the fraction that the masks drop."""
         from privaudit.decoder_geometry import wrong_cut
 
         problems: list[Problem] = [(problem, ("images",)) for problem in self._set_problems()]
@@ -113,8 +115,9 @@ class GeometryOptions(ModelOptions):
             return [f"expected a tuple of one or more folders or manifests for images, got {self.images!r}"]
         places = Counter(source.resolve() for source in self.images)
         problems = [f"expected every set of images once, got {place} {n} times" for place, n in places.items() if n > 1]
+        # A later run reads image folders recursively, and would take the figures of this run for images.
         problems.extend(
-            f"expected a folder to write outside of the images, whose subfolders are read too, got {self.out} in "
+            f"expected an output folder outside of the images, whose subfolders are also read, got {self.out} in "
             f"{source}; pass another --out"
             for source in self.images
             if source.is_dir() and self.out.resolve().is_relative_to(source.resolve())
@@ -123,7 +126,7 @@ class GeometryOptions(ModelOptions):
 
 
 class GeometryChoices(ModelChoices, total=False):
-    """What `privaudit.geometry` takes for the options, as text or parsed; see the options for what each is."""
+    """Keyword arguments of `privaudit.geometry`, as text or parsed; see `GeometryOptions` for their meaning."""
 
     geometry_latents: LatentSource
     solver: str | Solver

@@ -1,4 +1,4 @@
-"""The stage that inverts the decoder for image files, with the whole history of each image."""
+"""Stage that inverts the decoder for image files and returns the residual history of each image."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from privaudit.model.target import Target
 def inversion_stage(
     target: Target, batcher: Batcher, solver: Solver, *, with_cocoercivity: bool = False
 ) -> FunctionStage[Sample, Inversion]:
-    """Make the stage; saturated pixels are compared as files show them (``clip``).
+    """Make the inversion stage. Decoded images are clipped to the range of a file before they are compared.
 
     Returns:
-        A stage that takes the true latents, where they are known, from ``inputs["truth"]["latents"]``, and gives an
-        inversion on the CPU.
+        A stage that computes inversions on the CPU. If the true latents are known, it reads them from
+        ``inputs["truth"]["latents"]``.
     """
 
     def compute(batch: Rows[Sample]) -> Inversion:
@@ -31,6 +31,6 @@ def inversion_stage(
             sample_ids=ids_of(batch),
             truth=batch.inputs["truth"]["latents"] if "truth" in batch.inputs else None,
             with_cocoercivity=with_cocoercivity,
-        ).to("cpu")
+        ).to("cpu")  # results of all batches are joined, and GPU memory would fill up with them
 
     return FunctionStage("inversion", batcher, compute, Inversion.join)

@@ -1,4 +1,4 @@
-"""The summary of an inversion on the terminal."""
+"""Terminal summary of an inversion."""
 
 from __future__ import annotations
 
@@ -14,47 +14,49 @@ from privaudit.inversion import OUTCOMES, Inversion
 from privaudit.report.terminal.console import TABLE, standard_output
 from privaudit.tasks.inverting import InvertedSet, describe_solver
 
-WORST = 5
-"""Images that are named because their residual is largest."""
+MAX_WORST = 5
+"""Maximum number of images that are listed because they have the largest residuals."""
 ADVICE = {
     "budget spent": "more evaluations would lower the residual",
     "stalled": "no exact latent nearby, as usual for photographs",
-    "at rounding floor": "16-bit rounding hides the rest; try --dtype float32",
-    "diverged": "best iterate kept; a smaller step may help",
+    "at rounding floor": "limited by 16-bit rounding; try --dtype float32",
+    "diverged": "best iterate returned; a smaller step may help",
 }
+"""Explanation of each outcome, with the next step where there is one; that of ``converged`` names the tolerance."""
 
 
-def print_inversion(found: InvertedSet, files: list[Path], console: Console | None = None) -> None:
-    """Print outcomes, quantiles of every diagnostic, the worst images and the files."""
+def print_inversion(inverted: InvertedSet, files: list[Path], console: Console | None = None) -> None:
+    """Print the outcomes, quantiles of every diagnostic, the images with the largest residuals, and the files."""
     out = console or standard_output()
-    inversion, count = found.inversion, len(found.images)
-    out.print(Text(f"{count} images inverted by {describe_solver(found.solver)}", style="bold"))
-    out.print(_outcomes(found), soft_wrap=True)
+    inversion, count = inverted.inversion, len(inverted.images)
+    out.print(Text(f"{count} images inverted by {describe_solver(inverted.solver)}", style="bold"))
+    out.print(_outcomes(inverted), soft_wrap=True)
     out.print()
-    out.print(_quantiles(inversion, by_gradient=found.solver.by_gradient))
+    out.print(_quantiles(inversion, by_gradient=inverted.solver.by_gradient))
     out.print(Text("latent: ‖E(D(z))-E(x)‖/‖E(x)‖, pixel: ‖D(z)-x‖/‖x‖", style="dim"))
-    if inversion.tolerance > 0 and found.solver.evaluations > 1 and not bool(inversion.converged.all()):
+    # With a tolerance of 0 or a single evaluation, an image that has not converged needs no attention.
+    if inversion.tolerance > 0 and inverted.solver.evaluations > 1 and not bool(inversion.converged.all()):
         out.print()
-        out.print(_worst(found))
+        out.print(_worst(inverted))
     out.print()
-    shape, skipped = "x".join(map(str, found.info.latent_shape)), len(found.images.skipped)
+    shape, skipped = "x".join(map(str, inverted.info.latent_shape)), len(inverted.images.skipped)
     lines = [
-        f"target  {found.info.id}",
-        f"latents {shape}, autoencoder in {str(found.dtype).removeprefix('torch.')}",
-        f"images  {count} distinct, {found.images.duplicates} copies dropped, {skipped} unreadable",
-        f"time    {found.seconds:.1f} s",
+        f"target  {inverted.info.id}",
+        f"latents {shape}, autoencoder in {str(inverted.dtype).removeprefix('torch.')}",
+        f"images  {count} distinct, {inverted.images.duplicates} copies dropped, {skipped} unreadable",
+        f"time    {inverted.seconds:.1f} s",
         *(f"{'files' if number == 0 else '':<8}{path}" for number, path in enumerate(files)),
     ]
     out.print(Text("\n".join(lines)), soft_wrap=True)
 
 
-def _outcomes(found: InvertedSet) -> Text:
-    inversion = found.inversion
+def _outcomes(inverted: InvertedSet) -> Text:
+    inversion = inverted.inversion
     advice = ADVICE | {"converged": f"relative residual of {inversion.tolerance:g} reached"}
-    if found.solver.evaluations == 1:
+    if inverted.solver.evaluations == 1:
         advice["budget spent"] = "evaluated once, not iterated"
     elif inversion.tolerance == 0:
-        advice["budget spent"] = "all evaluations made, as a tolerance of 0 asks"
+        advice["budget spent"] = "all evaluations used, because the tolerance is 0"
     counts = {name: inversion.outcomes.count(name) for name in OUTCOMES}
     lines = [f"{number:>6}  {name}: {advice[name]}" for name, number in counts.items() if number]
     if counts["at rounding floor"]:
@@ -78,15 +80,16 @@ def _quantiles(inversion: Inversion, *, by_gradient: bool) -> Table:
         if values is None or bool(values.isnan().all()):
             continue
         known = values[~values.isnan()].double().numpy() * (-1 if large_is_good else 1)
-        # a quantile that is one of the values: infinities are legal, and nothing is interpolated between them
+        # Residuals may be infinite, and interpolation next to an infinity gives NaN; inverted_cdf only returns values
+        # of the sample. The sign makes the best value the smallest one.
         cells = np.quantile(known, (0, 0.5, 0.9, 1), method="inverted_cdf") * (-1 if large_is_good else 1)
         table.add_row(label, *(f"{value:.4g}" for value in cells), style="dim" if label.startswith(" ") else None)
     return table
 
 
-def _worst(found: InvertedSet) -> Text:
-    table = found.table
-    rows = table[table["outcome"] != "converged"].sort_values("residual", ascending=False).head(WORST)
+def _worst(inverted: InvertedSet) -> Text:
+    table = inverted.table
+    rows = table[table["outcome"] != "converged"].sort_values("residual", ascending=False).head(MAX_WORST)
     lines = [f"{row.residual:10.4g}  {row.outcome:<17} {Path(str(row.path)).name}" for row in rows.itertuples()]
-    title = Text("Largest residuals (ids, paths and all others in inversion.csv)\n", style="italic")
+    title = Text("Largest residuals (ids, paths and all other images in inversion.csv)\n", style="italic")
     return title + Text("\n".join(lines))

@@ -1,4 +1,4 @@
-"""What `run_inversion` inverts and how, checked together."""
+"""Options of `run_inversion`, checked together."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class InvertOptions(ModelOptions):
-    """What to invert and how; the defaults are those of `privaudit invert`. The help of each field says what it is."""
+    """Options of `run_inversion`, with the defaults of `privaudit invert`.
+
+    The help text of each field describes it.
+    """
 
     suffix: ClassVar[str] = "-inversion"
     images: Path = field(metadata=needed(argument=True, kind="path", help="Folder or manifest of images."))
@@ -26,10 +29,10 @@ class InvertOptions(ModelOptions):
     truth: Path | None = option(
         kind="path",
         help="Safetensors file of the latents that the images were decoded from, in the denoiser's scaled units, "
-        "by sample id, manifest id or file stem: prints the error against them.",
+        "by sample id, manifest id or file stem. The error against them is printed.",
     )
     cocoercivity: bool = option(
-        False, help="Check the assumption of the convergence theorems: 600 further evaluations."
+        False, help="Check the assumption of the convergence theorems, in about 600 more evaluations."
     )
     device: str = like(AuditOptions, "device")
     dtype: str = like(
@@ -37,13 +40,13 @@ class InvertOptions(ModelOptions):
         "dtype",
         metavar=None,
         panel=None,
-        help="auto, float32, bfloat16 or float16, of the autoencoder, even if its configuration says float32.",
+        help="Type of the autoencoder: auto, float32, bfloat16 or float16, even if its configuration says float32.",
     )
     batch_size: int | None = like(AuditOptions, "batch_size")
     strict: bool = like(AuditOptions, "strict")
 
     def problems(self, *, right: bool) -> list[Problem]:
-        """Say why the assumption of the theorems cannot be checked."""
+        """Explain why the assumption of the convergence theorems cannot be checked with this solver."""
         from privaudit.inversion.cocoercivity import not_along_t
 
         del right
@@ -52,7 +55,7 @@ class InvertOptions(ModelOptions):
 
 
 class InvertChoices(ModelChoices, total=False):
-    """What `privaudit.invert` takes for the options, as text or parsed; see the options for what each is."""
+    """Keyword arguments of `privaudit.invert`, as text or parsed; see `InvertOptions` for their meaning."""
 
     solver: str | Solver
     truth: str | Path | None

@@ -1,4 +1,4 @@
-"""`run_inversion`: a folder of images becomes a file of latents, with what is known about each."""
+"""`run_inversion` inverts the decoder for a set of images and writes the latents and their accuracy."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from privaudit.tasks.inversion_stage import inversion_stage
 from privaudit.tasks.invert_options import InvertChoices, InvertOptions
 
 RESULTS = ("latents.safetensors", "inversion.csv", "residuals.png")
-"""Files of an inversion's folder."""
+"""Files in the output folder of an inversion."""
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,12 @@ class InvertedSet:
 
     Attributes:
         info: Description of the target.
-        dtype: Type that the autoencoder ran in.
-        solver: Solver that was run.
+        dtype: Precision of the autoencoder.
+        solver: Inversion solver.
         images: Images that were read, and files that were skipped.
         inversion: Inversion of all images, in their order, on the CPU.
-        seconds: Time that the inversion took.
-        folder: Folder that everything was written to.
+        seconds: Duration of the inversion.
+        folder: Output folder.
     """
 
     info: TargetInfo
@@ -76,21 +76,21 @@ class InvertedSet:
 def run_inversion(options: InvertOptions, on_progress: OnProgress | None = None) -> InvertedSet:
     """Invert a folder of images and write the result.
 
-    The folder gets ``latents.safetensors`` (sample id to latent, float32, in the denoiser's scaled units) and
-    ``inversion.csv`` (one row per image). Both are written at the end, whole or not at all.
+    The output folder gets ``latents.safetensors`` (latents by sample id, float32, in the denoiser's scaled units) and
+    ``inversion.csv`` (one row per image). Each file is written at the end, complete or not at all.
 
     Args:
-        options: What to invert and how.
-        on_progress: Called with (stage, images done, images in all).
+        options: Images, target and solver.
+        on_progress: Called with (stage, images done, all images).
 
     Returns:
-        Latents and what is known about each.
+        Latents, and the accuracy of each.
 
     Raises:
-        ConfigError: An option is wrong, or the folder cannot be written.
+        ConfigError: The folder cannot be written, or an input would be overwritten.
         DataError: The images or the true latents cannot be used.
         TargetError: The model cannot be loaded or does not round-trip its shapes.
-        NonFiniteError: The model gives NaN or infinity; names the images.
+        NonFiniteError: The model returns NaN or infinity; the message names the images.
     """
     progress = on_progress or no_progress
     if not options.images.exists():
@@ -108,23 +108,31 @@ def invert(
     on_progress: OnProgress | None = None,
     **choices: Unpack[InvertChoices],
 ) -> InvertedSet:
-    """Recover latents that decode to images, without backpropagation, as `privaudit invert` does; draws nothing.
+    """Recover latents that decode to images, without backpropagation.
+
+    Does the same as `privaudit invert`, except that no figure is drawn.
 
     Args:
-        target: A diffusers folder or hub id.
+        target: Diffusers folder or hub id.
         images: Folder or manifest of images.
         out: Folder to write; by default that of the command line, below ``privaudit-runs``.
-        on_progress: Called with (stage, images done, images in all).
+        on_progress: Called with (stage, images done, all images).
         choices: Any other field of `InvertOptions`, parsed or as text.
 
     Returns:
-        Latents and what is known about each (see `run_inversion` for what raises).
+        Latents, and the accuracy of each.
+
+    Raises:
+        ConfigError: Options are wrong, the folder cannot be written, or an input would be overwritten.
+        DataError: The images or the true latents cannot be used.
+        TargetError: The model cannot be loaded or does not round-trip its shapes.
+        NonFiniteError: The model returns NaN or infinity; the message names the images.
     """
     return run_inversion(InvertOptions.parse(target=target, images=images, out=out, **choices), on_progress)
 
 
 def _run(options: InvertOptions, progress: OnProgress) -> InvertedSet:
-    """Invert in a folder that is ready."""
+    """Run the inversion, once the output folder is locked and free of earlier results."""
     target = load_target(options.source(device=options.device, dtype=options.dtype, upcast=options.dtype == "auto"))
     images = read_set(
         options.images,
@@ -140,7 +148,7 @@ def _run(options: InvertOptions, progress: OnProgress) -> InvertedSet:
     stage = inversion_stage(target, batcher, solver, with_cocoercivity=options.cocoercivity)
     inversion = engine.run(stage, inputs={} if truth is None else {"truth": {"latents": truth}})
     ids = [sample.id for sample in images.samples]
-    require_any_finite(inversion.residual, ids)
+    require_any_finite(inversion.residual, ids)  # before any file is written
     seconds = engine.seconds[stage.name]
     inverted = InvertedSet(target.info, target.dtype, solver, images, inversion, seconds, options.out)
     write_shard(options.out / "latents.safetensors", dict(zip(ids, inversion.latents, strict=True)))
@@ -149,11 +157,11 @@ def _run(options: InvertOptions, progress: OnProgress) -> InvertedSet:
 
 
 def read_latents(path: Path, samples: Sequence[Sample], shape: Sequence[int]) -> Tensor:
-    """Read one latent for each image from a safetensors file.
+    """Read one latent per image from a safetensors file.
 
     Args:
-        path: File; its keys are sample ids, ids of the manifest, or stems of the image files.
-        samples: The images.
+        path: File whose keys are sample ids, ids of the manifest, or stems of the image files.
+        samples: Samples of the images.
         shape: Shape of one latent.
 
     Returns:
@@ -169,8 +177,9 @@ def read_latents(path: Path, samples: Sequence[Sample], shape: Sequence[int]) ->
     latents, missing = [], []
     stems = Counter(sample.path.stem for sample in samples)
     for sample in samples:
-        names = (sample.id, sample.label, sample.path.stem if stems[sample.path.stem] == 1 else None)
-        keys = [key for key in names if key in stored]
+        # In this order, because a stem is the weakest key: files in different folders may have the same one.
+        stem = sample.path.stem if stems[sample.path.stem] == 1 else None
+        keys = [key for key in (sample.id, sample.label, stem) if key in stored]
         if not keys:
             missing.append(f"{sample.id} ({sample.path.name})")
             continue
@@ -182,13 +191,13 @@ def read_latents(path: Path, samples: Sequence[Sample], shape: Sequence[int]) ->
         shown = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
         raise DataError(
             f"expected a latent in {path} for every image, by sample id, manifest id or a file stem that no other "
-            f"image has; none for {shown}"
+            f"image has, got none for {shown}"
         )
     return torch.stack(latents)
 
 
 def describe_solver(solver: Solver) -> str:
-    """Name a solver and its parameters: ``anderson (memory 5, rho 1, ...)``."""
+    """Return the name and the parameters of a solver, such as ``anderson (memory 5, rho 1, ...)``."""
     parts = ", ".join(
         f"{name} {str(value).lower() if isinstance(value, bool) else format(value, 'g')}"
         for name, value in asdict(solver).items()

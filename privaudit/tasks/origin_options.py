@@ -1,4 +1,4 @@
-"""What `run_origin` compares, checked together."""
+"""Options of `run_origin`, checked together."""
 
 from __future__ import annotations
 
@@ -14,14 +14,17 @@ if TYPE_CHECKING:
     from privaudit.inversion import Solver
 
 SOLVER = "anderson:evaluations=10:tolerance=0"
-"""The default solver: nothing stops early, so that all images are treated alike."""
+"""Default solver. With a tolerance of 0 no image stops early, so that all images get the same number of steps."""
 MIN_GENERATIONS = 20
-"""Minimum of generations to compare with; the smallest p-value is 1 / (their number + 1)."""
+"""Minimum number of generations to compare with; the smallest possible p-value is 1 / (their number + 1)."""
 
 
 @dataclass(frozen=True)
 class OriginOptions(ModelOptions):
-    """What to compare; the defaults are those of `privaudit origin`. The help of each field says what it is."""
+    """Options of `run_origin`, with the defaults of `privaudit origin`.
+
+    The help text of each field describes it.
+    """
 
     suffix: ClassVar[str] = "-origin"
     images: Path = field(
@@ -34,14 +37,14 @@ class OriginOptions(ModelOptions):
             lambda count: count >= MIN_GENERATIONS,
             f"{MIN_GENERATIONS} or more generated images, so that p can fall below .05",
         ),
-        help="Images that the model generates to compare with.",
+        help="Number of images that the model generates for comparison.",
     )
     steps: int = option(
         50,
         check=rule(lambda steps: steps >= 1, "1 or more DDIM steps"),
-        help="DDIM steps of a generation.",
+        help="DDIM steps per generation.",
     )
-    prompt: str | None = option(help="Caption of the generations; without it, none.")
+    prompt: str | None = option(help="Caption of the generations; none by default.")
     solver: Solver = like(AuditOptions, "solver", default=SOLVER)
     device: str = like(AuditOptions, "device")
     dtype: str = like(AuditOptions, "dtype")
@@ -52,7 +55,7 @@ class OriginOptions(ModelOptions):
 
 
 class OriginChoices(ModelChoices, total=False):
-    """What `privaudit.origin` takes for the options, as text or parsed; see the options for what each is."""
+    """Keyword arguments of `privaudit.origin`, as text or parsed; see `OriginOptions` for their meaning."""
 
     generated: int
     steps: int

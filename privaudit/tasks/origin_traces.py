@@ -1,4 +1,4 @@
-"""What inversion leaves of an image's error: of image files, and of generations made on the spot."""
+"""Traces: the reconstruction error before and after inversion, of image files and of generated images."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from privaudit.model.target import Target
 
 @dataclass(frozen=True)
 class Traces:
-    """What inversion leaves of each image's error.
+    """Reconstruction errors of each image before and after inversion.
 
     Attributes:
-        encoder: ``(n,)``, root mean square of clip(D(E(x))) - x, in [0, 2].
-        inverted: ``(n,)``, that of clip(D(z)) - x at the inverted latent z.
-        residual: ``(n,)``, relative residual of the fixed point at z.
+        encoder: Root mean square of clip(D(E(x))) - x, in [0, 2], ``(n,)``.
+        inverted: Root mean square of clip(D(z)) - x at the inverted latent z, ``(n,)``.
+        residual: Relative fixed-point residual at z, ``(n,)``.
     """
 
     encoder: NDArray[np.float64]
@@ -33,20 +33,21 @@ class Traces:
 
     @property
     def remaining(self) -> NDArray[np.float64]:
-        """``(n,)``: fraction of the encoder's error that remains after inversion; small for own generations."""
+        """Fraction of the encoder's error that remains after inversion, ``(n,)``; small for own generations."""
+        # An exact reconstruction by the encoder would otherwise give 0 / 0.
         return self.inverted / np.maximum(self.encoder, np.finfo(np.float32).tiny)
 
     @staticmethod
     def join(parts: Sequence[Traces]) -> Traces:
-        """Join those of several batches, one or more."""
-        return Traces(*(np.concatenate([getattr(part, name.name) for part in parts]) for name in fields(Traces)))
+        """Join the traces of one or more batches."""
+        return Traces(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Traces)))
 
 
 def generate(target: Target, keys: Sequence[str], steps: int, prompt: str | None, seed: int) -> Tensor:
-    """Generate images by DDIM and round them to 8 bits, as a saved file would be.
+    """Generate images by DDIM and round them to 8 bits, as in a saved file.
 
     Returns:
-        ``(n, 3, h, w)`` in [-1, 1].
+        ``(n, 3, h, w)``, in [-1, 1].
     """
     noise = normal_for(seed, keys, target.info.latent_shape, "generation")
     condition = target.condition([Prompt(prompt)] * len(keys))
@@ -56,29 +57,29 @@ def generate(target: Target, keys: Sequence[str], steps: int, prompt: str | None
 
 
 def to_eight_bits(images: Tensor) -> Tensor:
-    """Clip to [-1, 1] and round to the 256 values that a file can hold."""
+    """Clip images to [-1, 1] and round them to the 256 values of an 8-bit file."""
     return ((images.clamp(-1, 1) + 1) * 127.5).round() / 127.5 - 1
 
 
 def trace(target: Target, images: Tensor, solver: Solver, sample_ids: Sequence[str]) -> Traces:
-    """Measure what inversion leaves of the error of some images.
+    """Measure the reconstruction error of images before and after inversion.
 
     Args:
-        target: Gives E and D.
-        images: ``(n, 3, h, w)`` in [-1, 1].
-        solver: Solver of the inversion.
-        sample_ids: One id per image.
+        target: Target with E and D.
+        images: ``(n, 3, h, w)``, in [-1, 1].
+        solver: Inversion solver.
+        sample_ids: One id per image, for messages.
 
     Returns:
-        The traces.
+        Traces, on the CPU.
     """
     images = images.to(target.device)
     inversion = invert(target, images, solver, clip=True, sample_ids=sample_ids)
 
     def error(latents: Tensor) -> NDArray[np.float64]:
         with torch.no_grad():
-            gaps = (target.decode(latents).clamp(-1, 1) - images).double()
-        values: NDArray[np.float64] = gaps.square().flatten(1).mean(dim=1).sqrt().cpu().numpy()
+            differences = (target.decode(latents).clamp(-1, 1) - images).double()
+        values: NDArray[np.float64] = differences.square().flatten(1).mean(dim=1).sqrt().cpu().numpy()
         return values
 
     return Traces(error(inversion.encoded), error(inversion.latents), inversion.residual.double().cpu().numpy())

@@ -1,4 +1,4 @@
-"""The plan of an audit on the terminal: what is run, what is shared, how long it takes."""
+"""Terminal summary of the plan of an audit: its passes, which of them are shared, and how long it takes."""
 
 from __future__ import annotations
 
@@ -13,37 +13,39 @@ from privaudit.report.terminal.console import TABLE, rows, section, standard_out
 
 
 def print_plan(forecast: Forecast, console: Console | None = None) -> None:
-    """Print a forecast."""
+    """Print the cost of each attack, and the totals."""
     out = console or standard_output()
     out.print(_steps(forecast))
     out.print()
-    out.print(rows([(Text(name), Text(line)) for name, line in _summary(forecast)], 7))
+    out.print(rows([(Text(name), Text(line)) for name, line in _totals(forecast)], 7))
 
 
 def _steps(forecast: Forecast) -> Group:
-    right = [Column(name, justify="right") for name in ("passes alone", "added", "time")]
-    title = "Passes of the denoiser per image (back: through its gradient; enc, dec: of the autoencoder)"
-    table = Table("attack", *right, "shares passes with", **TABLE)
+    numbers = [Column(name, justify="right") for name in ("passes alone", "added", "time")]
+    title = "Denoiser passes per image (back: backward passes; enc, dec: autoencoder passes)"
+    table = Table("attack", *numbers, "shares passes with", **TABLE)
     for step in forecast.steps:
         passes = (_passes(step, added=added) for added in (False, True))
         table.add_row(step.label, *passes, duration(forecast.cost(step)), ", ".join(step.shares))
-    for name in forecast.scorers:
+    for name in forecast.scorers:  # they combine the scores of the attacks and run no model
         table.add_row(name, "0", "0", "", "all")
     return section(title, table)
+
+
+ABBREVIATIONS: tuple[tuple[Work, str], ...] = (("backward", "back"), ("encode", "enc"), ("decode", "dec"))
+"""Abbreviation of each kind of pass in the table; denoiser passes are a plain number."""
 
 
 def _passes(step: Step, *, added: bool) -> str:
     work = step.added if added else step.alone
     parts = [str(work["forward"])]
-    parts += [f"{work[kind]} {word}" for kind, word in WORDS if work[kind]]
+    parts += [f"{work[kind]} {word}" for kind, word in ABBREVIATIONS if work[kind]]
     return " + ".join(parts)
 
 
-WORDS: tuple[tuple[Work, str], ...] = (("backward", "back"), ("encode", "enc"), ("decode", "dec"))
-
-
-def _summary(forecast: Forecast) -> list[tuple[str, str]]:
-    forward, alone = (sum(getattr(step, name)["forward"] for step in forecast.steps) for name in ("added", "alone"))
+def _totals(forecast: Forecast) -> list[tuple[str, str]]:
+    forward = sum(step.added["forward"] for step in forecast.steps)
+    alone = sum(step.alone["forward"] for step in forecast.steps)
     sets = ", ".join(f"{count} {name}" for name, count in forecast.sets.items())
     stages = ", ".join(f"{name} {duration(seconds)}" for name, seconds in forecast.seconds.items())
     twice = ", twice, for the reference model" if forecast.models > 1 else ""
@@ -60,7 +62,7 @@ def _summary(forecast: Forecast) -> list[tuple[str, str]]:
 
 
 def duration(seconds: float) -> str:
-    """Write a time as a person would: ``40 s``, ``3 min``, ``2.5 h``."""
+    """Format a duration in a suitable unit: ``40 s``, ``3 min``, ``2.5 h``."""
     if seconds < 0.5:
         return f"{seconds:.1f} s"
     if seconds < 100:

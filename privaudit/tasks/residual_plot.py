@@ -1,4 +1,4 @@
-"""The residual of every image against evaluations, as a picture."""
+"""Plot of the residual of every image against the number of evaluations."""
 
 from __future__ import annotations
 
@@ -11,24 +11,31 @@ from matplotlib.ticker import MaxNLocator
 from privaudit.inversion import Inversion
 from privaudit.tasks.figure_file import save_figure
 
-EXACT = 1e-9
-"""Drawn for a residual of 0, which has no logarithm."""
-MOST_LINES = 200
-"""Single images are drawn up to this many; the median and the band are of all."""
+MIN_DRAWN = 1e-9
+"""Value at which smaller residuals are drawn, because 0 has no logarithm."""
+MAX_LINES = 200
+"""Maximum number of images with a line of their own; the median and the band are computed over all images."""
 
 
 def plot_residuals(inversion: Inversion, title: str, path: Path, *, by_pixel: bool = False) -> None:
-    """Draw residual against evaluations of E(D(z)) on a logarithmic axis.
+    """Draw residuals against evaluations of E(D(z)) on a logarithmic axis.
 
-    An image that has stopped keeps its last residual in the median and in the band.
+    An image that has stopped enters the median and the band with its last residual.
+
+    Args:
+        inversion: Inversion with the residual history.
+        title: Title of the plot.
+        path: PNG file to write.
+        by_pixel: Whether to draw the pixel error instead of the latent residual, which gradient solvers do not record.
     """
     history = inversion.residuals.double().numpy()
     label = "relative residual ‖E(D(z)) − E(x)‖ / ‖E(x)‖"
     tolerance = inversion.tolerance
     if by_pixel:
         history, label = inversion.pixel_residuals.double().numpy(), "relative pixel error ‖D(z) − x‖ / ‖x‖"
-        tolerance = 0.0  # is one of the other residual
-    history = np.where(np.isfinite(history), np.maximum(history, EXACT), np.nan)
+        tolerance = 0.0  # the tolerance applies to the latent residual
+    history = np.where(np.isfinite(history), np.maximum(history, MIN_DRAWN), np.nan)
+    # Without the last value of stopped images, the quantiles would rise as soon as the best images have converged.
     carried = history.copy()
     for column in range(1, carried.shape[1]):
         gap = np.isnan(carried[:, column])
@@ -36,12 +43,11 @@ def plot_residuals(inversion: Inversion, title: str, path: Path, *, by_pixel: bo
     steps = np.arange(1, history.shape[1] + 1)
     figure = Figure(figsize=(7, 4.5), layout="constrained")
     axes = figure.subplots()
-    single = "." if len(steps) == 1 else None
-    axes.plot(steps, history[:MOST_LINES].T, color="tab:blue", alpha=0.15, linewidth=0.7, marker=single)
-    low, middle, high = np.nanquantile(carried, [0.1, 0.5, 0.9], axis=0)
+    line_marker, median_marker = (".", "o") if len(steps) == 1 else (None, None)  # a line of one point is invisible
+    axes.plot(steps, history[:MAX_LINES].T, color="tab:blue", alpha=0.15, linewidth=0.7, marker=line_marker)
+    low, median, high = np.nanquantile(carried, [0.1, 0.5, 0.9], axis=0)
     axes.fill_between(steps, low, high, color="tab:blue", alpha=0.2, label="10 to 90 % of images")
-    marker = "o" if len(steps) == 1 else None
-    axes.plot(steps, middle, color="tab:blue", linewidth=2, marker=marker, label="median")
+    axes.plot(steps, median, color="tab:blue", linewidth=2, marker=median_marker, label="median")
     if tolerance > 0:
         axes.axhline(tolerance, color="tab:red", linestyle="--", linewidth=1, label="tolerance")
     axes.set(xlim=(0.5, len(steps) + 0.5), yscale="log", xlabel="evaluations", ylabel=label, title=title)

@@ -130,7 +130,7 @@ class TestRunFolder:
             samples["set"] == "member",
             samples["fold"].astype(int),
             units=units,
-            spreads={f"{a.name}/{mask}": a.spread for a in result.attacks for mask in a.masks},
+            inflation={f"{a.name}/{mask}": a.spread for a in result.attacks for mask in a.masks},
             replicates=options.replicates,
         )
         for attack in result.attacks:

@@ -26,7 +26,7 @@ def test_make_and_verify(privaudit, root):
     saved = json.loads((root / "drawn" / "canaries.json").read_text())
     included = sum(c["included"] for c in saved["candidates"])
     lines = made.stdout.splitlines()
-    assert lines[0] == f"20 canaries, a fair coin each: {included} included, {20 - included} kept back"
+    assert lines[0] == f"20 canaries, one fair coin per image: {included} included, {20 - included} held out"
     assert lines[1] == f"seal {saved['seal']}"
     assert [line[:2] for line in lines[2:]] == ["1.", "2.", "3."]
     assert saved["key"] not in made.stdout

@@ -147,7 +147,7 @@ class TestOrigin:
         line = next(line for line in done.stdout.splitlines() if line.startswith("error that remains"))
         assert f"{table['remaining'].median():.4g}" in line.split()
         assert f"{table['remaining'].min():.3f}" in done.stdout
-        assert "own     20 generations\n" in done.stdout
+        assert "against 20 generations of the target\n" in done.stdout
         assert "files   origin-run/origin.csv\n" in done.stdout
         assert "generations: 20 done" in done.stderr
 
@@ -316,7 +316,7 @@ class TestSharedConfiguration:
             return
         compared = call("origin", "model", "images", "--out", "compared")
         assert (compared.returncode, compared.stderr) == (0, "")
-        assert "own     20 generations\n" in compared.stdout
+        assert "against 20 generations of the target\n" in compared.stdout
         scanned = call("scan", "model", "--members", "members", "--nonmembers", "others", "--out", "scanned", "--json")
         assert (scanned.returncode, scanned.stderr) == (0, "")
         config = json.loads(scanned.stdout)["config"]

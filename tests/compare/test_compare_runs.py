@@ -493,7 +493,7 @@ class TestVerdict:
         assert change(found, metric="tpr@1%fpr").direction == "unmeasured"
         (reason,) = found.untested
         assert reason == change(found, metric="tpr@1%fpr").difference.reason
-        assert any(note.startswith("Not tested where no limit can be given") for note in note_lines(found))
+        assert any(note.startswith("Some differences have no limit and were not tested") for note in note_lines(found))
 
 
 class TestFormerVersions:

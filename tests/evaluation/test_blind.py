@@ -106,7 +106,7 @@ def test_bad_input() -> None:
         image_features(np.zeros((2, 1, 8, 8), dtype=np.float32))
     with pytest.raises(NonFiniteError, match="in 1 images, the first at position 1"):
         image_features(np.where(np.arange(3)[:, None, None, None] == 1, np.nan, pictures(3)))
-    with pytest.raises(DataError, match="a row of features an image"):
+    with pytest.raises(DataError, match="one row of features per image"):
         blind_scores(np.zeros((3, 2)), MEMBER, FOLDS)
     with pytest.raises(DataError, match="fold 0 holds all"):
         blind_scores(np.zeros((2 * N, 2)), MEMBER, np.where(MEMBER, 0, 1))

@@ -54,7 +54,7 @@ def literal(scores: dict, member: np.ndarray, replicates: int, seed: int, units:
 def test_equals_a_literal_resampling(monkeypatch: pytest.MonkeyPatch, clustered: bool) -> None:
     scores, member = case()
     units = np.random.default_rng(9).integers(0, 60, member.size) if clustered else None
-    monkeypatch.setattr(bootstrap, "CHUNK", 7 * member.size)  # 7 replicates at a time, the last chunk shorter
+    monkeypatch.setattr(bootstrap, "MAX_COUNTS", 7 * member.size)  # 7 replicates at a time, the last chunk shorter
     ours = stratified_bootstrap(scores, member, FPRS, 30, seed=3, units=units)
     for i, (name, rows) in enumerate(literal(scores, member, 30, 3, units).items()):
         assert ours.names[i] == name
@@ -90,7 +90,7 @@ def test_units_are_drawn_as_one() -> None:
 def test_chunks_and_number_of_replicates_change_no_replicate(monkeypatch: pytest.MonkeyPatch) -> None:
     scores, member = case()
     whole = stratified_bootstrap(scores, member, FPRS, 50, seed=1)
-    monkeypatch.setattr(bootstrap, "CHUNK", 1)
+    monkeypatch.setattr(bootstrap, "MAX_COUNTS", 1)
     part = stratified_bootstrap(scores, member, FPRS, 20, seed=1)
     np.testing.assert_array_equal(whole.auroc[:, :20], part.auroc)
     np.testing.assert_array_equal(whole.tpr[:, :, :20], part.tpr)
@@ -121,7 +121,7 @@ def test_bad_input() -> None:
         stratified_bootstrap(scores, np.ones(100, bool), FPRS, 5)
     with pytest.raises(ConfigError, match="false-positive rate in"):
         stratified_bootstrap(scores, member, (1.5,), 5)
-    with pytest.raises(DataError, match="one unit an image"):
+    with pytest.raises(DataError, match="one unit per image"):
         stratified_bootstrap(scores, member, FPRS, 5, units=[1])
     with pytest.raises(NonFiniteError):
         stratified_bootstrap({"a": np.full(100, np.nan)}, member, FPRS, 5)

@@ -235,7 +235,7 @@ def test_shapes_ids_and_nan() -> None:
             audit_canaries(*bad)
     with pytest.raises(DataError, match=r"expected scores of shape"):
         audit_canaries(table, ABC, coins[:-1], IDS)
-    with pytest.raises(DataError, match="one stands twice"):
+    with pytest.raises(DataError, match="at least one is repeated"):
         audit_canaries(table, ABC, coins, [*IDS[:-1], IDS[0]])
     table[7, 1] = np.nan
     with pytest.raises(NonFiniteError, match="NaN for 1 of 400 canaries, the first image 7"):
@@ -247,8 +247,8 @@ def test_all_bad_parameters_are_named() -> None:
     with pytest.raises(ConfigError) as found:
         audit_canaries(table, ABC, coins, IDS, pilot=1.0, confidence=0.0, delta=1.0, draws=0)
     assert [problem.split(",")[0] for problem in found.value.problems] == [
-        "expected a pilot share in (0",
+        "expected a pilot fraction in (0",
         "expected a confidence in (0",
         "expected delta in [0",
-        "expected at least 1 rearrangement of the coins",
+        "expected at least 1 permutation of the coins",
     ]

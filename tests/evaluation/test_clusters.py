@@ -24,5 +24,5 @@ def test_counts_and_effective_sizes() -> None:
 
 
 def test_labels_must_fit() -> None:
-    with pytest.raises(DataError, match=r"expected one unit an image, got shape \(2,\) for 3 images"):
+    with pytest.raises(DataError, match=r"expected one unit per image, got shape \(2,\) for 3 images"):
         unit_codes(["a", "b"], 3)

@@ -3,7 +3,7 @@ import pytest
 from scipy.stats import norm, spearmanr
 
 from privaudit.errors import DataError, NonFiniteError
-from privaudit.evaluation import assign_folds, auroc, conditional_law, conditional_scores
+from privaudit.evaluation import assign_folds, auroc, conditional_distribution, conditional_scores
 from privaudit.evaluation.conditional import MEDIANS, normal_scores
 
 N = 600
@@ -48,7 +48,7 @@ class TestPower:
         conditions = rng.uniform(-1, 1, size=(N, 1))
         scale = np.where(conditions[:, 0] > 0, 2.0, 0.5)
         scores = conditions[:, 0] + scale * rng.normal(size=N)
-        law = conditional_law(scores, conditions, MEMBER, FOLDS)
+        law = conditional_distribution(scores, conditions, MEMBER, FOLDS)
         outside = ~MEMBER
         assert abs(((law.values - law.location) > 0)[outside].mean() - 0.5) < 0.06, "a median"
         deviations = np.abs(law.values - law.location)
@@ -57,7 +57,7 @@ class TestPower:
 
     def test_the_spread_is_that_of_images_never_seen(self) -> None:
         conditions = np.random.default_rng(3).normal(size=(N, 30))  # trees fit noise to them, which shrinks residuals
-        law = conditional_law(np.random.default_rng(4).normal(size=N), conditions, MEMBER, FOLDS)
+        law = conditional_distribution(np.random.default_rng(4).normal(size=N), conditions, MEMBER, FOLDS)
         beyond = np.abs(law.values - law.location) > law.spread
         assert abs(beyond[~MEMBER].mean() - 0.5) < 0.1
 
@@ -66,16 +66,16 @@ class TestPower:
         conditions = rng.normal(size=(N, 3))
         line = conditions @ [3.0, -2.0, 1.0] + 0.3 * rng.normal(size=N)
         steps = 3.0 * (np.abs(conditions[:, 0]) > 0.7) + 0.3 * rng.normal(size=N)
-        assert set(conditional_law(line, conditions, MEMBER, FOLDS).chosen) == {"linear"}
-        assert set(conditional_law(steps, conditions, MEMBER, FOLDS).chosen) == {"trees"}
+        assert set(conditional_distribution(line, conditions, MEMBER, FOLDS).chosen) == {"linear"}
+        assert set(conditional_distribution(steps, conditions, MEMBER, FOLDS).chosen) == {"trees"}
 
 
 class TestHonesty:
     def test_a_fold_has_no_part_in_its_own_law(self) -> None:
         scores, conditions = scenario()
         own = FOLDS == 2
-        before = conditional_law(scores, conditions, MEMBER, FOLDS)
-        after = conditional_law(np.where(own, -7 * scores, scores), conditions, MEMBER ^ own, FOLDS)
+        before = conditional_distribution(scores, conditions, MEMBER, FOLDS)
+        after = conditional_distribution(np.where(own, -7 * scores, scores), conditions, MEMBER ^ own, FOLDS)
         np.testing.assert_array_equal(after.location[own], before.location[own])
         np.testing.assert_array_equal(after.spread[own], before.spread[own])
         assert after.chosen[2] == before.chosen[2]
@@ -83,8 +83,8 @@ class TestHonesty:
     def test_no_member_has_a_part_in_anything(self) -> None:
         scores, conditions = scenario()
         strange = np.where(MEMBER, 1e3, scores), np.where(MEMBER[:, None], 5.0, conditions)
-        before = conditional_law(scores, conditions, MEMBER, FOLDS)
-        after = conditional_law(*strange, MEMBER, FOLDS)
+        before = conditional_distribution(scores, conditions, MEMBER, FOLDS)
+        after = conditional_distribution(*strange, MEMBER, FOLDS)
         for one, other in ((before.location, after.location), (before.spread, after.spread)):
             np.testing.assert_array_equal(other[~MEMBER], one[~MEMBER])
 
@@ -167,7 +167,7 @@ def test_few_images_and_few_folds(count: int) -> None:
     member = np.array([True, False] * 3)
     folds = assign_folds([str(i) for i in range(6)], member, folds=count)
     rng = np.random.default_rng(0)
-    law = conditional_law(rng.normal(size=6), rng.normal(size=(6, 2)), member, folds)
+    law = conditional_distribution(rng.normal(size=6), rng.normal(size=(6, 2)), member, folds)
     assert np.isfinite(law.location).all()
     assert (law.spread > 0).all()
     assert set(law.chosen) <= set(MEDIANS)
@@ -182,9 +182,9 @@ def test_refusals() -> None:
         conditional_scores(wrong, conditions, MEMBER, FOLDS)
     with pytest.raises(NonFiniteError, match="NaN in 2 of 2 columns"):
         conditional_scores(scores, np.full_like(conditions, np.nan), MEMBER, FOLDS)
-    with pytest.raises(DataError, match="one score an image"):
+    with pytest.raises(DataError, match="one score per image"):
         conditional_scores(scores[1:], conditions, MEMBER, FOLDS)
-    with pytest.raises(DataError, match="a row of at least one feature"):
+    with pytest.raises(DataError, match="one row of at least one feature"):
         conditional_scores(scores, conditions[:, :0], MEMBER, FOLDS)
     alone = np.where((FOLDS == 1) | MEMBER, scores, np.inf)
     with pytest.raises(DataError, match="fold 1 holds all of them"):

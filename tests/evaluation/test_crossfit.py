@@ -83,7 +83,7 @@ def test_splits_of_folds_that_cannot_be_held_out() -> None:
         next(splits(np.zeros(103, dtype=int), MEMBER))
     with pytest.raises(DataError, match="fold 2 holds all"):
         list(splits(np.where(MEMBER, 2, np.arange(103) % 2), MEMBER))
-    with pytest.raises(DataError, match="one fold and label an image"):
+    with pytest.raises(DataError, match="one fold and label per image"):
         next(splits(np.zeros(3), MEMBER))
 
 

@@ -16,7 +16,7 @@ def slow_pairs(hashes: list[int], distance: int) -> list[list[int]]:
 @given(st.lists(st.integers(0, 2**64 - 1) | st.integers(0, 15), max_size=12), st.integers(0, 64), st.integers(1, 40))
 def test_pairs_are_those_of_a_loop(hashes: list[int], distance: int, chunk: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(duplicates, "_CHUNK", chunk)
+        patch.setattr(duplicates, "_MAX_HASH_PAIRS", chunk)
         found = near_duplicates(np.array(hashes, dtype=np.uint64), distance=distance)
     assert found.tolist() == slow_pairs(hashes, distance)
 
@@ -45,8 +45,8 @@ class TestThumbnails:
         assert near_duplicates([1, 1, 1], plain).tolist() == [[0, 1]]
 
     def test_many_pairs_in_parts(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(duplicates, "_PAIRS", 3)
-        monkeypatch.setattr(duplicates, "_CHUNK", 20)
+        monkeypatch.setattr(duplicates, "_MAX_THUMBNAIL_PAIRS", 3)
+        monkeypatch.setattr(duplicates, "_MAX_HASH_PAIRS", 20)
         found = near_duplicates(np.zeros(9, dtype=np.uint64), np.tile(self.base.reshape(1, -1), (9, 1)))
         assert found.tolist() == slow_pairs([0] * 9, 0)
 
@@ -105,7 +105,7 @@ class TestUnits:
 def test_bad_input() -> None:
     with pytest.raises(DataError, match=r"got \(2,\) hashes and \(3, 192\) thumbnails"):
         near_duplicates([1, 2], np.zeros((3, 192)))
-    with pytest.raises(DataError, match=r"got \(2, 1\) hashes and none thumbnails"):
+    with pytest.raises(DataError, match=r"got \(2, 1\) hashes and no thumbnails"):
         near_duplicates([[1], [2]])
     with pytest.raises(DataError, match=r"\(2, 64\) thumbnails"):
         near_duplicates([1, 2], np.zeros((2, 64)))

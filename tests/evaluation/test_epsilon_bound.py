@@ -92,7 +92,7 @@ def test_too_few_images_have_a_reason() -> None:
 
 
 def test_bad_input() -> None:
-    with pytest.raises(DataError, match="one fold an image"):
+    with pytest.raises(DataError, match="one fold per image"):
         epsilon_lower([0.0, 1.0], [True, False], [0])
     with pytest.raises(ConfigError, match=r"confidence in \(0, 1\), got 1; .*delta in \[0, 1\), got -1"):
         bound_from_counts(HeldOutCounts(Outcomes(1, 1), Outcomes(1, 1), 2, 2), 1, -1)

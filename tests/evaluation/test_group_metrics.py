@@ -59,7 +59,7 @@ def test_without_any_nonmember_there_is_no_value() -> None:
 
 
 def test_bad_input() -> None:
-    with pytest.raises(DataError, match="expected one group an image, got 1 for 2 images"):
+    with pytest.raises(DataError, match="expected one group per image, got 1 for 2 images"):
         by_group(["a"], [0.0, 1.0], [True, False])
     with pytest.raises(ConfigError, match="confidence"):
         by_group(["a", "a"], [0.0, 1.0], [True, False], confidence=1.0)

@@ -159,7 +159,7 @@ def test_refusals() -> None:
     with pytest.raises(NonFiniteError, match="NaN in 1 of 5 columns, the first at position 1"):
         out_of_fold(x, MEMBER, FOLDS)
     for wrong in (table()[:, 0], table()[1:], table()[:, :0]):
-        with pytest.raises(DataError, match="a row of at least one feature an image"):
+        with pytest.raises(DataError, match="one row of at least one feature per image"):
             out_of_fold(wrong, MEMBER, FOLDS)
     with pytest.raises(DataError, match="fold 1 holds all of one set"):
         out_of_fold(table(), FOLDS == 1, FOLDS)

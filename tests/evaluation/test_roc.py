@@ -89,7 +89,7 @@ def test_target_counts_are_safe_against_rounding() -> None:
 def test_bad_input() -> None:
     with pytest.raises(NonFiniteError, match="got NaN for 1 of 2 images, the first at position 1"):
         auroc([0.0, np.nan], [True, False])
-    with pytest.raises(DataError, match="expected one score an image"):
+    with pytest.raises(DataError, match="expected one score per image"):
         auroc([0.0, 1.0, 2.0], [True, False])
     with pytest.raises(ConfigError, match="false-positive rate in"):
         tpr_at_fpr([0.0, 1.0], [True, False], 1.5)

@@ -96,7 +96,7 @@ def test_infinite_and_constant_scores_survive_standardisation() -> None:
 
 def test_bad_tables() -> None:
     scores, folds = table()
-    with pytest.raises(DataError, match="a column a candidate"):
+    with pytest.raises(DataError, match="one column per candidate"):
         cross_fit(scores, [1, 2], MEMBER, folds)
     with pytest.raises(DataError, match="fold 0 holds all"):
         cross_fit(scores, [1, 2, 3, 4], MEMBER, None)
@@ -104,7 +104,7 @@ def test_bad_tables() -> None:
         cross_fit(np.where(np.arange(103)[:, None] == 7, [[np.nan, 0, 0, 0]], scores), [1, 2, 3, 4], MEMBER, folds)
     with pytest.raises(DataError, match="as in the choice"):
         apply_choice(scores[:, :2], cross_fit(scores, [1, 2, 3, 4], MEMBER, folds), MEMBER, folds)
-    with pytest.raises(DataError, match="expected a merit for each of 5 folds and 4 candidates, got"):
+    with pytest.raises(DataError, match="expected a criterion value for each of 5 folds and 4 candidates, got"):
         cross_fit(scores, [1, 2, 3, 4], MEMBER, folds, np.ones((4, 5)))
 
 
@@ -118,7 +118,7 @@ def test_a_candidate_is_called_whatever_it_is() -> None:
     assert by_name.positions == tuple(level - 1 for level in by_number.chosen)
 
 
-def test_merits_are_the_aurocs_of_the_other_folds() -> None:
+def test_fold_auroc_is_the_auroc_of_the_other_folds() -> None:
     scores, folds = table()
     found = fold_auroc(scores, MEMBER, folds)
     assert found.shape == (5, 4)
@@ -128,10 +128,10 @@ def test_merits_are_the_aurocs_of_the_other_folds() -> None:
 def test_what_a_fold_may_not_take_is_not_taken() -> None:
     scores, folds = table()
     scores[MEMBER, 1] += 100  # the best by far
-    merit = fold_auroc(scores, MEMBER, folds)
-    merit[3, 1] = -np.inf
-    fitted = cross_fit(scores, [1, 2, 3, 4], MEMBER, folds, merit)
-    assert fitted.chosen[3] == 1 + int(np.argmax(merit[3])) != 2
+    criterion = fold_auroc(scores, MEMBER, folds)
+    criterion[3, 1] = -np.inf
+    fitted = cross_fit(scores, [1, 2, 3, 4], MEMBER, folds, criterion)
+    assert fitted.chosen[3] == 1 + int(np.argmax(criterion[3])) != 2
     assert [level for fold, level in enumerate(fitted.chosen) if fold != 3] == [2] * 4
 
 

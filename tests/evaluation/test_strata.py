@@ -31,7 +31,7 @@ def test_empty_strata_have_a_reason() -> None:
 
 def test_bad_input() -> None:
     scores = np.arange(2.0 * N)
-    with pytest.raises(DataError, match="one value an image"):
+    with pytest.raises(DataError, match="one value per image"):
         by_quartile(scores[1:], scores, MEMBER)
     with pytest.raises(DataError, match="at least one image"):
         by_quartile([], [], np.zeros(0, bool))

@@ -66,7 +66,7 @@ def test_labels_held_in_parts_give_the_same_distribution(monkeypatch):
     scores, is_suspect = normal_scores(np.random.default_rng(0).normal(size=(30, 3))), np.arange(30) < 10
     deal = np.arange(30) % 2
     whole = set_test(scores, is_suspect, deal, 4000, np.random.default_rng(1))
-    monkeypatch.setattr("privaudit.evaluation.suspects.set_permutation.HELD_AT_ONCE", 30 * 7)
+    monkeypatch.setattr("privaudit.evaluation.suspects.set_permutation.MAX_LABELS", 30 * 7)
     parts = set_test(scores, is_suspect, deal, 4000, np.random.default_rng(2))
     assert abs(whole.p - parts.p) < 0.05
 

@@ -242,7 +242,7 @@ def test_what_a_gate_compares_is_said_of_suspects_alone(checks: tuple[Check, ...
     (gate,) = verdict.gates
     assert gate_reason(gate, members) == fact_text(gate.reason)
     assert gate_reason(gate, suspects) == (
-        f"{fact_text(gate.reason)}; it compares the suspects with the non-members, and no known members"
+        f"{fact_text(gate.reason)}; the gate compares the suspects, whose membership is not known, with the non-members"
     )
 
 

@@ -11,9 +11,7 @@ import pytest
 from results import make_failure, make_result
 
 from privaudit.report.formats.data_formats import render_csv, render_parquet
-from privaudit.report.frames import (
-    metrics_frame,
-)
+from privaudit.report.frames import metrics_frame
 
 RESULT = make_result(gates=("tpr@5%fpr>0.5",))
 FRAME = metrics_frame(RESULT)

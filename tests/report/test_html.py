@@ -179,16 +179,16 @@ def test_the_first_screen_says_what_was_tested_found_how_sure_and_what_to_do():
     data = result.data
     compared = f"{data.positives} images that the model was trained on and {data.nonmembers} that it was not trained on"
     assert compared in first
-    assert "3 attacks, 9 scores per image: 7 count, the 2 random masks are controls." in first
+    assert "3 attacks, 9 scores per image: 7 tested, the 2 random masks are controls." in first
     assert "Someone who has an image can often tell whether the model was trained on it." in first
     assert "Black-box access, to an interface that only returns images, was not tested." in first
-    assert "Not tested: images that the model generates, captions, and other images than these." in first
+    assert "Not tested: what generated images or captions reveal, and any images other than these." in first
     assert statement(result) in first
     assert first.count(f"{100 * rate.value:.0f} of 100") == 3  # the number, what the picture shows, and the finding
     assert first.count(f"at least {100 * result.verdict.finding.limit:.0f}, corrected") == 1
     assert f"{100 * rate.lo:.0f} to {100 * rate.hi:.0f} with 95 % confidence; guessing would recognise 1" in first
     assert "Do not publish the model" in first
-    assert "A pass means: more than this was not shown." in first
+    assert "A pass means that no more than the gate allows was shown." in first
     assert "Of 2 gates: 1 failed, 1 passed." in first
     assert "✕ fail tpr@1%fpr>0.05" in first
     assert gate_reason(result.verdict.gates[1], result)[1:] in first
@@ -615,7 +615,9 @@ def test_a_tick_only_for_a_test_that_could_have_found_a_leak():
     assert "level-none" in first_of(make_result(strength=0.0)).attributes["class"]
     small = first_of(make_result(strength=0.0, images=40))
     assert "level-neutral" in small.attributes["class"]
-    assert small.text.startswith("No leak found by a small test Leaks up to an AUROC of 0.61 would have gone unnoticed")
+    assert small.text.startswith(
+        "No leak found by a small test A leak with an AUROC of up to 0.61 could have gone unnoticed"
+    )
     undecided = first_of(make_result(strength=0.3, images=40, gates=("tpr@1%fpr>0.05",)))
     assert "level-unclear" in undecided.attributes["class"]
     assert "needs at least 492 non-members for a limit, since 7 tests share the error; there were 40." in undecided.text

@@ -267,7 +267,7 @@ class TestLevels:
         assert line.get_xdata().tolist() == [level.log_snr for level in report.levels]
         assert line.get_ydata().tolist() == [level.auroc["none"].value for level in report.levels]
         assert axes.get_xlim()[0] > axes.get_xlim()[1]
-        assert "what most folds chose" in texts_of(axes)
+        assert "chosen by most folds" in texts_of(axes)
 
     def test_levels_stand_in_where_there_is_no_log_snr(self, result):
         report = next(a for a in result.attacks if a.name == "sima")

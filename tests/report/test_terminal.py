@@ -154,7 +154,7 @@ def test_who_the_attacker_is_and_what_a_pass_means():
     assert "This attacker already knows other training images and learns from them: the worst case." in text
     assert "What the attacker needs: the image, and the model's weights" in text
     assert "How sure is one accusation? It depends on" in text
-    assert "A pass means: more than this was not shown." in text
+    assert "A pass means that no more than the gate allows was shown." in text
     assert "Exit code 0." in text
 
 
@@ -163,7 +163,7 @@ def test_suspects_come_before_tables_that_only_describe_them():
     result = replace(a_result(finding), data=replace(MADE.data, design="suspects"), suspects=make_suspects())
     text = flat(printed(result))
     assert text.index("the chance of scores this high") < text.index("How suspects score next to")
-    assert "a row is not the test of the set" in text
+    assert "no row is the test of the set" in text
     assert "What the attacker needs" not in text
 
 

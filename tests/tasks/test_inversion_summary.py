@@ -164,7 +164,7 @@ def test_an_exact_inverse_has_a_row():
 def test_the_worst_images_are_named_worst_first():
     names = ["converged", "budget spent", "stalled", "diverged", "stalled", "stalled", "budget spent", "budget spent"]
     text = printed(a_set(names))
-    listed = text.split("Largest residuals (ids, paths and all others in inversion.csv)\n")[1]
+    listed = text.split("Largest residuals (ids, paths and all other images in inversion.csv)\n")[1]
     listed = listed.split("\n\n")[0].splitlines()
     assert len(listed) == 5
     assert [float(line.split()[0]) for line in listed] == pytest.approx([0.5, 0.31, 0.31, 0.31, 0.05])
@@ -178,7 +178,7 @@ def test_the_worst_images_are_named_worst_first():
 @pytest.mark.parametrize(
     ("solver", "advice"),
     [
-        ("anderson:evaluations=6:tolerance=0", "all evaluations made, as a tolerance of 0 asks"),
+        ("anderson:evaluations=6:tolerance=0", "all evaluations used, because the tolerance is 0"),
         ("encoder", "evaluated once, not iterated"),
     ],
 )

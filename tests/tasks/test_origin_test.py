@@ -171,14 +171,14 @@ class TestRun:
         assert list(table["id"]) == [sample.id for sample in found.images.samples]
         np.testing.assert_allclose(table["remaining"], table["error_inverted"] / table["error_encoder"])
         np.testing.assert_allclose(
-            table["p_own"], conformal_p_values(table["remaining"].to_numpy(), found.own.remaining)
+            table["p_own"], conformal_p_values(table["remaining"].to_numpy(), found.generations.remaining)
         )
         assert {path.name for path in found.folder.iterdir()} == {"origin.csv"}
-        assert len(found.own.encoder) == MIN_GENERATIONS
+        assert len(found.generations.encoder) == MIN_GENERATIONS
         assert list(found.metrics) == ["remaining", "inverted", "encoder", "residual"]
         own = generate(small, [f"own generation {number}" for number in range(MIN_GENERATIONS)], 2, None, 0)
         wanted = trace(small, own, SOLVERS.build(CHEAP), [str(number) for number in range(MIN_GENERATIONS)])
-        np.testing.assert_allclose(found.own.remaining, wanted.remaining, rtol=0.05)
+        np.testing.assert_allclose(found.generations.remaining, wanted.remaining, rtol=0.05)
 
     def test_errors_are_root_mean_squares_in_pixels(self, run, small):
         found = run()
@@ -192,7 +192,7 @@ class TestRun:
     def test_auroc_is_of_own_against_images(self, run):
         found = run()
         member = np.repeat([True, False], [MIN_GENERATIONS, 5])
-        for name, values in scores(found.own).items():
+        for name, values in scores(found.generations).items():
             both = np.concatenate([values, scores(found.traces)[name]])
             assert found.metrics[name].auroc.value == pytest.approx(auroc(both, member))
 
@@ -201,7 +201,7 @@ class TestRun:
         for name in ("encoder", "inverted", "residual"):
             np.testing.assert_allclose(getattr(whole.traces, name), getattr(parts.traces, name), rtol=1e-3)
             # a rounded value of an own generation may fall on the other side
-            np.testing.assert_allclose(getattr(whole.own, name), getattr(parts.own, name), rtol=0.05)
+            np.testing.assert_allclose(getattr(whole.generations, name), getattr(parts.generations, name), rtol=0.05)
 
     def test_progress(self, run):
         calls = []
@@ -230,7 +230,7 @@ class TestRun:
         shutil.copy(root / "images" / "1-000.png", tmp_path / "one")
         found = run(images=tmp_path / "one")
         assert len(found.p_values) == len(pd.read_csv(found.folder / "origin.csv")) == 1
-        assert found.p_values == conformal_p_values(found.traces.remaining, found.own.remaining)
+        assert found.p_values == conformal_p_values(found.traces.remaining, found.generations.remaining)
         assert found.metrics == {}
 
     def test_a_prompt_is_for_text_to_image_targets(self, run, root, tmp_path):
@@ -316,7 +316,7 @@ class TestDemoTarget:
         chosen = np.array([sample.path.parent.name == name for sample in demo.images.samples])
         assert chosen.sum() == COUNT
         remaining = demo.traces.remaining[chosen]
-        both = np.concatenate([-demo.own.remaining, -remaining])
+        both = np.concatenate([-demo.generations.remaining, -remaining])
         return demo.p_values[chosen], remaining, auroc(both, np.repeat([True, False], COUNT))
 
     def test_own_generations_look_like_own(self, demo):
@@ -329,7 +329,7 @@ class TestDemoTarget:
         p_values, remaining, area = self.rows(demo, "photographs")
         assert area > 0.9
         assert np.median(p_values) == pytest.approx(1 / (1 + COUNT))
-        assert np.median(remaining) > 2 * np.median(demo.own.remaining)
+        assert np.median(remaining) > 2 * np.median(demo.generations.remaining)
 
     def test_together_they_are_half_told_apart(self, demo):
         """The reported area is against all images in question, own or not."""

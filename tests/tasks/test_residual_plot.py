@@ -12,7 +12,7 @@ from models import random_normal
 from PIL import Image
 
 from privaudit.inversion import Inversion
-from privaudit.tasks.residual_plot import MOST_LINES, plot_residuals
+from privaudit.tasks.residual_plot import MAX_LINES, plot_residuals
 
 NAN = math.nan
 
@@ -61,7 +61,7 @@ CASES = {
     "gradient": an_inversion(ONLY_PIXELS, falling(5, 4)),
     "infinite and zero": an_inversion(lost()),
     "no tolerance": an_inversion(falling(3, 4), tolerance=0),
-    "many": an_inversion(falling(MOST_LINES + 50, 6)),
+    "many": an_inversion(falling(MAX_LINES + 50, 6)),
 }
 
 

@@ -280,9 +280,9 @@ def _fitted(
     if table.drops:
         by_drop = {mask: [models[hard_mask(mask, drop, table.drops)] for drop in table.drops] for mask in HARD}
         # (folds, fractions): inner folds alone, since the scores of the fold itself must have no part in its choice
-        merit = np.nan_to_num([model.merit for model in by_drop["influence"]]).T
+        criterion = np.nan_to_num([model.inner_auroc for model in by_drop["influence"]]).T
         stacked = {mask: np.column_stack([model.scores for model in fitted]) for mask, fitted in by_drop.items()}
-        choice = cross_fit(stacked["influence"], table.drops, is_member, folds, merit)
+        choice = cross_fit(stacked["influence"], table.drops, is_member, folds, criterion)
         # the random mask, which is the control, drops the fraction that the influence mask chose
         scores |= {mask: apply_choice(columns, choice, is_member, folds) for mask, columns in stacked.items()}
         listed.append(Choice("drop", table.drops, choice.chosen, "inner_auroc_influence_mask"))

@@ -87,7 +87,7 @@ def evaluate_scores(
     )
     spreads = {(entry.name, mask): entry.spread for entry in entries for mask in entry.scores}
     measured = {**scores, **blind}
-    evaluation = measure(measured, learned=list(blind), spreads=spreads)
+    evaluation = measure(measured, learned=list(blind), inflation=spreads)
     unmasked = [(entry.name, "none") for entry in entries]
     return EvaluatedScores(
         evaluation=evaluation,

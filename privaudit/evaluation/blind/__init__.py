@@ -1,7 +1,7 @@
-"""Blind baseline: how well members are told from non-members by classifiers that never see the target.
+"""Blind baseline: how well classifiers without access to the target separate members from non-members.
 
-If what images look like, how they were stored or what is written under them separates the two sets, an attack may
-measure the difference of the sets and not the training (Das, Zhang, Tramer 2024, arXiv:2406.16201).
+If pixels, file properties or captions separate the two sets, an attack may measure this difference instead of the
+training (Das, Zhang, Tramer 2024, arXiv:2406.16201).
 """
 
 from privaudit.evaluation.blind.caption_features import caption_scores

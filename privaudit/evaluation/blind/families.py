@@ -1,4 +1,4 @@
-"""Families of blind classifiers, each with an out-of-fold score."""
+"""Families of features of the blind baseline, each with an out-of-fold score."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from privaudit.evaluation.blind.caption_features import caption_scores
 from privaudit.evaluation.blind.trees import blind_scores
 
 FAMILIES = ("pixels", "compression", "files", "captions")
-"""What the classifiers look at: pixel, colour and frequency statistics; traces of compression and editing; properties
-of the files; captions."""
+"""Families: pixel, colour and frequency statistics; traces of compression and editing; file properties; captions."""
 
 
 def family_scores(
@@ -22,28 +21,28 @@ def family_scores(
     folds: ArrayLike,
     seed: int = 0,
 ) -> dict[str, NDArray[np.float64]]:
-    """Score each image by every family that has something to go by.
+    """Score each image by every family whose features are not constant.
 
     Args:
-        tables: ``(n, d)`` for each family but the captions, finite.
-        captions: One per image; None where there is none.
+        tables: Features by family other than captions, ``(n, d)`` each, finite.
+        captions: Caption of each image; None for an image without one.
         is_member: ``(n,)``.
         folds: ``(n,)``, from `assign_folds`.
         seed: Seed of the trees.
 
     Returns:
-        ``(n,)`` for each family, higher = more like a member. A family that is the same for all images, and captions
-        where nobody wrote one, cannot tell them apart and are left out.
+        Scores by family, ``(n,)`` each, higher = more likely a member. A family whose features or captions are equal
+        for all images is left out.
 
     Raises:
         DataError: Shapes differ, or a fold holds all members or all non-members.
         NonFiniteError: A feature is NaN or infinite.
     """
-    found = {}
+    scores = {}
     for name, features in tables.items():
         table = np.asarray(features, dtype=np.float64)
         if table.size and (table != table[0]).any():
-            found[name] = blind_scores(table, is_member, folds, seed)
+            scores[name] = blind_scores(table, is_member, folds, seed)
     if len(set(captions)) > 1:
-        found["captions"] = caption_scores(captions, is_member, folds)
-    return found
+        scores["captions"] = caption_scores(captions, is_member, folds)
+    return scores

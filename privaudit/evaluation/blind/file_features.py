@@ -1,4 +1,4 @@
-"""What the files say about themselves: format, size, mode, tags, strength of compression."""
+"""Blind baseline from file properties: format, size, mode, tags, strength of compression."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from numpy.typing import NDArray
 from privaudit.data import ImageFileInfo
 
 
-def file_features(facts: Sequence[ImageFileInfo]) -> NDArray[np.float64]:
-    """Bring file properties into columns.
+def file_features(files: Sequence[ImageFileInfo]) -> NDArray[np.float64]:
+    """Encode file properties as features.
 
-    Whether the format is each of those that occur, the same for the mode; logs of width, height, size in bytes and
-    bytes a pixel; whether there are EXIF tags and a colour profile; sum of the luminance quantisation table.
+    One-hot encodings of format and mode; logarithms of width, height, size in bytes and bytes per pixel; presence of
+    EXIF tags and of a colour profile; sum of the luminance quantisation table.
 
     Returns:
         ``(n, formats + modes + 7)``, finite.
     """
-    formats, modes = sorted({fact.format for fact in facts}), sorted({fact.mode for fact in facts})
+    formats, modes = sorted({file.format for file in files}), sorted({file.mode for file in files})
     rows = [
         [
-            *(fact.format == name for name in formats),
-            *(fact.mode == name for name in modes),
-            *np.log1p([fact.width, fact.height, fact.bytes, fact.bytes / max(1, fact.width * fact.height)]),
-            fact.exif,
-            fact.icc,
-            fact.quantisation,
+            *(file.format == name for name in formats),
+            *(file.mode == name for name in modes),
+            *np.log1p([file.width, file.height, file.bytes, file.bytes / max(1, file.width * file.height)]),
+            file.exif,
+            file.icc,
+            file.quantisation,
         ]
-        for fact in facts
+        for file in files
     ]
-    return np.array(rows, dtype=np.float64).reshape(len(facts), len(formats) + len(modes) + 7)
+    return np.array(rows, dtype=np.float64).reshape(len(files), len(formats) + len(modes) + 7)

@@ -1,10 +1,10 @@
-"""Traces that editing and compression leave in pixels, whatever the picture shows.
+"""Blind baseline from traces of editing and compression in the pixels, whatever the image shows.
 
-Brightness, contrast and gamma leave levels that no pixel has, or that too many have (Stamm and Liu 2010,
+Changes of brightness, contrast and gamma leave gaps and peaks in the histogram of levels (Stamm and Liu 2010,
 doi:10.1109/TIFS.2010.2053202). JPEG leaves 8x8 blocks whose cosine coefficients are multiples of a step, many of them
 zero, edges between the blocks (Fan and de Queiroz 2003, doi:10.1109/TIP.2002.807361), and colour at half the
-resolution. Each statistic of the 8x8 grid is compared with that of a grid displaced by four pixels, where JPEG left
-nothing but the picture is the same.
+resolution. Statistics of the 8x8 grid are compared with those of a grid displaced by four pixels, which has the same
+content but no traces of JPEG.
 """
 
 from __future__ import annotations
@@ -17,15 +17,16 @@ from privaudit.errors import DataError, NonFiniteError
 BLOCK = 8
 SHIFT = BLOCK // 2
 QUALITIES = (50, 60, 70, 75, 80, 85, 90, 95)
-"""Qualities of the standard tables whose steps are looked for."""
+"""Qualities whose standard quantisation tables are tested."""
 NEAR_ZERO = 0.6
-"""What JPEG set to zero comes back with a standard deviation of .2, in gray of .3: colours are rounded to 8 bits."""
-MOST_BLOCKS = 256
-"""Blocks looked at in an image, evenly spread; of a larger image there would be no more to learn."""
-LEAST_SIDE = BLOCK + SHIFT
-"""Smaller images are continued by their edge pixels."""
+"""Absolute value below which a coefficient counts as set to zero by JPEG. Such coefficients have a standard deviation
+of .2 after decoding, of .3 in gray images, since colours are rounded to 8 bits."""
+MAX_BLOCKS = 256
+"""Maximum number of blocks per image, evenly spaced; more would hardly change the statistics."""
+MIN_SIDE = BLOCK + SHIFT
+"""Minimum side in pixels; smaller images are padded by repeating their edge pixels."""
 
-STANDARD = np.array([
+BASE_TABLE = np.array([
     [16, 11, 10, 16, 24, 40, 51, 61],
     [12, 12, 14, 19, 26, 58, 60, 55],
     [14, 13, 16, 24, 40, 57, 69, 56],
@@ -35,11 +36,11 @@ STANDARD = np.array([
     [49, 64, 78, 87, 103, 121, 120, 101],
     [72, 92, 95, 98, 112, 100, 103, 99],
 ])
-"""Luminance steps at quality 50 (ITU-T T.81, table K.1)."""
+"""Luminance quantisation steps at quality 50 (ITU-T T.81, table K.1)."""
 
 _YCC = np.array([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]], dtype=np.float32)
-_ORDER = np.add.outer(np.arange(BLOCK), np.arange(BLOCK))
-"""Diagonal of each coefficient, 0 to 14."""
+_DIAGONAL = np.add.outer(np.arange(BLOCK), np.arange(BLOCK))
+"""``(8, 8)``, diagonal of each coefficient, 0 to 14."""
 _COSINES = (
     np.cos(np.pi * np.outer(np.arange(BLOCK), 2 * np.arange(BLOCK) + 1) / (2 * BLOCK))
     * np.where(np.arange(BLOCK)[:, None] == 0, np.sqrt(1 / BLOCK), np.sqrt(2 / BLOCK))
@@ -49,19 +50,22 @@ _TINY = 1e-3
 
 
 def compression_traces(images: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Describe what editing and compression left in each image.
+    """Compute traces of editing and compression in each image.
 
-    For each channel, of its histogram h over 256 levels: gaps, sum over empty levels v of min(h_v-1, h_v+1); peaks,
-    sum of max(0, h_v - h_v-1 - h_v+1); both as shares of the pixels; share of levels in use between the lowest and the
-    highest. In luminance, and in the two colours together: for each diagonal of the 8x8 cosine coefficients but the
-    first, the share nearer to zero than `NEAR_ZERO`, and how much that exceeds the displaced grid's. For each of
-    `QUALITIES`, with its steps q >= 2 in luminance, the mean of cos(2 pi c / q) over coefficients |c| > q / 2, minus
-    the displaced grid's. For each of the eight phases and both axes, the mean step between neighbouring pixels at it
-    over that at all phases. Along each axis, log energy of the colour's steps within pairs of pixels over that between
-    pairs, and of colour over luminance.
+    - Histogram h over 256 levels, per channel: gaps, the sum over empty levels v of min(h_v-1, h_v+1); peaks, the sum
+      of max(0, h_v - h_v-1 - h_v+1); both as fractions of the pixels; and the fraction of levels in use between the
+      lowest and the highest.
+    - Cosine coefficients, in luminance and in both chroma channels together: for each diagonal but the first, the
+      fraction of coefficients below `NEAR_ZERO`, and its excess over the displaced grid.
+    - Quantisation, per quality of `QUALITIES` with its luminance steps q >= 2: the mean of cos(2 pi c / q) over
+      coefficients |c| > q / 2, minus that of the displaced grid.
+    - Block edges, per axis and phase of the eight: the mean absolute difference between neighbouring pixels at this
+      phase, relative to that at all phases.
+    - Chroma subsampling, per axis: log energy of chroma differences within pairs of pixels relative to that between
+      pairs, and of chroma differences relative to luminance differences.
 
     Args:
-        images: ``(n, 3, height, width)``, in [-1, 1]; blocks that the edge cuts are left out.
+        images: ``(n, 3, height, width)``, in [-1, 1]; incomplete blocks at the edges are left out.
 
     Returns:
         ``(n, 93)``, finite.
@@ -74,34 +78,34 @@ def compression_traces(images: NDArray[np.float32]) -> NDArray[np.float64]:
         raise DataError(f"expected images of shape (n, 3, height, width), got {images.shape}; load them as RGB")
     finite = np.isfinite(images).all(axis=(1, 2, 3))
     if not finite.all():
-        bad = np.flatnonzero(~finite)
+        invalid = np.flatnonzero(~finite)
         raise NonFiniteError(
-            f"expected finite pixels, got NaN or infinity in {bad.size} images, the first at position "
-            f"{bad[0]}; leave these images out"
+            f"expected finite pixels, got NaN or infinity in {invalid.size} images, the first at position "
+            f"{invalid[0]}; leave these images out"
         )
     step = max(1, _BATCH_VALUES // int(np.prod(images.shape[1:])))
     return np.concatenate([_describe(images[i : i + step]) for i in range(0, max(1, len(images)), step)])
 
 
 def quantisation_table(quality: int) -> NDArray[np.int64]:
-    """Luminance steps of the Independent JPEG Group's library at a quality from 50 to 100.
+    """Luminance quantisation table of the Independent JPEG Group's library, for qualities from 50 to 100.
 
     Returns:
-        ``(8, 8)``, at least 1.
+        ``(8, 8)``, steps of at least 1.
     """
-    return np.asarray(np.maximum(1, (STANDARD * (200 - 2 * quality) + 50) // 100))
+    return np.asarray(np.maximum(1, (BASE_TABLE * (200 - 2 * quality) + 50) // 100))
 
 
 def _describe(images: NDArray[np.float32]) -> NDArray[np.float64]:
     levels = np.clip(np.rint((images + np.float32(1)) * np.float32(127.5)), 0, 255)
-    short = [max(0, LEAST_SIDE - side) for side in levels.shape[2:]]
-    padded = np.pad(levels, ((0, 0), (0, 0), (0, short[0]), (0, short[1])), mode="edge") if any(short) else levels
+    missing = [max(0, MIN_SIDE - side) for side in levels.shape[2:]]
+    padded = np.pad(levels, ((0, 0), (0, 0), (0, missing[0]), (0, missing[1])), mode="edge") if any(missing) else levels
     ycc = np.einsum("oc,nchw->nohw", _YCC, padded, optimize=True)
-    on, off = _coefficients(ycc), _coefficients(ycc[:, :, SHIFT:, SHIFT:])
+    aligned, displaced = _coefficients(ycc), _coefficients(ycc[:, :, SHIFT:, SHIFT:])
     parts = [
         _histogram(levels.astype(np.uint8)),
-        *(_near_zero(on[part], off[part]) for part in (np.s_[:, :1], np.s_[:, 1:])),
-        _periodicity(on[:, 0]) - _periodicity(off[:, 0]),
+        *(_near_zero(aligned[part], displaced[part]) for part in (np.s_[:, :1], np.s_[:, 1:])),
+        _periodicity(aligned[:, 0]) - _periodicity(displaced[:, 0]),
         *(_phases(ycc[:, 0], axis) for axis in (1, 2)),
         *(_colour(ycc, axis) for axis in (2, 3)),
     ]
@@ -110,7 +114,7 @@ def _describe(images: NDArray[np.float32]) -> NDArray[np.float64]:
 
 def _histogram(levels: NDArray[np.uint8]) -> NDArray[np.float64]:
     n, channels = levels.shape[:2]
-    offset = 256 * np.arange(n * channels)
+    offset = 256 * np.arange(n * channels)  # one bincount for all images and channels
     flat = (levels.reshape(n * channels, -1) + offset[:, None]).ravel()
     h = np.bincount(flat, minlength=256 * n * channels).reshape(n, channels, 256)
     pixels = h[0, 0].sum() if n else 1
@@ -123,45 +127,49 @@ def _histogram(levels: NDArray[np.uint8]) -> NDArray[np.float64]:
 
 
 def _coefficients(ycc: NDArray[np.float32]) -> NDArray[np.float32]:
-    """``(n, 3, blocks, 8, 8)``, orthonormal, of at most `MOST_BLOCKS` whole blocks."""
+    """Orthonormal cosine coefficients of at most `MAX_BLOCKS` whole blocks, ``(n, 3, blocks, 8, 8)``."""
     n, channels, height, width = ycc.shape
     rows, columns = height // BLOCK, width // BLOCK
     grid = ycc[:, :, : rows * BLOCK, : columns * BLOCK].reshape(n, channels, rows, BLOCK, columns, BLOCK)
-    keep = np.unique(np.linspace(0, rows * columns - 1, min(MOST_BLOCKS, rows * columns)).astype(np.int64))
-    blocks = grid[:, :, keep // columns, :, keep % columns]  # the advanced axis comes first
+    keep = np.unique(np.linspace(0, rows * columns - 1, min(MAX_BLOCKS, rows * columns)).astype(np.int64))
+    blocks = grid[:, :, keep // columns, :, keep % columns]  # NumPy moves the separated advanced index to the front
     return np.asarray((_COSINES @ blocks @ _COSINES.T).transpose(1, 2, 0, 3, 4))
 
 
-def _near_zero(on: NDArray[np.float32], off: NDArray[np.float32]) -> NDArray[np.float64]:
-    inside = (_ORDER.ravel()[:, None] == np.arange(1, 2 * BLOCK - 1)).astype(np.float64)
-    here, there = (
-        (np.abs(c) < NEAR_ZERO).mean(axis=(1, 2)).reshape(len(c), BLOCK * BLOCK) @ (inside / inside.sum(axis=0))
-        for c in (on, off)
+def _near_zero(aligned: NDArray[np.float32], displaced: NDArray[np.float32]) -> NDArray[np.float64]:
+    """``(n, 28)``: fraction of near-zero coefficients on each diagonal, and its excess over the displaced grid."""
+    inside = (_DIAGONAL.ravel()[:, None] == np.arange(1, 2 * BLOCK - 1)).astype(np.float64)
+    fraction, displaced_fraction = (
+        (np.abs(coefficients) < NEAR_ZERO).mean(axis=(1, 2)).reshape(len(coefficients), BLOCK * BLOCK)
+        @ (inside / inside.sum(axis=0))
+        for coefficients in (aligned, displaced)
     )
-    return np.concatenate([here, here - there], axis=1)
+    return np.concatenate([fraction, fraction - displaced_fraction], axis=1)
 
 
 def _periodicity(luminance: NDArray[np.float32]) -> NDArray[np.float64]:
-    """``(n, qualities)``; 0 where no coefficient is large enough to tell."""
-    found = []
+    """Agreement of the coefficients with multiples of the steps, ``(n, qualities)``; 0 if no coefficient is large."""
+    by_quality = []
     for quality in QUALITIES:
         steps = quantisation_table(quality)
-        coarse = (steps >= 2) & (_ORDER > 0)
-        c, q = luminance[:, :, coarse], steps[coarse].astype(np.float32)
-        large = np.abs(c) > q / 2
-        waves = np.where(large, np.cos(np.float32(2 * np.pi) / q * c), 0)
-        found.append(waves.sum(axis=(1, 2)) / np.maximum(large.sum(axis=(1, 2)), 1))
-    return np.stack(found, axis=1)
+        coarse = (steps >= 2) & (_DIAGONAL > 0)
+        coefficients, q = luminance[:, :, coarse], steps[coarse].astype(np.float32)
+        large = np.abs(coefficients) > q / 2
+        waves = np.where(large, np.cos(np.float32(2 * np.pi) / q * coefficients), 0)
+        by_quality.append(waves.sum(axis=(1, 2)) / np.maximum(large.sum(axis=(1, 2)), 1))
+    return np.stack(by_quality, axis=1)
 
 
 def _phases(luminance: NDArray[np.float32], axis: int) -> NDArray[np.float64]:
-    """Step between pixels i and i + 1 by i modulo 8, over the mean of all."""
+    """Mean difference between pixels i and i + 1 by i modulo 8, relative to the mean over all i, ``(n, 8)``."""
     steps = np.abs(np.diff(luminance, axis=axis)).mean(axis=3 - axis)
     means = np.stack([steps[:, phase::BLOCK].mean(axis=1) for phase in range(BLOCK)], axis=1)
     return np.asarray((means + _TINY) / (means.mean(axis=1, keepdims=True) + _TINY))
 
 
 def _colour(ycc: NDArray[np.float32], axis: int) -> NDArray[np.float64]:
+    """Log energy ratios of chroma differences: within over between pairs, and over luminance, ``(n, 2)``."""
+    # Chroma at half resolution is repeated or interpolated, so that the two pixels of a pair differ less than pairs.
     steps = np.diff(ycc, axis=axis) ** 2
     steps = steps if axis == 2 else steps.transpose(0, 1, 3, 2)
     within, between = (steps[:, :, start::2].mean(axis=(2, 3)) + _TINY for start in (0, 1))

@@ -1,4 +1,4 @@
-"""Images of unknown membership: a calibrated p-value for each, and a test of the set."""
+"""Images of unknown membership (suspects): a test of the set, and a calibrated p-value for each image."""
 
 from privaudit.evaluation.suspects.findings import SuspectFindings, SuspectReport
 from privaudit.evaluation.suspects.judge import judge_suspects

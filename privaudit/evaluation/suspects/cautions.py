@@ -1,4 +1,4 @@
-"""What a test of suspects cannot resolve with the images that there are."""
+"""Cautions: what a test of suspects cannot resolve with the available images."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from privaudit.evaluation.suspects.set_permutation import SetTest
 def cautions(
     suspects: int,
     nonmember_groups: int,
-    tested: SetTest,
+    set_result: SetTest,
     alpha: float,
     rate: float,
     level: int | None = None,
@@ -20,32 +20,32 @@ def cautions(
     """List what the sample cannot resolve.
 
     Args:
-        suspects: Suspect images.
-        nonmember_groups: Observations among the non-members.
-        tested: The set test.
+        suspects: Number of suspect images.
+        nonmember_groups: Number of observations among the non-members.
+        set_result: Result of the set test.
         alpha: Level of the set test.
         rate: False discovery rate of the images.
-        level: Images of each group that took part in the set test; None if all did.
+        level: Number of images per group that took part in the set test; None if all did.
 
     Returns:
-        Facts; none if everything can be resolved.
+        Facts; empty if everything can be resolved.
     """
     facts = []
-    if tested.constant:
+    if set_result.constant:
         facts.append(fact("all_scores_equal"))
-    if not tested.held_out:
+    if not set_result.held_out:
         facts.append(fact("no_out_of_fold_test"))
     if level is not None:
         facts.append(fact("part_of_each_group", images=level))
-    if tested.distinct * alpha < 1.0:
-        facts.append(fact("set_p_at_least", smallest_p=1.0 / tested.distinct))
-    elif (tested.permutations + 1) * alpha < 1.0:
-        facts.append(fact("permutations_cannot_resolve", permutations=tested.permutations, level=alpha))
+    if set_result.distinct * alpha < 1.0:
+        facts.append(fact("set_p_at_least", smallest_p=1.0 / set_result.distinct))
+    elif (set_result.permutations + 1) * alpha < 1.0:
+        facts.append(fact("permutations_cannot_resolve", permutations=set_result.permutations, level=alpha))
     needed, smallest = needed_on_top(suspects, nonmember_groups, rate), smallest_p(nonmember_groups)
     if math.isinf(needed):
         more = math.ceil(1.0 / rate - 1e-9) - 1
-        few = {"nonmembers": nonmember_groups, "smallest_p": smallest, "needed": more}
-        facts.append(fact("no_flag_possible", rate=rate, **few))
+        flag_values = {"nonmembers": nonmember_groups, "smallest_p": smallest, "needed": more}
+        facts.append(fact("no_flag_possible", rate=rate, **flag_values))
     elif needed > 1:
         facts.append(fact("flag_needs_several", rate=rate, needed=int(needed), suspects=suspects))
     return tuple(facts)

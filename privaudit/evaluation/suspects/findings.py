@@ -1,4 +1,4 @@
-"""What a judgement of suspects says: plain values, exact in JSON."""
+"""Results of a test of suspects, in types that JSON stores exactly."""
 
 from __future__ import annotations
 
@@ -13,32 +13,34 @@ from privaudit.evaluation.suspects.normal_scores import Floats
 
 @dataclass(frozen=True)
 class SuspectReport:
-    """What can be said about the suspects.
+    """Report of a test of suspects.
 
     Attributes:
-        count: Suspect images.
-        nonmembers: Images known not to be members.
-        known_members: Images known to be members; 0 without any.
-        suspect_groups: Observations among the suspects: groups, and images without one.
-        nonmember_groups: The same among the non-members.
-        search_space: All candidates that were compared.
-        chosen: The candidate that separates best on the whole, or best separates the known members.
-        chosen_by_fold: The candidate of each fold of the out-of-fold test; ``chosen`` alone without folds.
-        auroc: AUROC of the out-of-fold scores, suspects against non-members, a group counting once; a description,
-            NaN where every candidate was chosen with the help of the images that it scores.
-        set_p: P-value of "suspects do not score higher", by permutation, the choice of the candidate repeated in each.
-        out_of_fold_p: The same for candidates chosen on other folds; NaN without folds.
-        welch_p: One-sided, of the out-of-fold scores as if they were independent; a description, NaN like `auroc`.
-        permutations: Permutations behind the p-values.
+        count: Number of suspect images.
+        nonmembers: Number of images known not to be members.
+        known_members: Number of images known to be members.
+        suspect_groups: Number of observations among the suspects: groups, and images without a group.
+        nonmember_groups: Number of observations among the non-members.
+        search_space: All candidates.
+        chosen: Candidate that best separates all suspects from all non-members or, with known members, these from both.
+        chosen_by_fold: Candidate of each fold of the out-of-fold test; ``chosen`` alone without folds.
+        auroc: AUROC of the out-of-fold scores, suspects against non-members, each group counting once. A description;
+            NaN if every candidate was chosen with the help of the images that it scores.
+        set_p: P-value of "suspects do not score higher", by permutations that each repeat the choice of the candidate.
+        out_of_fold_p: The same p-value for candidates chosen on the other folds; NaN without folds.
+        welch_p: One-sided p-value of Welch's t-test of the out-of-fold scores, as if they were independent. A
+            description; NaN where ``auroc`` is.
+        permutations: Number of permutations behind the p-values.
         alpha: Level at which ``set_p`` counts as evidence.
-        type_i_rate: Share of random splits of the non-members in which ``set_p`` was at most ``alpha``.
-        false_flag_rate: Share of them in which any image was flagged at the larger false discovery rate.
-        type_i_repeats: Number of those splits.
-        flagged: Images flagged, by false discovery rate, written as ``"0.05"`` and ``"0.1"``.
-        smallest_p: The smallest p-value that an image can have.
+        type_i_rate: Fraction of random splits of the non-members in which ``set_p`` was at most ``alpha``.
+        false_flag_rate: Fraction of these splits in which any image was flagged at the larger false discovery rate.
+        type_i_repeats: Number of these splits.
+        flagged: Number of flagged images by false discovery rate, with the keys ``"0.05"`` and ``"0.1"``.
+        smallest_p: Smallest possible p-value of an image.
         cautions: What the sample cannot resolve.
-        failed_checks: Checks without the model that failed, so that nothing can be said about the suspects.
-        smallest_set_p: The smallest ``set_p`` that so many images can have.
+        failed_checks: Names of failed checks that do not involve the model; if there are any, the suspects cannot be
+            judged.
+        smallest_set_p: Smallest possible ``set_p`` for so many images.
     """
 
     count: int
@@ -67,14 +69,14 @@ class SuspectReport:
 
 @dataclass(frozen=True)
 class SuspectFindings:
-    """The report, and one entry per suspect image in the order that they were given in.
+    """Report, and results of the suspect images, in the order of the input.
 
     Attributes:
-        report: Test of the set.
-        score: Normal score at the candidate of the image, higher = more likely a member.
-        p: Calibrated p-value of "not a member".
-        q: Smallest false discovery rate at which the image is flagged.
-        candidate: Candidate that the score came from.
+        report: Report of the set test.
+        score: ``(suspects,)``, normal score of the image at its candidate, higher = more likely a member.
+        p: ``(suspects,)``, conformal p-value of "not a member".
+        q: ``(suspects,)``, smallest false discovery rate at which the image is flagged.
+        candidate: Candidate of each image.
     """
 
     report: SuspectReport

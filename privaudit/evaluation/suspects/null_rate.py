@@ -1,6 +1,6 @@
-"""How often the procedure finds something where there is nothing: non-members against non-members.
+"""Measured type-I error rates of the tests of suspects, on splits of the non-members into two sets.
 
-This checks the procedure, with its choice among the candidates. It cannot check that the real suspects differ from
+This validates the procedure, including the choice of the candidate. It cannot show that the real suspects differ from
 the non-members in nothing but membership.
 """
 
@@ -20,21 +20,21 @@ from privaudit.evaluation.suspects.normal_scores import Observations
 from privaudit.evaluation.suspects.set_permutation import set_test
 
 PERMUTATIONS = 199
-"""Of each repeat; levels down to 0.5 % are then resolved."""
+"""Number of permutations per repeat, enough for levels down to 0.5 %."""
 MAX_OBSERVATIONS = 2000
-"""Maximum number of observations that take part; a rate does not get better with more."""
+"""Maximum number of observations that are used; more would not make the measured rates more precise."""
 MIN_OBSERVATIONS = 4
-"""Minimum number of observations, of which two take the place of suspects."""
+"""Minimum number of observations, two of which serve as pseudo-suspects."""
 
 
 @dataclass(frozen=True)
 class NullRates:
-    """Shares of repeats in which something was found.
+    """Fractions of the repeats with a false positive.
 
     Attributes:
-        set_test: The set test gave p <= alpha.
-        images: Some image was flagged at the false discovery rate.
-        repeats: Number of splits.
+        set_test: Fraction of repeats in which the set test had p <= alpha.
+        images: Fraction of repeats in which an image was flagged at the false discovery rate.
+        repeats: Number of repeats.
     """
 
     set_test: Estimate
@@ -52,20 +52,20 @@ def null_rates(
     repeats: int,
     generator: np.random.Generator,
 ) -> NullRates:
-    """Split the non-members at random into pseudo-suspects and the rest, many times, and judge each split.
+    """Repeatedly split the non-members at random into pseudo-suspects and non-members, and test each split.
 
     Args:
-        nonmembers: Non-members, on which the candidates have been scored anew.
-        suspects: Observations of the real suspects; at most half of the non-members take their place.
-        folds: Folds of the set test.
+        nonmembers: Non-members, with normal scores computed among themselves.
+        suspects: Number of observations among the real suspects; at most half of the non-members are pseudo-suspects.
+        folds: Number of folds of the set test.
         alpha: Level of the set test.
         rate: False discovery rate of the images.
         repeats: Number of splits.
         generator: Generator of the splits.
 
     Returns:
-        Shares with exact 95 % intervals; NaN with a reason for fewer than 4 observations, or a level that the
-        permutations of a repeat do not resolve.
+        Fractions with exact 95 % intervals; NaN with a reason if there are fewer than `MIN_OBSERVATIONS`, no repeats,
+        or a level that is too small for `PERMUTATIONS`.
     """
     count = min(len(nonmembers.units), MAX_OBSERVATIONS)
     pseudo = min(suspects, count // 2)
@@ -79,26 +79,29 @@ def null_rates(
     if reason is not None:
         unknown = Estimate(math.nan, math.nan, math.nan, reason)
         return NullRates(unknown, unknown, 0)
-    used = max(1, min(folds, pseudo, count - pseudo))
+    fold_count = max(1, min(folds, pseudo, count - pseudo))
     is_suspect = np.arange(count) < pseudo
-    deal = np.where(is_suspect, np.arange(count), np.arange(count) - pseudo) % used
-    found = np.zeros(2, dtype=np.int64)
+    # The same folds in every repeat, since the observations are shuffled instead.
+    folds_of_observations = np.where(is_suspect, np.arange(count), np.arange(count) - pseudo) % fold_count
+    detections = np.zeros(2, dtype=np.int64)
     for _ in range(repeats):
-        part = _some(nonmembers, generator.permutation(len(nonmembers.units))[:count])
-        found[0] += set_test(part.units, is_suspect, deal, PERMUTATIONS, generator).p <= alpha
-        found[1] += image_tests(part, is_suspect).flagged(rate) > 0
+        subset = _subset(nonmembers, generator.permutation(len(nonmembers.units))[:count])
+        detections[0] += set_test(subset.units, is_suspect, folds_of_observations, PERMUTATIONS, generator).p <= alpha
+        detections[1] += image_tests(subset, is_suspect).flagged(rate) > 0
     note = None if pseudo == suspects else fact("fewer_pseudo_suspects", images=pseudo)
-    return NullRates(_share(int(found[0]), repeats, note), _share(int(found[1]), repeats, note), repeats)
+    return NullRates(
+        _fraction(int(detections[0]), repeats, note), _fraction(int(detections[1]), repeats, note), repeats
+    )
 
 
-def _some(observed: Observations, order: NDArray[np.int64]) -> Observations:
-    """Some of the observations, in another order."""
-    place = np.full(len(observed.units), -1)
-    place[order] = np.arange(len(order))
-    unit = place[observed.unit]
+def _subset(observed: Observations, order: NDArray[np.int64]) -> Observations:
+    """The observations at these positions, in this order."""
+    new_position = np.full(len(observed.units), -1)
+    new_position[order] = np.arange(len(order))
+    unit = new_position[observed.unit]
     return Observations(observed.images[unit >= 0], unit[unit >= 0], observed.units[order])
 
 
-def _share(k: int, n: int, reason: Fact | None) -> Estimate:
+def _fraction(k: int, n: int, reason: Fact | None) -> Estimate:
     low, high = (float(clopper_pearson(k, n, 0.025, side)) for side in ("lower", "upper"))
     return Estimate(k / n, low, high, reason)

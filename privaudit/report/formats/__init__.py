@@ -1,4 +1,4 @@
-"""Formats of a report: one file each, found by being in this folder."""
+"""Formats of a report; every module of this folder registers the formats that it renders."""
 
 from privaudit.report.formats.report_format import FORMATS, Format, Report, format_of, parse_formats, write_reports
 

@@ -1,4 +1,4 @@
-"""Formats that other modules render: report.json, the table of numbers, and the page."""
+"""Formats that other modules render: report.json, the table of metrics, and the HTML page."""
 
 from __future__ import annotations
 
@@ -7,33 +7,22 @@ from collections.abc import Sequence
 
 from privaudit.escape import csv_text
 from privaudit.report.formats.report_format import FORMATS, Format, Report
-from privaudit.results.audit_result import AuditFailure, AuditResult
+from privaudit.results.audit_result import AuditFailure
 from privaudit.results.exemplars import Exemplar
 
 
-def render_json(result: AuditResult) -> str:
-    """Return the canonical JSON text of a result."""
-    return result.to_json()
-
-
-def render_json_failure(failure: AuditFailure) -> str:
-    """Return the canonical JSON text of a run that ended with an error."""
-    return failure.to_json()
+def render_json(report: Report) -> str:
+    """Render a report as canonical JSON."""
+    return report.to_json()
 
 
 FORMATS.register(
-    Format(
-        "json", "report.json", "everything, for programs", render_json, render_json_failure, aggregates=False, place=0
-    )
+    Format("json", "report.json", "everything, for programs", render_json, render_json, aggregates=False, place=0)
 )
 
 
 def render_csv(report: Report) -> str:
-    """Write the table of a report as CSV.
-
-    Returns:
-        Comma-separated, with a header; what was not measured is empty, and no text is a formula.
-    """
+    """Render the table of a report as CSV with a header; missing numbers are empty, and texts never act as formulas."""
     from privaudit.report.frames import report_frame
 
     return csv_text(report_frame(report))
@@ -43,7 +32,7 @@ FORMATS.register(Format("csv", "metrics.csv", "the numbers, for a spreadsheet", 
 
 
 def render_parquet(report: Report) -> bytes:
-    """Write the table of a report as Parquet."""
+    """Render the table of a report as Parquet."""
     from privaudit.report.frames import report_frame
 
     stream = io.BytesIO()
@@ -63,6 +52,4 @@ def page(report: Report, exemplars: Sequence[Exemplar] = ()) -> str:
     return render_html_failure(report) if isinstance(report, AuditFailure) else render_html(report, exemplars)
 
 
-FORMATS.register(
-    Format("html", "report.html", "one page for people, with pictures", page, page, exemplars=True, place=1)
-)
+FORMATS.register(Format("html", "report.html", "one page for people, with plots", page, page, exemplars=True, place=1))

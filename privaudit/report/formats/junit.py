@@ -1,8 +1,8 @@
-"""Gates as tests, in the XML that CI servers read: a suite is an attack, a case is a gate.
+"""Gates as tests in the JUnit XML of CI servers: a suite per attack, a case per gate.
 
-A gate is one decision over all attacks and masks, so each case says what the gate's own corrected limits say of that
-attack: failed if a limit under any mask is beyond the gate, skipped if a limit is missing, passed otherwise. Whoever
-reads the list sees which attack breaks which gate, and the run fails exactly where one case does.
+A gate is one decision over all attacks and masks. A case shows what the corrected limits of the gate say about one
+attack: failed if a limit under any mask is beyond the gate, skipped if a limit is missing, passed otherwise. The list
+thus tells which attack breaks which gate, and the run fails exactly if a case does.
 """
 
 from __future__ import annotations
@@ -10,8 +10,7 @@ from __future__ import annotations
 import math
 import xml.etree.ElementTree as ET
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from privaudit.escape import escape_control
 from privaudit.evaluation.verdict import GateOutcome, GateTest
@@ -19,28 +18,27 @@ from privaudit.report.formats.report_format import FORMATS, Format
 from privaudit.report.numbers import COMPACT
 from privaudit.report.redact import base_name, redact
 from privaudit.report.sentences.fact_text import facts_text
-from privaudit.report.sentences.lines import gate_lines, opening_lines, problems, remedy
+from privaudit.report.sentences.lines import gate_lines, opening_lines, remedy
 from privaudit.report.sentences.overall import answer, headline
 from privaudit.report.sentences.verdict_text import check_text, gate_reason
 from privaudit.results.audit_result import AuditFailure, AuditResult
 
 NO_GATE = "no gate was set"
 ALL, WHOLE_AUDIT = "all attacks", "one-run audit of the canaries"
-"""Suites of a gate that was decided for no attack in particular, and of one that tests the audit of all canaries."""
+"""Suites of a gate that was not decided by attacks, and of one that tests the audit of all canaries."""
 OUTCOMES = {"failed": "failure", "crashed": "error", "skipped": "skipped"}
-"""Elements of a case that did not pass."""
+"""XML element of a case that did not pass, by outcome."""
 
 
-@dataclass(frozen=True)
-class Case:
+class Case(NamedTuple):
     """One test.
 
     Attributes:
-        suite: The attack.
-        name: The gate.
-        outcome: What it is counted as.
-        message: Why, on one line; empty for a case that passed.
-        detail: All that was seen.
+        suite: Name of the attack.
+        name: Text of the gate.
+        outcome: Outcome that the case is counted as.
+        message: Reason on one line; empty if the case passed.
+        detail: Limits and reason, on several lines.
     """
 
     suite: str
@@ -51,7 +49,7 @@ class Case:
 
 
 def render_junit(result: AuditResult) -> str:
-    """Write the gates of a result."""
+    """Render the gates of a result."""
     shown = redact(result)
     verdict, side = shown.verdict, str(shown.config.get("gate_bound", "lower"))
     cases = [case for gate in verdict.gates for case in _cases(gate, gate_reason(gate, shown), side)]
@@ -77,16 +75,16 @@ def render_junit(result: AuditResult) -> str:
 
 
 def render_junit_failure(failure: AuditFailure) -> str:
-    """Write a run that ended with an error as one case in error."""
+    """Render a run that ended with an error as one case in error."""
     shown = redact(failure)
-    reasons = problems(shown)
+    reasons = shown.verdict.reasons
     case = Case("privaudit", "audit", "crashed", f"{shown.kind}: {reasons[0]}", "\n".join((*reasons, remedy(shown))))
     facts = {"privaudit_version": shown.privaudit_version, "target": base_name(shown.target), "verdict": "error"}
     return _document([case], facts, {}, {}, [], base_name(shown.target), shown.created)
 
 
 def _cases(gate: GateOutcome, reason: str, side: str) -> list[Case]:
-    """The cases of a gate, one per attack."""
+    """Make the cases of a gate, one per attack."""
     tests: dict[str, list[GateTest]] = {}
     for test in gate.tests:
         tests.setdefault(WHOLE_AUDIT if test.attack is None else test.attack, []).append(test)
@@ -126,17 +124,19 @@ def _document(
     created: str,
 ) -> str:
     root = ET.Element("testsuites", {"name": _line(f"privaudit: {target}"), **_counts(cases)})
-    for place, name in enumerate(dict.fromkeys(case.suite for case in cases)):
-        own = [case for case in cases if case.suite == name]
-        skipped = {"skipped": str(sum(case.outcome == "skipped" for case in own))}
-        about = {"name": _line(name), **_counts(own), **skipped, "timestamp": _timestamp(created)}
+    for index, name in enumerate(dict.fromkeys(case.suite for case in cases)):
+        of_suite = [case for case in cases if case.suite == name]
+        skipped = {"skipped": str(sum(case.outcome == "skipped" for case in of_suite))}
+        timestamp = _line(created.split("+")[0])  # UTC; several readers cannot parse an offset
+        about = {"name": _line(name), **_counts(of_suite), **skipped, "timestamp": timestamp}
         suite = ET.SubElement(root, "testsuite", about)
         properties = ET.SubElement(suite, "properties")
-        for key, value in {**facts, **({} if place else once), **measured.get(name, {})}.items():
+        # Long texts that concern the whole audit stand in the first suite only.
+        for key, value in {**facts, **({} if index else once), **measured.get(name, {})}.items():
             ET.SubElement(properties, "property", {"name": _line(key), "value": _line(value)})
-        for case in own:
+        for case in of_suite:
             _add_case(suite, case, target)
-        if checks and not place:
+        if checks and not index:
             ET.SubElement(suite, "system-out").text = escape_control("\n".join(checks), keep="\n")
     ET.indent(root)
     text: str = ET.tostring(root, encoding="utf-8", xml_declaration=True).decode("utf-8")
@@ -149,10 +149,8 @@ def _add_case(suite: ET.Element, case: Case, target: str) -> None:
     if case.outcome == "passed":
         ET.SubElement(element, "system-out").text = escape_control(case.detail, keep="\n")
         return
-    tag = OUTCOMES[case.outcome]
-    ET.SubElement(element, tag, {"message": _line(case.message), "type": "privaudit"}).text = escape_control(
-        case.detail, keep="\n"
-    )
+    problem = ET.SubElement(element, OUTCOMES[case.outcome], {"message": _line(case.message), "type": "privaudit"})
+    problem.text = escape_control(case.detail, keep="\n")
 
 
 def _counts(cases: Sequence[Case]) -> dict[str, str]:
@@ -161,13 +159,8 @@ def _counts(cases: Sequence[Case]) -> dict[str, str]:
 
 
 def _line(text: str) -> str:
-    """For an attribute, whose newlines an XML parser would turn into spaces."""
+    """Escape a text for an attribute, newlines included: an XML parser would turn these into spaces."""
     return escape_control(text)
-
-
-def _timestamp(created: str) -> str:
-    """Without the offset, which several readers do not know; the time is UTC."""
-    return _line(created.split("+")[0])
 
 
 FORMATS.register(Format("junit", "junit.xml", "gates as tests, for CI", render_junit, render_junit_failure, place=3))

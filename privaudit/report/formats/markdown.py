@@ -1,20 +1,21 @@
-"""The summary of a result in GitHub-flavoured Markdown: for the page of a CI job, which takes less than 1 MiB.
+"""The summary of a result in GitHub-flavoured Markdown, for the page of a CI job, which takes less than 1 MiB.
 
-No images, nothing about a single image, no path of any disk. Every list has an end: what does not fit is counted, and
-stays in report.json.
+It has no images, nothing about a single image, and no folders. Every list has a maximum length; a note below it counts
+the further entries and names the file that has them.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from itertools import islice
 
 from privaudit.auditing.scan_command import scan_command
 from privaudit.escape import escape_control, markdown, markdown_code
-from privaudit.evaluation.estimate import Comparison, Estimate, GroupStratum, RateEstimate
+from privaudit.evaluation.estimate import GroupStratum
 from privaudit.report.formats.report_format import FORMATS, Format
 from privaudit.report.numbers import COMPACT
-from privaudit.report.quoted import by_strength, exposed_groups, quoted
+from privaudit.report.quoted import by_strength, confidence_of, exposed_groups, quoted
 from privaudit.report.redact import base_name, redact
 from privaudit.report.sentences import design_text
 from privaudit.report.sentences.advice import advice
@@ -26,7 +27,6 @@ from privaudit.report.sentences.lines import (
     REQUESTED,
     gate_lines,
     opening_lines,
-    problems,
     reach_lines,
     remedy,
     scale_text,
@@ -39,12 +39,12 @@ from privaudit.results.audit_result import AttackReport, AuditFailure, AuditResu
 
 MAX_GATES, MAX_CHECKS, MAX_ATTACKS, MAX_GROUPS, MAX_PROBLEMS, MAX_NOTES = 50, 40, 60, 12, 20, 12
 """Maximum number of lines of each list."""
-NAME, PROSE = 100, 700
-"""Characters of a name and of a sentence; what is longer is cut."""
+MAX_NAME, MAX_PROSE = 100, 700
+"""Maximum number of characters of a name and of a sentence; what is longer is cut."""
 
 
 def render_md(result: AuditResult) -> str:
-    """Write a summary."""
+    """Render the summary."""
     shown = redact(result)
     parts = [
         f"## privaudit: {name(base_name(shown.target.id))}: {prose(headline(shown))}",
@@ -64,14 +64,14 @@ def render_md(result: AuditResult) -> str:
 
 
 def render_md_failure(failure: AuditFailure) -> str:
-    """Write what went wrong."""
+    """Render what went wrong."""
     shown = redact(failure)
     return (
         f"## privaudit: {name(base_name(shown.target))}: AUDIT FAILED\n\n"
         f"{NOTHING_KNOWN} {name(shown.kind)}:\n\n"
-        f"{bullets(problems(shown), MAX_PROBLEMS)}\n\n"
+        f"{bullets(shown.verdict.reasons, MAX_PROBLEMS)}\n\n"
         f"### What to do\n\n{prose(remedy(shown))}\n\n"
-        f"### {REQUESTED}\n\n{name(scan_command(shown.config), PROSE)}\n\n"
+        f"### {REQUESTED}\n\n{name(scan_command(shown.config), MAX_PROSE)}\n\n"
         f"privaudit {name(shown.privaudit_version)}, {name(shown.created)}\n"
     )
 
@@ -80,8 +80,7 @@ def _gates(result: AuditResult) -> str:
     verdict, after = result.verdict, "\n\n".join(map(prose, gate_lines(result)))
     if not verdict.gates:
         return after
-    order = {"fail": 0, "inconclusive": 1, "pass": 2}
-    gates = sorted(verdict.gates, key=lambda gate: order[gate.status])
+    gates = sorted(verdict.gates, key=lambda gate: ("fail", "inconclusive", "pass").index(gate.status))
     rows = ([name(gate.gate), _status(gate.status), prose(gate_reason(gate, result))] for gate in gates)
     return (
         f"### Gates: {_status(verdict.status)}\n\n"
@@ -95,61 +94,52 @@ def _status(status: str) -> str:
 
 
 def numbers_table(result: AuditResult) -> str:
-    """Lay out the metrics of the score that the report speaks of, with what guessing would reach."""
-    metrics, confidence = quoted(result).metrics, float(result.config.get("confidence", 0.95))
+    """Lay out the metrics of the quoted score next to what guessing would reach, and why numbers are missing."""
+    metrics, blind = quoted(result).metrics, result.blind.auroc
+    rates = [(f"TPR at {COMPACT.percent(float(fpr))} FPR", fpr, rate) for fpr, rate in metrics.tpr_at_fpr.items()]
     rows = [
         ["AUROC", COMPACT.estimate(metrics.auroc), ".500"],
-        *(
-            [f"TPR at {COMPACT.percent(float(fpr))} FPR", COMPACT.estimate(rate), COMPACT.number(float(fpr))]
-            for fpr, rate in metrics.tpr_at_fpr.items()
-        ),
+        *([title, COMPACT.estimate(rate), COMPACT.number(float(fpr))] for title, fpr, rate in rates),
         ["advantage", COMPACT.estimate(metrics.advantage), ".000"],
         ["epsilon, lower bound", _bound(result), ".000"],
-        ["AUROC without the model (blind baseline)", COMPACT.estimate(result.blind.auroc), ".500"],
+        ["AUROC without the model (blind baseline)", COMPACT.estimate(blind), ".500"],
     ]
-    laid = table(["", f"measured [{COMPACT.percent(confidence)} interval]", "by chance"], rows, MAX_NOTES, len(rows))
-    why = _why(result)
-    return f"{laid}\n\n{bullets(why, MAX_NOTES)}" if why else laid
-
-
-def _why(result: AuditResult) -> list[str]:
-    """Why numbers of the table are missing or rough: a name and a few words each."""
-    metrics = quoted(result).metrics
     reasons = [
         ("AUROC", metrics.auroc.reason),
-        *((f"TPR at {COMPACT.percent(float(fpr))} FPR", rate.reason) for fpr, rate in metrics.tpr_at_fpr.items()),
+        *((title, rate.reason) for title, _, rate in rates),
         ("advantage", metrics.advantage.reason),
         ("epsilon", (result.canaries or metrics.epsilon_lower).reason),
-        ("blind baseline", result.blind.auroc.reason),
+        ("blind baseline", blind.reason),
     ]
-    return [f"{what}: {fact_text(reason)}" for what, reason in reasons if reason is not None]
+    notes = [f"{what}: {fact_text(reason)}" for what, reason in reasons if reason is not None]
+    measured = f"measured [{COMPACT.percent(confidence_of(result))} interval]"
+    laid_out = table(["", measured, "by chance"], rows, MAX_NOTES, len(rows))
+    return f"{laid_out}\n\n{bullets(notes, MAX_NOTES)}" if notes else laid_out
 
 
 def _quoted(result: AuditResult) -> str:
     if not result.data.membership_known:
-        return ""  # rates of members would be of images that no one knows to be members
+        return ""  # rates of members mean nothing if no image is known to be a member
     score = quoted(result)
     title = f"### The numbers of {prose(score_text(score.report.name, score.mask))}"
     return f"{title}\n\n{numbers_table(result)}\n\n{prose(score_note(result))}"
 
 
 def _bound(result: AuditResult) -> str:
-    """Of canaries the bound of their own audit, which gates look at, too; otherwise that of the score."""
-    if (drawn := result.canaries) is not None:
-        if math.isnan(drawn.epsilon_lower):
-            return "n/a"
-        return f"{COMPACT.number(drawn.epsilon_lower)} ({COMPACT.percent(drawn.confidence)} confidence, one-run audit)"
-    bound = quoted(result).metrics.epsilon_lower
-    if math.isnan(bound.value):
-        return "n/a"
-    return f"{COMPACT.number(bound.value)} ({COMPACT.percent(bound.confidence)} confidence)"
+    """Write the bound on epsilon: that of the audit of canaries, which gates test, too, or that of the score."""
+    bound, canaries = quoted(result).metrics.epsilon_lower, result.canaries
+    value, confidence, how = bound.value, bound.confidence, ""
+    if canaries is not None:
+        value, confidence, how = canaries.epsilon_lower, canaries.confidence, ", one-run audit"
+    return "n/a" if math.isnan(value) else f"{COMPACT.number(value)} ({COMPACT.percent(confidence)} confidence{how})"
 
 
 def _attacks(result: AuditResult) -> str:
     def row(report: AttackReport) -> list[str]:
         metrics = report.masks["none"]
-        rates = [_cell(metrics.tpr_at_fpr.get(fpr)) for fpr in ("0.01", "0.001")]
-        return [name(report.name), COMPACT.estimate(metrics.auroc), *rates, _gain(report.influence_vs_none)]
+        rates = [COMPACT.estimate(metrics.tpr_at_fpr.get(fpr)) for fpr in ("0.01", "0.001")]
+        gain = "" if report.influence_vs_none is None else COMPACT.difference(report.influence_vs_none.auroc_delta)
+        return [name(report.name), COMPACT.estimate(metrics.auroc), *rates, gain]
 
     words = words_of(result.data)
     rates = [f"{words.rate} {fpr} % FPR" for fpr in ("1", "0.1")]
@@ -160,10 +150,6 @@ def _attacks(result: AuditResult) -> str:
     return f"{text}\n\nNot run:\n\n{bullets(refused, MAX_NOTES)}" if refused else text
 
 
-def _gain(gain: Comparison | None) -> str:
-    return "" if gain is None else COMPACT.difference(gain.auroc_delta)
-
-
 def _groups(result: AuditResult) -> str:
     report = quoted(result).report
     if not report.groups:
@@ -172,13 +158,13 @@ def _groups(result: AuditResult) -> str:
     def row(group: GroupStratum) -> list[str]:
         against = "" if group.against == "group" else " (of all groups)"
         counts = [str(group.members), f"{group.nonmembers}{against}"]
-        return [name(group.name), *counts, COMPACT.estimate(group.auroc), _cell(group.tpr)]
+        return [name(group.name), *counts, COMPACT.estimate(group.auroc), COMPACT.estimate(group.tpr)]
 
     groups = exposed_groups(report)
     head = ["group", "members", "non-members", "AUROC", "TPR at 1 % FPR"]
     title = f"### {name(report.name)} by group, the most exposed first"
-    title += "\n\nNumbered here; report.json has their names."
-    return f"{title}\n\n" + table(head, map(row, groups), MAX_GROUPS, len(groups))
+    laid_out = table(head, map(row, groups), MAX_GROUPS, len(groups))
+    return f"{title}\n\nGroups are numbered here; report.json has their names.\n\n{laid_out}"
 
 
 def _suspects(result: AuditResult) -> str:
@@ -200,7 +186,7 @@ def _canaries(result: AuditResult) -> str:
 
 
 def named_bullets(lines: Sequence[tuple[str, str]]) -> str:
-    """List names with a line for each."""
+    """Render names with a line for each as a list."""
     return bullets([f"{name}: {line}" for name, line in lines], MAX_NOTES)
 
 
@@ -221,44 +207,40 @@ def _provenance(result: AuditResult) -> str:
         scale_text(result),
         f"privaudit {name(result.privaudit_version)}, report of schema {result.schema_version}, "
         f"{name(result.created)}, {name(str(hardware.get('device', '')))}, {seconds:.0f} s",
-        f"again: {name(scan_command(result.config), PROSE)}",
+        f"to run it again: {name(scan_command(result.config), MAX_PROSE)}",
     ]
     return "### What was run\n\n" + "\n".join(f"- {line}" for line in lines)
 
 
-def _cell(estimate: Estimate | RateEstimate | None) -> str:
-    return "n/a" if estimate is None else COMPACT.estimate(estimate)
-
-
 def prose(text: str) -> str:
-    """Write a sentence."""
-    return markdown(_cut(text, PROSE))
+    """Escape a sentence."""
+    return markdown(_cut(text, MAX_PROSE))
 
 
-def name(text: str, most: int = NAME) -> str:
-    """Write a name, a gate or a command as a code span of so many characters at most."""
-    return markdown_code(_cut(text, most))
+def name(text: str, limit: int = MAX_NAME) -> str:
+    """Render a name, a gate or a command as a code span of at most ``limit`` characters."""
+    return markdown_code(_cut(text, limit))
 
 
-def bullets(texts: Sequence[str], most: int) -> str:
-    """List sentences."""
-    return "\n".join(f"- {prose(text)}" for text in texts[:most]) + _more(len(texts) - most)
+def bullets(texts: Sequence[str], limit: int, file: str = "report.json") -> str:
+    """Render at most ``limit`` sentences as a list; ``file`` has the others."""
+    return "\n".join(f"- {prose(text)}" for text in texts[:limit]) + _more(len(texts) - limit, file)
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]], most: int, count: int) -> str:
-    """Lay out a table."""
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], limit: int, count: int, file: str = "report.json") -> str:
+    """Render at most ``limit`` of ``count`` rows as a table; ``file`` has the others."""
     lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
-    lines += [f"| {' | '.join(row)} |" for row, _ in zip(rows, range(most), strict=False)]
-    return "\n".join(lines) + _more(count - most)
+    lines += [f"| {' | '.join(row)} |" for row in islice(rows, limit)]
+    return "\n".join(lines) + _more(count - limit, file)
 
 
-def _more(count: int) -> str:
-    return f"\n\n{count} more in report.json" if count > 0 else ""
+def _more(count: int, file: str) -> str:
+    return f"\n\n{count} more in {file}" if count > 0 else ""
 
 
-def _cut(text: str, most: int) -> str:
+def _cut(text: str, limit: int) -> str:
     shown = escape_control(text)
-    return shown if len(shown) <= most else f"{shown[: most - 1]}…"
+    return shown if len(shown) <= limit else f"{shown[: limit - 1]}…"
 
 
 FORMATS.register(Format("md", "report.md", "a summary for the page of a CI job", render_md, render_md_failure, place=2))

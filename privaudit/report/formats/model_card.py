@@ -1,9 +1,8 @@
-"""A section for the model's README, with the metadata that the Hugging Face hub reads from it.
+"""A section for the model's README, with the metadata that the Hugging Face hub reads.
 
-The metadata go into the front matter of the README, the section into its text. Numbers that were not measured, or for
-which no interval can be given, are left out of the metadata: it has no place for a reason. So is everything about
-suspects, whose membership is not known, and everything that a failed check makes meaningless: metadata are read
-without the section.
+The metadata belong in the front matter of the README, the section in its text. The metadata have no place for a reason
+and are read without the section. They therefore omit numbers that were not measured or have no interval, everything
+about suspects, whose membership is not known, and everything that a failed check makes meaningless.
 """
 
 from __future__ import annotations
@@ -15,11 +14,11 @@ from privaudit.evaluation.estimate import Estimate, RateEstimate
 from privaudit.report.formats.markdown import bullets, name, named_bullets, numbers_table, prose
 from privaudit.report.formats.report_format import FORMATS, Format
 from privaudit.report.numbers import COMPACT
-from privaudit.report.quoted import quoted
+from privaudit.report.quoted import confidence_of, quoted
 from privaudit.report.redact import base_name, redact
 from privaudit.report.sentences.design_text import suspect_lines
 from privaudit.report.sentences.design_words import positives_text
-from privaudit.report.sentences.lines import NOTHING_KNOWN, opening_lines, problems, reach_lines, scale_text, score_note
+from privaudit.report.sentences.lines import NOTHING_KNOWN, opening_lines, reach_lines, scale_text, score_note
 from privaudit.report.sentences.overall import headline
 from privaudit.report.sentences.verdict_text import check_text
 from privaudit.results.audit_result import AuditFailure, AuditResult
@@ -29,10 +28,11 @@ if TYPE_CHECKING:
 
 TASK = "Membership inference (privacy audit)"
 DIGITS = 4
+"""Decimals of the numbers in the metadata."""
 
 
 def render_card(result: AuditResult) -> str:
-    """Write the section and its metadata."""
+    """Render the section and its metadata."""
     shown = redact(result)
     entries = _eval_results(shown)
     head = f"---\n{_front_matter(base_name(shown.target.id), entries)}\n---\n\n" if entries else ""
@@ -45,8 +45,8 @@ def render_card(result: AuditResult) -> str:
         *map(prose, others),
         f"{_measured(shown)}{checks}",
         *map(prose, reach_lines(shown)),
-        "A bound from these attacks and images is a lower bound: another attack may find more, and images of another "
-        "kind may be exposed more or less.",
+        "These numbers are lower bounds on what can leak: another attack may reach more, and images of another kind "
+        "may be more or less exposed.",
         f"Made by privaudit {name(shown.privaudit_version)} on {name(shown.created[:10])}: model "
         f"{name(shown.target.hash[:12])}, images {name(data.split_hash[:12])}, seed "
         f"{name(str(shown.config.get('seed', '')))}.",
@@ -55,13 +55,13 @@ def render_card(result: AuditResult) -> str:
 
 
 def render_card_failure(failure: AuditFailure) -> str:
-    """Say in the card that nothing is known."""
+    """Render a section that says that nothing is known."""
     shown = redact(failure)
-    return f"## Privacy evaluation\n\n{NOTHING_KNOWN}\n\n{bullets(problems(shown), 12)}\n"
+    return f"## Privacy evaluation\n\n{NOTHING_KNOWN}\n\n{bullets(shown.verdict.reasons, 12)}\n"
 
 
 def _measured(result: AuditResult) -> str:
-    """How it was measured, and the numbers; of suspects those of the test, since rates need known members."""
+    """Give the numbers and how they were measured; for suspects those of their test, as rates need known members."""
     data, suspects = result.data, result.suspects
     how = f"Measured by membership inference ({prose(scale_text(result))})"
     if not data.membership_known and suspects is not None:
@@ -72,21 +72,21 @@ def _measured(result: AuditResult) -> str:
     )
 
 
-def _front_matter(model: str, found: list[EvalResult]) -> str:
+def _front_matter(model: str, entries: list[EvalResult]) -> str:
     from huggingface_hub import ModelCardData
 
-    text: str = ModelCardData(model_name=model, eval_results=found).to_yaml()
+    text: str = ModelCardData(model_name=model, eval_results=entries).to_yaml()
     return text
 
 
 def _eval_results(result: AuditResult) -> list[EvalResult]:
-    """One entry a metric of the score that the report speaks of; none of suspects, and none where a check failed."""
+    """Make one entry per metric of the quoted score; none for suspects, and none if a check failed."""
     from huggingface_hub import EvalResult
 
     if not result.data.membership_known or result.verdict.finding.level == "unclear":
-        return []
+        return []  # metadata are read without the section that says why the numbers mean nothing
     score, data = quoted(result), result.data
-    metrics, confidence = score.metrics, float(result.config.get("confidence", 0.95))
+    metrics, confidence = score.metrics, confidence_of(result)
     intervals: dict[tuple[str, str], Estimate | RateEstimate] = {
         ("roc_auc", "AUROC"): metrics.auroc,
         **{
@@ -96,21 +96,20 @@ def _eval_results(result: AuditResult) -> list[EvalResult]:
         ("advantage", "Advantage"): metrics.advantage,
     }
     measured: list[tuple[str, str, float, dict[str, object]]] = [
-        (kind, label, found.value, {"lo": round(found.lo, DIGITS), "hi": round(found.hi, DIGITS)})
-        for (kind, label), found in intervals.items()
-        if not any(map(math.isnan, (found.value, found.lo, found.hi)))
+        (kind, label, estimate.value, {"lo": round(estimate.lo, DIGITS), "hi": round(estimate.hi, DIGITS)})
+        for (kind, label), estimate in intervals.items()
+        if not any(map(math.isnan, (estimate.value, estimate.lo, estimate.hi)))
     ]
-    drawn = result.canaries  # their own audit has the bound that gates look at
-    bound, sure = (
-        (metrics.epsilon_lower.value, metrics.epsilon_lower.confidence)
-        if drawn is None
-        else (drawn.epsilon_lower, drawn.confidence)
-    )
-    if not math.isnan(bound):
-        how = {} if drawn is None else {"delta": drawn.delta, "method": "one-run audit of canaries"}
-        measured.append(("epsilon_lower", "Epsilon, lower bound", bound, {"confidence": sure, **how}))
+    bound, canaries = metrics.epsilon_lower, result.canaries
+    epsilon = bound.value
+    how: dict[str, object] = {"confidence": bound.confidence}
+    if canaries is not None:  # the bound that gates test is that of the audit of the canaries
+        epsilon = canaries.epsilon_lower
+        how = {"confidence": canaries.confidence, "delta": canaries.delta, "method": "one-run audit of canaries"}
+    if not math.isnan(epsilon):
+        measured.append(("epsilon_lower", "Epsilon, lower bound", epsilon, how))
     finding = result.verdict.finding
-    rests = {"tpr": "tpr_at_fpr_0.01", "auroc": "roc_auc"}.get(finding.metric or "")
+    quoted_kind = {"tpr": "tpr_at_fpr_0.01", "auroc": "roc_auc"}.get(finding.metric or "")
     corrected = {} if finding.limit is None else {"corrected_lower": round(finding.limit, DIGITS)}
     return [
         EvalResult(
@@ -127,7 +126,7 @@ def _eval_results(result: AuditResult) -> list[EvalResult]:
                 "mask": score.mask,
                 "confidence": confidence,
                 **limits,
-                **(corrected if kind == rests else {}),
+                **(corrected if kind == quoted_kind else {}),
             },
         )
         for kind, label, value, limits in measured

@@ -1,8 +1,7 @@
-"""What a format of a report is, and the registry of them.
+"""Formats of reports, their registry, and writing their files.
 
-A format is a module of this folder that registers a `Format`: its file and two functions, of a result and of a run that
-ended with an error. Every module is imported when the formats are listed, so what takes long to import is imported by
-these functions.
+A module of this folder registers a `Format` with two functions: one renders a result, the other a run that ended with
+an error. Listing the formats imports every module, so these functions import slow dependencies themselves.
 """
 
 from __future__ import annotations
@@ -29,10 +28,10 @@ class Format:
         name: Name on the command line.
         file: Name of the file in the run folder.
         what: Description in a list of formats.
-        result: Renders a result; takes exemplars, too, if it can show any.
-        failure: Renders a run that ended with an error.
-        exemplars: Whether it can show single images, if it is told to.
-        aggregates: Whether it is meant to leave the machine: nothing in it is about one image, unless exemplars are.
+        result: Function that renders a result; takes exemplars as a second argument if ``exemplars``.
+        failure: Function that renders a run that ended with an error.
+        exemplars: Whether the format can show single images.
+        aggregates: Whether the file may leave the machine: without exemplars, nothing in it is about a single image.
         place: Position in lists.
     """
 
@@ -52,7 +51,7 @@ class Format:
         return self.result(report, tuple(exemplars)) if self.exemplars else self.result(report)
 
     def encoded(self, report: Report, exemplars: Sequence[Exemplar] = ()) -> bytes:
-        """Render a report as the bytes of its file; texts are UTF-8."""
+        """Render a report as the bytes of its file; texts are encoded as UTF-8."""
         rendered = self.render(report, exemplars)
         return rendered if isinstance(rendered, bytes) else rendered.encode("utf-8")
 
@@ -61,42 +60,40 @@ FORMATS = Registry[Format]("a report format", folder="privaudit.report.formats",
 
 
 def parse_formats(names: str | Iterable[str]) -> tuple[Format, ...]:
-    """Read the names of formats.
+    """Parse the names of formats.
 
     Args:
-        names: ``json,html``, or several such; case and spaces do not matter.
+        names: Comma-separated names such as ``json,html``, or several such texts; case and spaces do not matter.
 
     Returns:
-        The formats, each once, in the order of their names.
+        The formats, each once, in the order in which they are named.
 
     Raises:
-        ConfigError: Some are unknown, or there is none; all problems are named.
+        ConfigError: A name is unknown, or there is none; the error lists all problems.
     """
-    texts = [names] if isinstance(names, str) else list(names)
-    wanted = [name for text in texts for name in (part.strip().lower() for part in text.split(",")) if name]
-    problems = [_unknown(name) for name in dict.fromkeys(wanted) if name not in FORMATS]
-    if not wanted:
+    parts = ",".join([names] if isinstance(names, str) else names).split(",")
+    requested = [name for name in (part.strip().lower() for part in parts) if name]
+    problems = [_unknown(name) for name in dict.fromkeys(requested) if name not in FORMATS]
+    if not requested:
         problems = [f"expected at least one format, got none; choose from {', '.join(FORMATS)}"]
     if problems:
         raise ConfigError(problems)
-    return tuple(FORMATS[name] for name in dict.fromkeys(wanted))
+    return tuple(FORMATS[name] for name in dict.fromkeys(requested))
 
 
 def format_of(path: Path) -> Format:
-    """Find the format that a file name asks for.
+    """Find the format of a file.
 
     Returns:
-        The format.
+        The format with this file name, else the first one with this suffix.
 
     Raises:
-        ConfigError: No format has files of that kind.
+        ConfigError: No format has such files.
     """
-    for form in FORMATS.values():
-        if path.name == form.file:
-            return form
-    for form in FORMATS.values():
-        if path.suffix and path.suffix.lower() == Path(form.file).suffix:
-            return form
+    same_name = [form for form in FORMATS.values() if path.name == form.file]
+    same_suffix = [form for form in FORMATS.values() if path.suffix and path.suffix.lower() == Path(form.file).suffix]
+    for form in (*same_name, *same_suffix):
+        return form
     suffixes = ", ".join(dict.fromkeys(Path(form.file).suffix for form in FORMATS.values()))
     raise ConfigError([f"expected a report's file name to end with one of {suffixes}, got {path.name}"])
 
@@ -104,16 +101,16 @@ def format_of(path: Path) -> Format:
 def write_reports(
     report: Report, folder: Path, formats: Sequence[Format], exemplars: Sequence[Exemplar] = ()
 ) -> tuple[Path, ...]:
-    """Write a report in several formats; each file is whole or as it was before.
+    """Write a report in several formats; each file is replaced as a whole or not at all.
 
     Args:
         report: A result, or a run that ended with an error.
-        folder: Made if it is missing.
-        formats: Formats, such as `parse_formats` returns.
-        exemplars: Single images to show, for formats that can.
+        folder: Folder of the files, created if it is missing.
+        formats: Formats to write.
+        exemplars: Single images to show, in the formats that can.
 
     Returns:
-        The files, in the order of the formats.
+        Paths of the files, in the order of the formats.
 
     Raises:
         ConfigError: A file cannot be written.

@@ -1,7 +1,7 @@
 """Findings in SARIF 2.1.0, for code scanning: gates that did not pass, leakage, checks that did not hold.
 
-What passed is not listed, since several viewers show every result as an open problem. A model has no line that is to
-blame, so a result points to the configuration of the audit where there is one, and to the model's index otherwise.
+What passed is not listed, since several viewers show every result as an open problem. A model has no source line to
+point to, so a result points to the configuration file of the audit if there is one, otherwise to the model's index.
 """
 
 from __future__ import annotations
@@ -9,10 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 from urllib.parse import quote
 
 from privaudit.auditing.scan_command import scan_command
@@ -29,29 +28,28 @@ from privaudit.storage.exact_json import encode
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 ROOT = "%SRCROOT%"
-"""Stands for the folder that relative locations start from: the root of the repository that is scanned."""
+"""Placeholder for the folder of relative locations, the root of the scanned repository."""
 RULES = {
     "gate-auroc": "Members are ranked above non-members more often than the gate on the AUROC allows.",
     "gate-tpr": "More training images are recognised at a small false-positive rate than the gate allows.",
     "gate-advantage": "True- and false-positive rate of an attack are further apart than the gate allows.",
-    "gate-epsilon": "The model refutes a differential privacy that the gate asks for.",
+    "gate-epsilon": "The model does not have the differential privacy that the gate requires.",
     "gate-other": "A gate that this version of privaudit does not know.",
     "finding-leakage": "The model reveals which images it was trained on.",
     "finding-unclear": "Whether the model leaks cannot be told from these images.",
 }
-"""What every run can report; checks add one rule each, ``check-NAME``."""
+"""Rules that every run lists; a check that did not hold adds a rule ``check-NAME``."""
 Level = Literal["error", "warning", "note"]
 
 
-@dataclass(frozen=True)
-class Result:
+class Result(NamedTuple):
     """One finding.
 
     Attributes:
-        rule: Name of its rule, without the tool's.
-        level: ``error`` fails a scan in most settings.
-        text: What was found.
-        about: What tells it from others of its rule, such as the text of a gate.
+        rule: Name of the rule, without the prefix of the tool.
+        level: Severity; ``error`` fails a scan in most settings.
+        text: Message.
+        about: Text that distinguishes results of one rule, such as the gate.
         properties: Further values for programs.
     """
 
@@ -63,12 +61,12 @@ class Result:
 
 
 def render_sarif(result: AuditResult) -> str:
-    """Write what an audit found."""
+    """Render the findings of an audit."""
     shown, place = redact(result), _place(result.config, result.target.id)
-    found = list(_results(shown))
-    rules = RULES | {item.rule: f"The check {item.about!r} holds." for item in found if item.rule not in RULES}
+    results = list(_results(shown))
+    rules = RULES | {item.rule: f"The check {item.about!r} holds." for item in results if item.rule not in RULES}
     order = {name: number for number, name in enumerate(rules)}
-    secret = f"{result.target.hash}\n{result.data.split_hash}"
+    audited = f"{result.target.hash}\n{result.data.split_hash}"
     about = {
         "verdict": shown.verdict.status,
         "reasons": [fact_text(reason) for reason in shown.verdict.reasons],
@@ -78,41 +76,29 @@ def render_sarif(result: AuditResult) -> str:
         "targetHash": shown.target.hash,
         "splitHash": shown.data.split_hash,
     }
-    return _log({
-        "tool": _tool(shown.privaudit_version, rules),
-        "automationDetails": {"id": f"privaudit/{base_name(shown.target.id)}/"},
-        "invocations": [_invocation(shown, successful=True, properties=about)],
-        "originalUriBaseIds": _bases(),
-        "results": [_result(item, order[item.rule], place, secret) for item in found],
-        "columnKind": "unicodeCodePoints",
-    })
+    invocation = _invocation(shown, successful=True, properties=about)
+    entries = [_result(item, order[item.rule], place, audited) for item in results]
+    return _log(shown, shown.target.id, rules, invocation, entries)
 
 
 def render_sarif_failure(failure: AuditFailure) -> str:
-    """Write that a run ended with an error, so that no results does not mean no findings."""
+    """Render that a run ended with an error, so that an empty list of results is not taken for a clean one."""
     shown = redact(failure)
     notes = [
         {"level": "error", "message": {"text": _message(reason)}, "descriptor": {"id": f"privaudit/{shown.kind}"}}
         for reason in shown.verdict.reasons
     ]
     invocation = _invocation(shown, successful=False, properties={"verdict": "error"})
-    return _log({
-        "tool": _tool(shown.privaudit_version, RULES),
-        "automationDetails": {"id": f"privaudit/{base_name(shown.target)}/"},
-        "invocations": [{**invocation, "toolExecutionNotifications": notes}],
-        "originalUriBaseIds": _bases(),
-        "results": [],
-        "columnKind": "unicodeCodePoints",
-    })
+    return _log(shown, shown.target, RULES, {**invocation, "toolExecutionNotifications": notes}, [])
 
 
 def _results(result: AuditResult) -> Iterator[Result]:
     for gate in result.verdict.gates:
         if gate.status != "pass":
             level: Level = "error" if gate.status == "fail" else "warning"
-            seen = {"gate": gate.gate, "status": gate.status, "tests": encode(gate.tests)}
+            decided = {"gate": gate.gate, "status": gate.status, "tests": encode(gate.tests)}
             text = f"Gate {gate.gate}: {gate.status}. {sentence(gate_reason(gate, result))}"
-            yield Result(f"gate-{gate.metric}", level, text, gate.gate, seen)
+            yield Result(f"gate-{gate.metric}", level, text, gate.gate, decided)
     finding = result.verdict.finding
     if finding.level != "none":
         rule = "finding-unclear" if finding.level == "unclear" else "finding-leakage"
@@ -123,46 +109,24 @@ def _results(result: AuditResult) -> Iterator[Result]:
         if check.status != "ok":
             slug = re.sub(r"[^a-z0-9]+", "-", check.name.lower()).strip("-")
             level = "warning" if check.status == "fail" else "note"
-            yield Result(
-                f"check-{slug}",
-                level,
-                f"Check {check.name}: {check_text(check, result.data)}",
-                check.name,
-                encode(check),
-            )
+            text = f"Check {check.name}: {check_text(check, result.data)}"
+            yield Result(f"check-{slug}", level, text, check.name, encode(check))
 
 
-def _result(item: Result, index: int, place: str, secret: str) -> dict[str, Any]:
-    print_ = hashlib.sha256(f"{item.rule}\n{item.about}\n{secret}".encode(errors="surrogatepass")).hexdigest()[:32]
+def _result(item: Result, index: int, place: str, audited: str) -> dict[str, Any]:
+    # A finding keeps its fingerprint in later runs, unless the model or the images change.
+    content = f"{item.rule}\n{item.about}\n{audited}".encode(errors="surrogatepass")
+    fingerprint = hashlib.sha256(content).hexdigest()[:32]
+    location = {"artifactLocation": {"uri": place, "uriBaseId": ROOT}, "region": {"startLine": 1}}
     return {
         "ruleId": f"privaudit/{item.rule}",
         "ruleIndex": index,
         "level": item.level,
         "message": {"text": _message(item.text)},
-        "locations": [
-            {
-                "physicalLocation": {
-                    "artifactLocation": {"uri": place, "uriBaseId": ROOT},
-                    "region": {"startLine": 1},
-                }
-            }
-        ],
-        "partialFingerprints": {"privaudit/v1": print_, "primaryLocationLineHash": f"{print_[:16]}:1"},
+        "locations": [{"physicalLocation": location}],
+        "partialFingerprints": {"privaudit/v1": fingerprint, "primaryLocationLineHash": f"{fingerprint[:16]}:1"},
         "properties": dict(item.properties),
     }
-
-
-def _tool(version: str, rules: Mapping[str, str]) -> dict[str, Any]:
-    listed = [
-        {
-            "id": f"privaudit/{name}",
-            "name": name,
-            "shortDescription": {"text": _message(text)},
-            "properties": {"tags": ["privacy", "security"]},
-        }
-        for name, text in rules.items()
-    ]
-    return {"driver": {"name": "privaudit", "version": version, "rules": listed}}
 
 
 def _invocation(
@@ -176,28 +140,43 @@ def _invocation(
     }
 
 
-def _bases() -> dict[str, Any]:
-    return {ROOT: {"description": {"text": "The folder that the audit was started in."}}}
-
-
 def _place(config: Mapping[str, Any], target: str) -> str:
-    """What results point to, as a relative URI: the configuration file, or else the index of the model."""
+    """Return the relative URI that results point to: the configuration file, or else the index of the model."""
     named = config.get("config_file")
     path = Path(str(named)) if named else Path(str(config.get("target") or target)) / "model_index.json"
     if path.is_absolute() and path.is_relative_to(Path.cwd()):
         path = path.relative_to(Path.cwd())
-    if path.is_absolute() or ".." in path.parts:  # somewhere else on a disk that readers need not know
+    if path.is_absolute() or ".." in path.parts:  # outside of the working folder: hide the folders that lead there
         path = Path(*path.parts[-1 if named else -2 :])
     return quote(escape_control(path.as_posix()))
 
 
 def _message(text: str) -> str:
-    """A text in which no viewer finds a link or a placeholder."""
+    """Escape what SARIF viewers would take for a placeholder (``{0}``) or a link."""
     return re.sub(r"\{(?=\d+\})", "{ ", escape_control(text, keep="\n").replace("](", "] ("))
 
 
-def _log(run: Mapping[str, Any]) -> str:
-    log = {"$schema": SCHEMA, "version": "2.1.0", "runs": [dict(run)]}
+def _log(
+    report: AuditResult | AuditFailure,
+    target: str,
+    rules: Mapping[str, str],
+    invocation: Mapping[str, Any],
+    results: Sequence[Mapping[str, Any]],
+) -> str:
+    tags = {"tags": ["privacy", "security"]}
+    listed = [
+        {"id": f"privaudit/{name}", "name": name, "shortDescription": {"text": _message(text)}, "properties": tags}
+        for name, text in rules.items()
+    ]
+    run = {
+        "tool": {"driver": {"name": "privaudit", "version": report.privaudit_version, "rules": listed}},
+        "automationDetails": {"id": f"privaudit/{base_name(target)}/"},
+        "invocations": [invocation],
+        "originalUriBaseIds": {ROOT: {"description": {"text": "The folder that the audit was started in."}}},
+        "results": results,
+        "columnKind": "unicodeCodePoints",
+    }
+    log = {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
     return json.dumps(log, indent=2, allow_nan=False) + "\n"
 
 

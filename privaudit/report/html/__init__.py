@@ -1,4 +1,4 @@
-"""The HTML page: one self-contained file that needs no network and no script."""
+"""Renders HTML pages: self-contained files that need no network and no script."""
 
 from privaudit.report.html.page import render_html, render_html_failure
 

@@ -1,10 +1,10 @@
-"""The page of a comparison: what got worse and what got better first, every number below."""
+"""The HTML page of a comparison: what got worse or better first, every number below."""
 
 from __future__ import annotations
 
 from privaudit.compare import Change, ComparisonResult
 from privaudit.report import plots
-from privaudit.report.html.figures import WIDTH, Picture, picture
+from privaudit.report.html.figures import WIDTH, PagePlot, page_plot
 from privaudit.report.html.glossary import GLOSSARY
 from privaudit.report.html.page import assets, environment
 from privaudit.report.html.page_table import Cell, Column, Row, Table, difference_cells, estimate_cell, text_cell
@@ -21,13 +21,7 @@ MAX_DRAWN = 40
 
 
 def render_comparison_html(result: ComparisonResult) -> str:
-    """Write a comparison as one self-contained HTML page.
-
-    Like the page of a result it loads nothing, works without its script, and names no folder.
-
-    Returns:
-        The text of the file.
-    """
+    """Render a comparison as one self-contained HTML page, which loads nothing and names no folder."""
     shown = redact_comparison(result)
     return (
         environment()
@@ -40,8 +34,8 @@ def render_comparison_html(result: ComparisonResult) -> str:
             outcome=text.exit_text(shown),
             runs=_runs(shown),
             metrics=[
-                (metric_name(metric), _picture(shown, metric, place), _changes(shown, metric, place))
-                for place, metric in enumerate(text.metrics_of(shown.changes))
+                (metric_name(metric), _plot(shown, metric, number), _changes(shown, metric, number))
+                for number, metric in enumerate(text.metrics_of(shown.changes))
             ],
             differs=text.what_differs(shown, PAGE),
             notes=text.note_lines(shown),
@@ -61,11 +55,11 @@ def _runs(result: ComparisonResult) -> Table:
     return Table("runs", "Models and runs", tuple(map(Column, titles)), tuple(rows))
 
 
-def _changes(result: ComparisonResult, metric: str, place: int) -> Table:
+def _changes(result: ComparisonResult, metric: str, number: int) -> Table:
     titles = ("Old", "New", "Difference", "p")
     numbers = (Column(title, "number", "p" if title == "p" else "interval") for title in titles)
     return Table(
-        f"differences-{place}",
+        f"differences-{number}",
         text.table_title(result, metric, PAGE),
         (Column("Attack"), Column("Mask", about="mask"), *numbers, Column("Shown")),
         tuple(map(_row, text.worst_first(result, metric))),
@@ -85,12 +79,12 @@ def _row(change: Change) -> Row:
     return Row(cells, quiet=change.mask == "random")
 
 
-def _picture(result: ComparisonResult, metric: str, place: int) -> Picture | None:
-    """Draw the differences of a metric; None without an interval of any."""
+def _plot(result: ComparisonResult, metric: str, number: int) -> PagePlot | None:
+    """Draw the differences of a metric; None if none has an interval."""
     drawn = text.measured(result, metric)[:MAX_DRAWN]
     if not drawn:
         return None
     axes = plots.canvas(WIDTH, 0.8 + 0.25 * len(drawn), PALETTE)
     plots.differences(drawn, axes=axes, palette=PALETTE).locator_params(axis="x", nbins=4)
     title, about = text.table_title(result, metric, PAGE), text.plot_text(result, metric, PAGE)
-    return picture(axes, f"differences-{place}", title, about, text.plot_caption(result, metric, len(drawn)))
+    return page_plot(axes, f"differences-{number}", title, about, text.plot_caption(result, metric, len(drawn)))

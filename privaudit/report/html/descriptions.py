@@ -1,4 +1,4 @@
-"""What each plot shows, in words and numbers, for whoever cannot see it."""
+"""Descriptions of the plots in words and numbers, for readers who cannot see them."""
 
 from __future__ import annotations
 
@@ -6,49 +6,49 @@ import math
 from collections.abc import Sequence
 
 from privaudit.evaluation.curves import Histogram, RocCurve
-from privaudit.report.html.scores import QUARTILES, mask_text
+from privaudit.report.html.scores import mask_text
 from privaudit.report.numbers import PAGE
+from privaudit.report.quoted import by_strength
 from privaudit.report.sentences.design_words import words_of
-from privaudit.report.sentences.names import attack_text
+from privaudit.report.sentences.names import QUARTILES, attack_text
 from privaudit.results.audit_result import AttackReport, AuditResult
 
 RATES = (0.001, 0.01, 0.1)
+"""False-positive rates at which a curve is described."""
 
 
 def describe_roc(result: AuditResult, report: AttackReport, mask: str) -> str:
-    """Say what a ROC curve and the blind baseline reach."""
-    curve = report.curves[mask]
-    does = words_of(result.data).recognises
-    reached = f"{attack_text(report.name)}, {mask_text(mask)}, {does} {_reached(curve)}."
-    area = f" The area under the curve is {PAGE.estimate(report.masks[mask].auroc)}; guessing gives 0.5."
-    blind = result.blind.curve
-    beside = "" if blind is None else f" The blind baseline ({result.blind.strongest}) {does} {_reached(blind)}."
-    return reached + area + beside
+    """Describe a ROC curve and that of the blind baseline."""
+    verb, blind = words_of(result.data).recognises, result.blind
+    baseline = "" if blind.curve is None else f" The blind baseline ({blind.strongest}) {verb} {_reached(blind.curve)}."
+    return (
+        f"{attack_text(report.name)}, {mask_text(mask)}, {verb} {_reached(report.curves[mask])}. The area under the "
+        f"curve is {PAGE.estimate(report.masks[mask].auroc)}; guessing gives 0.5.{baseline}"
+    )
 
 
 def describe_distributions(result: AuditResult, report: AttackReport, mask: str) -> str:
-    """Say how far the scores of both sets lie apart."""
+    """Describe the distributions of the scores of both sets by their medians."""
     histogram = report.histograms[mask]
-    middle = [_median(histogram, counts) for counts in (histogram.members, histogram.nonmembers)]
-    first = words_of(result.data).positives
+    first, second = (_median(histogram, counts) for counts in (histogram.members, histogram.nonmembers))
     return (
         f"Scores of {report.name}, {mask_text(mask)}, from {histogram.edges[0]:.3g} to {histogram.edges[-1]:.3g}. Half "
-        f"of the {first} score above about {middle[0]:.3g}, half of the non-members above about {middle[1]:.3g}."
+        f"of the {words_of(result.data).positives} score above about {first:.3g}, half of the non-members above about "
+        f"{second:.3g}."
     )
 
 
 def describe_overview(result: AuditResult) -> str:
-    """Say which attack is the strongest and which the weakest."""
-    known = [report for report in result.attacks if not math.isnan(report.masks["none"].auroc.value)]
-    if not known:
+    """List the attacks with their AUROC, the strongest first."""
+    ranked = [report for report in by_strength(result) if not math.isnan(report.masks["none"].auroc.value)]
+    if not ranked:
         return "No AUROC could be measured."
-    ranked = sorted(known, key=lambda report: report.masks["none"].auroc.value, reverse=True)
     parts = [f"{report.name} {PAGE.estimate(report.masks['none'].auroc)}" for report in ranked]
     return f"AUROC without mask, the largest first: {'; '.join(parts)}. The table has every number."
 
 
 def describe_masks(result: AuditResult) -> str:
-    """Say how many masks gain and lose, and where most."""
+    """Count the masks that gain and lose, and name the largest and the smallest gain."""
     gains = [
         (comparison.auroc_delta, f"{report.name} under the {mask} mask")
         for report in result.attacks
@@ -59,16 +59,16 @@ def describe_masks(result: AuditResult) -> str:
         return "No gain could be measured."
     above = sum(gain.lo > 0.0 for gain, _ in gains)
     below = sum(gain.hi < 0.0 for gain, _ in gains)
-    most, least = max(gains, key=lambda g: g[0].value), min(gains, key=lambda g: g[0].value)
+    (largest, best), (smallest, worst) = (pick(gains, key=lambda gain: gain[0].value) for pick in (max, min))
     return (
         f"Of {len(gains)} comparisons, {above} have an interval above 0 and {below} below. The largest gain is "
-        f"{PAGE.estimate(most[0], signed=True)} of {most[1]}, the smallest {PAGE.estimate(least[0], signed=True)} of "
-        f"{least[1]}. The table has every number."
+        f"{PAGE.difference(largest)} of {best}, the smallest {PAGE.difference(smallest)} of {worst}. The table has "
+        "every number."
     )
 
 
 def describe_quartiles(report: AttackReport) -> str:
-    """Say the AUROC of each quarter."""
+    """List the AUROC of each quarter by local distortion."""
     parts = [
         f"{name} {PAGE.estimate(stratum.auroc)}"
         for name, stratum in zip(QUARTILES, report.distortion_quartiles, strict=False)
@@ -77,7 +77,7 @@ def describe_quartiles(report: AttackReport) -> str:
 
 
 def describe_levels(report: AttackReport) -> str:
-    """Say where an attack does best and worst."""
+    """Name the noise levels at which an attack does best and worst."""
     known = [level for level in report.levels if not math.isnan(level.auroc["none"].value)]
     if not known:
         return "No AUROC could be measured at any level."
@@ -92,30 +92,30 @@ def describe_levels(report: AttackReport) -> str:
 
 def describe_influence(result: AuditResult) -> str:
     """Say where the decoder is most sensitive, for all images and for the most exposed."""
-    found = result.influence
-    which = words_of(result.data).exposed
-    places = [
-        f"{_peak(values)} {whose}"
-        for values, whose in ((found.everywhere, "over all images"), (found.exposed, f"over the {which}"))
-    ]
-    return f"Mean influence by position, 1 on average. It is largest {' and '.join(places)}."
+    everywhere, exposed = (_peak(values) for values in (result.influence.everywhere, result.influence.exposed))
+    return (
+        f"Mean influence by position, 1 on average. It is largest {everywhere} over all images and {exposed} over the "
+        f"{words_of(result.data).exposed}."
+    )
 
 
 def _reached(curve: RocCurve) -> str:
     reached = []
     for rate in RATES:
-        at = [place for place, fpr in enumerate(curve.fpr) if 0.0 < fpr <= rate * (1.0 + 1e-9)]
-        if at:
-            reached.append(f"{PAGE.percent(curve.tpr[at[-1]])} at a false-positive rate of {PAGE.percent(rate)}")
-    return ", ".join(reached) or "no one at the rates that are marked"
+        # The last point at or below the rate; the tolerance is for rates that are ratios of counts.
+        tprs = [tpr for fpr, tpr in zip(curve.fpr, curve.tpr, strict=True) if 0.0 < fpr <= rate * (1.0 + 1e-9)]
+        if tprs:
+            reached.append(f"{PAGE.percent(tprs[-1])} at a false-positive rate of {PAGE.percent(rate)}")
+    return ", ".join(reached) or "no image at the false-positive rates that are marked"
 
 
 def _median(histogram: Histogram, counts: Sequence[int]) -> float:
-    half, seen = sum(counts) / 2.0, 0
-    for place, count in enumerate(counts):
-        seen += count
-        if seen >= half:
-            return (histogram.edges[place] + histogram.edges[place + 1]) / 2.0
+    """Return the middle of the bin that holds the median."""
+    half, total = sum(counts) / 2.0, 0
+    for lower, upper, count in zip(histogram.edges, histogram.edges[1:], counts, strict=False):
+        total += count
+        if total >= half:
+            return (lower + upper) / 2.0
     return math.nan
 
 

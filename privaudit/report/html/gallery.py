@@ -1,12 +1,12 @@
-"""The images that were recognised most clearly, each with the decoder's influence over it; only when asked for."""
+"""The images that were recognised most clearly, each with the decoder's influence over it; only on request."""
 
 from __future__ import annotations
 
 import base64
 import binascii
 from collections.abc import Sequence
-from dataclasses import dataclass
 from io import BytesIO
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib import colormaps
@@ -18,27 +18,26 @@ from privaudit.report.plots.canvas import COLOURS, log_influence
 from privaudit.report.redact import base_name
 from privaudit.results.exemplars import Exemplar
 
-LARGEST = 512
-"""Pixels on a side beyond which a thumbnail is none."""
-NAMED = 60
-"""Letters of a name."""
+MAX_PIXELS = 512
+"""Maximum pixels per side; larger images are not thumbnails and not shown."""
+MAX_NAME = 60
+"""Maximum number of characters of a name."""
 
 
-@dataclass(frozen=True)
-class Shown:
+class Shown(NamedTuple):
     """One image on the page.
 
     Attributes:
         name: Name of the file.
-        label: Label of the manifest; empty without.
-        picture: A ``data:`` address of the thumbnail; empty if it cannot be read.
-        influence: The same of its influence map.
-        about: Score, and how many non-members it beats.
+        label: Label from the manifest; may be empty.
+        thumbnail: ``data:`` URL of the image; empty if it cannot be read.
+        influence: ``data:`` URL of its influence map.
+        about: Score, and the fraction of non-members with lower ones.
     """
 
     name: str
     label: str
-    picture: str
+    thumbnail: str
     influence: str
     about: str
 
@@ -49,7 +48,7 @@ def gallery(exemplars: Sequence[Exemplar]) -> tuple[Shown, ...]:
         Shown(
             name=_short(base_name(exemplar.path)),
             label=_short(exemplar.label or ""),
-            picture=_picture(exemplar.thumbnail),
+            thumbnail=_thumbnail(exemplar.thumbnail),
             influence=_map(exemplar.influence),
             about=f"{_short(exemplar.attack)}: score {PAGE.number(exemplar.score, 2)}, "
             f"above {PAGE.percent(exemplar.beaten)} of the non-members",
@@ -60,16 +59,14 @@ def gallery(exemplars: Sequence[Exemplar]) -> tuple[Shown, ...]:
 
 def _short(text: str) -> str:
     shown = escape_control(text)
-    return shown if len(shown) <= NAMED else f"{shown[:NAMED]}…"
+    return shown if len(shown) <= MAX_NAME else f"{shown[:MAX_NAME]}…"
 
 
-def _picture(thumbnail: str) -> str:
-    """Read and write the image again, so that nothing but its pixels gets onto the page."""
+def _thumbnail(content: str) -> str:
+    """Decode and encode the image again, so that nothing but its pixels gets onto the page."""
     try:
-        with Image.open(BytesIO(base64.b64decode(thumbnail, validate=True)), formats=["PNG"]) as image:
-            if max(image.size) > LARGEST:
-                return ""
-            return _address(image.convert("RGB"))
+        with Image.open(BytesIO(base64.b64decode(content, validate=True)), formats=["PNG"]) as image:
+            return _data_url(image.convert("RGB")) if max(image.size) <= MAX_PIXELS else ""
     except (binascii.Error, UnidentifiedImageError, OSError, SyntaxError, ValueError):
         return ""
 
@@ -78,10 +75,10 @@ def _map(values: tuple[tuple[float, ...], ...]) -> str:
     logs = log_influence(np.atleast_2d(np.array(values, dtype=np.float64)))
     low, high = float(logs.min()), float(logs.max())
     scaled = (logs - low) / (high - low if high > low else 1.0)
-    return _address(Image.fromarray(colormaps[COLOURS](scaled, bytes=True)[..., :3]))
+    return _data_url(Image.fromarray(colormaps[COLOURS](scaled, bytes=True)[..., :3]))
 
 
-def _address(image: Image.Image) -> str:
-    written = BytesIO()
-    image.save(written, format="PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(written.getvalue()).decode("ascii")
+def _data_url(image: Image.Image) -> str:
+    content = BytesIO()
+    image.save(content, format="PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(content.getvalue()).decode("ascii")

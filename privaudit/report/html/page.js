@@ -5,6 +5,7 @@
 
   const compare = (column, way) => (a, b) => {
     const [x, y] = [value(a, column), value(b, column)];
+    // Cells without a number stay at the end in both directions.
     if (x === undefined || y === undefined) return (x === undefined) - (y === undefined);
     const [p, q] = [Number(x), Number(y)];
     return way * (Number.isNaN(p) || Number.isNaN(q) ? x.localeCompare(y) : p - q);
@@ -16,10 +17,12 @@
     [...table.tHead.rows[0].cells].forEach((head, column) => {
       const button = document.createElement("button");
       button.type = "button";
+      // A link must not be inside a button, so footnotes stay outside.
       button.append(...[...head.childNodes].filter((node) => !node.classList?.contains("note")));
       head.prepend(button);
       head.setAttribute("aria-sort", "none");
       button.addEventListener("click", () => {
+        // The first click puts the largest number first, but names in the order of the alphabet.
         const first = head.classList.contains("number") ? "descending" : "ascending";
         const other = first === "descending" ? "ascending" : "descending";
         const order = head.getAttribute("aria-sort") === first ? other : first;
@@ -30,6 +33,7 @@
     });
   }
 
+  // A footnote as a tooltip. It is hidden from screen readers, which read the label of the link.
   const bubble = document.createElement("div");
   bubble.className = "bubble";
   bubble.hidden = true;

@@ -1,14 +1,13 @@
-"""The page of a result, and that of an audit that ended with an error."""
+"""Renders the HTML page of a result and that of an audit that ended with an error."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -23,24 +22,22 @@ from privaudit.report.numbers import PAGE
 from privaudit.report.quoted import area_of_suspects, quoted
 from privaudit.report.redact import redact
 from privaudit.report.sentences import design_text
-from privaudit.report.sentences.design_text import canary_lines, canary_statement, suspect_lines, suspect_statement
 from privaudit.report.sentences.design_words import words_of
 from privaudit.report.sentences.fact_text import fact_text, sentence
-from privaudit.report.sentences.lines import NOTHING_KNOWN, REQUESTED, problems, remedy
+from privaudit.report.sentences.lines import NOTHING_KNOWN, REQUESTED, remedy
 from privaudit.report.sentences.names import attack_text, candidate_text
 from privaudit.report.sentences.verdict_text import WHY, check_text, ordered_checks
 from privaudit.results.audit_result import AuditFailure, AuditResult
 from privaudit.results.exemplars import Exemplar
 
 
-@dataclass(frozen=True)
-class Assets:
-    """What stands in the head of every page.
+class Assets(NamedTuple):
+    """Contents of the head of every page.
 
     Attributes:
-        style: The style sheet.
-        script: The script, which the page can do without.
-        policy: Content security policy: no request to anywhere, pictures only from the page itself.
+        style: Style sheet.
+        script: Script, which the page can do without.
+        policy: Content security policy: no requests, images only from the page itself.
     """
 
     style: Markup
@@ -56,7 +53,7 @@ def assets() -> Assets:
         f"default-src 'none'; style-src {_source(style)}; script-src {_source(script)}; img-src data:; "
         "base-uri 'none'; form-action 'none'"
     )
-    return Assets(Markup(style), Markup(script), policy)  # texts of this package, nothing of a user
+    return Assets(Markup(style), Markup(script), policy)  # safe unescaped: files of this package, no user's text
 
 
 def _read(name: str) -> str:
@@ -64,127 +61,117 @@ def _read(name: str) -> str:
 
 
 def _source(text: str) -> str:
-    """The hash of an inline element, of its text exactly as it stands between the tags."""
+    """Return the hash by which the policy allows an inline element: of the exact text between the tags."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode('ascii')}'"
 
 
-@dataclass(frozen=True)
-class Section:
+TABLES = (
+    scores.score_table,
+    scores.gain_table,
+    scores.versus_table,
+    scores.quartile_table,
+    scores.level_table,
+    scores.group_table,
+    scores.blind_table,
+    run_tables.attack_table,
+    run_tables.choice_table,
+    run_tables.option_table,
+    run_tables.data_table,
+    run_tables.provenance_table,
+    run_tables.timing_table,
+)
+
+
+class Test(NamedTuple):
     """A test that some designs have in addition to the attacks.
 
     Attributes:
-        title: What is tested.
-        statement: What was found.
-        lines: What it rests on: a name and a line each.
-        chosen: The score that it uses.
+        title: Title of the section.
+        statement: Outcome in words.
+        lines: What the outcome rests on: a name and a line each.
     """
 
     title: str
     statement: str
-    lines: tuple[tuple[str, str], ...]
-    chosen: str
+    lines: Sequence[tuple[str, str]]
 
 
 def render_html(result: AuditResult, exemplars: Sequence[Exemplar] = ()) -> str:
-    """Write the report as one self-contained HTML page.
+    """Render a result as one self-contained HTML page.
 
-    It loads nothing, works without its script, and holds no path and nothing about a single image unless exemplars are
-    given (see `privaudit.report.redact`).
+    The page loads nothing and works without its script. It has no folders, and nothing about a single image unless
+    there are exemplars (see `privaudit.report.redact`).
 
     Returns:
-        The text of the file.
+        Content of the file.
     """
-    fit = redact(result)
-    score = quoted(fit)
-    tables = {
-        table.name: table
-        for table in (
-            scores.score_table(fit),
-            scores.gain_table(fit),
-            scores.versus_table(fit),
-            scores.quartile_table(fit),
-            scores.level_table(fit),
-            scores.group_table(fit),
-            scores.blind_table(fit),
-            run_tables.attack_table(fit),
-            run_tables.choice_table(fit),
-            run_tables.option_table(fit),
-            run_tables.data_table(fit),
-            run_tables.provenance_table(fit),
-            run_tables.timing_table(fit),
-        )
-    }
+    shown = redact(result)
+    score = quoted(shown)
+    checks = ordered_checks(shown)
     return (
         environment()
         .get_template("report.html")
         .render(
-            result=fit,
-            first=first_screen(fit),
+            result=shown,
+            first=first_screen(shown),
             score=score,
-            tables=tables,
-            plots=figures.shown(fit),
-            further=figures.further(fit, score),
+            tables={table.name: table for table in (make(shown) for make in TABLES)},
+            plots=figures.shown(shown),
+            further=figures.further(shown, score),
             exemplars=gallery(exemplars),
-            glossary=glossary(fit),
-            command=scan_command(fit.config),
-            words=words_of(fit.data),
-            checks=[
-                (check, sentence(check_text(check, fit.data)), WHY.get(check.name, "")) for check in ordered_checks(fit)
-            ],
-            unsure=fit.verdict.finding.level == "unclear",
-            suspects=_suspects(fit),
-            canaries=_canaries(fit),
-            **_shared(),
+            glossary=glossary(shown),
+            command=scan_command(shown.config),
+            words=words_of(shown.data),
+            checks=[(check, sentence(check_text(check, shown.data)), WHY.get(check.name, "")) for check in checks],
+            unsure=shown.verdict.finding.level == "unclear",
+            suspects=_suspects(shown),
+            suspect_score="" if shown.suspects is None else candidate_text(shown.suspects.chosen),
+            canaries=_canaries(shown),
+            assets=assets(),
         )
     )
 
 
-def _suspects(result: AuditResult) -> Section | None:
+def _suspects(result: AuditResult) -> Test | None:
     report = result.suspects
     if report is None:
         return None
-    lines, area = list(suspect_lines(report, PAGE)), area_of_suspects(result)
-    if area is not None:
+    lines, auroc = list(design_text.suspect_lines(report, PAGE)), area_of_suspects(result)
+    if auroc is not None:
         name = candidate_text(report.chosen)
-        lines.insert(2, ("AUROC of that score", f"{name}: {PAGE.estimate(area)}, every image taken as independent"))
-    return Section(design_text.SUSPECTS_TITLE, suspect_statement(report), tuple(lines), candidate_text(report.chosen))
+        lines.insert(2, ("AUROC of that score", f"{name}: {PAGE.estimate(auroc)}, every image taken as independent"))
+    return Test(design_text.SUSPECTS_TITLE, design_text.suspect_statement(report), lines)
 
 
-def _canaries(result: AuditResult) -> Section | None:
+def _canaries(result: AuditResult) -> Test | None:
     report = result.canaries
     if report is None:
         return None
-    return Section(
-        design_text.CANARIES_TITLE, canary_statement(report), canary_lines(report, PAGE), candidate_text(report.chosen)
-    )
+    lines = design_text.canary_lines(report, PAGE)
+    return Test(design_text.CANARIES_TITLE, design_text.canary_statement(report), lines)
 
 
 def render_html_failure(failure: AuditFailure) -> str:
-    """Write the report of an audit that ended with an error."""
-    fit = redact(failure)
-    fit = replace(fit, verdict=replace(fit.verdict, reasons=problems(fit)))
+    """Render an audit that ended with an error as an HTML page."""
+    shown = redact(failure)
     return (
         environment()
         .get_template("failure.html")
         .render(
-            failure=fit,
+            failure=shown,
             nothing_known=NOTHING_KNOWN,
             requested=REQUESTED,
-            remedy=remedy(fit),
-            model=fit.target,
-            command=scan_command(fit.config),
-            **_shared(),
+            remedy=remedy(shown),
+            model=shown.target,
+            command=scan_command(shown.config),
+            assets=assets(),
         )
     )
 
 
-def _shared() -> dict[str, Any]:
-    return {"assets": assets()}
-
-
 @cache
 def environment() -> Environment:
-    """Prepare the templates: everything that they show is escaped."""
+    """Prepare the templates: whatever they show is escaped, and an undefined variable is an error."""
     made = Environment(
         loader=PackageLoader("privaudit.report.html"),
         autoescape=True,
@@ -192,10 +179,5 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {
-        "attack_text": attack_text,
-        "fact": fact_text,
-        "number": PAGE.number,
-        "percent": PAGE.percent,
-    }
+    made.filters |= {"attack_text": attack_text, "fact": fact_text, "percent": PAGE.percent}
     return made

@@ -1,4 +1,4 @@
-"""Tables of what was run: checks, choices, options, versions, times."""
+"""Tables of what was run: attacks, choices, options, images, versions, times."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ KINDS = {
     "learned": "fitted to other images",
 }
 HARDWARE = {"name": "processor"}
-"""Names of facts of the machine whose keys say too little."""
+"""Names of entries about the machine whose keys are not clear by themselves."""
 
 
 def attack_table(result: AuditResult) -> Table:
-    """List where each score comes from and how it was made."""
+    """List the source of each score and how it was computed."""
     columns = (
         Column("Attack"),
         Column("Kind"),
@@ -49,14 +49,9 @@ def attack_table(result: AuditResult) -> Table:
 
 
 def choice_table(result: AuditResult) -> Table:
-    """List what was chosen for each fold, out of what, by what."""
-    columns = (
-        Column("Attack"),
-        Column("What"),
-        Column("Taken, by how many folds"),
-        Column("Out of", "prose"),
-        Column("By", "prose"),
-    )
+    """List what was chosen for each fold, out of which values, by which criterion."""
+    titles, prose = ("Attack", "What", "Chosen, by how many folds"), ("Out of", "By")
+    columns = (*map(Column, titles), *(Column(title, "prose") for title in prose))
     rows = tuple(
         Row((
             text_cell(attack_text(report.name)),
@@ -80,7 +75,7 @@ def option_table(result: AuditResult) -> Table:
 
 
 def data_table(result: AuditResult) -> Table:
-    """List how many images there were, and what became of them."""
+    """Count the images of the sets, and those that were left out."""
     data = result.data
     facts = {
         words_of(data).positives: f"{data.positives}",
@@ -111,24 +106,16 @@ def provenance_table(result: AuditResult) -> Table:
         "scanned": result.created,
         **{HARDWARE.get(name, name): _text(value) for name, value in result.hardware.items()},
     }
-    return _pairs("provenance", "What was audited, with what, on what", "Fact", facts)
+    return _pairs("provenance", "Model, software and machine", "Fact", facts)
 
 
 def timing_table(result: AuditResult) -> Table:
     """List how long each stage took."""
     total = sum(result.timing.values())
-    rows = [Row((text_cell(stage), Cell(seconds(value), order=value))) for stage, value in [*result.timing.items()]]
+    rows = [Row((text_cell(stage), Cell(seconds(value), order=value))) for stage, value in result.timing.items()]
     rows.append(Row((text_cell("all"), Cell(seconds(total), order=total)), chosen=True))
-    return Table(
-        "timing",
-        "Time by stage; what an earlier run had already computed is not counted",
-        _columns("Stage", "Time"),
-        tuple(rows),
-    )
-
-
-def _columns(left: str, right: str) -> tuple[Column, Column]:
-    return Column(left), Column(right, "number")
+    caption = "Time by stage; what an earlier run had already computed is not counted"
+    return Table("timing", caption, (Column("Stage"), Column("Time", "number")), tuple(rows))
 
 
 def _pairs(name: str, caption: str, head: str, facts: Mapping[str, str]) -> Table:
@@ -149,8 +136,7 @@ def _where(report: AttackReport) -> str:
 
 
 def _named(parameters: Mapping[str, Any]) -> str:
-    given = {name: value for name, value in parameters.items() if value not in (None, "", [], ())}
-    return ", ".join(f"{name} {_text(value)}" for name, value in given.items())
+    return ", ".join(f"{name} {_text(value)}" for name, value in parameters.items() if value not in (None, "", [], ()))
 
 
 def _text(value: Any) -> str:  # noqa: ANN401 - of any option

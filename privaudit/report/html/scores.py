@@ -1,4 +1,4 @@
-"""Tables of what the attacks reach: all scores under all masks, gains, and the same by part of the images."""
+"""Tables of the metrics: all scores under all masks, gains, and metrics of parts of the images."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from privaudit.report.html.page_table import (
     text_cell,
 )
 from privaudit.report.numbers import PAGE
-from privaudit.report.quoted import exposed_groups, quoted, quoted_first
+from privaudit.report.quoted import confidence_of, exposed_groups, quoted, quoted_first
 from privaudit.report.sentences.design_words import words_of
-from privaudit.report.sentences.names import attack_text
+from privaudit.report.sentences.names import QUARTILES, attack_text
 from privaudit.results.audit_result import AuditResult
 
 MASKS = {
@@ -29,18 +29,18 @@ MASKS = {
 }
 MAX_GROUPS = 100
 """Maximum number of rows of the table of groups, of which there may be thousands."""
-QUOTED = "0.01"
-"""The false-positive rate that reports speak of, first in every table."""
-QUARTILES = ("lowest", "second", "third", "highest")
+QUOTED_FPR = "0.01"
+"""False-positive rate that reports quote, first in every table."""
 
 
 def score_table(result: AuditResult) -> Table:
-    """List every attack under every mask with all its metrics, the quoted score first and then by AUROC."""
+    """List every attack under every mask with all its metrics, the quoted score first, then by AUROC."""
     rates = list(
         dict.fromkeys(rate for report in result.attacks for m in report.masks.values() for rate in m.tpr_at_fpr)
     )
-    suspects = not result.data.membership_known  # nothing is refuted where membership is not known
-    rates.sort(key=lambda rate: (rate != QUOTED, -float(rate)))
+    rates.sort(key=lambda rate: (rate != QUOTED_FPR, -float(rate)))
+    # Epsilon is the last column, which suspects do not have: without known members, no score refutes any privacy.
+    epsilon = [Column("Epsilon at least", "number", "epsilon")] if result.data.membership_known else []
     columns = (
         Column("Attack"),
         Column("Mask", about="mask"),
@@ -49,7 +49,7 @@ def score_table(result: AuditResult) -> Table:
         *(Column(f"TPR at {PAGE.percent(float(rate))} FPR", "number", "tpr") for rate in rates[1:]),
         Column("Advantage", "number", "advantage"),
         Column("Attack success", "number", "success"),
-        *([] if suspects else [Column("Epsilon at least", "number", "epsilon")]),
+        *epsilon,
     )
     best = quoted(result)
     rows = tuple(
@@ -72,22 +72,21 @@ def score_table(result: AuditResult) -> Table:
 
 def gain_table(result: AuditResult) -> Table:
     """List what each mask gains over no mask on the same images."""
-    columns = (Column("Attack"), Column("Mask", about="mask"), *_gain_columns())
-    rows = []
-    for report in quoted_first(result):
-        rows += [
-            Row(
-                (text_cell(attack_text(report.name)), text_cell(mask_text(mask)), *_gain_cells(gain)),
-                quiet=mask == "random",
-            )
-            for mask, gain in report.gains.items()
-        ]
+    columns = (Column("Attack"), Column("Mask", about="mask"), *GAIN_COLUMNS)
+    rows = tuple(
+        Row(
+            (text_cell(attack_text(report.name)), text_cell(mask_text(mask)), *_gain_cells(gain)),
+            quiet=mask == "random",
+        )
+        for report in quoted_first(result)
+        for mask, gain in report.gains.items()
+    )
     caption = f"Gain of each mask over no mask, paired on the same images, with {confidence_text(result)} intervals"
-    return Table("gains", caption, columns, tuple(rows))
+    return Table("gains", caption, columns, rows)
 
 
 def versus_table(result: AuditResult) -> Table:
-    """List what scores that are not published gain over the strongest published attack."""
+    """List what unpublished scores gain over the strongest published attack."""
     rows = tuple(
         Row((
             text_cell(attack_text(report.name)),
@@ -97,12 +96,12 @@ def versus_table(result: AuditResult) -> Table:
         for report in quoted_first(result)
         if report.versus_published is not None
     )
-    columns = (Column("Score"), Column("Against"), *_gain_columns())
+    columns = (Column("Score"), Column("Against"), *GAIN_COLUMNS)
     return Table("versus", "Gain over the strongest published attack, both without mask", columns, rows)
 
 
 def quartile_table(result: AuditResult) -> Table:
-    """List the AUROC by quartile of local distortion."""
+    """List the AUROC by quarter of local distortion."""
     columns = (Column("Attack"), *(Column(f"{name} quarter".capitalize(), "number") for name in QUARTILES))
     rows = tuple(
         Row((
@@ -133,18 +132,17 @@ def level_table(result: AuditResult) -> Table:
         for report in quoted_first(result)
         for level in report.levels
     )
-    caption = "AUROC at each noise level that was compared, by mask; intervals here take every image as independent"
+    caption = "AUROC at each noise level that was compared, by mask; these intervals take every image as independent"
     return Table("levels", caption, columns, rows)
 
 
 def group_table(result: AuditResult) -> Table:
-    """List how exposed each group of the manifests is."""
+    """List how well the quoted attack does on each group of the manifests."""
     report = quoted(result).report
     groups = exposed_groups(report)
-    first = words_of(result.data).positives.capitalize()
     columns = (
         Column("Group"),
-        Column(first, "number"),
+        Column(words_of(result.data).positives.capitalize(), "number"),
         Column("Non-members", "number"),
         Column("AUROC", "number", "auroc"),
         Column("TPR at 1 % FPR", "number", "tpr"),
@@ -165,7 +163,7 @@ def group_table(result: AuditResult) -> Table:
 
 
 def blind_table(result: AuditResult) -> Table:
-    """List what classifiers reach that never see the model."""
+    """List what classifiers that never see the model reach."""
     columns = (Column("What it looks at"), Column("AUROC", "number", "auroc"))
     rows = tuple(
         Row((text_cell(family), estimate_cell(area)), chosen=family == result.blind.strongest)
@@ -175,13 +173,13 @@ def blind_table(result: AuditResult) -> Table:
 
 
 def mask_text(mask: str) -> str:
-    """What a mask is called on the page."""
+    """Name a mask on the page."""
     return MASKS.get(mask, mask)
 
 
 def confidence_text(result: AuditResult) -> str:
-    """The confidence of all intervals, such as ``95 %``."""
-    return PAGE.percent(float(result.config.get("confidence", 0.95)))
+    """Write the confidence of all intervals, such as ``95 %``."""
+    return PAGE.percent(confidence_of(result))
 
 
 def _metric_cells(metrics: Metrics, rates: list[str]) -> list[Cell]:
@@ -196,16 +194,14 @@ def _metric_cells(metrics: Metrics, rates: list[str]) -> list[Cell]:
     ]
 
 
-def _gain_columns() -> tuple[Column, ...]:
-    return (
-        Column("AUROC gain", "number", "gain"),
-        Column("p", "number", "p"),
-        Column("TPR at 1 % FPR gain", "number", "gain"),
-        Column("p", "number", "p"),
-    )
+GAIN_COLUMNS = (
+    Column("AUROC gain", "number", "gain"),
+    Column("p", "number", "p"),
+    Column("TPR at 1 % FPR gain", "number", "gain"),
+    Column("p", "number", "p"),
+)
 
 
 def _gain_cells(gain: Comparison | None) -> tuple[Cell, ...]:
-    area = difference_cells(gain.auroc_delta if gain else None)
-    rate = difference_cells(gain.tpr_delta if gain else None)
-    return (*area, *rate)
+    deltas = (gain.auroc_delta, gain.tpr_delta) if gain else (None, None)
+    return tuple(cell for delta in deltas for cell in difference_cells(delta))

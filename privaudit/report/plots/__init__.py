@@ -1,6 +1,6 @@
-"""Plots of a result, one per file: pure functions, matplotlib axes in and out, no state of pyplot.
+"""Plots of a result: pure functions that take and return matplotlib axes, without the state of pyplot.
 
-``result.plot.roc()`` and its like are `Plots`, the same with the result filled in.
+``result.plot`` has the same functions as methods (see `Plots`).
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Plots:
-    """The plots of one result; each takes matplotlib axes and returns them, or makes its own.
+    """The plots of one result; each draws on the matplotlib axes that it takes, or on new ones, and returns them.
 
     Attributes:
-        result: What is drawn.
+        result: Result of an audit.
     """
 
     result: AuditResult

@@ -1,4 +1,4 @@
-"""AUROC by quarter of distortion and by noise level, and where in the latent the decoder is sensitive."""
+"""Plots of the AUROC by quarter of distortion and by noise level, and of the mean influence maps."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from matplotlib.lines import Line2D
 
 from privaudit.errors import ResultError
 from privaudit.report.plots.canvas import (
+    DOTTED,
     LIGHT,
     MASK_DASHES,
     MASK_MARKERS,
@@ -21,6 +22,8 @@ from privaudit.report.plots.canvas import (
     canvas,
     canvases,
     dress,
+    guide,
+    guide_key,
     legend_above,
     note,
     tick_names,
@@ -28,9 +31,8 @@ from privaudit.report.plots.canvas import (
 )
 from privaudit.report.plots.choosing import attack_report
 from privaudit.report.sentences.design_words import words_of
+from privaudit.report.sentences.names import QUARTILES
 from privaudit.results.audit_result import AuditResult
-
-NAMES = ("lowest", "second", "third", "highest")
 
 
 def quartiles(
@@ -49,44 +51,42 @@ def quartiles(
     if not strata:
         raise ResultError(f"expected quartiles of distortion for {report.name}, got none in this audit")
     axes = canvas(6.4, 3.6, palette) if axes is None else axes
-    axes.axhline(0.5, color=palette.chance, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
-    area = report.masks["none"].auroc.value
-    if not math.isnan(area):
-        axes.axhline(area, color=palette.none, linewidth=1, linestyle=(0, (1, 2)), zorder=1)
+    guide(axes, "y", 0.5, palette.chance)
+    lines, labels, overall = [guide_key(palette.chance)], ["guessing"], report.masks["none"].auroc.value
+    if not math.isnan(overall):
+        guide(axes, "y", overall, palette.none, DOTTED)
+        lines, labels = [*lines, guide_key(palette.none, DOTTED)], [*labels, "all images"]
     for place, stratum in enumerate(strata):
-        found = stratum.auroc
-        if math.isnan(found.value):
+        auroc = stratum.auroc
+        if math.isnan(auroc.value):
             note(axes, "n/a", (place, 0.5), palette.muted)
             continue
-        axes.plot([place, place], [found.lo, found.hi], color=palette.attack(0), linewidth=1.8, zorder=2)
-        axes.plot([place, place], [found.lo, found.hi], color=palette.attack(0), linestyle="none", marker="_")
-        axes.plot(place, found.value, color=palette.attack(0), marker="o", markersize=6, zorder=3)
-    names = NAMES if len(strata) == len(NAMES) else tuple(str(number) for number in range(1, len(strata) + 1))
+        axes.plot([place, place], [auroc.lo, auroc.hi], color=palette.attack(0), linewidth=1.8, zorder=2)
+        axes.plot([place, place], [auroc.lo, auroc.hi], color=palette.attack(0), linestyle="none", marker="_")
+        axes.plot(place, auroc.value, color=palette.attack(0), marker="o", markersize=6, zorder=3)
+    names = QUARTILES if len(strata) == len(QUARTILES) else tuple(str(number) for number in range(1, len(strata) + 1))
     sizes = [f"{name}\n{s.members} : {s.nonmembers}" for name, s in zip(names, strata, strict=True)]
     tick_names(axes, "x", range(len(strata)), sizes)
     axes.set(xlim=(-0.5, len(strata) - 0.5), ylabel="AUROC without mask")
     axes.set_xlabel(f"local distortion of the image, {words_of(result.data).positives} : non-members")
     dress(axes, palette, grid="y")
-    lines = [Line2D([], [], color=palette.chance, linewidth=1, linestyle=(0, (4, 3)))]
-    if not math.isnan(area):
-        lines.append(Line2D([], [], color=palette.none, linewidth=1, linestyle=(0, (1, 2))))
-    legend_above(axes, lines, ["guessing", "all images"][: len(lines)], palette, 2)
+    legend_above(axes, lines, labels, palette, 2)
     return axes
 
 
 def levels(
     result: AuditResult, attack: str | None = None, *, axes: Axes | None = None, palette: Palette = LIGHT
 ) -> Axes:
-    """Draw AUROC against noise level, a line per mask, more noise on the right.
+    """Draw the AUROC by noise level, one line per mask, with more noise on the right.
 
     Returns:
-        The axes. The band is the interval without a mask; a dotted line is the level that most folds chose.
+        The axes. The band is the interval without mask; a dotted line is the level that most folds chose.
 
     Raises:
         ResultError: There is no such attack, or its levels were not compared.
     """
     report = attack_report(result, attack)
-    if attack is None and not report.levels:  # a learned score, mostly
+    if attack is None and not report.levels:  # the strongest score is often a learned one, which has no level
         compared = [other for other in result.attacks if other.levels]
         report = max(compared, key=lambda other: other.masks["none"].auroc.value, default=report)
     if not report.levels:
@@ -95,31 +95,30 @@ def levels(
     by_snr = all(level.log_snr is not None for level in report.levels)
     points = sorted(report.levels, key=lambda level: level.level)
     at = [level.level if level.log_snr is None or not by_snr else level.log_snr for level in points]
-    axes.axhline(0.5, color=palette.chance, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
+    guide(axes, "y", 0.5, palette.chance)
     chosen = report.log_snr if by_snr else report.level
     if chosen is not None:
-        axes.axvline(chosen, color=palette.muted, linewidth=1, linestyle=(0, (1, 2)), zorder=1)
-    seen = list(dict.fromkeys(mask for level in points for mask in level.auroc))
+        guide(axes, "x", chosen, palette.muted, DOTTED)
+    masks = list(dict.fromkeys(mask for level in points for mask in level.auroc))
     handles: list[Line2D] = []
-    for depth, mask in enumerate(seen):
-        found = [(x, level.auroc[mask]) for x, level in zip(at, points, strict=True) if mask in level.auroc]
-        places, colour = [x for x, _ in found], palette.mask(mask)
+    for depth, mask in enumerate(masks):
+        measured = [(x, level.auroc[mask]) for x, level in zip(at, points, strict=True) if mask in level.auroc]
+        places, colour = [x for x, _ in measured], palette.mask(mask)
         if mask == "none":
-            ends = [e.lo for _, e in found], [e.hi for _, e in found]
-            axes.fill_between(places, *ends, color=colour, alpha=0.14, linewidth=0, zorder=1.5)
+            limits = [auroc.lo for _, auroc in measured], [auroc.hi for _, auroc in measured]
+            axes.fill_between(places, *limits, color=colour, alpha=0.14, linewidth=0, zorder=1.5)
         style = {"marker": MASK_MARKERS.get(mask, "o"), "markersize": 4, "linewidth": 1.5, "zorder": 3 - depth / 10}
-        values = [estimate.value for _, estimate in found]
+        values = [auroc.value for _, auroc in measured]
         handles += axes.plot(places, values, color=colour, linestyle=MASK_DASHES.get(mask, "-"), **style)  # type: ignore[arg-type]
     if by_snr:
         axes.invert_xaxis()
     axes.set(xlabel="log SNR, noise to the right" if by_snr else f"{report.axis}, noise to the right", ylabel="AUROC")
     dress(axes, palette, grid="y")
-    names = ["no mask" if mask == "none" else mask for mask in seen]
+    names = ["no mask" if mask == "none" else mask for mask in masks]
     if chosen is not None:
-        handles.append(Line2D([], [], color=palette.muted, linewidth=1, linestyle=(0, (1, 2))))
-        names.append("what most folds chose")
-    handles.append(Line2D([], [], color=palette.chance, linewidth=1, linestyle=(0, (4, 3))))
-    legend_above(axes, handles, [*names, "guessing"], palette, 3)
+        handles.append(guide_key(palette.muted, DOTTED))
+        names.append("chosen by most folds")
+    legend_above(axes, [*handles, guide_key(palette.chance)], [*names, "guessing"], palette, 3)
     return axes
 
 
@@ -130,20 +129,19 @@ def influence(result: AuditResult, *, axes: Sequence[Axes] | None = None, palett
         Both axes: all images, and those that the attack recognises most clearly.
 
     Raises:
-        ResultError: Not two axes were given.
+        ResultError: ``axes`` are not two.
     """
-    found = result.influence
     panels = canvases(2, 6.4, 3.3, palette) if axes is None else Panels(axes)
     if len(panels) != 2:
         raise ResultError(f"expected two axes, of all and of exposed images, got {len(panels)}")
-    maps = [np.atleast_2d(np.array(values, dtype=np.float64)) for values in (found.everywhere, found.exposed)]
+    report = result.influence
+    maps = [np.atleast_2d(np.array(values, dtype=np.float64)) for values in (report.everywhere, report.exposed)]
     low, top = min(values.min() for values in maps), max(values.max() for values in maps)
     which = "most exposed" if result.data.membership_known else "highest-scoring"
-    titles = ("all images", f"the {found.images} {which}")
+    titles = ("all images", f"the {report.images} {which}")
     for panel, values, title in zip(panels, maps, titles, strict=True):
-        shown = without_ticks(panel).imshow(
-            values, cmap=palette.colours, vmin=low, vmax=top if top > low else low + 1, interpolation="none"
-        )
+        scale = {"vmin": low, "vmax": top if top > low else low + 1}  # of both maps; not empty if they are constant
+        shown = without_ticks(panel).imshow(values, cmap=palette.colours, interpolation="none", **scale)
         dress(panel, palette).spines[:].set(visible=True, color=palette.muted, linewidth=0.8)
         panel.set_title(title, fontsize=SIZE, color=palette.text)
     figure = panels[0].figure

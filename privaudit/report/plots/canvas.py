@@ -1,4 +1,4 @@
-"""Figures and axes of plots, the colours of light and dark pages, and what the plots of all commands have in common."""
+"""Figures, axes and palettes, and what the plots of all commands share."""
 
 from __future__ import annotations
 
@@ -13,16 +13,19 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
+from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 from numpy.typing import NDArray
 
 from privaudit.escape import escape_control
 
 Dash = tuple[float, tuple[float, ...] | None]
-"""Offset and lengths of strokes and gaps in points; None draws through."""
+"""Offset, and lengths of strokes and gaps in points; None is a solid line."""
+DASHED: Dash = (0, (4, 3))
+DOTTED: Dash = (0, (1, 2))
 
 DASHES: tuple[Dash, ...] = ((0, None), (0, (6, 2)), (0, (2, 1.5)), (0, (7, 2, 1.5, 2)), (0, (1, 1.5)), (0, (10, 3)))
-"""Of attacks, in the order in which they are drawn."""
+"""Dashes of attacks, in the order in which these are drawn."""
 MASK_DASHES: dict[str, Dash] = {
     "none": (0, None),
     "influence": (0, (7, 1.5)),
@@ -34,26 +37,26 @@ MASK_MARKERS = {"none": "o", "random": "s", "influence": "D", "weighted": "^"}
 
 @dataclass(frozen=True)
 class Palette:
-    """Every colour of a plot, as matplotlib writes colours; ``none`` paints nothing.
+    """All colours of a plot, as matplotlib writes colours; ``"none"`` is transparent.
 
-    A plot takes no other colour and mixes none: what is lighter has an opacity. A page can therefore draw a plot with
-    colours of its own and exchange them in the file.
+    Plots use no other colours and mix none; lighter shades are made by opacity. The HTML page can therefore draw a plot
+    with sentinel colours and replace them in the file.
 
     Attributes:
         text: Labels, numbers, the frame.
-        muted: What is less important, such as marks.
+        muted: Less important parts, such as tick marks.
         grid: Lines behind the data.
         background: Background of the figure.
-        members: The first of the two compared sets.
-        nonmembers: The other one.
-        chance: What guessing reaches.
-        blind: What is reached without the model.
-        none: Scores without a mask.
-        random: Under the random mask.
-        influence: Under the influence mask.
-        weighted: Under the weights.
+        members: First of the two compared sets.
+        nonmembers: Second of the two compared sets.
+        chance: Performance of guessing.
+        blind: Performance without the model.
+        none: Scores without mask.
+        random: Scores under the random mask.
+        influence: Scores under the influence mask.
+        weighted: Weighted scores.
         cycle: Attacks, in the order in which they are drawn.
-        colours: Colour map of maps.
+        colours: Name of the colour map of influence maps.
     """
 
     text: str
@@ -72,17 +75,17 @@ class Palette:
     colours: str = "viridis"
 
     def mask(self, name: str) -> str:
-        """Give the colour of a mask; of one that is not privaudit's own, that of text."""
+        """Return the colour of a mask; a custom mask has that of text."""
         known = {"none": self.none, "random": self.random, "influence": self.influence, "weighted": self.weighted}
         return known.get(name, self.text)
 
     def attack(self, place: int) -> str:
-        """Give the colour of the attack that is drawn at a place, from 0."""
+        """Return the colour of the attack that is drawn at a place, from 0."""
         return self.cycle[place % len(self.cycle)]
 
 
-# After Okabe and Ito, "Color universal design" (2008): apart for every kind of colour vision. Darker than theirs where
-# they have less than 3:1 against white, or lighter where they have less against black.
+# After Okabe and Ito, "Color universal design" (2008), whose colours differ for every kind of colour vision. Those with
+# less contrast than 3:1 are darker here on white and lighter on black.
 LIGHT = Palette(
     text="#1c2128",
     muted="#5b6470",
@@ -116,21 +119,22 @@ DARK = Palette(
 
 
 SIZE = 10
-"""Points of all text: a plot of 6.4 inches can still be read on a phone."""
+"""Font size in points, with which a plot of 6.4 inches can still be read on a phone."""
 SMALL = 9
-LONGEST = 28
-"""Letters of a name."""
+"""Font size of legends and notes in points."""
+MAX_NAME = 28
+"""Maximum number of characters of a name."""
 
 
 class Panel(Axes):
-    """Axes that are their figure's picture in a notebook, where only figures of pyplot would be shown."""
+    """Axes that a notebook shows as an image of their figure, as it does for figures of pyplot."""
 
     def _repr_png_(self) -> bytes:
         return as_png(self.get_figure(root=True))
 
 
 class Panels(tuple[Axes, ...]):
-    """Several axes of one figure, its picture in a notebook."""
+    """Several axes of one figure, which a notebook shows as an image of that figure."""
 
     __slots__ = ()
 
@@ -139,48 +143,32 @@ class Panels(tuple[Axes, ...]):
 
 
 def as_png(figure: Figure | None) -> bytes:
-    """Draw a figure.
-
-    Returns:
-        A PNG file; of axes that have been removed from their figure, nothing.
-    """
+    """Render a figure as the bytes of a PNG file; empty for None, the figure of axes that were removed."""
     drawn = BytesIO()
     if figure is not None:
         if not isinstance(figure.canvas, FigureCanvasAgg):
             FigureCanvasAgg(figure)
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # of names: a box is drawn
+            warnings.filterwarnings("ignore", message="Glyph .* missing from font")  # a box is drawn
             figure.savefig(drawn, format="png", dpi=DPI / 2, facecolor=figure.get_facecolor())
     return drawn.getvalue()
 
 
 def canvas(width: float, height: float, palette: Palette) -> Axes:
-    """Make one panel.
-
-    Returns:
-        Axes of a new figure.
-    """
+    """Make a new figure of ``width`` x ``height`` inches with one panel, and return its axes."""
     figure = Figure(figsize=(width, height), layout="constrained", facecolor=palette.background)
     return figure.add_subplot(axes_class=Panel)
 
 
 def canvases(count: int, width: float, height: float, palette: Palette, **shared: Any) -> Panels:  # noqa: ANN401
-    """Make panels in a row.
-
-    Returns:
-        Axes of a new figure, from left to right.
-    """
+    """Make a new figure with panels in a row, and return their axes from left to right."""
     figure = Figure(figsize=(width, height), layout="constrained", facecolor=palette.background)
     row = figure.subplots(1, count, squeeze=False, subplot_kw={"axes_class": Panel}, **shared)
     return Panels(row[0])
 
 
 def dress(axes: Axes, palette: Palette, *, grid: str | None = None) -> Axes:
-    """Give axes the colours and sizes of a palette.
-
-    Returns:
-        The same.
-    """
+    """Give axes the colours of a palette and the common sizes, with grid lines along ``grid``, and return them."""
     axes.set_facecolor(palette.background)
     axes.tick_params(which="both", colors=palette.muted, labelcolor=palette.text, labelsize=SIZE, width=0.8)
     for axis in (axes.xaxis, axes.yaxis):
@@ -195,18 +183,25 @@ def dress(axes: Axes, palette: Palette, *, grid: str | None = None) -> Axes:
 
 
 def without_minor_ticks(axes: Axes) -> None:
-    """Remove the marks between powers of ten."""
+    """Remove the ticks between powers of ten."""
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_minor_locator(NullLocator())
 
 
-def literal(text: str, most: int = LONGEST) -> str:
-    """Make a name of a user's fit to be drawn: short, and without what has no glyph.
+def guide(axes: Axes, axis: Literal["x", "y"], value: float, colour: str, dashes: Dash = DASHED) -> None:
+    """Draw a thin line behind the data at a value of an axis."""
+    draw = axes.axvline if axis == "x" else axes.axhline
+    draw(value, color=colour, linewidth=1, linestyle=dashes, zorder=1)
 
-    Returns:
-        The name, to be drawn with ``parse_math=False``.
-    """
-    return shorten(escape_control(text), most)
+
+def guide_key(colour: str, dashes: Dash = DASHED) -> Line2D:
+    """Return the line of a `guide` for a legend."""
+    return Line2D([], [], color=colour, linewidth=1, linestyle=dashes)  # type: ignore[arg-type]
+
+
+def literal(text: str, limit: int = MAX_NAME) -> str:
+    """Shorten a name that users chose and escape control characters; draw it with ``parse_math=False``."""
+    return shorten(escape_control(text), limit)
 
 
 def legend(
@@ -216,12 +211,8 @@ def legend(
     palette: Palette,
     **places: Any,  # noqa: ANN401 - matplotlib's own
 ) -> Legend:
-    """Write what the lines are.
-
-    Returns:
-        The legend.
-    """
-    # Labels of numbers at first: matplotlib leaves out what starts with an underscore, and reads dollars as formulas.
+    """Add a legend and return it."""
+    # Numbers as labels at first: matplotlib omits labels that start with an underscore and reads dollars as formulas.
     numbers = [str(number) for number, _ in enumerate(handles)]
     made = axes.legend(
         handles, numbers, fontsize=SMALL, frameon=True, framealpha=0.8, facecolor=palette.background, **places
@@ -235,11 +226,7 @@ def legend(
 def legend_above(
     axes: Axes, handles: Sequence[Any], names: Sequence[str], palette: Palette, columns: int, title: str | None = None
 ) -> Legend:
-    """Write what the lines are above the axes, where no data can be.
-
-    Returns:
-        The legend.
-    """
+    """Add a legend above the axes, where it hides no data, and return it."""
     places = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "ncols": columns, "title": title}
     made = legend(axes, handles, names, palette, columnspacing=1.2, **places)
     made.get_title().set(color=palette.text, fontsize=SMALL)
@@ -259,7 +246,7 @@ def note(
     shift: tuple[float, float] = (0, 3),
     align: tuple[str, str] = ("center", "baseline"),
 ) -> None:
-    """Write a word beside something."""
+    """Write a word next to a point, moved by ``shift`` points."""
     axes.annotate(
         text,
         place,
@@ -274,34 +261,34 @@ def note(
 
 
 def tick_names(axes: Axes, axis: str, places: Sequence[float], names: Sequence[str]) -> None:
-    """Write names along an axis, as they are."""
+    """Write names along an axis literally, without formulas."""
     setter = axes.set_xticks if axis == "x" else axes.set_yticks
     setter(list(places), list(names), parse_math=False)
 
 
 COLOURS = "viridis"
-"""Brighter is more, in grey and for every kind of colour vision."""
+"""Colour map in which brighter is more, also in grey and for every kind of colour vision."""
 DPI = 200
-LEAST = 1e-8
-"""Share of the largest influence at which logarithms end: less is drawn as this."""
+MIN_INFLUENCE = 1e-8
+"""Smallest influence that is told from 0, as a fraction of the largest."""
 
 
 def log_influence(values: NDArray[np.floating]) -> NDArray[np.float64]:
-    """log10 of influences; zeros become `LEAST` of the largest, or 0 where there is no influence at all."""
-    most = float(values.max())
-    return np.log10(np.maximum(values.astype(np.float64), most * LEAST)) if most > 0 else np.zeros(values.shape)
+    """Compute log10 of influences, of at least `MIN_INFLUENCE` of the largest; zeros if all influences are 0."""
+    top = float(values.max())
+    return np.log10(np.maximum(values.astype(np.float64), top * MIN_INFLUENCE)) if top > 0 else np.zeros(values.shape)
 
 
-def shorten(text: str, most: int) -> str:
-    """Cut the middle out of a text that is too long for its place."""
-    if len(text) <= most:
+def shorten(text: str, limit: int) -> str:
+    """Cut the middle out of a text with more than ``limit`` characters."""
+    if len(text) <= limit:
         return text
-    kept = most - 1
-    return f"{text[: kept - kept // 2]}…{text[len(text) - kept // 2 :]}"
+    end = (limit - 1) // 2
+    return f"{text[: limit - 1 - end]}…{text[len(text) - end :]}"
 
 
 def without_ticks(axes: Axes) -> Axes:
-    """Leave of the axes only their frame."""
+    """Remove the ticks of axes and leave the frame."""
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set_linewidth(0.5)
     return axes

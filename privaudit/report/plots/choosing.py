@@ -1,8 +1,8 @@
-"""Which attacks a plot shows if no one says, and what there is if someone asks for another."""
+"""Selects the attacks that a plot shows, and names those that exist if one is missing."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 from privaudit.errors import ResultError
@@ -11,62 +11,39 @@ from privaudit.results.audit_result import AttackReport, AuditResult
 
 T = TypeVar("T")
 
-FEW = 4
-"""Attacks that fit into one picture of lines."""
+MAX_LINES = 4
+"""Maximum number of attacks in a plot of lines, unless they are named."""
 
 
 def attack_report(result: AuditResult, name: str | None) -> AttackReport:
-    """Find an attack.
-
-    Returns:
-        Its report.
-
-    Raises:
-        ResultError: There is no such attack.
-    """
-    wanted = strongest(result) if name is None else name
-    return one_of({report.name: report for report in result.attacks}, wanted, "an attack of this audit")
+    """Look up the report of an attack, by default of the strongest; an unknown name is a `ResultError`."""
+    reports = {report.name: report for report in result.attacks}
+    return one_of(reports, strongest(result) if name is None else name, "an attack of this audit")
 
 
-def attack_reports(
-    result: AuditResult, names: Sequence[str] | None, most: int | None = None, *, ranked: bool = False
-) -> list[AttackReport]:
-    """Find some attacks.
+def attack_reports(result: AuditResult, names: Sequence[str] | None, limit: int | None = None) -> list[AttackReport]:
+    """Look up the reports of several attacks.
 
     Args:
         result: Result of an audit.
-        names: As in the report; None takes all, in their order, or the strongest few.
-        most: How many those are.
-        ranked: Put the quoted one first and the others in the order of their AUROC, if no name is given.
+        names: Names of attacks; None takes all, the quoted one first, or the ``limit`` strongest.
+        limit: Maximum number of attacks if ``names`` is None; None sets no maximum.
 
     Returns:
-        Their reports.
+        Reports in the order of the names.
 
     Raises:
-        ResultError: There is no such attack, or no name at all.
+        ResultError: There is no such attack, or the list is empty or a single text.
     """
     if names is None:
-        if ranked:
-            return quoted_first(result)
-        return list(result.attacks) if most is None else by_strength(result)[:most]
+        return quoted_first(result) if limit is None else by_strength(result)[:limit]
     if isinstance(names, str) or not names:
         raise ResultError(f"expected a list of one attack or more, got {names!r}; write attacks=['sima']")
     return [attack_report(result, name) for name in names]
 
 
 def one_of(things: Mapping[str, T], name: str, what: str) -> T:
-    """Look something up.
-
-    Returns:
-        The thing.
-
-    Raises:
-        ResultError: There is none of that name.
-    """
+    """Look up a name; an unknown one is a `ResultError` that lists the known names."""
     if name not in things:
-        raise ResultError(f"expected {what} ({_listed(things)}), got {name!r}")
+        raise ResultError(f"expected {what} ({', '.join(things) or 'there is none'}), got {name!r}")
     return things[name]
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(names) or "there is none"

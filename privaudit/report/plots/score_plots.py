@@ -1,4 +1,4 @@
-"""How well scores tell both sets apart: ROC curves, and the distributions of the scores."""
+"""Plots of ROC curves and of the distributions of the scores."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from privaudit.evaluation.curves import RocCurve
 from privaudit.report.numbers import COMPACT
 from privaudit.report.plots.canvas import (
+    DASHED,
     DASHES,
+    DOTTED,
     LIGHT,
     Dash,
     Palette,
@@ -23,15 +25,15 @@ from privaudit.report.plots.canvas import (
     literal,
     without_minor_ticks,
 )
-from privaudit.report.plots.choosing import FEW, attack_report, attack_reports, one_of
+from privaudit.report.plots.choosing import MAX_LINES, attack_report, attack_reports, one_of
 from privaudit.report.sentences.design_words import words_of
 from privaudit.report.sentences.names import attack_text
 from privaudit.results.audit_result import AuditResult
 
-MARKED = 0.01
-"""False-positive rate that is marked, and that the axes reach in any case."""
-BANDED = 2
-"""Curves up to which each has its band; of more, the first one has."""
+MARKED_FPR = 0.01
+"""False-positive rate that is marked, and that the axes always include."""
+MAX_BANDS = 2
+"""Maximum number of curves that all have a band; with more curves, only the first one has a band."""
 
 
 def roc(
@@ -43,10 +45,10 @@ def roc(
     axes: Axes | None = None,
     palette: Palette = LIGHT,
 ) -> Axes:
-    """Draw true- against false-positive rates, both logarithmic.
+    """Draw true- against false-positive rates on logarithmic axes.
 
-    Bands are pointwise limits, which an audit computes without a mask; they end where the non-members are too few. A
-    line marks 1 % false positives, and a dot each curve there.
+    Bands are pointwise limits, which an audit computes without mask; they end where the non-members are too few. A line
+    marks 1 % false positives, and a dot marks each curve there.
 
     Returns:
         The axes.
@@ -54,7 +56,7 @@ def roc(
     Raises:
         ResultError: There is no such attack, or none has this mask.
     """
-    reports = attack_reports(result, attacks, FEW)
+    reports = attack_reports(result, attacks, MAX_LINES)
     shown = [report for report in reports if mask in report.curves]
     if not shown:
         one_of({name: None for report in reports for name in report.curves}, mask, "a mask with a ROC curve")
@@ -62,22 +64,26 @@ def roc(
     lines, names = [], []
     for place, report in enumerate(shown):
         curve, colour = report.curves[mask], palette.attack(place)
-        if place == 0 or len(shown) <= BANDED:
+        if place == 0 or len(shown) <= MAX_BANDS:
             _band(axes, curve, colour)
         lines += [_line(axes, curve, colour, DASHES[place % len(DASHES)], 3 - place / 100)]
         names += [f"{literal(attack_text(report.name))} ({COMPACT.number(report.masks[mask].auroc.value)})"]
     if blind and result.blind.curve is not None:
-        lines += [_line(axes, result.blind.curve, palette.blind, (0, (1, 2)), 2)]
+        lines += [_line(axes, result.blind.curve, palette.blind, DOTTED, 2)]
         names += [f"without the model ({COMPACT.number(result.blind.auroc.value)})"]
-    least = min([MARKED, *(min(rate for rate in report.curves[mask].fpr if rate > 0) for report in shown)])
-    lines += axes.plot([least, 1], [least, 1], color=palette.chance, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
+    # Logarithmic axes start at the smallest false-positive rate above 0, that of one non-member.
+    start = min([MARKED_FPR, *(min(rate for rate in report.curves[mask].fpr if rate > 0) for report in shown)])
+    lines += axes.plot([start, 1], [start, 1], color=palette.chance, linewidth=1, linestyle=DASHED, zorder=1)
     names += ["guessing (.500)"]
-    axes.axvline(MARKED, color=palette.muted, linewidth=0.8, linestyle=(0, (1, 2)), zorder=1)
-    axes.set(xscale="log", yscale="log", xlim=(least, 1), ylim=(least, 1.0))
+    axes.axvline(MARKED_FPR, color=palette.muted, linewidth=0.8, linestyle=DOTTED, zorder=1)
+    axes.set(xscale="log", yscale="log", xlim=(start, 1), ylim=(start, 1.0))
     words = words_of(result.data)
     axes.set(xlabel=words.false_axis, ylabel=words.true_axis)
     without_minor_ticks(axes)
-    _percents(axes, least)
+    powers = range(int(np.floor(np.log10(start))), 1)
+    rates = [10.0**power for power in powers if 10.0**power >= start * 0.999]  # with a tolerance for rounding
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_ticks(rates, [f"{100 * rate:g} %" for rate in rates])
     dress(axes, palette, grid="both")
     legend_above(axes, lines, names, palette, 2, "attack (AUROC)")
     return axes
@@ -87,7 +93,7 @@ def _line(axes: Axes, curve: RocCurve, colour: str, dashes: Dash, depth: float) 
     fpr, tpr = np.array(curve.fpr), np.array(curve.tpr)
     drawn = (fpr > 0) & (tpr > 0)  # logarithms of the others are minus infinity
     (line,) = axes.plot(fpr[drawn], tpr[drawn], color=colour, linewidth=1.6, linestyle=dashes, zorder=depth)
-    at = np.isclose(fpr, MARKED) & drawn
+    at = np.isclose(fpr, MARKED_FPR) & drawn
     axes.plot(fpr[at], tpr[at], color=colour, linestyle="none", marker="o", markersize=5, zorder=depth)
     return line
 
@@ -95,14 +101,8 @@ def _line(axes: Axes, curve: RocCurve, colour: str, dashes: Dash, depth: float) 
 def _band(axes: Axes, curve: RocCurve, colour: str) -> None:
     fpr, low, high = (np.array(values, dtype=np.float64) for values in (curve.fpr, curve.lo, curve.hi))
     known: NDArray[np.bool_] = np.isfinite(low) & np.isfinite(high) & (fpr > 0)
-    floor = np.maximum(low, np.finfo(np.float64).tiny)
+    floor = np.maximum(low, np.finfo(np.float64).tiny)  # a limit of 0 has no logarithm
     axes.fill_between(fpr, floor, high, where=known.tolist(), color=colour, alpha=0.18, linewidth=0, zorder=1.5)
-
-
-def _percents(axes: Axes, least: float) -> None:
-    rates = [10.0**power for power in range(int(np.floor(np.log10(least))), 1) if 10.0**power >= least * 0.999]
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_ticks(rates, [f"{100 * rate:g} %" for rate in rates])
 
 
 def distributions(
@@ -113,22 +113,22 @@ def distributions(
     axes: Axes | None = None,
     palette: Palette = LIGHT,
 ) -> Axes:
-    """Draw the density of each set over an attack's score.
+    """Draw the density of an attack's score in each set.
 
     Returns:
-        The axes; the few scores beyond them are counted in the outer bins.
+        The axes; the outer bins include the few scores beyond them.
 
     Raises:
         ResultError: There is no such attack or mask.
     """
     report = attack_report(result, attack)
-    found = one_of(report.histograms, mask, f"a mask of {report.name}")
+    histogram = one_of(report.histograms, mask, f"a mask of {report.name}")
     axes = canvas(6.4, 3.4, palette) if axes is None else axes
-    joined = _joined(len(found.members), min(sum(found.members), sum(found.nonmembers)))
-    edges, lines, names = np.array(found.edges)[::joined], [], []
-    sets = ((words_of(result.data).positives, found.members), ("non-members", found.nonmembers))
-    for (name, counts), colour, dashes in zip(
-        sets, (palette.members, palette.nonmembers), ((0, None), (0, (4, 2))), strict=True
+    joined = _joined(len(histogram.members), min(sum(histogram.members), sum(histogram.nonmembers)))
+    edges, lines, names = np.array(histogram.edges)[::joined], [], []
+    for name, counts, colour, dashes in (
+        (words_of(result.data).positives, histogram.members, palette.members, (0, None)),
+        ("non-members", histogram.nonmembers, palette.nonmembers, (0, (4, 2))),
     ):
         density = np.array(counts).reshape(-1, joined).sum(axis=1) / (max(1, sum(counts)) * np.diff(edges))
         axes.stairs(density, edges, color=colour, fill=True, alpha=0.2, linewidth=0)
@@ -145,8 +145,7 @@ def distributions(
 
 
 def _joined(bins: int, images: int) -> int:
-    """How many neighbouring bins are drawn as one: of few images, as many as leave about two square roots of them."""
-    most = max(2.0, 2.0 * math.sqrt(images))
-    return next(
-        number for number in range(1, bins + 1) if bins % number == 0 and (bins / number <= most or number == bins)
-    )
+    """Choose how many neighbouring bins are drawn as one; at most 2 sqrt(images) are drawn, since few are noisy."""
+    limit = max(2.0, 2.0 * math.sqrt(images))
+    divisors = (number for number in range(1, bins + 1) if bins % number == 0)
+    return next(number for number in divisors if bins / number <= limit or number == bins)

@@ -1,1 +1,1 @@
-"""Every sentence that a report has, composed once from codes and numbers; formats choose length and markup."""
+"""Composes every sentence of a report once, from codes and numbers; the formats choose length and markup."""

@@ -1,4 +1,4 @@
-"""What a reader should do next, and what would decide a gate that is inconclusive."""
+"""Advice: what a reader should do next."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ _URGENT = {
     "high": "Do not publish the model, its weights or access to its denoiser if it must stay secret whether an "
     "image or a person was in the training set.",
     "medium": "Assume that anyone who can query the denoiser can recognise part of the training images.",
-    "low": "Some trace of the training images is there. Whether it matters depends on how sensitive they are.",
+    "low": "The model shows a weak trace of its training images. Whether it matters depends on how sensitive they are.",
 }
 
 
 @dataclass(frozen=True)
 class Step:
-    """Something that a reader should do.
+    """A piece of advice.
 
     Attributes:
         text: One sentence.
-        reads_checks: Whether it is to read the checks, so that a page can link to them.
+        reads_checks: Whether the advice is to read the checks, so that a page can link to them.
     """
 
     text: str
@@ -33,7 +33,7 @@ class Step:
 
 
 def advice(result: AuditResult) -> tuple[Step, ...]:
-    """Say what a reader should do next, the most urgent first."""
+    """List what a reader should do next, the most urgent first."""
     level, data, steps = result.verdict.finding.level, result.data, []
     if failed := {check.name for check in failed_checks(result.checks)}:
         if misread := [name for name in READING_CHECKS if name in failed]:
@@ -43,7 +43,7 @@ def advice(result: AuditResult) -> tuple[Step, ...]:
             )
         if unfit := [check.name for check in result.checks if check.name in failed - set(READING_CHECKS)]:
             steps.append(
-                f"Fix what makes the images unfit for this question ({', '.join(unfit)}) and scan again: both sets "
+                f"Fix what makes the images unsuitable for this audit ({', '.join(unfit)}) and scan again: both sets "
                 "should be drawn from one source and prepared by one program."
             )
     elif level in _URGENT:  # what to do about a leak comes before gates that need more images
@@ -78,25 +78,27 @@ def _about_leak(level: str) -> list[str]:
 
 def _about_evidence() -> list[str]:
     return [
-        "Treat this as evidence about the set and not as proof about one image, and have someone repeat it with other "
-        "non-members of the same source before you act on it."
+        "Treat this as evidence about the set and not as proof about one image. Before you act on it, have someone "
+        "repeat the test with other non-members from the same source."
     ]
 
 
 def _about_nothing(result: AuditResult) -> list[str]:
     data = result.data
     if not data.membership_known:
-        return ["Absence of evidence is not evidence of absence. With more suspects, even a weaker trace would show."]
+        return [
+            "Do not take this as proof that the model was not trained on them. More suspects would show weaker traces."
+        ]
     if result.verdict.status == "inconclusive":
         return []
     if result.verdict.status == "fail":
-        return ["Add images to both sets, so that less remains possible, or say why the gate may be wider."]
+        return ["Add images to both sets, so that the limits become tighter, or justify a less strict gate."]
     if not is_tight(result):
         return [
             f"{words_of(data).more} before you rely on this: {positives_text(data)} and {data.nonmembers} non-members "
             "show only strong leaks."
         ]
     return [
-        "Keep the report with the model. It speaks of these attacks and images; audit again after further training, "
-        "and with more images where a smaller leak would matter."
+        "Keep the report with the model. It covers these attacks and images only: audit again after further training, "
+        "and with more images if a smaller leak would matter."
     ]

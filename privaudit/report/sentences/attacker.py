@@ -1,4 +1,4 @@
-"""The attacker behind the first number: what it knows, what it needs, and how often its accusations are right."""
+"""The attacker behind the quoted number: what it knows, what it needs, and how often its accusations are right."""
 
 from __future__ import annotations
 
@@ -15,61 +15,64 @@ NEEDS = (
     "What the attacker needs: the image, and the model's weights or access to its denoiser. Black-box access, to an "
     "interface that only returns images, was not tested."
 )
-NOT_TESTED = "Not tested: images that the model generates, captions, and other images than these."
+NOT_TESTED = "Not tested: what generated images or captions reveal, and any images other than these."
 PRIORS = ((0.5, "half"), (0.001, "1 of 1000"))
-"""Fractions of the checked images that are training images."""
+"""Examples for the fraction of training images among those that an attacker checks."""
 MARKED_FPR = 0.01
-"""False-positive rate of the rate that a report quotes."""
+"""False-positive rate at which a report quotes the true-positive rate."""
 
 
 def learns(report: AttackReport) -> bool:
-    """Whether a score was fitted to known members, which an outsider does not have."""
+    """Whether the score was fitted to known members, which an outsider does not have."""
     return report.kind == "learned" or any(choice.learner for choice in report.choices)
 
 
 def worst_case(result: AuditResult) -> str:
-    """Say what the quoted attacker knows in addition to the model, and how far one gets without it.
+    """Say what the quoted attacker knows in addition to the model, and what an attacker reaches without it.
 
     Returns:
-        A sentence or two; empty if the quoted score was not fitted to known members, and of suspects, where none are.
+        One or two sentences; empty if the quoted score was not fitted to known members, and for suspects, whose
+        membership is unknown.
     """
     score = quoted(result)
     if not learns(score.report) or not result.data.membership_known:
         return ""
     worst = "This attacker already knows other training images and learns from them: the worst case."
-    rest = [report for report in result.attacks if not learns(report)]
-    by_rate = _strongest(rest, "rate")
+    others = [report for report in result.attacks if not learns(report)]
+    by_rate, by_area = _strongest(others, "rate"), _strongest(others, "area")
     if shows_rate(result, score) and by_rate is not None:
         return f"{worst} {_without(by_rate)} recognises {_of_100(_rate(by_rate))}."
-    by_area = _strongest(rest, "area")
-    return (
-        worst if by_area is None else f"{worst} {_without(by_area)} tells {_of_100(by_area.metrics.auroc)} pairs apart."
-    )
+    if by_area is None:
+        return worst
+    return f"{worst} {_without(by_area)} tells {_of_100(by_area.metrics.auroc)} pairs apart."
 
 
 def shows_rate(result: AuditResult, score: Quoted) -> bool:
-    """Whether a report counts recognised images, and not pairs: the rate is known, and no leak is shown by pairs alone.
+    """Whether a report counts recognised images, and not pairs of images.
 
     Returns:
-        False where the interval of the rate holds what guessing reaches although a leak was found.
+        False if the rate is unknown, if the finding rests on the AUROC, and if a leak was found although the interval
+        of the rate includes what guessing reaches.
     """
     rate, finding = _rate(score), result.verdict.finding
     if rate is None or math.isnan(rate.value) or finding.metric == "auroc":
         return False
+    # "Recognises 1 of 100, guessing would recognise 1" must not stand next to a leak that the AUROC shows.
     return not finding.leaks or rate.lo > MARKED_FPR
 
 
 def right_of_100(recognised: float, accused: float, prior: float) -> float:
-    """Count the accusations that are right."""
+    """Count how many of 100 accusations are right (Bayes' theorem), from both rates and the prior, all in [0, 1]."""
     right, wrong = prior * recognised, (1.0 - prior) * accused
     return 100.0 * right / (right + wrong) if right + wrong > 0.0 else math.nan
 
 
 def base_rate(result: AuditResult) -> str:
-    """Say how sure a single accusation is, from the rates of the result.
+    """Say how sure a single accusation is.
 
     Returns:
-        A few sentences; with the rate at which a leak is called high where no leak was found or measured.
+        A few sentences, from the rate of the quoted score. If no leak was found or measured, they take the rate from
+        which a leak is called high.
     """
     rate, finding = _rate(quoted(result)), result.verdict.finding
     measured = finding.leaks and rate is not None and rate.value > 0.0
@@ -88,28 +91,26 @@ def _rate(score: Quoted) -> RateEstimate | None:
 
 
 def _strongest(reports: list[AttackReport], by: str) -> Quoted | None:
+    # Custom masks and the random control do not take part in the finding, so no sentence quotes them either.
     scores = [Quoted(report, mask) for report in reports for mask in report.masks if mask in TESTED_MASKS]
     values = {}
-    for place, score in enumerate(scores):
-        found = _rate(score) if by == "rate" else score.metrics.auroc
-        if found is not None and not math.isnan(found.value):
-            values[place] = found.value
+    for index, score in enumerate(scores):
+        estimate = _rate(score) if by == "rate" else score.metrics.auroc
+        if estimate is not None and not math.isnan(estimate.value):
+            values[index] = estimate.value
     return scores[max(values, key=values.__getitem__)] if values else None
 
 
 def _without(score: Quoted) -> str:
     name = score_text(score.report.name, score.mask)
     if score.report.choices:
-        return f"Knowing them only to choose {_what(score.report)}, {name},"
+        axis = "noise level" if score.report.axis == "level" else score.report.axis
+        return f"Knowing them only to choose the {axis}, {name},"
     return f"Without that, {name},"
 
 
-def _what(report: AttackReport) -> str:
-    return "the noise level" if report.axis == "level" else f"the {report.axis}"
-
-
-def _of_100(found: Estimate | RateEstimate | None) -> str:
-    if found is None:
+def _of_100(estimate: Estimate | RateEstimate | None) -> str:
+    if estimate is None:
         return "n/a"
-    limits = "" if math.isnan(found.lo) else f" ({of_hundred(found.lo)} to {of_hundred(found.hi)})"
-    return f"{of_hundred(found.value)} of 100{limits}"
+    limits = "" if math.isnan(estimate.lo) else f" ({of_hundred(estimate.lo)} to {of_hundred(estimate.hi)})"
+    return f"{of_hundred(estimate.value)} of 100{limits}"

@@ -1,13 +1,14 @@
-"""Tests of a design in words: images of unknown membership, and canaries that were drawn at random."""
+"""Sentences about the tests of special designs: images of unknown membership, and canaries drawn at random."""
 
 from __future__ import annotations
 
 import math
 
 from privaudit.evaluation.canary_audit import SIGNIFICANCE, CanaryReport
+from privaudit.evaluation.facts import Fact
 from privaudit.evaluation.suspects import SuspectReport
 from privaudit.report.numbers import COMPACT, Style, counted, of_hundred, p_text
-from privaudit.report.sentences.fact_text import fact_text, facts_text
+from privaudit.report.sentences.fact_text import fact_text, facts_text, sentence
 from privaudit.report.sentences.names import candidate_text, taken_text
 from privaudit.results.audit_result import AuditResult
 
@@ -19,38 +20,38 @@ CONDITION = (
 
 
 def suspect_statement(report: SuspectReport) -> str:
-    """Say what was found, and what it does not show."""
+    """Say what the test of the suspects shows, and what it does not show."""
     if report.failed_checks:
         return (
-            "Whether the model was trained on the suspects cannot be told from these images: they differ from the "
-            f"non-members without the model (failed: {', '.join(report.failed_checks)})."
+            "Whether the model was trained on the suspects cannot be told from these images. Suspects and non-members "
+            f"differ even without the model (failed checks: {', '.join(report.failed_checks)}), so high scores need "
+            "not come from training on the suspects."
         )
-    one, flagged, rate = report.count == 1, _flagged_at_most(report), max(map(float, report.flagged), default=0.0)
+    # Count and rate of the flags belong together: both are of the false discovery rate that allows most flags.
+    one, flagged, rate = report.count == 1, flagged_count(report), max(map(float, report.flagged), default=0.0)
     those = "this image" if one else f"some of these {report.count} images"
     them = "it scores" if one else "together they score"
     against = f"than {report.nonmembers} images that are known not to be in the training set ({p_text(report.set_p)})"
     if report.set_p <= report.alpha:
         first = f"There is evidence that the model was trained on {those}: {them} higher {against}."
     elif flagged and not one:
-        first = (
-            f"As a set they are no evidence: {them} not clearly higher {against}. Single images stand out all the same."
-        )
+        first = f"As a set they are no evidence: {them} not clearly higher {against}. Single images do stand out."
     else:
         first = (
             f"No evidence was found that the model was trained on {those}: {them} not clearly higher {against}. This "
             f"does not clear {'it' if one else 'them'}."
         )
-    second = "Of a single image nothing can be said with certainty."
+    second = "Nothing can be said with certainty about a single image."
     if not one:
         second = "No image stands out enough to be flagged by itself."
         if flagged:
             are = f"{counted(flagged, 'image')} {'is' if flagged == 1 else 'are'}"
-            second = f"{are} flagged singly; of such flags up to {COMPACT.percent(rate)} are expected to be wrong."
+            second = f"{are} flagged singly; up to {COMPACT.percent(rate)} of such flags are expected to be wrong."
     return f"{first} {second} Evidence is not proof. {CONDITION}"
 
 
 def suspect_lines(report: SuspectReport, style: Style) -> tuple[tuple[str, str], ...]:
-    """Say what the test of the suspects rests on: names, and a line for each."""
+    """List what the test of the suspects rests on: names, and a line for each."""
     known = f"; {report.known_members} known members" if report.known_members else ""
     lines = [
         (
@@ -70,7 +71,7 @@ def suspect_lines(report: SuspectReport, style: Style) -> tuple[tuple[str, str],
 
 
 def set_p_meaning(report: SuspectReport) -> str:
-    """Say what the p-value of the set is the chance of."""
+    """Say what the p-value of the set means."""
     if math.isnan(report.set_p):
         return "p n/a: the set was not tested"
     permutations = counted(report.permutations, "permutation")
@@ -78,10 +79,10 @@ def set_p_meaning(report: SuspectReport) -> str:
 
 
 def null_text(report: SuspectReport, style: Style) -> str:
-    """Say how often the procedure finds something among non-members, where there is nothing to find."""
+    """Say how often the procedure finds evidence among non-members, where there is none."""
     rate = report.type_i_rate
     if math.isnan(rate.value):
-        return f"not measured{'' if rate.reason is None else f': {fact_text(rate.reason)}'}"
+        return _not_measured(rate.reason)
     note = "" if rate.reason is None else f" ({fact_text(rate.reason)})"
     return (
         f"{style.estimate(rate)} of {report.type_i_repeats} splits of the non-members gave p at most {report.alpha:g} "
@@ -90,7 +91,7 @@ def null_text(report: SuspectReport, style: Style) -> str:
 
 
 def flagged_text(report: SuspectReport) -> str:
-    """Say how many suspects stand out by themselves."""
+    """Say how many single suspects are flagged."""
     counts = [
         f"{count} at a false discovery rate of {COMPACT.percent(float(rate))}" for rate, count in report.flagged.items()
     ]
@@ -98,12 +99,17 @@ def flagged_text(report: SuspectReport) -> str:
 
 
 def set_p_of_hundred(report: SuspectReport) -> str:
-    """How often of 100 suspects would score this high if the model was trained on none."""
+    """Write the p-value of the set as a count of 100 cases."""
     return of_hundred(report.set_p) if report.set_p >= 0.001 else "fewer than 0.1"
 
 
-def _flagged_at_most(report: SuspectReport) -> int:
-    return max(report.flagged.values(), default=0)
+def flagged_count(report: SuspectReport | None) -> int:
+    """Count the flagged suspects, at the false discovery rate that flags most; 0 without suspects."""
+    return 0 if report is None else max(report.flagged.values(), default=0)
+
+
+def _not_measured(reason: Fact | None) -> str:
+    return f"not measured{'' if reason is None else f': {fact_text(reason)}'}"
 
 
 def _images(images: int, noun: str, groups: int) -> str:
@@ -120,9 +126,7 @@ def _how_chosen(report: SuspectReport) -> str:
     space = counted(len(report.search_space), "candidate")
     if report.known_members:
         return f"the best of {space} for {report.known_members} known members against suspects and non-members together"
-    return (
-        f"the best of {space} for suspects against non-members, chosen again in every permutation and for every image"
-    )
+    return f"the best of {space} for suspects against non-members, chosen anew in every permutation and for every image"
 
 
 def _descriptions(report: SuspectReport, style: Style) -> str:
@@ -139,9 +143,9 @@ CANARIES_TITLE = "Canaries: drawn at random, so the false-positive rate is known
 
 
 def canary_statement(report: CanaryReport) -> str:
-    """Say what the guesses show."""
+    """Say what the guesses about the canaries show."""
     if not report.guesses:
-        return f"Not measured{'' if report.reason is None else f': {fact_text(report.reason)}'}."
+        return sentence(_not_measured(report.reason))
     right = f"{report.correct} of {report.guesses} guesses about canaries were right"
     if report.epsilon_lower > 0.0:
         private = f"(epsilon, {report.delta:g})" if report.delta else "epsilon"
@@ -155,16 +159,16 @@ def canary_statement(report: CanaryReport) -> str:
         return shows
     if report.p <= SIGNIFICANCE:
         return (
-            f"{shows} Evidence of leakage: coins that the model knows nothing of would rarely look like this "
+            f"{shows} Evidence of leakage: scores like these would be rare if the model knew nothing of the coins "
             f"({p_text(report.p)})."
         )
     return f"{shows} No evidence of leakage by these attacks ({p_text(report.p)})."
 
 
 def canary_lines(report: CanaryReport, style: Style) -> tuple[tuple[str, str], ...]:
-    """Say what the audit of canaries rests on: names, and a line for each."""
+    """List what the audit of canaries rests on: names, and a line for each."""
     if not report.guesses:
-        return (("result", f"not measured{'' if report.reason is None else f': {fact_text(report.reason)}'}"),)
+        return (("result", _not_measured(report.reason)),)
     delta = f", delta {report.delta:g}" if report.delta else ""
     chance = f"{p_text(report.p)}: the chance of such scores if the model knew nothing of the coins"
     if math.isnan(report.p):
@@ -173,14 +177,10 @@ def canary_lines(report: CanaryReport, style: Style) -> tuple[tuple[str, str], .
         (
             "canaries",
             f"{report.canaries}: {report.pilot} to choose on, {report.audited} audited ({report.included} of them "
-            f"trained "
-            "on)",
+            "trained on)",
         ),
         ("score", f"{candidate_text(report.chosen)}, out of {counted(len(report.search_space), 'candidate')}"),
-        (
-            "guesses",
-            f"{report.guesses_in} in, {report.guesses_out} out; {report.correct} of {report.guesses} right",
-        ),
+        ("guesses", f"{report.guesses_in} in, {report.guesses_out} out; {report.correct} of {report.guesses} right"),
         (
             "epsilon",
             f"at least {style.number(report.epsilon_lower)} ({style.percent(report.confidence)} confidence{delta}); "
@@ -191,7 +191,7 @@ def canary_lines(report: CanaryReport, style: Style) -> tuple[tuple[str, str], .
 
 
 def canary_reach(result: AuditResult) -> str:
-    """Say what the audit of canaries could have shown at most; empty without one."""
+    """Say what the audit of canaries could have shown at most; empty without such an audit."""
     report = result.canaries
     if report is None or math.isnan(report.epsilon_most):
         return ""

@@ -1,4 +1,4 @@
-"""What every report calls the images of a design, and what their scores say."""
+"""Words for the images of each design and for what their scores mean, the same in every report."""
 
 from __future__ import annotations
 
@@ -7,38 +7,38 @@ from dataclasses import dataclass
 
 from privaudit.results.data_report import DataReport, DesignCode
 
-FITTING = 1000
-"""Images of each set with which ten false positives are expected at 1 %."""
+ADVISED_IMAGES = 1000
+"""Images per set with which ten false positives are expected at 1 %."""
 
 
 @dataclass(frozen=True)
 class DesignWords:
-    """Words for the positives of a design, by default those of known members.
+    """Words for the positives of a design; the defaults are those of known members.
 
     Attributes:
         positives: Plural, as in counts.
-        seen: Plural, for readers who do not know what a member is.
-        compared: What is compared, with room for both counts.
-        more: What to do for more power.
-        recognises: What an attack does with them.
-        exposed: Those that score highest.
+        lay_positives: Plural, for readers who do not know what a member is.
+        compared: What is compared, with fields for both counts.
+        more: Beginning of the advice to increase the power.
+        recognises: Verb for what an attack does with the positives.
+        exposed: Positives that score highest.
         exposed_title: Title of their gallery.
-        exposed_by: The same with the attack whose score ranks them.
-        shown: What a reader sees of them.
-        further_up: What a higher point of a plot means.
-        apart: What the distance of two distributions means.
-        rate: What the true-positive rate is called in tables.
+        exposed_by: The same, with a field for the attack whose score ranks them.
+        shown: Description of the images in the gallery.
+        further_up: Meaning of a higher point of a ROC curve.
+        apart: Meaning of the distance between two distributions.
+        rate: Name of the true-positive rate in tables.
         false_axis: Horizontal axis of a ROC curve.
         true_axis: Vertical axis of a ROC curve.
         all_attacks: Title of the table of all attacks.
-        attacks: Beginning of that title on the terminal, with room for the confidence.
-        subject: What a comparison of two runs says more or less of.
+        attacks: Beginning of that title on the terminal, with a field for the confidence.
+        subject: Subject and verb of the headline of a comparison, before MORE or LESS.
     """
 
     positives: str = "members"
-    seen: str = "training images"
+    lay_positives: str = "training images"
     compared: str = "{positives} images that the model was trained on and {nonmembers} that it was not trained on"
-    more: str = f"Add images, {FITTING} to each set or more,"
+    more: str = f"Add images, {ADVISED_IMAGES} to each set or more,"
     recognises: str = "recognises"
     exposed: str = "most exposed"
     exposed_title: str = "The most exposed images"
@@ -58,7 +58,7 @@ WORDS: Mapping[DesignCode, DesignWords] = {
     "members": DesignWords(),
     "canaries": DesignWords(
         positives="included canaries",
-        seen="canaries that were trained on",
+        lay_positives="canaries that were trained on",
         compared="{positives} canaries that the model was trained on and {nonmembers} that were held out, "
         "drawn at random before the training,",
         more="Draw more canaries",
@@ -66,9 +66,9 @@ WORDS: Mapping[DesignCode, DesignWords] = {
     ),
     "suspects": DesignWords(
         positives="suspects",
-        seen="suspects",
-        compared="{positives} images that the model may have been trained on and {nonmembers} that it was not trained "
-        "on",
+        lay_positives="suspects",
+        compared="{positives} images that the model may have been trained on and {nonmembers} that it was not "
+        "trained on",
         recognises="sets apart",
         exposed="highest-scoring suspects",
         exposed_title="The highest-scoring suspects",
@@ -80,8 +80,8 @@ WORDS: Mapping[DesignCode, DesignWords] = {
         false_axis="non-members above the threshold",
         true_axis="suspects above the threshold",
         all_attacks="How suspects score next to non-members",
-        attacks="How suspects score next to non-members, with {confidence} intervals (alike: AUROC .5; TPR: suspects "
-        "above the threshold; levels by cross-fitting, so that a row is not the test of the set)",
+        attacks="How suspects score next to non-members, with {confidence} intervals (no difference: AUROC .5; TPR: "
+        "suspects above the threshold; levels by cross-fitting, so no row is the test of the set)",
         subject="SUSPECTS STAND OUT",
     ),
 }
@@ -89,7 +89,7 @@ WORDS: Mapping[DesignCode, DesignWords] = {
 
 
 def words_of(data: DataReport) -> DesignWords:
-    """Find the words for a report."""
+    """Look up the words for the design of a report."""
     return WORDS[data.design]
 
 

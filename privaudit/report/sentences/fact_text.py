@@ -1,8 +1,8 @@
 """The sentence of every fact: one template per code of `privaudit.evaluation.facts`.
 
-A template may use the numbers of its code, and ``{the_positives}``: what the images are called that are compared with
-the non-members. After a colon stands how a number is written: a format of Python, ``%`` for a percentage, or a noun
-after ``#`` for a count of such things.
+A template may use the values of its code, and ``{the_positives}``, the name of the images that are compared with the
+non-members. The specification after a colon is one of Python's, ``%`` for a percentage, or ``#noun`` for a count with
+its noun.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from privaudit.report.sentences.names import FAMILIES, score_text
 TEMPLATES: Mapping[str, str] = {
     # numbers
     "all_scores_equal": "all scores are equal, so they carry no information",
-    "sets_separated": "the two sets are separated completely; the limit is exact for {pairs:#pair} of images",
+    "sets_separated": "the scores of the two sets do not overlap; the limit is the exact one for {pairs:#pair} of "
+    "images",
     "too_few_independent": "needs at least 2 members and 2 non-members that were drawn independently; one set has "
     "{units}",
     "interval_without_width": "the value does not vary among these images, so the interval has no width",
@@ -59,37 +60,37 @@ TEMPLATES: Mapping[str, str] = {
     "copies_dropped": "{images:#copy} within a set dropped",
     "look_alike_across": "{positives} {the_positives} look like one of {nonmembers} non-members (near-duplicates)",
     "look_alike_within": "{images:#image} look like another of the same set",
-    "look_alikes_share_folds": "near-duplicates are kept, always in one fold",
+    "look_alikes_share_folds": "near-duplicates are kept, and those of one image share a fold",
     "file_info_unknown": "not compared: how the images were stored is not known",
     "files_alike": "format, mode, tags and size are alike; {fraction:%} of the files are {format}",
     "file_kinds_differ": "stored differently, {property}: {positives_fraction:%} of the {the_positives} are "
     "{positives}, {nonmembers_fraction:%} of the non-members are {nonmembers}",
     "file_numbers_differ": "stored differently, {property}: median {positives:.6g} for the {the_positives}, "
     "{nonmembers:.6g} for the non-members (AUROC {auroc:.2f})",
-    "nothing_to_tell_apart": "images, files and captions are the same for all images",
+    "nothing_to_tell_apart": "pixels, files and captions are the same for all images",
     "blind_not_measured": "not measured",
-    "blind_not_told_apart": "no classifier without the model tells the sets apart (largest AUROC {auroc:.3f}, "
-    "intervals up to {upper:.3f})",
-    "blind_too_few": "too few images to say whether classifiers without the model tell the sets apart (largest AUROC "
-    "{auroc:.3f})",
-    "blind_not_ruled_out": "too few images to rule out that classifiers without the model tell the sets apart (largest "
-    "AUROC {auroc:.3f}, up to {upper:.3f} agrees with these images)",
-    "blind_told_apart": "without the model, {family} alone reach an AUROC of {auroc:.3f} (at least {lower:.3f}), so "
-    "the two sets differ in more than membership",
-    "blind_told_apart_by_rank": "without the model, {family} alone reach an AUROC of {auroc:.3f} (p = {p:.2g}), so "
-    "the two sets differ in more than membership",
-    "attack_exceeds_blind": "{score} exceeds the largest by {gain:.3f} [{lo:.3f}, {hi:.3f}], so this difference does "
-    "not explain all of its success",
-    "no_attack_exceeds_blind": "no attack does better, so it may have recognised that difference alone; take "
-    "{the_positives} and non-members from one source",
-    "drawn_at_random": "these sets were drawn at random, so they differ by chance alone",
+    "blind_not_told_apart": "no classifier without the model tells {the_positives} and non-members apart (largest "
+    "AUROC {auroc:.3f}, intervals up to {upper:.3f})",
+    "blind_too_few": "too few images to say whether classifiers without the model tell {the_positives} and non-members "
+    "apart (largest AUROC {auroc:.3f})",
+    "blind_not_ruled_out": "too few images to rule out that classifiers without the model tell {the_positives} and "
+    "non-members apart (largest AUROC {auroc:.3f}; values up to {upper:.3f} are compatible with these images)",
+    "blind_told_apart": "{the_positives} and non-members differ in {family}, which alone tell them apart without the "
+    "model (AUROC {auroc:.3f}, at least {lower:.3f})",
+    "blind_told_apart_by_rank": "{the_positives} and non-members differ in {family}, which alone tell them apart "
+    "without the model (AUROC {auroc:.3f}, p = {p:.2g})",
+    "attack_exceeds_blind": "with {score}, the AUROC exceeds the largest one without the model by {gain:.3f} "
+    "[{lo:.3f}, {hi:.3f}], so such differences do not explain all of this attack's success",
+    "no_attack_exceeds_blind": "no attack exceeds the largest AUROC without the model, so attacks may succeed by such "
+    "differences and show nothing about the training; take {the_positives} and non-members from one source",
+    "drawn_at_random": "the sets were drawn at random, so any such difference is due to chance",
     "all_files_readable": "every file could be read",
     "files_skipped": "{files:#file} skipped; report.json lists them",
-    "inversion_not_used": "inversion not used: geometry and attacks are taken at the encoder's latents",
+    "inversion_not_used": "the decoder was not inverted: geometry and attacks are computed at the encoder's latents",
     "inversion_reached": "{fraction:%} of the images reached a relative residual of {tolerance:g} (median "
     "{median:.2g}, {evaluations:.1f} evaluations per image)",
     "inversion_diverged": "{images:#image} diverged and kept the best iterate",
-    "all_scores_finite": "every score is a finite number; a run with any other score stops and names it",
+    "all_scores_finite": "every score is a finite number; a run with any other score would have stopped",
     "latent_scale_usual": "the latents have a root mean square of {rms:.2f}; autoencoders are scaled for 1",
     "latent_scale_unusual": "the latents have a root mean square of {rms:.2f} and not about 1, yet the network "
     "predicts noise best at this scale",
@@ -109,25 +110,25 @@ TEMPLATES: Mapping[str, str] = {
     "prompts_worsen": "captions or labels raise the error of the predicted noise to {ratio:.3f} of that without them; "
     "they are not those of the training, or the text encoder is not",
     "rates_consistent": "AUROC >= TPR (1 - FPR) for each of {scores:#score}",
-    "rate_contradicts_auroc": "no curve has both the AUROC and a rate of {score}; please report this defect",
+    "rate_contradicts_auroc": "no ROC curve can have both the AUROC and the rate of {score}; please report this defect",
     "draw_sealed": "{canaries} drawn {created}; coins and files agree with the seal {seal}",
-    "seal_to_compare": "compare it with the seal that was published before training",
+    "seal_to_compare": "compare the seal with the one that was published before training",
     "draw_from_seed": "drawn from a seed, so anyone who knew it knew every coin",
     "suspects_already_known": "{images:#suspect} also among the members or non-members, and left out",
-    "reference_is_target": "the reference is the target itself, so every difference is 0",
+    "reference_is_target": "the reference is the target itself, so every difference from it is 0",
     "reference_shares_autoencoder": "the reference has the target's autoencoder",
-    "reference_has_other_autoencoder": "the reference has another autoencoder; it was run at the target's latents, so "
-    "the two should share a latent space",
+    "reference_has_other_autoencoder": "the reference has another autoencoder, but was run at the target's latents; "
+    "its scores mean something only if both share a latent space",
     # gates
-    "limit_beyond_gate": "{side} limit {limit:.4g} of {score} is above it ({confidence:%} confidence{correction})",
-    "limit_within_gate": "largest {side} limit {limit:.4g}, of {score}, is not above it ({confidence:%} "
+    "limit_beyond_gate": "{side} limit {limit:.4g} ({score}) exceeds the gate ({confidence:%} confidence{correction})",
+    "limit_within_gate": "largest {side} limit {limit:.4g} ({score}) does not exceed the gate ({confidence:%} "
     "confidence{correction})",
-    "one_run_limit_beyond_gate": "lower limit {limit:.4g} of the one-run audit of the canaries is above it "
+    "one_run_limit_beyond_gate": "lower limit {limit:.4g} (one-run audit of the canaries) exceeds the gate "
     "({confidence:%} confidence{correction})",
-    "one_run_limit_within_gate": "lower limit {limit:.4g} of the one-run audit of the canaries is not above it "
+    "one_run_limit_within_gate": "lower limit {limit:.4g} (one-run audit of the canaries) does not exceed the gate "
     "({confidence:%} confidence{correction})",
-    "gate_out_of_reach": "so few images cannot fail it: even scores without an error would have a lower limit of "
-    "{limit:.4g}{correction}; add images, or set fewer gates or smaller thresholds",
+    "gate_out_of_reach": "these images are too few to fail the gate: even error-free scores would have a lower limit "
+    "of only {limit:.4g}{correction}; add images, or set fewer gates or smaller thresholds",
     "gate_needs_nonmembers": "{fpr:%} false positives need at least {needed} independent non-members for {tests:#test} "
     "together; there are {independent}; fewer tests need fewer",
     "checks_failed": "a check failed",
@@ -143,7 +144,7 @@ TEMPLATES: Mapping[str, str] = {
     "no_gate_set": "no gate was set, so nothing could fail",
     "no_score_on_two_of_each": "no attack was scored on at least 2 members and 2 non-members",
     "perfect_scores_unnoticed": "{members} members and {nonmembers} non-members{effective} are too few: not even "
-    "scores without an error would differ from chance, corrected for {tests:#test}; add images, or run fewer attacks",
+    "error-free scores would differ from chance, corrected for {tests:#test}; add images, or run fewer attacks",
     "perfect_canaries_unnoticed": "{audited} audited canaries, {included} of them trained on, are too few; draw more "
     "canaries",
     "perfect_suspects_unnoticed": "there are too few images (a group counts once): the p-value of the set cannot be "
@@ -151,7 +152,7 @@ TEMPLATES: Mapping[str, str] = {
     # suspects
     "no_out_of_fold_test": "there are too few suspects or non-members (a group counts once) to choose a score on some "
     "and test it on others, so there is no out-of-fold test",
-    "part_of_each_group": "groups differ in size, so {images:#image} of each took part in the test of the set",
+    "part_of_each_group": "groups differ in size, so only {images:#image} of each took part in the test of the set",
     "set_p_at_least": "the p-value of the set cannot be below {smallest_p:.2g} with so few images (a group counts "
     "once); add suspects or non-members",
     "permutations_cannot_resolve": "{permutations} permutations do not resolve a level of {level:g}",
@@ -161,30 +162,30 @@ TEMPLATES: Mapping[str, str] = {
     "any is flagged at a false discovery rate of {rate:%}",
     # comparisons
     "new_check_failed": "check {check} of the new run failed",
-    "metric_rose": "{metric_name} of {score} rose from {old:.3f} to {new:.3f}, by at least {rise:.3f}{beyond}",
+    "metric_rose": "with {score}, {metric_name} rose from {old:.3f} to {new:.3f}, by at least {rise:.3f}{beyond}",
     "gate_regressed": "gate {gate} passed and fails now",
     "nothing_in_common": "nothing could be compared: the runs have no attack and mask in common",
     "nothing_tested": "no difference could be tested",
     "perfect_rise_unnoticed": "{members:g} members and {nonmembers:g} non-members are too few to show even a rise of "
     "the AUROC from .5 to 1, corrected for {tests:#test}; add images",
     "no_rise_shown": "none of {tests:#difference} is shown to have risen{beyond}",
-    "same_model": "both runs audited the same model: its weights are the same",
+    "same_model": "both runs audited the same model: the weights are identical",
     "finding_rose": "the finding rose from {old} to {new}",
-    "no_difference_shown": "no difference is shown beyond chance, so the level of the finding alone is no regression",
+    "no_difference_shown": "no difference is shown beyond chance, and the level of the finding alone is no regression",
     "gate_undecided_now": "gate {gate} passed and is inconclusive now",
     "old_check_failed": "check {check} of the old run failed: read its numbers with care",
     "versions_differ": "the runs were made by different versions of privaudit; a change may come from the program",
     "level_differs": "each run chose its own noise level by cross-fitting; it differs for {attack}",
-    "interval_widened": "what was chosen or learned by cross-fitting varies from run to run; the intervals of {attack} "
-    "allow for it by a factor of {factor:.2f} on the standard deviation",
-    "images_moved": "{images:#image} are members in one run and non-members in the other, and left out",
+    "interval_widened": "what is chosen or learned by cross-fitting varies from run to run; the intervals of {attack} "
+    "allow for this by a factor of {factor:.2f} on the standard deviation",
+    "images_moved": "{images:#image} left out: members in one run and non-members in the other",
     "paired": "paired: {positives} members and {nonmembers} non-members, scored by both runs",
     "others_left_out": "other images are left out",
-    "scores_missing": "not paired: no scores of single images next to {run}; intervals come from those of either run, "
-    "as if they had no image in common",
+    "scores_missing": "not paired: the scores of single images of the run {run} are missing; the intervals are "
+    "computed from those of each run, as if the runs had no image in common",
     "same_images_unpaired": "both runs did score the same images, so the intervals are wider than they need to be",
-    "too_few_shared": "not paired: both runs scored only {positives} members and {nonmembers} non-members; intervals "
-    "come from those of either run, as if they had no image in common",
+    "too_few_shared": "not paired: only {positives} members and {nonmembers} non-members were scored by both runs; the "
+    "intervals are computed from those of each run, as if the runs had no image in common",
     "text": "{text}",
 }
 
@@ -200,8 +201,8 @@ def fact_text(fact: Fact, positives: str = "members") -> str:
     """Write a fact.
 
     Args:
-        fact: The fact.
-        positives: What the images are called that are compared with the non-members, in the plural.
+        fact: Fact to write.
+        positives: Plural name of the images that are compared with the non-members.
 
     Returns:
         A clause without a capital and a full stop.
@@ -211,22 +212,27 @@ def fact_text(fact: Fact, positives: str = "members") -> str:
 
 
 def facts_text(facts: Iterable[Fact], positives: str = "members") -> str:
-    """Write several facts in a row: clauses with semicolons between them."""
+    """Write several facts: clauses separated by semicolons."""
     return "; ".join(fact_text(fact, positives) for fact in facts)
 
 
+def reason_text(reason: Fact | None) -> str | None:
+    """Write why a number is missing or rough; None without a reason."""
+    return None if reason is None else fact_text(reason)
+
+
 def sentence(text: str) -> str:
-    """Make a sentence of a clause: a capital, and a full stop."""
+    """Make a clause a sentence, with a capital and a full stop."""
     return f"{text[:1].upper()}{text[1:].rstrip('.')}." if text else ""
 
 
 def metric_name(metric: str) -> str:
-    """Name of a metric as every table has it: ``AUROC``, ``TPR@1%FPR``."""
+    """Name a metric as the tables do: ``AUROC``, ``TPR@1%FPR``."""
     return metric if metric in ("advantage", "epsilon") else metric.upper()
 
 
 def _derived(fact: Fact) -> dict[str, str]:
-    """What a template says of several numbers together."""
+    """Compute the fields that depend on several values of a fact or need words of their own."""
     values, derived = fact.values, {}
     if "attack" in values and "mask" in values:
         derived["score"] = score_text(str(values["attack"]), str(values["mask"]))
@@ -235,10 +241,8 @@ def _derived(fact: Fact) -> dict[str, str]:
         derived["family"] = FAMILIES.get(family, family)
     if "tests" in values:
         derived["correction"] = f", corrected for {counted(float(values['tests']), 'test')}" if values["tests"] else ""
-    if fact.code in (
-        "limit_needs_nonmembers",
-        "gate_needs_nonmembers",
-    ):  # rounded down: 367.6 are not yet the 368 that are needed
+    if fact.code in ("limit_needs_nonmembers", "gate_needs_nonmembers"):
+        # Rounded down: 367.6 non-members must not read like the 368 that are needed.
         derived["independent"] = str(floor(float(values["nonmembers"])))
     if "margin" in values:
         derived["beyond"] = f" by more than {values['margin']:g}" if values["margin"] else ""

@@ -1,4 +1,4 @@
-"""The finding in words: the evidence with its numbers, whatever it rests on."""
+"""The finding in words: the evidence and its numbers."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 from privaudit.evaluation.estimate import Metrics
 from privaudit.evaluation.finding import TESTED_MASKS, Finding, failed_checks
 from privaudit.report.numbers import of_hundred, p_text
-from privaudit.report.quoted import quoted
+from privaudit.report.quoted import confidence_of, quoted
 from privaudit.report.sentences.design_text import canary_statement, suspect_statement
 from privaudit.report.sentences.fact_text import fact_text, sentence
 from privaudit.report.sentences.names import score_text
@@ -16,16 +16,13 @@ from privaudit.results.audit_result import AuditResult
 
 
 def statement(result: AuditResult) -> str:
-    """Write the finding with every number that it rests on.
-
-    Returns:
-        Whole sentences.
-    """
+    """Write the finding in whole sentences, with every number that it rests on."""
     finding = result.verdict.finding
     if finding.reason is not None and finding.reason.code == "text":
         return sentence(fact_text(finding.reason))  # as an earlier version of privaudit wrote it
     if finding.level == "unclear":
-        return f"{_cannot_be_told(result)}: {_why_unclear(result)}."
+        question = "the model leaks" if result.data.membership_known else "the model was trained on the suspects"
+        return f"Whether {question} cannot be told from these images: {_why_unclear(result)}."
     if finding.basis == "set_test" and result.suspects is not None:
         return suspect_statement(result.suspects)
     parts = []
@@ -48,17 +45,11 @@ def gives_limit(result: AuditResult) -> bool:
 
 
 def largest_auroc(result: AuditResult) -> float:
-    """The largest AUROC that the intervals of the tested scores still hold, uncorrected; 1 if one has none."""
+    """Find the largest upper limit of the AUROC of a tested score, uncorrected; 1 if a score has no interval."""
     ends = [
         metrics.auroc.hi for report in result.attacks for mask, metrics in report.masks.items() if mask in TESTED_MASKS
     ]
     return max((1.0 if math.isnan(end) else end for end in ends), default=1.0)
-
-
-def _cannot_be_told(result: AuditResult) -> str:
-    if result.data.membership_known:
-        return "Whether the model leaks cannot be told from these images"
-    return "Whether the model was trained on the suspects cannot be told from these images"
 
 
 def _why_unclear(result: AuditResult) -> str:
@@ -74,16 +65,17 @@ def _no_evidence(result: AuditResult, finding: Finding) -> str:
     p = "" if finding.p is None else f" (corrected {p_text(finding.p)})"
     return (
         f"No evidence of leakage: no attack ranks members above non-members beyond chance{p}. This does not exclude "
-        f"leakage: AUROCs up to {largest_auroc(result):.2f} agree with these images."
+        f"leakage: AUROCs up to {largest_auroc(result):.2f} are compatible with these images."
     )
 
 
 def _evidence(result: AuditResult, finding: Finding) -> str:
     score = quoted(result)
+    # A score also counts if its bound on epsilon is above 0, for which a few images suffice; its p may then be large.
     shown = (
         "it recognises some members or non-members with certainty, although it does not rank them above chance overall"
     )
-    if finding.p is not None and finding.p <= 1.0 - float(result.config.get("confidence", 0.95)):
+    if finding.p is not None and finding.p <= 1.0 - confidence_of(result):
         shown = f"it ranks members above non-members (corrected {p_text(finding.p)})"
     named = score_text(score.report.name, score.mask)
     return (
@@ -93,15 +85,14 @@ def _evidence(result: AuditResult, finding: Finding) -> str:
 
 
 def _in_images(metrics: Metrics, result: AuditResult) -> str:
-    """What the rate means, counted in images; nothing where it is not shown to be better than guessing."""
+    """Say what the rate means, counted in images; empty if it is not shown to be better than guessing."""
     rate, finding = metrics.tpr_at_fpr.get("0.01"), result.verdict.finding
     if rate is None or finding.limit is None or not gives_limit(result):
         return ""
     return (
         f"An attacker who wrongly accuses 1 of 100 non-members recognises {of_hundred(rate.value)} of 100 training "
         f"images (at least {of_hundred(finding.limit)}, corrected for the {finding.scores} scores that were "
-        f"compared); guessing "
-        "would recognise 1. "
+        "compared); guessing would recognise 1. "
     )
 
 

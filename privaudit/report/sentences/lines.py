@@ -1,4 +1,4 @@
-"""The sentences that every text report begins with, what it says of the run, and of a run that failed."""
+"""Sentences at the beginning of every text report, about the run, and about a run that failed."""
 
 from __future__ import annotations
 
@@ -16,19 +16,20 @@ from privaudit.results.audit_result import AuditFailure, AuditResult
 
 
 def opening_lines(result: AuditResult) -> tuple[str, ...]:
-    """Say what was found: in a sentence, in numbers, who could find it, and what could have been found at most."""
+    """State the finding: in a sentence, in numbers, for which attacker, and what could have been found at most."""
     worst = worst_case(result) if result.verdict.finding.leaks else ""
-    said = answers_with_reach(result) or pass_meaning(result)
-    return tuple(filter(None, (answer(result), statement(result), worst, "" if said else canary_reach(result))))
+    # The answer and the meaning of a passed gate may already contain the reach.
+    reach = "" if answers_with_reach(result) or pass_meaning(result) else canary_reach(result)
+    return tuple(filter(None, (answer(result), statement(result), worst, reach)))
 
 
 def gate_lines(result: AuditResult) -> tuple[str, ...]:
-    """Say what gates that passed mean, unless it has been said, and with which code the scan ended."""
+    """Say what a passed gate means and which exit code the scan had; `opening_lines` may have said the reach."""
     return (*pass_meaning(result, reach=not answers_with_reach(result)), exit_text(result))
 
 
 def reach_lines(result: AuditResult) -> tuple[str, ...]:
-    """Say how far the finding reaches: what an attacker needs, how sure one accusation is, what was not tested."""
+    """State the scope of the finding: what an attacker needs, how sure one accusation is, what was not tested."""
     if not result.data.membership_known:
         return (NOT_TESTED,)
     sure = f"How sure is one accusation? {base_rate(result)}" if result.verdict.finding.leaks else ""
@@ -36,7 +37,7 @@ def reach_lines(result: AuditResult) -> tuple[str, ...]:
 
 
 def score_note(result: AuditResult) -> str:
-    """Say which score is quoted, and what its intervals leave out: it was chosen as the best of several."""
+    """Say which score is quoted, and that its intervals ignore that it was chosen as the best of several."""
     score = quoted(result)
     this = f"This is {score_text(score.report.name, score.mask)}"
     compared = sum(mask in TESTED_MASKS for report in result.attacks for mask in report.masks)
@@ -60,29 +61,24 @@ def compared_text(result: AuditResult) -> str:
 
 
 def scale_text(result: AuditResult) -> str:
-    """Count attacks and scores: ``5 attacks, 17 scores per image: 13 count, the 4 random masks are controls``."""
+    """Count attacks and scores: ``5 attacks, 17 scores per image: 13 tested, the 4 random masks are controls``."""
     masks = [mask for report in result.attacks for mask in report.masks]
     controls = sum(mask not in TESTED_MASKS for mask in masks)
     scale = f"{counted(len(result.attacks), 'attack')}, {counted(len(masks), 'score')} per image"
     if not controls:
         return scale
     random = f"the {controls} random masks are controls" if controls > 1 else "the random mask is a control"
-    return f"{scale}: {len(masks) - controls} count, {random}"
+    return f"{scale}: {len(masks) - controls} tested, {random}"
 
 
 REQUESTED = "What was requested"
-"""Heading of the command."""
+"""Heading above the command of a run that failed."""
 NOTHING_KNOWN = "The audit ended with an error, so nothing is known about the model."
-
-
-def problems(failure: AuditFailure) -> tuple[str, ...]:
-    """List the problems of a failure, one sentence each."""
-    return failure.verdict.reasons
 
 
 def remedy(failure: AuditFailure) -> str:
     """Say what to do next."""
     if failure.defect:
         return f"This is a defect of privaudit ({failure.kind}). Please report it with the command and its output."
-    several = "each of these" if len(problems(failure)) > 1 else "this"
-    return f"Fix {several} and run the same command again: what was already computed is used again."
+    problems = "each of these" if len(failure.verdict.reasons) > 1 else "this"
+    return f"Fix {problems} and run the same command again: what was already computed is reused."

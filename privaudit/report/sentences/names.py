@@ -1,4 +1,4 @@
-"""What attacks, masks, scores, candidates and choices are called."""
+"""Names of attacks, masks, scores, candidates and choices in sentences and tables."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ FAMILIES = {
     "captions": "captions",
 }
 """What each blind classifier looks at."""
+QUARTILES = ("lowest", "second", "third", "highest")
+"""Quarters of the images by local distortion."""
 CRITERIA: Mapping[Criterion, str] = {
     "auroc": "AUROC on the other folds",
     "auroc_no_mask": "AUROC without mask on the other folds",
@@ -24,11 +26,11 @@ CRITERIA: Mapping[Criterion, str] = {
     "inner_auroc_influence_mask": "AUROC under the influence mask on inner folds of the other folds",
     "residual": "absolute residual of non-members on inner folds of the other folds",
 }
-"""What was best for the candidate that was chosen."""
+"""Quantity that is best for the chosen candidate."""
 
 
 def attack_text(name: str) -> str:
-    """Name an attack; one whose name could be taken for a number gets a word more: ``epsilon (attack)``."""
+    """Name an attack; one whose name could be taken for a quantity gets a suffix: ``epsilon (attack)``."""
     return "epsilon (attack)" if name == "epsilon" else name
 
 
@@ -48,25 +50,25 @@ def candidate_text(candidate: Candidate | None) -> str:
 
 
 def label_text(label: Label) -> str:
-    """Write a value that could be chosen."""
+    """Write a value from a search space."""
     return label if isinstance(label, str) else f"{label:g}"
 
 
 def choice_name(choice: Choice) -> str:
-    """Say what was chosen, such as ``level`` or ``penalty of logistic (weighted mask)``."""
-    named = {"drop": "fraction to drop"}.get(choice.what, choice.what)
+    """Name what was chosen, such as ``level`` or ``penalty of logistic (weighted mask)``."""
+    what = {"drop": "fraction to drop"}.get(choice.what, choice.what)
     learner = f" of {choice.learner}" if choice.learner else ""
-    return f"{named}{learner}{f' ({choice.mask} mask)' if choice.mask else ''}"
+    return f"{what}{learner}{f' ({choice.mask} mask)' if choice.mask else ''}"
 
 
 def taken_text(labels: Iterable[Label]) -> str:
-    """Say what the folds took, and how many of them where they differ: ``60 (2), 80 (1)``."""
+    """List what the folds chose, with the number of folds if they differ: ``60 (2), 80 (1)``."""
     taken = Counter(map(label_text, labels))
     return ", ".join(f"{label} ({count})" if len(taken) > 1 else label for label, count in taken.items())
 
 
 def selection_text(report: AttackReport) -> str:
-    """Say what of a score was chosen or learned, and by what."""
+    """Say what part of a score was chosen or learned, and by which criterion."""
     parts = [f"{choice_name(choice)} by {CRITERIA[choice.criterion]}" for choice in report.choices if not choice.mask]
     if report.learners:
         parts.insert(0, f"{' and '.join(report.learners)} classifier{'s' if len(report.learners) > 1 else ''}")

@@ -1,4 +1,4 @@
-"""Checks and gates in words: what each noticed or decided, what a pass means, and with which code the scan ended."""
+"""Checks and gates in words: what each noticed or decided, what a pass means, and the exit code of the scan."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from privaudit.evaluation.facts import Check
 from privaudit.evaluation.finding import failed_checks
 from privaudit.evaluation.rate import nonmembers_needed
 from privaudit.evaluation.verdict import GateOutcome, exit_code
+from privaudit.report.quoted import confidence_of
 from privaudit.report.sentences.design_text import canary_reach
 from privaudit.report.sentences.design_words import words_of
 from privaudit.report.sentences.fact_text import fact_text, facts_text
@@ -13,32 +14,35 @@ from privaudit.results.audit_result import AuditResult
 from privaudit.results.data_report import DataReport
 
 ABOUT_SUSPECTS = ("blind baseline, suspects", "file properties, suspects")
-"""Checks that compare suspects with non-members next to known members."""
+"""Checks of suspects against non-members in an audit that has known members, too."""
 WHY = {
-    "blind baseline": "if the sets differ in anything else, an attack may recognise that and not membership",
+    "blind baseline": "if members and non-members differ in anything but membership, an attack may recognise that "
+    "difference, and its success says nothing about the training",
     "sample size": "rates at few false positives rest on the few non-members with the highest scores",
-    "duplicates": "an attack that recognises a copy of a training image is right and counted as wrong",
-    "file properties": "what was stored differently can be told apart without the model",
-    "unreadable files": "images that were left out may be of one kind",
-    "convergence": "where the inversion of the decoder is rough, influence maps and masks are rough, too; attacks "
-    "without mask at the encoder's latents are not affected",
+    "duplicates": "an attack that recognises a copy of a training image among the non-members is right, but counted as "
+    "wrong",
+    "file properties": "files that were stored differently can be told apart without the model",
+    "unreadable files": "the images that were left out may have something in common, which would bias the sets",
+    "convergence": "where the inversion of the decoder is inaccurate, influence maps and masks are inaccurate, too; "
+    "attacks without mask at the encoder's latents are not affected",
     "latent scale": "a network that is asked at another scale than in training shows no leak",
     "prediction": "a network that is read with the wrong prediction type or schedule shows no leak",
     "condition": "a network that is told other captions than in training shows less of a leak",
     "non-finite values": "a score that is not a number has no rank",
-    "consistency": "an AUROC and a rate that no curve can have would be a defect of privaudit",
-    "canaries": "the draw is a proof only if no one could know or change it",
-    "suspects": "an image of known membership is no suspect",
+    "consistency": "an AUROC and a rate that no ROC curve can have together would be a defect of privaudit",
+    "canaries": "the draw proves something only if no one could know or change it",
+    "suspects": "an image of known membership is not a suspect",
     "reference": "differences from a reference mean something only in the same latent space",
-    ABOUT_SUSPECTS[0]: "if suspects and non-members differ in anything else, that may be what is recognised",
-    ABOUT_SUSPECTS[1]: "what was stored differently can be told apart without the model",
+    ABOUT_SUSPECTS[0]: "if suspects and non-members differ in anything but membership, high scores may come from that "
+    "difference and not from training on the suspects",
+    ABOUT_SUSPECTS[1]: "files that were stored differently can be told apart without the model",
 }
 """Why each check matters, by name."""
 ORDER = {"fail": 0, "warn": 1, "ok": 2}
 
 
 def check_text(check: Check, data: DataReport) -> str:
-    """Write what a check noticed: clauses with semicolons between them."""
+    """Write what a check noticed: clauses separated by semicolons."""
     about_suspects = check.name in ABOUT_SUSPECTS or not data.membership_known
     return facts_text(check.facts, "suspects" if about_suspects else words_of(data).positives)
 
@@ -49,25 +53,25 @@ def ordered_checks(result: AuditResult) -> tuple[Check, ...]:
 
 
 def names_of(result: AuditResult, status: str) -> str:
-    """Name the checks of a status, with commas between them; empty if there are none."""
+    """List the names of the checks with a status, separated by commas."""
     return ", ".join(check.name for check in result.checks if check.status == status)
 
 
 OUTCOMES = {"fail": "failed", "inconclusive": "inconclusive", "pass": "passed"}
 OTHERWISE = {1: "unless --exit-zero was given", 3: "unless --inconclusive or --exit-zero said otherwise"}
-"""Options that change a code and are no part of a result."""
+"""Options that change an exit code and are not stored in a result."""
 
 
 def gate_reason(gate: GateOutcome, result: AuditResult) -> str:
-    """Say what decided a gate, or why nothing did: a clause."""
+    """Say in a clause what decided a gate, or why it is undecided."""
     reason = fact_text(gate.reason)
     if result.data.membership_known:
         return reason
-    return f"{reason}; it compares the suspects with the non-members, and no known members"
+    return f"{reason}; the gate compares the suspects, whose membership is not known, with the non-members"
 
 
 def gates_outcome(result: AuditResult) -> str:
-    """Say in a sentence what became of all gates."""
+    """Sum up all gates in a sentence."""
     gates = result.verdict.gates
     if not gates:
         return "No gate was set, so nothing could fail."
@@ -80,13 +84,13 @@ def gates_outcome(result: AuditResult) -> str:
 
 
 def named_gates(result: AuditResult, status: str) -> str:
-    """Name the gates of a status in a sentence: the only one by its text, several by their number."""
+    """Name the gates with a status in a sentence: a single one by its text, several by their number."""
     gates = [gate.gate for gate in result.verdict.gates if gate.status == status]
     return f"the gate {gates[0]}" if len(gates) == 1 else f"{len(gates)} gates" if gates else "the question"
 
 
 def gates_are_upper(result: AuditResult) -> bool:
-    """Whether passing a gate means that more was ruled out (``--gate-bound upper``)."""
+    """Whether passing a gate rules out more than it allows (``--gate-bound upper``)."""
     return result.config.get("gate_bound") == "upper"
 
 
@@ -95,10 +99,10 @@ def pass_meaning(result: AuditResult, *, reach: bool = True) -> tuple[str, ...]:
 
     Args:
         result: Result of an audit.
-        reach: Whether to add what canaries could have shown at most.
+        reach: Whether to add what the canaries could have shown at most.
 
     Returns:
-        Sentences; none if no gate passed, or if passing meant that more was ruled out (``--gate-bound upper``).
+        Sentences; none if no gate passed, and with ``--gate-bound upper``, with which a pass needs no caveat.
     """
     passed = [gate for gate in result.verdict.gates if gate.status == "pass"]
     if gates_are_upper(result) or not passed:
@@ -106,47 +110,44 @@ def pass_meaning(result: AuditResult, *, reach: bool = True) -> tuple[str, ...]:
     rest = " (--gate-bound upper does)."
     if all(gate.metric == "epsilon" for gate in passed):
         rest = ", and no audit could: epsilon is bounded from below only."
-    meaning = f"A pass means: more than this was not shown. It does not rule it out{rest}"
+    meaning = f"A pass means that no more than the gate allows was shown. It does not rule out more{rest}"
     return tuple(filter(None, (meaning, canary_reach(result) if reach else "")))
 
 
 def undecided(result: AuditResult) -> tuple[str, ...]:
-    """Say what would decide each gate that is inconclusive.
-
-    Returns:
-        A sentence per gate; empty if all were decided, or if what is wrong is a check.
-    """
+    """Say what would decide each inconclusive gate, one sentence per gate; nothing if a check failed."""
     if failed_checks(result.checks):
         return ()
-    return tuple(_decide(result, gate) for gate in result.verdict.gates if gate.status == "inconclusive")
+    return tuple(_remedy(result, gate) for gate in result.verdict.gates if gate.status == "inconclusive")
 
 
-def _decide(result: AuditResult, gate: GateOutcome) -> str:
+def _remedy(result: AuditResult, gate: GateOutcome) -> str:
     available, upper = result.data.nonmembers, gates_are_upper(result)
     if gate.metric == "epsilon" and upper:
         return f"Leave --gate-bound upper out for the gate {gate.gate}: an audit bounds epsilon from below only."
     if gate.fpr is not None:
+        # Lower limits share the error over the tests of all gates. Upper limits need no correction: all have to hold.
         tests = 1 if upper else sum(max(1, len(other.tests)) for other in result.verdict.gates)
-        needed = nonmembers_needed(gate.fpr, (1.0 - float(result.config.get("confidence", 0.95))) / tests)
+        needed = nonmembers_needed(gate.fpr, (1.0 - confidence_of(result)) / tests)
         if available < needed:
-            among = "" if tests == 1 else f", since {tests} tests share the error"
+            shared = "" if tests == 1 else f", since {tests} tests share the error"
             return (
-                f"Add images: the gate {gate.gate} needs at least {needed} non-members for a limit{among}; there were "
+                f"Add images: the gate {gate.gate} needs at least {needed} non-members for a limit{shared}; there were "
                 f"{available}."
             )
     return f"Add images, or run fewer attacks and set fewer gates: {gate.gate} could not be decided with so few images."
 
 
 def exit_text(result: AuditResult) -> str:
-    """Say with which code the scan ended.
+    """Say which exit code the scan had.
 
     Returns:
-        A sentence. Options that say what an outcome counts as decide nothing about the model and are not in the
-        result, so that the sentence names them where they could have changed the code.
+        A sentence. Options that only change the code are not stored in a result; the sentence names them where they
+        could have made a difference.
     """
     verdict = result.verdict
     if not verdict.gates:
-        however = " all the same" if verdict.status == "inconclusive" else ""
-        return f"No gate was set (--fail-on), so the exit code is 0{however}."
+        although = ", although the audit is inconclusive" if verdict.status == "inconclusive" else ""
+        return f"No gate was set (--fail-on), so the exit code is 0{although}."
     code = exit_code(verdict.status, gated=True)
     return f"Exit code {code}{f', {OTHERWISE[code]}' if code in OTHERWISE else ''}."

@@ -1,1 +1,1 @@
-"""The summary of a result on the terminal: the finding first, the numbers below, files last."""
+"""Prints results and comparisons on the terminal."""

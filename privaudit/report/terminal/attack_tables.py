@@ -1,4 +1,4 @@
-"""Tables of what the attacks found; a wide terminal has everything about an attack in one row."""
+"""Tables of the attacks; on a wide terminal, each score has all its numbers in one row."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from rich.console import Group
 from rich.table import Column, Table
 from rich.text import Text
 
-from privaudit.evaluation.estimate import Comparison, Estimate, GroupStratum, Metrics, RateEstimate
-from privaudit.report.numbers import COMPACT
-from privaudit.report.quoted import exposed_groups, quoted
+from privaudit.evaluation.estimate import Comparison
+from privaudit.report.numbers import COMPACT, listed
+from privaudit.report.quoted import confidence_of, exposed_groups, quoted
 from privaudit.report.sentences.design_words import words_of
+from privaudit.report.sentences.names import QUARTILES
 from privaudit.report.terminal.console import TABLE, fitted, section
 from privaudit.results.audit_result import AttackReport, AuditResult
 
@@ -21,19 +22,18 @@ MIN_MERGED = 140
 """Minimum columns for the gain over no mask next to what it is a gain of."""
 MIN_MERGED_WIDE = 158
 """Minimum columns for the advantage in that table, too."""
-QUARTILES = ("lowest", "second", "third", "highest")
 MAX_GROUPS = 12
 """Maximum number of groups; the others are in report.json."""
 
 
 def attack_section(result: AuditResult, width: int) -> Group:
     """List every attack under every mask."""
-    confidence = COMPACT.percent(float(result.config.get("confidence", 0.95)))
-    title = words_of(result.data).attacks.format(confidence=confidence)
+    title = words_of(result.data).attacks.format(confidence=COMPACT.percent(confidence_of(result)))
     if width >= MIN_MERGED:
         title += f"; gain over no mask, same images ({_dropped(result)} dropped by random and influence)"
     table = Table(*_headings(width), **TABLE)
     for report in result.attacks:
+        # The first column has the name and, below it, level and order; the other columns have a row per mask.
         labels = [report.name, *_how_chosen(report)]
         rows = [(mask, *_cells(report, mask, width)) for mask in report.masks]
         for label, cells in zip_longest(labels, rows):
@@ -43,11 +43,7 @@ def attack_section(result: AuditResult, width: int) -> Group:
 
 
 def gain_section(result: AuditResult, width: int) -> Group | None:
-    """List what each mask gains over none.
-
-    Returns:
-        A title and a table; None where the other table has it, and where there is no mask.
-    """
+    """List what each mask gains over no mask; None if the first table has the gains, and without masks."""
     if width >= MIN_MERGED or all(report.random_vs_none is None for report in result.attacks):
         return None
     title = f"Gain of each mask over no mask, same images ({_dropped(result)} dropped by random and influence)"
@@ -60,20 +56,19 @@ def gain_section(result: AuditResult, width: int) -> Group | None:
 
 
 def versus_section(result: AuditResult, width: int) -> Group | None:
-    """Compare the scores that were not published with the strongest one that was."""
-    compared = [report for report in result.attacks if report.versus_published is not None]
-    if not compared:
+    """Compare the unpublished scores with the strongest published one; None if there is nothing to compare."""
+    gains = [(report, report.versus_published) for report in result.attacks if report.versus_published is not None]
+    if not gains:
         return None
-    best = compared[0].best_published
+    best = gains[0][0].best_published
     table = Table(_named("score"), "AUROC gain", "p", "TPR@1%FPR gain", "p", **TABLE)
-    for report in compared:
-        if report.versus_published is not None:
-            table.add_row(*map(Text, (report.name, *_gained(report.versus_published))))
+    for report, gain in gains:
+        table.add_row(*map(Text, (report.name, *_gained(gain))))
     return section(f"Gain over the strongest published attack, {best} without mask, same images", fitted(table, width))
 
 
 def quartile_section(result: AuditResult, width: int) -> Group:
-    """List how well each attack does by local distortion."""
+    """List the AUROC of each attack by quarter of local distortion."""
     table = Table(_named("attack"), *(Column(name, no_wrap=True) for name in QUARTILES), **TABLE)
     for report in result.attacks:
         cells = (COMPACT.estimate(stratum.auroc) for stratum in report.distortion_quartiles)
@@ -99,17 +94,13 @@ def _has_advantage(width: int) -> bool:
 
 
 def _cells(report: AttackReport, mask: str, width: int) -> list[str]:
-    metrics: Metrics = report.masks[mask]
-    area, rate, rare = (
-        [COMPACT.estimate(metrics.auroc)],
-        [COMPACT.estimate(metrics.tpr_at_fpr["0.01"])],
-        COMPACT.estimate(metrics.tpr_at_fpr["0.001"]),
-    )
+    metrics = report.masks[mask]
+    rates = [COMPACT.estimate(metrics.tpr_at_fpr[fpr]) for fpr in ("0.01", "0.001")]
+    cells = [COMPACT.estimate(metrics.auroc), *rates]
     if width >= MIN_MERGED:
         gain = report.gains.get(mask)
         gained = ["", "", "", ""] if gain is None else _gained(gain)
-        area, rate = area + gained[:2], rate + gained[2:]
-    cells = [*area, *rate, rare]
+        cells = [cells[0], *gained[:2], cells[1], *gained[2:], cells[2]]  # each gain next to what it is a gain of
     if _has_advantage(width):
         cells.append(COMPACT.estimate(metrics.advantage))
     return [*cells, COMPACT.number(metrics.epsilon_lower.value)] if width >= MIN_WIDE else cells
@@ -121,7 +112,7 @@ def _gained(gain: Comparison) -> list[str]:
 
 
 def _how_chosen(report: AttackReport) -> list[str]:
-    """What stands below the name of an attack."""
+    """Lines below the name of an attack: its levels and its order."""
     levels = "/".join(f"{level:g}" for level in sorted(set(report.levels_by_fold)))
     lines = [f" {report.axis} {levels}"] if levels else []
     return [*lines, f" order {report.order:g}"] if report.order is not None else lines
@@ -129,12 +120,12 @@ def _how_chosen(report: AttackReport) -> list[str]:
 
 def _dropped(result: AuditResult) -> str:
     drop = result.config.get("drop", 0.4)
-    shares = [COMPACT.percent(share) for share in (drop if isinstance(drop, (list, tuple)) else [drop])]
-    return shares[0] if len(shares) == 1 else f"{', '.join(shares[:-1])} or {shares[-1]}, as chosen for each fold,"
+    fractions = [COMPACT.percent(fraction) for fraction in (drop if isinstance(drop, (list, tuple)) else [drop])]
+    return fractions[0] if len(fractions) == 1 else f"{listed(fractions, 'or')}, as chosen for each fold,"
 
 
 def group_section(result: AuditResult, *, named: bool = True) -> Group | None:
-    """List the groups on which the quoted attack does best."""
+    """List the groups on which the quoted attack does best; ``named`` says whether they have their own names."""
     if not any(report.groups for report in result.attacks):
         return None
     report = quoted(result).report
@@ -142,17 +133,10 @@ def group_section(result: AuditResult, *, named: bool = True) -> Group | None:
     further = f"; {len(groups) - MAX_GROUPS} more in report.json" if len(groups) > MAX_GROUPS else ""
     table = Table(Column("group", overflow="fold"), "members", "non-members", "AUROC", "TPR@1%FPR", **TABLE)
     for group in groups[:MAX_GROUPS]:
-        cells = (group.name, str(group.members), _rivals(group), _area(group.auroc), _area(group.tpr))
-        table.add_row(*map(Text, cells))
+        rivals = f"{group.nonmembers}{'' if group.against == 'group' else ' (all)'}"
+        estimates = COMPACT.estimate(group.auroc), COMPACT.estimate(group.tpr)
+        table.add_row(*map(Text, (group.name, str(group.members), rivals, *estimates)))
     note = "Groups with fewer than two non-members of their own are compared with all non-members (all)."
-    note = note if named else f"{note} They are numbered here: a group may be a person, and report.json has the names."
+    note += "" if named else " Groups are numbered here, since a group may be a person; report.json has the names."
     body = Group(table, Text(note, style="dim italic"))
     return section(f"{report.name} without mask by group, the most exposed first{further}", body)
-
-
-def _rivals(group: GroupStratum) -> str:
-    return str(group.nonmembers) if group.against == "group" else f"{group.nonmembers} (all)"
-
-
-def _area(estimate: Estimate | RateEstimate | None) -> str:
-    return "n/a" if estimate is None else COMPACT.estimate(estimate)

@@ -1,4 +1,4 @@
-"""A comparison on the terminal: what got worse and what got better first, the numbers below."""
+"""Prints a comparison on the terminal: what got worse or better first, the numbers below."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from privaudit.compare import ComparisonResult
-from privaudit.evaluation.estimate import Estimate
 from privaudit.report.numbers import COMPACT
+from privaudit.report.redact import escaped
 from privaudit.report.sentences.comparison_text import (
     DIRECTIONS,
     exit_text,
@@ -25,21 +25,23 @@ from privaudit.report.sentences.comparison_text import (
     tone,
     what_differs,
 )
-from privaudit.report.terminal.console import TABLE, cleaned, rows, section, standard_output
+from privaudit.report.terminal.console import TABLE, rows, section, standard_output
 
-WIDE = 124
-"""Columns from which both runs' intervals fit."""
+MIN_WIDE = 124
+"""Minimum columns for the intervals of both runs."""
 STYLES = {"worse": "red", "better": "green", "unclear": "", "unmeasured": "dim"}
 
 
 def print_comparison(result: ComparisonResult, console: Console | None = None, files: Sequence[Path] = ()) -> None:
     """Print a comparison."""
-    out, shown = console or standard_output(), cleaned(result)
+    out, shown = console or standard_output(), escaped(result)
     out.print(_headline(shown))
     for metric in metrics_of(shown.changes):
         out.print()
         out.print(_table(shown, metric, out.width))
-    for part in (_settings(shown), _notes(shown), _about(shown, files)):
+    differs = rows([(Text(what), Text(text)) for what, text in what_differs(shown)], 9)
+    notes = Group(*(Text(f"- {note}") for note in note_lines(shown)))
+    for part in (section("What differs", differs), section("Keep in mind", notes), _about(shown, files)):
         out.print()
         out.print(part)
 
@@ -62,7 +64,7 @@ def _before_and_now(old: str, new: str) -> str:
 
 
 def _marked(mark: str, text: str) -> RenderableType:
-    """A line whose mark stands apart from what may need several lines."""
+    """Lay out a line whose mark has a column of its own, so that further lines of the text are indented."""
     if not mark:
         return Text(text)
     grid = Table.grid(padding=0)
@@ -73,27 +75,17 @@ def _marked(mark: str, text: str) -> RenderableType:
 
 
 def _table(result: ComparisonResult, metric: str, width: int) -> Group:
-    wide = width >= WIDE
-    table = Table(
-        Column("attack", overflow="fold"),
-        "mask",
-        Column("old", no_wrap=True),
-        Column("new", no_wrap=True),
-        Column("difference", no_wrap=True),
-        "p",
-        "",
-        **TABLE,
-    )
+    old, new, difference = (Column(title, no_wrap=True) for title in ("old", "new", "difference"))
+    table = Table(Column("attack", overflow="fold"), "mask", old, new, difference, "p", "", **TABLE)
     before = ""
     for change in result.changes:
         if change.metric != metric:
             continue
-        show = COMPACT.estimate if wide else _value_text
+        both = (change.old, change.new)
         table.add_row(
             Text(change.attack if change.attack != before else ""),
             change.mask,
-            show(change.old),
-            show(change.new),
+            *(COMPACT.estimate(run) if width >= MIN_WIDE else COMPACT.number(run.value) for run in both),
             COMPACT.difference(change.difference),
             COMPACT.p_value(change.difference.p),
             Text(DIRECTIONS[change.direction]),
@@ -101,18 +93,6 @@ def _table(result: ComparisonResult, metric: str, width: int) -> Group:
         )
         before = change.attack
     return section(table_title(result, metric), table)
-
-
-def _value_text(estimate: Estimate) -> str:
-    return COMPACT.number(estimate.value)
-
-
-def _settings(result: ComparisonResult) -> Group:
-    return section("What differs", rows([(Text(what), Text(text)) for what, text in what_differs(result)], 9))
-
-
-def _notes(result: ComparisonResult) -> Group:
-    return section("Keep in mind", Group(*(Text(f"- {note}") for note in note_lines(result))))
 
 
 def _about(result: ComparisonResult, files: Sequence[Path]) -> Group:

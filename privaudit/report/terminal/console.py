@@ -1,11 +1,11 @@
-"""The console that summaries are printed to, and how their tables look."""
+"""The console that summaries are printed to, and the layout of their tables."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass, replace
-from typing import Any, TypeVar, cast
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.measure import Measurement
@@ -13,68 +13,62 @@ from rich.segment import Segment
 from rich.table import Column, Table
 from rich.text import Text
 
-from privaudit.escape import escape_control, terminal
-
-T = TypeVar("T")
+from privaudit.escape import terminal
 
 TABLE: dict[str, Any] = {"title_justify": "left", "box": None, "pad_edge": False, "padding": (0, 2, 0, 0)}
 
 
 class PipedConsole(Console):
-    """A console that lets a closed pipe through, and no control character of a name.
-
-    Rich would exit with the code of a failed gate when a reader closes the pipe.
-    """
+    """A console that reports a closed pipe as an error and prints no control characters of names."""
 
     def on_broken_pipe(self) -> None:
-        """Raise the error that is being handled."""
+        """Raise the error that is being handled; rich would exit with 1, the code of a failed gate."""
         raise
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
-        """Render as rich does; what a name may hold of terminal codes is shown and not obeyed."""
+        """Render as rich does, but with terminal codes inside texts escaped."""
         for segment in super().render(renderable, options):
             yield segment if segment.control else Segment(terminal(segment.text, keep="\n"), segment.style)
 
 
 def is_watched(console: Console) -> bool:
-    """Whether a person looks at a console: it is a terminal, and not the log of a CI job, which others may read."""
+    """Whether a console is an interactive terminal and not the log of a CI job, which other people may read."""
     return console.is_terminal and os.environ.get("CI", "").lower() in ("", "0", "false")
 
 
 def standard_output() -> Console:
-    """Return a console on standard output, without guesses at what is a number or a path."""
+    """Return a console on standard output that does not highlight what looks like a number or a path."""
     return PipedConsole(highlight=False)
 
 
 @dataclass(frozen=True)
 class Unpadded:
-    """A renderable without the blanks that rich fills its lines with, which show in logs and diffs.
+    """A table or a text without the blanks that rich pads lines with, which show in logs and diffs.
 
     Attributes:
-        body: A table or a text.
+        body: Table or text.
     """
 
     body: RenderableType
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Yield its lines, each up to the last character that is seen."""
+        """Yield the lines, each up to its last visible character."""
         for line in console.render_lines(self.body, options, pad=False):
-            kept = list(line)
-            while kept and not kept[-1].text.rstrip(" "):
-                kept.pop()
-            yield from kept[:-1]
-            if kept:
-                yield Segment(kept[-1].text.rstrip(" "), kept[-1].style)
+            while line and not line[-1].text.rstrip(" "):
+                line.pop()
+            yield from line[:-1]
+            if line:
+                yield Segment(line[-1].text.rstrip(" "), line[-1].style)
             yield Segment.line()
 
 
 def section(title: str, body: RenderableType) -> Group:
-    """Put a title above a part of a summary; unlike a table's own, it is as wide as the terminal."""
+    """Put a title above a part of a summary; unlike the title of a rich table, it may be wider than the table."""
     return Group(Unpadded(Text(title, style="italic")), Unpadded(body))
 
 
 def rows(pairs: Sequence[tuple[Text, Text]], indent: int) -> Table:
-    """Lay out names with a text next to each, whose further lines are indented."""
+    """Lay out names with a text next to each; further lines of a text are indented."""
     table = Table.grid(Column(no_wrap=True, width=indent), Column(overflow="fold"), padding=(0, 1, 0, 0))
     for name, text in pairs:
         table.add_row(name, text)
@@ -82,25 +76,8 @@ def rows(pairs: Sequence[tuple[Text, Text]], indent: int) -> Table:
 
 
 def fitted(table: Table, width: int) -> Table:
-    """Move the columns of a table together if it would not fit otherwise."""
-    endless = Console(width=10_000)
+    """Reduce the space between the columns of a table if it would not fit otherwise."""
+    endless = Console(width=10_000)  # so that the measured width is not limited by the terminal
     if Measurement.get(endless, endless.options, table).maximum > width:
         table.padding = (0, 1, 0, 0)
     return table
-
-
-def cleaned(value: T) -> T:
-    """Make every text in a value harmless to a terminal."""
-    return cast("T", _cleaned(value))
-
-
-def _cleaned(value: Any) -> Any:  # noqa: ANN401 - as above
-    if isinstance(value, str):
-        return escape_control(value)
-    if is_dataclass(value) and not isinstance(value, type):
-        return replace(value, **{part.name: _cleaned(getattr(value, part.name)) for part in fields(value)})
-    if isinstance(value, Mapping):
-        return {_cleaned(key): _cleaned(item) for key, item in value.items()}
-    if isinstance(value, (tuple, list)):
-        return type(value)(_cleaned(item) for item in value)
-    return value

@@ -1,4 +1,4 @@
-"""What stands below the tables: suspects and canaries, the checks, what to do next, what was run."""
+"""Sections below the tables: suspects and canaries, the checks, what to do next, what was run."""
 
 from __future__ import annotations
 
@@ -23,27 +23,19 @@ MARKS = {"ok": ("ok", "green"), "warn": ("warn", "yellow"), "fail": ("fail", "re
 
 
 def suspect_section(report: SuspectReport, *, stated: bool) -> Group:
-    """Lay out what can be said about the suspects, and state the finding if nothing else does."""
-    return _named_lines(
-        design_text.SUSPECTS_TITLE,
-        design_text.suspect_lines(report, COMPACT),
-        15,
-        stated and design_text.suspect_statement(report),
-    )
+    """Lay out the test of the suspects, with its statement if ``stated``."""
+    statement = design_text.suspect_statement(report) if stated else ""
+    return _named_lines(design_text.SUSPECTS_TITLE, design_text.suspect_lines(report, COMPACT), 15, statement)
 
 
 def canary_section(report: CanaryReport, *, stated: bool) -> Group:
-    """Lay out what canaries show, and state the finding if nothing else does."""
-    return _named_lines(
-        design_text.CANARIES_TITLE,
-        design_text.canary_lines(report, COMPACT),
-        9,
-        stated and design_text.canary_statement(report),
-    )
+    """Lay out the audit of the canaries, with its statement if ``stated``."""
+    statement = design_text.canary_statement(report) if stated else ""
+    return _named_lines(design_text.CANARIES_TITLE, design_text.canary_lines(report, COMPACT), 9, statement)
 
 
 def check_section(result: AuditResult) -> Group:
-    """List what could make the numbers untrustworthy, and what was not run."""
+    """List all checks, and the attacks that were not run."""
     checks = [
         (Text(*MARKS[check.status]), Text(f"{check.name}: {check_text(check, result.data)}")) for check in result.checks
     ]
@@ -57,13 +49,13 @@ def advice_section(result: AuditResult) -> Group:
 
 
 def reach_section(result: AuditResult) -> Group:
-    """Say how far the finding reaches."""
+    """State the scope of the finding."""
     return section("Keep in mind", _bullets(reach_lines(result)))
 
 
 def run_section(result: AuditResult) -> Group:
     """Say what was audited, how and where."""
-    target, config, hardware = result.target, result.config, result.hardware
+    target, config = result.target, result.config
     seconds = ", ".join(f"{stage} {value:.0f} s" for stage, value in result.timing.items() if value >= 0.5)
     shape = "x".join(map(str, target.latent_shape))
     lines = [
@@ -76,23 +68,20 @@ def run_section(result: AuditResult) -> Group:
             f"({_how_influence(config)}), levels {_how_levels(result)}, seed {config['seed']}",
         ),
         *(("chosen" if number == 0 else "", line) for number, line in enumerate(_choices(result))),
-        (
-            "on",
-            f"{_machine(hardware)}; {sum(result.timing.values()):.0f} s: {seconds}",
-        ),
+        ("on", f"{_machine(result.hardware)}; {sum(result.timing.values()):.0f} s: {seconds}"),
     ]
     return section("What was run", rows([(Text(name), Text(line)) for name, line in lines], 7))
 
 
 def _machine(hardware: Mapping[str, object]) -> str:
-    """Device, cores and torch, as far as the report has them."""
-    named = {"device": "{}", "cores": "{} cores", "torch": "torch {}"}
-    return ", ".join(text.format(hardware[name]) for name, text in named.items() if name in hardware)
+    """Name device, cores and torch; a report of an earlier version may not have all of them."""
+    parts = {"device": "{}", "cores": "{} cores", "torch": "torch {}"}
+    return ", ".join(text.format(hardware[name]) for name, text in parts.items() if name in hardware)
 
 
-def _named_lines(title: str, lines: Sequence[tuple[str, str]], indent: int, statement: str | bool) -> Group:
+def _named_lines(title: str, lines: Sequence[tuple[str, str]], indent: int, statement: str) -> Group:
     body = rows([(Text(name), Text(line)) for name, line in lines], indent)
-    return section(title, Group(body, Text(statement)) if isinstance(statement, str) else body)
+    return section(title, Group(body, Text(statement)) if statement else body)
 
 
 def _bullets(sentences: Sequence[str]) -> Group:
@@ -110,7 +99,7 @@ def _images(result: AuditResult) -> str:
 
 
 def _choices(result: AuditResult) -> list[str]:
-    """One line per kind of choice: what the folds of each score took, out of how many."""
+    """Write one line per kind of choice: what the folds of each score chose, out of how many candidates."""
     kinds: dict[str, list[str]] = {}
     for report in result.attacks:
         for choice in report.choices:
@@ -121,7 +110,7 @@ def _choices(result: AuditResult) -> list[str]:
 
 
 def _how_influence(config: Mapping[str, object]) -> str:
-    """The estimator, and what of the masks is not the default."""
+    """Name the estimator, and the options of the masks that are not the default."""
     parts = [str(config["influence"])]
     if config.get("gamma", 1.0) != 1.0:
         parts.append(f"weights to the power {config['gamma']:g}")

@@ -1,4 +1,4 @@
-"""The summary on the terminal: the finding first, the numbers below, files last."""
+"""Prints the summary of a result on the terminal: the finding first, the numbers below, files last."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from rich.panel import Panel
 from rich.text import Text
 
 from privaudit.escape import escape_control
-from privaudit.report.redact import with_numbered_groups
+from privaudit.report.redact import escaped, with_numbered_groups
 from privaudit.report.sentences.fact_text import sentence
 from privaudit.report.sentences.finding_text import states_canaries
-from privaudit.report.sentences.lines import NOTHING_KNOWN, gate_lines, opening_lines, problems, remedy
+from privaudit.report.sentences.lines import NOTHING_KNOWN, gate_lines, opening_lines, remedy
 from privaudit.report.sentences.overall import headline, tone
 from privaudit.report.sentences.verdict_text import gate_reason
 from privaudit.report.terminal.attack_tables import (
@@ -23,7 +23,7 @@ from privaudit.report.terminal.attack_tables import (
     quartile_section,
     versus_section,
 )
-from privaudit.report.terminal.console import cleaned, is_watched, standard_output
+from privaudit.report.terminal.console import is_watched, standard_output
 from privaudit.report.terminal.notes import (
     advice_section,
     canary_section,
@@ -44,15 +44,15 @@ COLOURS = {
 }
 GATES = {"pass": "green", "fail": "red", "inconclusive": "magenta"}
 MAX_WIDTH = 100
-"""Maximum columns of a text that is still easy to read."""
+"""Maximum columns of the panel, since longer lines are hard to read."""
 
 
 def headline_panel(result: AuditResult, width: int) -> Panel:
     """Lay out the finding and the gates.
 
     Returns:
-        A panel; its border has the colour of a gate that failed or was not decided, else that of the finding: a gate
-        that passes does not make a leak green.
+        A panel. A gate that failed or is undecided gives its border the colour; otherwise the finding does, so that a
+        gate that passes does not make a leak green.
     """
     verdict, colour = result.verdict, COLOURS[tone(result)]
     lines = [Text(headline(result), style=f"bold {colour}"), *(Text(line) for line in opening_lines(result))]
@@ -66,14 +66,10 @@ def headline_panel(result: AuditResult, width: int) -> Panel:
 
 def failure_panel(failure: AuditFailure, width: int) -> Panel:
     """Lay out why there is no finding, and what to do."""
-    reasons = problems(failure)
+    reasons = failure.verdict.reasons
     mark = "- " if len(reasons) > 1 else ""
-    lines = [
-        NOTHING_KNOWN,
-        *(f"{mark}{reason}" for reason in reasons),
-        remedy(failure),
-    ]
-    texts = [Text("AUDIT FAILED", style="bold magenta"), *(Text(line) for line in lines if line)]
+    lines = [NOTHING_KNOWN, *(f"{mark}{reason}" for reason in reasons), remedy(failure)]
+    texts = [Text("AUDIT FAILED", style="bold magenta"), *map(Text, lines)]
     return _panel(texts, failure.target, "magenta", width)
 
 
@@ -88,12 +84,12 @@ def print_report(
     """Print the summary of a result."""
     out = console or standard_output()
     watched = is_watched(out)
-    shown = cleaned(result if watched else with_numbered_groups(result))
+    shown = escaped(result if watched else with_numbered_groups(result))
     known = shown.data.membership_known
     suspects = None if shown.suspects is None else suspect_section(shown.suspects, stated=known)
     sections = [
         headline_panel(shown, out.width),
-        None if known else suspects,  # their membership is the question, and the tables only describe them
+        None if known else suspects,  # first where their membership is the question, which the tables do not answer
         attack_section(shown, out.width),
         gain_section(shown, out.width),
         versus_section(shown, out.width),
@@ -115,12 +111,12 @@ def print_report(
 def print_failure(failure: AuditFailure, files: Sequence[Path] = (), console: Console | None = None) -> None:
     """Print the summary of an audit that ended with an error."""
     out = console or standard_output()
-    out.print(failure_panel(cleaned(failure), out.width))
+    out.print(failure_panel(escaped(failure), out.width))
     print_files(out, files)
 
 
 def print_files(out: Console, files: Sequence[Path]) -> None:
-    """Print one path per line, never broken, so that it can be copied from a log."""
+    """Print one path per line and never wrap it, so that it can be copied from a log."""
     for place, path in enumerate(files):
         out.print(Text(f"{'files' if place == 0 else '':<8}{escape_control(str(path))}"), soft_wrap=True)
 

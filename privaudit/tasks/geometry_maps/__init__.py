@@ -1,4 +1,4 @@
-"""Maps of the decoder's geometry over sets of images: what is asked, what is read, what is found."""
+"""Maps of the decoder's geometry over sets of images: options, image sets, measurement and result."""
 
 from privaudit.tasks.geometry_maps.geometry_map import EXTREMES, GeometryMap, half_share, quarters
 from privaudit.tasks.geometry_maps.image_sets import ImageSet, read_sets, set_labels

@@ -1,4 +1,4 @@
-"""The most and the least distorted images beside each other, as a picture."""
+"""Plot of the most and the least distorted images next to each other."""
 
 from __future__ import annotations
 
@@ -13,55 +13,74 @@ from privaudit.tasks.figure_file import save_figure
 from privaudit.tasks.geometry_maps import EXTREMES, GeometryMap
 
 PANEL = 0.6
-"""Inches of an image."""
-GAP, BETWEEN, LEFT, BAR, HEAD, ROW_GAP = 0.05, 0.25, 0.62, 0.55, 0.5, 0.05
-"""Inches: between images, between the two halves, for names of rows, for the colour bar, for titles, between rows."""
+"""Width of an image, in inches."""
+COLUMN_GAP, ROW_GAP, HALF_GAP = 0.05, 0.05, 0.25
+"""Gaps between columns, between rows, and between the two halves, in inches."""
+ROW_LABELS, COLOUR_BAR, TITLES, BOTTOM = 0.62, 0.55, 0.5, 0.08
+"""Space for row labels (left), the colour bar (right), titles (top), and the bottom margin, in inches."""
 
 
-def plot_extremes(found: GeometryMap, pictures: NDArray[np.uint8], path: Path) -> None:
-    """Draw the most distorted images on the left and the least distorted on the right.
+def plot_extremes(geometry: GeometryMap, images: NDArray[np.uint8], path: Path) -> None:
+    """Draw the most distorted images on the left and the least distorted images on the right.
 
-    Each with its picture, its decoded latent, and its influence summed over channels on a scale that all share.
+    Rows are the image, its decoded latent, and its influence summed over channels, on one scale for all images.
 
     Args:
-        found: The geometry.
-        pictures: ``(m, height, width, 3)``, the first of ``found.shown``, `EXTREMES` of either end or fewer.
+        geometry: Geometry of the images.
+        images: Pixels of the first images of ``geometry.shown``, ``(m, height, width, 3)``; up to `EXTREMES` of either
+            end.
         path: PNG file to write.
     """
-    order = np.argsort(found.rank[list(found.shown[: len(pictures)])])
-    most = order[: min(EXTREMES, -(-len(order) // 2))]
-    least = order[len(most) :][-EXTREMES:][::-1]
-    height, width = found.info.image_size
-    high = PANEL * height / width
-    inches = (
-        LEFT + len(order) * PANEL + (len(order) - 1) * GAP + (BETWEEN if len(least) else 0) + BAR,
-        HEAD + 3 * high + 2 * ROW_GAP + 0.08,
-    )
-    figure = Figure(figsize=inches, facecolor="white")
-    sums = {place: log_influence(found.influence.values[found.shown[place]].sum(dim=0).numpy()) for place in order}
-    low, top = min(part.min() for part in sums.values()), max(part.max() for part in sums.values())
-    for half, places in enumerate((most, least)):
-        start = LEFT + half * (len(most) * (PANEL + GAP) - GAP + BETWEEN)
-        for column, place in enumerate(places):
-            left, image = start + column * (PANEL + GAP), found.shown[place]
-            for row, content in enumerate((pictures[place], found.decoded[place], sums[place])):
-                bottom = 0.08 + (2 - row) * (high + ROW_GAP)
+    # Columns are positions in `geometry.shown`, from the most to the least distorted image. With an odd number of
+    # images, the middle one belongs to the left half.
+    order = np.argsort(geometry.rank[list(geometry.shown[: len(images)])])
+    most_distorted = order[: min(EXTREMES, -(-len(order) // 2))]
+    # Least distorted first, so that both halves start with their extreme.
+    least_distorted = order[len(most_distorted) :][-EXTREMES:][::-1]
+    height, width = geometry.info.image_size
+    panel_height = PANEL * height / width
+    half_gap = HALF_GAP if len(least_distorted) else 0
+    figure_width = ROW_LABELS + len(order) * PANEL + (len(order) - 1) * COLUMN_GAP + half_gap + COLOUR_BAR
+    figure_height = TITLES + 3 * panel_height + 2 * ROW_GAP + BOTTOM
+    figure = Figure(figsize=(figure_width, figure_height), facecolor="white")
+    sums = {
+        position: log_influence(geometry.influence.values[geometry.shown[position]].sum(dim=0).numpy())
+        for position in order
+    }
+    low, high = min(part.min() for part in sums.values()), max(part.max() for part in sums.values())
+    for half, positions in enumerate((most_distorted, least_distorted)):
+        start = ROW_LABELS + half * (len(most_distorted) * (PANEL + COLUMN_GAP) - COLUMN_GAP + HALF_GAP)
+        for column, position in enumerate(positions):
+            x, image = start + column * (PANEL + COLUMN_GAP), geometry.shown[position]
+            for row, content in enumerate((images[position], geometry.decoded[position], sums[position])):
+                y = BOTTOM + (2 - row) * (panel_height + ROW_GAP)
                 axes = without_ticks(
-                    figure.add_axes((left / inches[0], bottom / inches[1], PANEL / inches[0], high / inches[1]))
+                    figure.add_axes((
+                        x / figure_width,
+                        y / figure_height,
+                        PANEL / figure_width,
+                        panel_height / figure_height,
+                    ))
                 )
-                shown = axes.imshow(content, cmap=COLOURS, vmin=low, vmax=top, aspect="auto")
+                drawn = axes.imshow(content, cmap=COLOURS, vmin=low, vmax=high, aspect="auto")
                 if row == 0:
-                    note = f"{found.distortion.values[image]:.1f}\n{shorten(found.labels[image], 10)}"
+                    note = f"{geometry.distortion.values[image]:.1f}\n{shorten(geometry.labels[image], 10)}"
                     axes.set_title(note, fontsize=6.5, pad=2, parse_math=False)
                 if column == 0 and half == 0:
-                    axes.set_ylabel(("picture", "decoded\nlatent", "influence")[row], fontsize=7)
-        if len(places):
-            title = ("Most", "Least")[half] + " distorted" * (len(places) > 1)
-            figure.text(start / inches[0], 1 - 0.06 / inches[1], title, fontsize=8, va="top")
-    over = (3 * high + 2 * ROW_GAP + 0.08 + 0.03) / inches[1]
-    figure.text((LEFT - 0.06) / inches[0], over, "log √det G\nset", fontsize=6.5, va="bottom", ha="right")
-    scale = figure.add_axes((1 - (BAR - 0.1) / inches[0], 0.08 / inches[1], 0.1 / inches[0], high / inches[1]))
-    bar = figure.colorbar(shown, cax=scale)
+                    axes.set_ylabel(("image", "decoded\nlatent", "influence")[row], fontsize=7)
+        if len(positions):
+            title = ("Most", "Least")[half] + " distorted" * (len(positions) > 1)  # two words are wider than one panel
+            figure.text(start / figure_width, 1 - 0.06 / figure_height, title, fontsize=8, va="top")
+    above = (3 * panel_height + 2 * ROW_GAP + BOTTOM + 0.03) / figure_height
+    figure.text((ROW_LABELS - 0.06) / figure_width, above, "log √det G\nset", fontsize=6.5, va="bottom", ha="right")
+    # `drawn` is an influence panel, the last row; all of them have the same scale.
+    scale = figure.add_axes((
+        1 - (COLOUR_BAR - 0.1) / figure_width,
+        BOTTOM / figure_height,
+        0.1 / figure_width,
+        panel_height / figure_height,
+    ))
+    bar = figure.colorbar(drawn, cax=scale)
     bar.ax.set_title("log₁₀", fontsize=6.5, pad=3)
     bar.ax.tick_params(labelsize=6.5, width=0.5, length=2)
     bar.outline.set_linewidth(0.5)

@@ -1,4 +1,4 @@
-"""The geometry of the decoder around every image, and what follows from it."""
+"""Result of `privaudit geometry`: the geometry of the decoder around every image."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from privaudit.tasks.geometry_maps.image_sets import ImageSet
 from privaudit.tasks.geometry_options import GeometryOptions
 
 EXTREMES = 5
-"""Images of most, and of least distortion that are shown together."""
+"""Number of most distorted images, and of least distorted images, that are drawn together."""
 
 
 @dataclass(frozen=True)
@@ -29,18 +29,19 @@ class GeometryMap:
     """The decoder's geometry around every image; arrays and tensors are in the order of `samples`, on the CPU.
 
     Attributes:
-        options: As asked for.
-        info: What is known about the target.
-        dtype: That the autoencoder ran in.
-        sets: What was read.
-        latents: ``(n, *latent)``, where the geometry was taken.
-        inversion: How they were found; None for the encoder's.
-        influence: G_ii of every latent dimension, with standard errors and costs.
-        distortion: log sqrt(det G), or what of it the method gives; standard errors are NaN where none is known, and
-            products are those beside the influence's.
-        shown: Images whose decoded latent is kept: most and least distorted in turn, then the rest evenly.
-        decoded: ``(shown, height, width, 3)``, uint8, D(z) as a file would hold it.
-        seconds: Time by stage.
+        options: Options of the run.
+        info: Description of the target.
+        dtype: Precision of the autoencoder.
+        sets: Image sets that were read.
+        latents: Latents at which the geometry was measured, ``(n, *latent)``.
+        inversion: Inversion that found the latents; None if they are the encoder's.
+        influence: Influence G_ii of every latent dimension, with standard errors and costs.
+        distortion: Local distortion log sqrt(det G), or the part of it that the method measures. Standard errors are
+            NaN where they are unknown; products do not include those of the influence.
+        shown: Indices of the images whose decoded latent is stored: most and least distorted in turn, then the others,
+            evenly spaced by distortion.
+        decoded: Decoded latents D(z) of these images, rounded as in a file, ``(shown, height, width, 3)``, uint8.
+        seconds: Duration of each stage.
     """
 
     options: GeometryOptions
@@ -57,34 +58,34 @@ class GeometryMap:
 
     @property
     def samples(self) -> tuple[Sample, ...]:
-        """All images, set after set."""
+        """Samples of all images, set by set."""
         return tuple(sample for part in self.sets for sample in part.images.samples)
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The set of each image."""
+        """Label of the set of each image."""
         return tuple(part.label for part in self.sets for _ in part.images.samples)
 
     @property
     def quartile(self) -> NDArray[np.int64]:
-        """``(n,)``: quarter of each image's distortion, 1 to 4, with edges over all sets together (see `quarters`)."""
+        """Quarter of the distortion of each image over all sets together, 1 to 4, ``(n,)`` (see `quarters`)."""
         return quarters(self.distortion.values.numpy())
 
     @property
     def rank(self) -> NDArray[np.int64]:
-        """``(n,)``: place of each image by distortion, 1 for the most distorted; ties go by order."""
-        places = np.empty(len(self.labels), np.int64)
-        places[np.argsort(-self.distortion.values.numpy(), kind="stable")] = np.arange(1, len(places) + 1)
-        return places
+        """Rank of each image by distortion, 1 for the most distorted, ``(n,)``; ties keep the order of the images."""
+        ranks = np.empty(len(self.labels), np.int64)
+        ranks[np.argsort(-self.distortion.values.numpy(), kind="stable")] = np.arange(1, len(ranks) + 1)
+        return ranks
 
     @property
     def drawn(self) -> tuple[int, ...]:
-        """Images that get a map of their own."""
+        """Indices of the images that get a map of their own."""
         return self.shown if self.options.maps is None else self.shown[: self.options.maps]
 
     @property
     def folder(self) -> Path:
-        """Where everything is written."""
+        """Output folder."""
         return self.options.out
 
     @property
@@ -92,8 +93,9 @@ class GeometryMap:
         """One row per image.
 
         Columns: id, path, set, distortion, distortion_error, quartile, influence_total (the trace of G), half_share
-        (see `half_share`), kept_agreement (see `expected_agreement` of the geometry), residual (of the inversion,
-        if there was one), products (with J or J^T), and channel_0, channel_1, ... (shares of the total influence).
+        (see `half_share`), kept_agreement (see `privaudit.decoder_geometry.expected_agreement`), residual (of the
+        inversion, if there was one), products (with J or J^T), and channel_0, channel_1, ... (fractions of the total
+        influence).
         """
         values = self.influence.values.double()
         total = values.flatten(1).sum(dim=1)
@@ -103,6 +105,7 @@ class GeometryMap:
             "set": [encodable(label) for label in self.labels],
             "distortion": self.distortion.values.numpy(),
             "distortion_error": self.distortion.standard_error.numpy(),
+            # Int64 can hold missing values, so that the quarters stay integers in the file.
             "quartile": pd.Series(self.quartile, dtype="Int64").replace(0, pd.NA),
             "influence_total": total.numpy(),
             "half_share": half_share(self.influence.values).numpy(),
@@ -111,25 +114,25 @@ class GeometryMap:
         if self.inversion is not None:
             columns["residual"] = self.inversion.residual.double().numpy()
         columns["products"] = (self.influence.products + self.distortion.products).numpy()
-        shares = values.flatten(2).sum(dim=2) / total[:, None]
-        columns |= {f"channel_{number}": share.numpy() for number, share in enumerate(shares.T)}
+        fractions = values.flatten(2).sum(dim=2) / total[:, None]
+        columns |= {f"channel_{number}": fraction.numpy() for number, fraction in enumerate(fractions.T)}
         return pd.DataFrame(columns)
 
 
 def quarters(values: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Put each value into a quarter, as `privaudit.evaluation.by_quartile` does.
+    """Assign values to quarters, as `privaudit.evaluation.by_quartile` does.
 
     Args:
-        values: ``(n,)``; -inf is less than every other.
+        values: ``(n,)``; -inf is the smallest value.
 
     Returns:
-        ``(n,)``, from 1 (lowest) to 4; 0 for fewer than 4 values, which have no quarters.
+        Quarters from 1 (lowest) to 4, ``(n,)``; all 0 for fewer than 4 values.
     """
     return quartiles(values) + 1 if len(values) >= 4 else np.zeros(len(values), np.int64)
 
 
 def half_share(influence: Tensor) -> Tensor:
-    """Compute the least share of the dimensions that carries half of the influence of an image.
+    """Smallest fraction of the latent dimensions that carries half of the influence of an image.
 
     Args:
         influence: ``(n, *latent)``, >= 0.
@@ -138,7 +141,8 @@ def half_share(influence: Tensor) -> Tensor:
         ``(n,)``, float64, in (0, 1]; NaN where there is no influence.
     """
     ordered = influence.double().flatten(1).sort(dim=1, descending=True).values
-    carried = ordered.cumsum(dim=1)
-    count = (carried < carried[:, -1:] / 2).sum(dim=1) + 1
-    share: Tensor = torch.where(carried[:, -1] > 0, count.double() / ordered.shape[1], torch.nan)
-    return share
+    cumulative = ordered.cumsum(dim=1)
+    # All dimensions that do not yet reach half, and the one that does.
+    count = (cumulative < cumulative[:, -1:] / 2).sum(dim=1) + 1
+    fraction: Tensor = torch.where(cumulative[:, -1] > 0, count.double() / ordered.shape[1], torch.nan)
+    return fraction

@@ -1,4 +1,4 @@
-"""Sets of images that are looked at side by side: members and held-out, photographs and drawings."""
+"""Sets of images to compare, such as members and held-out images, or photographs and drawings."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from privaudit.errors import DataError
 
 @dataclass(frozen=True)
 class ImageSet:
-    """One of the sets that are looked at side by side.
+    """One of the sets to compare.
 
     Attributes:
-        label: Name of its folder or manifest.
-        images: Those that no earlier set has.
-        shared: Number of images that were left out because an earlier set has them too.
+        label: Name of the folder or manifest.
+        images: Images that are in no earlier set.
+        shared: Number of images that were left out because they are also in an earlier set.
     """
 
     label: str
@@ -35,44 +35,53 @@ def read_sets(
     strict: bool = False,
     on_image: Callable[[int, int], None] | None = None,
 ) -> tuple[ImageSet, ...]:
-    """Read every set; an image that is in several sets counts for the first, because it is measured once.
+    """Read every set. An image that is in several sets belongs to the first of them, because it is measured once.
+
+    Args:
+        sources: Folder or manifest of each set.
+        size: Height and width of the images.
+        counts: Number of files of each set, for the progress.
+        strict: Whether to reject unreadable files.
+        on_image: Called after each image with (images read, all images of all sets).
 
     Returns:
-        One or more sets without a common image.
+        One set per source, with no image in common.
 
     Raises:
-        DataError: A set cannot be read, or has no image of its own.
+        DataError: A set cannot be read, or all its images are in earlier sets.
     """
-    found: list[ImageSet] = []
-    seen: set[str] = set()
+    sets: list[ImageSet] = []
+    earlier_ids: set[str] = set()
     before, total, budget = 0, sum(counts), pixel_budget()
 
-    def tell(done: int, _: int) -> None:
+    def report(done: int, _: int) -> None:
         if on_image is not None:
             on_image(before + done, total)
 
     for source, label, count in zip(sources, set_labels(sources), counts, strict=True):
-        images = read_set(source, size, strict=strict, on_image=tell, budget=budget)
-        own = tuple(sample for sample in images.samples if sample.id not in seen)
-        if not own:
+        images = read_set(source, size, strict=strict, on_image=report, budget=budget)
+        samples = tuple(sample for sample in images.samples if sample.id not in earlier_ids)
+        if not samples:
             raise DataError(
-                f"expected pictures in {source} that are not in an earlier set, but all {len(images)} of them are; "
+                f"expected images in {source} that are not in an earlier set, but all {len(images)} of them are; "
                 "leave it out"
             )
-        seen.update(sample.id for sample in own)
-        found.append(ImageSet(label, SampleSet(own, images.skipped, images.duplicates), len(images) - len(own)))
+        earlier_ids.update(sample.id for sample in samples)
+        remaining = SampleSet(samples, images.skipped, images.duplicates)
+        sets.append(ImageSet(label, remaining, len(images) - len(samples)))
         before += count
-    return tuple(found)
+    return tuple(sets)
 
 
 def set_labels(sources: Sequence[Path]) -> tuple[str, ...]:
-    """Name each set by its folder, or by its manifest without the ending; longer where that is not unique."""
-    places = [source.resolve() for source in sources]
-    labels = [place.name if place.is_dir() else place.stem for place in places]
-    for depth in range(1, max(len(place.parts) for place in places) + 1):
+    """Name each set by its folder, or by its manifest without the suffix; ambiguous names get more of the path."""
+    paths = [source.resolve() for source in sources]
+    labels = [path.name if path.is_dir() else path.stem for path in paths]
+    # Depth 1 adds only the suffix of a manifest; every further depth adds one folder to labels that are still alike.
+    for depth in range(1, max(len(path.parts) for path in paths) + 1):
         counts = Counter(labels)
         labels = [
-            label if counts[label] == 1 else "/".join(place.parts[-depth:])
-            for place, label in zip(places, labels, strict=True)
+            label if counts[label] == 1 else "/".join(path.parts[-depth:])
+            for path, label in zip(paths, labels, strict=True)
         ]
     return tuple(labels)

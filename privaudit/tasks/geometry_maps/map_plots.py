@@ -1,4 +1,4 @@
-"""Every picture of a geometry: a map per image, distortion by set, the extremes."""
+"""All figures of a geometry: a map per image, the distortion of each set, and the most and least distorted images."""
 
 from __future__ import annotations
 
@@ -17,66 +17,68 @@ from privaudit.tasks.geometry_maps.extremes_plot import plot_extremes
 from privaudit.tasks.geometry_maps.influence_map import InfluenceMap, MapPage
 
 QUARTERS = ("", ", lowest quarter", ", second quarter", ", third quarter", ", highest quarter")
-"""By number; 0 is none."""
-LONGEST = 80
-"""Letters of an image's name in the name of its map."""
+"""Text for each quarter from 1 to 4; entry 0 is for images without a quarter."""
+MAX_STEM = 80
+"""Maximum number of characters of an image's file name in the file name of its map."""
 
 
-def plot_geometry(found: GeometryMap, on_progress: OnProgress | None = None) -> list[Path]:
-    """Draw everything into the folder of the geometry.
+def plot_geometry(geometry: GeometryMap, on_progress: OnProgress | None = None) -> list[Path]:
+    """Draw all figures into the folder of the geometry.
 
     Returns:
-        The pictures: those of all images, then one per image.
+        Paths of the figures: first those of all images together, then one map per image.
 
     Raises:
         DataError: An image changed since it was measured.
     """
-    paths = [found.folder / "distortion.png", found.folder / "extremes.png"]
-    plot_distortion(found, paths[0])
-    ends = found.shown[: 2 * EXTREMES]
-    plot_extremes(found, np.stack([_picture(found.samples[row], found.info.image_size) for row in ends]), paths[1])
-    return paths + plot_maps(found, on_progress)
+    paths = [geometry.folder / "distortion.png", geometry.folder / "extremes.png"]
+    plot_distortion(geometry, paths[0])
+    extremes = geometry.shown[: 2 * EXTREMES]
+    size = geometry.info.image_size
+    plot_extremes(geometry, np.stack([_read_image(geometry.samples[row], size) for row in extremes]), paths[1])
+    return paths + plot_maps(geometry, on_progress)
 
 
-def plot_maps(found: GeometryMap, on_progress: OnProgress | None = None) -> list[Path]:
-    """Draw a map of each image that is to have one, named by its rank in distortion: 1 is the most distorted.
+def plot_maps(geometry: GeometryMap, on_progress: OnProgress | None = None) -> list[Path]:
+    """Draw a map of each image of ``geometry.drawn``. File names start with the rank: 1 is the most distorted image.
 
     Returns:
-        The pictures.
+        Paths of the maps, sorted.
 
     Raises:
         DataError: An image changed since it was measured.
     """
-    folder = found.folder / MAPS
-    rank, quartile, samples, labels = found.rank, found.quartile, found.samples, found.labels
-    figure = InfluenceMap(found.info.latent_shape, found.info.image_size)
+    folder = geometry.folder / MAPS
+    rank, quartile, samples, labels = geometry.rank, geometry.quartile, geometry.samples, geometry.labels
+    figure = InfluenceMap(geometry.info.latent_shape, geometry.info.image_size)
     digits = len(str(len(samples)))
     paths = []
-    for place, row in enumerate(found.drawn):
-        influence = found.influence.values[row]
+    for number, row in enumerate(geometry.drawn):
+        influence = geometry.influence.values[row]
         note = (
-            f"{shorten(labels[row], 40)} · distortion {found.distortion.values[row]:.1f} · "
+            f"{shorten(labels[row], 40)} · distortion {geometry.distortion.values[row]:.1f} · "
             f"rank {rank[row]} of {len(samples)}{QUARTERS[quartile[row]]}"
         )
         page = MapPage(
-            picture=_picture(samples[row], found.info.image_size),
-            decoded=found.decoded[place],
+            image=_read_image(samples[row], geometry.info.image_size),
+            decoded=geometry.decoded[number],
             influence=influence.numpy(),
-            kept=influence_mask(influence[None], found.options.drop)[0].bool().numpy(),
+            mask=influence_mask(influence[None], geometry.options.drop)[0].bool().numpy(),
             name=samples[row].path.name,
             note=note,
         )
         folder.mkdir(exist_ok=True)
-        path = folder / f"{rank[row]:0{digits}}-{samples[row].path.stem[:LONGEST]}.png"
+        # The rank makes the name unique: images in different folders may have the same file name.
+        path = folder / f"{rank[row]:0{digits}}-{samples[row].path.stem[:MAX_STEM]}.png"
         figure.draw(page, path)
         paths.append(path)
         if on_progress is not None:
-            on_progress("maps", place + 1, len(found.drawn))
+            on_progress("maps", number + 1, len(geometry.drawn))
     return sorted(paths)
 
 
-def _picture(sample: Sample, size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Read an image again as the autoencoder saw it."""
+def _read_image(sample: Sample, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Read an image again, preprocessed as for the autoencoder, ``(height, width, 3)``."""
     pixels = load_images([sample], size)[0].transpose(1, 2, 0)
-    picture: NDArray[np.uint8] = np.rint((pixels + 1) * 127.5).astype(np.uint8)
-    return picture
+    image: NDArray[np.uint8] = np.rint((pixels + 1) * 127.5).astype(np.uint8)
+    return image

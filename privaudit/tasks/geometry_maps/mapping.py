@@ -1,4 +1,4 @@
-"""`run_geometry`: sets of images become influence and distortion of the decoder around them."""
+"""`run_geometry` measures influence and local distortion of the decoder around sets of images."""
 
 from __future__ import annotations
 
@@ -35,28 +35,28 @@ from privaudit.tasks.inversion_stage import inversion_stage
 MAPS = "maps"
 """Subfolder of the maps of single images."""
 RESULTS = ("influence.safetensors", "influence_error.safetensors", "geometry.csv", "distortion.png", "extremes.png")
-"""Files of a geometry's folder, next to those in `MAPS`."""
+"""Files in the output folder of a geometry, in addition to those in `MAPS`."""
 
 
 def run_geometry(options: GeometryOptions, on_progress: OnProgress | None = None) -> GeometryMap:
-    """Measure influence and distortion around every image and write them.
+    """Measure influence and distortion around every image, and write them.
 
-    The folder gets ``influence.safetensors`` and ``influence_error.safetensors`` (sample id to influence, and to its
-    standard error, float32) and ``geometry.csv`` (one row per image), at the end. What `privaudit.report` draws goes
-    next to them.
+    At the end, the output folder gets ``influence.safetensors`` and ``influence_error.safetensors`` (influence and its
+    standard error by sample id, float32) and ``geometry.csv`` (one row per image). Figures are drawn by
+    `privaudit.tasks.geometry_maps.map_plots.plot_geometry`.
 
     Args:
-        options: Whose geometry, and how.
-        on_progress: Called with (stage, images done, images in all).
+        options: Target, image sets, and methods.
+        on_progress: Called with (stage, images done, all images).
 
     Returns:
         Influence and distortion of every image.
 
     Raises:
-        ConfigError: An option is wrong, or the folder cannot be written.
+        ConfigError: The folder cannot be written, or an input would be overwritten.
         DataError: The images cannot be used.
         TargetError: The model cannot be loaded or does not round-trip its shapes.
-        NonFiniteError: The model gives NaN or infinity; names the images.
+        NonFiniteError: The model returns NaN or infinity; the message names the images.
     """
     progress = on_progress or no_progress
     entries = _listed(options)
@@ -73,17 +73,25 @@ def geometry(
     on_progress: OnProgress | None = None,
     **choices: Unpack[GeometryChoices],
 ) -> GeometryMap:
-    """Measure influence and distortion of the decoder around images, as `privaudit geometry` does; draws nothing.
+    """Measure influence and distortion of the decoder around images.
+
+    Does the same as `privaudit geometry`, except that no figures are drawn.
 
     Args:
-        target: A diffusers folder or hub id.
-        images: Folder or manifest of images, or one per set.
+        target: Diffusers folder or hub id.
+        images: Folder or manifest of images, or a sequence with one per set.
         out: Folder to write; by default that of the command line, below ``privaudit-runs``.
-        on_progress: Called with (stage, images done, images in all).
+        on_progress: Called with (stage, images done, all images).
         choices: Any other field of `GeometryOptions`, parsed or as text.
 
     Returns:
-        Influence and distortion of every image (see `run_geometry` for what raises).
+        Influence and distortion of every image.
+
+    Raises:
+        ConfigError: Options are wrong, the folder cannot be written, or an input would be overwritten.
+        DataError: The images cannot be used.
+        TargetError: The model cannot be loaded or does not round-trip its shapes.
+        NonFiniteError: The model returns NaN or infinity; the message names the images.
     """
     return run_geometry(GeometryOptions.parse(target=target, images=_sets(images), out=out, **choices), on_progress)
 
@@ -93,7 +101,7 @@ def _sets(images: str | Path | Sequence[str | Path]) -> tuple[Path, ...]:
 
 
 def _run(options: GeometryOptions, counts: Sequence[int], progress: OnProgress) -> GeometryMap:
-    """Measure in a folder that is ready."""
+    """Run the measurement, once the output folder is locked and free of earlier results."""
     target = load_target(options.source(device=options.device, dtype=options.dtype, upcast=options.dtype == "auto"))
     sets = read_sets(
         options.images,
@@ -106,7 +114,7 @@ def _run(options: GeometryOptions, counts: Sequence[int], progress: OnProgress) 
     ids = [sample.id for sample in samples]
     engine = Engine(samples, progress)
 
-    def batcher() -> Batcher:  # one per stage
+    def batcher() -> Batcher:  # one per stage, because a batch that does not fit into memory halves its size for good
         return Batcher.of(options.batch_size, target.info.image_size, target.device)
 
     encoding = Latents(target, batcher(), None, name="encoding")
@@ -124,9 +132,10 @@ def _run(options: GeometryOptions, counts: Sequence[int], progress: OnProgress) 
         distortion = _bound(influence)
     else:
         distortion = engine.run(_distortion_stage(target, batcher(), at, method, options.seed), inputs=inputs)
-    wanted = len(samples) if options.maps is None else max(options.maps, 2 * EXTREMES)
-    shown = choose_shown(distortion.values.numpy(), wanted)
-    geometry = GeometryMap(
+    # The plot of the extremes needs decoded latents even if fewer maps are requested.
+    count = len(samples) if options.maps is None else max(options.maps, 2 * EXTREMES)
+    shown = choose_shown(distortion.values.numpy(), count)
+    result = GeometryMap(
         options=options,
         info=target.info,
         dtype=target.dtype,
@@ -141,33 +150,35 @@ def _run(options: GeometryOptions, counts: Sequence[int], progress: OnProgress) 
     )
     write_shard(options.out / RESULTS[0], dict(zip(ids, influence.values.float(), strict=True)))
     write_shard(options.out / RESULTS[1], dict(zip(ids, influence.standard_error.float(), strict=True)))
-    write_text(options.out / RESULTS[2], csv_text(geometry.table))
-    return geometry
+    write_text(options.out / RESULTS[2], csv_text(result.table))
+    return result
 
 
 def choose_shown(distortion: NDArray[np.float64], count: int) -> tuple[int, ...]:
-    """Choose images to look at: the most and the least distorted in turn, then the rest evenly over distortion.
+    """Choose images to show: the most and the least distorted in turn, then others evenly spaced by rank.
 
     Args:
         distortion: ``(n,)``.
-        count: Wanted; all if there are fewer.
+        count: Number of images to choose; all images if there are fewer.
 
     Returns:
-        Different positions of images, the extremes first.
+        Distinct indices of images, the extremes first.
     """
     order = np.argsort(-distortion, kind="stable").tolist()
     if count <= 2 * EXTREMES or len(order) <= 2 * EXTREMES:
-        ends = min(count, len(order))
-        return tuple(order[place // 2] if place % 2 == 0 else order[-1 - place // 2] for place in range(ends))
+        # Even positions take from the most distorted end, odd ones from the least distorted end.
+        chosen = min(count, len(order))
+        return tuple(order[place // 2] if place % 2 == 0 else order[-1 - place // 2] for place in range(chosen))
     extremes = choose_shown(distortion, 2 * EXTREMES)
     middle = order[EXTREMES:-EXTREMES]
-    wanted = min(count - 2 * EXTREMES, len(middle))
-    places = np.linspace(0, len(middle) - 1, wanted) if wanted > 1 else np.array([(len(middle) - 1) / 2])
+    remaining = min(count - 2 * EXTREMES, len(middle))
+    places = np.linspace(0, len(middle) - 1, remaining) if remaining > 1 else np.array([(len(middle) - 1) / 2])
+    # Rounded half up: places are at least 1 apart, so no image is chosen twice. round() rounds half to even.
     return *extremes, *(middle[int(place + 0.5)] for place in places)
 
 
 def _listed(options: GeometryOptions) -> list[list[ListedImage]]:
-    """The files or rows of each set."""
+    """List the files or manifest rows of each set, before anything is loaded or written."""
     entries = []
     for source in options.images:
         if not source.exists():
@@ -177,40 +188,41 @@ def _listed(options: GeometryOptions) -> list[list[ListedImage]]:
 
 
 def _prepare(options: GeometryOptions, entries: Sequence[Sequence[ListedImage]]) -> None:
-    """Make the folder, rid of what an earlier run left in it."""
+    """Make the output folder, and remove results of an earlier run from it."""
+    # Only names that start with a rank: other files in the folder belong to the user.
     stale = [f"{MAPS}/{path.name}" for path in (options.out / MAPS).glob("*.png") if re.match(r"\d+-", path.name)]
     inputs = [*options.images, *(entry.path for part in entries for entry in part)]
     make_folder(options.out, [*RESULTS, *stale], inputs)
 
 
 def _bound(influence: Influence) -> Distortion:
-    """Hadamard's bound of the distortion, which takes nothing but the influence."""
+    """Hadamard's bound on the distortion, which is computed from the influence and needs no further products."""
     bound = distortion_bound(influence.values)
-    unknown = torch.full((len(bound),), torch.nan, dtype=torch.float64)
-    free = torch.zeros(len(bound), dtype=torch.int64)
-    return Distortion(bound, unknown, free, BOUND_LEFT_OUT)
+    standard_error = torch.full((len(bound),), torch.nan, dtype=torch.float64)
+    products = torch.zeros(len(bound), dtype=torch.int64)
+    return Distortion(bound, standard_error, products, BOUND_LEFT_OUT)
 
 
 def _distortion_stage(
     target: Target, batcher: Batcher, at: str, method: Method, seed: int
 ) -> FunctionStage[Sample, Distortion]:
-    """The stage that measures the distortion around ``inputs["latents"][at]``."""
+    """Make the stage that measures the distortion at the latents ``inputs["latents"][at]``."""
 
     def compute(batch: Rows[Sample]) -> Distortion:
         latents, axis = batch.inputs["latents"][at].to(target.device), target.channel_axis
-        found = measure_distortion(target.decode, latents, ids_of(batch), method, seed=seed, channel_axis=axis)
-        return found.to("cpu")
+        distortion = measure_distortion(target.decode, latents, ids_of(batch), method, seed=seed, channel_axis=axis)
+        return distortion.to("cpu")
 
     return FunctionStage("distortion", batcher, compute, Distortion.join)
 
 
 def _decode(target: Target, latents: Tensor, batcher: Batcher) -> NDArray[np.uint8]:
-    """D(z) of some images, as a file would hold them."""
+    """Decode latents and round them as in a file, ``(n, height, width, 3)``, uint8."""
 
     def compute(batch: Tensor) -> Tensor:
         with torch.no_grad():
             images = target.decode(batch.to(target.device))
         return ((images.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8).permute(0, 2, 3, 1).cpu()
 
-    pictures: NDArray[np.uint8] = torch.cat(batcher.parts(latents, compute)).numpy()
-    return pictures
+    decoded: NDArray[np.uint8] = torch.cat(batcher.parts(latents, compute)).numpy()
+    return decoded

@@ -104,7 +104,7 @@ class TestSuspects:
     def test_gates_say_what_they_compare(self, of_suspects):
         (gate,) = of_suspects.verdict.gates
         assert gate_reason(gate, of_suspects).endswith(
-            "; it compares the suspects with the non-members, and no known members"
+            "; the gate compares the suspects, whose membership is not known, with the non-members"
         )
 
     def test_each_has_a_line_in_the_run_folder(self, root, of_suspects):

@@ -48,7 +48,7 @@ def test_every_number_of_suspects_is_there() -> None:
         "as a set": "p = 0.0012: the chance of scores this high if the model was trained on none (9999 permutations); "
         "evidence at 0.05 or less",
         "score": "pia at order 2, level 200, weighted mask, in other folds sima at 50, no mask: the best of 3 "
-        "candidates for suspects against non-members, chosen again in every permutation and for every image",
+        "candidates for suspects against non-members, chosen anew in every permutation and for every image",
         "next to it": "with the score chosen on other folds p = 0.034; AUROC .750 and Welch's p below 0.001 (as if "
         "folds were independent) are descriptions only",
         "how often wrong": ".048 [.030,.070] of 500 splits of the non-members gave p at most 0.05 (5 % are expected), "
@@ -98,9 +98,8 @@ def test_the_statement_of_suspects(changes: dict[str, object], wanted: str) -> N
 
 
 def test_flags_are_said_to_be_wrong_now_and_then() -> None:
-    assert "11 images are flagged singly; of such flags up to 10 % are expected to be wrong." in suspect_statement(
-        REPORT
-    )
+    stated = suspect_statement(REPORT)
+    assert "11 images are flagged singly; up to 10 % of such flags are expected to be wrong." in stated
     assert "1 image is flagged singly" in suspect_statement(replace(REPORT, flagged={"0.1": 1}))
 
 

@@ -64,13 +64,16 @@ def test_the_positives_have_the_name_of_the_design(code: str) -> None:
 def test_what_several_values_say_together() -> None:
     limit = {"attack": "epsilon", "mask": "none", "limit": 0.61234, "side": "lower", "confidence": 0.95}
     assert fact_text(fact("limit_beyond_gate", **limit, tests=15)) == (
-        "lower limit 0.6123 of epsilon (attack), no mask is above it (95 % confidence, corrected for 15 tests)"
+        "lower limit 0.6123 (epsilon (attack), no mask) exceeds the gate (95 % confidence, corrected for 15 tests)"
     )
-    assert fact_text(fact("limit_within_gate", **limit, tests=0)).endswith("is not above it (95 % confidence)")
+    assert fact_text(fact("limit_within_gate", **limit, tests=0)).endswith("does not exceed the gate (95 % confidence)")
     told_apart = fact("blind_told_apart", family="files", auroc=0.9, lower=0.8)
-    assert fact_text(told_apart).startswith("without the model, file properties alone reach an AUROC of 0.900")
+    assert fact_text(told_apart) == (
+        "members and non-members differ in file properties, which alone tell them apart without the model (AUROC "
+        "0.900, at least 0.800)"
+    )
     unknown = fact("blind_told_apart_by_rank", family="watermarks", auroc=0.9, p=0.001)
-    assert fact_text(unknown).startswith("without the model, watermarks alone")
+    assert fact_text(unknown).startswith("members and non-members differ in watermarks, which alone tell")
     few = {"members": 3, "nonmembers": 4, "tests": 2}
     whole = fact("perfect_scores_unnoticed", **few, effective_members=3.0, effective_nonmembers=4.0)
     assert fact_text(whole).startswith("3 members and 4 non-members are too few")

@@ -93,11 +93,13 @@ def test_the_tick_stands_for_a_stated_limit():
         ),
     )
     assert tone(without) == "neutral"
-    assert answer(without) == "There were too few non-members to see whether single images stand out."
+    assert answer(without) == "There were too few non-members to tell whether single images stand out."
 
 
 def test_a_small_test_says_what_it_would_have_missed():
-    assert answer(SMALL).startswith(f"Leaks up to an AUROC of {largest_auroc(SMALL):.2f} would have gone unnoticed")
+    assert answer(SMALL).startswith(
+        f"A leak with an AUROC of up to {largest_auroc(SMALL):.2f} could have gone unnoticed"
+    )
     assert steps(SMALL)[0].startswith("Add images, 1000 to each set or more, before you rely on this: 40 members")
     canaries = replace(SMALL, data=replace(SMALL.data, design="canaries"), canaries=CANARIES)
     assert answer(canaries).endswith("could have shown an epsilon of only 3.5 with these canaries.")
@@ -144,7 +146,7 @@ def test_a_gate_is_advised_that_can_be_decided():
 
 
 def test_a_pass_is_not_a_proof():
-    assert pass_note(with_status(NONE, "pass")).startswith("A pass means: more than this was not shown.")
+    assert pass_note(with_status(NONE, "pass")).startswith("A pass means that no more than the gate allows was shown.")
     assert pass_note(with_status(NONE, "pass", gate_bound="upper")) == ""
     assert pass_note(with_status(NONE, "fail")) == ""
     assert pass_note(NONE) == ""
@@ -170,7 +172,7 @@ def test_the_statement_has_the_numbers_of_the_page():
 
 
 def test_attacks_and_scores_are_counted_once():
-    assert scale_text(NONE) == "3 attacks, 9 scores per image: 7 count, the 2 random masks are controls"
+    assert scale_text(NONE) == "3 attacks, 9 scores per image: 7 tested, the 2 random masks are controls"
     alone = replace(NONE, attacks=NONE.attacks[-1:])
     assert scale_text(alone) == "1 attack, 1 score per image"
 

@@ -12,7 +12,7 @@ from models import random_normal
 from PIL import Image
 
 from privaudit.errors import DataError
-from privaudit.report.plots.canvas import LEAST, log_influence, shorten
+from privaudit.report.plots.canvas import MIN_INFLUENCE, log_influence, shorten
 from privaudit.tasks.geometry_maps import MAPS
 from privaudit.tasks.geometry_maps.distortion_plot import plot_distortion
 from privaudit.tasks.geometry_maps.extremes_plot import plot_extremes
@@ -55,7 +55,7 @@ def a_page(influence: np.ndarray, kept: np.ndarray | None = None, size=(16, 16),
 
 
 def drawn(page: MapPage, path) -> np.ndarray:
-    InfluenceMap(page.influence.shape, page.picture.shape[:2]).draw(page, path)
+    InfluenceMap(page.influence.shape, page.image.shape[:2]).draw(page, path)
     return pixels(path)
 
 
@@ -218,7 +218,7 @@ class TestDrawing:
 
     def test_logarithms_of_zeros_end(self):
         found = log_influence(np.array([0.0, 1.0, 100.0]))
-        assert found.tolist() == pytest.approx([2 + np.log10(LEAST), 0, 2])
+        assert found.tolist() == pytest.approx([2 + np.log10(MIN_INFLUENCE), 0, 2])
         assert log_influence(np.zeros(2)).tolist() == [0, 0]
 
     def test_matplotlib_is_left_as_it_was(self, tmp_path):

@@ -90,21 +90,23 @@ def test_a_warning_where_few_inversions_converged(a_map):
 
 
 def test_a_warning_where_sets_have_pictures_in_common(a_map):
-    assert "warn 3 pictures of set-1 are in an earlier set too and count there" in printed(a_map(4, 4, shared=3))
+    assert "warn 3 images of set-1 are also in an earlier set, and are counted there" in printed(a_map(4, 4, shared=3))
 
 
 def test_how_it_was_measured(a_map):
     text = printed(a_map(3, 3, skipped=1, duplicates=2, influence="hutchinson:probes=2", distortion=np.arange(6)))
     found = a_map(3, 3)
     half, kept = found.table["half_share"].median(), found.table["kept_agreement"].median()
-    assert f"half of all influence sits in {half:.0%} of the latent's dimensions" in text
+    assert f"half of all influence is in {half:.0%} of the latent dimensions" in text
     assert "target      models/small, latents 4x8x8, autoencoder in float32\n" in text
     assert "images      6 distinct, 4 copies dropped, 2 unreadable\n" in text
     assert (
-        "influence   hutchinson:probes=2, 2 products with the Jacobian an image; a mask that drops 40% agrees" in text
+        "influence   hutchinson:probes=2, 2 products with the Jacobian per image; a mask that drops 40% agrees" in text
     )
     assert f"in about {kept:.0%} of what it keeps" in text
-    assert "distortion  bound, 3 products with the Jacobian an image; leaves out nothing, but is an upper bound" in text
+    assert (
+        "distortion  bound, 3 products with the Jacobian per image; leaves out nothing, but is an upper bound" in text
+    )
     assert "time        inversion 1.2 s, influence 0.5 s\n" in text
     assert "standard error" not in text
     assert text.endswith("files       out/geometry.csv\n            out/maps\n")
@@ -129,3 +131,8 @@ def test_names_are_printed_as_they_are_and_fit(a_map):
     table = text.split("half of all")[0]
     assert max(len(line) for line in table.splitlines()) <= 80
     assert "xxxxxxxx…xxxxxxxx" in table
+
+
+def test_a_set_whose_name_is_not_utf_8_is_summed_up(a_map):
+    text = printed(a_map(3, 3, labels=("caf\udce9", "other")))
+    assert row(text, "caf")[0] == "3"
