@@ -8,7 +8,6 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from privaudit.evaluation.reading_checks import ModelFit
 from privaudit.scorers import ErrorTable
 
 
@@ -77,7 +76,6 @@ class Measurements:
         pixels: Pixel features of the blind baseline.
         convergence: Convergence of the decoder inversion.
         geometry: Summary of the decoder's influence.
-        fit: How well the model, as it was read, predicts noise.
         seconds: Duration of each stage.
     """
 
@@ -86,7 +84,6 @@ class Measurements:
     pixels: PixelFeatures
     convergence: Convergence
     geometry: GeometrySummary
-    fit: ModelFit
     seconds: dict[str, float]
 
     def rows(self, positions: NDArray[np.integer] | slice) -> Measurements:
@@ -104,6 +101,5 @@ class Measurements:
             self.pixels.rows(positions),
             self.convergence.rows(positions),
             self.geometry.rows(positions),
-            self.fit,
             self.seconds,
         )

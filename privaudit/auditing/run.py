@@ -8,6 +8,7 @@ import os
 import platform
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Unpack
@@ -24,12 +25,13 @@ from privaudit.auditing.designs.design import Sources
 from privaudit.auditing.designs.suspect_judgement import TABLE as SUSPECTS
 from privaudit.auditing.measurements import Measurements
 from privaudit.auditing.options import AuditChoices, AuditOptions
-from privaudit.auditing.run_stages import measure
+from privaudit.auditing.run_stages import measure, measure_fit
 from privaudit.auditing.sources import design_of, list_sources, read_sources
 from privaudit.decoder_geometry.mask import mask_names
 from privaudit.errors import ConfigError
 from privaudit.escape import csv_text, encodable
 from privaudit.evaluation import Check, fact
+from privaudit.evaluation.reading_checks import fit_checks
 from privaudit.execution.progress import OnProgress, no_progress
 from privaudit.loading import load_target
 from privaudit.model.target import Target
@@ -99,13 +101,16 @@ def _run(options: AuditOptions, sources: Sources, progress: OnProgress) -> Audit
     }
     read = time.perf_counter()
     write_text(options.out / "run.json", _run_record(options, target, data))
+    reading = _reading_checks(target, reference, data, options, progress)
+    fitted = time.perf_counter()
     measured = measure(target, data.samples, methods, options, progress, reference=reference)
     evaluation_started = time.perf_counter()
-    assessment = assess(measured, data, split, methods, options, target.schedule, passes, progress)
+    assessment = assess(measured, data, split, methods, options, target.schedule, passes, reading, progress)
     exposed = most_exposed(data, assessment.scores, assessment.attacks, assessment.verdict)
     seconds = {
         "loading": loaded - started,
         "images": read - loaded,
+        "model fit": fitted - read,
         **measured.seconds,
         "evaluation": time.perf_counter() - evaluation_started,
     }
@@ -214,6 +219,20 @@ def _check_reference(reference: Target | None, target: Target) -> tuple[Check, .
     if reference.info.autoencoder_hash == target.info.autoencoder_hash:
         return (Check(name, "ok", (fact("reference_shares_autoencoder"),)),)
     return (Check(name, "warn", (fact("reference_has_other_autoencoder"),)),)
+
+
+def _reading_checks(
+    target: Target, reference: Target | None, data: AuditData, options: AuditOptions, progress: OnProgress
+) -> tuple[Check, ...]:
+    """Check how the models were read; a reference that is read wrongly spoils only what is subtracted."""
+    checks = fit_checks(measure_fit(target, data.samples, options, progress))
+    if reference is None:
+        return checks
+    of_reference = fit_checks(measure_fit(reference, data.samples, options, progress))
+    return checks + tuple(
+        replace(check, name=f"{check.name}, reference", status="warn" if check.status == "fail" else check.status)
+        for check in of_reference
+    )
 
 
 def _noise_levels(target: Target) -> tuple[int, float]:

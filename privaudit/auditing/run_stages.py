@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -63,7 +62,6 @@ def measure(
     """
     stages = AuditStages(target, options)
     engine = Engine(samples, on_progress, options.out)
-    fit = _fit(target, stages, replace(engine, items=sorted(samples, key=lambda sample: sample.id)[:FIT_IMAGES]))
     pixels = engine.run(stages.pixels)
     latents = engine.run(stages.latents, keep=_without_latents)
     influence = engine.run(stages.influence, keep=partial(_summary, channel_axis=target.channel_axis))
@@ -82,18 +80,29 @@ def measure(
         geometry=GeometrySummary(**{
             name: values.numpy() for name, values in influence.items() if name != "pooled_sum"
         }),
-        fit=fit,
         seconds=engine.seconds,
     )
 
 
-def _fit(target: Target, stages: AuditStages, engine: Engine[Sample]) -> ModelFit:
-    """Measure how well the model predicts noise; other scales of the latents cost passes and are tried if in doubt."""
-    stage = stages.noise_prediction(target)
-    fit = _model_fit(engine.run(stage), target, engine.items)
+def measure_fit(target: Target, samples: Sequence[Sample], options: AuditOptions, on_progress: OnProgress) -> ModelFit:
+    """Measure how well a model, as it was read, predicts noise; other scales of the latents are tried if in doubt.
+
+    Args:
+        target: The audited model.
+        samples: All images; the first by id are used, whatever their membership.
+        options: Options of the audit.
+        on_progress: Called after each batch.
+
+    Returns:
+        Errors of the predicted noise.
+    """
+    stages = AuditStages(target, options)
+    chosen = sorted(samples, key=lambda sample: sample.id)[:FIT_IMAGES]
+    engine = Engine(chosen, on_progress, options.out)
+    fit = _model_fit(engine.run(stages.noise_prediction(target)), target, chosen)
     if not needs_factors(fit):
         return fit
-    return _model_fit(engine.run(stages.noise_prediction(target, FACTORS)), target, engine.items)
+    return _model_fit(engine.run(stages.noise_prediction(target, FACTORS)), target, chosen)
 
 
 def _model_fit(tensors: Tensors, target: Target, samples: Sequence[Sample]) -> ModelFit:
@@ -101,7 +110,7 @@ def _model_fit(tensors: Tensors, target: Target, samples: Sequence[Sample]) -> M
     levels = [target.schedule.nearest(value) for value in FIT_LOG_SNRS]
     flow = isinstance(target.schedule, FlowSchedule)
     heads = alternatives(target.info.prediction_type, flow=flow)
-    told = FIT_OFFSETS[: values["times"].shape[-1]]
+    offsets = FIT_OFFSETS[: values["times"].shape[-1]]
     tried = FACTORS[: values["factors"].shape[-1]]
     reads = target.info.family != "unconditional"
     return ModelFit(
@@ -109,7 +118,7 @@ def _model_fit(tensors: Tensors, target: Target, samples: Sequence[Sample]) -> M
         recorded=values["recorded"],
         null=values["null"],
         heads={head: values["heads"][..., column] for column, head in enumerate(heads)},
-        times={offset: values["times"][..., column] for column, offset in enumerate(told)},
+        times={offset: values["times"][..., column] for column, offset in enumerate(offsets)},
         factors={factor: values["factors"][..., column] for column, factor in enumerate(tried)},
         scales=[target.alpha_sigma(level) for level in levels],
         prediction_type=target.info.prediction_type,

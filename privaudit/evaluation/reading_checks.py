@@ -138,13 +138,13 @@ def prediction_check(fit: ModelFit) -> Check:
             )
         )
     # A wrong schedule may have too much noise at one end and too little at the other, so each level counts by itself.
-    told = min(
+    factor, level, offset = min(
         ((errors / ratios)[level], level, offset)
         for offset, errors in ((0.0, ratios), *((offset, fit.ratios(values)) for offset, values in fit.times.items()))
         for level in range(len(ratios))
     )
-    if told[0] < CLEARLY_BETTER:
-        facts.append(fact("other_time_fits", log_snr=fit.log_snr(told[1]), offset=told[2], factor=float(told[0])))
+    if factor < CLEARLY_BETTER:
+        facts.append(fact("other_time_fits", log_snr=fit.log_snr(level), offset=offset, factor=float(factor)))
     if facts:
         return Check(PREDICTION, "fail", tuple(facts))
     return Check(PREDICTION, "ok", (fact("better_than_linear", ratio=float(ratios[worst])),))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -53,6 +53,7 @@ def assess(
     options: AuditOptions,
     schedule: Schedule,
     passes: Mapping[str, int],
+    reading: Sequence[Check] = (),
     on_progress: OnProgress = no_progress,
 ) -> Assessment:
     """Evaluate the measurements of an audit.
@@ -68,6 +69,7 @@ def assess(
         options: Options of the audit.
         schedule: Noise schedule of the target.
         passes: Denoiser passes per image, by line of the report.
+        reading: Checks of how the model was read.
         on_progress: Called with ("evaluation", done, total).
 
     Returns:
@@ -90,7 +92,7 @@ def assess(
     for done, entry in enumerate(entries, start=4):
         reports.append(reporter.report(entry))
         on_progress("evaluation", min(done, steps), steps)
-    checks = all_checks(evaluated, compared, data, split)
+    checks = (*all_checks(evaluated, compared, data, split), *reading)
     judgement = data.design.judge(measured, data, split, options, checks)
     return Assessment(
         attacks=tuple(reports),

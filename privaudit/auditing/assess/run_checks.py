@@ -19,7 +19,6 @@ from privaudit.evaluation.checks import (
     file_check,
     sample_size_check,
 )
-from privaudit.evaluation.reading_checks import fit_checks
 
 MIN_CONVERGED = 0.9
 """Minimum fraction of the images whose inversion reaches its tolerance."""
@@ -35,7 +34,6 @@ def all_checks(evaluated: EvaluatedScores, measured: Measurements, data: AuditDa
         file_check([s.file for s in data.positives.samples], [s.file for s in data.nonmembers.samples]),
         skipped_check(data),
         convergence_check(measured.convergence),
-        *fit_checks(measured.fit),
         Check("non-finite values", "ok", (fact("all_scores_finite"),)),
         consistency_check(evaluated.evaluation),
     )

@@ -101,15 +101,16 @@ class NoisePrediction(ImageStage):
                 recorded = (self.target.info.prediction_type, alpha, sigma)
                 read = [reinterpret(predicted, noisy, recorded, (other, alpha, sigma)) for other in self.heads]
                 columns["heads"].append(_columns([error(values) for values in read], predicted))
-                told = [self._told(noisy, log_snr + offset, recorded, condition) for offset in self.offsets]
-                columns["times"].append(_columns([error(values) for values in told if values is not None], predicted))
+                shifted = [self._at_time_of(noisy, log_snr + offset, recorded, condition) for offset in self.offsets]
+                times = [error(values) for values in shifted if values is not None]
+                columns["times"].append(_columns(times, predicted))
                 scaled = [factor * alpha * latents + sigma * noise for factor in self.factors]
                 tried = [error(self.target.predict_noise(values, level, condition)) for values in scaled]
                 columns["factors"].append(_columns(tried, predicted))
         power = latents.square().flatten(1).mean(dim=1)
         return {"power": power, **{name: torch.stack(values, dim=1) for name, values in columns.items()}}
 
-    def _told(
+    def _at_time_of(
         self, noisy: torch.Tensor, log_snr: float, recorded: Reading, condition: Condition | None
     ) -> torch.Tensor | None:
         """Predict the noise when the network is told the time of another level; None if it has no time of its own."""

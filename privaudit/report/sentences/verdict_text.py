@@ -5,6 +5,7 @@ from __future__ import annotations
 from privaudit.evaluation.facts import Check
 from privaudit.evaluation.finding import failed_checks
 from privaudit.evaluation.rate import nonmembers_needed
+from privaudit.evaluation.reading_checks import READING_CHECKS
 from privaudit.evaluation.verdict import GateOutcome, exit_code
 from privaudit.report.quoted import confidence_of
 from privaudit.report.sentences.design_text import canary_reach
@@ -28,6 +29,10 @@ WHY = {
     "latent scale": "a network that is asked at another scale than in training shows no leak",
     "prediction": "a network that is read with the wrong prediction type or schedule shows no leak",
     "condition": "a network that is told other captions than in training shows less of a leak",
+    **{
+        f"{name}, reference": "what is subtracted means something only if the reference is read as it was trained"
+        for name in READING_CHECKS
+    },
     "non-finite values": "a score that is not a number has no rank",
     "consistency": "an AUROC and a rate that no ROC curve can have together would be a defect of privaudit",
     "canaries": "the draw proves something only if no one could know or change it",
