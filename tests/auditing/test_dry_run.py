@@ -87,7 +87,8 @@ class TestForecast:
         assert both.cost(both.steps[0]) > 0
         passes.clear()
         run_audit(replace(few, reference=tuned))
-        assert passes["forward"] == 2 * (MEMBERS + OTHERS) * sum(step.added["forward"] for step in alone.steps)
+        images, fitted = MEMBERS + OTHERS, 9 + 9 + 27  # the reference is not trained: other scales are tried, too
+        assert passes["forward"] == images * (2 * sum(step.added["forward"] for step in alone.steps) + fitted)
 
     def test_the_time_is_made_of_passes_and_what_they_took(self, forecast):
         images = MEMBERS + OTHERS
@@ -100,7 +101,7 @@ class TestForecast:
         assert found["sets"] == {"members": MEMBERS, "nonmembers": OTHERS}
         assert {step["title"]: step["added"]["forward"] for step in found["steps"]}["recon"] == 0
         assert [item["name"] for item in found["refused"]] == ["clid", "flow_mc"]
-        assert set(found["seconds"]) == {"latents", "influence", "scores"}
+        assert set(found["seconds"]) == {"model fit", "latents", "influence", "scores"}
 
 
 class TestErrors:

@@ -62,7 +62,8 @@ class NoisePrediction(ImageStage):
     @property
     def passes(self) -> int:
         """Denoiser passes per image."""
-        return len(self.log_snrs) * (2 + len(self.offsets) + len(self.factors))
+        prompted = 1 if self.target.conditioner is None else 2  # with and without prompts
+        return len(self.log_snrs) * (prompted + len(self.offsets) + len(self.factors))
 
     @property
     def heads(self) -> tuple[str, ...]:
@@ -97,7 +98,8 @@ class NoisePrediction(ImageStage):
                 predicted = self.target.predict_noise(noisy, level, condition)
                 require_finite(predicted, "denoiser output", ids)
                 columns["recorded"].append(error(predicted))
-                columns["null"].append(error(self.target.predict_noise(noisy, level, null)))
+                unprompted = predicted if null is None else self.target.predict_noise(noisy, level, null)
+                columns["null"].append(error(unprompted))
                 recorded = (self.target.info.prediction_type, alpha, sigma)
                 read = [reinterpret(predicted, noisy, recorded, (other, alpha, sigma)) for other in self.heads]
                 columns["heads"].append(_columns([error(values) for values in read], predicted))
