@@ -345,6 +345,7 @@ class TestOutput:
         assert stages == [
             "members",
             "nonmembers",
+            "model fit",
             "pixels",
             "latents",
             "influence",
