@@ -14,7 +14,7 @@ from privaudit.errors import TargetError
 from privaudit.loading.components import PipelineFolder, quiet
 from privaudit.loading.families.contract import Family, TextEncoder
 
-VOCABULARIES = ("tokenizer.json", "vocab.json", "spiece.model", "tokenizer.model")
+VOCABULARIES = ("tokenizer.json", "vocab.json", "vocab.txt", "spiece.model", "tokenizer.model")
 
 
 def build_pipeline(folder: PipelineFolder, family: Family, parts: Mapping[str, Any], device: torch.device) -> Any:  # noqa: ANN401
@@ -40,7 +40,7 @@ def build_pipeline(folder: PipelineFolder, family: Family, parts: Mapping[str, A
     accepted = [name for name in inspect.signature(kind.__init__).parameters if name != "self"]
     parameters = {name: folder.index[name] for name in accepted if not isinstance(folder.index.get(name, []), list)}
     with quiet(), warnings.catch_warnings(action="ignore"):  # the warnings concern sampling, which an audit never does
-        pipeline = kind(**{name: parts.get(name) for name in _components(kind)} | parameters)
+        pipeline = kind(**{name: parts.get(name) for name in _components(kind, parts)} | parameters)
     lengths = [parts[text.tokenizer].model_max_length for text in family.text_encoders if _is_clip(parts[text.encoder])]
     if hasattr(pipeline, "tokenizer_max_length"):
         pipeline.tokenizer_max_length = min(lengths)
@@ -86,9 +86,10 @@ def load_text_encoder(folder: PipelineFolder, names: TextEncoder, device: torch.
     return {names.encoder: encoder, names.tokenizer: tokenizer}
 
 
-def _components(kind: Any) -> list[str]:  # noqa: ANN401 - a class of diffusers
-    required = inspect.signature(kind.__init__).parameters.values()
-    return [p.name for p in required if p.name != "self" and p.default is inspect.Parameter.empty]
+def _components(kind: Any, parts: Mapping[str, Any]) -> list[str]:  # noqa: ANN401 - a class of diffusers
+    """Name the components that a pipeline requires, and those that were loaded and that it takes."""
+    accepted = [p for p in inspect.signature(kind.__init__).parameters.values() if p.name != "self"]
+    return [p.name for p in accepted if p.default is inspect.Parameter.empty or p.name in parts]
 
 
 def _is_clip(encoder: Any) -> bool:  # noqa: ANN401 - a transformers model

@@ -115,6 +115,8 @@ class Family(ABC):
             raise ConfigError(problems)
         self.values = {name: chosen.get(name, setting.default) for name, setting in self.settings.items()}
         """Value of each setting."""
+        self.image_size: tuple[int, int] = (0, 0)
+        """Height and width of the images; `load_target` sets it before any condition is computed."""
 
     def _wrong(self, name: str, value: object) -> list[str]:
         setting = self.settings.get(name)
