@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -48,13 +49,14 @@ class HunyuanDiT(Family):
     )
     autoencoders = ("AutoencoderKL",)
     reads = ("caption", "original_size", "crop")
-    settings = {
+    settings: ClassVar[Mapping[str, Setting]] = {
         "size_order": Setting("width first", "order of the sizes that are told", ("width first", "height first"))
     }
 
     def condition(self, pipeline: Pipeline, prompts: Sequence[Prompt]) -> Mapping[str, Tensor]:
         """Encode captions and sizes; an image of unknown size has the target size and no crop."""
-        config, encoded = pipeline.transformer.config, {}
+        config = pipeline.transformer.config
+        encoded: dict[str, Tensor] = {}
         for index, (suffix, length) in enumerate((("", config.text_len), ("_t5", config.text_len_t5))):
             hidden, _, mask, _ = pipeline.encode_prompt(
                 captions(prompts),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -34,11 +35,11 @@ class PixArtSigma(Family):
     """
 
     pipeline = "PixArtSigmaPipeline"
-    variants = ("PixArtSigmaPAGPipeline",)
+    variants: ClassVar[tuple[str, ...]] = ("PixArtSigmaPAGPipeline",)
     networks = ("PixArtTransformer2DModel", "Transformer2DModel")
     text_encoders = (TextEncoder("text_encoder", ("T5EncoderModel",), "tokenizer", T5_TOKENIZERS),)
     autoencoders = ("AutoencoderKL",)
-    settings: Mapping[str, Setting] = {"text_length": Setting(300, "tokens of T5 per caption")}
+    settings: ClassVar[Mapping[str, Setting]] = {"text_length": Setting(300, "tokens of T5 per caption")}
 
     def condition(self, pipeline: Pipeline, prompts: Sequence[Prompt]) -> Mapping[str, Tensor]:
         """Encode captions; the null condition is the empty caption."""
@@ -82,9 +83,9 @@ class PixArtAlpha(PixArtSigma):
     """
 
     pipeline = "PixArtAlphaPipeline"
-    variants = ()
+    variants: ClassVar[tuple[str, ...]] = ()
     reads = ("caption", "original_size")
-    settings = {
+    settings: ClassVar[Mapping[str, Setting]] = {
         "text_length": Setting(120, "tokens of T5 per caption"),
         "size_ids": Setting("original", "size that a model of 1024 pixels is told", ("original", "target")),
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -45,7 +46,7 @@ class Sana(Family):
     text_encoders = (TextEncoder("text_encoder", ("Gemma2Model",), "tokenizer", GEMMA_TOKENIZERS),)
     autoencoders = ("AutoencoderDC",)
     flow = True
-    settings: Mapping[str, Setting] = TEXT_SETTINGS
+    settings: ClassVar[Mapping[str, Setting]] = TEXT_SETTINGS
 
     def condition(self, pipeline: Pipeline, prompts: Sequence[Prompt]) -> Mapping[str, Tensor]:
         """Encode captions with the instruction, and the null condition without."""
@@ -100,7 +101,10 @@ class SanaSprint(Sana):
 
     pipeline = "SanaSprintPipeline"
     variants = ("SanaSprintImg2ImgPipeline",)
-    settings = {**TEXT_SETTINGS, "guidance": Setting(4.5, "guidance scale that the network is told")}
+    settings: ClassVar[Mapping[str, Setting]] = {
+        **TEXT_SETTINGS,
+        "guidance": Setting(4.5, "guidance scale that the network is told"),
+    }
 
     def predict(self, network: Network, noisy: Tensor, level: Tensor, condition: Mapping[str, Tensor]) -> Tensor:
         """Call the transformer, which is told sigma and a multiple of the guidance scale."""
