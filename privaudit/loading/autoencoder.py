@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
 from privaudit.errors import DataError, TargetError
 from privaudit.loading.units import LatentUnits, read_units
@@ -19,6 +20,8 @@ FRAMES = ("n", "frames", "channels", "height", "width")
 AUDIO = ("n", "channels", "length")
 LAYOUTS = {
     "AutoencoderKL": IMAGES,
+    "AutoencoderKLFlux2": IMAGES,
+    "AutoencoderKLHunyuanImage": IMAGES,
     "VQModel": IMAGES,
     "AsymmetricAutoencoderKL": IMAGES,
     "AutoencoderTiny": IMAGES,
@@ -27,6 +30,7 @@ LAYOUTS = {
     "AutoencoderKLCogVideoX": VIDEOS,
     "AutoencoderKLHunyuanVideo": VIDEOS,
     "AutoencoderKLLTXVideo": VIDEOS,
+    "AutoencoderKLQwenImage": VIDEOS,
     "AutoencoderKLWan": VIDEOS,
     "AutoencoderOobleck": AUDIO,
 }
@@ -95,7 +99,7 @@ class DiffusersAutoencoder:
         return self.units.scaled(self._encode_raw(images.to(self.dtype)))
 
     def decode(self, latents: Tensor) -> Tensor:
-        """Decode scaled latents without a clamp of ours; `AutoencoderKLWan` itself clamps to [-1, 1].
+        """Decode scaled latents without a clamp of ours; those of Wan and Qwen-Image themselves clamp to [-1, 1].
 
         Returns:
             Images, videos or audio, float32.
@@ -159,6 +163,21 @@ class FramesAutoencoder(DiffusersAutoencoder):
 
 
 @dataclass(frozen=True)
+class PatchesAutoencoder(DiffusersAutoencoder):
+    """`AutoencoderKLFlux2`, whose latents are the 2x2 patches that the denoiser receives, normalised per channel."""
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Decode ``(n, 4 c, h', w')`` to ``(n, 3, h, w)``, not clamped; same errors as the base class."""
+        self._check("latents", latents, self.latent_channels)
+        raw = pixel_shuffle(self.units.raw(latents), 2).to(self.dtype)
+        decoded: Tensor = self.module.decode(raw).sample.float()
+        return decoded
+
+    def _encode_raw(self, images: Tensor) -> Tensor:
+        return pixel_unshuffle(super()._encode_raw(images), 2)
+
+
+@dataclass(frozen=True)
 class StillAutoencoder(DiffusersAutoencoder):
     """An autoencoder of videos that encodes each image as a video of one frame."""
 
@@ -176,6 +195,7 @@ class StillAutoencoder(DiffusersAutoencoder):
 WRAPPERS: dict[str, type[DiffusersAutoencoder]] = {
     "VQModel": QuantisingAutoencoder,
     "AutoencoderKLTemporalDecoder": FramesAutoencoder,
+    "AutoencoderKLFlux2": PatchesAutoencoder,
 }
 
 
@@ -250,6 +270,8 @@ def refuse_tiling(module: Any) -> None:  # noqa: ANN401 - a diffusers model
 def _input_channels(name: str, config: Any) -> int:  # noqa: ANN401 - a diffusers configuration
     if name == "AutoencoderOobleck":
         return int(config["audio_channels"])
+    if name == "AutoencoderKLQwenImage":
+        return int(config["input_channels"])
     channels = int(config["in_channels"])
     if name == "AutoencoderKLWan" and config.get("patch_size"):
         return channels // int(config["patch_size"]) ** 2  # in_channels counts the pixels of a patch as channels
@@ -257,5 +279,10 @@ def _input_channels(name: str, config: Any) -> int:  # noqa: ANN401 - a diffuser
 
 
 def _latent_channels(name: str, config: Any) -> int:  # noqa: ANN401 - a diffusers configuration
-    names = {"AutoencoderOobleck": "decoder_input_channels", "AutoencoderKLWan": "z_dim"}
-    return int(config.get("vq_embed_dim") or config[names.get(name, "latent_channels")])
+    names = {
+        "AutoencoderOobleck": "decoder_input_channels",
+        "AutoencoderKLWan": "z_dim",
+        "AutoencoderKLQwenImage": "z_dim",
+    }
+    channels = int(config.get("vq_embed_dim") or config[names.get(name, "latent_channels")])
+    return 4 * channels if name == "AutoencoderKLFlux2" else channels

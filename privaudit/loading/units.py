@@ -35,6 +35,8 @@ class LatentUnits:
 def read_units(module: Any, device: torch.device) -> LatentUnits:  # noqa: ANN401 - a diffusers model
     """Read ``scaling_factor`` and ``shift_factor``, or per channel ``latents_std`` and ``latents_mean``.
 
+    The autoencoder of Flux 2 has the running statistics of a batch normalisation of its latents instead.
+
     Args:
         module: Diffusers autoencoder; some store std and mean as buffers and not in their configuration.
         device: Device of the latents.
@@ -45,6 +47,9 @@ def read_units(module: Any, device: torch.device) -> LatentUnits:  # noqa: ANN40
     config: Any = module.config
     buffers: dict[str, Tensor] = dict(module.named_buffers(recurse=False))
     mean, deviation = (config.get(name, buffers.get(name)) for name in ("latents_mean", "latents_std"))
+    if isinstance(getattr(module, "bn", None), torch.nn.BatchNorm2d):
+        mean = module.bn.running_mean if mean is None else mean
+        deviation = (module.bn.running_var + module.bn.eps).sqrt() if deviation is None else deviation
     factor = config.get("scaling_factor")
     scale, shift = (torch.tensor([value]) for value in (1.0 if factor is None else float(factor), 0.0))
     if deviation is not None:

@@ -130,12 +130,14 @@ def test_other_channels_and_axes_are_refused(folders: dict[str, Path], kind: str
     ("kind", "scale", "shift"),
     [
         ("AutoencoderKL", [0.18215 / s for s in STD], MEAN),
+        ("AutoencoderKLHunyuanImage", [0.75289], [0.0]),
         ("VQModel", [0.18215], [0.0]),
         ("AutoencoderTiny", [1.0], [0.0]),
         ("AutoencoderDC", [0.4], [0.0]),
         ("AutoencoderKLCogVideoX", [1.15258426], [0.0]),
         ("AutoencoderKLHunyuanVideo", [0.476986], [0.0]),
         ("AutoencoderKLLTXVideo", [0.7 / s for s in STD], MEAN),  # std and mean are among its weights
+        ("AutoencoderKLQwenImage", [1.0 / s for s in STD], MEAN),
         ("AutoencoderKLWan", [1.0 / s for s in STD], MEAN),
         ("AutoencoderOobleck", [1.0], [0.0]),
     ],
@@ -154,6 +156,20 @@ def test_latents_are_in_the_denoisers_units(
     latents = normal(2, *latent)
     wanted = module.decode(latents / scales + shifts).sample
     torch.testing.assert_close(autoencoder.decode(latents), wanted, rtol=1e-4, atol=1e-5)
+
+
+@torch.no_grad()
+def test_latents_of_flux_2_are_the_normalised_patches_of_its_pipeline(tmp_path: Path) -> None:
+    model = make("AutoencoderKLFlux2")
+    model.bn.running_mean.normal_(generator=torch.Generator().manual_seed(1))
+    model.bn.running_var.uniform_(0.5, 2, generator=torch.Generator().manual_seed(2))
+    model.save_pretrained(tmp_path)
+    autoencoder, images = load(tmp_path), normal(2, 3, 16, 16)
+    pipeline = diffusers.Flux2KleinPipeline(None, model, None, None, None)
+    wanted = pipeline._encode_vae_image(images, None)
+    torch.testing.assert_close(autoencoder.encode(images), wanted, rtol=1e-4, atol=1e-5)
+    raw = model.encode(images).latent_dist.mode()
+    torch.testing.assert_close(autoencoder.decode(wanted), model.decode(raw).sample, rtol=1e-4, atol=1e-5)
 
 
 @torch.no_grad()

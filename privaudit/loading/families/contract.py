@@ -84,6 +84,7 @@ class Family(ABC):
         still: Whether the autoencoder is one of videos, which encodes an image as a single frame.
         reads: Parts of a `Prompt` that `condition` reads; prompts with equal parts are embedded once.
         settings: What trainers choose differently, by name (see `Setting`).
+        image_size: Height and width of the images, set when a model is loaded, before the methods below are called.
     """
 
     pipeline: ClassVar[str]
@@ -99,6 +100,7 @@ class Family(ABC):
     still: ClassVar[bool] = False
     reads: ClassVar[tuple[str, ...]] = ("caption",)
     settings: ClassVar[Mapping[str, Setting]] = {}
+    image_size: tuple[int, int]
 
     def __init__(self, chosen: Mapping[str, Any] | None = None) -> None:
         """Set what trainers choose differently.
@@ -115,8 +117,6 @@ class Family(ABC):
             raise ConfigError(problems)
         self.values = {name: chosen.get(name, setting.default) for name, setting in self.settings.items()}
         """Value of each setting."""
-        self.image_size: tuple[int, int] = (0, 0)
-        """Height and width of the images; `load_target` sets it before any condition is computed."""
 
     def _wrong(self, name: str, value: object) -> list[str]:
         setting = self.settings.get(name)
@@ -162,6 +162,26 @@ class Family(ABC):
         del pipeline
         return []
 
+    def configure(self, folder: PipelineFolder) -> None:
+        """Read what the calls depend on and only a configuration file says, such as a time shift in the scheduler's.
+
+        Called once, before the weights are loaded.
+        """
+
+    def input_channels(self, config: Mapping[str, Any], channels: int, factor: int) -> int:
+        """Count the channels that the denoiser receives.
+
+        Args:
+            config: Configuration of the denoiser.
+            channels: Channels of a latent.
+            factor: Pixels per latent position and axis.
+
+        Returns:
+            The number that its configuration must state.
+        """
+        del config, factor
+        return channels * self.packing
+
 
 FAMILIES: Registry[type[Family]] = Registry("a family", folder="privaudit.loading.families")
 """Families by the class name of their pipeline."""
@@ -190,20 +210,22 @@ def find_family(folder: PipelineFolder) -> Family:
         TargetError: No family, or more than one, matches.
         ConfigError: The family has no such settings.
     """
-    return _family_class(folder)(folder.overridden("condition"))
+    family = _family_class(folder)(folder.overridden("condition"))
+    family.configure(folder)
+    return family
 
 
 def _family_class(folder: PipelineFolder) -> type[Family]:
     name = str(folder.index.get("_class_name"))
     if name in FAMILIES:
         return FAMILIES[name]
+    if name in UNSUPPORTED:
+        raise TargetError(f"cannot audit {folder}: {name} {UNSUPPORTED[name]}")
     named = [kind for kind in FAMILIES.values() if name in kind.variants]
     # A pipeline of another class, such as one of a user's own, may still have the components of a known family.
     candidates = named or [kind for kind in FAMILIES.values() if _has_components(folder, kind)]
     if len(candidates) == 1:
         return candidates[0]
-    if name in UNSUPPORTED:
-        raise TargetError(f"cannot audit {folder}: {name} {UNSUPPORTED[name]}")
     denoisers = [part for part in (folder.class_name("unet"), folder.class_name("transformer")) if part]
     raise TargetError(
         f"expected a pipeline of a known family ({', '.join(FAMILIES)}) in {folder}, got {name} with "
@@ -217,6 +239,8 @@ def _has_components(folder: PipelineFolder, kind: type[Family]) -> bool:
     required = {part.encoder for part in kind.text_encoders if not part.optional}
     allowed = {part.encoder for part in kind.text_encoders}
     fits = folder.class_name(kind.denoiser) in kind.networks and required <= encoders <= allowed
+    # Families with the same network may differ in the text encoder, as those of Flux 2 do.
+    fits &= all(folder.class_name(part.encoder) in (None, *part.classes) for part in kind.text_encoders)
     return fits and folder.class_name(autoencoder_name(folder.index)) is not None
 
 
