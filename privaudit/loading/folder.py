@@ -70,8 +70,7 @@ def load_target(source: ModelSource | str | Path) -> Target:
     # of dtype; that of torch does not.
     torch.nn.Module.to(network, device, dtype)
     sample_shape = measure_sample_shape(network, autoencoder, family, folder, source.resolution)
-    height, width = sample_shape[-2:]
-    family.image_size = (height, width)
+    family.image_size = (sample_shape[-2], sample_shape[-1])
     pipeline = build_pipeline(folder, family, {vae_name: autoencoder.module, family.denoiser: network}, device)
     info = TargetInfo(
         id=source.id,
@@ -172,23 +171,38 @@ def measure_sample_shape(
             "trained; pass it, as in --resolution 1024"
         )
     channels, *positions = autoencoder.latent_shape((autoencoder.channels, PROBE_SIDE, PROBE_SIDE))
-    allowed = family.input_channels(channels)
-    if network.config.in_channels not in allowed:
-        packed = " or ".join(map(str, allowed))
+    factor = PROBE_SIDE // positions[0]
+    packed = family.input_channels(network.config, channels, factor)
+    if network.config.in_channels != packed:
         raise TargetError(
             f"expected the {name} of {folder} to take the autoencoder's {channels} latent channels"
-            f"{f' in {packed}' if allowed != (channels,) else ''}, got {network.config.in_channels}; inpainting and "
+            f"{f' in {packed}' if packed != channels else ''}, got {network.config.in_channels}; inpainting and "
             f"concatenated conditions are not supported for {folder.pipeline_class}"
         )
     sides = (side, side) if isinstance(side, int) else tuple(side)
-    patch = network.config.get("patch_size")
-    step = PROBE_SIDE // positions[0] * math.isqrt(family.packing) * (patch if isinstance(patch, int) else 1)
+    step = factor * patch_side(network.config, family)
     if resolution is not None and any(pixels % step for pixels in sides):
         raise TargetError(f"expected a resolution of multiples of {step} for {folder}, got {sides[0]}x{sides[1]}")
     if config is network.config and resolution is None and family.resolution is None:
         # From latent positions to pixels: the blank image has PROBE_SIDE pixels for `count` positions.
         sides = tuple(side * PROBE_SIDE // count for side, count in zip(sides, positions, strict=True))
     return (autoencoder.channels, *sides)
+
+
+def patch_side(config: Mapping[str, Any], family: Family) -> int:
+    """Count the latent positions per axis that one token of a denoiser stands for.
+
+    Args:
+        config: Configuration of the denoiser.
+        family: Family, which packs patches itself or leaves that to the denoiser.
+
+    Returns:
+        The side of a patch; 1 for a U-Net.
+    """
+    if family.packing > 1:  # some configurations state the size of the packed patches once more
+        return math.isqrt(family.packing)
+    patch = config.get("patch_size") or config.get("all_patch_size") or 1
+    return int(patch) if isinstance(patch, int) else int(patch[-1])
 
 
 def _check_parts(folder: PipelineFolder, family: Family, schedule: Schedule, autoencoder: str) -> None:

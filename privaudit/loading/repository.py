@@ -12,8 +12,8 @@ from privaudit.loading.model_source import ModelSource
 
 VARIANTS = ("fp16", "bf16", "non_ema")
 """Variants of weight files that are downloaded only on request."""
-KINDS = ("*.json", "*.txt", "*.safetensors", "spiece.model", "tokenizer.model")
-"""Files of a component: configuration, vocabulary and weights."""
+KINDS = ("*.json", "*.txt", "*.jinja", "*.safetensors", "spiece.model", "tokenizer.model")
+"""Files of a component: configuration, vocabulary, chat template and weights."""
 HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from privaudit.errors import TargetError
-from privaudit.loading.autoencoder import AUTOENCODERS, DiffusersAutoencoder, wrap_autoencoder
+from privaudit.loading.autoencoder import DiffusersAutoencoder, wrap_autoencoder
+from privaudit.loading.autoencoder_layouts import AUTOENCODERS, UNREADABLE
 from privaudit.loading.components import PipelineFolder, read_json
 from privaudit.loading.model_source import ModelSource
 from privaudit.loading.repository import find_folder
@@ -59,6 +60,9 @@ def load_autoencoder(source: ModelSource | str | Path) -> DiffusersAutoencoder:
         key.replace("vae.", f"{component}.", 1): value for key, value in source.overrides.items() if key[:4] == "vae."
     }
     folder = PipelineFolder(path, index, source.variant, overrides)
+    name = str(folder.class_name(component))
+    if name in UNREADABLE:
+        raise TargetError(f"cannot read {component} of {folder}: {name} {UNREADABLE[name]}")
     folder.check_class(component, AUTOENCODERS)
     folder.require_variant(component)
     module, continuous = folder.load(component), component == CONTINUOUS

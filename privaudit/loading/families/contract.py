@@ -84,6 +84,7 @@ class Family(ABC):
         still: Whether the autoencoder is one of videos, which encodes an image as a single frame.
         reads: Parts of a `Prompt` that `condition` reads; prompts with equal parts are embedded once.
         settings: What trainers choose differently, by name (see `Setting`).
+        image_size: Height and width of the images, set when a model is loaded, before the methods below are called.
     """
 
     pipeline: ClassVar[str]
@@ -100,6 +101,7 @@ class Family(ABC):
     still: ClassVar[bool] = False
     reads: ClassVar[tuple[str, ...]] = ("caption",)
     settings: ClassVar[Mapping[str, Setting]] = {}
+    image_size: tuple[int, int]
 
     def __init__(self, chosen: Mapping[str, Any] | None = None) -> None:
         """Set what trainers choose differently.
@@ -116,8 +118,6 @@ class Family(ABC):
             raise ConfigError(problems)
         self.values = {name: chosen.get(name, setting.default) for name, setting in self.settings.items()}
         """Value of each setting."""
-        self.image_size: tuple[int, int] = (0, 0)
-        """Height and width of the target's images in pixels; `load_target` sets them before anything is conditioned."""
 
     @classmethod
     def for_folder(cls, folder: PipelineFolder) -> type[Family]:
@@ -168,21 +168,31 @@ class Family(ABC):
         """Leave out noise levels that the network was not trained on; by default, none."""
         return schedule
 
-    def input_channels(self, latent_channels: int) -> tuple[int, ...]:
-        """Return the numbers of input channels of the networks that the family reads.
-
-        Args:
-            latent_channels: Channels of the autoencoder's latents.
-
-        Returns:
-            The channels of the latent, packed, and any others with which the family concatenates conditions.
-        """
-        return (latent_channels * self.packing,)
-
     def problems(self, pipeline: Pipeline) -> list[str]:
         """List the parts of a pipeline that do not fit together or are not supported."""
         del pipeline
         return []
+
+    def configure(self, folder: PipelineFolder) -> None:
+        """Read what the calls depend on and only a configuration file says, such as a time shift in the scheduler's.
+
+        Called once, before the weights are loaded.
+        """
+        del folder
+
+    def input_channels(self, config: Mapping[str, Any], channels: int, factor: int) -> int:
+        """Count the channels that the denoiser receives.
+
+        Args:
+            config: Configuration of the denoiser.
+            channels: Channels of a latent.
+            factor: Pixels per latent position and axis.
+
+        Returns:
+            The number that its configuration must state.
+        """
+        del config, factor
+        return channels * self.packing
 
 
 FAMILIES: Registry[type[Family]] = Registry("a family", folder="privaudit.loading.families")
@@ -212,7 +222,9 @@ def find_family(folder: PipelineFolder) -> Family:
         TargetError: No family, or more than one, matches.
         ConfigError: The family has no such settings.
     """
-    return _family_class(folder).for_folder(folder)(folder.overridden("condition"))
+    family = _family_class(folder).for_folder(folder)(folder.overridden("condition"))
+    family.configure(folder)
+    return family
 
 
 def _family_class(folder: PipelineFolder) -> type[Family]:
@@ -239,8 +251,10 @@ def _family_class(folder: PipelineFolder) -> type[Family]:
 def _has_components(folder: PipelineFolder, kind: type[Family]) -> bool:
     encoders = {part for part in folder.index if part.startswith("text_encoder") and folder.class_name(part)}
     required = {part.encoder for part in kind.text_encoders if not part.optional}
-    allowed = {part.encoder for part in kind.text_encoders if folder.class_name(part.encoder) in part.classes}
-    fits = folder.class_name(kind.denoiser) in kind.networks and required <= allowed and encoders <= allowed
+    allowed = {part.encoder for part in kind.text_encoders}
+    fits = folder.class_name(kind.denoiser) in kind.networks and required <= encoders <= allowed
+    # Families with the same network may differ in the text encoder, as those of Flux 2 do.
+    fits &= all(folder.class_name(part.encoder) in (None, *part.classes) for part in kind.text_encoders)
     return fits and folder.class_name(autoencoder_name(folder.index)) is not None
 
 

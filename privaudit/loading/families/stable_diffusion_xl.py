@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -111,6 +111,7 @@ class StableDiffusionXLImg2Img(StableDiffusionXL):
     """The network of `StableDiffusionXL`, or that of the refiner."""
 
     pipeline = "StableDiffusionXLImg2ImgPipeline"
+    variants = ("StableDiffusionXLPAGImg2ImgPipeline",)
 
     @classmethod
     def for_folder(cls, folder: PipelineFolder) -> type[Family]:
@@ -155,6 +156,7 @@ class StableDiffusionXLInpaint(StableDiffusionXL):
     """
 
     pipeline = "StableDiffusionXLInpaintPipeline"
+    variants = ("StableDiffusionXLPAGInpaintPipeline",)
 
     @classmethod
     def for_folder(cls, folder: PipelineFolder) -> type[Family]:
@@ -171,9 +173,10 @@ class StableDiffusionXLInpaint(StableDiffusionXL):
         channels, rest = next_to_mask(noisy, condition)
         return super().predict(network, channels, level, rest)
 
-    def input_channels(self, latent_channels: int) -> tuple[int, ...]:
-        """Return the channels of the latent, and those of latent, mask and masked latent."""
-        return (latent_channels, 2 * latent_channels + 1)
+    def input_channels(self, config: Mapping[str, Any], channels: int, factor: int) -> int:
+        """Count the channels of latent, mask and masked latent, or those of the latent alone if there is no mask."""
+        del factor
+        return channels if config["in_channels"] == channels else 2 * channels + 1
 
 
 @register_family
@@ -190,9 +193,10 @@ class InstructPix2PixXL(StableDiffusionXL):
         """Call the U-Net on the noisy latent and the null image."""
         return super().predict(network, torch.cat([noisy, torch.zeros_like(noisy)], dim=1), level, condition)
 
-    def input_channels(self, latent_channels: int) -> tuple[int, ...]:
-        """Return the channels of two latents."""
-        return (2 * latent_channels,)
+    def input_channels(self, config: Mapping[str, Any], channels: int, factor: int) -> int:
+        """Count the channels of two latents."""
+        del config, factor
+        return 2 * channels
 
     def _guidance(self, pipeline: Pipeline, count: int) -> dict[str, Tensor]:
         del pipeline, count
