@@ -60,7 +60,6 @@ SCHEDULERS = {
     "DPMSolverMultistepScheduler": SCHEDULE,
     "DPMSolverMultistepScheduler with Karras sigmas": {**SCHEDULE, "use_karras_sigmas": True},
     "DEISMultistepScheduler": SCHEDULE,
-    "FlowMatchEulerDiscreteScheduler": {},
     "UniPCMultistepScheduler of flows": FLOW_SIGMAS,
 }
 
@@ -115,6 +114,19 @@ def test_instaflow_as_published_needs_to_be_named(tmp_path: Path) -> None:
     assert float(seen[1]) == 700
     # The network says z_0 - eps, and noisy is .3 z_0 + .7 eps.
     torch.testing.assert_close(noise, noisy - 0.3 * seen[2])
+
+
+def test_a_flow_that_was_saved_as_one(tmp_path: Path) -> None:
+    scheduler = diffusers.FlowMatchEulerDiscreteScheduler(shift=3.0)
+    target = load(save_child(tmp_path / "model", "StableDiffusionPipeline", scheduler=scheduler))
+    assert target.info.prediction_type == "flow"
+    seen: list[Tensor] = []
+    target.denoiser.module.register_forward_hook(lambda unet, inputs, output: seen.extend([*inputs, output[0]]))
+    noisy = normal(1, 4, 8, 8)
+    noise = target.predict_noise(noisy, 700, target.condition([CAPTION]))
+    assert float(seen[1]) == 700
+    # The network says eps - z_0.
+    torch.testing.assert_close(noise, noisy + 0.3 * seen[2])
 
 
 # ------------------------------------------------------------------------------- guidance that a network is told

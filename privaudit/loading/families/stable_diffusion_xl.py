@@ -48,7 +48,7 @@ class StableDiffusionXL(Family):
     pipeline = "StableDiffusionXLPipeline"
     denoiser = "unet"
     networks = ("UNet2DConditionModel",)
-    text_encoders = (CLIP, OPENCLIP)
+    text_encoders: ClassVar[tuple[TextEncoder, ...]] = (CLIP, OPENCLIP)
     autoencoders = AUTOENCODERS
     reads = ("caption", "original_size", "crop")
     settings = {"guidance": GUIDANCE}
