@@ -20,6 +20,7 @@ from privaudit.loading.families.contract import FAMILIES, Family, find_family
 from privaudit.loading.model_source import ModelSource
 from privaudit.loading.noise_levels import load_schedule
 from privaudit.loading.pipeline import build_pipeline
+from privaudit.loading.recognise import explain, no_index, pipeline_problem
 from privaudit.loading.repository import find_folder
 from privaudit.loading.standalone import NAMES, autoencoder_name
 from privaudit.model.schedule import FlowSchedule, Schedule
@@ -85,14 +86,19 @@ def open_pipeline(source: ModelSource) -> PipelineFolder:
         The folder.
 
     Raises:
-        TargetError: The folder does not exist, or has no weights of the variant.
+        TargetError: The folder does not exist, is not that of a pipeline, or has no weights of the variant.
     """
     # The family is known only after model_index.json has been read, so the components of all families are requested.
     components = {"scheduler", *NAMES}
     for kind in FAMILIES.values():
         components |= {kind.denoiser, *(name for text in kind.text_encoders for name in (text.encoder, text.tokenizer))}
     path = find_folder(source, sorted(components))
+    if not (path / "model_index.json").is_file():
+        raise TargetError(explain(path) if Path(source.path).expanduser().is_dir() else no_index(source.id))
     index = read_json(path / "model_index.json")
+    problem = pipeline_problem(path, index)
+    if problem is not None:
+        raise TargetError(problem)
     # "vae" in an override stands for the autoencoder, whatever the pipeline calls it.
     overrides = {
         key.replace("vae.", f"{autoencoder_name(index)}.", 1) if key.startswith("vae.") else key: value
