@@ -22,7 +22,7 @@ from privaudit.loading.noise_levels import load_schedule
 from privaudit.loading.pipeline import build_pipeline
 from privaudit.loading.recognise import explain, no_index, pipeline_problem
 from privaudit.loading.repository import find_folder
-from privaudit.loading.standalone import NAMES, autoencoder_name
+from privaudit.loading.standalone import CONTINUOUS, NAMES, autoencoder_name
 from privaudit.model.schedule import FlowSchedule, Schedule
 from privaudit.model.target import Target, TargetInfo
 
@@ -55,9 +55,17 @@ def load_target(source: ModelSource | str | Path) -> Target:
     folder = open_pipeline(source)
     family = find_family(folder)
     schedule, prediction_type = load_schedule(folder)
+    schedule = family.trained_levels(schedule)
     vae_name = autoencoder_name(folder.index)
     _check_parts(folder, family, schedule, vae_name)
-    autoencoder = wrap_autoencoder(folder.load(vae_name), device, dtype, upcast=source.upcast, still=family.still)
+    autoencoder = wrap_autoencoder(
+        folder.load(vae_name),
+        device,
+        dtype,
+        upcast=source.upcast,
+        still=family.still,
+        continuous=vae_name == CONTINUOUS,
+    )
     network = folder.load(family.denoiser, dtype)
     # Without accelerate, diffusers leaves some classes in the dtype of their files. Their own to() warns about a change
     # of dtype; that of torch does not.
@@ -144,7 +152,7 @@ def measure_sample_shape(
     """Find the shape of the images that a target was trained on.
 
     The size is the ``sample_size`` of the denoiser in latent positions, or that of the autoencoder in pixels if the
-    configuration of the denoiser has none, unless the user names a resolution.
+    configuration of the denoiser has none, unless the user names a resolution or the family has one.
 
     Args:
         network: The denoiser.
@@ -162,7 +170,7 @@ def measure_sample_shape(
     name = "U-Net" if family.denoiser == "unet" else "transformer"
     config = network.config if "sample_size" in network.config else autoencoder.module.config
     recorded = "sample_size" not in config.get("_use_default_values", ())  # diffusers fills in 32 where a file has none
-    side = resolution or (config.get("sample_size") if recorded else None)
+    side = resolution or family.resolution or (config.get("sample_size") if recorded else None)
     if side is None:
         raise TargetError(
             f"expected sample_size in the configuration of {folder}, which does not say for which size the model was "
@@ -175,13 +183,13 @@ def measure_sample_shape(
         raise TargetError(
             f"expected the {name} of {folder} to take the autoencoder's {channels} latent channels"
             f"{f' in {packed}' if packed != channels else ''}, got {network.config.in_channels}; inpainting and "
-            "concatenated conditions are not supported"
+            f"concatenated conditions are not supported for {folder.pipeline_class}"
         )
     sides = (side, side) if isinstance(side, int) else tuple(side)
     step = factor * patch_side(network.config, family)
     if resolution is not None and any(pixels % step for pixels in sides):
         raise TargetError(f"expected a resolution of multiples of {step} for {folder}, got {sides[0]}x{sides[1]}")
-    if config is network.config and resolution is None:
+    if config is network.config and resolution is None and family.resolution is None:
         # From latent positions to pixels: the blank image has PROBE_SIDE pixels for `count` positions.
         sides = tuple(side * PROBE_SIDE // count for side, count in zip(sides, positions, strict=True))
     return (autoencoder.channels, *sides)

@@ -13,12 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from privaudit.loading.autoencoder_layouts import AUTOENCODERS
+from privaudit.loading.weights import PICKLED, POINTER
 
 MAX_HEADER = 100_000_000
 """Bytes of the longest header that safetensors itself accepts."""
-POINTER = b"version https://git-lfs"
 MAX_POINTER = 1024
-PICKLED = (".ckpt", ".pt", ".pth", ".bin")
 WEIGHTS = (".safetensors", ".gguf", ".onnx", *PICKLED)
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".heic")
 ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar")
@@ -126,19 +125,7 @@ def pipeline_problem(folder: Path, index: Mapping[str, Any]) -> str | None:
                 "not merged; call fuse_lora, unload_lora_weights and save_pretrained in diffusers, and pass the folder "
                 "that this writes"
             )
-    return find_pointers(folder)
-
-
-def find_pointers(folder: Path, component: str = "*") -> str | None:
-    """Say which weights of a folder, or of one component, are pointers of Git LFS; None if there are none."""
-    files = [path for path in sorted(folder.glob(f"{component}/*")) if path.suffix in WEIGHTS]
-    pointers = [path for path in files if _is_pointer(path)]
-    if not pointers:
-        return None
-    return (
-        f"expected weights in {pointers[0]}, got a pointer of Git LFS, as in {len(pointers)} of {len(files)} weight "
-        f"files; run 'git lfs pull' in {folder}"
-    )
+    return None
 
 
 # ------------------------------------------------------------------------------- files
