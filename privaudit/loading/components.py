@@ -143,7 +143,7 @@ class PipelineFolder:
                 f"expected {component} of {self} to be a class of diffusers or transformers, "
                 f"got {library}.{name}; code inside a model folder is never run"
             )
-        is_model = not name.endswith(("Tokenizer", "TokenizerFast", "Processor"))
+        is_model = not ("Tokenizer" in name or name.endswith("Processor"))
         options = self._model_options(component, library, dtype) if is_model else {}
         try:
             # Both libraries draw random weights before they read the real ones, which must not advance the user's
