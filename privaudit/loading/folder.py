@@ -177,16 +177,15 @@ def measure_sample_shape(
             "trained; pass it, as in --resolution 1024"
         )
     channels, *positions = autoencoder.latent_shape((autoencoder.channels, PROBE_SIDE, PROBE_SIDE))
-    factor = PROBE_SIDE // positions[0]
-    packed = family.input_channels(network.config, channels, factor)
-    if network.config.in_channels != packed:
+    packed = channels * family.packing
+    if network.config.in_channels not in family.input_channels(channels):
         raise TargetError(
             f"expected the {name} of {folder} to take the autoencoder's {channels} latent channels"
             f"{f' in {packed}' if packed != channels else ''}, got {network.config.in_channels}; inpainting and "
             f"concatenated conditions are not supported for {folder.pipeline_class}"
         )
     sides = (side, side) if isinstance(side, int) else tuple(side)
-    step = factor * patch_side(network.config, family)
+    step = PROBE_SIDE // positions[0] * patch_side(network.config, family)
     if resolution is not None and any(pixels % step for pixels in sides):
         raise TargetError(f"expected a resolution of multiples of {step} for {folder}, got {sides[0]}x{sides[1]}")
     if config is network.config and resolution is None and family.resolution is None:

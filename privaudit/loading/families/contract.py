@@ -19,6 +19,9 @@ from privaudit.registry import Registry
 
 CLIP_TOKENIZERS = ("CLIPTokenizer", "CLIPTokenizerFast")
 T5_TOKENIZERS = ("T5Tokenizer", "T5TokenizerFast")
+QWEN_TOKENIZERS = ("Qwen2Tokenizer", "Qwen2TokenizerFast")
+GEMMA_TOKENIZERS = ("GemmaTokenizer", "GemmaTokenizerFast")
+LLAMA_TOKENIZERS = ("LlamaTokenizer", "LlamaTokenizerFast", "PreTrainedTokenizerFast", "TokenizersBackend")
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,6 @@ class Family(ABC):
         still: Whether the autoencoder is one of videos, which encodes an image as a single frame.
         reads: Parts of a `Prompt` that `condition` reads; prompts with equal parts are embedded once.
         settings: What trainers choose differently, by name (see `Setting`).
-        image_size: Height and width of the images, set when a model is loaded, before the methods below are called.
     """
 
     pipeline: ClassVar[str]
@@ -101,7 +103,6 @@ class Family(ABC):
     still: ClassVar[bool] = False
     reads: ClassVar[tuple[str, ...]] = ("caption",)
     settings: ClassVar[Mapping[str, Setting]] = {}
-    image_size: tuple[int, int]
 
     def __init__(self, chosen: Mapping[str, Any] | None = None) -> None:
         """Set what trainers choose differently.
@@ -118,6 +119,8 @@ class Family(ABC):
             raise ConfigError(problems)
         self.values = {name: chosen.get(name, setting.default) for name, setting in self.settings.items()}
         """Value of each setting."""
+        self.image_size: tuple[int, int] = (0, 0)
+        """Height and width of the target's images in pixels; `load_target` sets them before anything is conditioned."""
 
     @classmethod
     def for_folder(cls, folder: PipelineFolder) -> type[Family]:
@@ -173,6 +176,10 @@ class Family(ABC):
         del pipeline
         return []
 
+    def stand_ins(self) -> Mapping[str, Any]:
+        """Return what the constructor of the pipeline insists on and no prediction depends on, by component name."""
+        return {}
+
     def configure(self, folder: PipelineFolder) -> None:
         """Read what the calls depend on and only a configuration file says, such as a time shift in the scheduler's.
 
@@ -180,19 +187,16 @@ class Family(ABC):
         """
         del folder
 
-    def input_channels(self, config: Mapping[str, Any], channels: int, factor: int) -> int:
-        """Count the channels that the denoiser receives.
+    def input_channels(self, latent_channels: int) -> tuple[int, ...]:
+        """Return the numbers of input channels of the networks that the family reads.
 
         Args:
-            config: Configuration of the denoiser.
-            channels: Channels of a latent.
-            factor: Pixels per latent position and axis.
+            latent_channels: Channels of the autoencoder's latents.
 
         Returns:
-            The number that its configuration must state.
+            The channels of the latent, packed, and any others with which the family concatenates conditions.
         """
-        del config, factor
-        return channels * self.packing
+        return (latent_channels * self.packing,)
 
 
 FAMILIES: Registry[type[Family]] = Registry("a family", folder="privaudit.loading.families")
@@ -261,6 +265,46 @@ def _has_components(folder: PipelineFolder, kind: type[Family]) -> bool:
 def captions(prompts: Sequence[Prompt]) -> list[str]:
     """Return the captions of prompts, with the empty text for a missing caption."""
     return [prompt.caption or "" for prompt in prompts]
+
+
+def chat_problems(tokenizer: Any) -> list[str]:  # noqa: ANN401 - a tokenizer or processor of transformers
+    """Check that the tokenizer of a chat model has the template with which captions are written."""
+    if getattr(tokenizer, "chat_template", None):
+        return []
+    return ["expected a tokenizer with a chat template, got one without; copy its chat_template.jinja as well"]
+
+
+def check_tokens(tokenizer: Any, texts: Sequence[str]) -> None:  # noqa: ANN401 - a tokenizer of transformers
+    """Check that the empty caption has a token, without which its hidden states would be undefined.
+
+    Raises:
+        TargetError: There are captions without text, and the tokenizer makes no token of them.
+    """
+    if "" in texts and not tokenizer("").input_ids:
+        raise TargetError(
+            "expected a tokenizer that puts a special token in front of a caption, as that of the published model, got "
+            "one that makes no token of the empty caption, so that there is no null condition; copy its files again"
+        )
+
+
+def position_problems(pipeline: Pipeline, image_size: tuple[int, int], positions: int) -> list[str]:
+    """Check that a transformer has embeddings for the positions of all patches of an image.
+
+    Args:
+        pipeline: Pipeline with autoencoder and transformer.
+        image_size: Height and width of the images.
+        positions: Patches per axis of which the transformer has learned the positions.
+
+    Returns:
+        A problem, or none.
+    """
+    step = pipeline.vae_scale_factor * pipeline.transformer.config.patch_size
+    if max(image_size) // step <= positions:
+        return []
+    return [
+        f"expected images of at most {positions * step} pixels per side, for which the transformer has positions, got "
+        f"{image_size[0]}x{image_size[1]}; pass a smaller resolution"
+    ]
 
 
 def width_problems(what: str, expected: object, actual: int) -> list[str]:
