@@ -345,7 +345,7 @@ def test_what_it_is_and_what_to_pass(tmp_path: Path, name: str) -> None:
         load_autoencoder(ModelSource(path, device="cpu"))
 
 
-@pytest.mark.parametrize("name", ["pytorch_lora_weights.safetensors", "style.safetensors"])
+@pytest.mark.parametrize("name", ["pytorch_lora_weights.safetensors", "style.safetensors", "pytorch_lora_weights.bin"])
 def test_a_lora_next_to_its_base_is_not_left_out(sd: Path, name: str) -> None:
     save(sd / "v1-pruned.safetensors", "model.diffusion_model.a")  # a copy of the base, as published ones have it
     save(sd / name, "unet.to_q.lora_A.weight")
