@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from privaudit.loading.autoencoder_layouts import AUTOENCODERS
+from privaudit.loading.autoencoder.layouts import AUTOENCODERS
 from privaudit.loading.weight_files import (
     MERGE,
     PICTURES,
