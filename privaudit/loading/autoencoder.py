@@ -145,6 +145,18 @@ class QuantisingAutoencoder(DiffusersAutoencoder):
 
 
 @dataclass(frozen=True)
+class ContinuousAutoencoder(DiffusersAutoencoder):
+    """`VQModel` as Kandinsky uses it (MoVQ, Zheng et al. 2022, arXiv:2209.09002): latents are not quantised."""
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Decode ``(n, c, h', w')`` to ``(n, 3, h, w)``, not clamped; same errors as the base class."""
+        self._check("latents", latents, self.latent_channels)
+        raw = self.units.raw(latents).to(self.dtype)
+        decoded: Tensor = self.module.decode(raw, force_not_quantize=True).sample.float()
+        return decoded
+
+
+@dataclass(frozen=True)
 class FramesAutoencoder(DiffusersAutoencoder):
     """`AutoencoderKLTemporalDecoder`, which encodes each frame alone and decodes the frames of a video together."""
 
@@ -206,6 +218,7 @@ def wrap_autoencoder(
     *,
     upcast: bool = True,
     still: bool = False,
+    continuous: bool = False,
 ) -> DiffusersAutoencoder:
     """Freeze an autoencoder and read its scale and shift.
 
@@ -217,6 +230,8 @@ def wrap_autoencoder(
             latents and derivatives exceeds the differences that an audit measures, and the weights of some autoencoders
             overflow.
         still: Whether an autoencoder of videos encodes images, each as a video of one frame.
+        continuous: Whether the latents of a VQ model are neither scaled nor quantised, as in Kandinsky. The
+            ``scaling_factor`` that diffusers writes into its configuration is a default that the pipeline never reads.
 
     Returns:
         The autoencoder in eval mode. Slicing is off, which affects memory alone.
@@ -238,6 +253,8 @@ def wrap_autoencoder(
     dtype = torch.float32 if upcast else dtype
     module = module.to(device).eval().requires_grad_(False)
     units = read_units(module, device)
+    if continuous:
+        units = LatentUnits(torch.ones(1, device=device), torch.zeros(1, device=device))
     if dtype != torch.float32:
         # All layers but the quantisation, which compares codes in float32 (see QuantisingAutoencoder).
         for part, child in module.named_children():
@@ -247,6 +264,8 @@ def wrap_autoencoder(
     layout = LAYOUTS[name]
     if still and layout == VIDEOS:
         wrapper, layout = StillAutoencoder, IMAGES
+    if continuous:
+        wrapper = ContinuousAutoencoder
     return wrapper(module, units, layout, _input_channels(name, config), _latent_channels(name, config), dtype)
 
 

@@ -17,6 +17,7 @@ from safetensors import SafetensorError
 from transformers.utils import logging as transformers_logging
 
 from privaudit.errors import TargetError
+from privaudit.loading.weights import check_weights, choose_variant
 
 
 @contextmanager
@@ -85,6 +86,12 @@ class PipelineFolder:
         """Return the path, for messages."""
         return str(self.path)
 
+    @property
+    def pipeline_class(self) -> str:
+        """Class of the pipeline; that of a user's own code is saved as [module, class]."""
+        name = self.index.get("_class_name")
+        return str(name[-1] if isinstance(name, list) and name else name)
+
     def class_name(self, component: str) -> str | None:
         """Name the class of a component; None if the pipeline was saved without the component."""
         match self.index.get(component):
@@ -137,14 +144,16 @@ class PipelineFolder:
                 missing or not safetensors.
         """
         library, name = self.index[component]
-        kind = getattr({"diffusers": diffusers, "transformers": transformers}.get(library), name, None)
+        kind = self._class(component, library, name)
         if kind is None:
             raise TargetError(
                 f"expected {component} of {self} to be a class of diffusers or transformers, "
                 f"got {library}.{name}; code inside a model folder is never run"
             )
         is_model = not ("Tokenizer" in name or name.endswith("Processor"))
-        options = self._model_options(component, library, dtype) if is_model else {}
+        if is_model:
+            check_weights(self.path / component, self.config(component))
+        options = self._model_options(component, kind, dtype) if is_model else {}
         try:
             # Both libraries draw random weights before they read the real ones, which must not advance the user's
             # global generator.
@@ -153,12 +162,12 @@ class PipelineFolder:
         except ImportError as error:
             raise TargetError(
                 f"cannot load {component} ({name}) of {self}, which needs a package that is not installed: "
-                f"{first_line(error)}; install it, or pass a model whose weights are not quantised"
+                f"{first_line(error)}; install it"
             ) from error
         except (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError, SafetensorError) as error:
             raise TargetError(
-                f"cannot load {component} ({name}) of {self}: {first_line(error)}; "
-                "only complete safetensors weights are supported"
+                f"cannot load {component} ({name}) of {self}: {first_line(error)}; its configuration and its weights "
+                "may be from different models: copy the folder again"
             ) from error
         if not is_model:
             return loaded
@@ -168,6 +177,12 @@ class PipelineFolder:
             raise TargetError(
                 f"expected all weights of {component} in {self}, but {len(missing)} are missing, "
                 f"among them {missing[0]}; copy the folder again"
+            )
+        broken = next((name for name, values in model.named_parameters() if not values.isfinite().all()), None)
+        if broken is not None:
+            raise TargetError(
+                f"expected finite weights of {component} in {self}, got NaN or infinity in {broken}; the training may "
+                "have diverged, or the weights overflowed in float16: pass another checkpoint"
             )
         if changed := self.overridden(component):
             model.register_to_config(**changed)
@@ -188,11 +203,25 @@ class PipelineFolder:
     def _has_variant(self, component: str) -> bool:
         return any(self.path.glob(f"{component}/*.{self.variant}*.safetensors"))
 
-    def _model_options(self, component: str, library: str, dtype: torch.dtype) -> dict[str, Any]:
+    def _class(self, component: str, library: str, name: str) -> Any:  # noqa: ANN401 - a class of diffusers or transformers
+        """Find a class by name; the library may also be a module of pipelines within diffusers, such as ``kolors``."""
+        modules = {"diffusers": diffusers, "transformers": transformers}
+        module = modules.get(library) or getattr(diffusers.pipelines, str(library), None)
+        try:
+            with quiet():
+                return getattr(module, str(name), None)
+        except (ImportError, RuntimeError) as error:
+            raise TargetError(
+                f"cannot load {component} ({name}) of {self}, which needs a package that is not installed: "
+                f"{first_line(error)}; install it"
+            ) from error
+
+    def _model_options(self, component: str, kind: type, dtype: torch.dtype) -> dict[str, Any]:
         options: dict[str, Any] = {"use_safetensors": True, "output_loading_info": True}
-        if self.variant is not None and self._has_variant(component):
-            options["variant"] = self.variant
-        if library == "transformers":
+        variant = choose_variant(self.path / component, self.variant)
+        if variant is not None:
+            options["variant"] = variant
+        if issubclass(kind, transformers.PreTrainedModel):
             return options | {"dtype": dtype}
         # Weights are read into an empty model, so that they are held once.
         return options | {"torch_dtype": dtype, "low_cpu_mem_usage": True}

@@ -14,7 +14,7 @@ from privaudit.errors import TargetError
 from privaudit.loading.components import PipelineFolder, quiet
 from privaudit.loading.families.contract import Family, TextEncoder
 
-VOCABULARIES = ("tokenizer.json", "vocab.json", "spiece.model", "tokenizer.model")
+VOCABULARIES = ("tokenizer.json", "vocab.json", "vocab.txt", "spiece.model", "tokenizer.model")
 OF_BYTES = ("ByT5Tokenizer",)
 """Tokenizers whose tokens are bytes, without a vocabulary file."""
 

@@ -12,17 +12,19 @@ from privaudit.loading.components import PipelineFolder, read_json
 from privaudit.loading.model_source import ModelSource
 from privaudit.loading.repository import find_folder
 
-NAMES = ("vae", "vqvae")
+NAMES = ("vae", "vqvae", "movq")
 """Names of the autoencoder in pipelines."""
+CONTINUOUS = "movq"
+"""Name of a VQ model whose latents are neither scaled nor quantised: that of Kandinsky."""
 FILES = ("model_index.json", "config.json", "diffusion_pytorch_model*.json", "diffusion_pytorch_model*.safetensors")
 
 
 def load_autoencoder(source: ModelSource | str | Path) -> DiffusersAutoencoder:
     """Load an autoencoder of a class in `AUTOENCODERS`, from a pipeline or on its own.
 
-    From a pipeline (a folder with ``model_index.json``), only the component ``vae`` or ``vqvae`` is read. Any other
-    folder must have been written by ``save_pretrained`` of the autoencoder. Only safetensors weights are loaded, and no
-    code from the folder runs. A hub id is downloaded by huggingface_hub; a folder needs no network.
+    From a pipeline (a folder with ``model_index.json``), only the autoencoder is read (see `NAMES`). Any other folder
+    must have been written by ``save_pretrained`` of the autoencoder. Only safetensors weights are loaded, and no code
+    from the folder runs. A hub id is downloaded by huggingface_hub; a folder needs no network.
 
     Args:
         source: Model to load, with its options. Its ``dtype`` takes effect only with ``upcast=False``; otherwise the
@@ -59,9 +61,10 @@ def load_autoencoder(source: ModelSource | str | Path) -> DiffusersAutoencoder:
     folder = PipelineFolder(path, index, source.variant, overrides)
     folder.check_class(component, AUTOENCODERS)
     folder.require_variant(component)
-    return wrap_autoencoder(folder.load(component), device, dtype, upcast=source.upcast)
+    module, continuous = folder.load(component), component == CONTINUOUS
+    return wrap_autoencoder(module, device, dtype, upcast=source.upcast, continuous=continuous)
 
 
 def autoencoder_name(index: Mapping[str, Any]) -> str:
-    """Name the autoencoder among the components of ``model_index.json``: ``vae`` or ``vqvae``."""
-    return NAMES[0] if NAMES[0] in index else NAMES[1]
+    """Name the autoencoder among the components of ``model_index.json``: ``vae``, ``vqvae`` or ``movq``."""
+    return next((name for name in NAMES if name in index), NAMES[0])

@@ -54,7 +54,7 @@ class Case:
 
     Attributes:
         save: Writes it to a folder.
-        call: What the pipeline is asked, for `TOLD` and without guidance.
+        call: What the pipeline is asked, for `TOLD` and without guidance; or a function of the pipeline that says it.
         null: Its own null condition, by the names of the network's parameters.
         pipeline: Its class in diffusers; the name of the case if None.
         family: The name of its family in the registry; the class of the pipeline if None.
@@ -69,7 +69,7 @@ class Case:
     """
 
     save: Callable[[Path], Path]
-    call: Mapping[str, Any]
+    call: Mapping[str, Any] | Callable[[Any], Mapping[str, Any]]
     null: Callable[[Any], Mapping[str, Tensor]]
     pipeline: str | None = None
     family: str | None = None

@@ -68,10 +68,13 @@ class Flux(Family):
         """Set what trainers choose differently; see `Family`."""
         super().__init__(chosen)
         self._chose_length = "text_length" in (chosen or {})
+        self._fills = False
 
     def configure(self, folder: PipelineFolder) -> None:
-        """Use the text length of schnell for networks without guidance."""
-        if not self._chose_length and not folder.config(self.denoiser).get("guidance_embeds", False):
+        """Use the text length of schnell for networks without guidance, and see whether the network fills masks."""
+        config = folder.config(self.denoiser)
+        self._fills = _is_fill(config)
+        if not self._chose_length and not config.get("guidance_embeds", False):
             self.values["text_length"] = SCHNELL_TEXT_LENGTH
 
     def condition(self, pipeline: Pipeline, prompts: Sequence[Prompt]) -> Mapping[str, Tensor]:
@@ -124,7 +127,7 @@ class Flux(Family):
     def input_channels(self, latent_channels: int) -> tuple[int, ...]:
         """Count the channels of packed latents; Fill receives those of the masked image and the pixels of a mask."""
         packed = latent_channels * self.packing
-        return (packed, *(2 * packed + self.packing * factor**2 for factor in FACTORS))
+        return tuple(2 * packed + self.packing * factor**2 for factor in FACTORS) if self._fills else (packed,)
 
     def _empty_image(self, pipeline: Pipeline) -> Tensor:
         """Encode what a mask over the whole image leaves of it."""
@@ -134,7 +137,7 @@ class Flux(Family):
 
 
 def _is_fill(config: Mapping[str, Any]) -> bool:
-    return config.get("out_channels") not in (None, config["in_channels"])
+    return config.get("out_channels") not in (None, config.get("in_channels"))
 
 
 def guidance_of(network: Network, scale: float, noisy: Tensor) -> Tensor | None:
