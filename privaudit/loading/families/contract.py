@@ -117,6 +117,8 @@ class Family(ABC):
         problems = [problem for name, value in chosen.items() for problem in self._wrong(name, value)]
         if problems:
             raise ConfigError(problems)
+        self.chosen = frozenset(chosen)
+        """Names of the settings that the user has chosen."""
         self.values = {name: chosen.get(name, setting.default) for name, setting in self.settings.items()}
         """Value of each setting."""
         self.image_size: tuple[int, int] = (0, 0)
