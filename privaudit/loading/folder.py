@@ -71,7 +71,8 @@ def load_target(source: ModelSource | str | Path) -> Target:
     # of dtype; that of torch does not.
     torch.nn.Module.to(network, device, dtype)
     sample_shape = measure_sample_shape(network, autoencoder, family, folder, source.resolution)
-    family.image_size = (sample_shape[-2], sample_shape[-1])
+    height, width = sample_shape[-2:]
+    family.image_size = (height, width)
     pipeline = build_pipeline(folder, family, {vae_name: autoencoder.module, family.denoiser: network}, device)
     info = TargetInfo(
         id=source.id,
@@ -177,11 +178,12 @@ def measure_sample_shape(
             "trained; pass it, as in --resolution 1024"
         )
     channels, *positions = autoencoder.latent_shape((autoencoder.channels, PROBE_SIDE, PROBE_SIDE))
-    packed = channels * family.packing
-    if network.config.in_channels not in family.input_channels(channels):
+    allowed = family.input_channels(channels)
+    if network.config.in_channels not in allowed:
+        packed = " or ".join(map(str, allowed))
         raise TargetError(
             f"expected the {name} of {folder} to take the autoencoder's {channels} latent channels"
-            f"{f' in {packed}' if packed != channels else ''}, got {network.config.in_channels}; inpainting and "
+            f"{f' in {packed}' if allowed != (channels,) else ''}, got {network.config.in_channels}; inpainting and "
             f"concatenated conditions are not supported for {folder.pipeline_class}"
         )
     sides = (side, side) if isinstance(side, int) else tuple(side)

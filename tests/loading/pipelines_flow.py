@@ -187,7 +187,9 @@ def flux_2_parts(joint_attention_dim: int = 48, **transformer: Any) -> dict[str,
     return {"transformer": network, "vae": vae}
 
 
-def save_flux_2(folder: Path, *, layers: int = 30, **tokenizer: Any) -> Path:
+def save_flux_2(
+    folder: Path, *, layers: int = 30, chat_template: str | None = MISTRAL_CHAT, **transformer: Any
+) -> Path:
     config = transformers.Mistral3Config(
         text_config=SMALL
         | {"model_type": "mistral", "hidden_size": 16, "num_hidden_layers": layers, "sliding_window": None},
@@ -205,8 +207,8 @@ def save_flux_2(folder: Path, *, layers: int = 30, **tokenizer: Any) -> Path:
         image_token_index=1,
     )
     text = seeded(transformers.Mistral3ForConditionalGeneration, config)
-    words = llama_tokenizer(**({"chat_template": MISTRAL_CHAT} | tokenizer))
-    return save(folder, diffusers.Flux2Pipeline, text_encoder=text, tokenizer=words, **flux_2_parts())
+    words, parts = llama_tokenizer(chat_template), flux_2_parts(**transformer)
+    return save(folder, diffusers.Flux2Pipeline, text_encoder=text, tokenizer=words, **parts)
 
 
 def save_flux_2_klein(folder: Path, **transformer: Any) -> Path:

@@ -99,6 +99,24 @@ def test_a_distilled_network_is_told_a_guidance_scale(
     assert not torch.equal(one.predict_noise(noisy, 500, condition), other.predict_noise(noisy, 500, condition))
 
 
+@pytest.mark.parametrize(
+    "save",
+    [
+        lambda folder, **changes: save_flux(folder, scratch(folder), transformer=changes),
+        save_flux_2,
+        save_hunyuan_image,
+    ],
+    ids=["flux", "flux-2", "hunyuan-image"],
+)
+def test_a_network_without_guidance_refuses_one(tmp_path: Path, save: Any) -> None:
+    folder = save(tmp_path / "model", guidance_embeds=False)
+    target = load(folder)
+    assert told(target)["guidance"] is None
+    assert "guidance" not in target.denoiser.family.values
+    with pytest.raises(ConfigError, match="expected no condition.guidance for .* .guidance_embeds = false., got 3.5"):
+        load(folder, guidance=3.5)
+
+
 def test_klein_is_told_no_guidance_scale_and_refuses_one(tmp_path: Path) -> None:
     assert told(load(save_flux_2_klein(tmp_path / "model")))["guidance"] is None
     with pytest.raises(ConfigError, match=r"expected condition.text_length, condition.text_layers for Flux2KleinPip"):
@@ -175,7 +193,9 @@ def test_fill_receives_an_empty_image_and_a_mask_of_ones(tmp_path: Path) -> None
 
 def test_channels_of_other_conditions_are_refused(tmp_path: Path) -> None:
     folder = save_flux_like(tmp_path / "a", tmp_path / "b", diffusers.FluxPipeline, in_channels=32, out_channels=16)
-    with pytest.raises(TargetError, match=r"expected the transformer of .* autoencoder's 4 latent channels in 16, got"):
+    with pytest.raises(
+        TargetError, match=r"expected the transformer of .* autoencoder's 4 latent channels in 48 or 96 or .*, got 32;"
+    ):
         load(folder)
     other = save_flux_like(tmp_path / "c", tmp_path / "d", diffusers.FluxFillPipeline, in_channels=96, out_channels=16)
     with pytest.raises(TargetError, match="expected 48 input channels .noisy latent, masked image, and mask. and 16"):

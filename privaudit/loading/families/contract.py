@@ -117,6 +117,8 @@ class Family(ABC):
         problems = [problem for name, value in chosen.items() for problem in self._wrong(name, value)]
         if problems:
             raise ConfigError(problems)
+        self.chosen = frozenset(chosen)
+        """Names of the settings that the user has chosen."""
         self.values = {name: chosen.get(name, setting.default) for name, setting in self.settings.items()}
         """Value of each setting."""
         self.image_size: tuple[int, int] = (0, 0)
@@ -187,17 +189,6 @@ class Family(ABC):
         """
         del folder
 
-    def input_channels(self, latent_channels: int) -> tuple[int, ...]:
-        """Return the numbers of input channels of the networks that the family reads.
-
-        Args:
-            latent_channels: Channels of the autoencoder's latents.
-
-        Returns:
-            The channels of the latent, packed, and any others with which the family concatenates conditions.
-        """
-        return (latent_channels * self.packing,)
-
 
 FAMILIES: Registry[type[Family]] = Registry("a family", folder="privaudit.loading.families")
 """Families by the class name of their pipeline."""
@@ -255,10 +246,8 @@ def _family_class(folder: PipelineFolder) -> type[Family]:
 def _has_components(folder: PipelineFolder, kind: type[Family]) -> bool:
     encoders = {part for part in folder.index if part.startswith("text_encoder") and folder.class_name(part)}
     required = {part.encoder for part in kind.text_encoders if not part.optional}
-    allowed = {part.encoder for part in kind.text_encoders}
-    fits = folder.class_name(kind.denoiser) in kind.networks and required <= encoders <= allowed
-    # Families with the same network may differ in the text encoder, as those of Flux 2 do.
-    fits &= all(folder.class_name(part.encoder) in (None, *part.classes) for part in kind.text_encoders)
+    allowed = {part.encoder for part in kind.text_encoders if folder.class_name(part.encoder) in part.classes}
+    fits = folder.class_name(kind.denoiser) in kind.networks and required <= allowed and encoders <= allowed
     return fits and folder.class_name(autoencoder_name(folder.index)) is not None
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
+from privaudit.errors import ConfigError
 from privaudit.loading.components import PipelineFolder
 from privaudit.loading.families.contract import (
     T5_TOKENIZERS,
@@ -64,14 +65,16 @@ class Flux(Family):
         "text_length": Setting(512, "tokens of T5 per caption; 256 for a network without guidance, such as schnell"),
     }
 
-    def __init__(self, chosen: Mapping[str, Any] | None = None) -> None:
-        """Set what trainers choose differently; see `Family`."""
-        super().__init__(chosen)
-        self._chose_length = "text_length" in (chosen or {})
-
     def configure(self, folder: PipelineFolder) -> None:
-        """Use the text length of schnell for networks without guidance."""
-        if not self._chose_length and not folder.config(self.denoiser).get("guidance_embeds", False):
+        """Use the text length of schnell for networks without guidance, and see whether the network fills masks.
+
+        Raises:
+            ConfigError: A guidance scale is chosen for a network that is told none.
+        """
+        config = folder.config(self.denoiser)
+        self._fills = _is_fill(config)
+        configure_guidance(self, folder, default=False)
+        if "guidance" not in self.values and "text_length" not in self.chosen:
             self.values["text_length"] = SCHNELL_TEXT_LENGTH
 
     def condition(self, pipeline: Pipeline, prompts: Sequence[Prompt]) -> Mapping[str, Tensor]:
@@ -95,7 +98,7 @@ class Flux(Family):
         output: Tensor = network(
             hidden_states=patches.flatten(2).transpose(1, 2),
             timestep=level.to(noisy.dtype) / 1000,
-            guidance=guidance_of(network, self.values["guidance"], noisy),
+            guidance=guidance_of(self, noisy),
             txt_ids=noisy.new_zeros(condition["encoder_hidden_states"].shape[1], 3),
             img_ids=patch_positions(height, width).to(noisy),
             **condition,
@@ -124,7 +127,7 @@ class Flux(Family):
     def input_channels(self, latent_channels: int) -> tuple[int, ...]:
         """Count the channels of packed latents; Fill receives those of the masked image and the pixels of a mask."""
         packed = latent_channels * self.packing
-        return (packed, *(2 * packed + self.packing * factor**2 for factor in FACTORS))
+        return tuple(2 * packed + self.packing * factor**2 for factor in FACTORS) if self._fills else (packed,)
 
     def _empty_image(self, pipeline: Pipeline) -> Tensor:
         """Encode what a mask over the whole image leaves of it."""
@@ -134,14 +137,35 @@ class Flux(Family):
 
 
 def _is_fill(config: Mapping[str, Any]) -> bool:
-    return config.get("out_channels") not in (None, config["in_channels"])
+    return config.get("out_channels") not in (None, config.get("in_channels"))
 
 
-def guidance_of(network: Network, scale: float, noisy: Tensor) -> Tensor | None:
+def configure_guidance(family: Family, folder: PipelineFolder, *, default: bool) -> None:
+    """Drop the setting ``guidance`` for a network that is told none.
+
+    Args:
+        family: Family with that setting.
+        folder: Folder of the pipeline.
+        default: Whether a network is told a guidance scale if its configuration does not say.
+
+    Raises:
+        ConfigError: A guidance scale is chosen for a network that is told none.
+    """
+    if folder.config(family.denoiser).get("guidance_embeds", default):
+        return
+    if "guidance" in family.chosen:
+        raise ConfigError([
+            f"expected no condition.guidance for {folder}, whose transformer is told no guidance scale "
+            f"(guidance_embeds = false), got {family.values['guidance']}"
+        ])
+    family.values.pop("guidance")
+
+
+def guidance_of(family: Family, noisy: Tensor) -> Tensor | None:
     """Return the guidance scale for each image; None if the network is told none."""
-    if not network.config.guidance_embeds:
+    if "guidance" not in family.values:
         return None
-    return torch.full((len(noisy),), float(scale), device=noisy.device)
+    return torch.full((len(noisy),), float(family.values["guidance"]), device=noisy.device)
 
 
 def patch_positions(height: int, width: int) -> Tensor:

@@ -9,6 +9,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from privaudit.loading.components import PipelineFolder
 from privaudit.loading.families.contract import (
     LLAMA_TOKENIZERS,
     QWEN_TOKENIZERS,
@@ -22,7 +23,7 @@ from privaudit.loading.families.contract import (
     register_family,
     width_problems,
 )
-from privaudit.loading.families.flux import guidance_of
+from privaudit.loading.families.flux import configure_guidance, guidance_of
 from privaudit.model.prompt import Prompt
 
 
@@ -53,6 +54,14 @@ class Flux2(Family):
         "text_layers": Setting("10,20,30", "hidden states of the language model that the network receives"),
     }
 
+    def configure(self, folder: PipelineFolder) -> None:
+        """Read whether the network is told a guidance scale.
+
+        Raises:
+            ConfigError: A guidance scale is chosen for a network that is told none.
+        """
+        configure_guidance(self, folder, default=True)
+
     def condition(self, pipeline: Pipeline, prompts: Sequence[Prompt]) -> Mapping[str, Tensor]:
         """Encode captions; the null condition is the empty caption."""
         hidden, _ = pipeline.encode_prompt(
@@ -70,15 +79,12 @@ class Flux2(Family):
         output: Tensor = network(
             hidden_states=noisy.flatten(2).transpose(1, 2),
             timestep=level.to(noisy.dtype) / 1000,
-            guidance=self._guidance(network, noisy),
+            guidance=guidance_of(self, noisy),
             encoder_hidden_states=text,
             txt_ids=tokens.to(noisy.device),
             img_ids=places.to(noisy.device),
         ).sample
         return output.transpose(1, 2).reshape(noisy.shape)
-
-    def _guidance(self, network: Network, noisy: Tensor) -> Tensor | None:
-        return guidance_of(network, self.values["guidance"], noisy)
 
     def problems(self, pipeline: Pipeline) -> list[str]:
         """Compare layers and width of the language model with the transformer."""
@@ -117,6 +123,9 @@ class Flux2Klein(Flux2):
         "text_layers": Setting("9,18,27", "hidden states of the language model that the network receives"),
     }
 
+    def configure(self, folder: PipelineFolder) -> None:
+        """Read nothing: the pipeline tells the network no guidance scale."""
+
     def problems(self, pipeline: Pipeline) -> list[str]:
         """Compare the language model with the transformer, which must not expect a guidance scale."""
         problems = super().problems(pipeline)
@@ -126,6 +135,3 @@ class Flux2Klein(Flux2):
                 "guidance scale; save it as a Flux2Pipeline"
             )
         return problems
-
-    def _guidance(self, network: Network, noisy: Tensor) -> None:
-        """The pipeline tells the network no guidance scale."""

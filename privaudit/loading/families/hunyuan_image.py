@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
+from privaudit.loading.components import PipelineFolder
 from privaudit.loading.families.contract import (
     QWEN_TOKENIZERS,
     Family,
@@ -17,7 +18,7 @@ from privaudit.loading.families.contract import (
     register_family,
     width_problems,
 )
-from privaudit.loading.families.flux import guidance_of
+from privaudit.loading.families.flux import configure_guidance, guidance_of
 from privaudit.model.prompt import Prompt
 
 
@@ -43,6 +44,14 @@ class HunyuanImage(Family):
         "text_length": Setting(1000, "tokens of Qwen per caption"),
     }
 
+    def configure(self, folder: PipelineFolder) -> None:
+        """Read whether the network is told a guidance scale.
+
+        Raises:
+            ConfigError: A guidance scale is chosen for a network that is told none.
+        """
+        configure_guidance(self, folder, default=False)
+
     def condition(self, pipeline: Pipeline, prompts: Sequence[Prompt]) -> Mapping[str, Tensor]:
         """Encode captions; the null condition is the empty caption."""
         pipeline.tokenizer_max_length = self.values["text_length"]
@@ -56,7 +65,7 @@ class HunyuanImage(Family):
 
     def predict(self, network: Network, noisy: Tensor, level: Tensor, condition: Mapping[str, Tensor]) -> Tensor:
         """Call the transformer."""
-        guidance = guidance_of(network, self.values["guidance"], noisy)
+        guidance = guidance_of(self, noisy)
         output: Tensor = network(
             hidden_states=noisy,
             timestep=level.to(noisy.dtype),
