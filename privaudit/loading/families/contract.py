@@ -224,10 +224,16 @@ def find_family(folder: PipelineFolder) -> Family:
 
 def _family_class(folder: PipelineFolder) -> type[Family]:
     name = folder.pipeline_class
-    if name in FAMILIES:
-        return FAMILIES[name]
     if name in UNSUPPORTED:
         raise TargetError(f"cannot audit {folder}: {name} {UNSUPPORTED[name]}")
+    exported = [part for part in folder.index if folder.class_name(part) == "OnnxRuntimeModel"]
+    if exported:
+        raise TargetError(
+            f"cannot audit {folder}: {' and '.join(exported)} hold networks exported to ONNX, which have no "
+            "derivatives; pass the folder that they were exported from"
+        )
+    if name in FAMILIES:
+        return FAMILIES[name]
     named = [kind for kind in FAMILIES.values() if name in kind.variants]
     # A pipeline of another class, such as one of a user's own, may still have the components of a known family. Where
     # families share them, one is the base of the others, and the others need to be named.
