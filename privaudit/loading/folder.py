@@ -20,7 +20,7 @@ from privaudit.loading.families.contract import FAMILIES, Family, find_family
 from privaudit.loading.model_source import ModelSource
 from privaudit.loading.noise_levels import load_schedule
 from privaudit.loading.pipeline import build_pipeline
-from privaudit.loading.recognise import explain, no_index, pipeline_problem
+from privaudit.loading.recognise import adapter_problem, explain, no_index
 from privaudit.loading.repository import find_folder
 from privaudit.loading.standalone import CONTINUOUS, NAMES, autoencoder_name
 from privaudit.model.schedule import FlowSchedule, Schedule
@@ -105,7 +105,7 @@ def open_pipeline(source: ModelSource) -> PipelineFolder:
     if not (path / "model_index.json").is_file():
         raise TargetError(explain(path) if Path(source.path).expanduser().is_dir() else no_index(source.id))
     index = read_json(path / "model_index.json")
-    problem = pipeline_problem(path, index)
+    problem = adapter_problem(path)
     if problem is not None:
         raise TargetError(problem)
     # "vae" in an override stands for the autoencoder, whatever the pipeline calls it.

@@ -182,6 +182,17 @@ class Family(ABC):
         """Return what the constructor of the pipeline insists on and no prediction depends on, by component name."""
         return {}
 
+    def input_channels(self, latent_channels: int) -> tuple[int, ...]:
+        """Return the numbers of input channels of the networks that the family reads.
+
+        Args:
+            latent_channels: Channels of the autoencoder's latents.
+
+        Returns:
+            The channels of the latent, packed, and any others with which the family concatenates conditions.
+        """
+        return (latent_channels * self.packing,)
+
     def configure(self, folder: PipelineFolder) -> None:
         """Read what the calls depend on and only a configuration file says, such as a time shift in the scheduler's.
 
@@ -224,8 +235,6 @@ def find_family(folder: PipelineFolder) -> Family:
 
 def _family_class(folder: PipelineFolder) -> type[Family]:
     name = folder.pipeline_class
-    if name in UNSUPPORTED:
-        raise TargetError(f"cannot audit {folder}: {name} {UNSUPPORTED[name]}")
     exported = [part for part in folder.index if folder.class_name(part) == "OnnxRuntimeModel"]
     if exported:
         raise TargetError(
@@ -234,6 +243,8 @@ def _family_class(folder: PipelineFolder) -> type[Family]:
         )
     if name in FAMILIES:
         return FAMILIES[name]
+    if name in UNSUPPORTED:
+        raise TargetError(f"cannot audit {folder}: {name} {UNSUPPORTED[name]}")
     named = [kind for kind in FAMILIES.values() if name in kind.variants]
     # A pipeline of another class, such as one of a user's own, may still have the components of a known family. Where
     # families share them, one is the base of the others, and the others need to be named.
