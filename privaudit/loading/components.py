@@ -174,7 +174,7 @@ class PipelineFolder:
                 f"expected {component} of {self} to be a class of diffusers or transformers, "
                 f"got {library}.{name}; code inside a model folder is never run"
             )
-        is_model = not name.endswith(("Tokenizer", "TokenizerFast", "Processor"))
+        is_model = not ("Tokenizer" in name or name.endswith("Processor"))
         if is_model:
             check_weights(self.path / component, self.config(component))
         options = self._model_options(component, kind, dtype) if is_model else {}

@@ -35,17 +35,18 @@ def build_pipeline(folder: PipelineFolder, family: Family, parts: Mapping[str, A
             f"expected diffusers to have the class {family.pipeline}, which this family needs, but version "
             f"{diffusers.__version__} does not; install another version"
         )
-    parts = dict(parts)
+    parts = {**family.stand_ins(), **parts}
     for text in family.text_encoders:
         parts |= load_text_encoder(folder, text, device)
     # In model_index.json, lists are components and plain values are parameters of the pipeline.
     accepted = [name for name in inspect.signature(kind.__init__).parameters if name != "self"]
     parameters = {name: folder.index[name] for name in accepted if not isinstance(folder.index.get(name, []), list)}
     with quiet(), warnings.catch_warnings(action="ignore"):  # the warnings concern sampling, which an audit never does
-        pipeline = kind(**{name: parts.get(name) for name in _components(kind, parts)} | parameters)
-    lengths = [
-        parts[text.tokenizer].model_max_length for text in family.text_encoders if _has_positions(parts[text.encoder])
-    ]
+        components = {name: parts.get(name) for name in [*_components(kind, parts), *family.stand_ins()]}
+        pipeline = kind(**components | parameters)
+        pipeline.register_modules(**dict.fromkeys(family.stand_ins()))  # the constructor was their only use
+    bounded = [text for text in family.text_encoders if _has_positions(parts[text.encoder])]
+    lengths = [parts[text.tokenizer].model_max_length for text in bounded]
     if lengths and hasattr(pipeline, "tokenizer_max_length"):
         pipeline.tokenizer_max_length = min(lengths)
     problems = family.problems(pipeline)

@@ -131,7 +131,7 @@ _NO_FAMILY = (
     "is not supported yet: no family says how its network is called; you can add one, which is one class with two "
     "methods: see docs/guides/write-a-family.md"
 )
-_EDIT = "is conditioned on the image that it edits, which an audit does not have"
+_CONTROLNET = "has a ControlNet, which needs a control image per prediction; audit the pipeline that it was added to"
 _TRANSFORMERS = {
     _VIDEO: (
         "AllegroPipeline",
@@ -208,7 +208,7 @@ _TRANSFORMERS = {
         "StableAudioPipeline",
     ),
     _PIXELS: ("PRXPixelPipeline",),
-    _CONTROL.replace("U-Net", "transformer"): (
+    _CONTROLNET: (
         "FluxControlNetImg2ImgPipeline",
         "FluxControlNetInpaintPipeline",
         "FluxControlNetPipeline",
@@ -221,17 +221,30 @@ _TRANSFORMERS = {
         "ZImageControlNetInpaintPipeline",
         "ZImageControlNetPipeline",
     ),
-    _EDIT: (
+    "is trained with a control image, such as edges or depth, which an image set does not have": (
+        "CogView4ControlPipeline",
+        "FluxControlImg2ImgPipeline",
+        "FluxControlInpaintPipeline",
+        "FluxControlPipeline",
+    ),
+    "edits images that are part of its caption, which an image set does not have": (
         "BriaFiboEditPipeline",
-        "HunyuanImageRefinerPipeline",
         "JoyImageEditPipeline",
         "JoyImageEditPlusPipeline",
         "Kandinsky5I2IPipeline",
         "LongCatImageEditPipeline",
+        "QwenImageEditInpaintPipeline",
+        "QwenImageEditPipeline",
+        "QwenImageEditPlusPipeline",
+    ),
+    "is trained on grids of example images with a task, which an image set does not have": (
         "VisualClozeGenerationPipeline",
         "VisualClozePipeline",
     ),
-    "embeds images for another pipeline and has no denoiser": ("FluxPriorReduxPipeline",),
+    "is conditioned on images in addition to the caption, which an image set does not have": ("ZImageOmniPipeline",),
+    "splits images into transparent layers, which an image set does not have": ("QwenImageLayeredPipeline",),
+    "refines an image that another pipeline made, which is part of its input": ("HunyuanImageRefinerPipeline",),
+    "turns images into embeddings for Flux and has no denoiser of latents": ("FluxPriorReduxPipeline",),
     "replaces codes of an image at random instead of adding noise to a latent, so that no score of an audit applies": (
         "AmusedImg2ImgPipeline",
         "AmusedInpaintPipeline",
@@ -255,7 +268,6 @@ _TRANSFORMERS = {
         "BriaFiboPipeline",
         "BriaPipeline",
         "CogView3PlusPipeline",
-        "Cosmos2TextToImagePipeline",
         "DreamLiteMobilePipeline",
         "DreamLitePipeline",
         "ErnieImagePipeline",
@@ -268,6 +280,7 @@ _TRANSFORMERS = {
         "OmniGenPipeline",
         "OvisImagePipeline",
         "PRXPipeline",
+        "QwenImage21Pipeline",
         "VersatileDiffusionDualGuidedPipeline",
         "VersatileDiffusionImageVariationPipeline",
         "VersatileDiffusionPipeline",

@@ -15,8 +15,9 @@ from safetensors.torch import load_file, save_file
 
 from privaudit.errors import ConfigError, DataError, TargetError
 from privaudit.loading import ModelSource, load_autoencoder, load_target
-from privaudit.loading.autoencoder import TILING, DiffusersAutoencoder, wrap_autoencoder
-from privaudit.loading.autoencoder_layouts import AUTOENCODERS, IMAGENET, TILED_AS_RELEASED, UNREADABLE
+from privaudit.loading.autoencoder import DiffusersAutoencoder, wrap_autoencoder
+from privaudit.loading.autoencoder.diffusers_autoencoder import TILING
+from privaudit.loading.autoencoder.layouts import AUTOENCODERS, IMAGENET, TILED_AS_RELEASED, UNREADABLE
 
 Make = Callable[..., Path]
 Edit = Callable[..., None]
@@ -350,12 +351,14 @@ def test_a_hub_id_is_downloaded_without_the_denoiser(kl: Path, monkeypatch: pyte
 def test_no_folder_and_an_empty_one(tmp_path: Path) -> None:
     with pytest.raises(TargetError, match=r"expected a diffusers folder or a hub id \(org/name\), but .* is neither"):
         load(tmp_path / "none")
-    with pytest.raises(TargetError, match=r"expected model_index\.json .* or config\.json .* found neither; pass a"):
+    with pytest.raises(
+        TargetError, match="expected the folder of a diffusers pipeline or autoencoder, but .* is an emp"
+    ):
         load(tmp_path)
 
 
 def test_other_models_are_refused(ldm: Path, kl: Path, edit_json: Edit) -> None:
-    with pytest.raises(TargetError, match=r"expected unet of .* to be one of AutoencoderKL, .* got UNet2DModel; pass"):
+    with pytest.raises(TargetError, match=r"unet is one component of a pipeline .UNet2DModel.; pass the folder of the"):
         load(ldm / "unet")
     edit_json(ldm / "model_index.json", vqvae=["diffusers", "UNet2DModel"])
     with pytest.raises(TargetError, match=r"expected vqvae of .* got UNet2DModel"):
@@ -363,10 +366,13 @@ def test_other_models_are_refused(ldm: Path, kl: Path, edit_json: Edit) -> None:
     edit_json(ldm / "model_index.json", vqvae=[None, None])
     with pytest.raises(TargetError, match=r"expected vqvae of .* got None"):
         load(ldm)
-    for name in ("MotionAdapter", "NoSuchModel", None):
+    for name in ("MotionAdapter", "NoSuchModel"):
         edit_json(kl / "config.json", _class_name=name)
-        with pytest.raises(TargetError, match=f"expected kl of .* got {name}"):
+        with pytest.raises(TargetError, match=f"kl is one component of a pipeline .{name}.; put it into its base"):
             load(kl)
+    edit_json(kl / "config.json", _class_name=None)
+    with pytest.raises(TargetError, match="kl is a folder that holds diffusion_pytorch_model.safetensors, the weights"):
+        load(kl)
 
 
 def test_every_autoencoder_of_diffusers_is_read_or_has_a_reason(tmp_path: Path) -> None:

@@ -19,6 +19,9 @@ from privaudit.registry import Registry
 
 CLIP_TOKENIZERS = ("CLIPTokenizer", "CLIPTokenizerFast")
 T5_TOKENIZERS = ("T5Tokenizer", "T5TokenizerFast")
+QWEN_TOKENIZERS = ("Qwen2Tokenizer", "Qwen2TokenizerFast")
+GEMMA_TOKENIZERS = ("GemmaTokenizer", "GemmaTokenizerFast")
+LLAMA_TOKENIZERS = ("LlamaTokenizer", "LlamaTokenizerFast", "PreTrainedTokenizerFast", "TokenizersBackend")
 
 
 @dataclass(frozen=True)
@@ -84,7 +87,6 @@ class Family(ABC):
         still: Whether the autoencoder is one of videos, which encodes an image as a single frame.
         reads: Parts of a `Prompt` that `condition` reads; prompts with equal parts are embedded once.
         settings: What trainers choose differently, by name (see `Setting`).
-        image_size: Height and width of the images, set when a model is loaded, before the methods below are called.
     """
 
     pipeline: ClassVar[str]
@@ -101,7 +103,6 @@ class Family(ABC):
     still: ClassVar[bool] = False
     reads: ClassVar[tuple[str, ...]] = ("caption",)
     settings: ClassVar[Mapping[str, Setting]] = {}
-    image_size: tuple[int, int]
 
     def __init__(self, chosen: Mapping[str, Any] | None = None) -> None:
         """Set what trainers choose differently.
@@ -116,8 +117,12 @@ class Family(ABC):
         problems = [problem for name, value in chosen.items() for problem in self._wrong(name, value)]
         if problems:
             raise ConfigError(problems)
+        self.chosen = frozenset(chosen)
+        """Names of the settings that the user has chosen."""
         self.values = {name: chosen.get(name, setting.default) for name, setting in self.settings.items()}
         """Value of each setting."""
+        self.image_size: tuple[int, int] = (0, 0)
+        """Height and width of the target's images in pixels; `load_target` sets them before anything is conditioned."""
 
     @classmethod
     def for_folder(cls, folder: PipelineFolder) -> type[Family]:
@@ -173,26 +178,27 @@ class Family(ABC):
         del pipeline
         return []
 
+    def stand_ins(self) -> Mapping[str, Any]:
+        """Return what the constructor of the pipeline insists on and no prediction depends on, by component name."""
+        return {}
+
+    def input_channels(self, latent_channels: int) -> tuple[int, ...]:
+        """Return the numbers of input channels of the networks that the family reads.
+
+        Args:
+            latent_channels: Channels of the autoencoder's latents.
+
+        Returns:
+            The channels of the latent, packed, and any others with which the family concatenates conditions.
+        """
+        return (latent_channels * self.packing,)
+
     def configure(self, folder: PipelineFolder) -> None:
         """Read what the calls depend on and only a configuration file says, such as a time shift in the scheduler's.
 
         Called once, before the weights are loaded.
         """
         del folder
-
-    def input_channels(self, config: Mapping[str, Any], channels: int, factor: int) -> int:
-        """Count the channels that the denoiser receives.
-
-        Args:
-            config: Configuration of the denoiser.
-            channels: Channels of a latent.
-            factor: Pixels per latent position and axis.
-
-        Returns:
-            The number that its configuration must state.
-        """
-        del config, factor
-        return channels * self.packing
 
 
 FAMILIES: Registry[type[Family]] = Registry("a family", folder="privaudit.loading.families")
@@ -229,8 +235,6 @@ def find_family(folder: PipelineFolder) -> Family:
 
 def _family_class(folder: PipelineFolder) -> type[Family]:
     name = folder.pipeline_class
-    if name in UNSUPPORTED:
-        raise TargetError(f"cannot audit {folder}: {name} {UNSUPPORTED[name]}")
     exported = [part for part in folder.index if folder.class_name(part) == "OnnxRuntimeModel"]
     if exported:
         raise TargetError(
@@ -239,6 +243,8 @@ def _family_class(folder: PipelineFolder) -> type[Family]:
         )
     if name in FAMILIES:
         return FAMILIES[name]
+    if name in UNSUPPORTED:
+        raise TargetError(f"cannot audit {folder}: {name} {UNSUPPORTED[name]}")
     named = [kind for kind in FAMILIES.values() if name in kind.variants]
     # A pipeline of another class, such as one of a user's own, may still have the components of a known family. Where
     # families share them, one is the base of the others, and the others need to be named.
@@ -257,16 +263,54 @@ def _family_class(folder: PipelineFolder) -> type[Family]:
 def _has_components(folder: PipelineFolder, kind: type[Family]) -> bool:
     encoders = {part for part in folder.index if part.startswith("text_encoder") and folder.class_name(part)}
     required = {part.encoder for part in kind.text_encoders if not part.optional}
-    allowed = {part.encoder for part in kind.text_encoders}
-    fits = folder.class_name(kind.denoiser) in kind.networks and required <= encoders <= allowed
-    # Families with the same network may differ in the text encoder, as those of Flux 2 do.
-    fits &= all(folder.class_name(part.encoder) in (None, *part.classes) for part in kind.text_encoders)
+    allowed = {part.encoder for part in kind.text_encoders if folder.class_name(part.encoder) in part.classes}
+    fits = folder.class_name(kind.denoiser) in kind.networks and required <= allowed and encoders <= allowed
     return fits and folder.class_name(autoencoder_name(folder.index)) is not None
 
 
 def captions(prompts: Sequence[Prompt]) -> list[str]:
     """Return the captions of prompts, with the empty text for a missing caption."""
     return [prompt.caption or "" for prompt in prompts]
+
+
+def chat_problems(tokenizer: Any) -> list[str]:  # noqa: ANN401 - a tokenizer or processor of transformers
+    """Check that the tokenizer of a chat model has the template with which captions are written."""
+    if getattr(tokenizer, "chat_template", None):
+        return []
+    return ["expected a tokenizer with a chat template, got one without; copy its chat_template.jinja as well"]
+
+
+def check_tokens(tokenizer: Any, texts: Sequence[str]) -> None:  # noqa: ANN401 - a tokenizer of transformers
+    """Check that the empty caption has a token, without which its hidden states would be undefined.
+
+    Raises:
+        TargetError: There are captions without text, and the tokenizer makes no token of them.
+    """
+    if "" in texts and not tokenizer("").input_ids:
+        raise TargetError(
+            "expected a tokenizer that puts a special token in front of a caption, as that of the published model, got "
+            "one that makes no token of the empty caption, so that there is no null condition; copy its files again"
+        )
+
+
+def position_problems(pipeline: Pipeline, image_size: tuple[int, int], positions: int) -> list[str]:
+    """Check that a transformer has embeddings for the positions of all patches of an image.
+
+    Args:
+        pipeline: Pipeline with autoencoder and transformer.
+        image_size: Height and width of the images.
+        positions: Patches per axis of which the transformer has learned the positions.
+
+    Returns:
+        A problem, or none.
+    """
+    step = pipeline.vae_scale_factor * pipeline.transformer.config.patch_size
+    if max(image_size) // step <= positions:
+        return []
+    return [
+        f"expected images of at most {positions * step} pixels per side, for which the transformer has positions, got "
+        f"{image_size[0]}x{image_size[1]}; pass a smaller resolution"
+    ]
 
 
 def width_problems(what: str, expected: object, actual: int) -> list[str]:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from privaudit.loading.families.contract import (
+    GEMMA_TOKENIZERS,
     Family,
     Network,
     Pipeline,
@@ -21,7 +22,6 @@ from privaudit.loading.families.contract import (
 )
 from privaudit.model.prompt import Prompt
 
-GEMMA_TOKENIZERS = ("GemmaTokenizer", "GemmaTokenizerFast")
 INSTRUCTION = "complex_human_instruction"
 """Parameter of the pipeline: text in front of each caption, which asks the language model for a richer description."""
 TEXT_SETTINGS = {

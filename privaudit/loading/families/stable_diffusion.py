@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -101,10 +101,9 @@ class StableDiffusionInpaint(StableDiffusion):
         channels, text = next_to_mask(noisy, condition)
         return super().predict(network, channels, level, text)
 
-    def input_channels(self, config: Mapping[str, Any], channels: int, factor: int) -> int:
+    def input_channels(self, latent_channels: int) -> tuple[int, ...]:
         """Count the channels of latent, mask and masked latent, or those of the latent alone if there is no mask."""
-        del factor
-        return channels if config["in_channels"] == channels else 2 * channels + 1
+        return (latent_channels, 2 * latent_channels + 1)
 
 
 @register_family
@@ -129,10 +128,9 @@ class InstructPix2Pix(StableDiffusion):
         """Call the U-Net on the noisy latent and the null image."""
         return super().predict(network, torch.cat([noisy, torch.zeros_like(noisy)], dim=1), level, condition)
 
-    def input_channels(self, config: Mapping[str, Any], channels: int, factor: int) -> int:
+    def input_channels(self, latent_channels: int) -> tuple[int, ...]:
         """Count the channels of two latents."""
-        del config, factor
-        return 2 * channels
+        return (2 * latent_channels,)
 
     def problems(self, pipeline: Pipeline) -> list[str]:
         """List conditions other than text and image, and compare the widths of text encoder and U-Net."""
