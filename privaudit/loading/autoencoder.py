@@ -12,36 +12,23 @@ from torch import Tensor
 from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
 from privaudit.errors import DataError, TargetError
+from privaudit.loading.autoencoder_layouts import (
+    AUTOENCODERS,
+    IMAGES,
+    INPUT_CHANNELS,
+    LATENT_CHANNELS,
+    LAYOUTS,
+    ONE_AT_A_TIME,
+    PATCHED,
+    PIXELS,
+    TILED_AS_RELEASED,
+    UNREADABLE,
+    VIDEOS,
+)
 from privaudit.loading.units import LatentUnits, read_units
 
-IMAGES = ("n", "channels", "height", "width")
-VIDEOS = ("n", "channels", "frames", "height", "width")
-FRAMES = ("n", "frames", "channels", "height", "width")
-AUDIO = ("n", "channels", "length")
-LAYOUTS = {
-    "AutoencoderKL": IMAGES,
-    "AutoencoderKLFlux2": IMAGES,
-    "AutoencoderKLHunyuanImage": IMAGES,
-    "VQModel": IMAGES,
-    "AsymmetricAutoencoderKL": IMAGES,
-    "AutoencoderTiny": IMAGES,
-    "AutoencoderDC": IMAGES,
-    "AutoencoderKLTemporalDecoder": FRAMES,
-    "AutoencoderKLCogVideoX": VIDEOS,
-    "AutoencoderKLHunyuanVideo": VIDEOS,
-    "AutoencoderKLLTXVideo": VIDEOS,
-    "AutoencoderKLQwenImage": VIDEOS,
-    "AutoencoderKLWan": VIDEOS,
-    "AutoencoderOobleck": AUDIO,
-}
-"""Axes of the inputs of each class; its latents have the same axes."""
-AUTOENCODERS = tuple(LAYOUTS)
-"""Diffusers classes that `wrap_autoencoder` supports."""
 TILING = ("use_tiling", "use_framewise_encoding", "use_framewise_decoding")
 """Attributes that make diffusers encode or decode overlapping tiles and blend them."""
-TILED_AS_RELEASED = {"AutoencoderKLHunyuanVideo": ("use_framewise_encoding", "use_framewise_decoding")}
-"""Tiling attributes that are on in every copy of a class, which was trained, published and used with them. The blend of
-tiles (of more than 16 frames) is then the decoder itself, a function of the latent like any other, and stays on."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +42,9 @@ class DiffusersAutoencoder:
         channels: Channels of the inputs.
         latent_channels: Channels of the latents.
         dtype: Precision of the weights; inputs and outputs are float32.
+        pixels: Mean and standard deviation of pixels in [0, 1] that the module expects to be taken off, ``(c, 1, 1)``
+            or with an axis of frames; None for pixels in [-1, 1].
+        one_at_a_time: Whether the module is called for each item alone.
     """
 
     module: Any
@@ -63,6 +53,8 @@ class DiffusersAutoencoder:
     channels: int
     latent_channels: int
     dtype: torch.dtype
+    pixels: tuple[Tensor, Tensor] | None = None
+    one_at_a_time: bool = False
 
     @property
     def channel_axis(self) -> int:
@@ -109,16 +101,25 @@ class DiffusersAutoencoder:
             TargetError: Tiling has been switched on.
         """
         self._check("latents", latents, self.latent_channels)
-        decoded: Tensor = self.module.decode(self.units.raw(latents).to(self.dtype)).sample.float()
-        return decoded
+        return self._decode_raw(self.units.raw(latents).to(self.dtype))
 
     def _encode_raw(self, images: Tensor) -> Tensor:
-        encoded: Any = self.module.encode(images)
-        if hasattr(encoded, "latent_dist"):
-            mean: Tensor = encoded.latent_dist.mode()
-            return mean
-        latents: Tensor = encoded.latents if hasattr(encoded, "latents") else encoded.latent
-        return latents
+        if self.pixels is not None:
+            mean, deviation = (values.to(images) for values in self.pixels)
+            images = ((images + 1) / 2 - mean) / deviation
+        return torch.cat([_latents_of(self.module.encode(part)) for part in self._parts(images)])
+
+    def _decode_raw(self, raw: Tensor) -> Tensor:
+        decoded = [self.module.decode(part) for part in self._parts(raw)]
+        # Some classes return the tensor itself.
+        images = torch.cat([each if isinstance(each, Tensor) else each.sample for each in decoded]).float()
+        if self.pixels is not None:
+            mean, deviation = (values.to(images) for values in self.pixels)
+            images = 2 * (images * deviation + mean) - 1
+        return images
+
+    def _parts(self, values: Tensor) -> Sequence[Tensor]:
+        return [item.unsqueeze(0) for item in values] if self.one_at_a_time else [values]
 
     def _check(self, what: str, values: Tensor, channels: int) -> None:
         refuse_tiling(self.module)
@@ -129,6 +130,14 @@ class DiffusersAutoencoder:
                 f"expected {what} of shape ({expected}) for {type(self.module).__name__}, got {tuple(values.shape)}; "
                 f"{advice}, or pass an autoencoder that was trained on such {what}"
             )
+
+
+def _latents_of(encoded: Any) -> Tensor:  # noqa: ANN401 - an output of diffusers
+    if hasattr(encoded, "latent_dist"):
+        mean: Tensor = encoded.latent_dist.mode()
+        return mean
+    latents: Tensor = encoded.latents if hasattr(encoded, "latents") else encoded.latent
+    return latents
 
 
 @dataclass(frozen=True)
@@ -181,12 +190,24 @@ class PatchesAutoencoder(DiffusersAutoencoder):
     def decode(self, latents: Tensor) -> Tensor:
         """Decode ``(n, 4 c, h', w')`` to ``(n, 3, h, w)``, not clamped; same errors as the base class."""
         self._check("latents", latents, self.latent_channels)
-        raw = pixel_shuffle(self.units.raw(latents), 2).to(self.dtype)
-        decoded: Tensor = self.module.decode(raw).sample.float()
-        return decoded
+        return self._decode_raw(pixel_shuffle(self.units.raw(latents), 2).to(self.dtype))
 
     def _encode_raw(self, images: Tensor) -> Tensor:
         return pixel_unshuffle(super()._encode_raw(images), 2)
+
+
+@dataclass(frozen=True)
+class ResizingAutoencoder(DiffusersAutoencoder):
+    """`AutoencoderRAE`, which resizes every image to the size that it decodes."""
+
+    def _check(self, what: str, values: Tensor, channels: int) -> None:
+        super()._check(what, values, channels)
+        side = self.module.decoder_image_size
+        if what == "data" and values.shape[-2:] != (side, side):
+            raise DataError(
+                f"expected images of {side}x{side} for {type(self.module).__name__}, which decodes no other size, got "
+                f"{values.shape[-2]}x{values.shape[-1]}; resize the images"
+            )
 
 
 @dataclass(frozen=True)
@@ -196,9 +217,7 @@ class StillAutoencoder(DiffusersAutoencoder):
     def decode(self, latents: Tensor) -> Tensor:
         """Decode ``(n, c, h', w')`` to ``(n, 3, h, w)``, not clamped; same errors as the base class."""
         self._check("latents", latents, self.latent_channels)
-        raw = self.units.raw(latents).unsqueeze(2).to(self.dtype)
-        decoded: Tensor = self.module.decode(raw).sample.float()
-        return decoded.squeeze(2)
+        return self._decode_raw(self.units.raw(latents).unsqueeze(2).to(self.dtype)).squeeze(2)
 
     def _encode_raw(self, images: Tensor) -> Tensor:
         return super()._encode_raw(images.unsqueeze(2)).squeeze(2)
@@ -208,6 +227,8 @@ WRAPPERS: dict[str, type[DiffusersAutoencoder]] = {
     "VQModel": QuantisingAutoencoder,
     "AutoencoderKLTemporalDecoder": FramesAutoencoder,
     "AutoencoderKLFlux2": PatchesAutoencoder,
+    "AutoencoderRAE": ResizingAutoencoder,
+    "AutoencoderKLQwenImage21": StillAutoencoder,
 }
 
 
@@ -240,8 +261,15 @@ def wrap_autoencoder(
         TargetError: The class is not supported, tiling is on, or the decoder depends on more than the latent.
     """
     name, config = type(module).__name__, module.config
+    if name in UNREADABLE:
+        raise TargetError(f"cannot read an autoencoder of this class: {name} {UNREADABLE[name]}")
     if name not in LAYOUTS:
         raise TargetError(f"expected an autoencoder of a class among {', '.join(AUTOENCODERS)}, got {name}")
+    if config.get("regularizer") == "fsq" or config.get("reshape_to_2d") is False:
+        raise TargetError(
+            f"expected {name} with continuous latents on a grid, got regularizer = {config.get('regularizer')} and "
+            f"reshape_to_2d = {config.get('reshape_to_2d')}; codes and lists of tokens are not supported yet"
+        )
     if config.get("timestep_conditioning") or any(config.get("decoder_inject_noise") or ()):
         raise TargetError(
             f"expected a decoder that is a function of the latent, got {name} with timestep_conditioning "
@@ -260,13 +288,21 @@ def wrap_autoencoder(
         for part, child in module.named_children():
             if part != "quantize":
                 child.to(dtype)
-    wrapper = WRAPPERS.get(name, DiffusersAutoencoder)
-    layout = LAYOUTS[name]
+    wrapper, layout = WRAPPERS.get(name, DiffusersAutoencoder), LAYOUTS[name]
     if still and layout == VIDEOS:
-        wrapper, layout = StillAutoencoder, IMAGES
+        wrapper, layout, units = StillAutoencoder, IMAGES, units.of_one_frame()
     if continuous:
         wrapper = ContinuousAutoencoder
-    return wrapper(module, units, layout, _input_channels(name, config), _latent_channels(name, config), dtype)
+    return wrapper(
+        module,
+        units,
+        layout,
+        channels=_input_channels(name, config),
+        latent_channels=_latent_channels(name, config),
+        dtype=dtype,
+        pixels=_pixels(name, len(layout)),
+        one_at_a_time=name in ONE_AT_A_TIME,
+    )
 
 
 def refuse_tiling(module: Any) -> None:  # noqa: ANN401 - a diffusers model
@@ -286,22 +322,20 @@ def refuse_tiling(module: Any) -> None:  # noqa: ANN401 - a diffusers model
         )
 
 
+def _pixels(name: str, axes: int) -> tuple[Tensor, Tensor] | None:
+    if name not in PIXELS:
+        return None
+    mean, deviation = (torch.tensor(values).view(-1, *[1] * (axes - 2)) for values in PIXELS[name])
+    return mean, deviation
+
+
 def _input_channels(name: str, config: Any) -> int:  # noqa: ANN401 - a diffusers configuration
-    if name == "AutoencoderOobleck":
-        return int(config["audio_channels"])
-    if name == "AutoencoderKLQwenImage":
-        return int(config["input_channels"])
-    channels = int(config["in_channels"])
-    if name == "AutoencoderKLWan" and config.get("patch_size"):
+    channels = int(config[INPUT_CHANNELS.get(name, "in_channels")])
+    if name in PATCHED and config.get("patch_size"):
         return channels // int(config["patch_size"]) ** 2  # in_channels counts the pixels of a patch as channels
     return channels
 
 
 def _latent_channels(name: str, config: Any) -> int:  # noqa: ANN401 - a diffusers configuration
-    names = {
-        "AutoencoderOobleck": "decoder_input_channels",
-        "AutoencoderKLWan": "z_dim",
-        "AutoencoderKLQwenImage": "z_dim",
-    }
-    channels = int(config.get("vq_embed_dim") or config[names.get(name, "latent_channels")])
+    channels = int(config.get(LATENT_CHANNELS.get(name)) or config["latent_channels"])
     return 4 * channels if name == "AutoencoderKLFlux2" else channels

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -63,6 +64,18 @@ def read_json(path: Path) -> dict[str, Any]:
 def first_line(error: Exception) -> str:
     """Shorten the error of another library to its class and first line."""
     return f"{type(error).__name__}: {str(error).strip()}".splitlines()[0]
+
+
+MOVED = {"PaellaVQModel": "diffusers.pipelines.deprecated.wuerstchen"}
+"""Classes that model_index.json names by diffusers, which does not export them."""
+
+
+def moved_class(library: str, name: str) -> Any:  # noqa: ANN401 - a class of diffusers
+    """Find a class of diffusers that only one of its pipelines exports; None for any other."""
+    if library != "diffusers" or name not in MOVED:
+        return None
+    with quiet():
+        return getattr(importlib.import_module(MOVED[name]), name, None)
 
 
 @dataclass(frozen=True)
@@ -209,7 +222,7 @@ class PipelineFolder:
         module = modules.get(library) or getattr(diffusers.pipelines, str(library), None)
         try:
             with quiet():
-                return getattr(module, str(name), None)
+                return getattr(module, str(name), None) or moved_class(library, name)
         except (ImportError, RuntimeError) as error:
             raise TargetError(
                 f"cannot load {component} ({name}) of {self}, which needs a package that is not installed: "

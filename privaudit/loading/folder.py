@@ -20,6 +20,7 @@ from privaudit.loading.families.contract import FAMILIES, Family, find_family
 from privaudit.loading.model_source import ModelSource
 from privaudit.loading.noise_levels import load_schedule
 from privaudit.loading.pipeline import build_pipeline
+from privaudit.loading.recognise import explain, no_index, pipeline_problem
 from privaudit.loading.repository import find_folder
 from privaudit.loading.standalone import CONTINUOUS, NAMES, autoencoder_name
 from privaudit.model.schedule import FlowSchedule, Schedule
@@ -70,8 +71,7 @@ def load_target(source: ModelSource | str | Path) -> Target:
     # of dtype; that of torch does not.
     torch.nn.Module.to(network, device, dtype)
     sample_shape = measure_sample_shape(network, autoencoder, family, folder, source.resolution)
-    height, width = sample_shape[-2:]
-    family.image_size = (height, width)
+    family.image_size = (sample_shape[-2], sample_shape[-1])
     pipeline = build_pipeline(folder, family, {vae_name: autoencoder.module, family.denoiser: network}, device)
     info = TargetInfo(
         id=source.id,
@@ -94,14 +94,19 @@ def open_pipeline(source: ModelSource) -> PipelineFolder:
         The folder.
 
     Raises:
-        TargetError: The folder does not exist, or has no weights of the variant.
+        TargetError: The folder does not exist, is not that of a pipeline, or has no weights of the variant.
     """
     # The family is known only after model_index.json has been read, so the components of all families are requested.
     components = {"scheduler", *NAMES}
     for kind in FAMILIES.values():
         components |= {kind.denoiser, *(name for text in kind.text_encoders for name in (text.encoder, text.tokenizer))}
     path = find_folder(source, sorted(components))
+    if not (path / "model_index.json").is_file():
+        raise TargetError(explain(path) if Path(source.path).expanduser().is_dir() else no_index(source.id))
     index = read_json(path / "model_index.json")
+    problem = pipeline_problem(path, index)
+    if problem is not None:
+        raise TargetError(problem)
     # "vae" in an override stands for the autoencoder, whatever the pipeline calls it.
     overrides = {
         key.replace("vae.", f"{autoencoder_name(index)}.", 1) if key.startswith("vae.") else key: value
@@ -172,12 +177,11 @@ def measure_sample_shape(
             "trained; pass it, as in --resolution 1024"
         )
     channels, *positions = autoencoder.latent_shape((autoencoder.channels, PROBE_SIDE, PROBE_SIDE))
-    allowed = family.input_channels(channels)
-    if network.config.in_channels not in allowed:
-        packed = " or ".join(map(str, allowed))
+    packed = channels * family.packing
+    if network.config.in_channels not in family.input_channels(channels):
         raise TargetError(
             f"expected the {name} of {folder} to take the autoencoder's {channels} latent channels"
-            f"{f' in {packed}' if allowed != (channels,) else ''}, got {network.config.in_channels}; inpainting and "
+            f"{f' in {packed}' if packed != channels else ''}, got {network.config.in_channels}; inpainting and "
             f"concatenated conditions are not supported for {folder.pipeline_class}"
         )
     sides = (side, side) if isinstance(side, int) else tuple(side)

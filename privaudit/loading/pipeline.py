@@ -42,7 +42,7 @@ def build_pipeline(folder: PipelineFolder, family: Family, parts: Mapping[str, A
     accepted = [name for name in inspect.signature(kind.__init__).parameters if name != "self"]
     parameters = {name: folder.index[name] for name in accepted if not isinstance(folder.index.get(name, []), list)}
     with quiet(), warnings.catch_warnings(action="ignore"):  # the warnings concern sampling, which an audit never does
-        components = {name: parts.get(name) for name in [*_components(kind), *family.stand_ins()]}
+        components = {name: parts.get(name) for name in [*_components(kind, parts), *family.stand_ins()]}
         pipeline = kind(**components | parameters)
         pipeline.register_modules(**dict.fromkeys(family.stand_ins()))  # the constructor was their only use
     bounded = [text for text in family.text_encoders if _has_positions(parts[text.encoder])]
@@ -94,9 +94,10 @@ def load_text_encoder(folder: PipelineFolder, names: TextEncoder, device: torch.
     return {names.encoder: encoder, names.tokenizer: tokenizer}
 
 
-def _components(kind: Any) -> list[str]:  # noqa: ANN401 - a class of diffusers
-    required = inspect.signature(kind.__init__).parameters.values()
-    return [p.name for p in required if p.name != "self" and p.default is inspect.Parameter.empty]
+def _components(kind: Any, parts: Mapping[str, Any]) -> list[str]:  # noqa: ANN401 - a class of diffusers
+    """Name the components that a pipeline requires, and those that were loaded and that it takes."""
+    accepted = [p for p in inspect.signature(kind.__init__).parameters.values() if p.name != "self"]
+    return [p.name for p in accepted if p.default is inspect.Parameter.empty or p.name in parts]
 
 
 def _has_positions(encoder: Any) -> bool:  # noqa: ANN401 - a transformers model

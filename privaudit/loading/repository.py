@@ -9,6 +9,7 @@ from pathlib import Path
 from privaudit.errors import TargetError
 from privaudit.loading.components import first_line
 from privaudit.loading.model_source import ModelSource
+from privaudit.loading.recognise import explain
 
 VARIANTS = ("fp16", "bf16", "non_ema")
 """Variants of weight files that are downloaded only on request."""
@@ -39,7 +40,9 @@ def find_folder(source: ModelSource, components: Sequence[str], files: Sequence[
                 "leave it out, or pass the hub id"
             )
         return folder
-    if folder.exists() or not HUB_ID.fullmatch(source.id):
+    if folder.exists():
+        raise TargetError(explain(folder))
+    if not HUB_ID.fullmatch(source.id):
         raise TargetError(
             f"expected a diffusers folder or a hub id (org/name), but {source.id} is neither; check the path"
         )

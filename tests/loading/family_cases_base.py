@@ -63,6 +63,7 @@ class Case:
         read_step: Turns what the scheduler receives into the raw output, the level and the noisy latent of the target;
             for packed latents, for times that are not levels, and for outputs whose sign the pipeline turns.
         spied: The scheduler's method that receives them.
+        insensitive: Parts of a prompt that the family reads and that have no effect with these options.
         constant: Names in `null` that are the same for every prompt.
         latent_shape: Shape of a latent of the target.
         image_size: Height and width of its images.
@@ -77,6 +78,7 @@ class Case:
     parts: Mapping[str, Any] = field(default_factory=dict)
     read_step: Callable[[Any, Target, Step], Step] = as_it_is
     spied: str = "step"
+    insensitive: tuple[str, ...] = ()
     constant: tuple[str, ...] = ()
     latent_shape: tuple[int, ...] = (4, 8, 8)
     image_size: tuple[int, int] = (16, 16)

@@ -173,17 +173,6 @@ class Family(ABC):
         """Leave out noise levels that the network was not trained on; by default, none."""
         return schedule
 
-    def input_channels(self, latent_channels: int) -> tuple[int, ...]:
-        """Return the numbers of input channels of the networks that the family reads.
-
-        Args:
-            latent_channels: Channels of the autoencoder's latents.
-
-        Returns:
-            The channels of the latent, packed, and any others with which the family concatenates conditions.
-        """
-        return (latent_channels * self.packing,)
-
     def problems(self, pipeline: Pipeline) -> list[str]:
         """List the parts of a pipeline that do not fit together or are not supported."""
         del pipeline
@@ -199,6 +188,17 @@ class Family(ABC):
         Called once, before the weights are loaded.
         """
         del folder
+
+    def input_channels(self, latent_channels: int) -> tuple[int, ...]:
+        """Return the numbers of input channels of the networks that the family reads.
+
+        Args:
+            latent_channels: Channels of the autoencoder's latents.
+
+        Returns:
+            The channels of the latent, packed, and any others with which the family concatenates conditions.
+        """
+        return (latent_channels * self.packing,)
 
 
 FAMILIES: Registry[type[Family]] = Registry("a family", folder="privaudit.loading.families")
@@ -257,8 +257,10 @@ def _family_class(folder: PipelineFolder) -> type[Family]:
 def _has_components(folder: PipelineFolder, kind: type[Family]) -> bool:
     encoders = {part for part in folder.index if part.startswith("text_encoder") and folder.class_name(part)}
     required = {part.encoder for part in kind.text_encoders if not part.optional}
-    allowed = {part.encoder for part in kind.text_encoders if folder.class_name(part.encoder) in part.classes}
-    fits = folder.class_name(kind.denoiser) in kind.networks and required <= allowed and encoders <= allowed
+    allowed = {part.encoder for part in kind.text_encoders}
+    fits = folder.class_name(kind.denoiser) in kind.networks and required <= encoders <= allowed
+    # Families with the same network may differ in the text encoder, as those of Flux 2 do.
+    fits &= all(folder.class_name(part.encoder) in (None, *part.classes) for part in kind.text_encoders)
     return fits and folder.class_name(autoencoder_name(folder.index)) is not None
 
 

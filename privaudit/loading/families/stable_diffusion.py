@@ -42,6 +42,8 @@ class StableDiffusion(Family):
     pipeline = "StableDiffusionPipeline"
     variants = (
         "StableDiffusionImg2ImgPipeline",
+        "StableDiffusionPAGPipeline",
+        "StableDiffusionPAGImg2ImgPipeline",
         "LatentConsistencyModelPipeline",
         "LatentConsistencyModelImg2ImgPipeline",
     )
@@ -86,7 +88,7 @@ class StableDiffusionInpaint(StableDiffusion):
     """
 
     pipeline = "StableDiffusionInpaintPipeline"
-    variants = ()
+    variants = ("StableDiffusionPAGInpaintPipeline",)
 
     def condition(self, pipeline: Pipeline, prompts: Sequence[Prompt]) -> Mapping[str, Tensor]:
         """Encode captions, and the blank image for a U-Net that sees a mask."""
@@ -99,7 +101,7 @@ class StableDiffusionInpaint(StableDiffusion):
         return super().predict(network, channels, level, text)
 
     def input_channels(self, latent_channels: int) -> tuple[int, ...]:
-        """Return the channels of the latent, and those of latent, mask and masked latent."""
+        """Count the channels of latent, mask and masked latent, or those of the latent alone if there is no mask."""
         return (latent_channels, 2 * latent_channels + 1)
 
 
@@ -126,7 +128,7 @@ class InstructPix2Pix(StableDiffusion):
         return super().predict(network, torch.cat([noisy, torch.zeros_like(noisy)], dim=1), level, condition)
 
     def input_channels(self, latent_channels: int) -> tuple[int, ...]:
-        """Return the channels of two latents."""
+        """Count the channels of two latents."""
         return (2 * latent_channels,)
 
     def problems(self, pipeline: Pipeline) -> list[str]:

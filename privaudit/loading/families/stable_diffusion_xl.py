@@ -111,6 +111,7 @@ class StableDiffusionXLImg2Img(StableDiffusionXL):
     """The network of `StableDiffusionXL`, or that of the refiner."""
 
     pipeline = "StableDiffusionXLImg2ImgPipeline"
+    variants = ("StableDiffusionXLPAGImg2ImgPipeline",)
 
     @classmethod
     def for_folder(cls, folder: PipelineFolder) -> type[Family]:
@@ -155,6 +156,7 @@ class StableDiffusionXLInpaint(StableDiffusionXL):
     """
 
     pipeline = "StableDiffusionXLInpaintPipeline"
+    variants = ("StableDiffusionXLPAGInpaintPipeline",)
 
     @classmethod
     def for_folder(cls, folder: PipelineFolder) -> type[Family]:
@@ -172,7 +174,7 @@ class StableDiffusionXLInpaint(StableDiffusionXL):
         return super().predict(network, channels, level, rest)
 
     def input_channels(self, latent_channels: int) -> tuple[int, ...]:
-        """Return the channels of the latent, and those of latent, mask and masked latent."""
+        """Count the channels of latent, mask and masked latent, or those of the latent alone if there is no mask."""
         return (latent_channels, 2 * latent_channels + 1)
 
 
@@ -191,7 +193,7 @@ class InstructPix2PixXL(StableDiffusionXL):
         return super().predict(network, torch.cat([noisy, torch.zeros_like(noisy)], dim=1), level, condition)
 
     def input_channels(self, latent_channels: int) -> tuple[int, ...]:
-        """Return the channels of two latents."""
+        """Count the channels of two latents."""
         return (2 * latent_channels,)
 
     def _guidance(self, pipeline: Pipeline, count: int) -> dict[str, Tensor]:
