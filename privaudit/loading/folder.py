@@ -71,8 +71,7 @@ def load_target(source: ModelSource | str | Path) -> Target:
     # of dtype; that of torch does not.
     torch.nn.Module.to(network, device, dtype)
     sample_shape = measure_sample_shape(network, autoencoder, family, folder, source.resolution)
-    height, width = sample_shape[-2:]
-    family.image_size = (height, width)
+    family.image_size = (sample_shape[-2], sample_shape[-1])
     pipeline = build_pipeline(folder, family, {vae_name: autoencoder.module, family.denoiser: network}, device)
     info = TargetInfo(
         id=source.id,

@@ -191,6 +191,7 @@ CASES: dict[str, Case] = {
         save_aura_flow,
         ASKED,
         lambda pipeline: {"encoder_hidden_states": pipeline.encode_prompt("cat")[2]},
+        options=SMALL,
     ),
     "CogView4Pipeline": Case(
         save_cogview_4,
@@ -212,6 +213,7 @@ CASES: dict[str, Case] = {
         save_hunyuan_image,
         {name: value for name, value in ASKED.items() if name != "guidance_scale"} | {"distilled_guidance_scale": 3.25},
         hunyuan_image_null,
+        options=SMALL,
         constant=("encoder_hidden_states_2", "encoder_attention_mask_2"),
     ),
     "Cosmos2TextToImagePipeline": Case(

@@ -24,7 +24,10 @@ from privaudit.model.prompt import Prompt
 
 @register_family
 class AuraFlow(Family):
-    """A transformer conditioned on sigma and the hidden states of UMT5, of which those of the padding are zero."""
+    """A transformer conditioned on sigma and the hidden states of UMT5, of which those of the padding are zero.
+
+    Its sample_size, 64, is not that of its training.
+    """
 
     pipeline = "AuraFlowPipeline"
     networks = ("AuraFlowTransformer2DModel",)
@@ -33,6 +36,7 @@ class AuraFlow(Family):
     )
     autoencoders = ("AutoencoderKL",)
     flow = True
+    resolution = (1024, 1024)
     settings = {"text_length": Setting(256, "tokens of UMT5 per caption")}
 
     def condition(self, pipeline: Pipeline, prompts: Sequence[Prompt]) -> Mapping[str, Tensor]:

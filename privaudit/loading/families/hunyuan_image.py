@@ -27,7 +27,8 @@ class HunyuanImage(Family):
     """A transformer conditioned on 1000 sigma, a hidden state of Qwen 2.5 VL, and ByT5 for quoted text; padding masked.
 
     The part of a caption in quotation marks is encoded by ByT5; it is zero where there is none. A distilled network is
-    told a guidance scale, times 1000. The distilled model that predicts mean velocities (MeanFlow) is refused.
+    told a guidance scale, times 1000. The distilled model that predicts mean velocities (MeanFlow) is refused. The
+    sample_size of its autoencoder is that of tiles, and not of images.
     """
 
     pipeline = "HunyuanImagePipeline"
@@ -39,6 +40,7 @@ class HunyuanImage(Family):
     autoencoders = ("AutoencoderKLHunyuanImage",)
     unused = ("guider", "ocr_guider")
     flow = True
+    resolution = (2048, 2048)
     settings = {
         "guidance": Setting(3.25, "guidance scale that a guidance-distilled network is told"),
         "text_length": Setting(1000, "tokens of Qwen per caption"),
