@@ -1,4 +1,4 @@
-"""LongCat-Image (Meituan 2025, arXiv:2512.07584), a flow model over 2x2 patches of the latent."""
+"""LongCat-Image (Ma et al. 2025, arXiv:2512.07584), a flow model over 2x2 patches of the latent."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from privaudit.model.prompt import Prompt
 class LongCatImage(Family):
     """A transformer conditioned on sigma and the last hidden state of Qwen 2.5 VL, without that of the template.
 
-    Padding is attended to, and the positions of patches begin where those of the text end. Differs from the sampler,
+    Text in quotation marks is split into letters, padding is attended to, and the positions of patches begin where those of the text end. Differs from the sampler,
     which lets the language model rewrite a caption first.
     """
 
