@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import json
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import diffusers
@@ -76,6 +78,15 @@ def moved_class(library: str, name: str) -> Any:  # noqa: ANN401 - a class of di
         return None
     with quiet():
         return getattr(importlib.import_module(MOVED[name]), name, None)
+
+
+def _pipeline_module(library: str) -> ModuleType | None:
+    """Find a module of pipelines within diffusers, also one that it hides because a package is missing."""
+    if not (isinstance(library, str) and library.isidentifier()):
+        return None
+    module = getattr(diffusers.pipelines, library, None)
+    name = f"{diffusers.pipelines.__name__}.{library}"
+    return module or (importlib.import_module(name) if importlib.util.find_spec(name) else None)
 
 
 @dataclass(frozen=True)
@@ -219,9 +230,9 @@ class PipelineFolder:
     def _class(self, component: str, library: str, name: str) -> Any:  # noqa: ANN401 - a class of diffusers or transformers
         """Find a class by name; the library may also be a module of pipelines within diffusers, such as ``kolors``."""
         modules = {"diffusers": diffusers, "transformers": transformers}
-        module = modules.get(library) or getattr(diffusers.pipelines, str(library), None)
         try:
             with quiet():
+                module = modules.get(library) or _pipeline_module(library)
                 return getattr(module, str(name), None) or moved_class(library, name)
         except (ImportError, RuntimeError) as error:
             raise TargetError(

@@ -20,7 +20,7 @@ from privaudit.loading.families.contract import FAMILIES, Family, find_family
 from privaudit.loading.model_source import ModelSource
 from privaudit.loading.noise_levels import load_schedule
 from privaudit.loading.pipeline import build_pipeline
-from privaudit.loading.recognise import explain, no_index, pipeline_problem
+from privaudit.loading.recognise import adapter_problem, explain, no_index
 from privaudit.loading.repository import find_folder
 from privaudit.loading.standalone import CONTINUOUS, NAMES, autoencoder_name
 from privaudit.model.schedule import FlowSchedule, Schedule
@@ -104,7 +104,7 @@ def open_pipeline(source: ModelSource) -> PipelineFolder:
     if not (path / "model_index.json").is_file():
         raise TargetError(explain(path) if Path(source.path).expanduser().is_dir() else no_index(source.id))
     index = read_json(path / "model_index.json")
-    problem = pipeline_problem(path, index)
+    problem = adapter_problem(path)
     if problem is not None:
         raise TargetError(problem)
     # "vae" in an override stands for the autoencoder, whatever the pipeline calls it.
@@ -177,11 +177,12 @@ def measure_sample_shape(
             "trained; pass it, as in --resolution 1024"
         )
     channels, *positions = autoencoder.latent_shape((autoencoder.channels, PROBE_SIDE, PROBE_SIDE))
-    packed = channels * family.packing
-    if network.config.in_channels not in family.input_channels(channels):
+    allowed = family.input_channels(channels)
+    if network.config.in_channels not in allowed:
+        packed = " or ".join(map(str, allowed))
         raise TargetError(
             f"expected the {name} of {folder} to take the autoencoder's {channels} latent channels"
-            f"{f' in {packed}' if packed != channels else ''}, got {network.config.in_channels}; inpainting and "
+            f"{f' in {packed}' if allowed != (channels,) else ''}, got {network.config.in_channels}; inpainting and "
             f"concatenated conditions are not supported for {folder.pipeline_class}"
         )
     sides = (side, side) if isinstance(side, int) else tuple(side)

@@ -82,7 +82,8 @@ def load_text_encoder(folder: PipelineFolder, names: TextEncoder, device: torch.
             "copy the folder again"
         )
     tokenizer = folder.load(names.tokenizer)
-    tokens = len(getattr(tokenizer, "tokenizer", tokenizer))  # a processor of images and text has a tokenizer
+    # A processor of images and text has a tokenizer.
+    tokens = len(tokenizer if hasattr(tokenizer, "__len__") else tokenizer.tokenizer)
     embedded = encoder.config.get_text_config().vocab_size
     if tokens > embedded:
         raise TargetError(

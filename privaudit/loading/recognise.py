@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from privaudit.loading.autoencoder_layouts import AUTOENCODERS
+from privaudit.loading.autoencoder.layouts import AUTOENCODERS
 from privaudit.loading.weight_files import (
     MERGE,
     PICTURES,
@@ -60,20 +58,15 @@ def no_index(repository: str) -> str:
     )
 
 
-def pipeline_problem(folder: Path, index: Mapping[str, Any]) -> str | None:
-    """Say why the folder of a pipeline cannot be read as it is.
+def adapter_problem(folder: Path) -> str | None:
+    """Say that an adapter of a pipeline is not merged into it.
 
     Args:
         folder: Folder with a ``model_index.json``.
-        index: Content of that file.
 
     Returns:
         A sentence; None if nothing stands in the way.
     """
-    classes = [entry[1] for entry in index.values() if isinstance(entry, list) and len(entry) == 2]
-    if any(str(name).startswith(("Onnx", "ORT")) for name in classes):
-        exported = onnx()
-        return f"expected the folder of a diffusers pipeline, but {folder} holds {exported.what}; {exported.advice}"
     # The base alone would be read, and nothing of the fine-tuning would show.
     adapters = [
         path.name

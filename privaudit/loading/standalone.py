@@ -8,7 +8,7 @@ from typing import Any
 
 from privaudit.errors import TargetError
 from privaudit.loading.autoencoder import DiffusersAutoencoder, wrap_autoencoder
-from privaudit.loading.autoencoder_layouts import AUTOENCODERS, UNREADABLE
+from privaudit.loading.autoencoder.layouts import AUTOENCODERS, UNREADABLE
 from privaudit.loading.components import PipelineFolder, read_json
 from privaudit.loading.model_source import ModelSource
 from privaudit.loading.recognise import explain, no_index

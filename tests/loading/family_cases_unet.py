@@ -9,12 +9,13 @@ from typing import Any
 
 import torch
 from diffusers import EDMDPMSolverMultistepScheduler, LCMScheduler
-from family_cases_base import SIZES, TEXT, Case, Step, sdxl_null
+from family_cases_base import SIZES, TEXT, Case, Step, as_it_is, sdxl_null
 from pipelines import save_ldm, tiny_autoencoder
 from pipelines_unet import (
     SCHEDULE,
     save_child,
     save_kandinsky3,
+    save_kolors,
     save_refiner,
     save_text_ldm,
     tiny_asymmetric_autoencoder,
@@ -30,6 +31,7 @@ CAPTION = {"prompt": "a cat", "guidance_scale": 1.0}
 IMAGE = {**CAPTION, "image": BLANK, "strength": 1.0, "output_type": "latent"}
 REFINED = {**IMAGE, "strength": 0.15, "num_inference_steps": 20}
 INSTRUCTION = {**CAPTION, "image": torch.zeros(1, 4, 8, 8), "image_guidance_scale": 1.0, "output_type": "latent"}
+SQUARE = torch.tensor([[16.0, 16, 0, 0, 16, 16]])
 XL = {"original_size": (20, 30), "crops_coords_top_left": (0, 2)}
 
 
@@ -66,6 +68,12 @@ def preconditioned(pipeline: Any, target: Target, step: Step) -> Step:
     level = min(levels, key=lambda each: abs(math.log(ratios[each] / scale)))
     assert math.isclose(ratios[level], scale, rel_tol=1e-3)
     return Step(step.output, level, step.noisy / math.hypot(1, scale))
+
+
+def variance_preserving(pipeline: Any, target: Target, step: Step) -> Step:
+    """The schedulers of Euler and Heun add noise of scale s to the latent; their timestep is the level."""
+    alpha, _ = target.alpha_sigma(round(step.time))
+    return as_it_is(pipeline, target, Step(step.output, step.time, step.noisy * alpha))
 
 
 def labelled_call(pipeline: Any) -> Mapping[str, Any]:
@@ -180,6 +188,18 @@ CASES: dict[str, Case] = {
         lambda pipeline: {"class_labels": torch.tensor([9])},
         pipeline="LDMPipeline",
         options={"overrides": {"condition.null_class": 9}},
+    ),
+    "KolorsPipeline": Case(
+        save_kolors,
+        {**CAPTION, **TEXT, **SIZES},
+        lambda pipeline: dict(
+            zip(
+                ("encoder_hidden_states", "text_embeds", "time_ids"),
+                (*pipeline.encode_prompt("", do_classifier_free_guidance=False)[::2], SQUARE),
+                strict=True,
+            )
+        ),
+        read_step=variance_preserving,
     ),
     "LDMTextToImagePipeline": Case(
         save_text_ldm,

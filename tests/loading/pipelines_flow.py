@@ -341,6 +341,7 @@ def save_lumina_next(folder: Path, *, tokenizer: Any = None) -> Path:
     config = transformers.GemmaConfig(head_dim=4, hidden_size=8, num_hidden_layers=2, **SMALL)
     text = seeded(transformers.GemmaForCausalLM, config)
     parts = {"text_encoder": text, "tokenizer": tokenizer or gemma_tokenizer()}
+    torch.nn.init.zeros_(network.pad_token)  # created without values, and never used
     return save(folder, diffusers.LuminaPipeline, transformer=network, vae=seeded(tiny_autoencoder), **parts)
 
 

@@ -14,11 +14,15 @@ from diffusers import (
     AutoencoderTiny,
     DDIMScheduler,
     DDPMScheduler,
+    EulerDiscreteScheduler,
     Kandinsky3Pipeline,
     Kandinsky3UNet,
     LDMTextToImagePipeline,
     VQModel,
 )
+from diffusers.pipelines import kolors
+from diffusers.pipelines.kolors import tokenizer as kolors_tokenizer
+from diffusers.pipelines.kolors.text_encoder import ChatGLMConfig
 from diffusers.pipelines.latent_diffusion.pipeline_latent_diffusion import LDMBertConfig, LDMBertModel
 from pipelines import tiny_autoencoder, tiny_conditional_unet, tiny_t5, tiny_text_encoder, tiny_tokenizer
 from transformers import BertTokenizer, CLIPTextModelWithProjection
@@ -164,6 +168,77 @@ def save_kandinsky3(folder: Path, **unet: Any) -> Path:
             unet=Kandinsky3UNet(**(parameters | unet)),
             movq=tiny_movq(),
             scheduler=DDPMScheduler(beta_schedule="squaredcos_cap_v2", clip_sample=True),
+        )
+    pipeline.save_pretrained(folder)
+    return folder
+
+
+class Letters(kolors_tokenizer.SPTokenizer):
+    """The tokenizer of Kolors over letters, which needs neither sentencepiece nor a trained vocabulary."""
+
+    def __init__(self, model_path: str) -> None:
+        self.pieces = Path(model_path).read_text().split(" ")
+        self.bos_id, self.eos_id, self.pad_id = 1, 2, 0
+        special = ["[MASK]", "[gMASK]", "[sMASK]", "sop", "eop"]
+        self.special_tokens = {token: len(self.pieces) + place for place, token in enumerate(special)}
+        self.index_special_tokens = {place: token for token, place in self.special_tokens.items()}
+        self.n_words = len(self.pieces) + len(special)
+
+    def tokenize(self, s: str, encode_special_tokens: bool = False) -> list[str]:
+        return list(s.replace(" ", "_"))
+
+    def convert_token_to_id(self, token: str) -> int:
+        return self.special_tokens.get(token, self.pieces.index(token) if token in self.pieces else 0)
+
+    def convert_id_to_token(self, index: int) -> str:
+        return self.index_special_tokens.get(index) or self.pieces[index]
+
+
+NEEDS_SENTENCEPIECE = kolors_tokenizer.SPTokenizer
+kolors_tokenizer.SPTokenizer = Letters
+diffusers.KolorsPipeline = kolors.KolorsPipeline
+
+
+def save_kolors(folder: Path, **unet: Any) -> Path:
+    """Kolors, with ChatGLM in the place of the text encoders of XL."""
+    config = ChatGLMConfig(
+        num_layers=2,
+        padded_vocab_size=64,
+        hidden_size=16,
+        ffn_hidden_size=16,
+        kv_channels=8,
+        num_attention_heads=2,
+        seq_length=256,
+        multi_query_attention=True,
+        multi_query_group_num=2,
+        add_bias_linear=False,
+        add_qkv_bias=True,
+        rmsnorm=True,
+        apply_residual_connection_post_layernorm=False,
+        original_rope=True,
+        post_layer_norm=True,
+    )
+    vocabulary = folder.parent / f"{folder.name} vocabulary"
+    vocabulary.mkdir()
+    (vocabulary / "tokenizer.model").write_text(" ".join(["<unk>", "<s>", "</s>", *"_abcdefghijklmnopqrstuvwxyz"]))
+    parameters = {
+        "cross_attention_dim": 8,
+        "encoder_hid_dim": 16,
+        "addition_embed_type": "text_time",
+        "addition_time_embed_dim": 4,
+        "projection_class_embeddings_input_dim": 6 * 4 + 16,
+    }
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        encoder = kolors.ChatGLMModel(config)
+        for values in encoder.parameters():  # its norms are created without values
+            torch.nn.init.normal_(values, 1.0 if values.ndim == 1 else 0.0, 0.2)
+        pipeline = kolors.KolorsPipeline(
+            vae=tiny_autoencoder(),
+            text_encoder=encoder,
+            tokenizer=kolors.ChatGLMTokenizer(str(vocabulary / "tokenizer.model")),
+            unet=tiny_conditional_unet(**(parameters | unet)),
+            scheduler=EulerDiscreteScheduler(**SCHEDULE | {"beta_end": 0.014}, num_train_timesteps=1100),
         )
     pipeline.save_pretrained(folder)
     return folder

@@ -15,8 +15,9 @@ from safetensors.torch import load_file, save_file
 
 from privaudit.errors import ConfigError, DataError, TargetError
 from privaudit.loading import ModelSource, load_autoencoder, load_target
-from privaudit.loading.autoencoder import TILING, DiffusersAutoencoder, wrap_autoencoder
-from privaudit.loading.autoencoder_layouts import AUTOENCODERS, IMAGENET, TILED_AS_RELEASED, UNREADABLE
+from privaudit.loading.autoencoder import DiffusersAutoencoder, wrap_autoencoder
+from privaudit.loading.autoencoder.diffusers_autoencoder import TILING
+from privaudit.loading.autoencoder.layouts import AUTOENCODERS, IMAGENET, TILED_AS_RELEASED, UNREADABLE
 
 Make = Callable[..., Path]
 Edit = Callable[..., None]

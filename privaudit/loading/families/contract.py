@@ -182,6 +182,17 @@ class Family(ABC):
         """Return what the constructor of the pipeline insists on and no prediction depends on, by component name."""
         return {}
 
+    def input_channels(self, latent_channels: int) -> tuple[int, ...]:
+        """Return the numbers of input channels of the networks that the family reads.
+
+        Args:
+            latent_channels: Channels of the autoencoder's latents.
+
+        Returns:
+            The channels of the latent, packed, and any others with which the family concatenates conditions.
+        """
+        return (latent_channels * self.packing,)
+
     def configure(self, folder: PipelineFolder) -> None:
         """Read what the calls depend on and only a configuration file says, such as a time shift in the scheduler's.
 
@@ -235,6 +246,12 @@ def find_family(folder: PipelineFolder) -> Family:
 
 def _family_class(folder: PipelineFolder) -> type[Family]:
     name = folder.pipeline_class
+    exported = [part for part in folder.index if folder.class_name(part) == "OnnxRuntimeModel"]
+    if exported:
+        raise TargetError(
+            f"cannot audit {folder}: {' and '.join(exported)} hold networks exported to ONNX, which have no "
+            "derivatives; pass the folder that they were exported from"
+        )
     if name in FAMILIES:
         return FAMILIES[name]
     if name in UNSUPPORTED:
@@ -257,10 +274,8 @@ def _family_class(folder: PipelineFolder) -> type[Family]:
 def _has_components(folder: PipelineFolder, kind: type[Family]) -> bool:
     encoders = {part for part in folder.index if part.startswith("text_encoder") and folder.class_name(part)}
     required = {part.encoder for part in kind.text_encoders if not part.optional}
-    allowed = {part.encoder for part in kind.text_encoders}
-    fits = folder.class_name(kind.denoiser) in kind.networks and required <= encoders <= allowed
-    # Families with the same network may differ in the text encoder, as those of Flux 2 do.
-    fits &= all(folder.class_name(part.encoder) in (None, *part.classes) for part in kind.text_encoders)
+    allowed = {part.encoder for part in kind.text_encoders if folder.class_name(part.encoder) in part.classes}
+    fits = folder.class_name(kind.denoiser) in kind.networks and required <= allowed and encoders <= allowed
     return fits and folder.class_name(autoencoder_name(folder.index)) is not None
 
 

@@ -52,7 +52,7 @@ class Kandinsky3(Family):
         """Call the U-Net once for each number of tokens."""
         lengths = condition["encoder_attention_mask"].sum(dim=1) + 1
         output = torch.empty_like(noisy)
-        for length in lengths.unique().tolist():
+        for length in sorted(set(lengths.tolist())):
             (rows,) = torch.where(lengths == length)
             text = {name: values[rows, :length] for name, values in condition.items()}
             output = output.index_copy(0, rows, network(noisy[rows], level[rows], **text).sample)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -32,10 +33,10 @@ class LatentDiffusion(Family):
     """A U-Net conditioned on the noise level alone, or on a class as well."""
 
     pipeline = "LDMPipeline"
-    kind = "unconditional"
+    kind: ClassVar[Literal["unconditional", "text-to-image", "class-conditional"]] = "unconditional"
     denoiser = "unet"
     networks = ("UNet2DModel",)
-    reads = ()
+    reads: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
     def for_folder(cls, folder: PipelineFolder) -> type[Family]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -40,7 +41,7 @@ class StableDiffusion(Family):
     """
 
     pipeline = "StableDiffusionPipeline"
-    variants = (
+    variants: ClassVar[tuple[str, ...]] = (
         "StableDiffusionImg2ImgPipeline",
         "StableDiffusionPAGPipeline",
         "StableDiffusionPAGImg2ImgPipeline",
@@ -51,7 +52,7 @@ class StableDiffusion(Family):
     networks = ("UNet2DConditionModel",)
     text_encoders = (TextEncoder("text_encoder", ("CLIPTextModel",), "tokenizer"),)
     autoencoders = AUTOENCODERS
-    flow = None  # rectified flows were trained on this U-Net, too
+    flow: ClassVar[bool | None] = None  # rectified flows were trained on this U-Net, too
     settings = {"guidance": GUIDANCE}
 
     def condition(self, pipeline: Pipeline, prompts: Sequence[Prompt]) -> Mapping[str, Tensor]:

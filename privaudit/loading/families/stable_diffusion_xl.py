@@ -48,7 +48,7 @@ class StableDiffusionXL(Family):
     pipeline = "StableDiffusionXLPipeline"
     denoiser = "unet"
     networks = ("UNet2DConditionModel",)
-    text_encoders = (CLIP, OPENCLIP)
+    text_encoders: ClassVar[tuple[TextEncoder, ...]] = (CLIP, OPENCLIP)
     autoencoders = AUTOENCODERS
     reads = ("caption", "original_size", "crop")
     settings = {"guidance": GUIDANCE}
@@ -61,10 +61,7 @@ class StableDiffusionXL(Family):
         if pipeline.config.force_zeros_for_empty_prompt:
             null = torch.tensor([prompt.caption is None for prompt in prompts], device=hidden.device)
             hidden, pooled = hidden.masked_fill(null[:, None, None], 0), pooled.masked_fill(null[:, None], 0)
-        ids = [
-            [*(prompt.original_size or self.image_size), *(prompt.crop or (0, 0)), *self._last()] for prompt in prompts
-        ]
-        time_ids = torch.tensor(ids, dtype=hidden.dtype, device=hidden.device)
+        time_ids = torch.tensor(self._time_ids(prompts), dtype=hidden.dtype, device=hidden.device)
         text = {"encoder_hidden_states": hidden, "text_embeds": pooled, "time_ids": time_ids}
         return {**text, **self._guidance(pipeline, len(prompts))}
 
@@ -94,6 +91,10 @@ class StableDiffusionXL(Family):
             *width_problems("text embeddings", config.cross_attention_dim, sum(text.hidden_size for text in texts)),
             *width_problems("pooled embeddings", pooled, texts[-1].projection_dim),
         ]
+
+    def _time_ids(self, prompts: Sequence[Prompt]) -> list[list[float]]:
+        sizes = [(*(prompt.original_size or self.image_size), *(prompt.crop or (0, 0))) for prompt in prompts]
+        return [[*size, *self._last()] for size in sizes]
 
     def _last(self) -> tuple[float, ...]:
         """Return the numbers after the original size and the crop."""

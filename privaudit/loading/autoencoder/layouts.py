@@ -41,7 +41,7 @@ LAYOUTS = {
 }
 """Axes of the inputs of each class; its latents have the same axes."""
 AUTOENCODERS = tuple(LAYOUTS)
-"""Diffusers classes that `privaudit.loading.autoencoder.wrap_autoencoder` supports."""
+"""Diffusers classes that `wrap_autoencoder` supports."""
 
 INPUT_CHANNELS = {
     "AutoencoderOobleck": "audio_channels",
