@@ -21,8 +21,10 @@ from pipelines_flow import (
     save_flux_like,
     save_hidream,
     save_hunyuan_image,
+    save_longcat_image,
     save_lumina_2,
     save_lumina_next,
+    save_ovis_image,
     save_qwen_image,
     save_z_image,
 )
@@ -178,6 +180,20 @@ CASES: dict[str, Case] = {
         qwen_null,
         options=SMALL,
         read_step=still,
+    ),
+    "OvisImagePipeline": Case(
+        save_ovis_image,
+        ASKED,
+        lambda pipeline: {"encoder_hidden_states": pipeline.encode_prompt("cat")[1]},
+        read_step=unpacked,
+    ),
+    "LongCatImagePipeline": Case(
+        save_longcat_image,
+        {**ASKED, "enable_prompt_rewrite": False},
+        lambda pipeline: {"encoder_hidden_states": pipeline.encode_prompt("")[0]},
+        parts={"text_processor": None},
+        read_step=unpacked,
+        latent_shape=(16, 8, 8),
     ),
     "ZImagePipeline": Case(
         save_z_image,

@@ -243,6 +243,42 @@ def save_qwen_image(folder: Path, **transformer: Any) -> Path:
     return save(folder, diffusers.QwenImagePipeline, **parts)
 
 
+def patch_network(kind: type, channels: int, **changes: Any) -> Any:
+    values = {
+        "patch_size": 1,
+        "in_channels": 4 * channels,
+        "num_layers": 1,
+        "num_single_layers": 1,
+        "attention_head_dim": 16,
+        "num_attention_heads": 2,
+        "joint_attention_dim": 16,
+        "axes_dims_rope": [4, 4, 8],
+    }
+    return seeded(kind, **(values | changes))
+
+
+def save_ovis_image(folder: Path) -> Path:
+    parts = {
+        "transformer": patch_network(diffusers.OvisImageTransformer2DModel, 4, out_channels=16),
+        "vae": seeded(tiny_autoencoder, shift_factor=0.1),
+        "text_encoder": qwen3(transformers.Qwen3Model),
+        "tokenizer": qwen_tokenizer(),
+    }
+    return save(folder, diffusers.OvisImagePipeline, **parts)
+
+
+def save_longcat_image(folder: Path) -> Path:
+    """With 16 channels, which the pipeline takes for granted."""
+    parts = {
+        "transformer": patch_network(diffusers.LongCatImageTransformer2DModel, 16),
+        "vae": seeded(tiny_autoencoder, shift_factor=0.1, latent_channels=16),
+        "text_encoder": qwen_vl(),
+        "tokenizer": qwen_tokenizer(),
+        "text_processor": None,
+    }
+    return save(folder, diffusers.LongCatImagePipeline, **parts)
+
+
 def save_z_image(folder: Path, **transformer: Any) -> Path:
     values = {
         "all_patch_size": (2,),
