@@ -189,9 +189,10 @@ class PipelineFolder:
                 f"{first_line(error)}; install it"
             ) from error
         except (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError, SafetensorError) as error:
+            reason = first_line(error).split(". If you want")[0]  # advice for code, which a user cannot follow
             raise TargetError(
-                f"cannot load {component} ({name}) of {self}: {first_line(error)}; its configuration and its weights "
-                "may be from different models: copy the folder again"
+                f"cannot load {component} ({name}) of {self}: {reason}; its configuration and its weights may be from "
+                "different models: copy the folder again"
             ) from error
         if not is_model:
             return loaded

@@ -49,11 +49,21 @@ def find_folder(source: ModelSource, components: Sequence[str], files: Sequence[
     from huggingface_hub import snapshot_download
 
     allowed = [*files, *(f"{component}/{kind}" for component in components for kind in KINDS)]
-    ignored = [f"*.{variant}.*" for variant in VARIANTS if variant != source.variant]
+    ignored = [f"*.{variant}{end}*" for variant in VARIANTS if variant != source.variant for end in (".", "-")]
     try:
         copy = snapshot_download(source.id, revision=source.revision, allow_patterns=allowed, ignore_patterns=ignored)
+        # A component that has only weights of a variant is read from them.
+        lacking = [name for name in components if _lacks_weights(Path(copy) / name)]
+        if lacking:
+            wanted = [f"{name}/*{kind}" for name in lacking for kind in (".safetensors", ".json")]
+            copy = snapshot_download(source.id, revision=source.revision, allow_patterns=wanted)
         return Path(copy)
     except Exception as error:  # the hub client raises a dozen classes, all of which mean that there is no copy
         raise TargetError(
             f"expected a folder or a hub id, but {source.id} is not a folder and the hub answered: {first_line(error)}"
         ) from error
+
+
+def _lacks_weights(component: Path) -> bool:
+    """Check for the configuration of a model without weights; schedulers and tokenizers have other configurations."""
+    return (component / "config.json").is_file() and not any(component.glob("*.safetensors"))

@@ -7,8 +7,10 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import huggingface_hub
 import pytest
 import torch
+from huggingface_hub.utils import filter_repo_objects
 from pipelines_unet import make_variant, save_child
 from safetensors.torch import load_file, save_file
 
@@ -20,7 +22,7 @@ from privaudit.model.target import Target
 WEIGHTS = "diffusion_pytorch_model.safetensors"
 
 
-def load(folder: Path, **options: Any) -> Target:
+def load(folder: Path | str, **options: Any) -> Target:
     return load_target(ModelSource(folder, device="cpu", **options))
 
 
@@ -46,6 +48,28 @@ def test_the_only_variant_is_read(tmp_path: Path, halves: Path, shard_size: str,
     assert not (folder / "unet" / WEIGHTS).exists()
     assert (len(list((folder / "unet").glob("*.safetensors"))) > 1) is (shard_size == "20KB")
     assert torch.equal(noise(load(folder, variant=requested)), noise(load(halves)))
+
+
+def test_the_only_variant_on_the_hub_is_downloaded(
+    tmp_path: Path, halves: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = make_variant(Path(shutil.copytree(halves, tmp_path / "model")), "fp16", shard_size="20KB")
+    files = [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
+    copy, downloads = tmp_path / "copy", []
+
+    def download(name: str, allow_patterns: list[str], ignore_patterns: list[str] | None = None, **_: Any) -> str:
+        chosen = list(filter_repo_objects(files, allow_patterns=allow_patterns, ignore_patterns=ignore_patterns))
+        downloads.append(chosen)
+        for file in chosen:
+            (copy / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(folder / file, copy / file)
+        return str(copy)
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
+    assert torch.equal(noise(load("org/model")), noise(load(halves)))
+    first, second = downloads
+    assert not any("fp16" in file for file in first)
+    assert {file.split("/")[0] for file in second} == {"text_encoder", "unet", "vae"}
 
 
 def test_default_files_come_before_a_variant(tmp_path: Path, halves: Path) -> None:
