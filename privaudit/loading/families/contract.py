@@ -200,17 +200,6 @@ class Family(ABC):
         """
         del folder
 
-    def input_channels(self, latent_channels: int) -> tuple[int, ...]:
-        """Return the numbers of input channels of the networks that the family reads.
-
-        Args:
-            latent_channels: Channels of the autoencoder's latents.
-
-        Returns:
-            The channels of the latent, packed, and any others with which the family concatenates conditions.
-        """
-        return (latent_channels * self.packing,)
-
 
 FAMILIES: Registry[type[Family]] = Registry("a family", folder="privaudit.loading.families")
 """Families by the class name of their pipeline."""
