@@ -33,7 +33,7 @@ from pipelines_flow import (
 from torch import Tensor
 
 from privaudit.errors import ConfigError, TargetError
-from privaudit.loading import ModelSource, load_target
+from privaudit.loading import ModelSource, load_autoencoder, load_target
 from privaudit.loading.families import FAMILIES
 from privaudit.loading.unsupported import UNSUPPORTED
 from privaudit.model.prompt import Prompt
@@ -316,6 +316,16 @@ def test_quoted_text_is_told_apart_in_hunyuan_image(tmp_path: Path) -> None:
 def test_networks_that_edit_images_are_refused(tmp_path: Path, extra: str) -> None:
     with pytest.raises(TargetError, match=f"expected a transformer without {extra}, which models that edit images ha"):
         load(save_qwen_image(tmp_path / "model", **{extra: True}), SMALL)
+
+
+@pytest.mark.parametrize("save", [save_qwen_image, save_cosmos_2], ids=["qwen", "cosmos"])
+@torch.no_grad()
+def test_the_autoencoder_of_an_image_pipeline_reads_images(tmp_path: Path, save: Save) -> None:
+    folder, images = save(tmp_path / "model"), normal(2, 3, 16, 16)
+    target, alone = load(folder), load_autoencoder(ModelSource(folder, device="cpu"))
+    assert torch.equal(alone.encode(images), target.encode(images))
+    assert alone.decode(alone.encode(images)).shape == images.shape
+    assert load_autoencoder(ModelSource(folder / "vae", device="cpu")).layout[2] == "frames"
 
 
 def test_z_image_of_images_or_other_patches_is_refused(tmp_path: Path) -> None:
