@@ -24,6 +24,7 @@ from diffusers.pipelines import kolors
 from diffusers.pipelines.kolors import tokenizer as kolors_tokenizer
 from diffusers.pipelines.kolors.text_encoder import ChatGLMConfig
 from diffusers.pipelines.latent_diffusion.pipeline_latent_diffusion import LDMBertConfig, LDMBertModel
+from diffusers.pipelines.pag.pipeline_pag_kolors import KolorsPAGPipeline
 from pipelines import tiny_autoencoder, tiny_conditional_unet, tiny_t5, tiny_text_encoder, tiny_tokenizer
 from transformers import BertTokenizer, CLIPTextModelWithProjection
 
@@ -196,7 +197,10 @@ class Letters(kolors_tokenizer.SPTokenizer):
 
 NEEDS_SENTENCEPIECE = kolors_tokenizer.SPTokenizer
 kolors_tokenizer.SPTokenizer = Letters
+# Without sentencepiece, diffusers exports stand-ins of these.
 diffusers.KolorsPipeline = kolors.KolorsPipeline
+diffusers.KolorsImg2ImgPipeline = kolors.KolorsImg2ImgPipeline
+diffusers.KolorsPAGPipeline = KolorsPAGPipeline
 
 
 def save_kolors(folder: Path, **unet: Any) -> Path:
