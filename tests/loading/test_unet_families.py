@@ -229,6 +229,8 @@ def test_the_refiner_is_asked_only_at_the_levels_of_its_training(tmp_path: Path)
     assert target.schedule.last == 199
     with pytest.raises(ConfigError, match="expected a noise level from 0 to 199 for this target, got 200"):
         target.predict_noise(normal(1, 4, 8, 8), 200, target.condition([CAPTION]))
+    with pytest.raises(ConfigError, match=r"expected condition\.levels from 1 to 1000, got 0"):
+        load(folder, levels=0)
     tuned = load(folder, levels=1000, aesthetic_score=7)
     assert isinstance(tuned.schedule, DiffusionSchedule)
     assert tuned.schedule.last == 999
@@ -323,6 +325,20 @@ def test_the_latents_of_movq_are_used_as_they_are(tmp_path: Path) -> None:
             encoded, decoded = pipeline.movq.encode(images).latents, pipeline.movq.decode(latents, True).sample
             torch.testing.assert_close(autoencoder.encode(images), encoded)
             torch.testing.assert_close(autoencoder.decode(latents), decoded)
+
+
+def test_a_side_that_kandinsky_cannot_halve_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(TargetError, match="expected a resolution of multiples of 4 for this U-Net, got 16x18"):
+        load(save_kandinsky3(tmp_path / "model"), resolution=(16, 18))
+
+
+def test_kandinsky_asks_each_prompt_as_if_it_were_alone(tmp_path: Path) -> None:
+    target = load(save_kandinsky3(tmp_path / "model"), resolution=(16, 16))
+    noisy, prompts = normal(3, 4, 8, 8), [CAPTION, Prompt("a dog, a cat, a fox"), Prompt()]
+    together = target.predict_noise(noisy, 500, target.condition(prompts))
+    for row, prompt in enumerate(prompts):
+        alone = target.predict_noise(noisy[row : row + 1], 500, target.condition([prompt]))
+        torch.testing.assert_close(together[row : row + 1], alone, rtol=1e-4, atol=1e-5)
 
 
 def test_kandinsky_of_other_widths_is_refused(tmp_path: Path) -> None:

@@ -59,6 +59,12 @@ class Kandinsky3(Family):
         return output
 
     def problems(self, pipeline: Pipeline) -> list[str]:
-        """Compare the widths of text encoder and U-Net."""
-        expected, actual = pipeline.unet.config.encoder_hid_dim, pipeline.text_encoder.config.d_model
-        return width_problems("text embeddings of T5", expected, actual)
+        """Compare the widths of text encoder and U-Net, and check that the U-Net can halve the latent as often."""
+        config, movq = pipeline.unet.config, pipeline.movq.config
+        # Both halve the image between their blocks; unlike other U-Nets, this one does not pad odd sides.
+        step = 2 ** (len(config.block_out_channels) + len(movq.block_out_channels) - 2)
+        problems = width_problems("text embeddings of T5", config.encoder_hid_dim, pipeline.text_encoder.config.d_model)
+        if any(side % step for side in self.image_size):
+            height, width = self.image_size
+            problems.append(f"expected a resolution of multiples of {step} for this U-Net, got {height}x{width}")
+        return problems

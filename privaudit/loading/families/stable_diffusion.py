@@ -35,9 +35,11 @@ AUTOENCODERS = ("AutoencoderKL", "VQModel", "AsymmetricAutoencoderKL", "Autoenco
 class StableDiffusion(Family):
     """A U-Net that attends to the last hidden states of one CLIP text encoder.
 
-    Latent consistency models (Luo et al. 2023, arXiv:2310.04378) are told a guidance scale, too. InstaFlow (Liu et al.
-    2023, arXiv:2309.06380) is a rectified flow on this U-Net. It was published with the scheduler of a diffusion model,
-    so that ``--override scheduler.prediction_type=reversed_flow`` has to say what it is.
+    Latent consistency models (Luo et al. 2023, arXiv:2310.04378) are told a guidance scale, too; the noise is the one
+    that they predict before the sampler's boundary scalings, which matter at the cleanest level alone.
+
+    InstaFlow (Liu et al. 2023, arXiv:2309.06380) is a rectified flow on this U-Net. It was published with the scheduler
+    of a diffusion model, so that ``--override scheduler.prediction_type=reversed_flow`` has to say what it is.
     """
 
     pipeline = "StableDiffusionPipeline"

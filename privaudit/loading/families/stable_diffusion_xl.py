@@ -8,6 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from privaudit.errors import ConfigError
 from privaudit.loading.components import PipelineFolder
 from privaudit.loading.families.contract import (
     Family,
@@ -140,10 +141,20 @@ class Refiner(StableDiffusionXLImg2Img):
     ids = 5
 
     def trained_levels(self, schedule: Schedule) -> Schedule:
-        """Leave out the levels that the refiner was not trained on."""
+        """Leave out the levels that the refiner was not trained on.
+
+        Returns:
+            The cleanest levels.
+
+        Raises:
+            ConfigError: The user's number of levels is none of those of the schedule.
+        """
+        count = int(self.values["levels"])
+        if not 1 <= count <= schedule.last + 1:
+            raise ConfigError([f"expected condition.levels from 1 to {schedule.last + 1}, got {count}"])
         if not isinstance(schedule, DiffusionSchedule):
             return schedule
-        return DiffusionSchedule(schedule.alphas_cumprod[: int(self.values["levels"])])
+        return DiffusionSchedule(schedule.alphas_cumprod[:count])
 
     def _last(self) -> tuple[float, ...]:
         return (float(self.values["aesthetic_score"]),)
