@@ -25,8 +25,9 @@ FILES = ("model_index.json", "config.json", "diffusion_pytorch_model*.json", "di
 def load_autoencoder(source: ModelSource | str | Path) -> DiffusersAutoencoder:
     """Load an autoencoder of a class in `AUTOENCODERS`, from a pipeline or on its own.
 
-    From a pipeline (a folder with ``model_index.json``), only the autoencoder is read (see `NAMES`). Any other folder
-    must have been written by ``save_pretrained`` of the autoencoder. Only safetensors weights are loaded, and no code
+    From a pipeline (a folder with ``model_index.json``), only the autoencoder is read (see `NAMES`); an autoencoder of
+    videos in a pipeline of images reads each image as a video of one frame. Any other folder must have been written by
+    ``save_pretrained`` of the autoencoder. Only safetensors weights are loaded, and no code
     from the folder runs. A hub id is downloaded by huggingface_hub; a folder needs no network.
 
     Args:
@@ -73,7 +74,14 @@ def load_autoencoder(source: ModelSource | str | Path) -> DiffusersAutoencoder:
     folder.check_class(component, AUTOENCODERS)
     folder.require_variant(component)
     module, continuous = folder.load(component), component == CONTINUOUS
-    return wrap_autoencoder(module, device, dtype, upcast=source.upcast, continuous=continuous)
+    still = _makes_images(str(index.get("_class_name")))
+    return wrap_autoencoder(module, device, dtype, upcast=source.upcast, still=still, continuous=continuous)
+
+
+def _makes_images(pipeline: str) -> bool:
+    from privaudit.loading.families.contract import FAMILIES  # which imports this module
+
+    return any(kind.still and pipeline in (kind.pipeline, *kind.variants) for kind in FAMILIES.values())
 
 
 def autoencoder_name(index: Mapping[str, Any]) -> str:

@@ -27,8 +27,8 @@ from privaudit.model.prompt import Prompt
 class LongCatImage(Family):
     """A transformer conditioned on sigma and the last hidden state of Qwen 2.5 VL, without that of the template.
 
-    Text in quotation marks is split into letters, padding is attended to, and the positions of patches begin where those
-    of the text end. Differs from the sampler, which lets the language model rewrite a caption first.
+    Text in quotation marks is split into letters. Padding is attended to. The positions of patches begin where those of
+    the text end. Differs from the sampler, which lets the language model rewrite a caption first.
     """
 
     pipeline = "LongCatImagePipeline"
