@@ -367,6 +367,23 @@ STAGES = {
 }
 CONFIGS: dict[str, dict[str, Any]] = {
     "AutoencoderKL": STAGES | {"latents_mean": MEAN, "latents_std": STD},
+    "AutoencoderKLFlux2": {
+        "down_block_types": ["DownEncoderBlock2D"] * 2,
+        "up_block_types": ["UpDecoderBlock2D"] * 2,
+        "block_out_channels": [8, 8],
+        "latent_channels": 4,
+        "norm_num_groups": 4,
+    },
+    "AutoencoderKLHunyuanImage": {
+        "in_channels": 3,
+        "out_channels": 3,
+        "latent_channels": 4,
+        "block_out_channels": [32, 32],
+        "layers_per_block": 1,
+        "spatial_compression_ratio": 2,
+        "sample_size": 16,
+        "scaling_factor": 0.75289,
+    },
     "VQModel": STAGES | {"num_vq_embeddings": 16},
     "AsymmetricAutoencoderKL": {
         "down_block_types": ["DownEncoderBlock2D"] * 2,
@@ -432,6 +449,15 @@ CONFIGS: dict[str, dict[str, Any]] = {
         "patch_size": 2,
         "scaling_factor": 0.7,
     },
+    "AutoencoderKLQwenImage": {
+        "base_dim": 4,
+        "z_dim": 4,
+        "dim_mult": [1, 1],
+        "num_res_blocks": 1,
+        "temperal_downsample": [True],
+        "latents_mean": MEAN,
+        "latents_std": STD,
+    },
     "AutoencoderKLWan": {
         "base_dim": 4,
         "z_dim": 4,
@@ -451,6 +477,8 @@ CONFIGS: dict[str, dict[str, Any]] = {
 }
 SHAPES = {  # of one item, and of its latent
     "AutoencoderKL": ((3, 16, 16), (4, 8, 8)),
+    "AutoencoderKLFlux2": ((3, 16, 16), (16, 4, 4)),
+    "AutoencoderKLHunyuanImage": ((3, 16, 16), (4, 8, 8)),
     "VQModel": ((3, 16, 16), (3, 8, 8)),
     "AsymmetricAutoencoderKL": ((3, 16, 16), (4, 8, 8)),
     "AutoencoderTiny": ((3, 16, 16), (4, 8, 8)),
@@ -459,6 +487,7 @@ SHAPES = {  # of one item, and of its latent
     "AutoencoderKLCogVideoX": ((3, 9, 16, 16), (4, 5, 8, 8)),
     "AutoencoderKLHunyuanVideo": ((3, 5, 16, 16), (4, 3, 8, 8)),
     "AutoencoderKLLTXVideo": ((3, 5, 16, 16), (4, 3, 4, 4)),
+    "AutoencoderKLQwenImage": ((3, 5, 16, 16), (4, 3, 8, 8)),
     "AutoencoderKLWan": ((3, 5, 16, 16), (4, 3, 8, 8)),
     "AutoencoderOobleck": ((2, 64), (4, 8)),
 }

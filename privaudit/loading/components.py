@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import json
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import diffusers
@@ -17,6 +20,7 @@ from safetensors import SafetensorError
 from transformers.utils import logging as transformers_logging
 
 from privaudit.errors import TargetError
+from privaudit.loading.weights import check_weights, choose_variant
 
 
 @contextmanager
@@ -64,6 +68,27 @@ def first_line(error: Exception) -> str:
     return f"{type(error).__name__}: {str(error).strip()}".splitlines()[0]
 
 
+MOVED = {"PaellaVQModel": "diffusers.pipelines.deprecated.wuerstchen"}
+"""Classes that model_index.json names by diffusers, which does not export them."""
+
+
+def moved_class(library: str, name: str) -> Any:  # noqa: ANN401 - a class of diffusers
+    """Find a class of diffusers that only one of its pipelines exports; None for any other."""
+    if library != "diffusers" or name not in MOVED:
+        return None
+    with quiet():
+        return getattr(importlib.import_module(MOVED[name]), name, None)
+
+
+def _pipeline_module(library: str) -> ModuleType | None:
+    """Find a module of pipelines within diffusers, also one that it hides because a package is missing."""
+    if not (isinstance(library, str) and library.isidentifier()):
+        return None
+    module = getattr(diffusers.pipelines, library, None)
+    name = f"{diffusers.pipelines.__name__}.{library}"
+    return module or (importlib.import_module(name) if importlib.util.find_spec(name) else None)
+
+
 @dataclass(frozen=True)
 class PipelineFolder:
     """A folder that holds the components of a pipeline.
@@ -84,6 +109,12 @@ class PipelineFolder:
     def __str__(self) -> str:
         """Return the path, for messages."""
         return str(self.path)
+
+    @property
+    def pipeline_class(self) -> str:
+        """Class of the pipeline; that of a user's own code is saved as [module, class]."""
+        name = self.index.get("_class_name")
+        return str(name[-1] if isinstance(name, list) and name else name)
 
     def class_name(self, component: str) -> str | None:
         """Name the class of a component; None if the pipeline was saved without the component."""
@@ -137,14 +168,16 @@ class PipelineFolder:
                 missing or not safetensors.
         """
         library, name = self.index[component]
-        kind = getattr({"diffusers": diffusers, "transformers": transformers}.get(library), name, None)
+        kind = self._class(component, library, name)
         if kind is None:
             raise TargetError(
                 f"expected {component} of {self} to be a class of diffusers or transformers, "
                 f"got {library}.{name}; code inside a model folder is never run"
             )
-        is_model = "Tokenizer" not in name
-        options = self._model_options(component, library, dtype) if is_model else {}
+        is_model = not ("Tokenizer" in name or name.endswith("Processor"))
+        if is_model:
+            check_weights(self.path / component, self.config(component))
+        options = self._model_options(component, kind, dtype) if is_model else {}
         try:
             # Both libraries draw random weights before they read the real ones, which must not advance the user's
             # global generator.
@@ -153,12 +186,13 @@ class PipelineFolder:
         except ImportError as error:
             raise TargetError(
                 f"cannot load {component} ({name}) of {self}, which needs a package that is not installed: "
-                f"{first_line(error)}; install it, or pass a model whose weights are not quantised"
+                f"{first_line(error)}; install it"
             ) from error
         except (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError, SafetensorError) as error:
+            reason = first_line(error).split(". If you want")[0]  # advice for code, which a user cannot follow
             raise TargetError(
-                f"cannot load {component} ({name}) of {self}: {first_line(error)}; "
-                "only complete safetensors weights are supported"
+                f"cannot load {component} ({name}) of {self}: {reason}; its configuration and its weights may be from "
+                "different models: copy the folder again"
             ) from error
         if not is_model:
             return loaded
@@ -168,6 +202,12 @@ class PipelineFolder:
             raise TargetError(
                 f"expected all weights of {component} in {self}, but {len(missing)} are missing, "
                 f"among them {missing[0]}; copy the folder again"
+            )
+        broken = next((name for name, values in model.named_parameters() if not values.isfinite().all()), None)
+        if broken is not None:
+            raise TargetError(
+                f"expected finite weights of {component} in {self}, got NaN or infinity in {broken}; the training may "
+                "have diverged, or the weights overflowed in float16: pass another checkpoint"
             )
         if changed := self.overridden(component):
             model.register_to_config(**changed)
@@ -188,11 +228,25 @@ class PipelineFolder:
     def _has_variant(self, component: str) -> bool:
         return any(self.path.glob(f"{component}/*.{self.variant}*.safetensors"))
 
-    def _model_options(self, component: str, library: str, dtype: torch.dtype) -> dict[str, Any]:
+    def _class(self, component: str, library: str, name: str) -> Any:  # noqa: ANN401 - a class of diffusers or transformers
+        """Find a class by name; the library may also be a module of pipelines within diffusers, such as ``kolors``."""
+        modules = {"diffusers": diffusers, "transformers": transformers}
+        try:
+            with quiet():
+                module = modules.get(library) or _pipeline_module(library)
+                return getattr(module, str(name), None) or moved_class(library, name)
+        except (ImportError, RuntimeError) as error:
+            raise TargetError(
+                f"cannot load {component} ({name}) of {self}, which needs a package that is not installed: "
+                f"{first_line(error)}; install it"
+            ) from error
+
+    def _model_options(self, component: str, kind: type, dtype: torch.dtype) -> dict[str, Any]:
         options: dict[str, Any] = {"use_safetensors": True, "output_loading_info": True}
-        if self.variant is not None and self._has_variant(component):
-            options["variant"] = self.variant
-        if library == "transformers":
+        variant = choose_variant(self.path / component, self.variant)
+        if variant is not None:
+            options["variant"] = variant
+        if issubclass(kind, transformers.PreTrainedModel):
             return options | {"dtype": dtype}
         # Weights are read into an empty model, so that they are held once.
         return options | {"torch_dtype": dtype, "low_cpu_mem_usage": True}

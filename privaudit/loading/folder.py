@@ -20,8 +20,9 @@ from privaudit.loading.families.contract import FAMILIES, Family, find_family
 from privaudit.loading.model_source import ModelSource
 from privaudit.loading.noise_levels import load_schedule
 from privaudit.loading.pipeline import build_pipeline
+from privaudit.loading.recognise import adapter_problem, explain, no_index
 from privaudit.loading.repository import find_folder
-from privaudit.loading.standalone import NAMES, autoencoder_name
+from privaudit.loading.standalone import CONTINUOUS, NAMES, autoencoder_name
 from privaudit.model.schedule import FlowSchedule, Schedule
 from privaudit.model.target import Target, TargetInfo
 
@@ -54,14 +55,23 @@ def load_target(source: ModelSource | str | Path) -> Target:
     folder = open_pipeline(source)
     family = find_family(folder)
     schedule, prediction_type = load_schedule(folder)
+    schedule = family.trained_levels(schedule)
     vae_name = autoencoder_name(folder.index)
     _check_parts(folder, family, schedule, vae_name)
-    autoencoder = wrap_autoencoder(folder.load(vae_name), device, dtype, upcast=source.upcast, still=family.still)
+    autoencoder = wrap_autoencoder(
+        folder.load(vae_name),
+        device,
+        dtype,
+        upcast=source.upcast,
+        still=family.still,
+        continuous=vae_name == CONTINUOUS,
+    )
     network = folder.load(family.denoiser, dtype)
     # Without accelerate, diffusers leaves some classes in the dtype of their files. Their own to() warns about a change
     # of dtype; that of torch does not.
     torch.nn.Module.to(network, device, dtype)
     sample_shape = measure_sample_shape(network, autoencoder, family, folder, source.resolution)
+    family.image_size = (sample_shape[-2], sample_shape[-1])
     pipeline = build_pipeline(folder, family, {vae_name: autoencoder.module, family.denoiser: network}, device)
     info = TargetInfo(
         id=source.id,
@@ -84,14 +94,19 @@ def open_pipeline(source: ModelSource) -> PipelineFolder:
         The folder.
 
     Raises:
-        TargetError: The folder does not exist, or has no weights of the variant.
+        TargetError: The folder does not exist, is not that of a pipeline, or has no weights of the variant.
     """
     # The family is known only after model_index.json has been read, so the components of all families are requested.
     components = {"scheduler", *NAMES}
     for kind in FAMILIES.values():
         components |= {kind.denoiser, *(name for text in kind.text_encoders for name in (text.encoder, text.tokenizer))}
     path = find_folder(source, sorted(components))
+    if not (path / "model_index.json").is_file():
+        raise TargetError(explain(path) if Path(source.path).expanduser().is_dir() else no_index(source.id))
     index = read_json(path / "model_index.json")
+    problem = adapter_problem(path)
+    if problem is not None:
+        raise TargetError(problem)
     # "vae" in an override stands for the autoencoder, whatever the pipeline calls it.
     overrides = {
         key.replace("vae.", f"{autoencoder_name(index)}.", 1) if key.startswith("vae.") else key: value
@@ -137,7 +152,7 @@ def measure_sample_shape(
     """Find the shape of the images that a target was trained on.
 
     The size is the ``sample_size`` of the denoiser in latent positions, or that of the autoencoder in pixels if the
-    configuration of the denoiser has none, unless the user names a resolution.
+    configuration of the denoiser has none, unless the user names a resolution or the family has one.
 
     Args:
         network: The denoiser.
@@ -155,29 +170,45 @@ def measure_sample_shape(
     name = "U-Net" if family.denoiser == "unet" else "transformer"
     config = network.config if "sample_size" in network.config else autoencoder.module.config
     recorded = "sample_size" not in config.get("_use_default_values", ())  # diffusers fills in 32 where a file has none
-    side = resolution or (config.get("sample_size") if recorded else None)
+    side = resolution or family.resolution or (config.get("sample_size") if recorded else None)
     if side is None:
         raise TargetError(
             f"expected sample_size in the configuration of {folder}, which does not say for which size the model was "
             "trained; pass it, as in --resolution 1024"
         )
     channels, *positions = autoencoder.latent_shape((autoencoder.channels, PROBE_SIDE, PROBE_SIDE))
-    packed = channels * family.packing
-    if network.config.in_channels != packed:
+    allowed = family.input_channels(channels)
+    if network.config.in_channels not in allowed:
+        packed = " or ".join(map(str, allowed))
         raise TargetError(
             f"expected the {name} of {folder} to take the autoencoder's {channels} latent channels"
-            f"{f' in {packed}' if packed != channels else ''}, got {network.config.in_channels}; inpainting and "
-            "concatenated conditions are not supported"
+            f"{f' in {packed}' if allowed != (channels,) else ''}, got {network.config.in_channels}; inpainting and "
+            f"concatenated conditions are not supported for {folder.pipeline_class}"
         )
     sides = (side, side) if isinstance(side, int) else tuple(side)
-    patch = network.config.get("patch_size")
-    step = PROBE_SIDE // positions[0] * math.isqrt(family.packing) * (patch if isinstance(patch, int) else 1)
+    step = PROBE_SIDE // positions[0] * patch_side(network.config, family)
     if resolution is not None and any(pixels % step for pixels in sides):
         raise TargetError(f"expected a resolution of multiples of {step} for {folder}, got {sides[0]}x{sides[1]}")
-    if config is network.config and resolution is None:
+    if config is network.config and resolution is None and family.resolution is None:
         # From latent positions to pixels: the blank image has PROBE_SIDE pixels for `count` positions.
         sides = tuple(side * PROBE_SIDE // count for side, count in zip(sides, positions, strict=True))
     return (autoencoder.channels, *sides)
+
+
+def patch_side(config: Mapping[str, Any], family: Family) -> int:
+    """Count the latent positions per axis that one token of a denoiser stands for.
+
+    Args:
+        config: Configuration of the denoiser.
+        family: Family, which packs patches itself or leaves that to the denoiser.
+
+    Returns:
+        The side of a patch; 1 for a U-Net.
+    """
+    if family.packing > 1:  # some configurations state the size of the packed patches once more
+        return math.isqrt(family.packing)
+    patch = config.get("patch_size") or config.get("all_patch_size") or 1
+    return int(patch) if isinstance(patch, int) else int(patch[-1])
 
 
 def _check_parts(folder: PipelineFolder, family: Family, schedule: Schedule, autoencoder: str) -> None:

@@ -34,7 +34,8 @@ def load_schedule(folder: PipelineFolder) -> tuple[Schedule, str]:
     config = folder.config("scheduler", "scheduler_config.json")
     name = str(config.get("_class_name"))
     kind: Any = getattr(diffusers, name, None)
-    if not (isinstance(kind, type) and issubclass(kind, diffusers.SchedulerMixin)):
+    is_scheduler = isinstance(kind, type) and issubclass(kind, diffusers.SchedulerMixin)
+    if not is_scheduler:
         raise TargetError(f"expected a scheduler of diffusers in {folder}, got {name}")
     # Some schedulers have no prediction type, because it is always the same; the network may still have another.
     known = {"prediction_type", *inspect.signature(kind.__init__).parameters}

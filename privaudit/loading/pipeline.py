@@ -14,7 +14,9 @@ from privaudit.errors import TargetError
 from privaudit.loading.components import PipelineFolder, quiet
 from privaudit.loading.families.contract import Family, TextEncoder
 
-VOCABULARIES = ("tokenizer.json", "vocab.json", "spiece.model", "tokenizer.model")
+VOCABULARIES = ("tokenizer.json", "vocab.json", "vocab.txt", "spiece.model", "tokenizer.model")
+OF_BYTES = ("ByT5Tokenizer",)
+"""Tokenizers whose tokens are bytes, without a vocabulary file."""
 
 
 def build_pipeline(folder: PipelineFolder, family: Family, parts: Mapping[str, Any], device: torch.device) -> Any:  # noqa: ANN401
@@ -33,16 +35,19 @@ def build_pipeline(folder: PipelineFolder, family: Family, parts: Mapping[str, A
             f"expected diffusers to have the class {family.pipeline}, which this family needs, but version "
             f"{diffusers.__version__} does not; install another version"
         )
-    parts = dict(parts)
+    parts = {**family.stand_ins(), **parts}
     for text in family.text_encoders:
         parts |= load_text_encoder(folder, text, device)
     # In model_index.json, lists are components and plain values are parameters of the pipeline.
     accepted = [name for name in inspect.signature(kind.__init__).parameters if name != "self"]
     parameters = {name: folder.index[name] for name in accepted if not isinstance(folder.index.get(name, []), list)}
     with quiet(), warnings.catch_warnings(action="ignore"):  # the warnings concern sampling, which an audit never does
-        pipeline = kind(**{name: parts.get(name) for name in _components(kind)} | parameters)
-    lengths = [parts[text.tokenizer].model_max_length for text in family.text_encoders if _is_clip(parts[text.encoder])]
-    if hasattr(pipeline, "tokenizer_max_length"):
+        components = {name: parts.get(name) for name in [*_components(kind, parts), *family.stand_ins()]}
+        pipeline = kind(**components | parameters)
+        pipeline.register_modules(**dict.fromkeys(family.stand_ins()))  # the constructor was their only use
+    bounded = [text for text in family.text_encoders if _has_positions(parts[text.encoder])]
+    lengths = [parts[text.tokenizer].model_max_length for text in bounded]
+    if lengths and hasattr(pipeline, "tokenizer_max_length"):
         pipeline.tokenizer_max_length = min(lengths)
     problems = family.problems(pipeline)
     if problems:
@@ -69,27 +74,32 @@ def load_text_encoder(folder: PipelineFolder, names: TextEncoder, device: torch.
     folder.check_class(names.encoder, names.classes)
     folder.check_class(names.tokenizer, names.tokenizers)
     encoder = folder.load(names.encoder).to(device)
-    if not any((folder.path / names.tokenizer / name).is_file() for name in VOCABULARIES):
+    has_vocabulary = any((folder.path / names.tokenizer / name).is_file() for name in VOCABULARIES)
+    if not has_vocabulary and folder.class_name(names.tokenizer) not in OF_BYTES:
         # transformers would silently make a tokenizer with an empty vocabulary
         raise TargetError(
             f"expected tokenizer.json or vocab.json in {folder.path / names.tokenizer}, found neither; "
             "copy the folder again"
         )
     tokenizer = folder.load(names.tokenizer)
-    if len(tokenizer) > encoder.config.vocab_size:
+    # A processor of images and text has a tokenizer.
+    tokens = len(tokenizer if hasattr(tokenizer, "__len__") else tokenizer.tokenizer)
+    embedded = encoder.config.get_text_config().vocab_size
+    if tokens > embedded:
         raise TargetError(
-            f"expected at most {encoder.config.vocab_size} tokens, which the {names.encoder} of {folder} "
-            f"embeds, got a tokenizer with {len(tokenizer)}; save the whole pipeline again"
+            f"expected at most {embedded} tokens, which the {names.encoder} of {folder} "
+            f"embeds, got a tokenizer with {tokens}; save the whole pipeline again"
         )
-    if _is_clip(encoder):  # a tokenizer without a length of its own uses that of the encoder
+    if _has_positions(encoder):  # a tokenizer without a length of its own uses that of the encoder
         tokenizer.model_max_length = min(tokenizer.model_max_length, encoder.config.max_position_embeddings)
     return {names.encoder: encoder, names.tokenizer: tokenizer}
 
 
-def _components(kind: Any) -> list[str]:  # noqa: ANN401 - a class of diffusers
-    required = inspect.signature(kind.__init__).parameters.values()
-    return [p.name for p in required if p.name != "self" and p.default is inspect.Parameter.empty]
+def _components(kind: Any, parts: Mapping[str, Any]) -> list[str]:  # noqa: ANN401 - a class of diffusers
+    """Name the components that a pipeline requires, and those that were loaded and that it takes."""
+    accepted = [p for p in inspect.signature(kind.__init__).parameters.values() if p.name != "self"]
+    return [p.name for p in accepted if p.default is inspect.Parameter.empty or p.name in parts]
 
 
-def _is_clip(encoder: Any) -> bool:  # noqa: ANN401 - a transformers model
-    return hasattr(getattr(encoder, "config", None), "max_position_embeddings")
+def _has_positions(encoder: Any) -> bool:  # noqa: ANN401 - a transformers model
+    return type(encoder).__name__.startswith(("CLIP", "Bert"))

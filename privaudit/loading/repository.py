@@ -9,11 +9,12 @@ from pathlib import Path
 from privaudit.errors import TargetError
 from privaudit.loading.components import first_line
 from privaudit.loading.model_source import ModelSource
+from privaudit.loading.recognise import explain
 
 VARIANTS = ("fp16", "bf16", "non_ema")
 """Variants of weight files that are downloaded only on request."""
-KINDS = ("*.json", "*.txt", "*.safetensors", "spiece.model", "tokenizer.model")
-"""Files of a component: configuration, vocabulary and weights."""
+KINDS = ("*.json", "*.txt", "*.jinja", "*.safetensors", "spiece.model", "tokenizer.model")
+"""Files of a component: configuration, vocabulary, chat template and weights."""
 HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*")
 
 
@@ -39,18 +40,30 @@ def find_folder(source: ModelSource, components: Sequence[str], files: Sequence[
                 "leave it out, or pass the hub id"
             )
         return folder
-    if folder.exists() or not HUB_ID.fullmatch(source.id):
+    if folder.exists():
+        raise TargetError(explain(folder))
+    if not HUB_ID.fullmatch(source.id):
         raise TargetError(
             f"expected a diffusers folder or a hub id (org/name), but {source.id} is neither; check the path"
         )
     from huggingface_hub import snapshot_download
 
     allowed = [*files, *(f"{component}/{kind}" for component in components for kind in KINDS)]
-    ignored = [f"*.{variant}.*" for variant in VARIANTS if variant != source.variant]
+    ignored = [f"*.{variant}{end}*" for variant in VARIANTS if variant != source.variant for end in (".", "-")]
     try:
         copy = snapshot_download(source.id, revision=source.revision, allow_patterns=allowed, ignore_patterns=ignored)
+        # A component that has only weights of a variant is read from them.
+        lacking = [name for name in components if _lacks_weights(Path(copy) / name)]
+        if lacking:
+            wanted = [f"{name}/*{kind}" for name in lacking for kind in (".safetensors", ".json")]
+            copy = snapshot_download(source.id, revision=source.revision, allow_patterns=wanted)
         return Path(copy)
     except Exception as error:  # the hub client raises a dozen classes, all of which mean that there is no copy
         raise TargetError(
             f"expected a folder or a hub id, but {source.id} is not a folder and the hub answered: {first_line(error)}"
         ) from error
+
+
+def _lacks_weights(component: Path) -> bool:
+    """Check for the configuration of a model without weights; schedulers and tokenizers have other configurations."""
+    return (component / "config.json").is_file() and not any(component.glob("*.safetensors"))

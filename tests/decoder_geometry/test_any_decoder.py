@@ -12,11 +12,13 @@ from privaudit.decoder_geometry import Jacobian, PullbackMetric, estimate_influe
 from privaudit.loading.autoencoder import wrap_autoencoder
 
 SHAPES = {  # of a latent: few dimensions, but group norm needs some positions
+    "AutoencoderKLFlux2": (16, 1, 2),
     "VQModel": (3, 2, 3),
     "AutoencoderKLTemporalDecoder": (2, 4, 2, 2),
     "AutoencoderKLCogVideoX": (4, 2, 1, 2),
     "AutoencoderKLHunyuanVideo": (4, 2, 1, 2),
     "AutoencoderKLLTXVideo": (4, 2, 1, 1),
+    "AutoencoderKLQwenImage": (4, 2, 1, 2),
     "AutoencoderKLWan": (4, 2, 1, 2),
     "AutoencoderOobleck": (4, 6),
 }

@@ -1,4 +1,4 @@
-"""Folders of tiny pipelines, and no network; `pipelines` can be imported by its name."""
+"""Folders of tiny pipelines, and no network; ``pipelines*`` and ``family_cases_*`` can be imported by their names."""
 
 import importlib.util
 import json
@@ -7,16 +7,30 @@ import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 
-_spec = importlib.util.spec_from_file_location("pipelines", Path(__file__).parent / "pipelines.py")
-assert _spec is not None
-assert _spec.loader is not None
-pipelines = importlib.util.module_from_spec(_spec)
-sys.modules["pipelines"] = pipelines
-_spec.loader.exec_module(pipelines)
+HERE = Path(__file__).parent
+
+
+def _import_by_path(name: str) -> ModuleType:
+    """Make NAME.py of this folder importable as a module, whatever directory pytest runs in."""
+    spec = importlib.util.spec_from_file_location(name, HERE / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+pipelines = _import_by_path("pipelines")
+for _pattern in ("pipelines_*.py", "family_cases_base.py", "family_cases_*.py"):
+    for _path in sorted(HERE.glob(_pattern)):
+        if _path.stem not in sys.modules:
+            _import_by_path(_path.stem)
 
 
 @pytest.fixture(autouse=True)

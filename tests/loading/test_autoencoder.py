@@ -8,13 +8,16 @@ import diffusers
 import huggingface_hub
 import pytest
 import torch
-from models import CONFIGS, MEAN, SHAPES, STD
-from models import make_autoencoder as make
+from models import MEAN, STD
+from pipelines_autoencoders import CONFIGS, SHAPES, class_of
+from pipelines_autoencoders import make_autoencoder as make
 from safetensors.torch import load_file, save_file
 
 from privaudit.errors import ConfigError, DataError, TargetError
 from privaudit.loading import ModelSource, load_autoencoder, load_target
-from privaudit.loading.autoencoder import AUTOENCODERS, DiffusersAutoencoder, wrap_autoencoder
+from privaudit.loading.autoencoder import DiffusersAutoencoder, wrap_autoencoder
+from privaudit.loading.autoencoder.diffusers_autoencoder import TILING
+from privaudit.loading.autoencoder.layouts import AUTOENCODERS, IMAGENET, TILED_AS_RELEASED, UNREADABLE
 
 Make = Callable[..., Path]
 Edit = Callable[..., None]
@@ -53,7 +56,7 @@ def kl(folders: dict[str, Path], tmp_path: Path) -> Path:
 
 
 def test_every_kind_is_tested() -> None:
-    assert tuple(CONFIGS) == tuple(SHAPES) == AUTOENCODERS
+    assert sorted(CONFIGS) == sorted(SHAPES) == sorted(AUTOENCODERS)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
@@ -66,7 +69,7 @@ def test_shapes_and_types(folders: dict[str, Path], kind: str, dtype: str) -> No
     assert autoencoder.layout[autoencoder.channel_axis] == "channels"
     assert autoencoder.channel_axis == CHANNELS.get(kind, 1)
     assert latent[autoencoder.channel_axis - 1] == autoencoder.latent_channels
-    assert autoencoder.dtype == next(autoencoder.module.encoder.parameters()).dtype
+    assert autoencoder.dtype == next(autoencoder.module.parameters()).dtype
     latents = autoencoder.encode(normal(2, *data))
     decoded = autoencoder.decode(latents)
     assert (latents.shape, latents.dtype) == ((2, *latent), torch.float32)
@@ -97,6 +100,33 @@ def test_derivatives_pass_through_and_weights_are_frozen(folders: dict[str, Path
     latents = normal(1, *SHAPES[kind][1]).requires_grad_()
     autoencoder.decode(latents).square().sum().backward()
     assert bool((latents.grad != 0).any())
+
+
+def unit_range(kind: str, images: torch.Tensor) -> torch.Tensor:
+    """What a class decodes, in [-1, 1]."""
+    if kind == "AutoencoderKLMiniMaxH3":
+        mean, deviation = (torch.tensor(each).view(3, 1, 1, 1) for each in IMAGENET)
+        images = images * deviation + mean
+    return 2 * images - 1 if kind in ("AutoencoderRAE", "PaellaVQModel", "AutoencoderKLMiniMaxH3") else images
+
+
+@pytest.mark.parametrize("kind", AUTOENCODERS)
+@torch.no_grad()
+def test_it_decodes_as_diffusers_does(folders: dict[str, Path], kind: str) -> None:
+    autoencoder, module = load(folders[kind]), class_of(kind).from_pretrained(folders[kind]).eval()
+    raw = normal(1, *SHAPES[kind][1])
+    still = kind == "AutoencoderKLQwenImage21"
+    if kind == "AutoencoderKLTemporalDecoder":
+        decoded = module.decode(raw[0], num_frames=3).sample[None]
+    elif kind == "AutoencoderKLFlux2":
+        decoded = module.decode(torch.pixel_shuffle(raw, 2)).sample
+    else:
+        decoded = module.decode(raw.unsqueeze(2) if still else raw)
+        decoded = getattr(decoded, "sample", decoded)
+    wanted = unit_range(kind, decoded.squeeze(2) if still else decoded)
+    frames = kind == "AutoencoderKLTemporalDecoder"
+    scaled = autoencoder.units.scaled(raw[0])[None] if frames else autoencoder.units.scaled(raw)
+    torch.testing.assert_close(autoencoder.decode(scaled), wanted, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("kind", AUTOENCODERS)
@@ -130,14 +160,21 @@ def test_other_channels_and_axes_are_refused(folders: dict[str, Path], kind: str
     ("kind", "scale", "shift"),
     [
         ("AutoencoderKL", [0.18215 / s for s in STD], MEAN),
+        ("AutoencoderKLHunyuanImage", [0.75289], [0.0]),
         ("VQModel", [0.18215], [0.0]),
         ("AutoencoderTiny", [1.0], [0.0]),
         ("AutoencoderDC", [0.4], [0.0]),
         ("AutoencoderKLCogVideoX", [1.15258426], [0.0]),
         ("AutoencoderKLHunyuanVideo", [0.476986], [0.0]),
         ("AutoencoderKLLTXVideo", [0.7 / s for s in STD], MEAN),  # std and mean are among its weights
+        ("AutoencoderKLQwenImage", [1.0 / s for s in STD], MEAN),
         ("AutoencoderKLWan", [1.0 / s for s in STD], MEAN),
         ("AutoencoderOobleck", [1.0], [0.0]),
+        ("AutoencoderKLHunyuanImageRefiner", [1.03682], [0.0]),
+        ("AutoencoderKLMagvit", [0.7125], [0.0]),
+        ("AutoencoderKLMochi", [0.7 / s for s in STD], MEAN),
+        ("AutoencoderSAME", [1.0], [0.0]),
+        ("Kandinsky6SRVAE", [0.910344], [0.0]),
     ],
 )
 @torch.no_grad()
@@ -154,6 +191,57 @@ def test_latents_are_in_the_denoisers_units(
     latents = normal(2, *latent)
     wanted = module.decode(latents / scales + shifts).sample
     torch.testing.assert_close(autoencoder.decode(latents), wanted, rtol=1e-4, atol=1e-5)
+
+
+@torch.no_grad()
+def test_latents_of_cosmos_are_normalised_per_channel_and_frame(folders: dict[str, Path]) -> None:
+    autoencoder, videos = load(folders["AutoencoderKLCosmos"]), normal(2, *SHAPES["AutoencoderKLCosmos"][0])
+    raw = autoencoder.module.encode(videos).latent_dist.mode()
+    mean = torch.arange(20).view(1, 4, 5, 1, 1)[:, :, :3] / 10
+    torch.testing.assert_close(autoencoder.encode(videos), (raw - mean) / (1 + mean), rtol=1e-4, atol=1e-5)
+    with pytest.raises(DataError, match="expected latents of at most 5 frames, of which .*, got 6; cut the videos"):
+        autoencoder.decode(normal(1, 4, 6, 4, 4))
+
+
+@torch.no_grad()
+def test_latents_of_spectrograms_are_normalised_per_channel_and_band(folders: dict[str, Path]) -> None:
+    autoencoder = load(folders["AutoencoderKLLTX2Audio"])
+    data = normal(2, *SHAPES["AutoencoderKLLTX2Audio"][0])
+    raw = autoencoder.module.encode(data).latent_dist.mode()
+    packed = diffusers.LTX2Pipeline._pack_audio_latents(raw)
+    mean, deviation = autoencoder.module.latents_mean, autoencoder.module.latents_std
+    wanted = diffusers.LTX2Pipeline._normalize_audio_latents(packed, mean, deviation)
+    found = diffusers.LTX2Pipeline._pack_audio_latents(autoencoder.encode(data))
+    torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-5)
+
+
+@torch.no_grad()
+def test_latents_of_wuerstchen_are_divided_by_their_scale(folders: dict[str, Path]) -> None:
+    autoencoder, images = load(folders["PaellaVQModel"]), normal(2, 3, 16, 16)
+    raw = autoencoder.module.encode((images + 1) / 2).latents
+    torch.testing.assert_close(autoencoder.encode(images), raw / 0.3764, rtol=1e-4, atol=1e-5)
+
+
+@torch.no_grad()
+def test_rae_normalises_latents_itself_and_decodes_one_size(folders: dict[str, Path]) -> None:
+    autoencoder, images = load(folders["AutoencoderRAE"]), normal(2, 3, 16, 16)
+    torch.testing.assert_close(autoencoder.encode(images), autoencoder.module.encode((images + 1) / 2).latent)
+    with pytest.raises(DataError, match="expected images of 16x16 for AutoencoderRAE, which decodes no other .* 16x24"):
+        autoencoder.encode(normal(1, 3, 16, 24))
+
+
+@torch.no_grad()
+def test_latents_of_flux_2_are_the_normalised_patches_of_its_pipeline(tmp_path: Path) -> None:
+    model = make("AutoencoderKLFlux2")
+    model.bn.running_mean.normal_(generator=torch.Generator().manual_seed(1))
+    model.bn.running_var.uniform_(0.5, 2, generator=torch.Generator().manual_seed(2))
+    model.save_pretrained(tmp_path)
+    autoencoder, images = load(tmp_path), normal(2, 3, 16, 16)
+    pipeline = diffusers.Flux2KleinPipeline(None, model, None, None, None)
+    wanted = pipeline._encode_vae_image(images, None)
+    torch.testing.assert_close(autoencoder.encode(images), wanted, rtol=1e-4, atol=1e-5)
+    raw = model.encode(images).latent_dist.mode()
+    torch.testing.assert_close(autoencoder.decode(wanted), model.decode(raw).sample, rtol=1e-4, atol=1e-5)
 
 
 @torch.no_grad()
@@ -263,12 +351,14 @@ def test_a_hub_id_is_downloaded_without_the_denoiser(kl: Path, monkeypatch: pyte
 def test_no_folder_and_an_empty_one(tmp_path: Path) -> None:
     with pytest.raises(TargetError, match=r"expected a diffusers folder or a hub id \(org/name\), but .* is neither"):
         load(tmp_path / "none")
-    with pytest.raises(TargetError, match=r"expected model_index\.json .* or config\.json .* found neither; pass a"):
+    with pytest.raises(
+        TargetError, match="expected the folder of a diffusers pipeline or autoencoder, but .* is an emp"
+    ):
         load(tmp_path)
 
 
 def test_other_models_are_refused(ldm: Path, kl: Path, edit_json: Edit) -> None:
-    with pytest.raises(TargetError, match=r"expected unet of .* to be one of AutoencoderKL, .* got UNet2DModel; pass"):
+    with pytest.raises(TargetError, match=r"unet is one component of a pipeline .UNet2DModel.; pass the folder of the"):
         load(ldm / "unet")
     edit_json(ldm / "model_index.json", vqvae=["diffusers", "UNet2DModel"])
     with pytest.raises(TargetError, match=r"expected vqvae of .* got UNet2DModel"):
@@ -276,10 +366,39 @@ def test_other_models_are_refused(ldm: Path, kl: Path, edit_json: Edit) -> None:
     edit_json(ldm / "model_index.json", vqvae=[None, None])
     with pytest.raises(TargetError, match=r"expected vqvae of .* got None"):
         load(ldm)
-    for name in ("AutoencoderKLMochi", "NoSuchModel", None):
+    for name in ("MotionAdapter", "NoSuchModel"):
         edit_json(kl / "config.json", _class_name=name)
-        with pytest.raises(TargetError, match=f"expected kl of .* got {name}"):
+        with pytest.raises(TargetError, match=f"kl is one component of a pipeline .{name}.; put it into its base"):
             load(kl)
+    edit_json(kl / "config.json", _class_name=None)
+    with pytest.raises(TargetError, match="kl is a folder that holds diffusion_pytorch_model.safetensors, the weights"):
+        load(kl)
+
+
+def test_every_autoencoder_of_diffusers_is_read_or_has_a_reason(tmp_path: Path) -> None:
+    exported = {name for name in dir(diffusers.models.autoencoders) if name[0].isupper()}
+    assert exported - {"PaellaVQModel"} == {*AUTOENCODERS, *UNREADABLE} - {"PaellaVQModel"}
+    assert not set(AUTOENCODERS) & set(UNREADABLE)
+    assert all(reason[0].islower() and not reason.endswith(".") for reason in UNREADABLE.values())
+    for name, reason in UNREADABLE.items():
+        (tmp_path / "config.json").write_text(json.dumps({"_class_name": name}))
+        with pytest.raises(TargetError, match=f"cannot read .*: {name} {reason}"):
+            load(tmp_path)
+        module = type(name, (), {"config": {}})()
+        with pytest.raises(TargetError, match=f"cannot read an autoencoder of this class: {name} {reason}"):
+            wrap_autoencoder(module, torch.device("cpu"), torch.float32)
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes"),
+    [
+        ("AutoencoderVidTok", {"regularizer": "fsq", "double_z": False, "codebook_size": 8**4}),
+        ("AutoencoderRAE", {"reshape_to_2d": False}),
+    ],
+)
+def test_latents_that_are_no_grid_of_numbers_are_refused(kind: str, changes: dict[str, Any]) -> None:
+    with pytest.raises(TargetError, match=f"expected {kind} with continuous latents on a grid, got regularizer = "):
+        wrap_autoencoder(make(kind, **changes), torch.device("cpu"), torch.float32)
 
 
 def test_modules_of_other_classes_are_not_wrapped(ldm: Path) -> None:
@@ -297,21 +416,34 @@ def test_decoders_that_take_more_than_the_latent_are_refused(changes: dict[str, 
         wrap_autoencoder(module, torch.device("cpu"), torch.float32)
 
 
-@pytest.mark.parametrize("kind", [kind for kind in AUTOENCODERS if hasattr(make(kind), "use_tiling")])
+def disable_tiling(module: Any) -> None:
+    for switch in TILING:
+        if hasattr(module, switch):
+            setattr(module, switch, switch in TILED_AS_RELEASED.get(type(module).__name__, ()))
+
+
+TILED = [
+    kind
+    for kind in AUTOENCODERS
+    if hasattr(make(kind), "use_tiling") and "use_tiling" not in TILED_AS_RELEASED.get(kind, ())
+]
+
+
+@pytest.mark.parametrize("kind", TILED)
 def test_tiling_is_refused_before_and_after(kind: str) -> None:
     module = make(kind)
     module.enable_tiling()
-    message = f"expected {kind} without tiling, got use_tiling = True: tiles overlap and are blended, so the function"
+    message = f"expected {kind} without tiling, got use_tiling.* = True: tiles overlap and are blended, so the function"
     with pytest.raises(TargetError, match=message):
         wrap_autoencoder(module, torch.device("cpu"), torch.float32)
-    module.use_tiling = False
+    disable_tiling(module)
     autoencoder = wrap_autoencoder(module, torch.device("cpu"), torch.float32)
     data, latent = SHAPES[kind]
     autoencoder.module.enable_tiling()
     for compute, values in ((autoencoder.encode, normal(1, *data)), (autoencoder.decode, normal(1, *latent))):
         with pytest.raises(TargetError, match=message):
             compute(values)
-    autoencoder.module.use_tiling = False
+    disable_tiling(autoencoder.module)
     assert autoencoder.decode(normal(1, *latent)).shape == (1, *data)
 
 
@@ -346,7 +478,7 @@ def test_weights_must_be_complete_and_safe(kl: Path) -> None:
         load(kl)
     torch.save(weights | {"encoder.conv_in.weight": removed}, kl / "diffusion_pytorch_model.bin")
     (kl / WEIGHTS).unlink()
-    with pytest.raises(TargetError, match=r"cannot load kl \(AutoencoderKL\) .*only complete safetensors weights"):
+    with pytest.raises(TargetError, match=r"cannot load .*/kl: only complete safetensors weights"):
         load(kl)
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import runpy
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,95 +13,41 @@ import diffusers
 import huggingface_hub
 import pytest
 import torch
-from pipelines import save_dit, save_flux, save_ldm, save_sd, save_sd3, save_sdxl
+from family_cases_base import OTHERS, TEXT, TOLD, Case, Step, sdxl_null
+from pipelines import save_dit, save_flux, save_sd, save_sdxl
 from torch import Tensor
 
 from privaudit import register_family
 from privaudit.errors import ConfigError, TargetError
 from privaudit.loading import ModelSource, load_target
-from privaudit.loading.families import FAMILIES
+from privaudit.loading.families import FAMILIES, Family
 from privaudit.loading.families.stable_diffusion import StableDiffusion
+from privaudit.loading.folder import SAMPLING
 from privaudit.loading.heads import noise_from_output
 from privaudit.loading.standalone import NAMES
 from privaudit.model.prompt import Prompt
+from privaudit.model.schedule import FlowSchedule
 from privaudit.model.target import Target
 
 GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "write-a-family.md"
-TOLD = Prompt("a cat", 3, original_size=(20, 30), crop=(0, 2))
-OTHERS = (Prompt("dog", 5, original_size=(16, 40), crop=(1, 7)), Prompt())
-FLOW = {"sigmas": [0.7, 0.3]}
-TEXT = {"height": 16, "width": 16, "output_type": "latent"}
-SIZES = {"original_size": (20, 30), "crops_coords_top_left": (0, 2), "target_size": (16, 16)}
-
-
-@dataclass(frozen=True)
-class Case:
-    """A tiny pipeline of a family.
-
-    Attributes:
-        save: Writes it to a folder.
-        call: What the pipeline is asked, for `TOLD` and without guidance.
-        null: Its own null condition, by the names of the network's parameters.
-        parts: Components that diffusers would miss if they were not named.
-    """
-
-    save: Callable[[Path], Path]
-    call: Mapping[str, Any]
-    null: Callable[[Any], Mapping[str, Tensor]]
-    parts: Mapping[str, None] | None = None
-
-
-def scratch(folder: Path) -> Path:
-    return folder.parent / f"{folder.name} vocabulary"
-
-
-def sdxl_null(pipeline: Any) -> dict[str, Tensor]:
-    _, hidden, _, pooled = pipeline.encode_prompt("cat", do_classifier_free_guidance=True)
-    return {
-        "encoder_hidden_states": hidden,
-        "text_embeds": pooled,
-        "time_ids": torch.tensor([[16.0, 16, 0, 0, 16, 16]]),
-    }
-
-
-def sd3_null(pipeline: Any) -> dict[str, Tensor]:
-    _, hidden, _, pooled = pipeline.encode_prompt("cat", None, None, max_sequence_length=12)
-    return {"encoder_hidden_states": hidden, "pooled_projections": pooled}
-
-
-def flux_null(pipeline: Any) -> dict[str, Tensor]:
-    return dict(zip(("encoder_hidden_states", "pooled_projections"), pipeline.encode_prompt(""), strict=False))
-
-
-CASES = {
-    "LDMPipeline": Case(save_ldm, {"output_type": "pil"}, lambda pipeline: {}),
-    "StableDiffusionPipeline": Case(
-        lambda folder: save_sd(folder, scratch(folder)),
-        {"prompt": "a cat", "guidance_scale": 1.0, **TEXT},
-        lambda pipeline: {"encoder_hidden_states": pipeline.encode_prompt("cat", "cpu", 1, True)[1]},
-    ),
-    "StableDiffusionXLPipeline": Case(
-        lambda folder: save_sdxl(folder, scratch(folder)),
-        {"prompt": "a cat", "guidance_scale": 1.0, **TEXT, **SIZES},
-        sdxl_null,
-    ),
-    "StableDiffusion3Pipeline": Case(
-        lambda folder: save_sd3(folder, scratch(folder), t5=32, shift=1.0),
-        {"prompt": "a cat", "guidance_scale": 1.0, "max_sequence_length": 12, **TEXT, **FLOW},
-        sd3_null,
-    ),
-    "FluxPipeline": Case(
-        lambda folder: save_flux(folder, scratch(folder)),
-        {"prompt": "a cat", "guidance_scale": 1.0, **TEXT, **FLOW},
-        flux_null,
-    ),
-    "DiTPipeline": Case(
-        save_dit,
-        {"class_labels": [3], "guidance_scale": 1.0},
-        lambda pipeline: {"class_labels": torch.tensor([1000])},
-    ),
+CASES: dict[str, Case] = {
+    name: case
+    for path in sorted(Path(__file__).parent.glob("family_cases_*.py"))
+    for name, case in importlib.import_module(path.stem).CASES.items()
 }
 every_family = pytest.mark.parametrize("name", sorted(CASES))
+
+
+def class_of(name: str) -> str:
+    return CASES[name].pipeline or name
+
+
+def family_of(name: str) -> type[Family]:
+    return FAMILIES[CASES[name].family or class_of(name)]
+
+
+def read(folder: Path, name: str, **options: Any) -> Target:
+    return load_target(ModelSource(folder, device="cpu", **CASES[name].options, **options))
 
 
 @pytest.fixture(scope="module")
@@ -112,14 +58,15 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.fixture(scope="module")
 def targets(folders: dict[str, Path]) -> dict[str, Target]:
-    return {name: load_target(ModelSource(folder, device="cpu")) for name, folder in folders.items()}
+    return {name: read(folder, name) for name, folder in folders.items()}
 
 
 @pytest.fixture(scope="module")
 def pipelines(folders: dict[str, Path]) -> dict[str, Any]:
     found = {}
     for name, folder in folders.items():
-        found[name] = getattr(diffusers, name).from_pretrained(folder, local_files_only=True)
+        kind = getattr(diffusers, class_of(name))
+        found[name] = kind.from_pretrained(folder, local_files_only=True, **CASES[name].parts)
         found[name].set_progress_bar_config(disable=True)
     return found
 
@@ -129,23 +76,27 @@ def normal(*shape: int) -> Tensor:
 
 
 def test_every_family_is_tested() -> None:
-    assert sorted(CASES) == list(FAMILIES)
+    assert sorted({family_of(name).pipeline for name in CASES}) == list(FAMILIES)
 
 
 def steps_of(
-    pipeline: Any, call: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> list[tuple[Tensor, float, Tensor]]:
-    """Output of the network, timestep and noisy latent of each step of a real call of the pipeline."""
-    steps, step = [], pipeline.scheduler.step
+    pipeline: Any,
+    call: Mapping[str, Any] | Callable[[Any], Mapping[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
+    spied: str = "step",
+) -> list[Step]:
+    """What the scheduler receives in each step of a real call of the pipeline."""
+    steps, step = [], getattr(pipeline.scheduler, spied)
 
-    def spied(output: Tensor, timestep: Any, sample: Tensor, *args: Any, **kwargs: Any) -> Any:
-        steps.append((output, float(timestep), sample))
+    def spy(output: Tensor, timestep: Any, sample: Tensor, *args: Any, **kwargs: Any) -> Any:
+        steps.append(Step(output, float(timestep), sample))
         return step(output, timestep, sample, *args, **kwargs)
 
-    monkeypatch.setattr(pipeline.scheduler, "step", spied)
+    monkeypatch.setattr(pipeline.scheduler, spied, spy)
     with torch.no_grad():
-        pipeline(**call, num_inference_steps=2, generator=torch.Generator().manual_seed(1))
-    assert len(steps) == 2
+        asked = call(pipeline) if callable(call) else call
+        pipeline(**{"num_inference_steps": 2, "generator": torch.Generator().manual_seed(1), **asked})
+    assert steps
     return steps
 
 
@@ -153,20 +104,19 @@ def steps_of(
 def test_the_noise_is_what_the_pipelines_own_network_says(
     targets: dict[str, Target], pipelines: dict[str, Any], monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    target, pipeline = targets[name], pipelines[name]
+    target, pipeline, case = targets[name], pipelines[name], CASES[name]
     condition = target.condition([TOLD])
-    for output, timestep, noisy in steps_of(pipeline, CASES[name].call, monkeypatch):
-        level = round(timestep)
-        assert level == pytest.approx(timestep, abs=1e-3)
-        if name == "FluxPipeline":
-            output, noisy = (pipeline._unpack_latents(values, 16, 16, 2) for values in (output, noisy))
-        wanted = noise_from_output(target.info.prediction_type, output, noisy, *target.alpha_sigma(level))
+    for raw in steps_of(pipeline, case.call, monkeypatch, case.spied):
+        step = case.read_step(pipeline, target, raw)
+        level, noisy = int(step.time), step.noisy
+        wanted = noise_from_output(target.info.prediction_type, step.output, noisy, *target.alpha_sigma(level))
         torch.testing.assert_close(target.predict_noise(noisy, level, condition), wanted, rtol=1e-5, atol=1e-5)
 
 
 @every_family
 def test_an_image_is_the_same_alone_and_in_a_batch(targets: dict[str, Target], name: str) -> None:
-    target, levels = targets[name], [10, 500, 999]
+    target = targets[name]
+    levels = [target.schedule.last // part for part in (100, 2, 1)]
     noisy, condition = normal(3, *target.info.latent_shape), target.condition([TOLD, *OTHERS])
     together = target.predict_noise(noisy, levels, condition)
     assert (together.shape, together.dtype) == (noisy.shape, torch.float32)
@@ -185,25 +135,28 @@ def test_the_null_prompt_is_the_pipelines_own(targets: dict[str, Target], pipeli
         wanted = dict(CASES[name].null(pipelines[name]))
     torch.testing.assert_close(dict(condition or {}), wanted)
     told = targets[name].condition([TOLD])
-    assert all(not torch.equal(told[key], wanted[key]) for key in wanted)
+    same = {key for key in wanted if torch.equal(told[key], wanted[key])}
+    assert same == set(CASES[name].constant)
 
 
 @every_family
 def test_every_part_of_a_prompt_that_is_read_changes_the_prediction(targets: dict[str, Target], name: str) -> None:
-    target, reads = targets[name], FAMILIES[name].reads
+    target = targets[name]
+    reads, level = {*target.denoiser.family.reads} - {*CASES[name].insensitive}, target.schedule.last // 2
     noisy = normal(1, *target.info.latent_shape)
-    plain = target.predict_noise(noisy, 500, target.condition([Prompt()]))
+    plain = target.predict_noise(noisy, level, target.condition([Prompt()]))
     for part in ("caption", "class_label", "original_size", "crop"):
-        told = target.predict_noise(noisy, 500, target.condition([Prompt(**{part: getattr(TOLD, part)})]))
+        told = target.predict_noise(noisy, level, target.condition([Prompt(**{part: getattr(TOLD, part)})]))
         assert torch.equal(told, plain) is (part not in reads), part
 
 
 @every_family
 def test_what_is_said_about_it(targets: dict[str, Target], name: str) -> None:
-    info, family = targets[name].info, FAMILIES[name]
-    assert (info.latent_shape, info.sample_shape, info.image_size) == ((4, 8, 8), (3, 16, 16), (16, 16))
+    info, family, case = targets[name].info, targets[name].denoiser.family, CASES[name]
+    assert (info.latent_shape, info.sample_shape) == (case.latent_shape, (3, *case.image_size))
+    assert info.image_size == case.image_size
     assert info.family == family.kind
-    assert family.flow in (None, info.prediction_type == "flow")
+    assert family.flow in (None, isinstance(targets[name].schedule, FlowSchedule))
     assert targets[name].takes_captions is ("caption" in family.reads)
     assert (targets[name].conditioner is None) is (not family.reads)
 
@@ -214,7 +167,7 @@ def test_everything_is_frozen_and_in_eval_mode(targets: dict[str, Target], name:
     modules = [found.denoiser.module, found.autoencoder.module]
     if found.conditioner is not None:
         pipeline = found.conditioner.pipeline
-        assert type(pipeline).__name__ == name
+        assert type(pipeline).__name__ == found.denoiser.family.pipeline
         modules += [part for part in pipeline.components.values() if isinstance(part, torch.nn.Module)]
     assert not any(part.training for module in modules for part in module.modules())
     assert not any(value.requires_grad for module in modules for value in module.parameters())
@@ -223,11 +176,11 @@ def test_everything_is_frozen_and_in_eval_mode(targets: dict[str, Target], name:
 @every_family
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 def test_sixteen_bits(targets: dict[str, Target], folders: dict[str, Path], name: str, dtype: str) -> None:
-    short = load_target(ModelSource(folders[name], device="cpu", dtype=dtype))
+    short = read(folders[name], name, dtype=dtype)
     assert {value.dtype for value in short.denoiser.module.parameters()} == {getattr(torch, dtype)}
-    noisy = normal(2, *short.info.latent_shape)
-    found = short.predict_noise(noisy, 500, short.condition([TOLD, Prompt()]))
-    wanted = targets[name].predict_noise(noisy, 500, targets[name].condition([TOLD, Prompt()]))
+    noisy, level = normal(2, *short.info.latent_shape), short.schedule.last // 2
+    found = short.predict_noise(noisy, level, short.condition([TOLD, Prompt()]))
+    wanted = targets[name].predict_noise(noisy, level, targets[name].condition([TOLD, Prompt()]))
     assert found.dtype == torch.float32
     torch.testing.assert_close(found, wanted, rtol=0.1, atol=0.1)
 
@@ -253,8 +206,9 @@ def test_every_component_is_downloaded(monkeypatch: pytest.MonkeyPatch, folders:
         return str(folders[name])
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
-    load_target(ModelSource("org/model", device="cpu"))
-    for part in (folder for folder in folders[name].iterdir() if folder.is_dir()):
+    read(Path("org/model"), name)
+    unread = {*SAMPLING, *family_of(name).unused}
+    for part in (part for part in folders[name].iterdir() if part.is_dir() and part.name not in unread):
         assert {f"{part.name}/*.json", f"{part.name}/*.safetensors", f"{part.name}/*.txt"} < set(patterns), part
     assert not any(pattern.endswith((".py", ".bin", "*")) for pattern in patterns)
     assert {f"{part}/*.json" for part in NAMES} < set(patterns)
@@ -325,17 +279,7 @@ def test_the_size_of_flux_is_its_autoencoders(tmp_path: Path, edit_json: Any) ->
         (
             save_sdxl,
             {"unet": {"num_class_embeds": 4}},
-            "got num_class_embeds = 4; other conditions, such as class labels",
-        ),
-        (
-            save_sdxl,
-            {"unet": {"time_cond_proj_dim": 8}},
-            "got time_cond_proj_dim = 8; other conditions, such as class labels",
-        ),
-        (
-            save_sd,
-            {"unet": {"time_cond_proj_dim": 8}},
-            "got time_cond_proj_dim = 8; other conditions, such as class labels",
+            "got num_class_embeds = 4; other conditions, such as image embeddings",
         ),
         (save_flux, {"transformer": {"joint_attention_dim": 16}}, "embeddings of T5 of width 16 for the den.* got 32"),
         (save_flux, {"transformer": {"pooled_projection_dim": 8}}, "pooled embeddings of width 8 .* got 16 from"),
@@ -372,15 +316,15 @@ def test_a_part_that_no_family_reads_is_refused_and_not_left_out(sd: Path, edit_
 @pytest.mark.parametrize(
     ("changes", "found"),
     [
-        ({"unet": ["diffusers", "UNet3DConditionModel"]}, "TextToVideoSDPipeline with UNet3DConditionModel"),
-        ({"unet": None}, "TextToVideoSDPipeline with no denoiser"),
-        ({"vae": None}, "TextToVideoSDPipeline with UNet2DConditionModel"),
-        ({"text_encoder_3": ["transformers", "T5EncoderModel"]}, "TextToVideoSDPipeline with UNet2DConditionModel"),
+        ({"unet": ["diffusers", "UNet3DConditionModel"]}, "UnheardOfPipeline with UNet3DConditionModel"),
+        ({"unet": None}, "UnheardOfPipeline with no denoiser"),
+        ({"vae": None}, "UnheardOfPipeline with UNet2DConditionModel"),
+        ({"text_encoder_3": ["transformers", "T5EncoderModel"]}, "UnheardOfPipeline with UNet2DConditionModel"),
     ],
 )
 def test_an_unknown_family_gets_one_message(sd: Path, edit_json: Any, changes: dict, found: str) -> None:
-    edit_json(sd / "model_index.json", _class_name="TextToVideoSDPipeline", **changes)
-    known = "DiTPipeline, FluxPipeline, LDMPipeline, StableDiffusion3Pipeline, StableDiffusionPipeline, StableDiff"
+    edit_json(sd / "model_index.json", _class_name="UnheardOfPipeline", **changes)
+    known = ", ".join(FAMILIES)
     with pytest.raises(TargetError, match=f"expected a pipeline of a known family .{known}.* got {found}; .*write-a-f"):
         load(sd)
 
@@ -412,9 +356,9 @@ def test_the_family_of_the_guide_works_in_a_users_own_script(tmp_path: Path, mon
     assert type(target.denoiser.family).__name__ == "LatentConsistency"
     pipeline.set_progress_bar_config(disable=True)
     call = {"prompt": "a cat", "guidance_scale": 1.0, **TEXT}
-    for output, timestep, noisy in steps_of(pipeline, call, monkeypatch):
-        found = target.predict_noise(noisy, round(timestep), target.condition([TOLD]))
-        torch.testing.assert_close(found, output, rtol=1e-5, atol=1e-5)
+    for step in steps_of(pipeline, call, monkeypatch):
+        found = target.predict_noise(step.noisy, round(step.time), target.condition([TOLD]))
+        torch.testing.assert_close(found, step.output, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.usefixtures("registry")

@@ -464,12 +464,12 @@ def test_a_wrong_path_is_not_looked_up_on_the_hub(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(huggingface_hub, "snapshot_download", lambda *a, **k: pytest.fail("asked the hub"))
     # the empty path is the current folder
     neither = r"expected a diffusers folder or a hub id \(org/name\), but .* is neither"
-    with pytest.raises(TargetError, match=neither if source else r"expected model_index\.json in "):
+    with pytest.raises(TargetError, match=neither if source else r"but \. is an empty folder; check the path"):
         load(source)
 
 
 def test_a_file_is_no_folder(ldm: Path) -> None:
-    with pytest.raises(TargetError, match="is neither; check the path"):
+    with pytest.raises(TargetError, match="model_index.json is a file of a folder; pass the folder, "):
         load(ldm / "model_index.json")
 
 
@@ -477,7 +477,9 @@ def test_a_file_is_no_folder(ldm: Path) -> None:
 
 
 def test_no_model_index(tmp_path: Path) -> None:
-    with pytest.raises(TargetError, match=r"expected model_index\.json in .*, found none; pass a folder that save_pre"):
+    with pytest.raises(
+        TargetError, match="expected the folder of a diffusers pipeline, but .* is an empty folder; che"
+    ):
         load(tmp_path)
 
 
@@ -498,7 +500,7 @@ def test_broken_model_index(ldm: Path, content: str, message: str) -> None:
         ("unet", "UNet2DModel", "expected unet of .* got None"),
         ("unet", None, "expected unet of .* got None"),
         ("vqvae", ["diffusers", "AutoencoderDC"], "expected vqvae of .* to be one of AutoencoderKL, VQModel, got Auto"),
-        ("vqvae", None, "expected vqvae of .* got None"),
+        ("vqvae", None, "expected vae of .* got None"),
         ("unet", ["my_code", "UNet2DModel"], r"got my_code\.UNet2DModel; code inside a model folder is never run"),
         ("vqvae", ["transformers", "VQModel"], r"got transformers\.VQModel; code inside"),
     ],
@@ -514,7 +516,7 @@ def test_components_that_are_not_read(ldm: Path, edit_json: Edit, component: str
 def test_pickled_weights_are_refused(ldm: Path, part: str) -> None:
     torch.save(load_file(ldm / part / WEIGHTS), ldm / part / "diffusion_pytorch_model.bin")
     (ldm / part / WEIGHTS).unlink()
-    with pytest.raises(TargetError, match=f"cannot load {part} .*only complete safetensors weights") as caught:
+    with pytest.raises(TargetError, match=f"cannot load .*/{part}: only complete safetensors weights") as caught:
         load(ldm)
     assert "\n" not in str(caught.value)
 
@@ -523,7 +525,9 @@ def test_pickled_text_encoder_is_refused(sd: Path) -> None:
     weights = sd / "text_encoder" / "model.safetensors"
     torch.save(load_file(weights), sd / "text_encoder" / "pytorch_model.bin")
     weights.unlink()
-    with pytest.raises(TargetError, match=r"cannot load text_encoder \(CLIPTextModel\)"):
+    with pytest.raises(
+        TargetError, match=r"cannot load .*/text_encoder: only complete safetensors .* it has pytorch_model.bin, which"
+    ):
         load(sd)
 
 
@@ -537,11 +541,11 @@ def test_incomplete_weights_are_refused(sd: Path, part: str) -> None:
 
 
 @pytest.mark.parametrize("part", ["unet/" + WEIGHTS, "vae/" + WEIGHTS, "text_encoder/model.safetensors"])
-@pytest.mark.parametrize("spoil", [lambda content: content[:-50], lambda content: b"version https://git-lfs"])
+@pytest.mark.parametrize("spoil", [lambda content: content[:-50], lambda content: b"not a header"])
 def test_cut_weights_are_refused(sd: Path, part: str, spoil: Callable[[bytes], bytes]) -> None:
     path = sd / part
     path.write_bytes(spoil(path.read_bytes()))
-    with pytest.raises(TargetError, match=f"cannot load {path.parent.name} ") as caught:
+    with pytest.raises(TargetError, match=f"cannot load .*/{path.parent.name}: {path.name} ") as caught:
         load(sd)
     assert "\n" not in str(caught.value)
 
@@ -628,9 +632,9 @@ def test_sides_of_different_length(ldm: Path, edit_json: Edit) -> None:
     assert (info.latent_shape, info.image_size) == ((4, 4, 8), (8, 16))
 
 
-def test_class_labels_are_not_read(make_ldm: Make) -> None:
-    folder = make_ldm(unet={"num_class_embeds": 10})
-    with pytest.raises(TargetError, match="expected a U-Net without conditions .* got num_class_embeds = 10"):
+def test_conditions_that_are_not_read(make_ldm: Make) -> None:
+    folder = make_ldm(unet={"class_embed_type": "timestep"})
+    with pytest.raises(TargetError, match="expected a U-Net without conditions .* got class_embed_type = timestep"):
         load(folder)
 
 
@@ -701,10 +705,10 @@ def test_text_embeddings_of_another_width(make_sd: Make) -> None:
 
 
 @pytest.mark.parametrize("part", ["unet", "text_encoder"])
-def test_a_quantised_component_whose_package_is_missing(sd: Path, edit_json: Edit, part: str) -> None:
+def test_a_quantised_component(sd: Path, edit_json: Edit, part: str) -> None:
     quantised = {"quant_method": "bitsandbytes", "load_in_4bit": True, "bnb_4bit_quant_type": "nf4"}
     edit_json(sd / part / "config.json", quantization_config=quantised)
-    with pytest.raises(TargetError, match=f"cannot load {part} .* needs a package that is not installed: .*; install"):
+    with pytest.raises(TargetError, match=rf"cannot load .*/{part}: its weights are quantised \(bitsandbytes\), which"):
         load(sd)
 
 

@@ -64,7 +64,7 @@ def test_the_levels_are_the_trainings_and_not_the_samplers(make_sd3: Make, targe
 
 def test_noise_follows_from_the_velocity_at_a_thousand_sigma(target: Target, sd3_master: Path) -> None:
     captions, noisy = ["a cat", "", "dog"], normal(3, 4, 8, 8)
-    hidden, pooled = diffusers_conditions(sd3_master, captions, 12)
+    hidden, pooled = diffusers_conditions(sd3_master, captions, 77)
     network = SD3Transformer2DModel.from_pretrained(sd3_master, subfolder="transformer").eval()
     with torch.no_grad():
         velocity = network(
@@ -80,11 +80,11 @@ def test_noise_follows_from_the_velocity_at_a_thousand_sigma(target: Target, sd3
 @pytest.mark.parametrize("t5", [None, 32])
 def test_conditions_are_those_of_diffusers(make_sd3: Make, t5: int | None) -> None:
     folder, captions = make_sd3(t5=t5), ["a cat", "", "dog"]
-    hidden, pooled = diffusers_conditions(folder, captions, 12)
+    hidden, pooled = diffusers_conditions(folder, captions, 77)
     condition = load(folder).condition(prompts("a cat", None, "dog"))
     assert condition is not None
     assert (condition["encoder_hidden_states"].shape, condition["encoder_hidden_states"].dtype) == (
-        (3, 24, 32),
+        (3, 12 + 77, 32),
         torch.float32,
     )
     torch.testing.assert_close(condition["encoder_hidden_states"], hidden)
@@ -120,11 +120,11 @@ def test_equal_captions_are_embedded_once(target: Target, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("length", [int(1e30), 7])
-def test_the_length_of_a_caption_is_the_shortest(sd3: Path, edit_json: Edit, length: int) -> None:
+def test_the_length_of_clip_is_the_shortest(sd3: Path, edit_json: Edit, length: int) -> None:
     edit_json(sd3 / "tokenizer_2" / "tokenizer_config.json", model_max_length=length)
     condition = load(sd3).condition(prompts("cat " * 50))
     assert condition is not None
-    assert condition["encoder_hidden_states"].shape == (1, 2 * min(12, length), 32)
+    assert condition["encoder_hidden_states"].shape == (1, min(12, length) + 77, 32)
 
 
 def test_prediction_does_not_depend_on_the_batch(target: Target) -> None:
@@ -244,8 +244,8 @@ def test_incomplete_t5_weights_are_refused(make_sd3: Make) -> None:
             {"in_channels": 8, "out_channels": 8},
             "expected the transformer of .* autoencoder's 4 latent channels, got 8",
         ),
-        ({"sample_size": 7}, "to be a multiple of patch_size = 2 and at most 4 patches, got 7"),
-        ({"sample_size": 16}, "to be a multiple of patch_size = 2 and at most 4 patches, got 16"),
+        ({"sample_size": 7}, "a multiple of patch_size = 2 and at most 4 patches, got 7x7"),
+        ({"sample_size": 16}, "a multiple of patch_size = 2 and at most 4 patches, got 16x16"),
     ],
 )
 def test_networks_that_do_not_fit(make_sd3: Make, transformer: dict, message: str) -> None:

@@ -14,12 +14,14 @@ from privaudit.loading.components import PipelineFolder
 from privaudit.loading.standalone import autoencoder_name
 from privaudit.loading.unsupported import UNSUPPORTED
 from privaudit.model.prompt import Prompt
+from privaudit.model.schedule import Schedule
 from privaudit.registry import Registry
 
 CLIP_TOKENIZERS = ("CLIPTokenizer", "CLIPTokenizerFast")
 T5_TOKENIZERS = ("T5Tokenizer", "T5TokenizerFast")
-CONDITIONS = ("class_embed_type", "num_class_embeds", "addition_embed_type", "time_cond_proj_dim")
-"""Keys of a U-Net configuration that add a condition to the text."""
+QWEN_TOKENIZERS = ("Qwen2Tokenizer", "Qwen2TokenizerFast")
+GEMMA_TOKENIZERS = ("GemmaTokenizer", "GemmaTokenizerFast")
+LLAMA_TOKENIZERS = ("LlamaTokenizer", "LlamaTokenizerFast", "PreTrainedTokenizerFast", "TokenizersBackend")
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,7 @@ class Family(ABC):
         autoencoders: Supported classes of the autoencoder.
         unused: Components that have no effect on the predictions of the denoiser.
         flow: Whether it is a flow model; None if there are both.
+        resolution: Height and width of the published training in pixels, where no configuration records them.
         packing: Denoiser channels per latent channel, 4 for 2x2 patches.
         still: Whether the autoencoder is one of videos, which encodes an image as a single frame.
         reads: Parts of a `Prompt` that `condition` reads; prompts with equal parts are embedded once.
@@ -95,6 +98,7 @@ class Family(ABC):
     autoencoders: ClassVar[tuple[str, ...]] = ("AutoencoderKL", "VQModel")
     unused: ClassVar[tuple[str, ...]] = ()
     flow: ClassVar[bool | None] = False
+    resolution: ClassVar[tuple[int, int] | None] = None
     packing: ClassVar[int] = 1
     still: ClassVar[bool] = False
     reads: ClassVar[tuple[str, ...]] = ("caption",)
@@ -113,8 +117,18 @@ class Family(ABC):
         problems = [problem for name, value in chosen.items() for problem in self._wrong(name, value)]
         if problems:
             raise ConfigError(problems)
+        self.chosen = frozenset(chosen)
+        """Names of the settings that the user has chosen."""
         self.values = {name: chosen.get(name, setting.default) for name, setting in self.settings.items()}
         """Value of each setting."""
+        self.image_size: tuple[int, int] = (0, 0)
+        """Height and width of the target's images in pixels; `load_target` sets them before anything is conditioned."""
+
+    @classmethod
+    def for_folder(cls, folder: PipelineFolder) -> type[Family]:
+        """Choose the class that reads a folder: the family, or a subclass for networks with other conditions."""
+        del folder
+        return cls
 
     def _wrong(self, name: str, value: object) -> list[str]:
         setting = self.settings.get(name)
@@ -155,10 +169,36 @@ class Family(ABC):
             The raw output, shaped like the latent, with twice the channels if the variance is learned.
         """
 
+    def trained_levels(self, schedule: Schedule) -> Schedule:
+        """Leave out noise levels that the network was not trained on; by default, none."""
+        return schedule
+
     def problems(self, pipeline: Pipeline) -> list[str]:
         """List the parts of a pipeline that do not fit together or are not supported."""
         del pipeline
         return []
+
+    def stand_ins(self) -> Mapping[str, Any]:
+        """Return what the constructor of the pipeline insists on and no prediction depends on, by component name."""
+        return {}
+
+    def input_channels(self, latent_channels: int) -> tuple[int, ...]:
+        """Return the numbers of input channels of the networks that the family reads.
+
+        Args:
+            latent_channels: Channels of the autoencoder's latents.
+
+        Returns:
+            The channels of the latent, packed, and any others with which the family concatenates conditions.
+        """
+        return (latent_channels * self.packing,)
+
+    def configure(self, folder: PipelineFolder) -> None:
+        """Read what the calls depend on and only a configuration file says, such as a time shift in the scheduler's.
+
+        Called once, before the weights are loaded.
+        """
+        del folder
 
 
 FAMILIES: Registry[type[Family]] = Registry("a family", folder="privaudit.loading.families")
@@ -188,20 +228,30 @@ def find_family(folder: PipelineFolder) -> Family:
         TargetError: No family, or more than one, matches.
         ConfigError: The family has no such settings.
     """
-    return _family_class(folder)(folder.overridden("condition"))
+    family = _family_class(folder).for_folder(folder)(folder.overridden("condition"))
+    family.configure(folder)
+    return family
 
 
 def _family_class(folder: PipelineFolder) -> type[Family]:
-    name = str(folder.index.get("_class_name"))
+    name = folder.pipeline_class
+    exported = [part for part in folder.index if folder.class_name(part) == "OnnxRuntimeModel"]
+    if exported:
+        raise TargetError(
+            f"cannot audit {folder}: {' and '.join(exported)} hold networks exported to ONNX, which have no "
+            "derivatives; pass the folder that they were exported from"
+        )
     if name in FAMILIES:
         return FAMILIES[name]
-    named = [kind for kind in FAMILIES.values() if name in kind.variants]
-    # A pipeline of another class, such as one of a user's own, may still have the components of a known family.
-    candidates = named or [kind for kind in FAMILIES.values() if _has_components(folder, kind)]
-    if len(candidates) == 1:
-        return candidates[0]
     if name in UNSUPPORTED:
         raise TargetError(f"cannot audit {folder}: {name} {UNSUPPORTED[name]}")
+    named = [kind for kind in FAMILIES.values() if name in kind.variants]
+    # A pipeline of another class, such as one of a user's own, may still have the components of a known family. Where
+    # families share them, one is the base of the others, and the others need to be named.
+    fitting = [kind for kind in FAMILIES.values() if _has_components(folder, kind)]
+    candidates = named or [kind for kind in fitting if not any(base in fitting for base in kind.__mro__[1:])]
+    if len(candidates) == 1:
+        return candidates[0]
     denoisers = [part for part in (folder.class_name("unet"), folder.class_name("transformer")) if part]
     raise TargetError(
         f"expected a pipeline of a known family ({', '.join(FAMILIES)}) in {folder}, got {name} with "
@@ -213,14 +263,54 @@ def _family_class(folder: PipelineFolder) -> type[Family]:
 def _has_components(folder: PipelineFolder, kind: type[Family]) -> bool:
     encoders = {part for part in folder.index if part.startswith("text_encoder") and folder.class_name(part)}
     required = {part.encoder for part in kind.text_encoders if not part.optional}
-    allowed = {part.encoder for part in kind.text_encoders}
-    fits = folder.class_name(kind.denoiser) in kind.networks and required <= encoders <= allowed
+    allowed = {part.encoder for part in kind.text_encoders if folder.class_name(part.encoder) in part.classes}
+    fits = folder.class_name(kind.denoiser) in kind.networks and required <= allowed and encoders <= allowed
     return fits and folder.class_name(autoencoder_name(folder.index)) is not None
 
 
 def captions(prompts: Sequence[Prompt]) -> list[str]:
     """Return the captions of prompts, with the empty text for a missing caption."""
     return [prompt.caption or "" for prompt in prompts]
+
+
+def chat_problems(tokenizer: Any) -> list[str]:  # noqa: ANN401 - a tokenizer or processor of transformers
+    """Check that the tokenizer of a chat model has the template with which captions are written."""
+    if getattr(tokenizer, "chat_template", None):
+        return []
+    return ["expected a tokenizer with a chat template, got one without; copy its chat_template.jinja as well"]
+
+
+def check_tokens(tokenizer: Any, texts: Sequence[str]) -> None:  # noqa: ANN401 - a tokenizer of transformers
+    """Check that the empty caption has a token, without which its hidden states would be undefined.
+
+    Raises:
+        TargetError: There are captions without text, and the tokenizer makes no token of them.
+    """
+    if "" in texts and not tokenizer("").input_ids:
+        raise TargetError(
+            "expected a tokenizer that puts a special token in front of a caption, as that of the published model, got "
+            "one that makes no token of the empty caption, so that there is no null condition; copy its files again"
+        )
+
+
+def position_problems(pipeline: Pipeline, image_size: tuple[int, int], positions: int) -> list[str]:
+    """Check that a transformer has embeddings for the positions of all patches of an image.
+
+    Args:
+        pipeline: Pipeline with autoencoder and transformer.
+        image_size: Height and width of the images.
+        positions: Patches per axis of which the transformer has learned the positions.
+
+    Returns:
+        A problem, or none.
+    """
+    step = pipeline.vae_scale_factor * pipeline.transformer.config.patch_size
+    if max(image_size) // step <= positions:
+        return []
+    return [
+        f"expected images of at most {positions * step} pixels per side, for which the transformer has positions, got "
+        f"{image_size[0]}x{image_size[1]}; pass a smaller resolution"
+    ]
 
 
 def width_problems(what: str, expected: object, actual: int) -> list[str]:
@@ -232,14 +322,4 @@ def width_problems(what: str, expected: object, actual: int) -> list[str]:
     return [
         f"expected {what} of width {listed} for the denoiser, got {actual} from the text encoders; "
         "save the whole pipeline again"
-    ]
-
-
-def unsupported_conditions(config: Any, supported: str | None = None) -> list[str]:  # noqa: ANN401 - a diffusers configuration
-    """List the conditions of a U-Net that would be ignored."""
-    return [
-        f"expected a U-Net without conditions or conditioned on text, got {key} = {config[key]}; "
-        "other conditions, such as class labels, are not supported yet"
-        for key in CONDITIONS
-        if config.get(key) is not None and (key, config[key]) != ("addition_embed_type", supported)
     ]

@@ -32,9 +32,11 @@ class DiT(Family):
         """
         null = pipeline.transformer.config.num_embeds_ada_norm
         labels = [null if prompt.class_label is None else prompt.class_label for prompt in prompts]
-        if labels and not 0 <= max(labels) <= null:
+        # The null class has a number, too, which no image of a manifest may have.
+        wrong = [label for prompt in prompts if (label := prompt.class_label) is not None and not 0 <= label < null]
+        if wrong:
             raise TargetError(
-                f"expected class labels from 0 to {null - 1} for this target, got {max(labels)}; check the column "
+                f"expected class labels from 0 to {null - 1} for this target, got {max(wrong)}; check the column "
                 "class_label of the manifest"
             )
         return {"class_labels": torch.tensor(labels, device=pipeline.device)}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
+import torch
 from torch import Tensor
 
 from privaudit.loading.families.contract import (
@@ -13,26 +15,53 @@ from privaudit.loading.families.contract import (
     TextEncoder,
     captions,
     register_family,
-    unsupported_conditions,
     width_problems,
 )
+from privaudit.loading.families.unet import (
+    GUIDANCE,
+    guidance_condition,
+    guidance_problems,
+    masked_everywhere,
+    next_to_mask,
+    unsupported_conditions,
+    untold_guidance,
+)
 from privaudit.model.prompt import Prompt
+
+AUTOENCODERS = ("AutoencoderKL", "VQModel", "AsymmetricAutoencoderKL", "AutoencoderTiny")
 
 
 @register_family
 class StableDiffusion(Family):
-    """A U-Net that attends to the last hidden states of one CLIP text encoder."""
+    """A U-Net that attends to the last hidden states of one CLIP text encoder.
+
+    Latent consistency models (Luo et al. 2023, arXiv:2310.04378) are told a guidance scale, too; the noise is the one
+    that they predict before the sampler's boundary scalings, which matter at the cleanest level alone.
+
+    InstaFlow (Liu et al. 2023, arXiv:2309.06380) is a rectified flow on this U-Net. It was published with the scheduler
+    of a diffusion model, so that ``--override scheduler.prediction_type=reversed_flow`` has to say what it is.
+    """
 
     pipeline = "StableDiffusionPipeline"
+    variants: ClassVar[tuple[str, ...]] = (
+        "StableDiffusionImg2ImgPipeline",
+        "StableDiffusionPAGPipeline",
+        "StableDiffusionPAGImg2ImgPipeline",
+        "LatentConsistencyModelPipeline",
+        "LatentConsistencyModelImg2ImgPipeline",
+    )
     denoiser = "unet"
     networks = ("UNet2DConditionModel",)
     text_encoders = (TextEncoder("text_encoder", ("CLIPTextModel",), "tokenizer"),)
-    flow = None  # rectified flows were trained on this U-Net, too
+    autoencoders = AUTOENCODERS
+    flow: ClassVar[bool | None] = None  # rectified flows were trained on this U-Net, too
+    settings = {"guidance": GUIDANCE}
 
     def condition(self, pipeline: Pipeline, prompts: Sequence[Prompt]) -> Mapping[str, Tensor]:
         """Encode captions; the null condition is the empty caption."""
         hidden, _ = pipeline.encode_prompt(captions(prompts), None, 1, do_classifier_free_guidance=False)
-        return {"encoder_hidden_states": hidden}
+        guidance = guidance_condition(pipeline, float(self.values["guidance"]), len(prompts))
+        return {"encoder_hidden_states": hidden, **guidance}
 
     def predict(self, network: Network, noisy: Tensor, level: Tensor, condition: Mapping[str, Tensor]) -> Tensor:
         """Call the U-Net."""
@@ -44,4 +73,73 @@ class StableDiffusion(Family):
         config = pipeline.unet.config
         expected = config.get("encoder_hid_dim") or config["cross_attention_dim"]
         width = pipeline.text_encoder.config.hidden_size
-        return [*unsupported_conditions(config), *width_problems("text embeddings", expected, width)]
+        return [
+            *unsupported_conditions(config),
+            *guidance_problems(config, float(self.values["guidance"])),
+            *width_problems("text embeddings", expected, width),
+        ]
+
+
+@register_family
+class StableDiffusionInpaint(StableDiffusion):
+    """A U-Net that may see a mask and the latent of the image without the masked part next to the noisy latent.
+
+    An audit masks everything: the mask is 1 everywhere, and the other five channels hold the latent of the blank (zero)
+    image. A quarter of the published training was that, so that the prediction is the unconditional one of the network.
+    A U-Net with the channels of the latent alone is read like that of `StableDiffusion`. Differs from the sampler: the
+    latent of the blank image is the mean of the posterior.
+    """
+
+    pipeline = "StableDiffusionInpaintPipeline"
+    variants = ("StableDiffusionPAGInpaintPipeline",)
+
+    def condition(self, pipeline: Pipeline, prompts: Sequence[Prompt]) -> Mapping[str, Tensor]:
+        """Encode captions, and the blank image for a U-Net that sees a mask."""
+        masked = masked_everywhere(pipeline, self.image_size, len(prompts))
+        return {**super().condition(pipeline, prompts), **masked}
+
+    def predict(self, network: Network, noisy: Tensor, level: Tensor, condition: Mapping[str, Tensor]) -> Tensor:
+        """Call the U-Net on the noisy latent, the mask and the masked latent, in this order."""
+        channels, text = next_to_mask(noisy, condition)
+        return super().predict(network, channels, level, text)
+
+    def input_channels(self, latent_channels: int) -> tuple[int, ...]:
+        """Count the channels of latent, mask and masked latent, or those of the latent alone if there is no mask."""
+        return (latent_channels, 2 * latent_channels + 1)
+
+
+@register_family
+class InstructPix2Pix(StableDiffusion):
+    """A U-Net that sees the latent of an image to edit next to the noisy one (Brooks et al. 2023, arXiv:2211.09800).
+
+    An audit shows it zeros, the null condition of the image: 5% of the training was without the image and 5% without
+    image and text (Sec. 3.2.1), and the guidance of the sampler needs it. A caption is the instruction of an edited
+    image.
+    """
+
+    pipeline = "StableDiffusionInstructPix2PixPipeline"
+    variants = ()
+    flow = False
+    settings = {}
+
+    def condition(self, pipeline: Pipeline, prompts: Sequence[Prompt]) -> Mapping[str, Tensor]:
+        """Encode captions; the null condition is the empty caption."""
+        return {"encoder_hidden_states": pipeline._encode_prompt(captions(prompts), pipeline.device, 1, False)}
+
+    def predict(self, network: Network, noisy: Tensor, level: Tensor, condition: Mapping[str, Tensor]) -> Tensor:
+        """Call the U-Net on the noisy latent and the null image."""
+        return super().predict(network, torch.cat([noisy, torch.zeros_like(noisy)], dim=1), level, condition)
+
+    def input_channels(self, latent_channels: int) -> tuple[int, ...]:
+        """Count the channels of two latents."""
+        return (2 * latent_channels,)
+
+    def problems(self, pipeline: Pipeline) -> list[str]:
+        """List conditions other than text and image, and compare the widths of text encoder and U-Net."""
+        config = pipeline.unet.config
+        expected = config.get("encoder_hid_dim") or config["cross_attention_dim"]
+        return [
+            *unsupported_conditions(config),
+            *untold_guidance(config),
+            *width_problems("text embeddings", expected, pipeline.text_encoder.config.hidden_size),
+        ]

@@ -11,6 +11,7 @@ from privaudit.loading.families.contract import (
     Family,
     Network,
     Pipeline,
+    Setting,
     TextEncoder,
     captions,
     register_family,
@@ -23,18 +24,26 @@ from privaudit.model.prompt import Prompt
 class StableDiffusion3(Family):
     """A transformer conditioned on 1000 sigma, the hidden states of two CLIP encoders and T5, and a pooled vector.
 
-    T5 may be missing; diffusers then puts zeros in its place. All encoders have the same number of tokens, as in
-    training (77 each). Differs from the sampler of diffusers, which uses 256 tokens for T5.
+    T5 may be missing; diffusers then puts zeros in its place. It has 77 tokens, as CLIP has and as in training. Differs
+    from the sampler of diffusers, which uses 256 tokens for T5.
     """
 
     pipeline = "StableDiffusion3Pipeline"
+    variants = (
+        "StableDiffusion3Img2ImgPipeline",
+        "StableDiffusion3InpaintPipeline",
+        "StableDiffusion3PAGPipeline",
+        "StableDiffusion3PAGImg2ImgPipeline",
+    )
     networks = ("SD3Transformer2DModel",)
     text_encoders = (
         TextEncoder("text_encoder", ("CLIPTextModelWithProjection",), "tokenizer"),
         TextEncoder("text_encoder_2", ("CLIPTextModelWithProjection",), "tokenizer_2"),
         TextEncoder("text_encoder_3", ("T5EncoderModel",), "tokenizer_3", T5_TOKENIZERS, optional=True),
     )
+    autoencoders = ("AutoencoderKL",)
     flow = True
+    settings = {"text_length": Setting(77, "tokens of T5 per caption; 256 in the sampler of diffusers")}
 
     def condition(self, pipeline: Pipeline, prompts: Sequence[Prompt]) -> Mapping[str, Tensor]:
         """Encode captions; the null condition is the empty caption."""
@@ -43,7 +52,7 @@ class StableDiffusion3(Family):
             prompt_2=None,
             prompt_3=None,
             do_classifier_free_guidance=False,
-            max_sequence_length=pipeline.tokenizer_max_length,
+            max_sequence_length=self.values["text_length"],
         )
         return {"encoder_hidden_states": hidden, "pooled_projections": pooled}
 
@@ -56,17 +65,19 @@ class StableDiffusion3(Family):
         """Compare channels, patches and widths of transformer and text encoders."""
         config, t5 = pipeline.transformer.config, pipeline.text_encoder_3
         texts = [pipeline.text_encoder.config, pipeline.text_encoder_2.config]
-        side, patch, width = config.sample_size, config.patch_size, sum(text.hidden_size for text in texts)
+        sides = [pixels // pipeline.vae_scale_factor for pixels in self.image_size]
+        patch, width = config.patch_size, sum(text.hidden_size for text in texts)
         problems = []
         if config.out_channels not in (None, config.in_channels):
             problems.append(
                 f"expected the transformer to have as many output as input channels, {config.in_channels}, got "
                 f"{config.out_channels}; tasks such as inpainting are not supported"
             )
-        if side % patch or side // patch > config.pos_embed_max_size:
+        if any(side % patch or side // patch > config.pos_embed_max_size for side in sides):
             problems.append(
-                f"expected sample_size of the transformer to be a multiple of patch_size = {patch} and at most "
-                f"{config.pos_embed_max_size} patches, got {side}; copy its config.json again"
+                f"expected latents of a size that is a multiple of patch_size = {patch} and at most "
+                f"{config.pos_embed_max_size} patches, got {sides[0]}x{sides[1]}; copy config.json of the transformer "
+                "again, or pass another resolution"
             )
         if width > config.joint_attention_dim:  # diffusers would silently truncate the embeddings
             problems.append(

@@ -3,21 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
+from privaudit.errors import ConfigError
+from privaudit.loading.components import PipelineFolder
 from privaudit.loading.families.contract import (
     Family,
     Network,
     Pipeline,
+    Setting,
     TextEncoder,
     captions,
     register_family,
-    unsupported_conditions,
     width_problems,
 )
+from privaudit.loading.families.stable_diffusion import AUTOENCODERS
+from privaudit.loading.families.unet import (
+    GUIDANCE,
+    guidance_condition,
+    guidance_problems,
+    masked_everywhere,
+    next_to_mask,
+    unsupported_conditions,
+    untold_guidance,
+)
 from privaudit.model.prompt import Prompt
+from privaudit.model.schedule import DiffusionSchedule, Schedule
+
+CLIP = TextEncoder("text_encoder", ("CLIPTextModel",), "tokenizer")
+OPENCLIP = TextEncoder("text_encoder_2", ("CLIPTextModelWithProjection",), "tokenizer_2")
 
 
 @register_family
@@ -26,16 +43,18 @@ class StableDiffusionXL(Family):
 
     The sizes are the original size and the crop of the image, then the target size, as in training. The null condition
     is that of the pipeline: zeros if it was saved with ``force_zeros_for_empty_prompt``, otherwise the empty caption.
+    Playground 2.5 (Li et al. 2024, arXiv:2402.17245) is this network under an EDM schedule.
     """
 
     pipeline = "StableDiffusionXLPipeline"
     denoiser = "unet"
     networks = ("UNet2DConditionModel",)
-    text_encoders = (
-        TextEncoder("text_encoder", ("CLIPTextModel",), "tokenizer"),
-        TextEncoder("text_encoder_2", ("CLIPTextModelWithProjection",), "tokenizer_2"),
-    )
+    text_encoders: ClassVar[tuple[TextEncoder, ...]] = (CLIP, OPENCLIP)
+    autoencoders = AUTOENCODERS
     reads = ("caption", "original_size", "crop")
+    settings = {"guidance": GUIDANCE}
+    ids: ClassVar[int] = 6
+    """Numbers that condition the U-Net in addition to the pooled vector."""
 
     def condition(self, pipeline: Pipeline, prompts: Sequence[Prompt]) -> Mapping[str, Tensor]:
         """Encode captions and sizes; an image of unknown size has the target size and no crop."""
@@ -43,26 +62,155 @@ class StableDiffusionXL(Family):
         if pipeline.config.force_zeros_for_empty_prompt:
             null = torch.tensor([prompt.caption is None for prompt in prompts], device=hidden.device)
             hidden, pooled = hidden.masked_fill(null[:, None, None], 0), pooled.masked_fill(null[:, None], 0)
-        side = pipeline.default_sample_size
-        target = [pipeline.vae_scale_factor * each for each in ([side, side] if isinstance(side, int) else side)]
-        sizes = [[*(prompt.original_size or target), *(prompt.crop or (0, 0)), *target] for prompt in prompts]
-        time_ids = torch.tensor(sizes, dtype=hidden.dtype, device=hidden.device)
-        return {"encoder_hidden_states": hidden, "text_embeds": pooled, "time_ids": time_ids}
+        time_ids = torch.tensor(self._time_ids(prompts), dtype=hidden.dtype, device=hidden.device)
+        text = {"encoder_hidden_states": hidden, "text_embeds": pooled, "time_ids": time_ids}
+        return {**text, **self._guidance(pipeline, len(prompts))}
 
     def predict(self, network: Network, noisy: Tensor, level: Tensor, condition: Mapping[str, Tensor]) -> Tensor:
         """Call the U-Net."""
         added = {name: condition[name] for name in ("text_embeds", "time_ids")}
-        hidden = condition["encoder_hidden_states"]
-        output: Tensor = network(noisy, level, encoder_hidden_states=hidden, added_cond_kwargs=added).sample
+        others = {name: values for name, values in condition.items() if name not in added}
+        output: Tensor = network(noisy, level, added_cond_kwargs=added, **others).sample
         return output
 
     def problems(self, pipeline: Pipeline) -> list[str]:
         """List unsupported conditions, and compare the widths of text encoders and U-Net."""
-        config, texts = pipeline.unet.config, [pipeline.text_encoder.config, pipeline.text_encoder_2.config]
-        # The input of the added embedding is the pooled vector next to the embeddings of the six sizes.
-        pooled = config.projection_class_embeddings_input_dim - 6 * config.addition_time_embed_dim
+        config = pipeline.unet.config
+        unsupported = unsupported_conditions(config, supported="text_time")
+        if config.addition_embed_type != "text_time":
+            return [
+                *unsupported,
+                f"expected addition_embed_type text_time of the U-Net, got {config.addition_embed_type}; copy its "
+                "config.json again",
+            ]
+        texts = [text.config for text in (pipeline.text_encoder, pipeline.text_encoder_2) if text is not None]
+        # The input of the added embedding is the pooled vector next to the embeddings of the sizes.
+        pooled = config.projection_class_embeddings_input_dim - self.ids * config.addition_time_embed_dim
         return [
-            *unsupported_conditions(config, supported="text_time"),
+            *unsupported,
+            *self._guidance_problems(pipeline),
             *width_problems("text embeddings", config.cross_attention_dim, sum(text.hidden_size for text in texts)),
-            *width_problems("pooled embeddings", pooled, texts[1].projection_dim),
+            *width_problems("pooled embeddings", pooled, texts[-1].projection_dim),
         ]
+
+    def _time_ids(self, prompts: Sequence[Prompt]) -> list[list[float]]:
+        sizes = [(*(prompt.original_size or self.image_size), *(prompt.crop or (0, 0))) for prompt in prompts]
+        return [[*size, *self._last()] for size in sizes]
+
+    def _last(self) -> tuple[float, ...]:
+        """Return the numbers after the original size and the crop."""
+        return self.image_size
+
+    def _guidance(self, pipeline: Pipeline, count: int) -> dict[str, Tensor]:
+        return guidance_condition(pipeline, float(self.values["guidance"]), count)
+
+    def _guidance_problems(self, pipeline: Pipeline) -> list[str]:
+        return guidance_problems(pipeline.unet.config, float(self.values["guidance"]))
+
+
+@register_family
+class StableDiffusionXLImg2Img(StableDiffusionXL):
+    """The network of `StableDiffusionXL`, or that of the refiner."""
+
+    pipeline = "StableDiffusionXLImg2ImgPipeline"
+    variants = ("StableDiffusionXLPAGImg2ImgPipeline",)
+
+    @classmethod
+    def for_folder(cls, folder: PipelineFolder) -> type[Family]:
+        """Choose the refiner if the pipeline was saved as one that needs an aesthetic score."""
+        return Refiner if folder.index.get("requires_aesthetics_score") else cls
+
+
+class Refiner(StableDiffusionXLImg2Img):
+    """A U-Net that attends to one text encoder and is told an aesthetic score in the place of the target size.
+
+    It was trained on the cleanest 200 of 1000 noise levels (Sec. 2.5 of the paper), and is never asked at any other.
+    The pipeline tells it another score (2.5) with its null caption; an audit tells it the same score with and without a
+    caption, because the score is that of the image.
+    """
+
+    text_encoders = (
+        TextEncoder(CLIP.encoder, CLIP.classes, CLIP.tokenizer, CLIP.tokenizers, optional=True),
+        OPENCLIP,
+    )
+    settings = {
+        "guidance": GUIDANCE,
+        "aesthetic_score": Setting(6.0, "aesthetic score of the image that the refiner is told"),
+        "levels": Setting(200.0, "noise levels that the refiner was trained on, from the cleanest"),
+    }
+    ids = 5
+
+    def trained_levels(self, schedule: Schedule) -> Schedule:
+        """Leave out the levels that the refiner was not trained on.
+
+        Returns:
+            The cleanest levels.
+
+        Raises:
+            ConfigError: The user's number of levels is none of those of the schedule.
+        """
+        count = int(self.values["levels"])
+        if not 1 <= count <= schedule.last + 1:
+            raise ConfigError([f"expected condition.levels from 1 to {schedule.last + 1}, got {count}"])
+        if not isinstance(schedule, DiffusionSchedule):
+            return schedule
+        return DiffusionSchedule(schedule.alphas_cumprod[:count])
+
+    def _last(self) -> tuple[float, ...]:
+        return (float(self.values["aesthetic_score"]),)
+
+
+@register_family
+class StableDiffusionXLInpaint(StableDiffusionXL):
+    """A U-Net that may see a mask and the latent of the image without the masked part next to the noisy latent.
+
+    An audit masks everything, which a quarter of the published training was: see `StableDiffusionInpaint`.
+    """
+
+    pipeline = "StableDiffusionXLInpaintPipeline"
+    variants = ("StableDiffusionXLPAGInpaintPipeline",)
+
+    @classmethod
+    def for_folder(cls, folder: PipelineFolder) -> type[Family]:
+        """Choose the refiner if the pipeline was saved as one that needs an aesthetic score."""
+        return Refiner if folder.index.get("requires_aesthetics_score") else cls
+
+    def condition(self, pipeline: Pipeline, prompts: Sequence[Prompt]) -> Mapping[str, Tensor]:
+        """Encode captions and sizes, and the blank image for a U-Net that sees a mask."""
+        masked = masked_everywhere(pipeline, self.image_size, len(prompts))
+        return {**super().condition(pipeline, prompts), **masked}
+
+    def predict(self, network: Network, noisy: Tensor, level: Tensor, condition: Mapping[str, Tensor]) -> Tensor:
+        """Call the U-Net on the noisy latent, the mask and the masked latent, in this order."""
+        channels, rest = next_to_mask(noisy, condition)
+        return super().predict(network, channels, level, rest)
+
+    def input_channels(self, latent_channels: int) -> tuple[int, ...]:
+        """Count the channels of latent, mask and masked latent, or those of the latent alone if there is no mask."""
+        return (latent_channels, 2 * latent_channels + 1)
+
+
+@register_family
+class InstructPix2PixXL(StableDiffusionXL):
+    """A U-Net that sees the latent of an image to edit next to the noisy one; an audit shows it zeros.
+
+    Zeros are the null condition of the image, as for `InstructPix2Pix`.
+    """
+
+    pipeline = "StableDiffusionXLInstructPix2PixPipeline"
+    settings = {}
+
+    def predict(self, network: Network, noisy: Tensor, level: Tensor, condition: Mapping[str, Tensor]) -> Tensor:
+        """Call the U-Net on the noisy latent and the null image."""
+        return super().predict(network, torch.cat([noisy, torch.zeros_like(noisy)], dim=1), level, condition)
+
+    def input_channels(self, latent_channels: int) -> tuple[int, ...]:
+        """Count the channels of two latents."""
+        return (2 * latent_channels,)
+
+    def _guidance(self, pipeline: Pipeline, count: int) -> dict[str, Tensor]:
+        del pipeline, count
+        return {}
+
+    def _guidance_problems(self, pipeline: Pipeline) -> list[str]:
+        return untold_guidance(pipeline.unet.config)

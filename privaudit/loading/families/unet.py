@@ -1,0 +1,117 @@
+"""What the families with a U-Net share: conditions in addition to the text, and how they are stated or refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from privaudit.loading.families.contract import Pipeline, Setting
+from privaudit.loading.units import read_units
+
+CONDITIONS = ("class_embed_type", "num_class_embeds", "addition_embed_type")
+"""Keys of a U-Net configuration that add a condition to the text."""
+GUIDANCE = Setting(8.5, "guidance scale that a distilled (LCM) network is told, as the pipeline counts it")
+"""Default of the pipelines of diffusers for such networks. Training draws the scale per image, from 3 to 15 (Luo et al.
+2023, arXiv:2310.04378) or 6 to 16 (script of diffusers), and no file records which."""
+
+
+def unsupported_conditions(config: Any, supported: str | None = None) -> list[str]:  # noqa: ANN401 - a diffusers configuration
+    """List the conditions of a U-Net that would be ignored.
+
+    Args:
+        config: Configuration of the U-Net.
+        supported: The ``addition_embed_type`` that the family computes.
+
+    Returns:
+        One problem per condition.
+    """
+    ignored = [
+        key
+        for key in CONDITIONS
+        if config.get(key) is not None and (key, config[key]) != ("addition_embed_type", supported)
+    ]
+    if config.get("encoder_hid_dim_type") not in (None, "text_proj"):
+        ignored.append("encoder_hid_dim_type")
+    if config.get("attention_type") not in (None, "default"):
+        ignored.append("attention_type")
+    return [
+        f"expected a U-Net without conditions or conditioned on text, got {key} = {config[key]}; "
+        "other conditions, such as image embeddings or boxes, are not supported for this pipeline"
+        for key in ignored
+    ]
+
+
+def guidance_condition(pipeline: Pipeline, scale: float, count: int) -> dict[str, Tensor]:
+    """Embed the guidance scale for a distilled network, as the pipeline embeds it.
+
+    Args:
+        pipeline: Pipeline with a U-Net.
+        scale: Guidance scale; 1 is no guidance.
+        count: Number of prompts.
+
+    Returns:
+        ``timestep_cond``, ``(count, time_cond_proj_dim)``; nothing for a network that is not told the scale.
+    """
+    width = pipeline.unet.config.time_cond_proj_dim
+    if width is None:
+        return {}
+    # The network is told w of its paper, which is 0 without guidance.
+    weight = torch.tensor(scale - 1).repeat(count)
+    return {"timestep_cond": pipeline.get_guidance_scale_embedding(weight, embedding_dim=width).to(pipeline.device)}
+
+
+def guidance_problems(config: Any, scale: float) -> list[str]:  # noqa: ANN401 - a diffusers configuration
+    """List a guidance scale that the network would not be told."""
+    if config.time_cond_proj_dim is None and scale != GUIDANCE.default:
+        return [
+            f"expected no condition.guidance for a U-Net that is not told a guidance scale, got {scale}; leave it out"
+        ]
+    return []
+
+
+def untold_guidance(config: Any) -> list[str]:  # noqa: ANN401 - a diffusers configuration
+    """List the embedding of a guidance scale that the pipeline never computes."""
+    width = config.get("time_cond_proj_dim")
+    if width is None:
+        return []
+    return [f"expected a U-Net that is not told a guidance scale for this pipeline, got time_cond_proj_dim = {width}"]
+
+
+def masked_everywhere(pipeline: Pipeline, image_size: tuple[int, int], count: int) -> dict[str, Tensor]:
+    """Compute what an inpainting U-Net sees in addition to the noisy latent if the whole image is masked.
+
+    Args:
+        pipeline: Pipeline with an autoencoder.
+        image_size: Height and width of the images in pixels.
+        count: Number of prompts.
+
+    Returns:
+        ``masked``: the mask, 1, and the scaled latent of the blank (grey, zero) image, ``(count, 1 + channels, h',
+        w')``; nothing for a U-Net that sees the noisy latent alone.
+    """
+    vae = pipeline.vae
+    if pipeline.unet.config.in_channels == vae.config.latent_channels:
+        return {}
+    blank = torch.zeros(1, vae.config.in_channels, *image_size, device=pipeline.device, dtype=vae.dtype)
+    encoded = vae.encode(blank)
+    # The mean, where the pipeline draws from the posterior: two runs of an audit give the same.
+    latent = encoded.latent_dist.mode() if hasattr(encoded, "latent_dist") else encoded.latents
+    channels = torch.cat([torch.ones_like(latent[:, :1]), read_units(vae, latent.device).scaled(latent)], dim=1)
+    return {"masked": channels.expand(count, -1, -1, -1)}
+
+
+def next_to_mask(noisy: Tensor, condition: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+    """Concatenate noisy latent, mask and masked latent, in this order.
+
+    Args:
+        noisy: Noisy latents.
+        condition: Condition that may hold the tensor of `masked_everywhere`.
+
+    Returns:
+        The input of the U-Net, and the rest of the condition.
+    """
+    rest = {name: values for name, values in condition.items() if name != "masked"}
+    return (torch.cat([noisy, condition["masked"]], dim=1) if "masked" in condition else noisy), rest
