@@ -138,6 +138,11 @@ def quantised(folder: Path) -> None:
     (folder / "config.json").write_text(json.dumps(config))
 
 
+def of_another_model(folder: Path) -> None:
+    config = json.loads((folder / "config.json").read_text()) | {"block_out_channels": [16, 16]}
+    (folder / "config.json").write_text(json.dumps(config))
+
+
 def diverged(folder: Path) -> None:
     weights = load_file(folder / WEIGHTS)
     weights["conv_in.weight"][0] = float("nan")
@@ -175,6 +180,7 @@ def diverged(folder: Path) -> None:
             diverged,
             "expected finite weights of unet in .*, got NaN or infinity in conv_in.weight; the training may have",
         ),
+        (of_another_model, r"expected shape .*, but got torch.Size\(.*\); its configuration and its weights may be"),
     ],
 )
 def test_one_line_says_what_is_wrong(tmp_path: Path, halves: Path, damage: Any, message: str) -> None:
