@@ -21,12 +21,12 @@ from pathlib import Path
 
 import pandas as pd
 import torch
-from live_memory import LiveMemory
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from torch import Tensor
 
 from privaudit.data import load_images, read_set
+from privaudit.execution.live_memory import LiveMemory
 from privaudit.inversion import Inversion, invert
 from privaudit.lab.demo_target import TARGET, unpack_demo_images
 from privaudit.loading import ModelSource, load_autoencoder, load_target

@@ -25,9 +25,11 @@ from privaudit.decoder_geometry.mask import mask_names
 from privaudit.errors import DataError
 from privaudit.evaluation.reading_checks import FIT_IMAGES
 from privaudit.execution.batching import auto_batch_size
+from privaudit.execution.live_memory import LiveMemory
 from privaudit.execution.progress import OnProgress, no_progress
 from privaudit.execution.stage import Rows
 from privaudit.loading import load_target
+from privaudit.loading.residence import parameter_bytes
 from privaudit.model.prompt import Prompt
 from privaudit.model.target import Target
 from privaudit.results.audit_result import RefusedReport
@@ -52,6 +54,8 @@ class Forecast:
         scorers: Names of the scorers, which combine the scores of attacks without further passes.
         refused: Attacks that cannot run, and why.
         models: Number of models: 2 with a reference model, which takes the same passes again.
+        weights: Bytes of the weights of each component of the target.
+        batch_bytes: Bytes that a batch adds while it is encoded, decoded or shown to the denoiser, without derivatives.
         seconds_per_image: Measured duration of each kind of work.
         seconds: Expected duration of each stage for all images, without the evaluation.
     """
@@ -64,6 +68,8 @@ class Forecast:
     scorers: tuple[str, ...]
     refused: tuple[RefusedReport, ...]
     models: int
+    weights: Mapping[str, int]
+    batch_bytes: int
     seconds_per_image: Mapping[str, float]
     seconds: Mapping[str, float]
 
@@ -71,6 +77,17 @@ class Forecast:
     def images(self) -> int:
         """Number of images of all sets."""
         return sum(self.sets.values())
+
+    @property
+    def peak_bytes(self) -> tuple[int, int]:
+        """Memory that the target needs on its device: with all components there, and with ``--offload``.
+
+        Text encoders leave the device after their work, so they never meet a batch.
+        """
+        texts = self.weights.get("text encoders", 0)
+        largest = max((size for name, size in self.weights.items() if name != "text encoders"), default=0)
+        together = sum(self.weights.values()) - texts
+        return together + max(texts, self.batch_bytes), max(texts, largest + self.batch_bytes)
 
     def cost(self, step: Step) -> float:
         """Return the seconds that an attack adds, for all images and models."""
@@ -115,6 +132,7 @@ def plan_audit(options: AuditOptions, on_progress: OnProgress | None = None) -> 
     seconds_per_image = calibrate(target, samples, options, plan, progress)
     models = 1 + (reference is not None)
     scores = sum(plan.total(work) * seconds_per_image[work] for work in WORK)
+    components = {} if target.residence is None else target.residence.components
     checked, passes = min(count, FIT_IMAGES), AuditStages(target, options).noise_prediction(target).passes
     return Forecast(
         target=options.target,
@@ -125,6 +143,8 @@ def plan_audit(options: AuditOptions, on_progress: OnProgress | None = None) -> 
         scorers=tuple(scorer.label for scorer in methods.scorers),
         refused=refused,
         models=models,
+        weights={name: parameter_bytes(modules) for name, modules in components.items() if modules},
+        batch_bytes=batch_bytes(target, samples),
         seconds_per_image=seconds_per_image,
         seconds={
             "model fit": checked * (seconds_per_image["encode"] + passes * seconds_per_image["forward"]),
@@ -253,6 +273,23 @@ def calibrate(
     # only a forward and a backward pass together can be timed
     seconds["backward"] = max(0.0, seconds["backward"] - seconds["forward"])
     return seconds
+
+
+def batch_bytes(target: Target, samples: Sequence[Sample]) -> int:
+    """Measure the tensors that are alive at once while a batch is encoded, decoded or shown to the denoiser."""
+    images = torch.from_numpy(load_images(samples, target.info.image_size)).to(target.device)
+    condition, peaks = target.condition([Prompt()] * len(samples)), []
+    with torch.no_grad():
+        latents = target.encode(images)
+        for run in (
+            lambda: target.encode(images),
+            lambda: target.decode(latents),
+            lambda: target.predict_noise(latents, target.schedule.last // 5, condition),
+        ):
+            with LiveMemory() as memory:
+                run()
+            peaks.append(memory.peak)
+    return max(peaks)
 
 
 def _seconds(run: Callable[[], object], device: torch.device) -> float:

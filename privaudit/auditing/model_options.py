@@ -103,6 +103,7 @@ class ModelOptions(Options):
     Attributes:
         revision: Branch, tag or commit of a hub repository.
         variant: Variant of the weight files to prefer, such as ``fp16``.
+        offload: Whether only the component that is at work is on the device.
         resolution: Height and width of the images in pixels; None for the model's own.
         overrides: Configuration values that replace those of the model's files (see `ModelSource`).
     """
@@ -113,6 +114,12 @@ class ModelOptions(Options):
     )
     variant: str | None = _model(
         metavar="NAME", quantity="setting", help="Variant of the weight files to prefer: fp16 reads *.fp16.safetensors."
+    )
+    offload: bool = _model(
+        False,
+        decides=False,
+        help="Keep only the component that is at work on the device, to save memory: autoencoder and denoiser take "
+        "turns.",
     )
     resolution: tuple[int, int] | None = _model(
         metavar="PIXELS",
@@ -142,6 +149,7 @@ class ModelOptions(Options):
             revision=self.revision,
             variant=self.variant,
             resolution=self.resolution,
+            offload=self.offload,
             overrides=dict(self.overrides),
             **options,
         )
@@ -152,5 +160,6 @@ class ModelChoices(TypedDict, total=False):
 
     revision: str | None
     variant: str | None
+    offload: bool
     resolution: str | int | Sequence[int] | None
     overrides: Mapping[str, Any] | Sequence[str]

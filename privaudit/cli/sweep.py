@@ -15,6 +15,7 @@ OPTIONS = (
         "target",
         "revision",
         "variant",
+        "offload",
         "resolution",
         "overrides",
         "members",

@@ -22,6 +22,7 @@ from privaudit.loading.noise_levels import load_schedule
 from privaudit.loading.pipeline import build_pipeline
 from privaudit.loading.recognise import adapter_problem, explain, no_index
 from privaudit.loading.repository import find_folder
+from privaudit.loading.residence import MAIN_MEMORY, Residence
 from privaudit.loading.standalone import CONTINUOUS, NAMES, autoencoder_name
 from privaudit.model.schedule import FlowSchedule, Schedule
 from privaudit.model.target import Target, TargetInfo
@@ -69,10 +70,23 @@ def load_target(source: ModelSource | str | Path) -> Target:
     network = folder.load(family.denoiser, dtype)
     # Without accelerate, diffusers leaves some classes in the dtype of their files. Their own to() warns about a change
     # of dtype; that of torch does not.
-    torch.nn.Module.to(network, device, dtype)
+    home = MAIN_MEMORY if source.offload else device
+    torch.nn.Module.to(network, home, dtype)
+    autoencoder.module.to(home)
     sample_shape = measure_sample_shape(network, autoencoder, family, folder, source.resolution)
     family.image_size = (sample_shape[-2], sample_shape[-1])
     pipeline = build_pipeline(folder, family, {vae_name: autoencoder.module, family.denoiser: network}, device)
+    residence = Residence(
+        device,
+        {
+            "autoencoder": (autoencoder.module,),
+            "denoiser": (network,),
+            "text encoders": tuple(
+                encoder for text in family.text_encoders if (encoder := getattr(pipeline, text.encoder)) is not None
+            ),
+        },
+        source.offload,
+    )
     info = TargetInfo(
         id=source.id,
         hash=hash_folder(folder.path, changed=folder.overrides),
@@ -84,7 +98,7 @@ def load_target(source: ModelSource | str | Path) -> Target:
     )
     denoiser = PipelineDenoiser(family, network, schedule, prediction_type, dtype)
     conditioner = None if family.kind == "unconditional" else PipelineConditioner(family, pipeline)
-    return Target(info, autoencoder, denoiser, schedule, device, conditioner)
+    return Target(info, autoencoder, denoiser, schedule, device, conditioner, residence)
 
 
 def open_pipeline(source: ModelSource) -> PipelineFolder:

@@ -52,6 +52,7 @@ class ModelSource:
         overrides: Configuration values to use instead of those in the files, by component and key, such as
             ``scheduler.prediction_type``; also what the network is told in addition to the caption, such as
             ``condition.guidance`` (see `OVERRIDABLE`).
+        offload: Whether only the component that is at work is on the device (see `privaudit.loading.residence`).
         resolution: Height and width of the images, if it differs from the model's own; None for the model's own.
     """
 
@@ -65,6 +66,7 @@ class ModelSource:
     replaced: Mapping[str, str] = field(default_factory=dict)
     overrides: Mapping[str, Any] = field(default_factory=dict)
     resolution: tuple[int, int] | None = None
+    offload: bool = False
 
     @classmethod
     def of(cls, source: ModelSource | str | Path) -> ModelSource:

@@ -37,7 +37,7 @@ def build_pipeline(folder: PipelineFolder, family: Family, parts: Mapping[str, A
         )
     parts = {**family.stand_ins(), **parts}
     for text in family.text_encoders:
-        parts |= load_text_encoder(folder, text, device)
+        parts |= load_text_encoder(folder, text)
     # In model_index.json, lists are components and plain values are parameters of the pipeline.
     accepted = [name for name in inspect.signature(kind.__init__).parameters if name != "self"]
     parameters = {name: folder.index[name] for name in accepted if not isinstance(folder.index.get(name, []), list)}
@@ -45,6 +45,9 @@ def build_pipeline(folder: PipelineFolder, family: Family, parts: Mapping[str, A
         components = {name: parts.get(name) for name in [*_components(kind, parts), *family.stand_ins()]}
         pipeline = kind(**components | parameters)
         pipeline.register_modules(**dict.fromkeys(family.stand_ins()))  # the constructor was their only use
+    # Diffusers takes the device of the first component for that of all, and some wait in main memory.
+    where = property(lambda self: device)
+    pipeline.__class__ = type(kind.__name__, (kind,), {"device": where, "_execution_device": where})
     bounded = [text for text in family.text_encoders if _has_positions(parts[text.encoder])]
     lengths = [parts[text.tokenizer].model_max_length for text in bounded]
     if lengths and hasattr(pipeline, "tokenizer_max_length"):
@@ -55,13 +58,12 @@ def build_pipeline(folder: PipelineFolder, family: Family, parts: Mapping[str, A
     return pipeline
 
 
-def load_text_encoder(folder: PipelineFolder, names: TextEncoder, device: torch.device) -> dict[str, Any]:
+def load_text_encoder(folder: PipelineFolder, names: TextEncoder) -> dict[str, Any]:
     """Load a text encoder and its tokenizer.
 
     Args:
         folder: Folder of the pipeline.
         names: Names of both components, and the supported classes.
-        device: Device of the encoder.
 
     Returns:
         Encoder and tokenizer by component name; None for an optional encoder that is missing.
@@ -73,7 +75,7 @@ def load_text_encoder(folder: PipelineFolder, names: TextEncoder, device: torch.
         return {names.encoder: None, names.tokenizer: None}
     folder.check_class(names.encoder, names.classes)
     folder.check_class(names.tokenizer, names.tokenizers)
-    encoder = folder.load(names.encoder).to(device)
+    encoder = folder.load(names.encoder)  # in main memory; it is on the device while it works
     has_vocabulary = any((folder.path / names.tokenizer / name).is_file() for name in VOCABULARIES)
     if not has_vocabulary and folder.class_name(names.tokenizer) not in OF_BYTES:
         # transformers would silently make a tokenizer with an empty vocabulary

@@ -6,9 +6,9 @@ nothing of diffusers, scaling factors or prediction types.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +17,9 @@ from privaudit.errors import NonFiniteError
 from privaudit.model.condition import Condition
 from privaudit.model.prompt import Prompt
 from privaudit.model.schedule import Schedule
+
+Component = Literal["autoencoder", "denoiser", "text encoders"]
+"""Part of a model that is on its device while it works."""
 
 
 class Autoencoder(Protocol):
@@ -46,6 +49,20 @@ class Denoiser(Protocol):
 
     def predict_noise(self, noisy: Tensor, level: int | Sequence[int], condition: Condition | None) -> Tensor:
         """Predict the noise in ``noisy`` at one level, or at one level per image; same shape, float32."""
+
+
+class Residence(Protocol):
+    """Keeps the components of a model on its device while they work (see `privaudit.loading.residence`)."""
+
+    @property
+    def components(self) -> Mapping[Component, tuple[nn.Module, ...]]:
+        """Modules of each component."""
+
+    def admit(self, name: Component) -> None:
+        """Move a component to the device."""
+
+    def release(self, name: Component) -> None:
+        """Note that a component has done its work."""
 
 
 class Conditioner(Protocol):
@@ -95,6 +112,7 @@ class Target:
         schedule: Noise levels.
         device: Device of the weights.
         conditioner: Embedding of prompts; None for an unconditional model.
+        residence: Moves components to the device and away from it; None for a model that stays where it is.
     """
 
     info: TargetInfo
@@ -103,6 +121,7 @@ class Target:
     schedule: Schedule
     device: torch.device
     conditioner: Conditioner | None = None
+    residence: Residence | None = None
 
     @property
     def dtype(self) -> torch.dtype:
@@ -121,19 +140,32 @@ class Target:
 
     def encode(self, images: Tensor) -> Tensor:
         """Encode ``(n, 3, h, w)`` in [-1, 1] to ``(n, *latent)``, float32 (posterior mean, scaled)."""
+        self._admit("autoencoder")
         return self.autoencoder.encode(images.to(self.device))
 
     def decode(self, latents: Tensor) -> Tensor:
         """Decode ``(n, *latent)`` to ``(n, 3, h, w)``, float32, not clamped."""
+        self._admit("autoencoder")
         return self.autoencoder.decode(latents.to(self.device))
 
     def predict_noise(self, noisy: Tensor, level: int | Sequence[int], condition: Condition | None) -> Tensor:
         """Predict the noise in ``(n, *latent)`` at one level, or at one level per image; float32."""
+        self._admit("denoiser")
         return self.denoiser.predict_noise(noisy.to(self.device), level, condition)
 
     def condition(self, prompts: Sequence[Prompt]) -> Condition | None:
         """Embed prompts for `predict_noise`; None for an unconditional model."""
-        return None if self.conditioner is None else self.conditioner(prompts)
+        if self.conditioner is None:
+            return None
+        self._admit("text encoders")
+        condition = self.conditioner(prompts)
+        if self.residence is not None:
+            self.residence.release("text encoders")
+        return condition
+
+    def _admit(self, component: Component) -> None:
+        if self.residence is not None:
+            self.residence.admit(component)
 
     def alpha_sigma(self, level: int) -> tuple[float, float]:
         """Scales of signal and noise at a level (see `Schedule.alpha_sigma`)."""

@@ -57,8 +57,24 @@ def _totals(forecast: Forecast) -> list[tuple[str, str]]:
             f"about {duration(sum(forecast.seconds.values()))} for {forecast.images} images on {forecast.device}, "
             f"{forecast.batch_size} at a time: {stages}; evaluation not included",
         ),
+        ("memory", _memory(forecast)),
         *(("not run", f"{item.name} {item.reason}") for item in forecast.refused),
     ]
+
+
+def _memory(forecast: Forecast) -> str:
+    """Say what the model needs on its device, and what offloading saves."""
+    weights = ", ".join(f"{name} {gibibytes(size)}" for name, size in forecast.weights.items())
+    together, offloaded = map(gibibytes, forecast.peak_bytes)
+    return (
+        f"about {together} on the device, {offloaded} with --offload: weights of {weights}, and "
+        f"{gibibytes(forecast.batch_bytes)} for {forecast.batch_size} images; the geometry takes up to --memory more"
+    )
+
+
+def gibibytes(size: int) -> str:
+    """Format a number of bytes in a suitable unit: ``3 MiB``, ``1.4 GiB``."""
+    return f"{size / 2**30:.1f} GiB" if size >= 2**29 else f"{size / 2**20:.1f} MiB"
 
 
 def duration(seconds: float) -> str:

@@ -96,6 +96,16 @@ class TestForecast:
         assert forecast.seconds["scores"] == pytest.approx(sum(map(forecast.cost, forecast.steps)))
         assert forecast.seconds["influence"] == pytest.approx(images * forecast.seconds_per_image["influence"])
 
+    def test_memory_is_counted_from_weights_and_a_batch(self, options, forecast):
+        assert set(forecast.weights) == {"autoencoder", "denoiser"}
+        target = load_target(options.model)
+        weights = sum(value.nbytes for value in target.denoiser.module.parameters())
+        assert forecast.weights["denoiser"] >= weights
+        alone = plan_audit(replace(options, batch_size=1))
+        assert 0 < alone.batch_bytes < forecast.batch_bytes
+        together, offloaded = forecast.peak_bytes
+        assert offloaded < together == sum(forecast.weights.values()) + forecast.batch_bytes
+
     def test_the_json_holds_everything(self, forecast):
         found = json.loads(forecast.to_json())
         assert found["sets"] == {"members": MEMBERS, "nonmembers": OTHERS}

@@ -27,6 +27,7 @@ VALUES = {
     "strict": (True, "true"),
     "revision": ("v2", "v2"),
     "variant": ("fp16", "fp16"),
+    "offload": (True, "1"),
     "resolution": ("768x1024", "768x1024"),
     "override": (
         ["vae.scaling_factor=2", "scheduler.prediction_type=sample"],

@@ -32,6 +32,8 @@ FORECAST = Forecast(
     scorers=("combined", "selected"),
     refused=(RefusedReport("clid", "needs a text-to-image target, and this one takes no captions"),),
     models=1,
+    weights={"autoencoder": 80 * 2**20, "denoiser": 3 * 2**30, "text encoders": 4 * 2**30},
+    batch_bytes=2**29,
     seconds_per_image=dict.fromkeys((*WORK, "influence", "latents"), 0.01),
     seconds={"latents": 0.26, "influence": 12.0, "scores": 140.0},
 )
@@ -54,6 +56,14 @@ def test_says_what_is_run_shared_and_refused():
     assert "14 members, 12 nonmembers" in text
     assert "about 3 min for 26 images on cpu, 8 at a time: latents 0.3 s, influence 12 s, scores 2 min" in text
     assert "twice" not in text
+
+
+def test_says_how_much_memory_the_model_takes():
+    text = " ".join(printed(FORECAST).split())
+    # together: autoencoder and denoiser, and the text encoders before the first batch; with offloading the largest alone
+    assert "about 7.1 GiB on the device, 4.0 GiB with --offload" in text
+    assert "weights of autoencoder 80.0 MiB, denoiser 3.0 GiB, text encoders 4.0 GiB, and 0.5 GiB for 8 images" in text
+    assert replace(FORECAST, weights={"denoiser": 2**30}).peak_bytes == (3 * 2**29, 3 * 2**29)
 
 
 def test_says_that_a_reference_takes_them_twice():

@@ -133,7 +133,8 @@ class Flux(Family):
         """Encode what a mask over the whole image leaves of it."""
         vae = pipeline.vae
         blank = torch.zeros(1, 3, *self.image_size, dtype=vae.dtype, device=vae.device)
-        return read_units(vae, vae.device).scaled(vae.encode(blank).latent_dist.mode())
+        latent = read_units(vae, vae.device).scaled(vae.encode(blank).latent_dist.mode())
+        return latent.to(pipeline.device)  # the autoencoder may wait in main memory
 
 
 def _is_fill(config: Mapping[str, Any]) -> bool:

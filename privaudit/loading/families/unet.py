@@ -95,12 +95,13 @@ def masked_everywhere(pipeline: Pipeline, image_size: tuple[int, int], count: in
     vae = pipeline.vae
     if pipeline.unet.config.in_channels == vae.config.latent_channels:
         return {}
-    blank = torch.zeros(1, vae.config.in_channels, *image_size, device=pipeline.device, dtype=vae.dtype)
+    # on the device of the autoencoder, which may wait in main memory
+    blank = torch.zeros(1, vae.config.in_channels, *image_size, device=vae.device, dtype=vae.dtype)
     encoded = vae.encode(blank)
     # The mean, where the pipeline draws from the posterior: two runs of an audit give the same.
     latent = encoded.latent_dist.mode() if hasattr(encoded, "latent_dist") else encoded.latents
     channels = torch.cat([torch.ones_like(latent[:, :1]), read_units(vae, latent.device).scaled(latent)], dim=1)
-    return {"masked": channels.expand(count, -1, -1, -1)}
+    return {"masked": channels.to(pipeline.device).expand(count, -1, -1, -1)}
 
 
 def next_to_mask(noisy: Tensor, condition: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
