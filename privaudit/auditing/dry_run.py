@@ -286,10 +286,11 @@ def batch_bytes(target: Target, samples: Sequence[Sample]) -> int:
             lambda: target.decode(latents),
             lambda: target.predict_noise(latents, target.schedule.last // 5, condition),
         ):
-            with LiveMemory() as memory:
-                run()
+            memory = LiveMemory()
+            with memory:
+                run()  # type: ignore[no-untyped-call]  # a lambda
             peaks.append(memory.peak)
-    return max(peaks)
+    return int(max(peaks))
 
 
 def _seconds(run: Callable[[], object], device: torch.device) -> float:

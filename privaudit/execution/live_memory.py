@@ -12,7 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 
-class LiveMemory(TorchDispatchMode):
+class LiveMemory(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch has no types here
     """Counts the bytes of every storage made inside the context until it is freed.
 
     Tensors that autograd keeps for the backward pass are storages like any other. Scratch memory inside a kernel,
@@ -23,7 +23,8 @@ class LiveMemory(TorchDispatchMode):
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        """Start counting at the entry into the context."""
+        super().__init__()  # type: ignore[no-untyped-call]
         self.live, self.peak = 0, 0
         self.known: set[int] = set()
 
@@ -35,11 +36,11 @@ class LiveMemory(TorchDispatchMode):
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:  # noqa: ANN401
         """Run an operation and take note of the storages it made."""
-        found = func(*args, **(kwargs or {}))
-        for value in tree_leaves(found):
+        result = func(*args, **(kwargs or {}))
+        for value in tree_leaves(result):
             if isinstance(value, Tensor):
                 self._note(value.untyped_storage())
-        return found
+        return result
 
     def _note(self, storage: torch.UntypedStorage) -> None:
         address = storage._cdata

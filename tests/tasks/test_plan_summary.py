@@ -60,7 +60,7 @@ def test_says_what_is_run_shared_and_refused():
 
 def test_says_how_much_memory_the_model_takes():
     text = " ".join(printed(FORECAST).split())
-    # together: autoencoder and denoiser, and the text encoders before the first batch; with offloading the largest alone
+    # together: autoencoder and denoiser, and the text encoders before the first batch; offloaded: the largest alone
     assert "about 7.1 GiB on the device, 4.0 GiB with --offload" in text
     assert "weights of autoencoder 80.0 MiB, denoiser 3.0 GiB, text encoders 4.0 GiB, and 0.5 GiB for 8 images" in text
     assert replace(FORECAST, weights={"denoiser": 2**30}).peak_bytes == (3 * 2**29, 3 * 2**29)
