@@ -342,7 +342,10 @@ def _folders(options: AuditOptions) -> tuple[Model, ...]:
 
 def _describe_target(target: Target) -> TargetReport:
     info = target.info
-    return TargetReport(info.id, info.hash, info.family, info.prediction_type, info.latent_shape)
+    settings = {name: str(value) for name, value in info.settings.items()}
+    return TargetReport(
+        info.id, info.hash, info.family, info.prediction_type, info.latent_shape, dict(info.components), settings
+    )
 
 
 def _describe_data(data: AuditData, near_duplicates: int) -> DataReport:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -87,14 +87,17 @@ def load_target(source: ModelSource | str | Path) -> Target:
         },
         source.offload,
     )
+    whole, hashes = hash_components(folder.path, folder.overrides)
     info = TargetInfo(
         id=source.id,
-        hash=hash_folder(folder.path, changed=folder.overrides),
-        autoencoder_hash=hash_folder(folder.path, [vae_name], folder.overridden(vae_name)),
+        hash=whole,
+        autoencoder_hash=hashes[vae_name],
         prediction_type=prediction_type,
         family=family.kind,
         latent_shape=autoencoder.latent_shape(sample_shape),
         sample_shape=sample_shape,
+        components=hashes,
+        settings=family.values,
     )
     denoiser = PipelineDenoiser(family, network, schedule, prediction_type, dtype)
     conditioner = None if family.kind == "unconditional" else PipelineConditioner(family, pipeline)
@@ -131,29 +134,51 @@ def open_pipeline(source: ModelSource) -> PipelineFolder:
     return folder
 
 
-def hash_folder(folder: Path, components: Sequence[str] | None = None, changed: Mapping[str, Any] | None = None) -> str:
-    """Hash the configuration and weight files of a pipeline, by relative name and content.
+def hash_folder(folder: Path) -> str:
+    """Hash the configuration and weight files of a pipeline, by relative name and content (see `hash_components`)."""
+    return hash_components(folder)[0]
+
+
+def hash_components(folder: Path, overrides: Mapping[str, Any] | None = None) -> tuple[str, dict[str, str]]:
+    """Hash the configuration and weight files of a pipeline, reading each file once.
 
     Args:
         folder: Folder of the pipeline.
-        components: Components to hash; None for all that ``model_index.json`` names, and that file.
-        changed: Overrides of their configuration; they change the hash, because they change the model.
+        overrides: Configuration values that replace those of the files, by ``component.key``. They change the model,
+            so they change the hashes.
 
     Returns:
+        Hash of all components that ``model_index.json`` names and of that file, and the hash of each component, all of
         32 hexadecimal digits.
     """
-    digest = hashlib.sha256()
-    names = sorted(read_json(folder / "model_index.json")) if components is None else components
-    parts = [folder / name for name in names if (folder / name).is_dir()]
-    files = [path for part in parts for path in sorted(part.rglob("*")) if path.is_file()]
-    for path in files if components is not None else [folder / "model_index.json", *files]:
-        digest.update(f"{path.relative_to(folder).as_posix()}\0{path.stat().st_size}\0".encode())
-        with path.open("rb") as file:
-            while block := file.read(1 << 22):
+    overrides = overrides or {}
+    whole, parts = hashlib.sha256(), {}
+    _add_file(folder / "model_index.json", folder, whole)
+    for name in sorted(read_json(folder / "model_index.json")):
+        if (folder / name).is_dir():
+            parts[name] = hashlib.sha256()
+            for path in sorted((folder / name).rglob("*")):
+                if path.is_file():
+                    _add_file(path, folder, whole, parts[name])
+    _add_overrides(overrides, whole)
+    for name, digest in parts.items():
+        _add_overrides({key: value for key, value in overrides.items() if key.startswith(f"{name}.")}, digest)
+    return whole.hexdigest()[:32], {name: digest.hexdigest()[:32] for name, digest in parts.items()}
+
+
+def _add_file(path: Path, folder: Path, *digests: hashlib._Hash) -> None:
+    heading = f"{path.relative_to(folder).as_posix()}\0{path.stat().st_size}\0".encode()
+    for digest in digests:
+        digest.update(heading)
+    with path.open("rb") as file:
+        while block := file.read(1 << 22):
+            for digest in digests:
                 digest.update(block)
-    if changed:
-        digest.update(json.dumps(dict(changed), sort_keys=True, default=str).encode())
-    return digest.hexdigest()[:32]
+
+
+def _add_overrides(overrides: Mapping[str, Any], digest: hashlib._Hash) -> None:
+    if overrides:
+        digest.update(json.dumps(dict(overrides), sort_keys=True, default=str).encode())
 
 
 def measure_sample_shape(

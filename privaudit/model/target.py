@@ -7,7 +7,7 @@ nothing of diffusers, scaling factors or prediction types.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 import torch
@@ -84,6 +84,8 @@ class TargetInfo:
         prediction_type: Output of the network: ``epsilon``, ``v_prediction``, ``sample`` or ``flow``.
         latent_shape: Shape of one latent.
         sample_shape: Shape of one decoded sample that the target was trained on: ``(3, height, width)`` of an image.
+        components: Hash of each component that is read, by name.
+        settings: What the network is told and no file records, by name (see `privaudit.loading.families.Setting`).
     """
 
     id: str
@@ -93,6 +95,8 @@ class TargetInfo:
     prediction_type: str
     latent_shape: tuple[int, ...]
     sample_shape: tuple[int, ...]
+    components: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, float | str] = field(default_factory=dict)
 
     @property
     def image_size(self) -> tuple[int, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -41,8 +41,10 @@ class TargetReport:
         id: Folder or hub id, as it was requested.
         hash: Hash of the model's weights and configuration.
         family: Family of the model, such as ``unconditional``.
-        prediction_type: Quantity that the denoiser predicts: ``epsilon``, ``v_prediction``, ``sample`` or ``flow``.
+        prediction_type: Quantity that the denoiser predicts, such as ``epsilon``, ``v_prediction`` or ``flow``.
         latent_shape: Shape of one latent, without the batch axis.
+        components: Hash of each component of the model, by name.
+        settings: What the network was told and no file of the model records, such as a guidance scale, as text.
     """
 
     id: str
@@ -50,6 +52,8 @@ class TargetReport:
     family: str
     prediction_type: str
     latent_shape: tuple[int, ...]
+    components: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -68,6 +68,7 @@ def _to_6(values: Values) -> Values:
         "verdict": _verdict,
         "suspects": lambda report: report and _suspects(report, values.get("checks", [])),
         "canaries": lambda report: report and _canaries(report),
+        "target": lambda target: {**target, "components": {}, "settings": {}},
     }
     return {key: changes[key](value) if key in changes else value for key, value in values.items()}
 

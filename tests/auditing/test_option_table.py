@@ -73,5 +73,5 @@ def test_the_folder_follows_from_the_target():
 def test_every_option_of_an_audit_is_in_the_table():
     assert all("option" in part.metadata for part in fields(AuditOptions))
     assert [name for name, entry in table(AuditOptions).items() if not entry.decides] == [
-        *("out", "device", "fresh", "config_file")
+        *("offload", "out", "device", "fresh", "config_file")
     ]

@@ -3,6 +3,7 @@ from pathlib import Path
 import huggingface_hub
 import pytest
 import torch
+from pipelines import save_flux
 from safetensors.torch import load_file, save_file
 
 from privaudit.errors import ConfigError, TargetError
@@ -139,3 +140,14 @@ def test_an_override_changes_the_hash_of_the_model(ldm_master: Path) -> None:
 def test_what_cannot_be_overridden(ldm_master: Path, key: str, message: str) -> None:
     with pytest.raises((ConfigError, TargetError), match=message):
         load_target(ModelSource(ldm_master, device="cpu", overrides={key: 1}))
+
+
+def test_each_component_has_a_hash_and_a_setting_is_recorded(tmp_path: Path) -> None:
+    folder = save_flux(tmp_path / "model", tmp_path / "vocabulary")
+    plain = load_target(ModelSource(folder, device="cpu")).info
+    other = load_target(ModelSource(folder, device="cpu", overrides={"condition.guidance": 3.5})).info
+    assert {"vae", "transformer", "text_encoder", "text_encoder_2", "scheduler"} <= set(plain.components)
+    assert plain.autoencoder_hash == plain.components["vae"]
+    assert plain.components == other.components
+    assert plain.hash != other.hash, "another guidance gives other scores"
+    assert (plain.settings["guidance"], other.settings["guidance"]) == (1.0, 3.5)

@@ -32,7 +32,7 @@ from privaudit.report.sentences.lines import (
     scale_text,
     score_note,
 )
-from privaudit.report.sentences.names import score_text
+from privaudit.report.sentences.names import score_text, settings_text
 from privaudit.report.sentences.overall import headline
 from privaudit.report.sentences.verdict_text import check_text, gate_reason, ordered_checks
 from privaudit.results.audit_result import AttackReport, AuditFailure, AuditResult
@@ -202,6 +202,7 @@ def _provenance(result: AuditResult) -> str:
     lines = [
         f"target {name(target.id)}: {prose(target.family)}, {prose(target.prediction_type)}, latents "
         f"{'x'.join(map(str, target.latent_shape))}, hash {name(target.hash[:12])}",
+        *([f"the network is told {prose(settings_text(target.settings))}"] if target.settings else []),
         f"images: {positives_text(data)}, {data.nonmembers} non-members, {data.duplicates_removed} "
         f"duplicates removed, {len(data.skipped)} files skipped; split {name(data.split_hash[:12])}",
         scale_text(result),

@@ -9,7 +9,15 @@ from typing import Any
 from privaudit.report.html.page_table import Cell, Column, Row, Table, count_cell, text_cell
 from privaudit.report.numbers import PAGE, seconds
 from privaudit.report.sentences.design_words import words_of
-from privaudit.report.sentences.names import CRITERIA, attack_text, choice_name, label_text, selection_text, taken_text
+from privaudit.report.sentences.names import (
+    CRITERIA,
+    attack_text,
+    choice_name,
+    label_text,
+    selection_text,
+    settings_text,
+    taken_text,
+)
 from privaudit.results.audit_result import AttackReport, AuditResult
 
 KINDS = {
@@ -99,6 +107,8 @@ def provenance_table(result: AuditResult) -> Table:
         "family": target.family,
         "predicts": target.prediction_type,
         "latents": " × ".join(map(str, target.latent_shape)),
+        **({"the network is told": settings_text(target.settings)} if target.settings else {}),
+        **{f"hash of {name}": digest for name, digest in target.components.items()},
         "hash of the split": result.data.split_hash,
         "seed": _text(result.config.get("seed")),
         "privaudit": result.privaudit_version,

@@ -75,3 +75,8 @@ def selection_text(report: AttackReport) -> str:
     if parts:
         return f"cross-fitted: {'; '.join(parts)}"
     return "fixed beforehand" if report.search_space else "nothing to choose"
+
+
+def settings_text(settings: Mapping[str, str]) -> str:
+    """List what the network was told and no file records: ``guidance 1.0, text_length 512``."""
+    return ", ".join(f"{name} {value}" for name, value in settings.items())

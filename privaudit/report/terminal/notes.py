@@ -14,7 +14,7 @@ from privaudit.report.sentences import design_text
 from privaudit.report.sentences.advice import advice
 from privaudit.report.sentences.design_words import positives_text
 from privaudit.report.sentences.lines import reach_lines, scale_text
-from privaudit.report.sentences.names import CRITERIA, attack_text, choice_name, taken_text
+from privaudit.report.sentences.names import CRITERIA, attack_text, choice_name, settings_text, taken_text
 from privaudit.report.sentences.verdict_text import check_text
 from privaudit.report.terminal.console import rows, section
 from privaudit.results.audit_result import AuditResult
@@ -60,6 +60,7 @@ def run_section(result: AuditResult) -> Group:
     shape = "x".join(map(str, target.latent_shape))
     lines = [
         ("target", f"{target.family}, {target.prediction_type}, latents {shape}, hash {target.hash[:12]}"),
+        *([("told", settings_text(target.settings))] if target.settings else []),
         ("images", _images(result)),
         ("scores", scale_text(result)),
         (
