@@ -59,9 +59,38 @@ def find_folder(source: ModelSource, components: Sequence[str], files: Sequence[
             copy = snapshot_download(source.id, revision=source.revision, allow_patterns=wanted)
         return Path(copy)
     except Exception as error:  # the hub client raises a dozen classes, all of which mean that there is no copy
-        raise TargetError(
-            f"expected a folder or a hub id, but {source.id} is not a folder and the hub answered: {first_line(error)}"
-        ) from error
+        raise TargetError(_hub_problem(error, source)) from error
+
+
+def _hub_problem(error: Exception, source: ModelSource) -> str:
+    """Say in one line why the hub gave no copy, and what to do."""
+    from huggingface_hub import errors
+
+    gated = f"{source.id} is a gated repository of the hub; accept its conditions there, and log in with hf auth login"
+    # From the special to the general: some of these classes derive from others.
+    answers: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...] = (
+        (errors.GatedRepoError, gated),
+        (errors.DisabledRepoError, f"{source.id} is disabled on the hub; pass another model"),
+        (
+            errors.RevisionNotFoundError,
+            f"{source.id} has no revision {source.revision} on the hub; pass a branch, a tag or a commit",
+        ),
+        (
+            errors.RepositoryNotFoundError,
+            f"{source.id} is not a folder, and the hub has no such repository or does not show it; check the name, and "
+            "log in with hf auth login if it is private",
+        ),
+        (
+            (errors.OfflineModeIsEnabled, errors.LocalEntryNotFoundError),
+            f"{source.id} is not a folder and not in the cache of the hub, which cannot be reached; check the path, or "
+            "download it where there is a network",
+        ),
+    )
+    for kind, text in answers:
+        # the client hides some answers behind "not in the cache", as their cause
+        if any(isinstance(each, kind) for each in (error, error.__cause__)):
+            return f"cannot load the model: {text}"
+    return f"expected a folder or a hub id, but {source.id} is not a folder and the hub answered: {first_line(error)}"
 
 
 def _lacks_weights(component: Path) -> bool:
