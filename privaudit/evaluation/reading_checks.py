@@ -106,7 +106,9 @@ def scale_check(fit: ModelFit) -> Check:
     recorded = _overall(fit.ratios(fit.recorded))
     errors = {factor: _overall(fit.ratios(values, factor)) for factor, values in fit.factors.items()}
     best = min(errors, key=lambda factor: errors[factor], default=1.0)
-    if errors and errors[best] < CLEARLY_BETTER * recorded:
+    if errors and errors[best] < min(
+        1.0, CLEARLY_BETTER * recorded
+    ):  # a network that predicts nothing suggests nothing
         better = fact("other_scale_fits", rms=fit.rms, factor=float(best), error=errors[best], recorded=recorded)
         return Check(SCALE, "fail", (better,))
     if not low <= fit.rms <= high:
@@ -127,7 +129,7 @@ def prediction_check(fit: ModelFit) -> Check:
         facts.append(fact("worse_than_linear", log_snr=fit.log_snr(worst), ratio=float(ratios[worst])))
     heads = {head: _overall(fit.ratios(values)) for head, values in fit.heads.items()}
     best = min(heads, key=lambda head: heads[head], default=fit.prediction_type)
-    if heads and heads[best] < CLEARLY_BETTER * _overall(ratios):
+    if heads and heads[best] < min(1.0, CLEARLY_BETTER * _overall(ratios)):
         facts.append(
             fact(
                 "other_head_fits",

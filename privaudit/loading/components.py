@@ -22,6 +22,9 @@ from transformers.utils import logging as transformers_logging
 from privaudit.errors import TargetError
 from privaudit.loading.weights import check_weights, choose_variant
 
+RECOMPUTED = ("position_ids", "inv_freq", "num_batches_tracked")
+"""Ends of the names of buffers that older files hold, and that current classes compute themselves."""
+
 
 @contextmanager
 def quiet() -> Generator[None]:
@@ -202,6 +205,13 @@ class PipelineFolder:
             raise TargetError(
                 f"expected all weights of {component} in {self}, but {len(missing)} are missing, "
                 f"among them {missing[0]}; copy the folder again"
+            )
+        # Weights without a place are dropped with no more than a warning: what runs is not what was trained.
+        dropped = sorted(key for key in report["unexpected_keys"] if not key.endswith(RECOMPUTED))
+        if dropped:
+            raise TargetError(
+                f"expected weights that {name} has a place for in {component} of {self}, but {len(dropped)} have none, "
+                f"among them {dropped[0]}; save the component again with the library versions of its training"
             )
         broken = next((name for name, values in model.named_parameters() if not values.isfinite().all()), None)
         if broken is not None:

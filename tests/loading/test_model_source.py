@@ -151,3 +151,16 @@ def test_each_component_has_a_hash_and_a_setting_is_recorded(tmp_path: Path) -> 
     assert plain.components == other.components
     assert plain.hash != other.hash, "another guidance gives other scores"
     assert (plain.settings["guidance"], other.settings["guidance"]) == (1.0, 3.5)
+
+
+@pytest.mark.parametrize("key", ["extra.lora_A.weight", "encoder.position_ids"])
+def test_weights_without_a_place_are_refused_and_recomputed_buffers_are_not(ldm: Path, key: str) -> None:
+    weights = load_file(ldm / "unet" / WEIGHTS)
+    save_file(weights | {key: torch.zeros(2)}, ldm / "unet" / WEIGHTS, {"format": "pt"})
+    if key.endswith("position_ids"):
+        load_target(ModelSource(ldm, device="cpu"))
+        return
+    with pytest.raises(
+        TargetError, match="expected weights that UNet2DModel has a place for in unet of .*, but 1 have"
+    ):
+        load_target(ModelSource(ldm, device="cpu"))
