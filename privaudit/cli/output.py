@@ -29,9 +29,16 @@ def tolerate_closed_stdout() -> Generator[None]:
 
 
 def print_error(error: Exception) -> None:
-    """Print an error on standard error, one line per problem, with control characters escaped."""
+    """Print an error on standard error, one line per problem and note, with control characters escaped."""
     for problem in reasons_of(error):
         typer.echo(f"error: {terminal(problem)}", err=True)
+    print_notes(error)
+
+
+def print_notes(error: BaseException) -> None:
+    """Print the notes that were added to an error on standard error."""
+    for note in getattr(error, "__notes__", ()):
+        typer.echo(f"note: {terminal(note)}", err=True)
 
 
 def reasons_of(error: BaseException) -> tuple[str, ...]:
