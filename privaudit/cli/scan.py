@@ -145,15 +145,17 @@ def scan(
             stopped.add_note(note)
             print_notes(stopped)
         raise
+    verdict, counted = done.result.verdict, parse_inconclusive(inconclusive)
+    code = exit_code(verdict.status, gated=bool(verdict.gates), inconclusive=counted, exit_zero=exit_zero)
     with tolerate_closed_stdout():
         if as_json:
             sys.stdout.write(done.result.to_json())
         else:
-            print_report(done.result, chosen.out, files=done.files)
+            # A report that could not be written is an error, whatever was found: main exits with its code.
+            print_report(done.result, chosen.out, files=done.files, exit_code=code if done.report_error is None else 2)
     if done.report_error is not None:
         raise done.report_error
-    verdict, counted = done.result.verdict, parse_inconclusive(inconclusive)
-    raise typer.Exit(exit_code(verdict.status, gated=bool(verdict.gates), inconclusive=counted, exit_zero=exit_zero))
+    raise typer.Exit(code)
 
 
 @dataclass(frozen=True)

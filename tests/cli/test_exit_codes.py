@@ -123,6 +123,7 @@ def test_verdict_and_flags_decide_the_exit_code(scan, audits, tmp_path, outcome,
     assert done.returncode == expected_code(outcome, inconclusive, zero), done.stderr
     for gate in result.verdict.gates:
         assert f"gate {gate.gate}: {gate.status.upper()}" in done.stdout, "what is printed is what decides"
+    assert done.stdout.rstrip().endswith(f"; exit code {done.returncode}"), "the last line, without a page to open"
     assert done.stderr == ""
 
 
@@ -134,6 +135,7 @@ def test_all_reports_exist_whatever_the_verdict(scan, audits, tmp_path, outcome)
     assert_well_formed(tmp_path / "run", result.verdict.status)
     for file in FILES:
         assert str(tmp_path / "run" / file) in done.stdout, "a path is never broken over lines"
+    assert done.stdout.splitlines()[-1] == f"open {tmp_path / 'run' / 'report.html'}"
 
 
 @pytest.mark.parametrize("flags", [(), ("--exit-zero",), ("--inconclusive", "pass")])
