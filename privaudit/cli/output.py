@@ -9,7 +9,8 @@ from contextlib import contextmanager
 
 import typer
 
-from privaudit.errors import PrivauditError
+from privaudit.cli.option_state import current_options
+from privaudit.errors import OptionNames, PrivauditError
 from privaudit.escape import terminal
 
 
@@ -47,6 +48,8 @@ def reasons_of(error: BaseException) -> tuple[str, ...]:
     Returns:
         At least one sentence, one per problem; the class name of an error without a message.
     """
+    if isinstance(error, OptionNames):
+        return error.named(current_options().name_of)
     if isinstance(error, PrivauditError) and error.problems:
         return error.problems
     return (str(error) or type(error).__name__,)

@@ -188,7 +188,7 @@ class TestOrigin:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--solver", "newton"), "error: expected an inversion solver of adam, anderson"),
+        (("--solver", "newton"), "error: expected an inversion solver, one of adam, anderson"),
         (("--solver", "anderson:depth=3"), "got 'depth' in anderson:depth=3"),
         (("--solver", "anderson:memory=many"), "expected memory=<int> in anderson:memory=many, got 'many'"),
         (("--solver", "anderson:evaluations=0"), "expected evaluations >= 1 for anderson, got 0"),

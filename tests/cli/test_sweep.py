@@ -54,7 +54,7 @@ def test_the_default_attacks_are_swept_without_the_scorer(sweep):
     [
         (("--points", "1"), "expected at least 2 points"),
         (("--attack", "gsa"), "expected an attack that can be swept: gsa"),
-        (("--mask-scope", "x"), "expected mask_scope to be one of"),
+        (("--mask-scope", "x"), "expected --mask-scope to be one of"),
         (("--batch-size", "many"), "auto or a number"),
     ],
 )
