@@ -55,7 +55,7 @@ class TestScan:
         assert done.returncode == 0, done.stderr
         assert "NO LEAK FOUND" in done.stdout
         assert "privaudit-runs/model/report.json" in done.stdout
-        assert "latents: 60 done" in done.stderr
+        assert "finding latents: 60 done" in done.stderr
         assert "latents:" not in done.stdout
         assert AuditResult.load(root / "privaudit-runs" / "model").data.positives == 30
 

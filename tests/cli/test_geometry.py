@@ -52,7 +52,7 @@ class TestGeometry:
         assert any(line.split()[:2] == ["1", f"{top['distortion']:.1f}"] for line in lines if line)
         assert "maps        3 of 9 images" in done.stdout
         assert "files       run/influence.safetensors\n" in done.stdout
-        assert "inversion: 9 done" in done.stderr
+        assert "inverting the decoder: 9 done" in done.stderr
         assert "maps: 3 done" in done.stderr
 
     def test_every_option_reaches_the_run(self, root, privaudit):

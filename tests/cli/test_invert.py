@@ -77,8 +77,8 @@ class TestInvert:
         }
         names = ("run/latents.safetensors", "run/inversion.csv", "run/residuals.png")
         assert "files   {}\n        {}\n        {}\n".format(*names) in done.stdout
-        assert "inversion: 5 done" in done.stderr
-        assert "inversion: 5 done" not in done.stdout
+        assert "inverting the decoder: 5 done" in done.stderr
+        assert "inverting the decoder: 5 done" not in done.stdout
 
     def test_quiet_has_nothing_on_standard_error(self, invert):
         assert invert("--out", "quiet", "--quiet").stderr == ""
