@@ -53,8 +53,8 @@ def list_sources(options: AuditOptions) -> Sources:
                 f"expected images for `{name}` at {path}, but it does not exist{similar[name] or '; check the path'}"
                 for name, path in missing.items()
             ),
-            # a folder that no option names
-            private=[text.removeprefix("; did you mean ").removesuffix("?") for text in similar.values() if text],
+            # A folder that no option names. The whole phrase, because its name alone may be a word such as "members".
+            private=[text.removeprefix("; ") for text in similar.values() if text],
         )
     sources = design.list_sets(options)
     if problems := _contained_sets(sources):

@@ -87,7 +87,7 @@ def test_a_similar_name_in_the_same_place_is_suggested(root):
         f"expected images for members at {root / 'membrs'}, but it does not exist; did you mean {root / 'members'}?",
         f"expected images for nonmembers at {root / 'zzz'}, but it does not exist; check the path",
     )
-    assert caught.value.private == (str(root / "members"),), "no option names this folder"
+    assert caught.value.private == (f"did you mean {root / 'members'}?",), "no option names this folder"
 
 
 def test_every_set_without_images_is_named(root, tmp_path):
