@@ -13,7 +13,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any, ClassVar, TypeVar
 
-from privaudit.errors import ConfigError
+from privaudit.errors import ConfigError, did_you_mean
 
 T = TypeVar("T")
 
@@ -232,7 +232,9 @@ def build(spec: str, registry: Mapping[str, type[T]], what: str, hint: str = "")
     name, _, preset = head.partition("@")
     if name not in registry:
         known = ", ".join(sorted(registry))
-        raise ConfigError([f"expected {what} of {known}, got {name}" + (f"; see {hint}" if hint else "")])
+        suggestion = did_you_mean(name, registry)
+        see = f" See {hint}" if suggestion else f"; see {hint}"
+        raise ConfigError([f"expected {what}, one of {known}, got {name}{suggestion}{see if hint else ''}"])
     kind = registry[name]
     types = {part.name: str(part.type) for part in fields(kind) if str(part.type) in READERS}  # type: ignore[arg-type]
     values: dict[str, Any] = {}
@@ -243,13 +245,15 @@ def build(spec: str, registry: Mapping[str, type[T]], what: str, hint: str = "")
         allowed = (
             f"a preset of {name} ({', '.join(sorted(presets))})" if presets else f"{name} alone, which has no presets"
         )
-        problems.append(f"expected {allowed}, got {preset!r} in {spec}")
+        problems.append(f"expected {allowed}, got {preset!r} in {spec}{did_you_mean(preset, presets)}")
     elif preset:
         defaults["preset"] = preset
     for assignment in assignments:
         key, _, text = assignment.partition("=")
         if key not in types:
-            problems.append(f"expected a parameter of {name} ({', '.join(types)}), got {key!r} in {spec}")
+            problems.append(
+                f"expected a parameter of {name} ({', '.join(types)}), got {key!r} in {spec}{did_you_mean(key, types)}"
+            )
             continue
         if key in values:
             problems.append(f"expected {key} once in {spec}, got it twice")

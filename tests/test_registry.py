@@ -89,9 +89,9 @@ def test_reads_what_str_writes(weight, layers, iced, sizes):
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ("pie", r"^expected a recipe of cake, fussy, tart, got pie; see the book$"),
-        ("", r"^expected a recipe of cake, fussy, tart, got ; see the book$"),
-        ("Cake", r"^expected a recipe of cake, fussy, tart, got Cake; see the book$"),
+        ("pie", r"^expected a recipe, one of cake, fussy, tart, got pie; see the book$"),
+        ("", r"^expected a recipe, one of cake, fussy, tart, got ; see the book$"),
+        ("Cake", r"^expected a recipe, one of cake, fussy, tart, got Cake; did you mean cake\? See the book$"),
         (
             "cake:cream=1",
             r"^expected a parameter of cake \(weight, layers, iced, sizes\), got 'cream' in cake:cream=1$",
@@ -158,9 +158,13 @@ def test_a_preset_gives_parameters_that_others_override(spec, wanted):
     [
         ("tart@large", r"^expected a preset of tart \(plain, small\), got 'large' in tart@large$"),
         ("tart@", r"^expected a preset of tart \(plain, small\), got '' in tart@$"),
-        ("tart@small@plain", r"^expected a preset of tart \(plain, small\), got 'small@plain' in tart@small@plain$"),
+        (
+            "tart@small@plain",
+            r"^expected a preset of tart \(plain, small\), got 'small@plain' in tart@small@plain; did you mean "
+            r"small\?$",
+        ),
         ("cake@small", r"^expected cake alone, which has no presets, got 'small' in cake@small$"),
-        ("pie@small", r"^expected a recipe of cake, fussy, tart, got pie; see the book$"),
+        ("pie@small", r"^expected a recipe, one of cake, fussy, tart, got pie; see the book$"),
         (
             "tart:preset=small",
             r"^expected a parameter of tart \(weight, sizes, angles\), got 'preset' in tart:preset=small$",
@@ -237,7 +241,7 @@ class TestKindRegistry:
         pie = self.register(recipes, "json")
         assert recipes["pie"] is pie
         assert recipes.build("pie:layers=3") == pie(layers=3)
-        with pytest.raises(ConfigError, match="^expected a recipe of pie, got cake; see the book$"):
+        with pytest.raises(ConfigError, match="^expected a recipe, one of pie, got cake; see the book$"):
             recipes.build("cake")
         with pytest.raises(ConfigError, match="^expected layers >= 1 for pie, got 0$"):
             recipes.build("pie:layers=0")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from privaudit.auditing.designs.design import Design
 from privaudit.auditing.designs.members import MembersDesign
 from privaudit.data import Sample, SampleSet
-from privaudit.errors import DataError
+from privaudit.errors import SetsError
 
 MEMBERS = MembersDesign()
 
@@ -91,7 +91,7 @@ def separate(
         Disjoint sets, each sorted by id.
 
     Raises:
-        DataError: No image of a set remains.
+        SetsError: No image of a set remains.
     """
     shared_ids = {s.id for s in positives.samples} & {s.id for s in nonmembers.samples}
     shared = tuple(s for s in positives.samples if s.id in shared_ids)
@@ -113,7 +113,8 @@ def _without(part: SampleSet, ids: Collection[str], name: str, where: str) -> Sa
     # sorted by id, so that results depend neither on file names nor on the order of a manifest
     remaining = tuple(sorted((s for s in part.samples if s.id not in ids), key=lambda s: s.id))
     if not remaining:
-        raise DataError(
-            f"expected {name} that are not in {where}, but all {len(part)} of them are; pass sets without common images"
+        raise SetsError(
+            f"expected `{name}` that are not in {where}, but all {len(part)} of them are, by their pixels; pass sets "
+            "without common images"
         )
     return SampleSet(remaining, part.skipped, part.duplicates, part.copied)

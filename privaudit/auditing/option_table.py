@@ -13,6 +13,8 @@ from dataclasses import MISSING, dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from privaudit.errors import did_you_mean
+
 if TYPE_CHECKING:
     from privaudit.auditing.parsed_options import Options
 
@@ -73,9 +75,10 @@ class Option:
     quantity: str = ""
 
     def problems(self, name: str, value: Any) -> Sequence[str]:  # noqa: ANN401 - of any option
-        """List what is wrong with a value."""
+        """List what is wrong with a value (see `privaudit.errors.OptionNames`)."""
         if self.choices and value not in self.choices:
-            return [f"expected {name} to be one of {', '.join(self.choices)}, got {value}"]
+            suggestion = did_you_mean(str(value), self.choices)
+            return [f"expected `{name}` to be one of {', '.join(self.choices)}, got {value}{suggestion}"]
         return self.check(value) if self.check else ()
 
     def read(self, value: Any) -> Any:  # noqa: ANN401 - of any option

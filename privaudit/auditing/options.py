@@ -227,7 +227,7 @@ class AuditOptions(ModelOptions):
         # each tail of an interval needs at least one resample
         if 0.5 < self.confidence < 1 and self.replicates * (1 - self.confidence) < 2:
             minimum = round(2 / (1 - self.confidence))
-            few = f"expected at least {minimum} replicates for this confidence, got {self.replicates}"
+            few = f"expected at least {minimum} `replicates` for this `confidence`, got {self.replicates}"
             problems.append((few, ("replicates", "confidence")))
         return problems if problems or not right else self._wrong_cut()
 
@@ -235,17 +235,21 @@ class AuditOptions(ModelOptions):
         """List image sets that are missing or superfluous."""
         named = [name for name in ("members", "nonmembers", "suspects") if getattr(self, name) is not None]
         if self.canaries is not None:
-            alone = f"expected canaries alone, which are both sets, got {', '.join(named)}, too"
+            further = ", ".join(f"`{name}`" for name in named)
+            alone = f"expected `canaries` alone, which are both sets, got {further}, too; leave one or the other out"
             return [(alone, ("canaries", *named))] if named else []
         if self.nonmembers is None:
             missing = (
-                "expected nonmembers, images that the model was not trained on, got none; pass them with members or "
-                "suspects, or pass canaries"
+                "expected `nonmembers`, images that the model was not trained on, got none; pass them with `members` "
+                "or `suspects`, or pass `canaries`"
             )
             return [(missing, ("nonmembers",))]
         if self.members is None and self.suspects is None:
             return [
-                ("expected members or suspects to compare with the nonmembers, got neither", ("members", "suspects"))
+                (
+                    "expected `members` or `suspects` to compare with the non-members, got neither; pass one of them",
+                    ("members", "suspects"),
+                )
             ]
         return []
 

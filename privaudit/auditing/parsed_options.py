@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from privaudit.auditing.option_table import Option, needed, table
-from privaudit.errors import ConfigError
+from privaudit.errors import ConfigError, OptionNames, by_keyword
 from privaudit.storage.exact_json import encode
 
 Problem = tuple[str, tuple[str, ...]]
 """A message, and the names of the options that it is about."""
 
 
-class OptionsError(ConfigError):
+class OptionsError(ConfigError, OptionNames):
     """One or more options are wrong.
 
     Attributes:
@@ -26,9 +26,11 @@ class OptionsError(ConfigError):
         """Join the problems into one message.
 
         Args:
-            problems: Messages with the options that they are about.
+            problems: Messages with the options that they are about; an option is named by its keyword between
+                backquotes.
         """
-        super().__init__([text for text, _ in problems])
+        self.templates = tuple(text for text, _ in problems)
+        super().__init__(by_keyword(self.templates))
         self.about = tuple(names for _, names in problems)
 
 
@@ -110,7 +112,7 @@ class Options:
             # without problems of the defaults that took the place of unreadable values
             others = [
                 (text, about)
-                for text, about in zip(error.problems, error.about, strict=True)
+                for text, about in zip(error.templates, error.about, strict=True)
                 if not unreadable.keys() & set(about)
             ]
             raise OptionsError(others + problems) from error

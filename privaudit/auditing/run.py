@@ -22,7 +22,7 @@ from privaudit.auditing.assess import Assessment, Split, assess, exemplars, infl
 from privaudit.auditing.assess.attack_scores import report_lines
 from privaudit.auditing.audit_data import AuditData
 from privaudit.auditing.designs.design import Sources
-from privaudit.auditing.designs.suspect_judgement import TABLE as SUSPECTS
+from privaudit.auditing.earlier_results import clear_results, discard_earlier
 from privaudit.auditing.measurements import Measurements
 from privaudit.auditing.options import AuditChoices, AuditOptions
 from privaudit.auditing.run_stages import measure, measure_fit
@@ -43,18 +43,14 @@ from privaudit.results.audit_result import (
     TargetReport,
 )
 from privaudit.results.data_report import DataReport, SkippedReport
-from privaudit.results.exemplars import FILE as EXPOSED
 from privaudit.results.exemplars import save_exemplars
-from privaudit.results.report_files import report_files
 from privaudit.scorers import Methods
 from privaudit.storage.exact_json import encode
-from privaudit.storage.files import locked, make_folder, write_text
+from privaudit.storage.files import locked, write_text
 
 STAGE_FOLDERS = ("fit", "pixels", "latents", "influence", "scores")
 """Folders of a run folder that hold the cache of the stages."""
 LEARNS_FROM_MEMBERS = "learns from images of known membership, and the membership of suspects is unknown"
-RESULT_FILES = ("report.json", "samples.parquet", "scores/scores.parquet", SUSPECTS, EXPOSED)
-"""Files of a run folder that only an audit writes."""
 
 
 def run_audit(options: AuditOptions, on_progress: OnProgress | None = None) -> AuditResult:
@@ -62,7 +58,8 @@ def run_audit(options: AuditOptions, on_progress: OnProgress | None = None) -> A
 
     The run folder contains ``run.json``, the shards of each stage, ``scores/scores.parquet``, ``samples.parquet``,
     ``exposed.json``, ``report.json`` and, for suspects, ``suspects.csv``. The same call again resumes from the shards;
-    after an option has changed, shards that do not depend on it are reused.
+    after an option has changed, shards that do not depend on it are reused. The report of an earlier audit is moved to
+    ``previous/`` and deleted when this one has finished, so that an error does not destroy it.
 
     Args:
         options: Options of the audit.
@@ -81,8 +78,10 @@ def run_audit(options: AuditOptions, on_progress: OnProgress | None = None) -> A
     progress = on_progress or no_progress
     sources = list_sources(options)
     with locked(options.out):
-        prepare_folder(options, stale_results(options.out))
-        return _run(options, sources, progress)
+        clear_results(options.out, options.sources)
+        result = _run(options, sources, progress)
+        discard_earlier(options.out)
+        return result
 
 
 def _run(options: AuditOptions, sources: Sources, progress: OnProgress) -> AuditResult:
@@ -100,6 +99,7 @@ def _run(options: AuditOptions, sources: Sources, progress: OnProgress) -> Audit
         for line, attacks in report_lines(methods.attacks).items()
     }
     read = time.perf_counter()
+    delete_cache(options)  # not before model and images have proved usable
     write_text(options.out / "run.json", _run_record(options, target, data))
     reading = _reading_checks(target, reference, data, options, progress)
     fitted = time.perf_counter()
@@ -285,32 +285,18 @@ def choose_methods(
     return Methods(tuple(running), ()), tuple(refused)
 
 
-def stale_results(folder: Path) -> tuple[str, ...]:
-    """List the result files that an earlier run may have left in a folder.
-
-    Returns:
-        Files that only a run writes and, if a run has written to the folder, files rendered from its report.
-    """
-    has_run = any((folder / name).is_file() for name in ("report.json", "run.json"))
-    return (*RESULT_FILES, *report_files()) if has_run else RESULT_FILES
-
-
-def prepare_folder(options: AuditOptions, results: Sequence[str]) -> None:
-    """Create the run folder, and delete the results of an earlier run, so that a failed run leaves no old report.
-
-    Args:
-        options: Options of the audit.
-        results: Names of the result files.
+def delete_cache(options: AuditOptions) -> None:
+    """Delete the shards of an earlier run if ``options.fresh`` asks for it.
 
     Raises:
-        ConfigError: The folder cannot be written.
+        ConfigError: They cannot be deleted.
     """
-    make_folder(options.out, results, options.sources)
+    if not options.fresh:
+        return
     try:
-        if options.fresh:  # delete only files that a run writes, since users may keep others in the folder
-            for stage in STAGE_FOLDERS:
-                for shard in (options.out / stage).glob("*.safetensors"):
-                    shard.unlink()
+        for stage in STAGE_FOLDERS:  # only files that a run writes, since users may keep others in the folder
+            for shard in (options.out / stage).glob("*.safetensors"):
+                shard.unlink()
     except OSError as error:
         raise ConfigError([f"expected a run folder that can be written, got {options.out}: {error}"]) from error
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
 
 from privaudit.auditing.audit_data import AuditData, separate
 from privaudit.auditing.designs.canaries import CanariesDesign
@@ -13,8 +16,8 @@ from privaudit.auditing.designs.suspects import SuspectsDesign
 from privaudit.auditing.options import AuditOptions
 from privaudit.auditing.pixel_memory import pixel_budget
 from privaudit.data import Sample, SampleSet, read_entries
-from privaudit.data.listing import ListedImage
-from privaudit.errors import DataError
+from privaudit.data.listing import MANIFEST_SUFFIXES, ListedImage
+from privaudit.errors import DataError, SetsError, did_you_mean
 from privaudit.execution.progress import OnProgress
 from privaudit.model.target import Target
 
@@ -37,13 +40,76 @@ def list_sources(options: AuditOptions) -> Sources:
         The sets, to be read later.
 
     Raises:
-        DataError: A path does not exist or lists no images, a manifest is malformed, or the canaries differ
-            from those that were sealed.
+        SetsError: A path does not exist or lists no images, a manifest is malformed, or all files of a set are also in
+            another one.
+        DataError: The canaries differ from those that were sealed.
     """
-    problems = [f"expected images at {path}, but it does not exist" for path in options.sources if not path.exists()]
-    if problems:
-        raise DataError(*problems)
-    return design_of(options).list_sets(options)
+    design = design_of(options)
+    missing = {name: path for name in design.options if not (path := getattr(options, name)).exists()}
+    if missing:
+        similar = {name: _similar_path(path) for name, path in missing.items()}
+        raise SetsError(
+            *(
+                f"expected images for `{name}` at {path}, but it does not exist{similar[name] or '; check the path'}"
+                for name, path in missing.items()
+            ),
+            # A folder that no option names. The whole phrase, because its name alone may be a word such as "members".
+            private=[text.removeprefix("; ") for text in similar.values() if text],
+        )
+    sources = design.list_sets(options)
+    if problems := _contained_sets(sources):
+        raise SetsError(*problems)
+    return sources
+
+
+def _similar_path(path: Path) -> str:
+    """Suggest a folder or manifest with a similar name in the same place; empty if there is none."""
+    try:
+        names = [
+            item.name
+            for item in path.parent.iterdir()
+            if item.is_dir() or item.suffix.lower() in MANIFEST_SUFFIXES and not item.name.startswith(".")
+        ]
+    except OSError:
+        return ""
+    return did_you_mean(path.name, names, cutoff=0.7, folder="" if path.parent == Path() else f"{path.parent}{os.sep}")
+
+
+def _contained_sets(sources: Sources) -> list[str]:
+    """List sets whose files are all in another set, such as one folder for both, or a folder and one inside it.
+
+    Returns:
+        Problems with the keyword of each option between backquotes. No image is opened: copies under other names are
+        found later, by their pixels.
+    """
+    if len(sources.design.options) < 2:  # the two sides of one draw
+        return []
+    folder_of = lru_cache(maxsize=None)(os.path.realpath)
+    files = [
+        {os.path.join(folder_of(entry.path.parent), entry.path.name) for entry in listed.entries}
+        for listed in sources.sets
+    ]
+    positives, nonmembers, *suspects = zip(sources.sets, files, strict=True)
+    # Suspects next to known members may include these, which are left out; the other way round, none would remain.
+    pairs = [(positives, nonmembers), (nonmembers, positives)]
+    pairs += [(inner, outer) for inner in suspects for outer in (positives, nonmembers)]
+    problems: dict[frozenset[str], str] = {}  # by pair of sets, since equal sets contain each other
+    for (inner, inside), (outer, around) in pairs:
+        if inside <= around:
+            equal = len(inside) == len(around)
+            first, second = sorted((inner.name, outer.name), key=sources.design.options.index)
+            problems.setdefault(
+                frozenset({inner.name, outer.name}),
+                f"expected different images for `{first}` and `{second}`, "
+                + (
+                    f"got the same {len(inside)} files for both ({outer.source})"
+                    if equal
+                    else f"but all {len(inside)} files of `{inner.name}` ({inner.source}) are also among the "
+                    f"{len(around)} of `{outer.name}` ({outer.source})"
+                )
+                + "; pass two folders or manifests without common images",
+            )
+    return list(problems.values())
 
 
 def read_sources(sources: Sources, options: AuditOptions, target: Target, progress: OnProgress) -> AuditData:

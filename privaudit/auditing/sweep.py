@@ -18,7 +18,7 @@ from privaudit.auditing.assess.folds import find_units, unit_labels
 from privaudit.auditing.audit_data import AuditData
 from privaudit.auditing.designs.design import Sources
 from privaudit.auditing.options import AuditOptions, ScoreChoices
-from privaudit.auditing.run import choose_methods, prepare_folder
+from privaudit.auditing.run import choose_methods, delete_cache
 from privaudit.auditing.run_stages import measure
 from privaudit.auditing.sources import list_sources, read_sources
 from privaudit.auditing.sweep_options import DEFAULT_POINTS, SweepOptions
@@ -33,7 +33,7 @@ from privaudit.model.schedule import Schedule
 from privaudit.model.target import Target, TargetInfo
 from privaudit.results.audit_result import RefusedReport
 from privaudit.scorers import ErrorTable, Methods, parse_methods
-from privaudit.storage.files import locked, write_text
+from privaudit.storage.files import locked, replacing, write_text
 
 MAX_SCHEDULE_FRACTION = 0.6
 """Maximum level, as a fraction of the schedule: beyond it, little of an image remains."""
@@ -132,8 +132,7 @@ def run_sweep(options: SweepOptions, on_progress: OnProgress | None = None) -> S
     if not options.attacks.texts:  # without the scorers of an audit, which have no level
         options = replace(options, attacks=parse_methods(DEFAULT))
     sources = list_sources(options)
-    with locked(options.out):
-        prepare_folder(options, (CSV, PICTURE))
+    with locked(options.out), replacing(options.out, (CSV, PICTURE), options.sources):
         return _run(options, sources, progress)
 
 
@@ -177,6 +176,7 @@ def _run(options: SweepOptions, sources: Sources, progress: OnProgress) -> Sweep
     target = load_target(options.model)
     data = read_sources(sources, options, target, progress)
     attacks, refused = choose_curves(options, target, [sample.caption for sample in data.samples], options.points)
+    delete_cache(options)  # not before model and images have proved usable
     measured = measure(target, data.samples, Methods(attacks, ()), options, progress)
     units = unit_labels(find_units(data)[0])
     result = SweepResult(

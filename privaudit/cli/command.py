@@ -21,6 +21,7 @@ from typer.exceptions import TyperException
 from privaudit.auditing.option_table import Kind
 from privaudit.cli.option_files import WORDS, Setting, Settings, read_settings
 from privaudit.cli.option_state import DEFAULT, OptionState, Origin, origins_text, running
+from privaudit.cli.output import print_notes
 from privaudit.cli.signature import kinds_of
 from privaudit.errors import ConfigError
 
@@ -100,7 +101,9 @@ class ConfiguredCommand(PlainCommand):
             only_check=only_check,
         )
         if usage_error is not None:
-            self.on_refused(ctx, ConfigError([str(usage_error), *problems], private=rest))
+            refused = ConfigError([str(usage_error), *problems], private=rest)
+            self.on_refused(ctx, refused)
+            print_notes(refused)  # typer prints the usage error itself
             raise usage_error
         # Only a missing argument is raised here. `options_together` raises the other problems later, together with
         # those that the options class finds, which needs every argument.

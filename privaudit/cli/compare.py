@@ -15,7 +15,7 @@ from privaudit.cli.option_files import Settings
 from privaudit.cli.option_state import DEFAULT, Origin, options_together
 from privaudit.cli.output import tolerate_closed_stdout
 from privaudit.cli.signature import Config, ExitZero, Inconclusive, Quiet, parse_inconclusive
-from privaudit.errors import ConfigError
+from privaudit.errors import ConfigError, did_you_mean
 
 if TYPE_CHECKING:
     from privaudit.compare import ComparisonResult
@@ -126,7 +126,9 @@ def compare(
             problems.extend(error.problems)
         names = [part.strip() for part in (formats or ",".join(FORMATS)).split(",") if part.strip()]
         problems += [
-            f"expected --format to name {', '.join(FORMATS)}, got {part!r}" for part in names if part not in FORMATS
+            f"expected --format to name {', '.join(FORMATS)}, got {part!r}{did_you_mean(part, FORMATS, cutoff=0.5)}"
+            for part in names
+            if part not in FORMATS
         ]
         if formats and out is None:
             problems.append("expected --out, the folder to write to, with --format, got none")

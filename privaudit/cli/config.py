@@ -6,7 +6,6 @@ import json
 import os
 import sys
 from collections.abc import Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -15,7 +14,7 @@ import typer
 from privaudit.cli.command import CHECK_ONLY, OPTION_STATE, ConfiguredCommand, key_of, variable_of
 from privaudit.cli.option_state import OptionState
 from privaudit.cli.output import print_error, reasons_of, tolerate_closed_stdout
-from privaudit.errors import ConfigError
+from privaudit.errors import ConfigError, did_you_mean
 
 CONTEXT = {"allow_extra_args": True, "ignore_unknown_options": True, "allow_interspersed_args": False}
 """Everything after the name of a command is parsed by that command."""
@@ -49,7 +48,10 @@ def _configured(context: typer.Context, name: str) -> ConfiguredCommand:
     root: Any = context.find_root().command
     configured = {key: command for key, command in root.commands.items() if isinstance(command, ConfiguredCommand)}
     if name not in configured:
-        raise ConfigError([f"expected a command that files can configure, one of {', '.join(configured)}, got {name}"])
+        raise ConfigError([
+            f"expected a command that files can configure, one of {', '.join(configured)}, got {name}"
+            f"{did_you_mean(name, configured)}"
+        ])
     return configured[name]
 
 
@@ -123,8 +125,8 @@ def _unread(command: ConfiguredCommand) -> list[str]:
     known = [variable_of(key_of(parameter)) for parameter in command.params]
     notes = []
     for variable in sorted(set(os.environ) - set(known)):
-        if variable.startswith("PRIVAUDIT_") and (close := get_close_matches(variable, known, n=1, cutoff=0.8)):
-            notes.append(f"the variable {variable} is set and not read; did you mean {close[0]}?")
+        if variable.startswith("PRIVAUDIT_") and (suggestion := did_you_mean(variable, known, cutoff=0.8)):
+            notes.append(f"the variable {variable} is set and not read{suggestion}")
     return notes
 
 

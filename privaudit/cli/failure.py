@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,8 +53,8 @@ def failure_of(error: BaseException, target: str, config: Mapping[str, Any]) -> 
 
 def write_failure(
     failure: AuditFailure, folder: Path, formats: Sequence[Format], inputs: Sequence[Path] = ()
-) -> tuple[Path, ...]:
-    """Write the reports of a failure, replacing those of an earlier run.
+) -> AuditFailure:
+    """Write the reports of a failure; those of an earlier audit that finished are kept in ``previous/``.
 
     Never raises, which would hide the error that is being reported: a report that cannot be written is only named on
     standard error.
@@ -65,20 +66,31 @@ def write_failure(
         inputs: Files and folders of the audit that must not be overwritten.
 
     Returns:
-        Files that were written.
+        The failure as it was written: where there is an earlier report, the last reason says where.
     """
-    from privaudit.auditing.run import stale_results
+    from privaudit.auditing.earlier_results import clear_results, earlier_report
     from privaudit.report.formats import FORMATS, write_reports
-    from privaudit.storage.files import locked, make_folder
+    from privaudit.results.audit_result import FailedVerdict
+    from privaudit.storage.files import locked
 
-    written: list[Path] = []
     try:
         with locked(folder):
-            make_folder(folder, stale_results(folder), inputs)
+            clear_results(folder, inputs)
+            if report := earlier_report(folder):
+                notice = f"The report of the earlier audit is kept: {report.relative_to(folder).as_posix()}"
+                failure = replace(failure, verdict=FailedVerdict("error", (*failure.verdict.reasons, notice)))
             for form in dict.fromkeys([FORMATS["json"], *formats]):
-                written += write_reports(failure, folder, [form])
+                write_reports(failure, folder, [form])
     except Exception as error:
         # If the folder cannot be made, that is the error being reported; naming it once is enough.
         if not isinstance(error, ConfigError) or folder.is_dir():
             typer.echo(f"not every report of this error could be written: {escape_control(str(error))}", err=True)
-    return tuple(written)
+    return failure
+
+
+def kept_note(folder: Path | None) -> str:
+    """Say where the report of an earlier audit was kept; empty if there is none."""
+    from privaudit.auditing.earlier_results import earlier_report
+
+    report = None if folder is None else earlier_report(folder)
+    return "" if report is None else f"the report of the earlier audit is kept: open {report}"

@@ -6,12 +6,11 @@ import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from privaudit.auditing.option_table import Kind
-from privaudit.errors import ConfigError
+from privaudit.errors import ConfigError, did_you_mean
 
 SECTION = "tool.privaudit"
 PRIVAUDIT_FILE, PROJECT_FILE = Path("privaudit.toml"), Path("pyproject.toml")
@@ -104,9 +103,8 @@ class Settings:
         problems = []
         for setting in self.settings.values():
             if setting.key not in known:
-                close = get_close_matches(setting.key, known, n=1)
-                hint = f"did you mean {close[0]}?" if close else "privaudit config lists them"
-                problems.append(f"expected an option of privaudit, got {setting.key} ({setting.where}); {hint}")
+                hint = did_you_mean(setting.key, known) or "; privaudit config lists them"
+                problems.append(f"expected an option of privaudit, got {setting.key} ({setting.where}){hint}")
         return tuple(problems)
 
 

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import typer
 
-from privaudit.errors import ConfigError
+from privaudit.errors import ConfigError, OptionNames
 
 Source = Literal["flag", "environment", "file", "default"]
 
@@ -63,6 +63,11 @@ class OptionState:
         values = {report_names.get(name, name): self.wrong.get(name, self.values.get(name)) for name in names}
         return {**values, "config_file": file}
 
+    def name_of(self, keyword: str) -> str:
+        """Name of an option on the command line, such as ``--mask-scope`` for ``mask_scope``."""
+        key = self.keys.get(keyword, keyword.replace("_", "-"))
+        return key.upper() if keyword == "target" else f"--{key}"
+
     def located(self, error: ConfigError) -> list[str]:
         """Append to each problem the origins of the values that it is about.
 
@@ -72,7 +77,9 @@ class OptionState:
         """
         problems = []
         about: Sequence[Sequence[str]] = getattr(error, "about", ())
-        for index, problem in enumerate(error.problems):
+        for index, problem in enumerate(
+            error.named(self.name_of) if isinstance(error, OptionNames) else error.problems
+        ):
             names = about[index] if index < len(about) else ()
             # The default in place of an unreadable value was checked; its problem is not the user's.
             if any(name in self.wrong for name in names):
@@ -81,7 +88,8 @@ class OptionState:
             set_by_user = {key: origin for key, origin in origins.items() if origin.source != "default"}
             if self.only_check and names and not set_by_user:
                 continue
-            problems.append(f"{problem}{origins_text(set_by_user)}")
+            unnamed = {key: origin for key, origin in set_by_user.items() if f"{origin.where} " not in problem}
+            problems.append(f"{problem}{origins_text(unnamed)}")
         return problems
 
 

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 
 import typer
 
-from privaudit.errors import PrivauditError
+from privaudit.cli.option_state import current_options
+from privaudit.errors import OptionNames, PrivauditError
 from privaudit.escape import terminal
 
 
@@ -29,9 +30,16 @@ def tolerate_closed_stdout() -> Generator[None]:
 
 
 def print_error(error: Exception) -> None:
-    """Print an error on standard error, one line per problem, with control characters escaped."""
+    """Print an error on standard error, one line per problem and note, with control characters escaped."""
     for problem in reasons_of(error):
         typer.echo(f"error: {terminal(problem)}", err=True)
+    print_notes(error)
+
+
+def print_notes(error: BaseException) -> None:
+    """Print the notes that were added to an error on standard error."""
+    for note in getattr(error, "__notes__", ()):
+        typer.echo(f"note: {terminal(note)}", err=True)
 
 
 def reasons_of(error: BaseException) -> tuple[str, ...]:
@@ -40,6 +48,8 @@ def reasons_of(error: BaseException) -> tuple[str, ...]:
     Returns:
         At least one sentence, one per problem; the class name of an error without a message.
     """
+    if isinstance(error, OptionNames):
+        return error.named(current_options().name_of)
     if isinstance(error, PrivauditError) and error.problems:
         return error.problems
     return (str(error) or type(error).__name__,)

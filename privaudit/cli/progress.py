@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Mapping
 from types import TracebackType
 
 from rich.console import Console
@@ -13,6 +14,28 @@ from rich.text import Text
 
 SECONDS_BETWEEN_LINES = 60.0
 """Seconds between the lines of a long stage, so that the log of a CI job shows progress and is not flooded."""
+LABELS: Mapping[str, str] = {
+    "images": "reading images",
+    "members": "reading members",
+    "nonmembers": "reading non-members",
+    "suspects": "reading suspects",
+    "candidates": "reading candidates",
+    "included canaries": "reading included canaries",
+    "excluded canaries": "reading excluded canaries",
+    "canaries": "checking canaries",
+    "calibration": "timing one batch",
+    "pixels": "measuring pixels",
+    "encoding": "encoding images",
+    "latents": "finding latents",
+    "inversion": "inverting the decoder",
+    "influence": "measuring the decoder",
+    "scores": "running attacks",
+    "reference": "attacking the reference",
+    "evaluation": "evaluating scores",
+    "reports": "writing reports",
+    "maps": "drawing maps",
+}
+"""What a user reads for a stage; any other stage is shown by its name."""
 MIN_FRACTION_DONE = 1 / 3
 """Minimum fraction of a stage's steps before the time left is estimated; the first steps may take much longer."""
 
@@ -40,8 +63,8 @@ class StageProgress:
         self._resumes = resumes
         self._console = Console(stderr=True, quiet=quiet)
         self._bars = Progress(
-            TextColumn("{task.description:<12}"),
-            BarColumn(bar_width=32),
+            TextColumn("{task.description:<25}"),
+            BarColumn(bar_width=20),
             MofNCompleteColumn(),
             TimeLeftColumn(elapsed_when_finished=True),
             TextColumn("{task.fields[note]}", style="dim"),
@@ -86,16 +109,18 @@ class StageProgress:
         started, resumed = self._started.setdefault(stage, (now, done))
         if self._live:
             if stage not in self._tasks:
-                self._tasks[stage] = self._bars.add_task(stage, total=total, completed=done, note=note, begun=done)
+                self._tasks[stage] = self._bars.add_task(
+                    LABELS.get(stage, stage), total=total, completed=done, note=note, begun=done
+                )
             self._bars.update(self._tasks[stage], completed=done, total=total, note=note)
         elif done >= total and stage not in self._finished:
             self._finished.add(stage)
-            self._print_line(f"{stage}: {total} done in {now - started:.1f} s {note}".rstrip())
+            self._print_line(f"{LABELS.get(stage, stage)}: {total} done in {now - started:.1f} s {note}".rstrip())
         elif done < total and now - self._last_line >= SECONDS_BETWEEN_LINES:
             remaining = ""
             if _can_estimate(done, resumed, total):
                 remaining = _in_minutes((now - started) / (done - resumed) * (total - done))
-            self._print_line(f"{stage}: {done} of {total}{remaining} {note}".rstrip())
+            self._print_line(f"{LABELS.get(stage, stage)}: {done} of {total}{remaining} {note}".rstrip())
 
     def _print_line(self, line: str) -> None:
         self._last_line = time.perf_counter()

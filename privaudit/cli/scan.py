@@ -14,9 +14,9 @@ from privaudit.auditing.option_table import REPORTS, RUNNING, in_order_of_help
 from privaudit.auditing.options import AuditOptions
 from privaudit.auditing.parsed_options import default_folder
 from privaudit.cli.command import OPTION_STATE, ConfiguredCommand
-from privaudit.cli.failure import failure_of, write_failure
+from privaudit.cli.failure import failure_of, kept_note, write_failure
 from privaudit.cli.option_state import OptionState, current_options, options_together
-from privaudit.cli.output import tolerate_closed_stdout
+from privaudit.cli.output import print_notes, tolerate_closed_stdout
 from privaudit.cli.progress import StageProgress
 from privaudit.cli.signature import (
     FORMAT_NAMES,
@@ -41,7 +41,7 @@ SCORES = (Path("scores") / "scores.parquet", Path("suspects.csv"))
 
 
 class ScanCommand(ConfiguredCommand):
-    """A command that writes the reports of an error if its options are refused, replacing those of an earlier run."""
+    """A command that writes the reports of an error if its options are refused."""
 
     def on_refused(self, ctx: typer.Context, error: ConfigError) -> None:
         """Write the reports of the error to the run folder, if that is known."""
@@ -49,9 +49,9 @@ class ScanCommand(ConfiguredCommand):
         values = state.values
         if state.only_check or values["dry_run"]:
             return
-        target = self.target_of(values)
         _report_failure(
-            failure_of(error, target, state.recorded),
+            error,
+            failure_of(error, self.target_of(values), state.recorded),
             _known_folder(values["out"], self.folder_of(values)),
             read_formats(values["format_"]),
             _sources(values),
@@ -133,21 +133,29 @@ def scan(
             target, out = options["target"], options["out"]
             failure = failure_of(error, target, current_options().recorded)
             folder = _known_folder(out, default_folder(target))
-            _report_failure(failure, folder, formats, _sources(options), as_json=as_json)
+            _report_failure(error, failure, folder, formats, _sources(options), as_json=as_json)
         raise
     if dry_run:
         _show_plan(chosen, as_json=as_json, quiet=quiet)
         return
-    done = _carry_out(chosen, formats, include_images=include_images, as_json=as_json, quiet=quiet)
+    try:
+        done = _carry_out(chosen, formats, include_images=include_images, as_json=as_json, quiet=quiet)
+    except KeyboardInterrupt as stopped:
+        if note := kept_note(chosen.out):
+            stopped.add_note(note)
+            print_notes(stopped)
+        raise
+    verdict, counted = done.result.verdict, parse_inconclusive(inconclusive)
+    code = exit_code(verdict.status, gated=bool(verdict.gates), inconclusive=counted, exit_zero=exit_zero)
     with tolerate_closed_stdout():
         if as_json:
             sys.stdout.write(done.result.to_json())
         else:
-            print_report(done.result, chosen.out, files=done.files)
+            # A report that could not be written is an error, whatever was found: main exits with its code.
+            print_report(done.result, chosen.out, files=done.files, exit_code=code if done.report_error is None else 2)
     if done.report_error is not None:
         raise done.report_error
-    verdict, counted = done.result.verdict, parse_inconclusive(inconclusive)
-    raise typer.Exit(exit_code(verdict.status, gated=bool(verdict.gates), inconclusive=counted, exit_zero=exit_zero))
+    raise typer.Exit(code)
 
 
 @dataclass(frozen=True)
@@ -180,7 +188,7 @@ def _carry_out(
             result = run_audit(chosen, progress)
         except Exception as error:
             failure = failure_of(error, chosen.target, chosen.texts())
-            _report_failure(failure, chosen.out, formats, chosen.sources, as_json=as_json)
+            _report_failure(error, failure, chosen.out, formats, chosen.sources, as_json=as_json)
             raise
         exemplars = load_exemplars(chosen.out) if include_images else ()
         files = [chosen.out / FORMATS["json"].file]  # run_audit has written it
@@ -205,6 +213,7 @@ def _known_folder(out: Path | None, default: Path | None) -> Path | None:
 
 
 def _report_failure(
+    error: Exception,
     failure: AuditFailure,
     folder: Path | None,
     formats: Sequence[Format],
@@ -212,8 +221,11 @@ def _report_failure(
     *,
     as_json: bool,
 ) -> None:
+    """Write the reports of an error, and add a note to it that says where the report of an earlier audit is."""
     if folder is not None:
-        write_failure(failure, folder, formats, sources)
+        failure = write_failure(failure, folder, formats, sources)
+        if note := kept_note(folder):
+            error.add_note(note)
     if as_json:
         with tolerate_closed_stdout():
             sys.stdout.write(failure.to_json())

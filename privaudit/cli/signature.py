@@ -13,7 +13,7 @@ import typer
 
 from privaudit.auditing.option_table import GATES, RUNNING, Kind, Option, flag_of, table
 from privaudit.auditing.parsed_options import Options
-from privaudit.errors import ConfigError
+from privaudit.errors import ConfigError, did_you_mean
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 TYPES: Mapping[Kind, Any] = {
@@ -139,7 +139,9 @@ def parse_inconclusive(text: str) -> Literal["pass", "fail", "error"]:
         ConfigError: The text is none of `INCONCLUSIVE`.
     """
     if text not in INCONCLUSIVE:
-        raise ConfigError([f"expected --inconclusive pass, fail or error, got {text}"])
+        raise ConfigError([
+            f"expected --inconclusive pass, fail or error, got {text}{did_you_mean(text, INCONCLUSIVE)}"
+        ])
     return cast("Literal['pass', 'fail', 'error']", text)
 
 

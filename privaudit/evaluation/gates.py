@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from privaudit.errors import ConfigError
+from privaudit.errors import ConfigError, did_you_mean
 
 Metric = Literal["auroc", "tpr", "advantage", "epsilon"]
 RecordedMetric = Literal["auroc", "tpr", "advantage", "epsilon", "other"]
@@ -17,6 +17,10 @@ RecordedMetric = Literal["auroc", "tpr", "advantage", "epsilon", "other"]
 ACCEPTED = "'auroc>0.6', 'tpr@1%fpr>0.05', 'tpr@0.1%fpr>0.02', 'advantage>0.2' or 'epsilon>1'"
 
 _PATTERN = re.compile(r"(?P<metric>[a-z]+)(@(?P<percent>[^%]*)%fpr)?>(?P<limit>.+)")
+_SHAPE = re.compile(r"(?P<metric>[^<>=]+)>(?P<limit>[^<>=]+)")
+"""Anything of the form METRIC>NUMBER, whatever the metric is."""
+_RATE = re.compile(r"@(?P<number>[0-9.]+)%?(?:fpr)?")
+"""A false-positive rate in which a part of ``@1%fpr`` may be missing."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,7 @@ def parse_gates(texts: Sequence[str]) -> tuple[Gate, ...]:
     """
     gates = [_parse(text) for text in texts]
     problems = [
-        f"cannot read the gate {text!r}: {gate}; expected {ACCEPTED}"
+        f"expected a gate such as {ACCEPTED}, got {text!r}: {gate}"
         for text, gate in zip(texts, gates, strict=True)
         if isinstance(gate, str)
     ]
@@ -65,10 +69,11 @@ def _parse(text: str) -> Gate | str:
     """Parse one gate; returns the problem as text if it cannot be parsed."""
     match = _PATTERN.fullmatch(re.sub(r"\s+", "", text).lower())
     if match is None:
-        return "it is not METRIC>NUMBER"
+        shape = _SHAPE.fullmatch(re.sub(r"\s+", "", text).lower())
+        return "it is not METRIC>NUMBER" if shape is None else _unknown_metric(shape["metric"])
     metric, percent = match["metric"], match["percent"]
     if metric not in get_args(Metric):
-        return f"there is no metric {metric!r}"
+        return _unknown_metric(text.split(">")[0].strip().lower())
     if (metric == "tpr") != (percent is not None):
         return "tpr, and only tpr, has a false-positive rate: tpr@1%fpr"
     limit = _number(match["limit"])
@@ -82,6 +87,13 @@ def _parse(text: str) -> Gate | str:
         return "the false-positive rate must be a number in (0, 100) %"
     # Rounded to 12 digits: 0.7 / 100 is 0.006999999999999999, which would be another rate than 0.007.
     return Gate(text, "tpr", float(f"{fpr / 100.0:.12g}"), limit)
+
+
+def _unknown_metric(metric: str) -> str:
+    """Problem of a metric that does not exist; the rate of a suggested one is the rate that was written."""
+    rate = _RATE.search(metric)
+    rated = f"tpr@{rate['number'] if rate else 1}%fpr"
+    return f"unknown metric {metric!r}{did_you_mean(metric, ['auroc', 'advantage', 'epsilon', rated])}"
 
 
 def _number(text: str) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 
@@ -14,6 +14,8 @@ from privaudit.errors import ConfigError
 if sys.platform != "win32":
     import fcntl
 
+PREVIOUS = "previous"
+"""Folder within a run folder for the results of an earlier run, so that a run that fails does not destroy them."""
 _held: ContextVar[frozenset[Path]] = ContextVar("held", default=frozenset())
 """Folders that the caller has locked already."""
 
@@ -79,17 +81,88 @@ def make_folder(path: Path, results: Sequence[str] = (), inputs: Sequence[Path] 
     Raises:
         ConfigError: The folder cannot be made, or an input is one of the results.
     """
+    refuse_inputs(path, results, inputs)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        for name in results:
+            (path / name).resolve().unlink(missing_ok=True)
+    except OSError as error:
+        raise ConfigError(_not_writable(path, error)) from error
+
+
+@contextmanager
+def replacing(path: Path, results: Sequence[str], inputs: Sequence[Path] = ()) -> Generator[None]:
+    """Context in which new results replace those of an earlier run, which are kept in `PREVIOUS` if it fails.
+
+    Args:
+        path: Folder for results, which is made if it does not exist.
+        results: Names of the result files.
+        inputs: Files that must stay where they are.
+
+    Raises:
+        ConfigError: The folder cannot be written, or an input is one of the results.
+    """
+    set_aside(path, results, inputs)
+    try:
+        yield
+    except Exception as error:
+        if any((path / PREVIOUS / name).is_file() for name in results):
+            error.add_note(f"the results of the earlier run are kept in {path / PREVIOUS}")
+        raise
+    discard_previous(path, results)
+
+
+def set_aside(path: Path, results: Sequence[str], inputs: Sequence[Path] = ()) -> None:
+    """Make a folder for results, and move those of an earlier run to the folder `PREVIOUS` in it.
+
+    They replace what is in `PREVIOUS` from a run before that. Without results of an earlier run, nothing is moved.
+
+    Args:
+        path: Folder for results.
+        results: Names of the result files, in the order in which they are moved.
+        inputs: Files that must stay where they are.
+
+    Raises:
+        ConfigError: The folder cannot be written, or an input is one of the results.
+    """
+    refuse_inputs(path, [*results, *(f"{PREVIOUS}/{name}" for name in results)], inputs)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        moved = [name for name in results if (path / name).is_file()]
+        for name in moved:
+            (path / PREVIOUS / name).parent.mkdir(parents=True, exist_ok=True)
+            os.replace(path / name, path / PREVIOUS / name)
+        if moved:
+            discard_previous(path, [name for name in results if name not in moved])
+    except OSError as error:
+        raise ConfigError(_not_writable(path, error)) from error
+
+
+def discard_previous(path: Path, results: Sequence[str]) -> None:
+    """Delete results from the folder `PREVIOUS`, and the folders that become empty."""
+    for name in results:
+        (path / PREVIOUS / name).unlink(missing_ok=True)
+    folders = {(path / PREVIOUS / name).parent for name in results} | {path / PREVIOUS}
+    for folder in sorted(folders, reverse=True):  # inner folders first
+        with suppress(OSError):  # missing, or not empty: a user may keep other files there
+            folder.rmdir()
+
+
+def refuse_inputs(path: Path, results: Sequence[str], inputs: Sequence[Path]) -> None:
+    """Refuse inputs that a run would overwrite or move.
+
+    Raises:
+        ConfigError: An input is one of the results.
+    """
     places = {(path / name).resolve() for name in results}
     if clash := [str(source) for source in inputs if source.resolve() in places]:
         raise ConfigError([
             f"expected inputs that the run does not overwrite, got {', '.join(clash)}; pass another --out"
         ])
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        for place in places:
-            place.unlink(missing_ok=True)
-    except OSError as error:
-        raise ConfigError([f"expected a folder that can be written, got {path}: {error}"]) from error
+
+
+def _not_writable(path: Path, error: OSError) -> list[str]:
+    return [f"expected a folder that can be written, got {path}: {error}; pass another --out"]
 
 
 def write_bytes(path: Path, content: bytes) -> None:

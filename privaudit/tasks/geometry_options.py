@@ -46,7 +46,7 @@ def read_distortion(method: Method | str | None) -> Method | None:
         raise ConfigError([f"expected no parameters for {BOUND}, got {method}"])
     if name not in DISTORTIONS:
         known = ", ".join(sorted([BOUND, *DISTORTIONS]))
-        raise ConfigError([f"expected a distortion of {known}, got {name}; see privaudit estimators"])
+        raise ConfigError([f"expected a distortion, one of {known}, got {name}; see privaudit estimators"])
     return DISTORTIONS.build(method)
 
 

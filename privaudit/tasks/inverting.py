@@ -24,7 +24,7 @@ from privaudit.execution.progress import OnProgress, no_progress
 from privaudit.inversion import Inversion, Solver, require_any_finite
 from privaudit.loading import load_target
 from privaudit.model.target import TargetInfo
-from privaudit.storage.files import locked, make_folder, write_text
+from privaudit.storage.files import locked, replacing, write_text
 from privaudit.storage.shards import write_shard
 from privaudit.tasks.inversion_stage import inversion_stage
 from privaudit.tasks.invert_options import InvertChoices, InvertOptions
@@ -95,8 +95,8 @@ def run_inversion(options: InvertOptions, on_progress: OnProgress | None = None)
     progress = on_progress or no_progress
     if not options.images.exists():
         raise DataError(f"expected images at {options.images}, but it does not exist")
-    with locked(options.out):
-        make_folder(options.out, RESULTS, [source for source in (options.images, options.truth) if source is not None])
+    inputs = [source for source in (options.images, options.truth) if source is not None]
+    with locked(options.out), replacing(options.out, RESULTS, inputs):
         return _run(options, progress)
 
 

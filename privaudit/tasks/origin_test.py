@@ -30,7 +30,7 @@ from privaudit.execution.stage import FunctionStage, Rows
 from privaudit.inversion import Solver, require_any_finite
 from privaudit.loading import load_target
 from privaudit.model.target import TargetInfo
-from privaudit.storage.files import locked, make_folder, write_text
+from privaudit.storage.files import locked, replacing, write_text
 from privaudit.tasks.origin_options import OriginChoices, OriginOptions
 from privaudit.tasks.origin_traces import Traces, generate, trace
 
@@ -96,8 +96,7 @@ def run_origin(options: OriginOptions, on_progress: OnProgress | None = None) ->
     progress = on_progress or no_progress
     if not options.images.exists():
         raise DataError(f"expected images at {options.images}, but it does not exist")
-    with locked(options.out):
-        make_folder(options.out, ["origin.csv"], [options.images])
+    with locked(options.out), replacing(options.out, ["origin.csv"], [options.images]):
         return _run(options, progress)
 
 

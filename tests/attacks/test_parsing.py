@@ -55,7 +55,11 @@ def test_presets_of_one_attack_can_run_beside_each_other():
 @pytest.mark.parametrize(
     ("specs", "message"),
     [
-        (["simba"], f"expected an attack of {', '.join(sorted(ATTACKS))}, got simba; see privaudit attacks"),
+        (
+            ["simba"],
+            f"expected an attack, one of {', '.join(sorted(ATTACKS))}, got simba; did you mean sima\\? "
+            "See privaudit attacks",
+        ),
         (["sima@paper"], r"expected a preset of sima \(ddpm, sd\), got 'paper' in sima@paper"),
         (["epsilon@paper"], "expected epsilon alone, which has no presets, got 'paper' in epsilon@paper"),
         (["sima:nope=1"], r"expected a parameter of sima \(levels, log_snr, order\), got 'nope' in sima:nope=1"),

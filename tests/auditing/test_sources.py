@@ -80,6 +80,62 @@ def test_every_missing_path_is_named(root):
     assert "neither" in str(caught.value)
 
 
+def test_a_similar_name_in_the_same_place_is_suggested(root):
+    with pytest.raises(DataError) as caught:
+        list_sources(options(root, members=root / "membrs", nonmembers=root / "zzz"))
+    assert caught.value.problems == (
+        f"expected images for members at {root / 'membrs'}, but it does not exist; did you mean {root / 'members'}?",
+        f"expected images for nonmembers at {root / 'zzz'}, but it does not exist; check the path",
+    )
+    assert caught.value.private == (f"did you mean {root / 'members'}?",), "no option names this folder"
+
+
+def test_every_set_without_images_is_named(root, tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "bad.csv").write_text("file\nx.png\n")
+    with pytest.raises(DataError) as caught:
+        list_sources(options(root, members=tmp_path / "empty", nonmembers=tmp_path / "bad.csv"))
+    assert [problem.rsplit(" ", 1)[1] for problem in caught.value.problems] == ["(members)", "(nonmembers)"]
+
+
+class TestOneSetWithinAnother:
+    """Found from the names of the files, before any of them is read."""
+
+    def refused(self, root, **sets):
+        with pytest.raises(DataError) as caught:
+            list_sources(options(root, **sets))
+        return caught.value.problems
+
+    def test_the_same_folder(self, root, tmp_path):
+        (tmp_path / "link").symlink_to(root / "members")
+        for other in (root / "members", tmp_path / "link"):
+            (problem,) = self.refused(root, members=root / "members", nonmembers=other)
+            assert "for members and nonmembers, got the same 12 files for both" in problem
+
+    def test_a_folder_and_one_inside_it(self, root, tmp_path):
+        for name in ("a", "b"):
+            shutil.copytree(root / ("members" if name == "a" else "others"), tmp_path / name)
+        (problem,) = self.refused(root, members=tmp_path, nonmembers=tmp_path / "b")
+        assert f"but all 12 files of nonmembers ({tmp_path / 'b'}) are also among the 24 of members" in problem
+        (problem,) = self.refused(root, suspects=tmp_path / "a", nonmembers=tmp_path)
+        assert f"but all 12 files of suspects ({tmp_path / 'a'}) are also among the 24 of nonmembers" in problem
+
+    def test_suspects_may_include_known_images_and_not_the_other_way_round(self, root, tmp_path):
+        shutil.copytree(root / "suspects", tmp_path / "suspects")
+        (tmp_path / "members").mkdir()
+        for path in (root / "members").iterdir():
+            shutil.copy(path, tmp_path / "members")
+        list_sources(options(root, members=tmp_path / "members", nonmembers=root / "others", suspects=tmp_path))
+        (problem,) = self.refused(root, members=tmp_path, nonmembers=root / "others", suspects=tmp_path / "members")
+        assert "all 12 files of suspects" in problem
+
+    def test_some_common_images_are_no_error(self, root, tmp_path):
+        paths = sorted((root / "members").iterdir())
+        (tmp_path / "a.csv").write_text("\n".join(["path", *map(str, paths[:8])]))
+        (tmp_path / "b.csv").write_text("\n".join(["path", *map(str, paths[4:])]))
+        list_sources(options(root, members=tmp_path / "a.csv", nonmembers=tmp_path / "b.csv"))
+
+
 def test_members_and_nonmembers(root):
     data, seen = read(options(root, members=root / "members", nonmembers=root / "others"))
     assert (data.design.code, len(data.positives), len(data.nonmembers), len(data.suspects)) == ("members", 12, 12, 0)

@@ -55,7 +55,7 @@ class TestScan:
         assert done.returncode == 0, done.stderr
         assert "NO LEAK FOUND" in done.stdout
         assert "privaudit-runs/model/report.json" in done.stdout
-        assert "latents: 60 done" in done.stderr
+        assert "finding latents: 60 done" in done.stderr
         assert "latents:" not in done.stdout
         assert AuditResult.load(root / "privaudit-runs" / "model").data.positives == 30
 
@@ -153,8 +153,11 @@ def test_a_reference_adds_a_line_for_the_difference(root, scan):
         (("scan", "model", "--members", "nowhere", "--nonmembers", "others", "--dry-run"), "it does not exist"),
         (("scan", "nowhere", "--members", "members", "--nonmembers", "others"), "error: expected a diffusers folder"),
         (("scan", "model", "--members", "nowhere", "--nonmembers", "others"), "at nowhere, but it does not exist"),
-        (("scan", "model", "--members", "members", "--nonmembers", "members"), "not in the other set"),
-        (("scan", "model", "--members", "members", "--nonmembers", "others", "--attack", "x"), "expected an attack of"),
+        (("scan", "model", "--members", "members", "--nonmembers", "members"), "the same 30 files for both"),
+        (
+            ("scan", "model", "--members", "members", "--nonmembers", "others", "--attack", "x"),
+            "expected an attack, one of",
+        ),
         (("scan", "model", "--members", "members", "--nonmembers", "others", "--drop", "1"), "0 <= drop < 1"),
         (
             ("scan", "model", "--members", "members", "--nonmembers", "others", "--batch-size", "many"),
@@ -278,7 +281,7 @@ def test_a_reader_that_closes_the_pipe_does_not_change_the_exit_code(root, extra
 
 def test_several_problems_are_named_at_once_in_a_line_each(scan):
     done = scan("--drop", "1", "--seed", "-1", "--fail-on", "x", "--batch-size", "many", "--inconclusive", "x")
-    lines = done.stderr.splitlines()
+    lines = [line for line in done.stderr.splitlines() if not line.startswith("note: the report of the earlier audit")]
     assert all(line.startswith("error:") for line in lines)
     for part in ("0 <= drop < 1", "0 <= seed", "'x'", "auto or a number", "pass, fail or error"):
         assert sum(part in line for line in lines) == 1
@@ -365,6 +368,23 @@ class TestOutput:
 
 def test_every_set_that_is_missing_has_a_line(privaudit):
     done = privaudit("scan", "model", "--members", "nowhere", "--nonmembers", "neither")
-    assert done.stderr.splitlines() == [
-        f"error: expected images at {name}, but it does not exist" for name in ("nowhere", "neither")
+    assert done.stderr.splitlines()[:2] == [
+        f"error: expected images for {flag} at {name}, but it does not exist; check the path"
+        for flag, name in (("--members", "nowhere"), ("--nonmembers", "neither"))
     ]
+
+
+@pytest.mark.parametrize("extra", [(), ("--dry-run",)])
+def test_messages_name_flags_and_suggest_what_was_meant(privaudit, extra):
+    done = privaudit("scan", "model", "--members", "membrs", "--nonmembers", "others", *extra)
+    assert "for --members at membrs, but it does not exist; did you mean members?" in done.stderr
+    done = privaudit("scan", "model", "--members", ".", "--nonmembers", "others", *extra)
+    assert "for --members and --nonmembers, but all 30 files of --nonmembers (others) are also among" in done.stderr
+    sets = ("scan", "model", "--members", "members", "--nonmembers", "others", *extra)
+    done = privaudit(*sets, "--attack", "sma", "--mask-scope", "img", "--fail-on", "tpr@1fpr>0.05")
+    for part in (
+        "got sma; did you mean sima? See privaudit attacks (--attack)",
+        "expected --mask-scope to be one of image, set, got img; did you mean image?\n",
+        "got 'tpr@1fpr>0.05': unknown metric 'tpr@1fpr'; did you mean tpr@1%fpr? (--fail-on)",
+    ):
+        assert part in done.stderr

@@ -201,8 +201,8 @@ def test_a_flag_against_sets_of_a_file_says_where_these_come_from(privaudit, roo
     done = privaudit("scan", "model", "--canaries", "drawn")
     assert done.returncode == 2
     assert done.stderr == (
-        "error: expected canaries alone, which are both sets, got members, nonmembers, too "
-        "(--canaries; members in privaudit.toml, line 1; nonmembers in privaudit.toml, line 2)\n"
+        "error: expected --canaries alone, which are both sets, got --members, --nonmembers, too; leave one or the "
+        "other out (members in privaudit.toml, line 1; nonmembers in privaudit.toml, line 2)\n"
     )
 
 
@@ -218,14 +218,14 @@ def test_all_that_is_wrong_in_all_places_is_named_at_once_with_where_it_came_fro
     for expected, where in (
         ("got sede", "privaudit.toml, line 1); did you mean seed?"),
         ("expected gamma as a number, got 'much'", "gamma in privaudit.toml, line 2"),
-        ("cannot read the gate 'auroc>2'", "fail-on in privaudit.toml, line 3"),
+        ("got 'auroc>2': the limit of auroc must be", "fail-on in privaudit.toml, line 3"),
         ("expected --batch-size auto or a number, got many", "batch-size in privaudit.toml, line 4"),
         ("expected members as a path, got 3", "members in pyproject.toml, line 2"),
         ("expected quiet as true or false, got 'yes'", "quiet in pyproject.toml, line 3"),
         ("expected memory as a number, got lots", "(PRIVAUDIT_MEMORY)"),
         ("expected 0 <= drop < 1, got 1.5", "(PRIVAUDIT_DROP)"),
         ("expected seed as a whole number, got x", "(--seed)"),
-        ("expected mask_scope to be one of image, set, got all", "(--mask-scope)"),
+        ("expected --mask-scope to be one of image, set, got all", "all"),
         ("got 'pdf'", "(--format)"),
     ):
         assert any(expected in line and where in line for line in lines), (expected, done.stderr)
@@ -362,7 +362,7 @@ class TestConfig:
 
     def test_sets_that_do_not_go_together_are_wrong(self, privaudit, root):
         (root / "privaudit.toml").write_text("canaries = 'x'\nmembers = 'y'\n")
-        assert "expected canaries alone" in privaudit("config").stderr
+        assert "expected --canaries alone" in privaudit("config").stderr
 
     def test_options_need_no_command_for_scan(self, resolved):
         assert resolved("--seed", "5")["options"]["seed"]["value"] == 5

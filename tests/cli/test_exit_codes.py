@@ -16,7 +16,7 @@ import pytest
 from models import save_small_pipeline, write_images
 from results import make_result, noted
 
-from privaudit.auditing.run import prepare_folder, stale_results
+from privaudit.auditing.earlier_results import clear_results, discard_earlier, stale_results
 from privaudit.errors import PrivauditError, TargetError
 from privaudit.evaluation import Check, fact
 from privaudit.report.formats import FORMATS
@@ -66,10 +66,11 @@ def audits(monkeypatch):
 
     def end_with(outcome):
         def run_audit(options, progress=None):
-            prepare_folder(options, stale_results(options.out))
+            clear_results(options.out, options.sources)
             if isinstance(outcome, Exception):
                 raise outcome
             write_text(options.out / "report.json", outcome.to_json())
+            discard_earlier(options.out)
             return outcome
 
         monkeypatch.setattr("privaudit.auditing.run.run_audit", run_audit)
@@ -122,6 +123,7 @@ def test_verdict_and_flags_decide_the_exit_code(scan, audits, tmp_path, outcome,
     assert done.returncode == expected_code(outcome, inconclusive, zero), done.stderr
     for gate in result.verdict.gates:
         assert f"gate {gate.gate}: {gate.status.upper()}" in done.stdout, "what is printed is what decides"
+    assert done.stdout.rstrip().endswith(f"; exit code {done.returncode}"), "the last line, without a page to open"
     assert done.stderr == ""
 
 
@@ -133,6 +135,7 @@ def test_all_reports_exist_whatever_the_verdict(scan, audits, tmp_path, outcome)
     assert_well_formed(tmp_path / "run", result.verdict.status)
     for file in FILES:
         assert str(tmp_path / "run" / file) in done.stdout, "a path is never broken over lines"
+    assert done.stdout.splitlines()[-1] == f"open {tmp_path / 'run' / 'report.html'}"
 
 
 @pytest.mark.parametrize("flags", [(), ("--exit-zero",), ("--inconclusive", "pass")])
@@ -151,13 +154,108 @@ def test_an_error_exits_2_and_all_reports_say_so(scan, audits, tmp_path, error, 
     assert failure.verdict.reasons[0] in done.stderr.replace("\n", " ")
 
 
-def test_reports_of_an_earlier_run_are_gone_after_an_error(scan, audits, tmp_path):
+def test_reports_of_an_earlier_run_are_not_in_place_of_those_of_an_error(scan, audits, tmp_path):
     audits(made("pass"))
     scan("--out", tmp_path / "run", "--format", ",".join(FORMATS))
     audits(ERRORS["a disk that is full"])
     assert scan("--out", tmp_path / "run", "--format", "md").returncode == 2
-    assert sorted(p.name for p in (tmp_path / "run").iterdir()) == ["report.json", "report.md"]
+    assert sorted(p.name for p in (tmp_path / "run").iterdir()) == ["previous", "report.json", "report.md"]
     assert "No space left" in (tmp_path / "run" / "report.md").read_text()
+
+
+class TestAFinishedReport:
+    """A command that fails must not destroy what an earlier one has found."""
+
+    @pytest.fixture
+    def run(self, scan, audits, tmp_path):
+        folder = tmp_path / "run"
+        audits(made("pass"))
+        assert scan("--out", folder, "--format", ",".join(FORMATS)).returncode == 0
+        (folder / "scores").mkdir()
+        for name in ("samples.parquet", "exposed.json", "scores/scores.parquet"):
+            (folder / name).write_text(name)
+        return folder
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            ("--nope",),
+            ("--drop", "1"),
+            ("--members", "nowhere"),
+            ("--members", "others"),
+            (),
+        ],
+    )
+    def test_survives_an_error(self, scan, audits, run, arguments):
+        before = {name: (run / name).read_bytes() for name in [*FILES, "samples.parquet", "exposed.json"]}
+        audits(ERRORS["a model that cannot be loaded"])
+        done = scan("--out", run, *arguments, "--format", ",".join(FORMATS))
+        assert done.returncode == 2
+        assert_well_formed(run, "error")
+        assert not (run / "samples.parquet").exists()
+        assert {name: (run / "previous" / name).read_bytes() for name in before} == before
+        assert (run / "previous" / "scores" / "scores.parquet").read_text() == "scores/scores.parquet"
+        kept = run / "previous" / "report.html"
+        assert f"note: the report of the earlier audit is kept: open {kept}\n" in done.stderr
+        told = "The report of the earlier audit is kept: previous/report.html"
+        assert load_report(run).verdict.reasons[-1] == told
+        assert told in (run / "report.html").read_text()
+
+    def test_survives_error_after_error(self, scan, audits, run):
+        before = (run / "report.json").read_bytes()
+        for error in ERRORS.values():
+            audits(error)
+            done = scan("--out", run)
+            assert done.returncode == 2
+            assert "the report of the earlier audit is kept" in done.stderr
+        assert (run / "previous" / "report.json").read_bytes() == before
+        assert load_report(run).verdict.reasons[0] == "RuntimeError: a defect of ours"
+
+    def test_is_replaced_by_the_next_one(self, scan, audits, run):
+        (run / "previous").mkdir()
+        (run / "previous" / "notes.txt").write_text("mine")
+        audits(ERRORS["a defect"])
+        scan("--out", run)
+        audits(made("fail"))
+        done = scan("--out", run)
+        assert "previous" not in done.stdout + done.stderr
+        assert load_report(run).verdict.status == "fail"
+        assert [path.name for path in (run / "previous").iterdir()] == ["notes.txt"], "only what a run wrote is deleted"
+
+    def test_leaves_no_folder_behind_once_replaced(self, scan, audits, run):
+        audits(ERRORS["a defect"])
+        scan("--out", run)
+        audits(made("pass"))
+        scan("--out", run)
+        assert not (run / "previous").exists()
+
+    def test_of_two_the_later_one_is_kept(self, scan, audits, run):
+        audits(ERRORS["a defect"])
+        scan("--out", run)
+        later = made("inconclusive")
+        (run / "report.json").write_text(later.to_json())  # as if an audit had been killed before it cleaned up
+        scan("--out", run)
+        assert (run / "previous" / "report.json").read_text() == later.to_json()
+        assert not (run / "previous" / "samples.parquet").exists(), "nothing of two runs is mixed"
+
+    def test_survives_an_interruption(self, scan, run, monkeypatch):
+        def interrupted(options, progress=None):
+            clear_results(options.out, options.sources)
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr("privaudit.auditing.run.run_audit", interrupted)
+        done = scan("--out", run)
+        assert done.returncode == 130
+        assert f"the report of the earlier audit is kept: open {run / 'previous' / 'report.html'}" in done.stderr
+
+    def test_is_no_input_of_the_run_that_would_move_it(self, scan, audits, run):
+        audits(ERRORS["a defect"])
+        scan("--out", run)
+        audits(made("pass"))
+        done = scan("--out", run, "--members", run / "previous" / "samples.parquet")
+        assert done.returncode == 2
+        assert "expected inputs that the run does not overwrite" in done.stderr
+        assert (run / "previous" / "samples.parquet").read_text() == "samples.parquet"
 
 
 def test_every_file_of_every_format_is_known_to_be_stale(tmp_path):
@@ -297,7 +395,7 @@ def test_an_interrupted_audit_exits_130_without_a_report(scan, audits, tmp_path,
     scan("--out", tmp_path / "run")
 
     def interrupted(options, progress=None):
-        prepare_folder(options, stale_results(options.out))
+        clear_results(options.out, options.sources)
         raise KeyboardInterrupt
 
     monkeypatch.setattr("privaudit.auditing.run.run_audit", interrupted)

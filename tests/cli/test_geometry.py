@@ -52,7 +52,7 @@ class TestGeometry:
         assert any(line.split()[:2] == ["1", f"{top['distortion']:.1f}"] for line in lines if line)
         assert "maps        3 of 9 images" in done.stdout
         assert "files       run/influence.safetensors\n" in done.stdout
-        assert "inversion: 9 done" in done.stderr
+        assert "inverting the decoder: 9 done" in done.stderr
         assert "maps: 3 done" in done.stderr
 
     def test_every_option_reaches_the_run(self, root, privaudit):
@@ -105,9 +105,9 @@ class TestGeometry:
         (("model", "empty"), "expected images in empty, found none"),
         (("model", "members", "members"), "members 2 times"),
         (("model", "members", "--out", "members/run"), "outside of the images"),
-        (("model", "members", "--influence", "guess"), "expected an influence estimator of"),
+        (("model", "members", "--influence", "guess"), "expected an influence estimator, one of"),
         (("model", "members", "--distortion", "guess"), "got guess; see privaudit estimators"),
-        (("model", "members", "--solver", "newton"), "expected an inversion solver of"),
+        (("model", "members", "--solver", "newton"), "expected an inversion solver, one of"),
         (("model", "members", "--geometry-latents", "both"), "got both"),
         (("model", "members", "--maps", "many"), "expected --maps all or a number, got many"),
         (("model", "members", "--drop", "1"), "0 <= drop < 1"),

@@ -77,8 +77,8 @@ class TestInvert:
         }
         names = ("run/latents.safetensors", "run/inversion.csv", "run/residuals.png")
         assert "files   {}\n        {}\n        {}\n".format(*names) in done.stdout
-        assert "inversion: 5 done" in done.stderr
-        assert "inversion: 5 done" not in done.stdout
+        assert "inverting the decoder: 5 done" in done.stderr
+        assert "inverting the decoder: 5 done" not in done.stdout
 
     def test_quiet_has_nothing_on_standard_error(self, invert):
         assert invert("--out", "quiet", "--quiet").stderr == ""
@@ -188,7 +188,7 @@ class TestOrigin:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--solver", "newton"), "error: expected an inversion solver of adam, anderson"),
+        (("--solver", "newton"), "error: expected an inversion solver, one of adam, anderson"),
         (("--solver", "anderson:depth=3"), "got 'depth' in anderson:depth=3"),
         (("--solver", "anderson:memory=many"), "expected memory=<int> in anderson:memory=many, got 'many'"),
         (("--solver", "anderson:evaluations=0"), "expected evaluations >= 1 for anderson, got 0"),

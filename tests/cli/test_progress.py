@@ -32,11 +32,11 @@ def test_a_long_stage_speaks_once_a_minute_and_says_what_is_left(clock, capsys):
             clock[0] += 1
     lines = capsys.readouterr().err.splitlines()
     assert lines == [
-        "scores: 60 of 300",
-        "scores: 120 of 300, about 3 min left",
-        "scores: 180 of 300, about 2 min left",
-        "scores: 240 of 300, about 1 min left",
-        "scores: 300 done in 300.0 s",
+        "running attacks: 60 of 300",
+        "running attacks: 120 of 300, about 3 min left",
+        "running attacks: 180 of 300, about 2 min left",
+        "running attacks: 240 of 300, about 1 min left",
+        "running attacks: 300 done in 300.0 s",
     ]
 
 
@@ -46,8 +46,8 @@ def test_the_first_steps_of_a_stage_do_not_tell_how_long_the_others_take(clock, 
             stages("evaluation", step, 30)
             clock[0] += 60 if step < 10 else 1
     lines = capsys.readouterr().err.splitlines()
-    assert [line for line in lines if "left" in line and int(line.split()[1]) < 10] == []
-    assert "evaluation: 1 of 30" in lines
+    assert [line for line in lines if "left" in line and int(line.split()[2]) < 10] == []
+    assert "evaluating scores: 1 of 30" in lines
 
 
 def test_the_bar_says_nothing_of_the_time_left_before_it_can_tell():
@@ -73,7 +73,10 @@ def test_the_same_stage_of_another_model_has_a_line_of_its_own(clock, capsys):
         for done in (0, 2, 0, 2):
             stages("scores", done, 2)
             clock[0] += 10
-    assert capsys.readouterr().err.splitlines() == ["scores: 2 done in 10.0 s", "scores: 2 done in 10.0 s"]
+    assert capsys.readouterr().err.splitlines() == [
+        "running attacks: 2 done in 10.0 s",
+        "running attacks: 2 done in 10.0 s",
+    ]
 
 
 def test_a_resumed_stage_judges_its_speed_by_what_it_did_itself(clock, capsys):
@@ -81,7 +84,15 @@ def test_a_resumed_stage_judges_its_speed_by_what_it_did_itself(clock, capsys):
         stages("latents", 900, 1000)
         clock[0] += 60
         stages("latents", 950, 1000)
-    assert capsys.readouterr().err.splitlines() == ["latents: 950 of 1000, about 1 min left"]
+    assert capsys.readouterr().err.splitlines() == ["finding latents: 950 of 1000, about 1 min left"]
+
+
+def test_a_stage_without_a_label_is_shown_by_its_name(capsys):
+    with StageProgress() as stages:
+        stages("denoiser", 2, 2)
+        stages("nonmembers", 2, 2)
+    names = [line.split(":")[0] for line in capsys.readouterr().err.splitlines()]
+    assert names == ["denoiser", "reading non-members"]
 
 
 def test_quiet_says_nothing(clock, capsys):
@@ -105,4 +116,4 @@ def test_bars_are_drawn_where_lines_can_be_drawn_over(monkeypatch, variables, dr
         stages("scores", 2, 2)
     written = sys.stderr.getvalue()
     assert ("\x1b" in written) == drawn
-    assert ("scores: 2 done" in written) != drawn
+    assert ("running attacks: 2 done" in written) != drawn

@@ -33,7 +33,7 @@ def test_writes_table_and_picture_and_prints_the_best_levels(root, sweep):
     assert done.returncode == 0, done.stderr
     assert "Best of 3 levels, 12 members and 12 non-members" in done.stdout
     assert "not swept: pfami has no score for each of its levels" in done.stdout
-    assert "scores: 24 done" in done.stderr
+    assert "running attacks: 24 done" in done.stderr
     folder = root / "privaudit-runs" / "model-sweep"
     table = pd.read_csv(folder / "sweep.csv")
     assert sorted(set(table["level"])) == [0, 150, 599]
@@ -54,7 +54,7 @@ def test_the_default_attacks_are_swept_without_the_scorer(sweep):
     [
         (("--points", "1"), "expected at least 2 points"),
         (("--attack", "gsa"), "expected an attack that can be swept: gsa"),
-        (("--mask-scope", "x"), "expected mask_scope to be one of"),
+        (("--mask-scope", "x"), "expected --mask-scope to be one of"),
         (("--batch-size", "many"), "auto or a number"),
     ],
 )

@@ -43,8 +43,27 @@ def test_reads(text: str, metric: str, fpr: float | None, limit: float) -> None:
     ],
 )
 def test_refuses(text: str) -> None:
-    with pytest.raises(ConfigError, match=r"cannot read the gate .* expected 'auroc>0\.6'"):
+    with pytest.raises(ConfigError, match=r"expected a gate such as 'auroc>0\.6', .* got "):
         parse_gates([text])
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("tpr@1fpr>0.05", "unknown metric 'tpr@1fpr'; did you mean tpr@1%fpr?"),
+        ("TPR @ 0.1 fpr > 0.05", "unknown metric 'tpr@0.1fpr'; did you mean tpr@0.1%fpr?"),
+        ("tpr@1%>0.05", "unknown metric 'tpr@1%'; did you mean tpr@1%fpr?"),
+        ("tprr@1%fpr>0.05", "unknown metric 'tprr@1%fpr'; did you mean tpr@1%fpr?"),
+        ("auc>0.6", "unknown metric 'auc'; did you mean auroc?"),
+        ("lift>0.6", "unknown metric 'lift'"),
+        ("auroc", "it is not METRIC>NUMBER"),
+        (">0.6", "it is not METRIC>NUMBER"),
+    ],
+)
+def test_suggests_what_was_meant(text: str, problem: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_gates([text])
+    assert str(caught.value).endswith(f", got {text!r}: {problem}")
 
 
 def test_names_all_that_are_wrong() -> None:

@@ -45,7 +45,7 @@ def test_true_latents_of_another_shape(shape):
 
 
 def test_an_unknown_solver():
-    with pytest.raises(ConfigError, match="expected an inversion solver of adam, anderson, .*, got newton"):
+    with pytest.raises(ConfigError, match="expected an inversion solver, one of adam, anderson, .*, got newton"):
         invert(curved(), torch.ones(1, 10), "newton")
     with pytest.raises(ConfigError, match="condition .13. of Theorem 2"):
         invert(curved(), torch.ones(1, 10), "krasnoselskii-mann:lam=2")

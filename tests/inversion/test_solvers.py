@@ -300,8 +300,8 @@ def test_what_is_wrong_is_said_once():
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ("newton", f"expected an inversion solver of {', '.join(NAMES)}, got newton; see privaudit"),
-        ("", "expected an inversion solver of adam"),
+        ("newton", f"expected an inversion solver, one of {', '.join(NAMES)}, got newton; see privaudit"),
+        ("", "expected an inversion solver, one of adam"),
         ("anderson:depth=3", "expected a parameter of anderson .evaluations, .*memory.*, got 'depth' in anderson:dep"),
         ("anderson:memory", "expected memory=<int> in anderson:memory, got ''"),
         ("anderson:memory=2.5", "expected memory=<int> in anderson:memory=2.5, got '2.5'"),

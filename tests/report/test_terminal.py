@@ -379,7 +379,20 @@ def test_files_have_a_line_each_and_are_never_broken():
     long = Path("runs") / ("a" * 90) / "report.json"
     stream = io.StringIO()
     print_report(a_result(), Path("x"), Console(file=stream, width=80), files=[long, Path("b/report.html")])
-    assert stream.getvalue().splitlines()[-2:] == [f"files   {long}", "        b/report.html"]
+    lines = stream.getvalue().splitlines()
+    assert lines[lines.index(f"files   {long}") + 1] == "        b/report.html"
+
+
+def test_the_last_lines_are_finding_gates_exit_code_and_page():
+    page = Path("runs") / ("a" * 90) / "report.html"
+    stream = io.StringIO()
+    gates = (gate_outcome("auroc>0.6", "pass", "x"),)
+    files = [Path("x/report.json"), page]
+    print_report(a_result(gates=gates), Path("x"), Console(file=stream, width=80), files=files, exit_code=3)
+    ending = ["", "LEAK FOUND: MEDIUM; gates: PASS; exit code 3", f"open {page}"]
+    assert stream.getvalue().splitlines()[-3:] == ending
+    # without a page, a gate or a command that exits
+    assert printed(a_result()).splitlines()[-2:] == ["", "LEAK FOUND: MEDIUM"]
 
 
 def test_no_name_controls_the_terminal():

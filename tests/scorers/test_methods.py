@@ -34,7 +34,7 @@ def test_all_is_everything_there_is():
 @pytest.mark.parametrize(
     ("specs", "message"),
     [
-        (["simba"], "expected an attack of .*combined.*, got simba; see privaudit attacks"),
+        (["simba"], "expected an attack, one of .*combined.*, got simba; did you mean sima\\? See privaudit attacks"),
         (["combined", "combined"], "expected each attack once, got combined twice"),
         (["combined:x=1"], "expected a parameter of combined"),
         (["sima", "all"], "got sima twice"),

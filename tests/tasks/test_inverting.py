@@ -319,14 +319,19 @@ class TestFailures:
         assert all(sample.id in str(error.value) for sample in samples)
         assert written(tmp_path / "out") == set()
 
-    def test_a_failed_run_leaves_no_earlier_result(self, run, tmp_path):
+    def test_a_failed_run_keeps_an_earlier_result_aside(self, run, tmp_path):
         folder = run().folder
         for name in ("residuals.png", "notes.txt"):
             (folder / name).write_text("of an earlier run")
         (tmp_path / "empty").mkdir()
-        with pytest.raises(DataError, match="found none"):
+        before = (folder / "inversion.csv").read_bytes()
+        with pytest.raises(DataError, match="found none") as caught:
             run(images=tmp_path / "empty")
-        assert written(folder) == {"notes.txt"}
+        assert written(folder) == {"notes.txt", "previous"}
+        assert (folder / "previous" / "inversion.csv").read_bytes() == before
+        assert caught.value.__notes__ == [f"the results of the earlier run are kept in {folder / 'previous'}"]
+        run()
+        assert "previous" not in written(folder)
 
     @pytest.mark.parametrize(
         "size",

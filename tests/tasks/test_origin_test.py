@@ -238,13 +238,14 @@ class TestRun:
             run(prompt="a dog")
         assert not (tmp_path / "out" / "origin.csv").exists()
 
-    def test_a_failed_run_leaves_no_earlier_result(self, run, root, tmp_path):
+    def test_a_failed_run_keeps_an_earlier_result_aside(self, run, root, tmp_path):
         folder = run().folder
         (folder / "notes.txt").write_text("mine")
         (tmp_path / "empty").mkdir()
         with pytest.raises(DataError, match="found none"):
             run(images=tmp_path / "empty")
-        assert {path.name for path in folder.iterdir()} == {"notes.txt"}
+        assert {path.name for path in folder.iterdir()} == {"notes.txt", "previous"}
+        assert (folder / "previous" / "origin.csv").is_file()
 
     def test_the_table_of_an_earlier_run_in_the_same_folder_is_refused_and_kept(self, run):
         path = run().folder / "origin.csv"

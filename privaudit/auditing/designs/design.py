@@ -12,6 +12,7 @@ import pandas as pd
 from privaudit.auditing.options import AuditOptions
 from privaudit.data.listing import ListedImage
 from privaudit.data.samples import list_images
+from privaudit.errors import DataError, SetsError
 from privaudit.evaluation import Check, Conclusion
 from privaudit.evaluation.canary_audit import CanaryReport
 from privaudit.evaluation.suspects import SuspectReport
@@ -110,10 +111,19 @@ class Design:
             The sets, to be read later.
 
         Raises:
-            DataError: A set lists no images, or its manifest is malformed.
+            SetsError: A set lists no images, or its manifest is malformed; names all such sets.
         """
-        places = {name: getattr(options, name) for name in cls.options}
-        return Sources(cls(), tuple(Listed(name, path, tuple(list_images(path))) for name, path in places.items()))
+        sets: list[Listed] = []
+        problems: list[str] = []
+        for name in cls.options:
+            path = getattr(options, name)
+            try:
+                sets.append(Listed(name, path, tuple(list_images(path))))
+            except DataError as error:
+                problems += [f"{problem} (`{name}`)" for problem in error.problems]
+        if problems:
+            raise SetsError(*problems)
+        return Sources(cls(), tuple(sets))
 
     def require_enough(self, data: AuditData, together: Sequence[str | None]) -> None:
         """Refuse sets that are too small for the judgement, before any score is computed.

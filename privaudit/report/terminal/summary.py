@@ -1,4 +1,4 @@
-"""Prints the summary of a result on the terminal: the finding first, the numbers below, files last."""
+"""Prints the summary of a result on the terminal: the finding, the numbers, the files, and the finding again."""
 
 from __future__ import annotations
 
@@ -79,9 +79,21 @@ def _panel(lines: list[Text], target: str, colour: str, width: int) -> Panel:
 
 
 def print_report(
-    result: AuditResult, folder: Path, console: Console | None = None, files: Sequence[Path] | None = None
+    result: AuditResult,
+    folder: Path,
+    console: Console | None = None,
+    files: Sequence[Path] | None = None,
+    exit_code: int | None = None,
 ) -> None:
-    """Print the summary of a result."""
+    """Print the summary of a result.
+
+    Args:
+        result: The result.
+        folder: Run folder.
+        console: Where to print; standard output by default.
+        files: Files to list; the usual ones by default.
+        exit_code: Exit code of the command, which the last lines name; None to leave it out.
+    """
     out = console or standard_output()
     watched = is_watched(out)
     shown = escaped(result if watched else with_numbered_groups(result))
@@ -105,7 +117,19 @@ def print_report(
     for section in filter(None, sections):
         out.print(section)
         out.print()
-    print_files(out, _usual_files(result, folder) if files is None else files)
+    listed = _usual_files(result, folder) if files is None else files
+    print_files(out, listed)
+    out.print()
+    _print_ending(out, shown, listed, exit_code)
+
+
+def _print_ending(out: Console, result: AuditResult, files: Sequence[Path], exit_code: int | None) -> None:
+    """Print finding, gates, exit code and page once more, since the panel has scrolled away by then."""
+    gates = f"; gates: {result.verdict.status.upper()}" if result.verdict.gates else ""
+    code = "" if exit_code is None else f"; exit code {exit_code}"
+    out.print(Text.assemble((headline(result), f"bold {COLOURS[tone(result)]}"), gates, code))
+    for page in [path for path in files if path.suffix == ".html"]:
+        out.print(Text(f"open {escape_control(str(page))}"), soft_wrap=True)
 
 
 def print_failure(failure: AuditFailure, files: Sequence[Path] = (), console: Console | None = None) -> None:

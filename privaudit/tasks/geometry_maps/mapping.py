@@ -25,7 +25,7 @@ from privaudit.execution.stage import FunctionStage, Rows
 from privaudit.inversion import require_any_finite
 from privaudit.loading import load_target
 from privaudit.model.target import Target
-from privaudit.storage.files import locked, make_folder, write_text
+from privaudit.storage.files import PREVIOUS, locked, replacing, write_text
 from privaudit.storage.shards import write_shard
 from privaudit.tasks.geometry_maps.geometry_map import EXTREMES, GeometryMap
 from privaudit.tasks.geometry_maps.image_sets import read_sets
@@ -60,8 +60,8 @@ def run_geometry(options: GeometryOptions, on_progress: OnProgress | None = None
     """
     progress = on_progress or no_progress
     entries = _listed(options)
-    with locked(options.out):
-        _prepare(options, entries)
+    inputs = [*options.images, *(entry.path for part in entries for entry in part)]
+    with locked(options.out), replacing(options.out, _results(options.out), inputs):
         return _run(options, [len(part) for part in entries], progress)
 
 
@@ -187,12 +187,11 @@ def _listed(options: GeometryOptions) -> list[list[ListedImage]]:
     return entries
 
 
-def _prepare(options: GeometryOptions, entries: Sequence[Sequence[ListedImage]]) -> None:
-    """Make the output folder, and remove results of an earlier run from it."""
+def _results(folder: Path) -> list[str]:
+    """Names of the results that earlier runs have left in a folder, or kept aside, next to the usual ones."""
     # Only names that start with a rank: other files in the folder belong to the user.
-    stale = [f"{MAPS}/{path.name}" for path in (options.out / MAPS).glob("*.png") if re.match(r"\d+-", path.name)]
-    inputs = [*options.images, *(entry.path for part in entries for entry in part)]
-    make_folder(options.out, [*RESULTS, *stale], inputs)
+    maps = [path.name for place in (folder, folder / PREVIOUS) for path in (place / MAPS).glob("*.png")]
+    return [*RESULTS, *(f"{MAPS}/{name}" for name in dict.fromkeys(maps) if re.match(r"\d+-", name))]
 
 
 def _bound(influence: Influence) -> Distortion:

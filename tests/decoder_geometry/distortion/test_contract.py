@@ -132,7 +132,7 @@ class TestMakeMethod:
         assert DISTORTIONS.build("truncated:k=5:power=1") == replace(DISTORTIONS.build("truncated"), k=5, power=1)
 
     def test_names_what_is_wrong(self):
-        with pytest.raises(ConfigError, match="expected a distortion method of exact, lanczos, truncated, got volume"):
+        with pytest.raises(ConfigError, match="expected a distortion method, one of exact, .*, got volume"):
             DISTORTIONS.build("volume")
         with pytest.raises(ConfigError, match="probes >= 2 for lanczos, got 1; .*steps >= 1 .*; .*floor < 1") as error:
             DISTORTIONS.build("lanczos:probes=1:steps=0:floor=1")

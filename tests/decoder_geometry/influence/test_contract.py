@@ -112,7 +112,7 @@ class TestEvery:
 
 
 def test_unknown_estimators_and_parameters_are_named():
-    with pytest.raises(ConfigError, match="expected an influence estimator of adaptive, coloured.*got newton"):
+    with pytest.raises(ConfigError, match="expected an influence estimator, one of adaptive, coloured.*got newton"):
         ESTIMATORS.build("newton")
     with pytest.raises(ConfigError, match="expected a parameter of separable"):
         ESTIMATORS.build("separable:colour=2")
