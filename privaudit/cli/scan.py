@@ -139,15 +139,16 @@ def scan(
         _show_plan(chosen, as_json=as_json, quiet=quiet)
         return
     done = _carry_out(chosen, formats, include_images=include_images, as_json=as_json, quiet=quiet)
+    verdict, counted = done.result.verdict, parse_inconclusive(inconclusive)
+    code = exit_code(verdict.status, gated=bool(verdict.gates), inconclusive=counted, exit_zero=exit_zero)
     with tolerate_closed_stdout():
         if as_json:
             sys.stdout.write(done.result.to_json())
         else:
-            print_report(done.result, chosen.out, files=done.files)
+            print_report(done.result, chosen.out, files=done.files, code=code)
     if done.report_error is not None:
         raise done.report_error
-    verdict, counted = done.result.verdict, parse_inconclusive(inconclusive)
-    raise typer.Exit(exit_code(verdict.status, gated=bool(verdict.gates), inconclusive=counted, exit_zero=exit_zero))
+    raise typer.Exit(code)
 
 
 @dataclass(frozen=True)

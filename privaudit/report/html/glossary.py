@@ -15,12 +15,26 @@ class Term(NamedTuple):
     name: str
     meaning: str
 
+    @property
+    def brief(self) -> str:
+        """The first sentence."""
+        return f"{self.meaning.partition('. ')[0].rstrip('.')}."
+
 
 GLOSSARY: dict[str, Term] = {
     "member": Term(
         "Member, non-member",
-        "An image that the model was trained on, and one that it was not trained on. An attack gives every image a "
-        "score; the higher the score, the more likely the image is a member according to the attack.",
+        "An image that the model was trained on, and one that it was not trained on.",
+    ),
+    "attack": Term(
+        "Attack",
+        "A rule that gives every image a score from what the model does with it; the higher the score, the more likely "
+        "the image is a member according to the attack.",
+    ),
+    "latent": Term(
+        "Latent, denoiser",
+        "The model works on small arrays, latents: the encoder makes one of an image, the decoder makes an image of "
+        "one, and the denoiser predicts the noise in one.",
     ),
     "auroc": Term(
         "AUROC",
@@ -29,14 +43,14 @@ GLOSSARY: dict[str, Term] = {
     ),
     "tpr": Term(
         "TPR at 1 % FPR",
-        "The fraction of members that an attacker recognises while wrongly accusing at most 1 of 100 non-members (TPR: "
+        "The fraction of members that an attacker recognises while wrongly accusing 1 of 100 non-members (TPR: "
         "true-positive rate, FPR: false-positive rate). Guessing reaches 0.01. It describes the most exposed images, "
         "which the AUROC averages away.",
     ),
     "interval": Term(
         "Interval",
-        "Values that are compatible with the images at the stated confidence: at 95 % confidence, about 95 of 100 such "
-        "intervals contain the true value. More images make it narrower.",
+        "Plausible values, given these images: at 95 % confidence, about 95 of 100 such intervals contain the true "
+        "value. More images make it narrower.",
     ),
     "advantage": Term(
         "Advantage",
@@ -50,8 +64,9 @@ GLOSSARY: dict[str, Term] = {
     ),
     "epsilon": Term(
         "Epsilon at least",
-        "The score refutes that the training was differentially private with a smaller epsilon than this, on average "
-        "over the images. 0 refutes nothing. The true epsilon may be far larger.",
+        "Differential privacy limits what a training may reveal of one image; the smaller its epsilon, the less. The "
+        "score shows that epsilon cannot be smaller than this, on average over the images. 0 shows nothing. The true "
+        "epsilon may be far larger.",
     ),
     "mask": Term(
         "Mask",
@@ -64,15 +79,25 @@ GLOSSARY: dict[str, Term] = {
         "What a mask adds to the metric of the score without mask. Both are measured on the same images, so the "
         "interval of the gain is far narrower than theirs.",
     ),
+    "versus": Term(
+        "Gain over a published attack",
+        "What a score adds to the metric of the published attack with the largest AUROC that was run here, on the same "
+        "images and both without mask.",
+    ),
+    "order": Term(
+        "Order",
+        "How an attack sums up the errors of all dimensions: order 2 takes their squares, a larger one stresses the "
+        "largest errors.",
+    ),
     "p": Term(
         "p",
         "How often a difference at least as large as this would arise by chance alone. It is not corrected for the "
         "number of rows.",
     ),
     "snr": Term(
-        "log SNR",
-        "Twice the logarithm of the ratio of signal to noise at a noise level: 0 is as much noise as signal, smaller "
-        "is noisier.",
+        "Noise level, log SNR",
+        "How much noise the denoiser has to remove: a larger level is noisier. log SNR is twice the logarithm of the "
+        "ratio of signal to noise: 0 is as much noise as signal, smaller is noisier.",
     ),
     "influence": Term(
         "Influence",
@@ -90,9 +115,13 @@ GLOSSARY: dict[str, Term] = {
         "in something other than membership, and attacks may succeed by that difference alone.",
     ),
     "crossfit": Term(
-        "Cross-fitting",
+        "Fold, cross-fitting",
         "The images are assigned to folds. What is chosen or learned for the images of one fold is chosen or learned "
         "on the other folds, so that no number is reported on images that it was tuned on.",
+    ),
+    "near": Term(
+        "Near-duplicate",
+        "An image that looks almost the same as another one. Both are kept and assigned to the same fold.",
     ),
     "gate": Term(
         "Gate",
@@ -101,7 +130,7 @@ GLOSSARY: dict[str, Term] = {
     ),
     "canary": Term(
         "Canary",
-        "An image whose membership was decided before the training by a sealed toss of a coin, so that canaries that "
+        "An image whose membership was decided before the training by a sealed coin toss, so that canaries that "
         "were trained on and those that were not differ in nothing but membership and chance.",
     ),
     "roc": Term(
@@ -115,6 +144,6 @@ def glossary(result: AuditResult) -> dict[str, Term]:
     """Explain the terms of a page."""
     return {
         "levels": Term("High, medium, low", LEVELS),
-        "sure": Term("How sure is an accusation?", base_rate(result)),
+        "sure": Term("How sure is an accusation", base_rate(result)),
         **GLOSSARY,
     }

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib.resources import files
 
 from privaudit.evaluation.selection import Candidate, Choice, Criterion, Label
+from privaudit.report.numbers import counted
 from privaudit.results.audit_result import AttackReport
 
 MASKS = {"none": "no mask", "random": "random mask", "influence": "influence mask", "weighted": "weighted mask"}
@@ -34,9 +38,28 @@ def attack_text(name: str) -> str:
     return "epsilon (attack)" if name == "epsilon" else name
 
 
+@cache
+def _summaries() -> Mapping[str, str]:
+    """Read what each attack and scorer of the package measures from the source, since importing them loads torch."""
+    found = {}
+    for folder in ("attacks", "scorers"):
+        for file in files("privaudit").joinpath(folder).iterdir():
+            if file.name.endswith(".py"):
+                named = dict(
+                    re.findall(r'^    (name|summary): ClassVar\[str\] = "(.+)"$', file.read_text("utf-8"), re.M)
+                )
+                found[named.get("name", "")] = named.get("summary", "")
+    return found
+
+
+def measured_text(name: str) -> str:
+    """Say what an attack or a scorer of the package measures; a dash for one from elsewhere."""
+    return _summaries().get(name.partition("@")[0].removesuffix("-reference")) or "–"
+
+
 def score_text(attack: str, mask: str) -> str:
-    """Name a score, such as ``sima, weighted mask``."""
-    return f"{attack_text(attack)}, {MASKS.get(mask, mask)}"
+    """Name a score, such as ``sima, weighted mask``; without a mask, it has the name of its attack."""
+    return attack_text(attack) if mask == "none" else f"{attack_text(attack)}, {MASKS.get(mask, mask)}"
 
 
 def candidate_text(candidate: Candidate | None) -> str:
@@ -55,16 +78,17 @@ def label_text(label: Label) -> str:
 
 
 def choice_name(choice: Choice) -> str:
-    """Name what was chosen, such as ``level`` or ``penalty of logistic (weighted mask)``."""
+    """Name what was chosen, such as ``level`` or ``penalty of the logistic classifier``."""
     what = {"drop": "fraction to drop"}.get(choice.what, choice.what)
-    learner = f" of {choice.learner}" if choice.learner else ""
+    learner = f" of the {choice.learner} classifier" if choice.learner else ""
     return f"{what}{learner}{f' ({choice.mask} mask)' if choice.mask else ''}"
 
 
 def taken_text(labels: Iterable[Label]) -> str:
-    """List what the folds chose, with the number of folds if they differ: ``60 (2), 80 (1)``."""
+    """List what the folds chose, with the number of folds if they differ: ``60 (2 folds), 80 (1 fold)``."""
     taken = Counter(map(label_text, labels))
-    return ", ".join(f"{label} ({count})" if len(taken) > 1 else label for label, count in taken.items())
+    folds = {label: f" ({counted(count, 'fold')})" if len(taken) > 1 else "" for label, count in taken.items()}
+    return ", ".join(f"{label}{of}" for label, of in folds.items())
 
 
 def selection_text(report: AttackReport) -> str:

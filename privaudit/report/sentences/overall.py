@@ -24,10 +24,11 @@ LEVELS = (
     "compared."
 )
 """Definition of the levels of a leak."""
+_TELLS = "Someone who has an image and the model's weights can {} tell whether the model was trained on it."
 _ANSWERS = {
     "low": "There is a weak trace of which images the model was trained on.",
-    "medium": "Someone who has an image can sometimes tell whether the model was trained on it.",
-    "high": "Someone who has an image can often tell whether the model was trained on it.",
+    "medium": _TELLS.format("sometimes"),
+    "high": _TELLS.format("often"),
     "unclear": "Whether images that the model was trained on can be recognised cannot be told from these images.",
 }
 
