@@ -47,10 +47,10 @@ def brief_statement(result: AuditResult) -> str:
     if not of_rate:
         levels, what = AUROC_LEVELS, "of 100 pairs, where there are too few non-members to count images"
     if finding.level in levels:
-        least, here = of_hundred(levels[finding.level]), of_hundred(finding.limit)
+        least, here = f"{100 * levels[finding.level]:g}", of_hundred(finding.limit)
         meaning = f"at least {least} {what}; here it is at least {here}"
     else:
-        meaning = f"more than guessing, but not {of_hundred(levels['medium'])} {what}"
+        meaning = f"more than guessing; {100 * levels['medium']:g} {what} are not shown"
     canaries = canary_statement(result.canaries) if states_canaries(result) and result.canaries is not None else ""
     return f"{canaries} {finding.level.capitalize()} means {meaning}.".strip()
 

@@ -77,7 +77,7 @@ def quartile_section(result: AuditResult, width: int) -> Group:
     for report in result.attacks:
         cells = (COMPACT.estimate(stratum.auroc) for stratum in report.distortion_quartiles)
         table.add_row(*map(Text, (report.name, *cells)))
-    title = "AUROC without mask by quarter of the images: how much the decoder stretches the space around them"
+    title = "AUROC without mask by quarter of local distortion (how much the decoder stretches the space)"
     return section(title, fitted(table, width))
 
 
