@@ -189,10 +189,8 @@ def test_the_first_screen_says_what_was_tested_found_how_sure_and_what_to_do():
     assert brief_statement(result) in first
     assert evidence(result) in read_page(page_of("high")).one("numbers").text
     assert first.count(f"{100 * rate.value:.0f} of 100") == 2  # the number, and what the picture shows
-    least = (
-        f"with 95 % confidence at least {100 * result.verdict.finding.limit:.0f}, corrected for the 7 scores compared"
-    )
-    assert first.count(f"{least}, and at most {100 * rate.hi:.0f}; guessing would recognise 1") == 2  # the same ones
+    limits = f"at least {100 * result.verdict.finding.limit:.0f}, at most {100 * rate.hi:.0f} with 95 % confidence"
+    assert first.count(f"{limits}; guessing would recognise 1") == 2  # in the same places
     assert base_rate(result) in first
     assert "Do not publish the model" in first
     assert "A pass means that no more than the gate allows was shown." in first

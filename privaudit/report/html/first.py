@@ -15,7 +15,7 @@ from privaudit.report.sentences.attacker import NEEDS, NOT_TESTED, base_rate, me
 from privaudit.report.sentences.design_text import flagged_text, set_p_of_hundred
 from privaudit.report.sentences.design_words import words_of
 from privaudit.report.sentences.fact_text import reason_text, sentence
-from privaudit.report.sentences.finding_text import RECOGNISES, at_least, brief_statement, pairs_text
+from privaudit.report.sentences.finding_text import RECOGNISES, brief_statement, pairs_text
 from privaudit.report.sentences.lines import compared_text, gate_notes, score_note
 from privaudit.report.sentences.overall import answer, headline, tone
 from privaudit.report.sentences.verdict_text import exit_text, gate_reason, gates_outcome
@@ -126,10 +126,10 @@ def _interval(estimate: Estimate | RateEstimate, result: AuditResult, score: Quo
     """Write the interval; its lower end is the limit of the finding, if that rests on this number."""
     if math.isnan(estimate.lo) or math.isnan(estimate.hi):
         return reason_text(estimate.reason) or "no interval"
-    with_confidence, hi = f"with {confidence_text(result)} confidence", of_hundred(estimate.hi)
+    confidence, hi = f"with {confidence_text(result)} confidence", of_hundred(estimate.hi)
     if _has_limit(result, score, metric):
-        return f"{with_confidence} {at_least(result.verdict.finding)}, and at most {hi}"
-    return f"{of_hundred(estimate.lo)} to {hi} {with_confidence}"
+        return f"at least {of_hundred(_lower_limit(estimate, result, score, metric))}, at most {hi} {confidence}"
+    return f"{of_hundred(estimate.lo)} to {hi} {confidence}"
 
 
 def first_screen(result: AuditResult) -> dict[str, Any]:

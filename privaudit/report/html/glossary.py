@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from privaudit.report.sentences.attacker import base_rate
-from privaudit.report.sentences.overall import LEVELS
+from privaudit.report.sentences.overall import LEVELS, LEVELS_BRIEF
 from privaudit.results.audit_result import AuditResult
 
 
@@ -15,12 +15,12 @@ class Term(NamedTuple):
     name: str
     meaning: str
 
-    @property
-    def brief(self) -> str:
-        """The first sentence."""
-        return f"{self.meaning.partition('. ')[0].rstrip('.')}."
 
-
+_TPR = (
+    "The fraction of members that an attacker recognises while wrongly accusing 1 of 100 non-members (TPR: "
+    "true-positive rate, FPR: false-positive rate)."
+)
+_AUROC = "How often a member scores higher than a non-member, over all pairs of the two."
 GLOSSARY: dict[str, Term] = {
     "member": Term(
         "Member, non-member",
@@ -38,14 +38,11 @@ GLOSSARY: dict[str, Term] = {
     ),
     "auroc": Term(
         "AUROC",
-        "How often a member scores higher than a non-member, over all pairs of the two. 0.5 is guessing, 1 is never "
-        "wrong. It describes the average image.",
+        f"{_AUROC} 0.5 is guessing, 1 is never wrong. It describes the average image.",
     ),
     "tpr": Term(
         "TPR at 1 % FPR",
-        "The fraction of members that an attacker recognises while wrongly accusing 1 of 100 non-members (TPR: "
-        "true-positive rate, FPR: false-positive rate). Guessing reaches 0.01. It describes the most exposed images, "
-        "which the AUROC averages away.",
+        f"{_TPR} Guessing reaches 0.01. It describes the most exposed images, which the AUROC averages away.",
     ),
     "interval": Term(
         "Interval",
@@ -140,10 +137,19 @@ GLOSSARY: dict[str, Term] = {
 }
 
 
+BRIEF = (
+    GLOSSARY["member"],
+    Term("TPR at 1 % FPR", _TPR),
+    Term("AUROC", _AUROC),
+    Term("High, medium", LEVELS_BRIEF),
+)
+"""What a reader of the first printed page alone needs."""
+
+
 def glossary(result: AuditResult) -> dict[str, Term]:
     """Explain the terms of a page."""
     return {
         "levels": Term("High, medium, low", LEVELS),
         "sure": Term("How sure is an accusation", base_rate(result)),
-        **GLOSSARY,
+        **{name: term for name, term in GLOSSARY.items() if name != "canary" or result.canaries is not None},
     }

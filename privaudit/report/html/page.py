@@ -14,10 +14,10 @@ from markupsafe import Markup
 
 from privaudit.auditing.scan_command import scan_command
 from privaudit.report.html import figures, run_tables, scores
-from privaudit.report.html.descriptions import describe_masks
+from privaudit.report.html.descriptions import masks_helped
 from privaudit.report.html.first import first_screen
 from privaudit.report.html.gallery import gallery
-from privaudit.report.html.glossary import glossary
+from privaudit.report.html.glossary import BRIEF, glossary
 from privaudit.report.html.svg import STYLE
 from privaudit.report.numbers import PAGE
 from privaudit.report.quoted import area_of_suspects, quoted
@@ -120,10 +120,11 @@ def render_html(result: AuditResult, exemplars: Sequence[Exemplar] = ()) -> str:
             score=score,
             tables={table.name: table for table in (make(shown) for make in TABLES)},
             plots=figures.shown(shown),
-            masks_helped=describe_masks(shown),
+            masks_helped=masks_helped(shown),
             further=figures.further(shown, score),
             exemplars=gallery(exemplars),
             glossary=glossary(shown),
+            brief=BRIEF,
             command=scan_command(shown.config),
             words=words_of(shown.data),
             checks=[(check, sentence(check_text(check, shown.data)), WHY.get(check.name, "")) for check in checks],

@@ -8,6 +8,7 @@ from typing import Any
 
 from privaudit.auditing.option_table import flag_of, table
 from privaudit.auditing.options import AuditOptions
+from privaudit.registry import summary_of
 from privaudit.report.html.page_table import Cell, Column, Row, Table, count_cell, text_cell
 from privaudit.report.numbers import PAGE, seconds
 from privaudit.report.sentences.design_words import words_of
@@ -16,7 +17,6 @@ from privaudit.report.sentences.names import (
     attack_text,
     choice_name,
     label_text,
-    measured_text,
     selection_text,
     taken_text,
 )
@@ -46,7 +46,7 @@ def attack_table(result: AuditResult) -> Table:
     rows = tuple(
         Row((
             text_cell(attack_text(report.name)),
-            text_cell(measured_text(report.name), KINDS[report.kind]),
+            text_cell(summary_of(report.name) or "–", KINDS[report.kind]),
             text_cell(_where(report)),
             count_cell(report.passes),
             text_cell(selection_text(report)),

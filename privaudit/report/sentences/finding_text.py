@@ -47,8 +47,8 @@ def brief_statement(result: AuditResult) -> str:
     if not of_rate:
         levels, what = AUROC_LEVELS, "of 100 pairs, where there are too few non-members to count images"
     if finding.level in levels:
-        least, here = f"{100 * levels[finding.level]:g}", of_hundred(finding.limit)
-        meaning = f"at least {least} {what}; here it is at least {here}"
+        needed, limit = f"{100 * levels[finding.level]:g}", of_hundred(finding.limit)
+        meaning = f"at least {needed} {what}; here it is at least {limit}"
     else:
         meaning = f"more than guessing; {100 * levels['medium']:g} {what} are not shown"
     canaries = canary_statement(result.canaries) if states_canaries(result) and result.canaries is not None else ""

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from functools import cache
-from importlib.resources import files
 
 from privaudit.evaluation.selection import Candidate, Choice, Criterion, Label
 from privaudit.report.numbers import counted
@@ -36,25 +33,6 @@ CRITERIA: Mapping[Criterion, str] = {
 def attack_text(name: str) -> str:
     """Name an attack; one whose name could be taken for a quantity gets a suffix: ``epsilon (attack)``."""
     return "epsilon (attack)" if name == "epsilon" else name
-
-
-@cache
-def _summaries() -> Mapping[str, str]:
-    """Read what each attack and scorer of the package measures from the source, since importing them loads torch."""
-    found = {}
-    for folder in ("attacks", "scorers"):
-        for file in files("privaudit").joinpath(folder).iterdir():
-            if file.name.endswith(".py"):
-                named = dict(
-                    re.findall(r'^    (name|summary): ClassVar\[str\] = "(.+)"$', file.read_text("utf-8"), re.M)
-                )
-                found[named.get("name", "")] = named.get("summary", "")
-    return found
-
-
-def measured_text(name: str) -> str:
-    """Say what an attack or a scorer of the package measures; a dash for one from elsewhere."""
-    return _summaries().get(name.partition("@")[0].removesuffix("-reference")) or "–"
 
 
 def score_text(attack: str, mask: str) -> str:
