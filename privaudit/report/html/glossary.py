@@ -141,7 +141,7 @@ BRIEF = (
     GLOSSARY["member"],
     Term("TPR at 1 % FPR", _TPR),
     Term("AUROC", _AUROC),
-    Term("High, medium", LEVELS_BRIEF),
+    Term("High, medium, low", LEVELS_BRIEF),
 )
 """What a reader of the first printed page alone needs."""
 

@@ -22,7 +22,7 @@ from privaudit.report.sentences.finding_text import brief_statement, largest_aur
 from privaudit.report.sentences.lines import scale_text
 from privaudit.report.sentences.names import attack_text, score_text
 from privaudit.report.sentences.overall import answer, headline, tone
-from privaudit.report.sentences.verdict_text import gate_reason, limits_note, pass_meaning, undecided
+from privaudit.report.sentences.verdict_text import exit_text, gate_reason, limits_note, pass_meaning, undecided
 from privaudit.scorers import SCORERS
 
 NAN = math.nan
@@ -240,6 +240,13 @@ def test_a_gate_that_passes_below_what_was_measured_says_so_and_why_its_limit_di
     assert limits_note(make_result(strength=2.0)) == ""
     clear = make_result(strength=2.0, gates=("tpr@1%fpr>0.9",))
     assert gate_reason(clear.verdict.gates[0], clear).startswith("largest lower limit")
+
+
+def test_the_exit_code_is_the_actual_one_where_it_is_known():
+    result = make_result(gates=("auroc>0.6",))
+    assert exit_text(result) == "Exit code 1 by default."
+    assert exit_text(result, 1) == "Exit code 1."
+    assert exit_text(result, 0) == "Exit code 0, as requested, instead of 1."
 
 
 def test_what_was_found_says_what_its_level_means():
