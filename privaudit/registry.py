@@ -7,9 +7,12 @@ A specification names a plug-in and its parameters: ``sima:order=2:levels=50,100
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
+from functools import cache
 from importlib import import_module
+from importlib.resources import files
 from pkgutil import iter_modules
 from typing import Any, ClassVar, TypeVar
 
@@ -98,6 +101,29 @@ class Registry(Mapping[str, T]):
         """Return the number of plug-ins."""
         self.discover()
         return len(self._entries)
+
+
+@cache
+def _summaries() -> Mapping[str, str]:
+    summaries = {}
+    for folder in ("attacks", "scorers"):
+        for file in files("privaudit").joinpath(folder).iterdir():
+            source = file.read_text("utf-8") if file.name.endswith(".py") else ""
+            named = dict(re.findall(r'^    (name|summary): ClassVar\[str\] = "(.+)"$', source, re.MULTILINE))
+            summaries[named.get("name", "")] = named.get("summary", "")
+    return summaries
+
+
+def summary_of(score: str) -> str:
+    """Say what an attack or a scorer measures, read from its source, since importing it loads torch.
+
+    Args:
+        score: Its name in a report, such as ``pia@paper`` or ``pia-reference``.
+
+    Returns:
+        The summary; empty for one that is not of this package.
+    """
+    return _summaries().get(score.partition("@")[0].removesuffix("-reference"), "")
 
 
 def _origin(entry: object) -> str:

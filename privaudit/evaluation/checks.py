@@ -20,6 +20,8 @@ __all__ = ["BLIND", "blind_check", "consistency_check", "duplicate_check", "file
 
 BLIND = "blind baseline"
 """Name of the check, and of the attack in the pair (attack, mask) of a blind score, whose mask is the family."""
+SUPPORTED_FPR = 0.01
+"""Smallest false-positive rate that has to be well supported; a scarcity at smaller ones is a notice, not a warning."""
 MAX_BLIND_AUROC = 0.65
 """AUROC of a blind classifier that would matter. If no family separates the sets, but an interval reaches beyond this
 value, the check warns."""
@@ -138,8 +140,8 @@ def sample_size_check(positives: int, nonmembers: int, fprs: Sequence[float] = (
     """Check that there are enough images for the reported metrics.
 
     Returns:
-        ``fail`` if a set has fewer than 2 images; ``warn`` if fewer than 10 false positives are expected at a target;
-        else ``ok``.
+        ``fail`` if a set has fewer than 2 images; ``warn`` if fewer than 10 false positives are expected at a target
+        and at `SUPPORTED_FPR`, or if a target is 0; else ``ok``, also with a smaller target that has fewer.
     """
     name = "sample size"
     if min(positives, nonmembers) < 2:
@@ -156,4 +158,5 @@ def sample_size_check(positives: int, nonmembers: int, fprs: Sequence[float] = (
             else:
                 scarce.append(fact("rate_not_reported", fpr=fpr, needed=needed))
     sizes = fact("set_sizes", positives=positives, nonmembers=nonmembers)
-    return Check(name, "warn" if scarce else "ok", (sizes, *scarce))
+    few = SUPPORTED_FPR * nonmembers < FEW_FALSE_POSITIVES - 1e-9
+    return Check(name, "warn" if scarce and (few or 0.0 in fprs) else "ok", (sizes, *scarce))

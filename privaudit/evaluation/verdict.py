@@ -297,10 +297,10 @@ def _why_unmeasured(evaluation: Evaluation[Pair], pairs: Sequence[Pair], gate: G
             return fact("rate_not_evaluated", fpr=gate.fpr or 0.0)
         error = (1.0 - evaluation.confidence) / (tests if side == "lower" else 1)
         unresolvable = unresolved(gate.fpr or 0.0, evaluation.effective[1], error)
+        if unresolvable is not None and unresolvable.code == "limit_needs_nonmembers":
+            return Fact("gate_needs_nonmembers", {**unresolvable.values, "tests": tests if side == "lower" else 1})
         if np.isnan(rate.lo):
             return rate.reason or fact("not_measured")
-        if unresolvable is not None:
-            return Fact("gate_needs_nonmembers", {**unresolvable.values, "tests": tests})
     elif gate.metric == "epsilon":
         return metrics.epsilon_lower.reason or fact("not_measured")
     elif np.isnan(metrics.auroc.lo):

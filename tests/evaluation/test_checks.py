@@ -314,5 +314,9 @@ def test_sample_size() -> None:
         fact("rate_rests_on_few", fpr=0.01, expected=5.0, needed=1000),
         fact("rate_not_reported", fpr=0.001, needed=10_000),
     )
+    enough = sample_size_check(1000, 1000)
+    assert enough.status == "ok"  # every rate down to 1 % is well supported; the one at 0.1 % is a notice
+    assert enough.facts[1:] == (fact("rate_rests_on_few", fpr=0.001, expected=1.0, needed=10_000),)
+    assert sample_size_check(999, 999).status == sample_size_check(999, 999, (0.001,)).status == "warn"
     none = sample_size_check(10, 10, (0.0,))
     assert none == Check("sample size", "warn", (fact("set_sizes", positives=10, nonmembers=10), fact("rate_at_zero")))

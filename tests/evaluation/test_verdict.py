@@ -21,6 +21,7 @@ from privaudit.evaluation import (
     parse_gates,
 )
 from privaudit.evaluation.finding import AUROC_LEVELS, PERFECT, TPR_LEVELS, perfect_scores
+from privaudit.evaluation.rate import nonmembers_needed
 from privaudit.report.numbers import of_hundred
 from privaudit.report.sentences.fact_text import fact_text
 from privaudit.report.sentences.finding_text import statement
@@ -161,7 +162,10 @@ def test_a_gate_that_cannot_be_measured_is_inconclusive() -> None:
     verdict = decide(*LEAKY, gates=parse_gates(["tpr@0.1%fpr>0.02", "tpr@3%fpr>0.02", "auroc>.99"]))
     assert [gate.status for gate in verdict.gates] == ["inconclusive", "inconclusive", "pass"]
     assert verdict.status == "inconclusive"
-    assert verdict.gates[0].reason == fact("rate_needs_nonmembers", fpr=0.001, needed=1000, nonmembers=N)
+    reason = verdict.gates[0].reason
+    assert reason.code == "gate_needs_nonmembers"  # the number that decides this gate, not the smaller one of the rate
+    assert reason.values["tests"] == len([test for gate in verdict.gates for test in gate.tests])
+    assert reason.values["needed"] == nonmembers_needed(0.001, 0.05 / reason.values["tests"]) > 1000
     assert verdict.gates[1].reason == fact("rate_not_evaluated", fpr=0.03)
     undecided = [fact("gate_inconclusive", gate=gate) for gate in ("tpr@0.1%fpr>0.02", "tpr@3%fpr>0.02")]
     assert verdict.reasons == tuple(undecided)
@@ -355,7 +359,7 @@ def test_a_few_images_that_leak_completely_are_found_without_any_auroc() -> None
     assert "does not rank them above chance overall" in text
     assert "ranks members above" not in text
     rate = evaluation.metrics[SIMA].tpr_at_fpr["0.01"].value
-    assert f"recognises {of_hundred(rate)} of 100 training images (at least {of_hundred(finding.limit)}, " in text
+    assert f"recognises {of_hundred(rate)} of 100 training images (at least {of_hundred(finding.limit)}); " in text
 
 
 def test_the_finding_quotes_a_score_that_is_significant_by_itself() -> None:

@@ -22,9 +22,10 @@ from privaudit.report.html.page import assets
 from privaudit.report.html.page_table import Cell, Column, Row, Table, text_cell
 from privaudit.report.html.svg import SHADES
 from privaudit.report.quoted import area_of_suspects, quoted
+from privaudit.report.sentences.attacker import NOT_TESTED, base_rate
 from privaudit.report.sentences.design_text import suspect_statement
 from privaudit.report.sentences.fact_text import fact_text
-from privaudit.report.sentences.finding_text import statement
+from privaudit.report.sentences.finding_text import brief_statement, evidence
 from privaudit.report.sentences.verdict_text import WHY, gate_reason, ordered_checks
 from privaudit.results.data_report import SkippedReport
 
@@ -179,17 +180,21 @@ def test_the_first_screen_says_what_was_tested_found_how_sure_and_what_to_do():
     data = result.data
     compared = f"{data.positives} images that the model was trained on and {data.nonmembers} that it was not trained on"
     assert compared in first
-    assert "3 attacks, 9 scores per image: 7 tested, the 2 random masks are controls." in first
-    assert "Someone who has an image can often tell whether the model was trained on it." in first
+    assert "3 attacks gave 9 scores per image: 7 are compared, 2 (random masks) are controls." in first
+    assert (
+        "Someone who has an image and the model's weights can often tell whether the model was trained on it." in first
+    )
     assert "Black-box access, to an interface that only returns images, was not tested." in first
-    assert "Not tested: what generated images or captions reveal, and any images other than these." in first
-    assert statement(result) in first
-    assert first.count(f"{100 * rate.value:.0f} of 100") == 3  # the number, what the picture shows, and the finding
-    assert first.count(f"at least {100 * result.verdict.finding.limit:.0f}, corrected") == 1
-    assert f"{100 * rate.lo:.0f} to {100 * rate.hi:.0f} with 95 % confidence; guessing would recognise 1" in first
+    assert NOT_TESTED in first
+    assert brief_statement(result) in first
+    assert evidence(result) in read_page(page_of("high")).one("numbers").text
+    assert first.count(f"{100 * rate.value:.0f} of 100") == 2  # the number, and what the picture shows
+    limits = f"at least {100 * result.verdict.finding.limit:.0f}, at most {100 * rate.hi:.0f} with 95 % confidence"
+    assert first.count(f"{limits}; guessing would recognise 1") == 2  # in the same places
+    assert base_rate(result) in first
     assert "Do not publish the model" in first
     assert "A pass means that no more than the gate allows was shown." in first
-    assert "Of 2 gates: 1 failed, 1 passed." in first
+    assert "Of 2 gates: 1 failed, 1 passed. Exit code 1 by default." in first
     assert "✕ fail tpr@1%fpr>0.05" in first
     assert gate_reason(result.verdict.gates[1], result)[1:] in first
 
@@ -202,8 +207,11 @@ def test_squares_show_the_interval_and_the_scale_fits_a_small_share():
     assert len(kinds) == 100
     least = CASES["high"]().verdict.finding.limit
     assert kinds.count("sure") == round(100 * least) < round(100 * rate.lo)  # corrected, as the finding says it
-    assert "at least, allowing for 7 scores" in page.all("section")[0].text
-    assert kinds.count("sure") + kinds.count("maybe") == math.ceil(round(100 * rate.hi, 1))
+    assert "at least perhaps measured guessing" in page.all("section")[0].text
+    assert kinds.count("sure") + kinds.count("maybe") == round(100 * rate.hi)  # as the sentence rounds it
+    assert picture.all("title")[0].text.count(f"at least {kinds.count('sure')}, ") == 1
+    (bar,) = [path.attributes["d"] for path in picture.all("path") if path.attributes["class"] == "whisker"]
+    assert bar == f"M{276 * least:.1f} 6H{276 * rate.hi:.1f}"  # the range of the squares
     assert picture.all("text")[-1].text == "100"
     (small,) = [d for d in read_page(page_of("none")).all("svg") if d.attributes.get("class") == "squares"]
     assert small.all("text")[-1].text == "10"
@@ -586,10 +594,13 @@ def test_all_checks_are_listed_with_their_status():
 
 
 def test_every_option_is_listed():
+    from privaudit.auditing.option_table import flag_of, table
     from privaudit.auditing.options import AuditOptions
 
     listed = {row[0] for row in numbers(table_with(read_page(page_of("high")), "Options of the audit"))}
-    assert {option.name for option in fields(AuditOptions)} <= listed
+    named = {name: flag_of(name, entry) if entry.help else name for name, entry in table(AuditOptions).items()}
+    assert {named[option.name] for option in fields(AuditOptions)} <= listed
+    assert "--mask-scope" in listed
 
 
 def test_templates_style_and_script_are_installed_with_the_package():
@@ -620,7 +631,7 @@ def test_a_tick_only_for_a_test_that_could_have_found_a_leak():
     )
     undecided = first_of(make_result(strength=0.3, images=40, gates=("tpr@1%fpr>0.05",)))
     assert "level-unclear" in undecided.attributes["class"]
-    assert "needs at least 492 non-members for a limit, since 7 tests share the error; there were 40." in undecided.text
+    assert "needs at least 492 independent non-members, since 7 tests share the error; there are 40." in undecided.text
 
 
 def test_where_the_rate_shows_nothing_the_pairs_are_counted():
@@ -645,8 +656,8 @@ def test_a_learned_score_is_called_the_worst_case_with_the_best_that_is_not_lear
         for mask in ("none", "influence", "weighted")
     ]
     area, name = max(tested, key=lambda found: found[0].value)
-    assert f"to choose the noise level, {name}, " in first
-    assert f"tells {100 * area.value:.0f} of 100 ({100 * area.lo:.0f} to {100 * area.hi:.0f}) pairs apart." in first
+    assert f"An attacker who uses them only to choose the noise level (attack “{name}" in first
+    assert f"tells {100 * area.value:.0f} of 100 pairs apart ({100 * area.lo:.0f} to {100 * area.hi:.0f})." in first
 
 
 def test_pages_whose_numbers_mean_nothing_say_so_above_the_table():
@@ -671,8 +682,8 @@ def test_the_glossary_says_how_sure_an_accusation_is_here():
     result = CASES["high"]()
     rate = quoted(result).metrics.tpr_at_fpr["0.01"].value
     text = read_page(page_of("high")).one("term-sure").text
-    assert f"If half, {100 * rate / (rate + 0.01):.0f} of 100 accusations are right here" in text
-    assert f"if 1 of 1000, {100 * 0.001 * rate / (0.001 * rate + 0.999 * 0.01):.1f} of 100" in text
+    assert f"Of 100 accusations, {100 * rate / (rate + 0.01):.0f} are right if half of the images" in text
+    assert f"but only {100 * 0.001 * rate / (0.001 * rate + 0.999 * 0.01):.1f} if 1 of 1000 is." in text
     assert "an AUROC of at least 0.85 is high and of 0.69 medium" in read_page(page_of("high")).one("term-levels").text
 
 

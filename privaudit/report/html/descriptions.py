@@ -6,8 +6,9 @@ import math
 from collections.abc import Sequence
 
 from privaudit.evaluation.curves import Histogram, RocCurve
+from privaudit.evaluation.estimate import Difference
 from privaudit.report.html.scores import mask_text
-from privaudit.report.numbers import PAGE
+from privaudit.report.numbers import PAGE, listed
 from privaudit.report.quoted import by_strength
 from privaudit.report.sentences.design_words import words_of
 from privaudit.report.sentences.names import QUARTILES, attack_text
@@ -47,24 +48,36 @@ def describe_overview(result: AuditResult) -> str:
     return f"AUROC without mask, the largest first: {'; '.join(parts)}. The table has every number."
 
 
+def masks_helped(result: AuditResult) -> str:
+    """Name the attacks that masks help and those that they do not; empty if no gain could be measured."""
+    gains = _gains(result)
+    if not gains:
+        return ""
+    helped = list(dict.fromkeys(attack for gain, attack, _ in gains if gain.lo > 0.0))
+    others = [attack for attack in dict.fromkeys(attack for _, attack, _ in gains) if attack not in helped]
+    unlike = f", and not {listed(others, 'or')}" if helped and others else ""
+    above, below = sum(gain.lo > 0.0 for gain, *_ in gains), sum(gain.hi < 0.0 for gain, *_ in gains)
+    compared = f"of {len(gains)} comparisons, {above} have an interval above 0 and {below} below"
+    return f"Here masks helped {listed(helped) or 'no attack'}{unlike}: {compared}."
+
+
 def describe_masks(result: AuditResult) -> str:
-    """Count the masks that gain and lose, and name the largest and the smallest gain."""
-    gains = [
-        (comparison.auroc_delta, f"{report.name} under the {mask} mask")
+    """Say whom masks help, and give the largest and the smallest gain."""
+    gains = _gains(result)
+    if not gains:
+        return "No gain could be measured."
+    extremes = (pick(gains, key=lambda gain: gain[0].value) for pick in (max, min))
+    largest, smallest = (f"{PAGE.difference(gain)} of {attack} ({mask})" for gain, attack, mask in extremes)
+    return f"{masks_helped(result)} The largest gain in AUROC is {largest}, the smallest {smallest}."
+
+
+def _gains(result: AuditResult) -> list[tuple[Difference, str, str]]:
+    return [
+        (comparison.auroc_delta, attack_text(report.name), mask)
         for report in result.attacks
         for mask, comparison in (("influence", report.influence_vs_none), ("weighted", report.weighted_vs_none))
         if comparison is not None and not math.isnan(comparison.auroc_delta.value)
     ]
-    if not gains:
-        return "No gain could be measured."
-    above = sum(gain.lo > 0.0 for gain, _ in gains)
-    below = sum(gain.hi < 0.0 for gain, _ in gains)
-    (largest, best), (smallest, worst) = (pick(gains, key=lambda gain: gain[0].value) for pick in (max, min))
-    return (
-        f"Of {len(gains)} comparisons, {above} have an interval above 0 and {below} below. The largest gain is "
-        f"{PAGE.difference(largest)} of {best}, the smallest {PAGE.difference(smallest)} of {worst}. The table has "
-        "every number."
-    )
 
 
 def describe_quartiles(report: AttackReport) -> str:

@@ -49,7 +49,9 @@ def overview(result: AuditResult) -> PagePlot:
 
 def roc(result: AuditResult, score: Quoted) -> PagePlot:
     """Draw the ROC curves of the strongest attacks, the quoted one first."""
-    names = [report.name for report in quoted_first(result)][:MAX_CURVES]
+    ranked = [report.name for report in quoted_first(result)]
+    names, others = ranked[:MAX_CURVES], ranked[MAX_CURVES:]
+    left_out = f" Not drawn here: {', '.join(map(attack_text, others))}." if others else ""
     axes = plots.roc(result, names, axes=plots.canvas(WIDTH, 4.2, PALETTE), palette=PALETTE)
     banded = "each attack" if 1 < len(names) <= MAX_BANDS else attack_text(score.report.name)
     return page_plot(
@@ -59,7 +61,7 @@ def roc(result: AuditResult, score: Quoted) -> PagePlot:
         say.describe_roc(result, score.report, "none"),
         f"ROC curves without mask, both axes logarithmic. Band: pointwise {confidence_text(result)} limits of "
         f"{banded}, where there are enough non-members. Points: at 1 % false positives. "
-        f"{words_of(result.data).further_up}; the blind baseline should lie on the line of guessing.",
+        f"{words_of(result.data).further_up}; the blind baseline should lie on the line of guessing.{left_out}",
     )
 
 

@@ -11,14 +11,14 @@ from privaudit.report.html.scores import confidence_text
 from privaudit.report.numbers import of_hundred
 from privaudit.report.quoted import Quoted, quoted
 from privaudit.report.sentences.advice import advice
-from privaudit.report.sentences.attacker import NEEDS, NOT_TESTED, shows_rate, worst_case
+from privaudit.report.sentences.attacker import NEEDS, NOT_TESTED, base_rate, measures_rate, shows_rate, worst_case
 from privaudit.report.sentences.design_text import flagged_text, set_p_of_hundred
 from privaudit.report.sentences.design_words import words_of
-from privaudit.report.sentences.fact_text import fact_text, reason_text, sentence
-from privaudit.report.sentences.finding_text import statement
-from privaudit.report.sentences.lines import compared_text, score_note
-from privaudit.report.sentences.overall import answer, answers_with_reach, headline, tone
-from privaudit.report.sentences.verdict_text import gate_reason, gates_outcome, pass_meaning
+from privaudit.report.sentences.fact_text import reason_text, sentence
+from privaudit.report.sentences.finding_text import RECOGNISES, brief_statement, pairs_text
+from privaudit.report.sentences.lines import compared_text, gate_notes, score_note
+from privaudit.report.sentences.overall import answer, headline, tone
+from privaudit.report.sentences.verdict_text import exit_text, gate_reason, gates_outcome
 from privaudit.results.audit_result import AuditResult
 
 
@@ -33,8 +33,8 @@ class Proportion:
         interval: Interval in words, or why there is none.
         guess: Fraction that guessing reaches.
         guessing: The same in words.
-        lower: Lower limit corrected for the scores that were compared; NaN if the finding has none for this number.
-        lower_text: Name of that limit.
+        lower: Lower limit: that of the finding, which is corrected for the scores that were compared, if it has one for
+            this number; else that of the interval; NaN without one.
     """
 
     before: str
@@ -44,7 +44,6 @@ class Proportion:
     guess: float
     guessing: str
     lower: float
-    lower_text: str
 
     @property
     def number(self) -> str:
@@ -59,16 +58,17 @@ class Proportion:
     @property
     def limits(self) -> str:
         """The interval, and how guessing compares with it."""
-        inside = ", which the interval includes" if self.estimate.lo <= self.guess <= self.estimate.hi else ""
+        inside = ", which the interval includes" if self.lower <= self.guess <= self.estimate.hi else ""
         return f"{self.interval}; {self.guessing}{inside}"
 
     @property
     def squares(self) -> tuple[Literal["sure", "maybe", "not"], ...]:
         """A hundred squares: up to the lower limit, from there to the upper limit, and the rest."""
         value, hi = self.estimate.value, self.estimate.hi
-        lower = next((limit for limit in (self.lower, self.estimate.lo) if not math.isnan(limit)), value)
-        # Rounded before it is rounded up, so that 0.07 fills 7 squares although 100 * 0.07 is slightly more than 7.
-        sure, maybe = round(100.0 * lower), math.ceil(round(100.0 * (value if math.isnan(hi) else hi), 1))
+        ends = (value if math.isnan(end) else end for end in (self.lower, hi))
+        # Rounded as in the sentence, so that both give the same numbers; a tenth of a square is drawn as a whole one.
+        lower, upper = (float(of_hundred(end)) for end in ends)
+        sure, maybe = round(lower), math.ceil(upper)
         return tuple("sure" if square < sure else "maybe" if square < maybe else "not" for square in range(100))
 
     @property
@@ -89,51 +89,47 @@ def proportion(result: AuditResult, score: Quoted) -> Proportion | None:
     rate, auroc = score.metrics.tpr_at_fpr.get("0.01"), score.metrics.auroc
     if rate is not None and shows_rate(result, score):
         return Proportion(
-            "An attacker who wrongly accuses 1 of 100 images that the model was not trained on recognises",
+            RECOGNISES,
             lay_positives,
             rate,
-            _interval(rate, result),
+            _interval(rate, result, score, "tpr"),
             0.01,
             "guessing would recognise 1",
-            *_corrected_limit(result, score, "tpr"),
+            _lower_limit(rate, result, score, "tpr"),
         )
     if math.isnan(auroc.value):
         return None
     return Proportion(
-        f"Shown one of the {lay_positives} and one image that the model was not trained on, the attack tells which is "
-        "which in",
+        f"Shown one of the {lay_positives} and one other image, the attack tells which is which in",
         "such pairs",
         auroc,
-        _interval(auroc, result),
+        _interval(auroc, result, score, "auroc"),
         0.5,
         "guessing would be right in 50",
-        *_corrected_limit(result, score, "auroc"),
+        _lower_limit(auroc, result, score, "auroc"),
     )
 
 
-def pairs_in_words(result: AuditResult, score: Quoted) -> str:
-    """Say what the AUROC means, in pairs out of a hundred."""
-    auroc = score.metrics.auroc
-    if math.isnan(auroc.value):
-        return f"Its AUROC could not be measured{'' if auroc.reason is None else f': {fact_text(auroc.reason)}'}."
-    return (
-        f"Of 100 pairs of one such image and one that the model was not trained on, it tells {of_hundred(auroc.value)} "
-        f"apart ({_interval(auroc, result)}); guessing would be right in 50."
-    )
-
-
-def _corrected_limit(result: AuditResult, score: Quoted, metric: str) -> tuple[float, str]:
+def _has_limit(result: AuditResult, score: Quoted, metric: str) -> bool:
+    """Whether the finding rests on this number of this score."""
     finding = result.verdict.finding
     same = (finding.attack, finding.mask, finding.metric) == (score.report.name, score.mask, metric)
-    if not same or finding.limit is None or math.isnan(finding.limit):
-        return math.nan, "lower end of the interval"
-    return finding.limit, f"at least{f', allowing for {finding.scores} scores' if finding.scores > 1 else ''}"
+    return same and finding.limit is not None and not math.isnan(finding.limit)
 
 
-def _interval(estimate: Estimate | RateEstimate, result: AuditResult) -> str:
+def _lower_limit(estimate: Estimate | RateEstimate, result: AuditResult, score: Quoted, metric: str) -> float:
+    limit = result.verdict.finding.limit
+    return limit if limit is not None and _has_limit(result, score, metric) else estimate.lo
+
+
+def _interval(estimate: Estimate | RateEstimate, result: AuditResult, score: Quoted, metric: str) -> str:
+    """Write the interval; its lower end is the limit of the finding, if that rests on this number."""
     if math.isnan(estimate.lo) or math.isnan(estimate.hi):
         return reason_text(estimate.reason) or "no interval"
-    return f"{of_hundred(estimate.lo)} to {of_hundred(estimate.hi)} with {confidence_text(result)} confidence"
+    confidence, hi = f"with {confidence_text(result)} confidence", of_hundred(estimate.hi)
+    if _has_limit(result, score, metric):
+        return f"at least {of_hundred(_lower_limit(estimate, result, score, metric))}, at most {hi} {confidence}"
+    return f"{of_hundred(estimate.lo)} to {hi} {confidence}"
 
 
 def first_screen(result: AuditResult) -> dict[str, Any]:
@@ -148,18 +144,23 @@ def first_screen(result: AuditResult) -> dict[str, Any]:
         "answer": answer(result),
         "tested": compared_text(result),
         "limits": (NEEDS, NOT_TESTED),
-        "statement": statement(result),
+        "statement": brief_statement(result),
         # The number to remember, at most one of the two; neither if no number can be relied on.
         "sure": reached,
         "chance": None if unclear else _chance(result),
-        "pairs": pairs_in_words(result, score) if reached is not None and reached.guess != 0.5 else "",
+        "single": base_rate(result) if reached is not None and measures_rate(result) else "",
+        "pairs": _pairs(result, score) if reached is not None and reached.guess != 0.5 else "",
         "about": score_note(result) if reached is not None else "",
         "worst": worst_case(result) if reached is not None else "",
         "advice": advice(result),
         "gates": [(gate, sentence(gate_reason(gate, result))) for gate in result.verdict.gates],
-        "outcome": gates_outcome(result),
-        "note": " ".join(pass_meaning(result, reach=not answers_with_reach(result))),
+        "outcome": f"{gates_outcome(result)} {exit_text(result)}" if result.verdict.gates else gates_outcome(result),
+        "note": " ".join(gate_notes(result)),
     }
+
+
+def _pairs(result: AuditResult, score: Quoted) -> str:
+    return pairs_text(result, score, _interval(score.metrics.auroc, result, score, "auroc"))
 
 
 def _chance(result: AuditResult) -> dict[str, str] | None:

@@ -14,9 +14,10 @@ from markupsafe import Markup
 
 from privaudit.auditing.scan_command import scan_command
 from privaudit.report.html import figures, run_tables, scores
+from privaudit.report.html.descriptions import masks_helped
 from privaudit.report.html.first import first_screen
 from privaudit.report.html.gallery import gallery
-from privaudit.report.html.glossary import glossary
+from privaudit.report.html.glossary import BRIEF, glossary
 from privaudit.report.html.svg import STYLE
 from privaudit.report.numbers import PAGE
 from privaudit.report.quoted import area_of_suspects, quoted
@@ -24,6 +25,7 @@ from privaudit.report.redact import redact
 from privaudit.report.sentences import design_text
 from privaudit.report.sentences.design_words import words_of
 from privaudit.report.sentences.fact_text import fact_text, sentence
+from privaudit.report.sentences.finding_text import evidence
 from privaudit.report.sentences.lines import NOTHING_KNOWN, REQUESTED, remedy
 from privaudit.report.sentences.names import attack_text, candidate_text
 from privaudit.report.sentences.verdict_text import WHY, check_text, ordered_checks
@@ -114,12 +116,15 @@ def render_html(result: AuditResult, exemplars: Sequence[Exemplar] = ()) -> str:
         .render(
             result=shown,
             first=first_screen(shown),
+            evidence=evidence(shown) if shown.data.membership_known else "",
             score=score,
             tables={table.name: table for table in (make(shown) for make in TABLES)},
             plots=figures.shown(shown),
+            masks_helped=masks_helped(shown),
             further=figures.further(shown, score),
             exemplars=gallery(exemplars),
             glossary=glossary(shown),
+            brief=BRIEF,
             command=scan_command(shown.config),
             words=words_of(shown.data),
             checks=[(check, sentence(check_text(check, shown.data)), WHY.get(check.name, "")) for check in checks],

@@ -6,6 +6,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from privaudit.auditing.option_table import flag_of, table
+from privaudit.auditing.options import AuditOptions
+from privaudit.registry import summary_of
 from privaudit.report.html.page_table import Cell, Column, Row, Table, count_cell, text_cell
 from privaudit.report.numbers import PAGE, seconds
 from privaudit.report.sentences.design_words import words_of
@@ -34,7 +37,7 @@ def attack_table(result: AuditResult) -> Table:
     """List the source of each score and how it was computed."""
     columns = (
         Column("Attack"),
-        Column("Kind"),
+        Column("What it measures", "prose"),
         Column("Taken at"),
         Column("Passes per image", "number"),
         Column("Chosen or fixed", "prose"),
@@ -44,7 +47,7 @@ def attack_table(result: AuditResult) -> Table:
     rows = tuple(
         Row((
             text_cell(attack_text(report.name)),
-            text_cell(KINDS[report.kind]),
+            text_cell(summary_of(report.name) or "–", KINDS[report.kind]),
             text_cell(_where(report)),
             count_cell(report.passes),
             text_cell(selection_text(report)),
@@ -76,9 +79,10 @@ def choice_table(result: AuditResult) -> Table:
 
 def option_table(result: AuditResult) -> Table:
     """List every option."""
-    options = {name: _text(value) for name, value in result.config.items()}
+    flags = {name: flag_of(name, entry) for name, entry in table(AuditOptions).items() if entry.help}
+    options = {flags.get(name, name): _text(value) for name, value in result.config.items()}
     if not result.config.get("attacks"):
-        options["attacks"] = "the default ones"
+        options[flags["attacks"]] = "the default ones"
     return _pairs("options", "Options of the audit", "Option", options)
 
 
@@ -91,7 +95,7 @@ def data_table(result: AuditResult) -> Table:
         **({"suspects": f"{data.additional_suspects}"} if data.additional_suspects else {}),
         "duplicates removed": f"{data.duplicates_removed}",
         "images in both sets": f"{data.shared}",
-        "near-duplicate pairs": f"{data.near_duplicates}",
+        "pairs of near-duplicates": f"{data.near_duplicates}",
         **({"groups": f"{data.groups}"} if data.groups else {}),
         "unreadable files": f"{len(data.skipped)}",
     }

@@ -18,7 +18,7 @@ from privaudit.report.html.page_table import (
 from privaudit.report.numbers import PAGE
 from privaudit.report.quoted import confidence_of, exposed_groups, quoted, quoted_first
 from privaudit.report.sentences.design_words import words_of
-from privaudit.report.sentences.names import QUARTILES, attack_text
+from privaudit.report.sentences.names import FAMILIES, QUARTILES, attack_text
 from privaudit.results.audit_result import AuditResult
 
 MASKS = {
@@ -72,7 +72,7 @@ def score_table(result: AuditResult) -> Table:
 
 def gain_table(result: AuditResult) -> Table:
     """List what each mask gains over no mask on the same images."""
-    columns = (Column("Attack"), Column("Mask", about="mask"), *GAIN_COLUMNS)
+    columns = (Column("Attack"), Column("Mask", about="mask"), *_gain_columns("gain"))
     rows = tuple(
         Row(
             (text_cell(attack_text(report.name)), text_cell(mask_text(mask)), *_gain_cells(gain)),
@@ -96,8 +96,10 @@ def versus_table(result: AuditResult) -> Table:
         for report in quoted_first(result)
         if report.versus_published is not None
     )
-    columns = (Column("Score"), Column("Against"), *GAIN_COLUMNS)
-    return Table("versus", "Gain over the strongest published attack, both without mask", columns, rows)
+    columns = (Column("Score"), Column("Against"), *_gain_columns("versus"))
+    return Table(
+        "versus", "Gain over the strongest published attack that was run (by AUROC), both without mask", columns, rows
+    )
 
 
 def quartile_table(result: AuditResult) -> Table:
@@ -164,12 +166,15 @@ def group_table(result: AuditResult) -> Table:
 
 def blind_table(result: AuditResult) -> Table:
     """List what classifiers that never see the model reach."""
-    columns = (Column("What it looks at"), Column("AUROC", "number", "auroc"))
+    columns = (Column("Family"), Column("What it looks at"), Column("AUROC", "number", "auroc"))
     rows = tuple(
-        Row((text_cell(family), estimate_cell(area)), chosen=family == result.blind.strongest)
+        Row(
+            (text_cell(family), text_cell(FAMILIES.get(family, family)), estimate_cell(area)),
+            chosen=family == result.blind.strongest,
+        )
         for family, area in result.blind.families.items()
     )
-    return Table("blind", "Classifiers that never see the model", columns, rows)
+    return Table("blind", "Classifiers that never see the model; the strongest is marked", columns, rows)
 
 
 def mask_text(mask: str) -> str:
@@ -194,12 +199,9 @@ def _metric_cells(metrics: Metrics, rates: list[str]) -> list[Cell]:
     ]
 
 
-GAIN_COLUMNS = (
-    Column("AUROC gain", "number", "gain"),
-    Column("p", "number", "p"),
-    Column("TPR at 1 % FPR gain", "number", "gain"),
-    Column("p", "number", "p"),
-)
+def _gain_columns(about: str) -> tuple[Column, ...]:
+    p = Column("p", "number", "p")
+    return Column("AUROC gain", "number", about), p, Column("TPR at 1 % FPR gain", "number", about), p
 
 
 def _gain_cells(gain: Comparison | None) -> tuple[Cell, ...]:

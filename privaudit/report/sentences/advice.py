@@ -63,7 +63,10 @@ def advice(result: AuditResult) -> tuple[Step, ...]:
     if not result.verdict.gates and level != "unclear" and data.membership_known:
         gate = "tpr@1%fpr>0.05" if has_rate(result) else "auroc>0.6"
         further.append(
-            Step(f"In a pipeline, set a gate, such as --fail-on '{gate}', so that it stops at more than you accept.")
+            Step(
+                f"In a pipeline, set a gate, such as --fail-on '{gate}', so that the pipeline stops when the leak is "
+                "larger than you accept."
+            )
         )
     return (*map(Step, steps), *further)
 

@@ -15,7 +15,9 @@ NEEDS = (
     "What the attacker needs: the image, and the model's weights or access to its denoiser. Black-box access, to an "
     "interface that only returns images, was not tested."
 )
-NOT_TESTED = "Not tested: what generated images or captions reveal, and any images other than these."
+NOT_TESTED = (
+    "Not tested: whether the model outputs training images, what captions reveal, and any image outside the two sets."
+)
 PRIORS = ((0.5, "half"), (0.001, "1 of 1000"))
 """Examples for the fraction of training images among those that an attacker checks."""
 MARKED_FPR = 0.01
@@ -41,10 +43,10 @@ def worst_case(result: AuditResult) -> str:
     others = [report for report in result.attacks if not learns(report)]
     by_rate, by_area = _strongest(others, "rate"), _strongest(others, "area")
     if shows_rate(result, score) and by_rate is not None:
-        return f"{worst} {_without(by_rate)} recognises {_of_100(_rate(by_rate))}."
+        return f"{worst} {_without(by_rate)} recognises {_of_100(_rate(by_rate), '')}."
     if by_area is None:
         return worst
-    return f"{worst} {_without(by_area)} tells {_of_100(by_area.metrics.auroc)} pairs apart."
+    return f"{worst} {_without(by_area)} tells {_of_100(by_area.metrics.auroc, ' pairs apart')}."
 
 
 def shows_rate(result: AuditResult, score: Quoted) -> bool:
@@ -71,19 +73,25 @@ def base_rate(result: AuditResult) -> str:
     """Say how sure a single accusation is.
 
     Returns:
-        A few sentences, from the rate of the quoted score. If no leak was found or measured, they take the rate from
-        which a leak is called high.
+        A sentence, from the rate of the quoted score. If no leak was found or the rate has no interval, it takes the
+        rate from which a leak is called high.
     """
-    rate, finding = _rate(quoted(result)), result.verdict.finding
-    measured = finding.leaks and rate is not None and rate.value > 0.0
+    rate = _rate(quoted(result))
+    measured = measures_rate(result) and rate is not None
     recognised = rate.value if measured and rate is not None else TPR_LEVELS["high"]
     (_, often), (_, rarely) = PRIORS
     half, few = (of_hundred(right_of_100(recognised, MARKED_FPR, prior) / 100.0) for prior, _ in PRIORS)
-    whose = "here" if measured else f"of an attacker who recognises {of_hundred(recognised)} of 100"
+    whose = "" if measured else f" of an attack that recognises {of_hundred(recognised)} of 100 training images"
     return (
-        f"It depends on how many of the images that an attacker checks are training images. If {often}, {half} of 100 "
-        f"accusations are right {whose}; if {rarely}, {few} of 100. Of the other images, 1 of 100 is wrongly accused."
+        f"Of 100 accusations{whose}, {half} are right if {often} of the images that the attacker checks are training "
+        f"images, but only {few} if {rarely} is."
     )
+
+
+def measures_rate(result: AuditResult) -> bool:
+    """Whether a leak was found whose rate of recognised images is above 0 and has an interval."""
+    rate = _rate(quoted(result))
+    return result.verdict.finding.leaks and rate is not None and rate.value > 0.0 and not math.isnan(rate.lo)
 
 
 def _rate(score: Quoted) -> RateEstimate | None:
@@ -102,15 +110,15 @@ def _strongest(reports: list[AttackReport], by: str) -> Quoted | None:
 
 
 def _without(score: Quoted) -> str:
-    name = score_text(score.report.name, score.mask)
+    name = f"attack “{score_text(score.report.name, score.mask)}”"
     if score.report.choices:
         axis = "noise level" if score.report.axis == "level" else score.report.axis
-        return f"Knowing them only to choose the {axis}, {name},"
-    return f"Without that, {name},"
+        return f"An attacker who uses them only to choose the {axis} ({name})"
+    return f"Without them, the {name}"
 
 
-def _of_100(estimate: Estimate | RateEstimate | None) -> str:
+def _of_100(estimate: Estimate | RateEstimate | None, what: str) -> str:
     if estimate is None:
         return "n/a"
     limits = "" if math.isnan(estimate.lo) else f" ({of_hundred(estimate.lo)} to {of_hundred(estimate.hi)})"
-    return f"{of_hundred(estimate.value)} of 100{limits}"
+    return f"{of_hundred(estimate.value)} of 100{what}{limits}"

@@ -18,6 +18,7 @@ class DesignWords:
     Attributes:
         positives: Plural, as in counts.
         lay_positives: Plural, for readers who do not know what a member is.
+        lay_positive: Singular of that.
         compared: What is compared, with fields for both counts.
         more: Beginning of the advice to increase the power.
         recognises: Verb for what an attack does with the positives.
@@ -37,6 +38,7 @@ class DesignWords:
 
     positives: str = "members"
     lay_positives: str = "training images"
+    lay_positive: str = "training image"
     compared: str = "{positives} images that the model was trained on and {nonmembers} that it was not trained on"
     more: str = f"Add images, {ADVISED_IMAGES} to each set or more,"
     recognises: str = "recognises"
@@ -59,6 +61,7 @@ WORDS: Mapping[DesignCode, DesignWords] = {
     "canaries": DesignWords(
         positives="included canaries",
         lay_positives="canaries that were trained on",
+        lay_positive="canary that was trained on",
         compared="{positives} canaries that the model was trained on and {nonmembers} that were held out, "
         "drawn at random before the training,",
         more="Draw more canaries",
@@ -67,6 +70,7 @@ WORDS: Mapping[DesignCode, DesignWords] = {
     "suspects": DesignWords(
         positives="suspects",
         lay_positives="suspects",
+        lay_positive="suspect",
         compared="{positives} images that the model may have been trained on and {nonmembers} that it was not "
         "trained on",
         recognises="sets apart",

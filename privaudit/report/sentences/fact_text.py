@@ -28,7 +28,7 @@ TEMPLATES: Mapping[str, str] = {
     "rate_not_evaluated": "TPR at {fpr:%} FPR was not evaluated",
     "rate_needs_nonmembers": "n/a: {fpr:%} false positives need at least {needed} non-members; there are {nonmembers}",
     "limit_needs_nonmembers": "no interval: {fpr:%} false positives need at least {needed} independent non-members; "
-    "there are {independent}",
+    "these count as {independent}",
     "few_false_positives": "rough: {fpr:%} false positives are only {expected:.3g} of {nonmembers} non-members",
     "interval_needs_members": "no interval: it needs at least 2 members; there is {members}",
     "no_members": "there are no members",
@@ -52,13 +52,12 @@ TEMPLATES: Mapping[str, str] = {
     # checks
     "set_sizes": "{positives} {the_positives} and {nonmembers} non-members",
     "set_too_small": "at least 2 {the_positives} and 2 non-members are needed; there are {positives} and {nonmembers}",
-    "rate_rests_on_few": "TPR at {fpr:%} FPR rests on {expected:.3g} expected false positives; {needed} non-members "
-    "would give 10",
-    "rate_not_reported": "TPR at {fpr:%} FPR is not reported; {needed} non-members would give 10 expected false "
-    "positives",
+    "rate_rests_on_few": "TPR at {fpr:%} FPR is rough, since it rests on about {expected:.0f} of the non-members; "
+    "{needed} non-members support it well",
+    "rate_not_reported": "TPR at {fpr:%} FPR is not reported; {needed} non-members support it well",
     "in_both_sets": "{images:#image} in both sets, left out of both",
     "copies_dropped": "{images:#copy} within a set dropped",
-    "look_alike_across": "{positives} {the_positives} look like one of {nonmembers} non-members (near-duplicates)",
+    "look_alike_across": "{positives} {the_positives} look like {nonmembers} of the non-members (near-duplicates)",
     "look_alike_within": "{images:#image} look like another of the same set",
     "look_alikes_share_folds": "near-duplicates are kept, and those of one image share a fold",
     "file_info_unknown": "not compared: how the images were stored is not known",
@@ -109,7 +108,7 @@ TEMPLATES: Mapping[str, str] = {
     "prompts_fit": "captions or labels change the error of the predicted noise to {ratio:.3f} of that without them",
     "prompts_worsen": "captions or labels raise the error of the predicted noise to {ratio:.3f} of that without them; "
     "they are not those of the training, or the text encoder is not",
-    "rates_consistent": "AUROC >= TPR (1 - FPR) for each of {scores:#score}",
+    "rates_consistent": "AUROC >= TPR (1 - FPR) for each of {scores:#score}, the blind baseline's included",
     "rate_contradicts_auroc": "no ROC curve can have both the AUROC and the rate of {score}; please report this defect",
     "draw_sealed": "{canaries} drawn {created}; coins and files agree with the seal {seal}",
     "seal_to_compare": "compare the seal with the one that was published before training",
@@ -127,10 +126,10 @@ TEMPLATES: Mapping[str, str] = {
     "({confidence:%} confidence{correction})",
     "one_run_limit_within_gate": "lower limit {limit:.4g} (one-run audit of the canaries) does not exceed the gate "
     "({confidence:%} confidence{correction})",
-    "gate_out_of_reach": "these images are too few to fail the gate: even error-free scores would have a lower limit "
-    "of only {limit:.4g}{correction}; add images, or set fewer gates or smaller thresholds",
+    "gate_out_of_reach": "with so few images this gate could never fail: even a perfect attack would have a lower "
+    "limit of only {limit:.4g}{correction}; add images, or set fewer gates or smaller thresholds",
     "gate_needs_nonmembers": "{fpr:%} false positives need at least {needed} independent non-members for {tests:#test} "
-    "together; there are {independent}; fewer tests need fewer",
+    "together; these count as {independent}; fewer tests need fewer",
     "checks_failed": "a check failed",
     "no_score": "no attack was scored",
     "epsilon_has_no_upper_limit": "an audit bounds epsilon from below only",

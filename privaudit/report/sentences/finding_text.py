@@ -5,14 +5,18 @@ from __future__ import annotations
 import math
 
 from privaudit.evaluation.estimate import Metrics
-from privaudit.evaluation.finding import TESTED_MASKS, Finding, failed_checks
+from privaudit.evaluation.finding import AUROC_LEVELS, TESTED_MASKS, TPR_LEVELS, Finding, failed_checks
 from privaudit.report.numbers import of_hundred, p_text
-from privaudit.report.quoted import confidence_of, quoted
+from privaudit.report.quoted import Quoted, confidence_of, quoted
 from privaudit.report.sentences.design_text import canary_statement, suspect_statement
+from privaudit.report.sentences.design_words import words_of
 from privaudit.report.sentences.fact_text import fact_text, sentence
 from privaudit.report.sentences.names import score_text
 from privaudit.report.sentences.verdict_text import check_text
 from privaudit.results.audit_result import AuditResult
+
+RECOGNISES = "Set so that 1 of 100 images not used in training is wrongly accused, the attack recognises"
+"""Beginning of the sentence on the true-positive rate, up to the number."""
 
 
 def statement(result: AuditResult) -> str:
@@ -29,8 +33,26 @@ def statement(result: AuditResult) -> str:
     if finding.basis == "canary_test" and result.canaries is not None:
         parts.append(canary_statement(result.canaries))
     if finding.attack is not None:
-        parts.append(_evidence(result, finding))
+        parts.append(f"{_in_images(result, quoted(result))}{evidence(result)}")
     return " ".join(parts or [_no_evidence(result, finding)])
+
+
+def brief_statement(result: AuditResult) -> str:
+    """Write the finding next to the number that it rests on: what its level means; else as `statement` does."""
+    finding = result.verdict.finding
+    if not finding.leaks or finding.attack is None or finding.limit is None or not result.data.membership_known:
+        return statement(result)
+    of_rate = finding.metric == "tpr"
+    levels, what = TPR_LEVELS, f"of 100 {words_of(result.data).lay_positives}"
+    if not of_rate:
+        levels, what = AUROC_LEVELS, "of 100 pairs, where there are too few non-members to count images"
+    if finding.level in levels:
+        needed, limit = f"{100 * levels[finding.level]:g}", of_hundred(finding.limit)
+        meaning = f"at least {needed} {what}; here it is at least {limit}"
+    else:
+        meaning = f"more than guessing; {100 * levels['medium']:g} {what} are not shown"
+    canaries = canary_statement(result.canaries) if states_canaries(result) and result.canaries is not None else ""
+    return f"{canaries} {finding.level.capitalize()} means {meaning}.".strip()
 
 
 def states_canaries(result: AuditResult) -> bool:
@@ -39,9 +61,26 @@ def states_canaries(result: AuditResult) -> bool:
 
 
 def gives_limit(result: AuditResult) -> bool:
-    """Whether the finding gives a rate with a lower limit that allows for the choice among the scores."""
+    """Whether the finding gives a lower limit, better than guessing, that allows for the choice among the scores."""
     finding = result.verdict.finding
-    return finding.metric == "tpr" and finding.limit is not None and finding.limit > 0.01
+    return finding.limit is not None and finding.limit > (0.01 if finding.metric == "tpr" else 0.5)
+
+
+def at_least(finding: Finding) -> str:
+    """Write the lower limit of the finding in images or pairs of 100; the finding has one."""
+    corrected = f", corrected for the {finding.scores} scores compared" if finding.scores > 1 else ""
+    return f"at least {of_hundred(finding.limit or 0.0)}{corrected}"
+
+
+def pairs_text(result: AuditResult, score: Quoted, limits: str) -> str:
+    """Say what the AUROC means, in pairs out of a hundred, with its limits in words."""
+    auroc = score.metrics.auroc
+    if math.isnan(auroc.value):
+        return f"Its AUROC could not be measured{'' if auroc.reason is None else f': {fact_text(auroc.reason)}'}."
+    return (
+        f"Of 100 pairs of one {words_of(result.data).lay_positive} and one other image, the attack tells "
+        f"{of_hundred(auroc.value)} apart ({limits}); guessing would be right in 50."
+    )
 
 
 def largest_auroc(result: AuditResult) -> float:
@@ -69,8 +108,11 @@ def _no_evidence(result: AuditResult, finding: Finding) -> str:
     )
 
 
-def _evidence(result: AuditResult, finding: Finding) -> str:
-    score = quoted(result)
+def evidence(result: AuditResult) -> str:
+    """Say by which attack a leak was found, how significant it is, and its metrics; empty without a leak."""
+    score, finding = quoted(result), result.verdict.finding
+    if not finding.leaks or finding.attack is None:
+        return ""
     # A score also counts if its bound on epsilon is above 0, for which a few images suffice; its p may then be large.
     shown = (
         "it recognises some members or non-members with certainty, although it does not rank them above chance overall"
@@ -78,21 +120,21 @@ def _evidence(result: AuditResult, finding: Finding) -> str:
     if finding.p is not None and finding.p <= 1.0 - confidence_of(result):
         shown = f"it ranks members above non-members (corrected {p_text(finding.p)})"
     named = score_text(score.report.name, score.mask)
-    return (
-        f"{_in_images(score.metrics, result)}Evidence of leakage ({finding.level}) by {named}: {shown}; "
-        f"{_in_numbers(score.metrics)}."
-    )
+    return f"Evidence of leakage ({finding.level}) by the attack “{named}”: {shown}. {_in_numbers(score.metrics)}."
 
 
-def _in_images(metrics: Metrics, result: AuditResult) -> str:
-    """Say what the rate means, counted in images; empty if it is not shown to be better than guessing."""
-    rate, finding = metrics.tpr_at_fpr.get("0.01"), result.verdict.finding
-    if rate is None or finding.limit is None or not gives_limit(result):
+def _in_images(result: AuditResult, score: Quoted) -> str:
+    """Say what the rate or the AUROC means, counted in images or pairs; empty if neither is shown to beat guessing."""
+    rate, finding = score.metrics.tpr_at_fpr.get("0.01"), result.verdict.finding
+    if not gives_limit(result):
+        return ""
+    if finding.metric == "auroc":
+        return f"{pairs_text(result, score, at_least(finding))} "
+    if rate is None:
         return ""
     return (
-        f"An attacker who wrongly accuses 1 of 100 non-members recognises {of_hundred(rate.value)} of 100 training "
-        f"images (at least {of_hundred(finding.limit)}, corrected for the {finding.scores} scores that were "
-        "compared); guessing would recognise 1. "
+        f"{RECOGNISES} {of_hundred(rate.value)} of 100 {words_of(result.data).lay_positives} ({at_least(finding)}); "
+        "guessing would recognise 1. "
     )
 
 

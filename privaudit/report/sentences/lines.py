@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from privaudit.evaluation.finding import TESTED_MASKS
-from privaudit.report.numbers import counted
+from privaudit.report.numbers import counted, of_hundred
 from privaudit.report.quoted import quoted
 from privaudit.report.sentences.attacker import NEEDS, NOT_TESTED, base_rate, worst_case
 from privaudit.report.sentences.design_text import canary_reach
@@ -11,7 +11,7 @@ from privaudit.report.sentences.design_words import words_of
 from privaudit.report.sentences.finding_text import gives_limit, statement
 from privaudit.report.sentences.names import score_text
 from privaudit.report.sentences.overall import answer, answers_with_reach
-from privaudit.report.sentences.verdict_text import exit_text, pass_meaning
+from privaudit.report.sentences.verdict_text import exit_text, limits_note, pass_meaning
 from privaudit.results.audit_result import AuditFailure, AuditResult
 
 
@@ -23,9 +23,14 @@ def opening_lines(result: AuditResult) -> tuple[str, ...]:
     return tuple(filter(None, (answer(result), statement(result), worst, reach)))
 
 
-def gate_lines(result: AuditResult) -> tuple[str, ...]:
-    """Say what a passed gate means and which exit code the scan had; `opening_lines` may have said the reach."""
-    return (*pass_meaning(result, reach=not answers_with_reach(result)), exit_text(result))
+def gate_lines(result: AuditResult, code: int | None = None) -> tuple[str, ...]:
+    """Say what limits and passed gates mean, and which exit code the scan has (see `exit_text`)."""
+    return (*gate_notes(result), exit_text(result, code))
+
+
+def gate_notes(result: AuditResult) -> tuple[str, ...]:
+    """Say what limits and passed gates mean; `opening_lines` may have said the reach."""
+    return tuple(filter(None, (limits_note(result), *pass_meaning(result, reach=not answers_with_reach(result)))))
 
 
 def reach_lines(result: AuditResult) -> tuple[str, ...]:
@@ -39,17 +44,17 @@ def reach_lines(result: AuditResult) -> tuple[str, ...]:
 def score_note(result: AuditResult) -> str:
     """Say which score is quoted, and that its intervals ignore that it was chosen as the best of several."""
     score = quoted(result)
-    this = f"This is {score_text(score.report.name, score.mask)}"
+    this = f"This is the attack “{score_text(score.report.name, score.mask)}”"
     compared = sum(mask in TESTED_MASKS for report in result.attacks for mask in report.masks)
     if compared == 1:
         return f"{this}, the only score."
     if result.verdict.finding.attack is None:
         return f"{this}, the strongest attack without mask."
-    corrected = "“at least”" if gives_limit(result) else "the p-value"
-    return (
-        f"{this}, the strongest of {compared} scores that were compared. Its intervals do not allow for that choice; "
-        f"{corrected} in the finding does."
-    )
+    strongest = f"{this}, the strongest of {compared} scores that were compared"
+    limit = result.verdict.finding.limit
+    if limit is None or not gives_limit(result):
+        return f"{strongest}. Its intervals do not allow for that choice; the p-value of the finding does."
+    return f"{strongest}. Quote “at least {of_hundred(limit)}”: only it, and not the intervals, allows for that choice."
 
 
 def compared_text(result: AuditResult) -> str:
@@ -57,18 +62,19 @@ def compared_text(result: AuditResult) -> str:
     data = result.data
     sets = words_of(data).compared.format(positives=data.positives, nonmembers=data.nonmembers)
     further = f" (and {counted(data.additional_suspects, 'suspect')})" if data.additional_suspects else ""
-    return f"Whether {sets}{further} can be told apart with the model's help: {scale_text(result)}."
+    return f"Whether {sets}{further} can be told apart with the model's help. {scale_text(result)}."
 
 
 def scale_text(result: AuditResult) -> str:
-    """Count attacks and scores: ``5 attacks, 17 scores per image: 13 tested, the 4 random masks are controls``."""
+    """Count attacks and scores: ``5 attacks gave 17 scores per image: 13 are compared, ...``."""
     masks = [mask for report in result.attacks for mask in report.masks]
     controls = sum(mask not in TESTED_MASKS for mask in masks)
-    scale = f"{counted(len(result.attacks), 'attack')}, {counted(len(masks), 'score')} per image"
+    scale = f"{counted(len(result.attacks), 'attack')} gave {counted(len(masks), 'score')} per image"
     if not controls:
         return scale
-    random = f"the {controls} random masks are controls" if controls > 1 else "the random mask is a control"
-    return f"{scale}: {len(masks) - controls} tested, {random}"
+    compared = len(masks) - controls
+    random = f"{controls} (random masks) are controls" if controls > 1 else "1 (random mask) is a control"
+    return f"{scale}: {compared} {'are' if compared > 1 else 'is'} compared, {random}"
 
 
 REQUESTED = "What was requested"

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from privaudit.evaluation.selection import Candidate, Choice, Criterion, Label
+from privaudit.report.numbers import counted
 from privaudit.results.audit_result import AttackReport
 
 MASKS = {"none": "no mask", "random": "random mask", "influence": "influence mask", "weighted": "weighted mask"}
@@ -35,8 +36,8 @@ def attack_text(name: str) -> str:
 
 
 def score_text(attack: str, mask: str) -> str:
-    """Name a score, such as ``sima, weighted mask``."""
-    return f"{attack_text(attack)}, {MASKS.get(mask, mask)}"
+    """Name a score, such as ``sima, weighted mask``; without a mask, it has the name of its attack."""
+    return attack_text(attack) if mask == "none" else f"{attack_text(attack)}, {MASKS.get(mask, mask)}"
 
 
 def candidate_text(candidate: Candidate | None) -> str:
@@ -55,16 +56,17 @@ def label_text(label: Label) -> str:
 
 
 def choice_name(choice: Choice) -> str:
-    """Name what was chosen, such as ``level`` or ``penalty of logistic (weighted mask)``."""
+    """Name what was chosen, such as ``level`` or ``penalty of the logistic classifier``."""
     what = {"drop": "fraction to drop"}.get(choice.what, choice.what)
-    learner = f" of {choice.learner}" if choice.learner else ""
+    learner = f" of the {choice.learner} classifier" if choice.learner else ""
     return f"{what}{learner}{f' ({choice.mask} mask)' if choice.mask else ''}"
 
 
 def taken_text(labels: Iterable[Label]) -> str:
-    """List what the folds chose, with the number of folds if they differ: ``60 (2), 80 (1)``."""
+    """List what the folds chose, with the number of folds if they differ: ``60 (2 folds), 80 (1 fold)``."""
     taken = Counter(map(label_text, labels))
-    return ", ".join(f"{label} ({count})" if len(taken) > 1 else label for label, count in taken.items())
+    folds = {label: f" ({counted(count, 'fold')})" if len(taken) > 1 else "" for label, count in taken.items()}
+    return ", ".join(f"{label}{of}" for label, of in folds.items())
 
 
 def selection_text(report: AttackReport) -> str:

@@ -16,18 +16,22 @@ Tone = Literal["none", "neutral", "low", "medium", "high", "unclear"]
 
 MAX_TIGHT_AUROC = 0.6
 """Maximum upper limit of the AUROC with which "no leak found" means more than "too few images to find one"."""
-LEVELS = (
+LEVELS_BRIEF = (
     f"High: at least {100 * TPR_LEVELS['high']:g} of 100 training images are recognised at 1 % false positives. "
-    f"Medium: at least {100 * TPR_LEVELS['medium']:g}. Low: fewer, but more than guessing. Where there are too few "
-    f"non-members for that rate, an AUROC of at least {AUROC_LEVELS['high']:g} is high and of "
-    f"{AUROC_LEVELS['medium']:g} medium. “At least” is the lower confidence limit, corrected for the scores that were "
-    "compared."
+    f"Medium: at least {100 * TPR_LEVELS['medium']:g}. Low: fewer, but more than guessing."
+)
+"""Definition of the levels of a leak where its rate was measured."""
+LEVELS = (
+    f"{LEVELS_BRIEF} Where there are too few non-members for that rate, an AUROC of at least "
+    f"{AUROC_LEVELS['high']:g} is high and of {AUROC_LEVELS['medium']:g} medium. “At least” is the lower confidence "
+    "limit, corrected for the scores that were compared."
 )
 """Definition of the levels of a leak."""
+_TELLS = "Someone who has an image and the model's weights can {} tell whether the model was trained on it."
 _ANSWERS = {
     "low": "There is a weak trace of which images the model was trained on.",
-    "medium": "Someone who has an image can sometimes tell whether the model was trained on it.",
-    "high": "Someone who has an image can often tell whether the model was trained on it.",
+    "medium": _TELLS.format("sometimes"),
+    "high": _TELLS.format("often"),
     "unclear": "Whether images that the model was trained on can be recognised cannot be told from these images.",
 }
 

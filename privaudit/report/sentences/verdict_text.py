@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 from privaudit.evaluation.facts import Check
 from privaudit.evaluation.finding import failed_checks
 from privaudit.evaluation.rate import nonmembers_needed
 from privaudit.evaluation.reading_checks import READING_CHECKS
 from privaudit.evaluation.verdict import GateOutcome, exit_code
+from privaudit.report.numbers import counted
 from privaudit.report.quoted import confidence_of
 from privaudit.report.sentences.design_text import canary_reach
 from privaudit.report.sentences.design_words import words_of
@@ -23,7 +26,7 @@ WHY = {
     "duplicates": "an attack that recognises a copy of a training image among the non-members is right, but counted as "
     "wrong",
     "file properties": "files that were stored differently can be told apart without the model",
-    "unreadable files": "the images that were left out may have something in common, which would bias the sets",
+    "unreadable files": "images that were left out may differ systematically from the rest, which would bias the sets",
     "convergence": "where the inversion of the decoder is inaccurate, influence maps and masks are inaccurate, too; "
     "attacks without mask at the encoder's latents are not affected",
     "latent scale": "a network that is asked at another scale than in training shows no leak",
@@ -63,16 +66,29 @@ def names_of(result: AuditResult, status: str) -> str:
 
 
 OUTCOMES = {"fail": "failed", "inconclusive": "inconclusive", "pass": "passed"}
-OTHERWISE = {1: "unless --exit-zero was given", 3: "unless --inconclusive or --exit-zero said otherwise"}
-"""Options that change an exit code and are not stored in a result."""
 
 
 def gate_reason(gate: GateOutcome, result: AuditResult) -> str:
     """Say in a clause what decided a gate, or why it is undecided."""
-    reason = fact_text(gate.reason)
+    reason, measured = fact_text(gate.reason), _measured(result, gate)
+    if gate.status == "pass" and gate.reason.values.get("side") == "lower" and measured > gate.threshold:
+        reason = f"{measured:.3f} was measured, but more than {gate.threshold:g} is not shown with certainty: {reason}"
     if result.data.membership_known:
         return reason
     return f"{reason}; the gate compares the suspects, whose membership is not known, with the non-members"
+
+
+def _measured(result: AuditResult, gate: GateOutcome) -> float:
+    """Look up the value of the score whose limit decided a gate; NaN without one, and for bounds."""
+    values = gate.reason.values
+    masks = next((report.masks for report in result.attacks if report.name == values.get("attack")), {})
+    metrics = masks.get(str(values.get("mask")))
+    if metrics is None or gate.metric not in ("tpr", "auroc", "advantage"):
+        return math.nan
+    if gate.metric != "tpr":
+        return metrics.auroc.value if gate.metric == "auroc" else metrics.advantage.value
+    rate = metrics.tpr_at_fpr.get(f"{gate.fpr:g}")
+    return math.nan if rate is None else rate.value
 
 
 def gates_outcome(result: AuditResult) -> str:
@@ -119,6 +135,19 @@ def pass_meaning(result: AuditResult, *, reach: bool = True) -> tuple[str, ...]:
     return tuple(filter(None, (meaning, canary_reach(result) if reach else "")))
 
 
+def limits_note(result: AuditResult) -> str:
+    """Say why a limit of a gate differs from that of the finding; empty if no gate shows one of the same metric."""
+    finding = result.verdict.finding
+    for gate in result.verdict.gates:
+        if gate.metric == finding.metric and gate.fpr in (None, 0.01) and gate.reason.values.get("side") == "lower":
+            tests = counted(float(gate.reason.values["tests"]), "test")
+            return (
+                f"The gate's limit and “at least” of the finding differ: the one is corrected for {tests}, the other "
+                f"for {2 * finding.scores}, two per score."
+            )
+    return ""
+
+
 def undecided(result: AuditResult) -> tuple[str, ...]:
     """Say what would decide each inconclusive gate, one sentence per gate; nothing if a check failed."""
     if failed_checks(result.checks):
@@ -136,23 +165,22 @@ def _remedy(result: AuditResult, gate: GateOutcome) -> str:
         needed = nonmembers_needed(gate.fpr, (1.0 - confidence_of(result)) / tests)
         if available < needed:
             shared = "" if tests == 1 else f", since {tests} tests share the error"
+            independent = math.floor(float(gate.reason.values.get("nonmembers", available)))
+            count = "" if independent == available else f", which count as {independent}"
             return (
-                f"Add images: the gate {gate.gate} needs at least {needed} non-members for a limit{shared}; there were "
-                f"{available}."
+                f"Add images: the gate {gate.gate} needs at least {needed} independent non-members{shared}; there are "
+                f"{available}{count}."
             )
     return f"Add images, or run fewer attacks and set fewer gates: {gate.gate} could not be decided with so few images."
 
 
-def exit_text(result: AuditResult) -> str:
-    """Say which exit code the scan had.
-
-    Returns:
-        A sentence. Options that only change the code are not stored in a result; the sentence names them where they
-        could have made a difference.
-    """
+def exit_text(result: AuditResult, code: int | None = None) -> str:
+    """Say which exit code the scan has: ``code``, or the default one where options that change it are not known."""
     verdict = result.verdict
     if not verdict.gates:
         although = ", although the audit is inconclusive" if verdict.status == "inconclusive" else ""
         return f"No gate was set (--fail-on), so the exit code is 0{although}."
-    code = exit_code(verdict.status, gated=True)
-    return f"Exit code {code}{f', {OTHERWISE[code]}' if code in OTHERWISE else ''}."
+    default = exit_code(verdict.status, gated=True)
+    if code is None:
+        return f"Exit code {default}{' by default' if default else ''}."
+    return f"Exit code {code}{'' if code == default else f', as requested, instead of {default}'}."

@@ -39,7 +39,10 @@ def attack_section(result: AuditResult, width: int) -> Group:
         for label, cells in zip_longest(labels, rows):
             mask, *others = cells or ("",)
             table.add_row(*map(Text, (label or "", mask, *others)), style="dim" if mask == "random" else None)
-    return section(title, fitted(table, width))
+    if width >= MIN_WIDE:
+        return section(title, fitted(table, width))
+    further = f"Advantage and epsilon are in report.json, and here if the terminal has {MIN_WIDE} columns."
+    return section(title, Group(fitted(table, width), Text(further, style="dim italic")))
 
 
 def gain_section(result: AuditResult, width: int) -> Group | None:
@@ -64,7 +67,8 @@ def versus_section(result: AuditResult, width: int) -> Group | None:
     table = Table(_named("score"), "AUROC gain", "p", "TPR@1%FPR gain", "p", **TABLE)
     for report, gain in gains:
         table.add_row(*map(Text, (report.name, *_gained(gain))))
-    return section(f"Gain over the strongest published attack, {best} without mask, same images", fitted(table, width))
+    title = f"Gain over the strongest published attack that was run (by AUROC), {best}: no masks, same images"
+    return section(title, fitted(table, width))
 
 
 def quartile_section(result: AuditResult, width: int) -> Group:
@@ -73,9 +77,8 @@ def quartile_section(result: AuditResult, width: int) -> Group:
     for report in result.attacks:
         cells = (COMPACT.estimate(stratum.auroc) for stratum in report.distortion_quartiles)
         table.add_row(*map(Text, (report.name, *cells)))
-    return section(
-        "AUROC without mask by quartile of local distortion (its upper bound 1/2 sum log G_ii)", fitted(table, width)
-    )
+    title = "AUROC without mask by quarter of local distortion (how much the decoder stretches the space)"
+    return section(title, fitted(table, width))
 
 
 def _named(heading: str) -> Column:

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from privaudit.evaluation.canary_audit import CanaryReport
 from privaudit.evaluation.suspects import SuspectReport
-from privaudit.report.numbers import COMPACT
+from privaudit.report.numbers import COMPACT, counted
 from privaudit.report.sentences import design_text
 from privaudit.report.sentences.advice import advice
 from privaudit.report.sentences.design_words import positives_text
@@ -92,7 +92,7 @@ def _bullets(sentences: Sequence[str]) -> Group:
 def _images(result: AuditResult) -> str:
     data = result.data
     suspects_too = f", {data.additional_suspects} suspects" if data.additional_suspects else ""
-    near = f", {data.near_duplicates} near-duplicate pairs kept together" if data.near_duplicates else ""
+    near = f", {counted(data.near_duplicates, 'pair')} of near-duplicates kept together" if data.near_duplicates else ""
     return (
         f"{positives_text(data)}, {data.nonmembers} non-members{suspects_too}, {data.duplicates_removed} duplicates "
         f"removed{near}, {len(data.skipped)} skipped"
@@ -105,7 +105,7 @@ def _choices(result: AuditResult) -> list[str]:
     for report in result.attacks:
         for choice in report.choices:
             kind = f"{choice_name(choice)} by {CRITERIA[choice.criterion]}"
-            taken = f"{attack_text(report.name)} {taken_text(choice.by_fold)} of {len(choice.search_space)}"
+            taken = f"{attack_text(report.name)} {taken_text(choice.by_fold)}, {len(choice.search_space)} tried"
             kinds.setdefault(kind, []).append(taken)
     return [f"{kind}: {'; '.join(taken)}" for kind, taken in kinds.items()]
 

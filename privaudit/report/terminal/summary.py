@@ -47,7 +47,7 @@ MAX_WIDTH = 100
 """Maximum columns of the panel, since longer lines are hard to read."""
 
 
-def headline_panel(result: AuditResult, width: int) -> Panel:
+def headline_panel(result: AuditResult, width: int, code: int | None = None) -> Panel:
     """Lay out the finding and the gates.
 
     Returns:
@@ -59,7 +59,7 @@ def headline_panel(result: AuditResult, width: int) -> Panel:
     for gate in verdict.gates:
         outcome = (gate.status.upper(), f"bold {GATES[gate.status]}")
         lines.append(Text.assemble(f"gate {gate.gate}: ", outcome, f". {sentence(gate_reason(gate, result))}"))
-    lines += [Text(line, style="dim") for line in gate_lines(result)]
+    lines += [Text(line, style="dim") for line in gate_lines(result, code)]
     border = colour if not verdict.gates or verdict.status == "pass" else GATES[verdict.status]
     return _panel(lines, result.target.id, border, width)
 
@@ -92,7 +92,7 @@ def print_report(
         folder: Run folder.
         console: Where to print; standard output by default.
         files: Files to list; the usual ones by default.
-        exit_code: Exit code of the command, which the last lines name; None to leave it out.
+        exit_code: Exit code of the scan, if known.
     """
     out = console or standard_output()
     watched = is_watched(out)
@@ -100,7 +100,7 @@ def print_report(
     known = shown.data.membership_known
     suspects = None if shown.suspects is None else suspect_section(shown.suspects, stated=known)
     sections = [
-        headline_panel(shown, out.width),
+        headline_panel(shown, out.width, exit_code),
         None if known else suspects,  # first where their membership is the question, which the tables do not answer
         attack_section(shown, out.width),
         gain_section(shown, out.width),

@@ -38,7 +38,9 @@ def test_the_verdict_comes_first() -> None:
     lines = render_md(GATED).split("\n")
     assert lines[0] == "## privaudit: `small`: LEAK FOUND: MEDIUM"
     assert lines[2] == answer(GATED)
-    assert lines[4].startswith("An attacker who wrongly accuses 1 of 100 non-members recognises")
+    assert lines[4].startswith(
+        "Set so that 1 of 100 images not used in training is wrongly accused, the attack recognises"
+    )
     assert lines[6] == "### Gates: **fail**"
 
 
@@ -108,8 +110,8 @@ def test_a_run_of_suspects_has_no_rates_of_members() -> None:
     ("gates", "checks", "wanted"),
     [
         (("auroc>0.99",), (), "Exit code 0."),
-        (("auroc>0.6",), (), "Exit code 1, unless --exit-zero was given."),
-        (("tpr@0.1%fpr>0.1",), (), "Exit code 3, unless --inconclusive or --exit-zero said otherwise."),
+        (("auroc>0.6",), (), "Exit code 1 by default."),
+        (("tpr@0.1%fpr>0.1",), (), "Exit code 3 by default."),
         ((), (), "No gate was set (--fail-on), so the exit code is 0."),
         (
             (),

@@ -84,7 +84,9 @@ def test_a_failure_says_that_nothing_is_known() -> None:
 
 
 def test_the_quoted_score_is_said_to_be_the_best_of_several() -> None:
-    assert "strongest of 7 scores that were compared. Its intervals do not allow for that choice" in render_card(RESULT)
+    text = render_card(RESULT)
+    assert "strongest of 7 scores that were compared. Quote “at least " in text
+    assert "”: only it, and not the intervals, allows for that choice." in text
 
 
 def test_of_canaries_the_bound_is_that_of_their_audit() -> None:

@@ -121,7 +121,7 @@ def test_differences_are_drawn_and_described(found, pages):
     for metric, plot in zip(metrics, plots, strict=True):
         assert plot.attributes["role"] == "img"
         assert plot.all("desc")[0].text == " ".join(text.plot_text(found["worse"], metric, PAGE).split())
-        assert {"sima, no mask", "a_very_…attack, influence mask"} <= {label.text for label in plot.all("text")}
+        assert {"sima", "a_very_…attack, influence mask"} <= {label.text for label in plot.all("text")}
     shades = {shade for element in plots[0].all() for shade in (element.attributes.get("class") or "").split()}
     assert {"s-cycle-1", "s-cycle-2", "s-none", "s-random"} <= shades  # worse, better, neither, the control
 

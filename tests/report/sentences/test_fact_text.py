@@ -64,7 +64,7 @@ def test_the_positives_have_the_name_of_the_design(code: str) -> None:
 def test_what_several_values_say_together() -> None:
     limit = {"attack": "epsilon", "mask": "none", "limit": 0.61234, "side": "lower", "confidence": 0.95}
     assert fact_text(fact("limit_beyond_gate", **limit, tests=15)) == (
-        "lower limit 0.6123 (epsilon (attack), no mask) exceeds the gate (95 % confidence, corrected for 15 tests)"
+        "lower limit 0.6123 (epsilon (attack)) exceeds the gate (95 % confidence, corrected for 15 tests)"
     )
     assert fact_text(fact("limit_within_gate", **limit, tests=0)).endswith("does not exceed the gate (95 % confidence)")
     told_apart = fact("blind_told_apart", family="files", auroc=0.9, lower=0.8)

@@ -8,19 +8,22 @@ from dataclasses import replace
 import pytest
 from results import CANARIES, SUSPECTS, gate_outcome, make_result, noted
 
+from privaudit.attacks import ATTACKS
 from privaudit.evaluation import Check, Finding
 from privaudit.evaluation.estimate import RateEstimate
 from privaudit.evaluation.rate import nonmembers_needed, rate_estimate, unresolved
 from privaudit.evaluation.roc import count
+from privaudit.registry import summary_of
 from privaudit.report.quoted import quoted
 from privaudit.report.sentences.advice import advice
-from privaudit.report.sentences.attacker import base_rate, learns, right_of_100, worst_case
+from privaudit.report.sentences.attacker import base_rate, learns, measures_rate, right_of_100, worst_case
 from privaudit.report.sentences.fact_text import fact_text
-from privaudit.report.sentences.finding_text import largest_auroc, statement
+from privaudit.report.sentences.finding_text import brief_statement, largest_auroc, statement
 from privaudit.report.sentences.lines import scale_text
 from privaudit.report.sentences.names import attack_text, score_text
 from privaudit.report.sentences.overall import answer, headline, tone
-from privaudit.report.sentences.verdict_text import pass_meaning, undecided
+from privaudit.report.sentences.verdict_text import exit_text, gate_reason, limits_note, pass_meaning, undecided
+from privaudit.scorers import SCORERS
 
 NAN = math.nan
 
@@ -110,10 +113,14 @@ def test_an_inconclusive_gate_says_what_it_needs_and_comes_first():
     result = make_result(strength=0.3, images=40, gates=("tpr@1%fpr>0.05",))
     assert result.verdict.status == "inconclusive"
     assert answer(result) == "No leak was found, but the gate tpr@1%fpr>0.05 could not be decided with so few images."
-    wanted = (
-        "Add images: the gate tpr@1%fpr>0.05 needs at least 492 non-members for a limit, since 7 tests share the error"
+    assert steps(result)[0] == (
+        "Add images: the gate tpr@1%fpr>0.05 needs at least 492 independent non-members, since 7 tests share the "
+        "error; there are 40."
     )
-    assert steps(result)[0].startswith(wanted)
+    reason = gate_reason(result.verdict.gates[0], result)
+    assert reason.startswith(
+        "1 % false positives need at least 492 independent non-members for 7 tests together; these"
+    )
     assert not any("Keep the report" in item for item in steps(result))
     high = with_finding(result, "high")
     assert [item.startswith("Add images") for item in steps(high)] == [False, False, True]
@@ -165,22 +172,22 @@ def test_the_statement_has_the_numbers_of_the_page():
     finding, rate = result.verdict.finding, quoted(result).metrics.tpr_at_fpr["0.01"]
     text = statement(result)
     assert f"recognises {100 * rate.value:.0f} of 100 training images (at least {100 * finding.limit:.0f}, " in text
-    assert f" by {finding.attack}, {finding.mask} mask: " in text
+    assert f" by the attack “{finding.attack}, {finding.mask} mask”: " in text
     assert "(corrected p below 0.001)" in text
     assert text.endswith(".")
     assert "p = 0.036" in statement(make_result(strength=0.12, gates=("auroc>0.6",)))
 
 
 def test_attacks_and_scores_are_counted_once():
-    assert scale_text(NONE) == "3 attacks, 9 scores per image: 7 tested, the 2 random masks are controls"
+    assert scale_text(NONE) == "3 attacks gave 9 scores per image: 7 are compared, 2 (random masks) are controls"
     alone = replace(NONE, attacks=NONE.attacks[-1:])
-    assert scale_text(alone) == "1 attack, 1 score per image"
+    assert scale_text(alone) == "1 attack gave 1 score per image"
 
 
 def test_a_name_is_not_taken_for_a_number():
     assert attack_text("epsilon") == "epsilon (attack)"
     assert score_text("sima", "weighted") == "sima, weighted mask"
-    assert score_text("sima", "none") == "sima, no mask"
+    assert score_text("sima", "none") == "sima"
 
 
 def test_the_worst_case_is_told_of_learned_scores_alone():
@@ -197,7 +204,76 @@ def test_base_rates():
     assert right_of_100(0.575, 0.01, 0.5) == pytest.approx(100 * 0.575 / 0.585)
     assert right_of_100(0.575, 0.01, 0.001) == pytest.approx(5.44, abs=0.01)
     assert math.isnan(right_of_100(0.0, 0.0, 0.5))
-    assert "95 of 100 accusations are right of an attacker who recognises 20 of 100" in base_rate(NONE)
+    assert base_rate(NONE) == (
+        "Of 100 accusations of an attack that recognises 20 of 100 training images, 95 are right if half of the images "
+        "that the attacker checks are training images, but only 2.0 if 1 of 1000 is."
+    )
+
+
+def test_a_rate_without_interval_does_not_say_how_sure_an_accusation_is():
+    result = make_result(strength=2.0)
+    assert measures_rate(result)
+    assert base_rate(result).startswith("Of 100 accusations, 97 are right if half")
+    score = quoted(result)
+    rates = {"0.01": replace(score.metrics.tpr_at_fpr["0.01"], lo=math.nan, hi=math.nan)}
+    masks = {**score.report.masks, score.mask: replace(score.metrics, tpr_at_fpr=rates)}
+    attacks = tuple(replace(r, masks=masks) if r.name == score.report.name else r for r in result.attacks)
+    few = replace(result, attacks=attacks)
+    assert not measures_rate(few)
+    assert base_rate(few) == base_rate(NONE)
+
+
+def test_a_gate_that_passes_below_what_was_measured_says_so_and_why_its_limit_differs():
+    result = make_result(strength=2.0, gates=("tpr@1%fpr>0.3",))
+    (gate,) = result.verdict.gates
+    measured, finding = quoted(result).metrics.tpr_at_fpr["0.01"].value, result.verdict.finding
+    assert gate.status == "pass"
+    assert measured > gate.threshold > finding.limit
+    reason = gate_reason(gate, result)
+    assert reason.startswith(
+        f"{measured:.3f} was measured, but more than 0.3 is not shown with certainty: largest lower"
+    )
+    assert limits_note(result) == (
+        "The gate's limit and “at least” of the finding differ: the one is corrected for 7 tests, the other for "
+        f"{2 * finding.scores}, two per score."
+    )
+    assert limits_note(make_result(strength=2.0)) == ""
+    clear = make_result(strength=2.0, gates=("tpr@1%fpr>0.9",))
+    assert gate_reason(clear.verdict.gates[0], clear).startswith("largest lower limit")
+
+
+def test_the_exit_code_is_the_actual_one_where_it_is_known():
+    result = make_result(gates=("auroc>0.6",))
+    assert exit_text(result) == "Exit code 1 by default."
+    assert exit_text(result, 1) == "Exit code 1."
+    assert exit_text(result, 0) == "Exit code 0, as requested, instead of 1."
+
+
+def test_what_was_found_says_what_its_level_means():
+    result = make_result(strength=2.0)
+    assert brief_statement(result) == (
+        f"High means at least 20 of 100 training images; here it is at least {100 * result.verdict.finding.limit:.0f}."
+    )
+    low = replace(result, verdict=replace(result.verdict, finding=replace(result.verdict.finding, level="low")))
+    assert brief_statement(low) == "Low means more than guessing; 5 of 100 training images are not shown."
+    area = replace(low.verdict.finding, level="medium", metric="auroc", limit=0.7)
+    medium = replace(result, verdict=replace(result.verdict, finding=area))
+    assert brief_statement(medium) == (
+        "Medium means at least 69 of 100 pairs, where there are too few non-members to count images; here it is at "
+        "least 70."
+    )
+    assert " the attack tells 9" in statement(medium)
+    assert "apart (at least 70, corrected for the 7 scores compared); guessing would be right in 50." in statement(
+        medium
+    )
+    assert brief_statement(NONE) == statement(NONE)
+
+
+def test_an_attack_says_what_it_measures_as_its_class_does():
+    for name, kind in {**ATTACKS, **SCORERS}.items():
+        assert summary_of(name) == kind.summary != ""
+    assert summary_of("pia@paper") == summary_of("pia-reference") == ATTACKS["pia"].summary
+    assert summary_of("of a user") == ""
 
 
 def test_why_a_rate_is_missing():
@@ -208,7 +284,7 @@ def test_why_a_rate_is_missing():
 
     assert reason(1100, 0.01) is None
     assert reason(1100, 0.001) == (
-        "no interval: 0.1 % false positives need at least 3688 independent non-members; there are 1100"
+        "no interval: 0.1 % false positives need at least 3688 independent non-members; these count as 1100"
     )
     assert reason(60, 0.01) == "n/a: 1 % false positives need at least 100 non-members; there are 60"
     assert reason(800, 0.01) == "rough: 1 % false positives are only 8 of 800 non-members"
