@@ -40,7 +40,7 @@ def with_tables(text: str) -> str:
     """
     made = (families, settings, notes, refusals, autoencoders, unreadable, examples)
     by_name = {each.__name__: each for each in made}
-    return BLOCK.sub(lambda block: f"{block[1]}\n{by_name[block[2]]()}\n{block[3]}", text)
+    return BLOCK.sub(lambda block: f"{block[1]}\n{by_name[block[2]]().rstrip()}\n\n{block[3]}", text)
 
 
 def families() -> str:
