@@ -35,6 +35,7 @@ def test_every_table_has_a_place(script):
     places = re.findall(r"^<!-- here: docs/site/model_tables\.py (\w+) -->$", PAGE.read_text(), re.MULTILINE)
     assert sorted(places) == sorted([
         "families",
+        "schedulers",
         "settings",
         "notes",
         "refusals",

@@ -8,20 +8,28 @@ import json
 import re
 import sys
 import tempfile
+import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import diffusers
 
+from privaudit.errors import TargetError
 from privaudit.loading.autoencoder.layouts import LAYOUTS, UNREADABLE
+from privaudit.loading.components import PipelineFolder
 from privaudit.loading.families.contract import FAMILIES, Family
+from privaudit.loading.noise_levels import load_schedule
 from privaudit.loading.recognise import recognise
 from privaudit.loading.unsupported import UNSUPPORTED
+from privaudit.model.schedule import DiffusionSchedule, EDMSchedule, FlowSchedule
 
 PAGE = Path(__file__).parents[1] / "models.md"
 BLOCK = re.compile(r"(<!-- here: docs/site/model_tables\.py (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 """A table between its two markers, of which the first has its name."""
+OPTIONAL = ("CosineDPMSolverMultistepScheduler", "DPMSolverSDEScheduler")
+"""Schedulers that diffusers has only if torchsde is installed."""
 
 
 def main() -> None:
@@ -38,7 +46,7 @@ def with_tables(text: str) -> str:
     Returns:
         The page with the tables that the code gives.
     """
-    made = (families, settings, notes, refusals, autoencoders, unreadable, examples)
+    made = (families, settings, schedulers, notes, refusals, autoencoders, unreadable, examples)
     by_name = {each.__name__: each for each in made}
     return BLOCK.sub(lambda block: f"{block[1]}\n{by_name[block[2]]().rstrip()}\n\n{block[3]}", text)
 
@@ -71,6 +79,31 @@ def settings() -> str:
         choices = f" ({', '.join(f'`{choice}`' for choice in setting.choices)})" if setting.choices else ""
         rows.append((f"`condition.{name}`", f"`{default}`", plain(setting.meaning) + choices, ", ".join(pipelines)))
     return table(("setting", "default", "what it is", "pipelines"), rows)
+
+
+def schedulers() -> str:
+    """Return a table of the schedulers, by how a folder with a default configuration of each is read."""
+    grouped = defaultdict(list)
+    for name in sorted(name for name in dir(diffusers) if name.endswith("Scheduler") and name not in OPTIONAL):
+        grouped[schedule_of(getattr(diffusers, name))].append(f"`{name}`")
+    rows = [(reading, str(len(names)), ", ".join(names)) for reading, names in sorted(grouped.items())]
+    return table(("read as", "number", "classes"), rows)
+
+
+def schedule_of(kind: Any) -> str:  # noqa: ANN401 - a class of diffusers
+    """Say as what kind of schedule a scheduler is read."""
+    try:
+        with warnings.catch_warnings(action="ignore"):  # of numpy, by the tables of the solvers
+            scheduler = kind()
+    except TypeError:
+        return "not tried: has no default configuration, and belongs to pipelines that are refused"
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(action="ignore"):
+        scheduler.save_pretrained(Path(folder) / "scheduler")
+        try:
+            schedule, _ = load_schedule(PipelineFolder(Path(folder), {}))
+        except TargetError as error:
+            return "refused: " + str(error).split(", which ")[-1].split(";")[0]
+    return {DiffusionSchedule: "diffusion", FlowSchedule: "flow", EDMSchedule: "EDM"}[type(schedule)]
 
 
 def notes() -> str:
