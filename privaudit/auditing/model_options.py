@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from functools import partial
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 Overrides = tuple[tuple[str, Any], ...]
 _model = partial(option, panel=MODEL)
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE | re.ASCII)
+PYTHON = {"True": True, "False": False, "None": None}
 
 
 def read_resolution(value: str | int | Sequence[int] | None) -> tuple[int, int] | None:
@@ -48,8 +51,8 @@ def read_overrides(value: Mapping[str, Any] | Sequence[str | tuple[str, Any]] | 
     """Read configuration values that replace those of the model's files.
 
     Args:
-        value: Texts such as ``scheduler.prediction_type=v_prediction``, whose values are read as JSON if they are JSON
-            and as text otherwise; or a mapping.
+        value: Texts such as ``scheduler.prediction_type=v_prediction``, whose values are read as JSON if they are JSON,
+            as numbers and constants of Python if they are such, and as text otherwise; or a mapping.
 
     Returns:
         Keys and values, by key.
@@ -93,7 +96,8 @@ def _json_or_text(text: str) -> Any:  # noqa: ANN401 - any JSON value
     try:
         return json.loads(text)
     except ValueError:
-        return text
+        # Values as Python writes them: as text, "False" would count as true, and ".5" would be no number.
+        return float(text) if NUMBER.fullmatch(text) else PYTHON.get(text, text)
 
 
 @dataclass(frozen=True)

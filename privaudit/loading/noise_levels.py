@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from importlib.util import find_spec
 from typing import Any
 
 import diffusers
@@ -35,6 +36,12 @@ def load_schedule(folder: PipelineFolder) -> tuple[Schedule, str]:
     name = str(config.get("_class_name"))
     kind: Any = getattr(diffusers, name, None)
     is_scheduler = isinstance(kind, type) and issubclass(kind, diffusers.SchedulerMixin)
+    lacking = [package for package in getattr(kind, "_backends", ()) if find_spec(package) is None]
+    if lacking and name.endswith("Scheduler"):  # in its place, diffusers has an object that names the packages
+        raise TargetError(
+            f"cannot load the scheduler ({name}) of {folder}, which needs a package that is not installed: "
+            f"{', '.join(lacking)}; install it, or save the pipeline with another scheduler of the same training"
+        )
     if not is_scheduler:
         raise TargetError(f"expected a scheduler of diffusers in {folder}, got {name}")
     # Some schedulers have no prediction type, because it is always the same; the network may still have another.

@@ -48,6 +48,22 @@ def test_overrides_are_json_or_text_and_are_written_as_they_are_read() -> None:
     assert sorted(write_overrides(pairs)) == sorted(texts)
 
 
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("False", False),
+        ("True", True),
+        ("None", None),
+        (".18215", 0.18215),
+        ("1.", 1.0),
+        ("-.5e-1", -0.05),
+        ("1.x", "1.x"),
+    ],
+)
+def test_values_may_be_written_as_in_python(text: str, value: object) -> None:
+    assert read_overrides([f"scheduler.key={text}"]) == (("scheduler.key", value),)
+
+
 def test_all_wrong_overrides_are_named() -> None:
     with pytest.raises(ConfigError) as caught:
         read_overrides(["vae.scaling_factor", "=3", "vae.shift_factor=1", "vae.shift_factor=2"])

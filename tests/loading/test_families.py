@@ -13,8 +13,8 @@ import diffusers
 import huggingface_hub
 import pytest
 import torch
-from family_cases_base import OTHERS, TEXT, TOLD, Case, Step, sdxl_null
-from pipelines import save_dit, save_flux, save_sd, save_sdxl
+from family_cases_base import OTHERS, SIZES, TEXT, TOLD, Case, Step, sdxl_null
+from pipelines import save_dit, save_flux, save_sdxl, tiny_autoencoder, tiny_t5
 from torch import Tensor
 
 from privaudit import register_family
@@ -338,27 +338,46 @@ def registry(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("registry")
 def test_the_family_of_the_guide_works_in_a_users_own_script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    base = save_sd(tmp_path / "base", tmp_path / "vocabulary", unet={"time_cond_proj_dim": 8})
-    parts = diffusers.StableDiffusionPipeline.from_pretrained(base, low_cpu_mem_usage=False)
-    names = ("vae", "text_encoder", "tokenizer", "unet")
-    pipeline = diffusers.LatentConsistencyModelPipeline(
-        **{name: getattr(parts, name) for name in names},
-        scheduler=diffusers.LCMScheduler(),
-        safety_checker=None,
-        feature_extractor=None,
-        requires_safety_checker=False,
-    )
-    pipeline.save_pretrained(tmp_path / "model")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        encoder, tokenizer = tiny_t5()
+        made = diffusers.CogView3PlusPipeline(
+            tokenizer=tokenizer,
+            text_encoder=encoder,
+            vae=tiny_autoencoder(),
+            transformer=diffusers.CogView3PlusTransformer2DModel(
+                in_channels=4,
+                out_channels=4,
+                num_layers=1,
+                attention_head_dim=4,
+                num_attention_heads=2,
+                text_embed_dim=32,
+                time_embed_dim=8,
+                condition_dim=4,
+                pos_embed_max_size=8,
+                sample_size=8,
+            ),
+            scheduler=diffusers.CogVideoXDDIMScheduler(prediction_type="v_prediction", timestep_spacing="trailing"),
+        )
+    made.save_pretrained(tmp_path / "model")
     (code,) = re.findall(r"^```python\n(.*?)^```", GUIDE.read_text(), re.DOTALL | re.MULTILINE)
     (tmp_path / "script.py").write_text(code)
     runpy.run_path(str(tmp_path / "script.py"))
-    target = load(tmp_path / "model")
-    assert type(target.denoiser.family).__name__ == "LatentConsistency"
+    target = load_target(ModelSource(tmp_path / "model", device="cpu", overrides={"condition.text_length": 9}))
+    assert type(target.denoiser.family).__name__ == "CogView3Plus"
+    pipeline = diffusers.CogView3PlusPipeline.from_pretrained(tmp_path / "model", local_files_only=True)
     pipeline.set_progress_bar_config(disable=True)
-    call = {"prompt": "a cat", "guidance_scale": 1.0, **TEXT}
+    sizes = {name: value for name, value in SIZES.items() if name != "target_size"}
+    call = {"prompt": "a cat", "guidance_scale": 1.0, "max_sequence_length": 9, **TEXT, **sizes}
+    condition = target.condition([TOLD, Prompt()])
+    assert condition is not None
+    _, null = pipeline.encode_prompt("cat", max_sequence_length=9)
+    torch.testing.assert_close(condition["encoder_hidden_states"][1:], null)
     for step in steps_of(pipeline, call, monkeypatch):
-        found = target.predict_noise(step.noisy, round(step.time), target.condition([TOLD]))
-        torch.testing.assert_close(found, step.output, rtol=1e-5, atol=1e-5)
+        level = round(step.time)
+        wanted = noise_from_output("v_prediction", step.output, step.noisy, *target.alpha_sigma(level))
+        found = target.predict_noise(step.noisy, level, condition.rows([0]))
+        torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.usefixtures("registry")

@@ -1,3 +1,4 @@
+import importlib.util
 import json
 import logging
 import shutil
@@ -588,6 +589,11 @@ def test_other_flow_schedulers_are_refused(ldm: Path) -> None:
         ({"prediction_type": "trajectory"}, "expected prediction_type of .* epsilon, v_.* got trajectory"),
         ({"_class_name": "NoSuchScheduler"}, "expected a scheduler of diffusers in .*, got NoSuchScheduler"),
         ({"_class_name": "UNet2DModel"}, "expected a scheduler of diffusers in .*, got UNet2DModel"),
+        pytest.param(
+            {"_class_name": "DPMSolverSDEScheduler"},
+            "cannot load the scheduler .DPMSolverSDEScheduler. of .* is not installed: torchsde; install it, or save",
+            marks=pytest.mark.skipif(importlib.util.find_spec("torchsde") is not None, reason="torchsde is installed"),
+        ),
         ({"_class_name": "utils"}, "expected a scheduler of diffusers in .*, got utils"),
         ({"_class_name": None}, "expected a scheduler of diffusers in .*, got None"),
         ({"beta_schedule": "odd"}, r"cannot load the scheduler \(DDPMScheduler\) of .*: NotImplementedError: odd"),

@@ -3,10 +3,11 @@
 from privaudit.loading.families.contract import (
     FAMILIES,
     Family,
+    Setting,
     TextEncoder,
     captions,
     register_family,
     width_problems,
 )
 
-__all__ = ["FAMILIES", "Family", "TextEncoder", "captions", "register_family", "width_problems"]
+__all__ = ["FAMILIES", "Family", "Setting", "TextEncoder", "captions", "register_family", "width_problems"]
