@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from privaudit.evaluation.finding import failed_checks
-from privaudit.evaluation.reading_checks import READING_CHECKS
+from privaudit.evaluation.reading_checks import CONDITION, PREDICTION, READING_CHECKS, SCALE
 from privaudit.report.sentences.design_words import positives_text, words_of
 from privaudit.report.sentences.overall import has_rate, is_tight
 from privaudit.report.sentences.verdict_text import names_of, undecided
@@ -36,11 +36,13 @@ def advice(result: AuditResult) -> tuple[Step, ...]:
     """List what a reader should do next, the most urgent first."""
     level, data, steps = result.verdict.finding.level, result.data, []
     if failed := {check.name for check in failed_checks(result.checks)}:
-        if misread := [name for name in READING_CHECKS if name in failed]:
+        if misread := [name for name in (SCALE, PREDICTION) if name in failed]:
             steps.append(
                 f"Correct how the model is read ({', '.join(misread)}), for example with --override "
                 "scheduler.prediction_type=v_prediction or --override vae.scaling_factor=0.18215, and scan again."
             )
+        elif CONDITION in failed:
+            steps.append("Check that captions or labels, and the text encoder, are those of the training; scan again.")
         if unfit := [check.name for check in result.checks if check.name in failed - set(READING_CHECKS)]:
             steps.append(
                 f"Fix what makes the images unsuitable for this audit ({', '.join(unfit)}) and scan again: both sets "

@@ -12,7 +12,7 @@ from privaudit.report.sentences.design_text import canary_statement, suspect_sta
 from privaudit.report.sentences.design_words import words_of
 from privaudit.report.sentences.fact_text import fact_text, sentence
 from privaudit.report.sentences.names import score_text
-from privaudit.report.sentences.verdict_text import check_text
+from privaudit.report.sentences.verdict_text import check_text, undecidable_from
 from privaudit.results.audit_result import AuditResult
 
 RECOGNISES = "Set so that 1 of 100 images not used in training is wrongly accused, the attack recognises"
@@ -26,7 +26,7 @@ def statement(result: AuditResult) -> str:
         return sentence(fact_text(finding.reason))  # as an earlier version of privaudit wrote it
     if finding.level == "unclear":
         question = "the model leaks" if result.data.membership_known else "the model was trained on the suspects"
-        return f"Whether {question} cannot be told from these images: {_why_unclear(result)}."
+        return f"Whether {question} cannot be told {undecidable_from(result)}: {_why_unclear(result)}."
     if finding.basis == "set_test" and result.suspects is not None:
         return suspect_statement(result.suspects)
     parts = []

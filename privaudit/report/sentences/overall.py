@@ -9,7 +9,7 @@ from privaudit.evaluation.finding import AUROC_LEVELS, TPR_LEVELS
 from privaudit.report.quoted import confidence_of
 from privaudit.report.sentences.design_text import canary_reach, flagged_count
 from privaudit.report.sentences.finding_text import largest_auroc
-from privaudit.report.sentences.verdict_text import gates_are_upper, named_gates, undecided
+from privaudit.report.sentences.verdict_text import gates_are_upper, named_gates, undecidable_from, undecided
 from privaudit.results.audit_result import AuditResult
 
 Tone = Literal["none", "neutral", "low", "medium", "high", "unclear"]
@@ -32,7 +32,7 @@ _ANSWERS = {
     "low": "There is a weak trace of which images the model was trained on.",
     "medium": _TELLS.format("sometimes"),
     "high": _TELLS.format("often"),
-    "unclear": "Whether images that the model was trained on can be recognised cannot be told from these images.",
+    "unclear": "Whether images that the model was trained on can be recognised cannot be told",
 }
 
 
@@ -65,11 +65,11 @@ def answer(result: AuditResult) -> str:
     level, status = result.verdict.finding.level, result.verdict.status
     suspects = not result.data.membership_known
     if suspects and level == "unclear":
-        return "Whether the model was trained on the suspects cannot be told from these images."
+        return f"Whether the model was trained on the suspects cannot be told {undecidable_from(result)}."
     if suspects and level != "none":
         return "There is evidence that the model was trained on some of the suspects."
     if level != "none":
-        return _ANSWERS[level]
+        return f"{_ANSWERS[level]} {undecidable_from(result)}." if level == "unclear" else _ANSWERS[level]
     nothing = "No evidence was found" if suspects else "No leak was found"
     if status == "inconclusive":
         few = " with so few images" if undecided(result) else ""

@@ -55,6 +55,12 @@ def check_text(check: Check, data: DataReport) -> str:
     return facts_text(check.facts, "suspects" if about_suspects else words_of(data).positives)
 
 
+def undecidable_from(result: AuditResult) -> str:
+    """Say what the question cannot be answered from: the images, or the model as it was read."""
+    failed = {check.name for check in failed_checks(result.checks)}
+    return "as the model was read" if failed and failed <= set(READING_CHECKS) else "from these images"
+
+
 def ordered_checks(result: AuditResult) -> tuple[Check, ...]:
     """List all checks, those that failed or warned first."""
     return tuple(sorted(result.checks, key=lambda check: ORDER[check.status]))

@@ -9,7 +9,7 @@ import pytest
 from results import CANARIES, SUSPECTS, gate_outcome, make_result, noted
 
 from privaudit.attacks import ATTACKS
-from privaudit.evaluation import Check, Finding
+from privaudit.evaluation import Check, Finding, fact
 from privaudit.evaluation.estimate import RateEstimate
 from privaudit.evaluation.rate import nonmembers_needed, rate_estimate, unresolved
 from privaudit.evaluation.roc import count
@@ -288,3 +288,25 @@ def test_why_a_rate_is_missing():
     )
     assert reason(60, 0.01) == "n/a: 1 % false positives need at least 100 non-members; there are 60"
     assert reason(800, 0.01) == "rough: 1 % false positives are only 8 of 800 non-members"
+
+
+def test_a_model_that_is_read_wrongly_is_never_free_of_leaks_and_the_images_are_not_blamed():
+    worse = Check("prediction", "fail", (fact("worse_than_linear", log_snr=-3.0, ratio=1.6),))
+    result = make_result(strength=0.0, checks=(worse,))
+    assert (result.verdict.finding.level, headline(result)) == ("unclear", "INCONCLUSIVE")
+    assert answer(result) == (
+        "Whether images that the model was trained on can be recognised cannot be told as the model was read."
+    )
+    assert statement(result).startswith(
+        "Whether the model leaks cannot be told as the model was read: check prediction failed: the network predicts "
+        "noise worse than a linear guess (1.60 times its error at a log SNR of -3.0)"
+    )
+    assert steps(result)[0].startswith("Correct how the model is read (prediction), for example with --override")
+    also = make_result(
+        strength=0.0, checks=(worse, Check("blind baseline", "fail", (fact("no_attack_exceeds_blind"),)))
+    )
+    assert answer(also).endswith("cannot be told from these images.")
+    captions = make_result(checks=(Check("condition", "fail", (fact("prompts_worsen", ratio=1.2),)),))
+    assert steps(captions)[0].startswith(
+        "Check that captions or labels, and the text encoder, are those of the training"
+    )
