@@ -205,7 +205,7 @@ def _round_trip(autoencoder: DiffusersAutoencoder, sample_shape: tuple[int, ...]
         )
     videos = "" if LAYOUTS[name] == IMAGES else ", which cannot encode and decode a video of one frame"
     raise TargetError(
-        f"expected an autoencoder that decodes an image to its own size in {source}, got {name}{videos}; pass "
+        f"expected an autoencoder that decodes images to their own size in {source}, got {name}{videos}; pass "
         "another autoencoder"
     )
 

@@ -76,7 +76,11 @@ class DiffusersAutoencoder:
     def without_values(self) -> DiffusersAutoencoder:
         """Copy the autoencoder to the meta device, where shapes are computed and no values."""
         meta = torch.device("meta")
-        return replace(self, module=deepcopy(self.module).to(meta), units=self.units.to(meta))
+        # What deepcopy finds here it takes instead of a copy, so that the weights are never held twice.
+        copies: dict[int, Any] = {id(values): values.to(meta) for values in self.module.buffers()}
+        for values in self.module.parameters():
+            copies[id(values)] = torch.nn.Parameter(values.to(meta), requires_grad=False)
+        return replace(self, module=deepcopy(self.module, copies).to(meta), units=self.units.to(meta))
 
     def encode(self, images: Tensor) -> Tensor:
         """Encode to scaled latents: the posterior mean, or the latent of a VQ model before quantisation.
