@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import inspect
 import json
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -150,6 +151,24 @@ class PipelineFolder:
             TargetError: The file is missing or does not hold a JSON object.
         """
         return read_json(self.path / component / file) | self.overridden(component)
+
+    def config_with_defaults(self, component: str) -> dict[str, Any]:
+        """Read the configuration of a model as the loaded model has it, without loading it.
+
+        Returns:
+            Its keys and values. ``_use_default_values`` lists the keys that the file does not have.
+
+        Raises:
+            TargetError: The file is missing or does not hold a JSON object, or the class is not one of diffusers.
+        """
+        name = self.class_name(component)
+        kind = None if name is None else self._class(component, self.index[component][0], name)
+        if kind is None:
+            raise TargetError(f"expected {component} of {self} to be a class of diffusers, got {name}")
+        config = self.config(component)
+        parameters = inspect.signature(kind.__init__).parameters.values()
+        defaults = {part.name: part.default for part in parameters if part.default is not part.empty}
+        return defaults | config | {"_use_default_values": [key for key in defaults if key not in config]}
 
     def overridden(self, component: str) -> dict[str, Any]:
         """Return the overrides of one component, by key."""

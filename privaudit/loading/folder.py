@@ -73,7 +73,7 @@ def load_target(source: ModelSource | str | Path) -> Target:
     home = MAIN_MEMORY if source.offload else device
     torch.nn.Module.to(network, home, dtype)
     autoencoder.module.to(home)
-    sample_shape = measure_sample_shape(network, autoencoder, family, folder, source.resolution)
+    sample_shape = measure_sample_shape(network.config, autoencoder, family, folder, source.resolution)
     family.image_size = (sample_shape[-2], sample_shape[-1])
     pipeline = build_pipeline(folder, family, {vae_name: autoencoder.module, family.denoiser: network}, device)
     residence = Residence(
@@ -166,6 +166,16 @@ def hash_components(folder: Path, overrides: Mapping[str, Any] | None = None) ->
     return whole.hexdigest()[:32], {name: digest.hexdigest()[:32] for name, digest in parts.items()}
 
 
+def hash_component(folder: Path, name: str, overrides: Mapping[str, Any] | None = None) -> str:
+    """Hash one component as `hash_components` does; the folder need not be that of a pipeline."""
+    digest = hashlib.sha256()
+    for path in sorted((folder / name).rglob("*")):
+        if path.is_file():
+            _add_file(path, folder, digest)
+    _add_overrides({key: value for key, value in (overrides or {}).items() if key.startswith(f"{name}.")}, digest)
+    return digest.hexdigest()[:32]
+
+
 def _add_file(path: Path, folder: Path, *digests: hashlib._Hash) -> None:
     heading = f"{path.relative_to(folder).as_posix()}\0{path.stat().st_size}\0".encode()
     for digest in digests:
@@ -182,7 +192,7 @@ def _add_overrides(overrides: Mapping[str, Any], digest: hashlib._Hash) -> None:
 
 
 def measure_sample_shape(
-    network: Any,  # noqa: ANN401 - a diffusers model
+    config: Mapping[str, Any],
     autoencoder: DiffusersAutoencoder,
     family: Family,
     folder: PipelineFolder,
@@ -190,11 +200,10 @@ def measure_sample_shape(
 ) -> tuple[int, ...]:
     """Find the shape of the images that a target was trained on.
 
-    The size is the ``sample_size`` of the denoiser in latent positions, or that of the autoencoder in pixels if the
-    configuration of the denoiser has none, unless the user names a resolution or the family has one.
+    The size is that of `trained_size`, unless the user names a resolution.
 
     Args:
-        network: The denoiser.
+        config: Configuration of the denoiser, with the defaults of its class.
         autoencoder: Autoencoder, which encodes a blank image to measure the pixels per latent position.
         family: Family, which defines the denoiser channels per latent channel.
         folder: Folder that messages name.
@@ -207,31 +216,60 @@ def measure_sample_shape(
         TargetError: No size is known, or the denoiser does not fit the latents of the autoencoder.
     """
     name = "U-Net" if family.denoiser == "unet" else "transformer"
-    config = network.config if "sample_size" in network.config else autoencoder.module.config
-    recorded = "sample_size" not in config.get("_use_default_values", ())  # diffusers fills in 32 where a file has none
-    side = resolution or family.resolution or (config.get("sample_size") if recorded else None)
-    if side is None:
+    channels, *positions = autoencoder.latent_shape((autoencoder.channels, PROBE_SIDE, PROBE_SIDE))
+    sides = resolution or trained_size(config, autoencoder.module.config, family, positions)
+    if sides is None:
         raise TargetError(
             f"expected sample_size in the configuration of {folder}, which does not say for which size the model was "
             "trained; pass it, as in --resolution 1024"
         )
-    channels, *positions = autoencoder.latent_shape((autoencoder.channels, PROBE_SIDE, PROBE_SIDE))
     allowed = family.input_channels(channels)
-    if network.config.in_channels not in allowed:
+    if config["in_channels"] not in allowed:
         packed = " or ".join(map(str, allowed))
         raise TargetError(
             f"expected the {name} of {folder} to take the autoencoder's {channels} latent channels"
-            f"{f' in {packed}' if allowed != (channels,) else ''}, got {network.config.in_channels}; inpainting and "
+            f"{f' in {packed}' if allowed != (channels,) else ''}, got {config['in_channels']}; inpainting and "
             f"concatenated conditions are not supported for {folder.pipeline_class}"
         )
-    sides = (side, side) if isinstance(side, int) else tuple(side)
-    step = PROBE_SIDE // positions[0] * patch_side(network.config, family)
+    step = PROBE_SIDE // positions[0] * patch_side(config, family)
     if resolution is not None and any(pixels % step for pixels in sides):
         raise TargetError(f"expected a resolution of multiples of {step} for {folder}, got {sides[0]}x{sides[1]}")
-    if config is network.config and resolution is None and family.resolution is None:
-        # From latent positions to pixels: the blank image has PROBE_SIDE pixels for `count` positions.
-        sides = tuple(side * PROBE_SIDE // count for side, count in zip(sides, positions, strict=True))
     return (autoencoder.channels, *sides)
+
+
+def trained_size(
+    config: Mapping[str, Any],
+    autoencoder_config: Mapping[str, Any],
+    family: Family | type[Family],
+    positions: Sequence[int],
+) -> tuple[int, int] | None:
+    """Read the size of the images that a pipeline was trained on from configurations alone.
+
+    It is the ``sample_size`` of the denoiser in latent positions, or that of the autoencoder in pixels if denoisers of
+    the class have none, unless the family has a resolution.
+
+    Args:
+        config: Configuration of the denoiser, with the defaults of its class.
+        autoencoder_config: Configuration of the autoencoder, with the defaults of its class.
+        family: Family of the pipeline.
+        positions: Latent positions per axis of an image of `PROBE_SIDE` pixels per side.
+
+    Returns:
+        Height and width in pixels; None if nothing records them.
+    """
+    if family.resolution is not None:
+        return family.resolution
+    in_positions = "sample_size" in config
+    recording = config if in_positions else autoencoder_config
+    if "sample_size" in recording.get("_use_default_values", ()):  # diffusers fills in 32 where a file has none
+        return None
+    side = recording.get("sample_size")
+    if side is None:
+        return None
+    height, width = (side, side) if isinstance(side, int) else side
+    if in_positions:
+        height, width = (side * PROBE_SIDE // count for side, count in zip((height, width), positions, strict=True))
+    return height, width
 
 
 def patch_side(config: Mapping[str, Any], family: Family) -> int:

@@ -9,7 +9,7 @@ import json
 import re
 from pathlib import Path
 
-from privaudit.loading.autoencoder.layouts import AUTOENCODERS
+from privaudit.loading.autoencoder.layouts import AUTOENCODERS, OF_AUDIO
 from privaudit.loading.weight_files import (
     MERGE,
     PICTURES,
@@ -162,7 +162,7 @@ def _component(path: Path, names: set[str]) -> Recognised | None:
         names_of = {"unet": "UNet", "transformer": "Transformer"}
         part = next((part for part, word in names_of.items() if word in kind), "component")
         advice = INSERT.format(part="vae" if kind in AUTOENCODERS else part)
-    if kind in AUTOENCODERS:
+    if kind in AUTOENCODERS and kind not in OF_AUDIO:
         return Recognised(f"an autoencoder alone ({kind}), which 'privaudit invert' and 'geometry' read", advice)
     return Recognised(f"one component of a pipeline ({kind})", advice)
 

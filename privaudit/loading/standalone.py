@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,10 +43,36 @@ def load_autoencoder(source: ModelSource | str | Path) -> DiffusersAutoencoder:
     """
     source = ModelSource.of(source)
     device, dtype = source.resolve()
-    path = find_folder(source, NAMES, FILES)
+    folder, component = find_autoencoder(source)
+    return wrap_autoencoder(
+        folder.load(component),
+        device,
+        dtype,
+        upcast=source.upcast,
+        still=_makes_images(folder.pipeline_class),
+        continuous=component == CONTINUOUS,
+    )
+
+
+def find_autoencoder(source: ModelSource, files: Sequence[str] = FILES) -> tuple[PipelineFolder, str]:
+    """Find the autoencoder of a pipeline, or one that lies alone in a folder, without loading it.
+
+    Args:
+        source: Model to load, with its options.
+        files: Patterns of the files that are downloaded from a hub repository in addition to the autoencoder's.
+
+    Returns:
+        The folder of the pipeline and the component name of the autoencoder; of an autoencoder alone its parent folder
+        and its own name.
+
+    Raises:
+        TargetError: The folder is missing or holds no supported autoencoder.
+    """
+    path = find_folder(source, NAMES, files)
     index: Mapping[str, Any]
     if (path / "model_index.json").is_file():
         index = read_json(path / "model_index.json")
+        refuse_exported(PipelineFolder(path, index))
         component = autoencoder_name(index)
         if component not in index:
             raise TargetError(
@@ -65,7 +91,8 @@ def load_autoencoder(source: ModelSource | str | Path) -> DiffusersAutoencoder:
         local = Path(source.path).expanduser().is_dir()
         raise TargetError(explain(path, EXPECTED) if local else no_index(source.id))
     overrides = {
-        key.replace("vae.", f"{component}.", 1): value for key, value in source.overrides.items() if key[:4] == "vae."
+        key.replace("vae.", f"{component}.", 1) if key.startswith("vae.") else key: value
+        for key, value in source.overrides.items()
     }
     folder = PipelineFolder(path, index, source.variant, overrides)
     name = str(folder.class_name(component))
@@ -73,15 +100,27 @@ def load_autoencoder(source: ModelSource | str | Path) -> DiffusersAutoencoder:
         raise TargetError(f"cannot read {component} of {folder}: {name} {UNREADABLE[name]}")
     folder.check_class(component, AUTOENCODERS)
     folder.require_variant(component)
-    module, continuous = folder.load(component), component == CONTINUOUS
-    still = _makes_images(str(index.get("_class_name")))
-    return wrap_autoencoder(module, device, dtype, upcast=source.upcast, still=still, continuous=continuous)
+    return folder, component
 
 
 def _makes_images(pipeline: str) -> bool:
     from privaudit.loading.families.contract import FAMILIES  # which imports this module
 
     return any(kind.still and pipeline in (kind.pipeline, *kind.variants) for kind in FAMILIES.values())
+
+
+def refuse_exported(folder: PipelineFolder) -> None:
+    """Check that no network of a pipeline was exported to ONNX.
+
+    Raises:
+        TargetError: One was.
+    """
+    exported = [part for part in folder.index if folder.class_name(part) == "OnnxRuntimeModel"]
+    if exported:
+        raise TargetError(
+            f"cannot audit {folder}: {' and '.join(exported)} hold networks exported to ONNX, which have no "
+            "derivatives; pass the folder that they were exported from"
+        )
 
 
 def autoencoder_name(index: Mapping[str, Any]) -> str:

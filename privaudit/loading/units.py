@@ -33,6 +33,10 @@ class LatentUnits:
         scaled = scaled.float()
         return scaled / _align(self.scale, scaled) + _align(self.shift, scaled)
 
+    def to(self, device: torch.device) -> LatentUnits:
+        """Move scale and shift to a device."""
+        return LatentUnits(self.scale.to(device), self.shift.to(device))
+
     def of_one_frame(self) -> LatentUnits:
         """Return the units of a video of one frame, without an axis of frames."""
         scale, shift = (values[:, 0] if values.ndim > 1 else values for values in (self.scale, self.shift))

@@ -78,10 +78,11 @@ class TargetInfo:
 
     Attributes:
         id: Folder or hub id that was loaded.
-        hash: SHA-256 over the configuration and weight files, 32 hexadecimal digits.
+        hash: SHA-256 over the configuration and weight files that were read, 32 hexadecimal digits.
         autoencoder_hash: SHA-256 over the autoencoder alone, on which latents and geometry depend.
-        family: ``unconditional``, ``text-to-image`` or ``class-conditional``.
-        prediction_type: Output of the network: ``epsilon``, ``v_prediction``, ``sample`` or ``flow``.
+        family: ``unconditional``, ``text-to-image`` or ``class-conditional``; ``unknown`` for an autoencoder alone.
+        prediction_type: Output of the network: ``epsilon``, ``v_prediction``, ``sample`` or ``flow``; ``unknown`` if
+            it was not read.
         latent_shape: Shape of one latent.
         sample_shape: Shape of one decoded sample that the target was trained on: ``(3, height, width)`` of an image.
         components: Hash of each component that is read, by name.

@@ -22,7 +22,7 @@ from privaudit.execution.batching import Batcher
 from privaudit.execution.engine import Engine
 from privaudit.execution.progress import OnProgress, no_progress
 from privaudit.inversion import Inversion, Solver, require_any_finite
-from privaudit.loading import load_target
+from privaudit.loading import load_decoder_target
 from privaudit.model.target import TargetInfo
 from privaudit.storage.files import locked, replacing, write_text
 from privaudit.storage.shards import write_shard
@@ -133,7 +133,8 @@ def invert(
 
 def _run(options: InvertOptions, progress: OnProgress) -> InvertedSet:
     """Run the inversion, once the output folder is locked and free of earlier results."""
-    target = load_target(options.source(device=options.device, dtype=options.dtype, upcast=options.dtype == "auto"))
+    source = options.source(device=options.device, dtype=options.dtype, upcast=options.dtype == "auto")
+    target = load_decoder_target(source)
     images = read_set(
         options.images,
         target.info.image_size,

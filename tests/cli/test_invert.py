@@ -136,6 +136,37 @@ class TestInvert:
         assert list((root / "interrupted").iterdir()) == []
 
 
+class TestAutoencoderAlone:
+    @pytest.fixture
+    def vae(self, root):
+        """The autoencoder of the model, copied out of its pipeline."""
+        return shutil.copytree(root / "model" / "vqvae", root / "alone" / "vqvae", dirs_exist_ok=True)
+
+    def test_invert_and_geometry_give_what_the_pipeline_gives(self, root, vae, privaudit):
+        for number, model in enumerate(("model", vae)):
+            cheap = ("--device", "cpu", "--resolution", 16, "--quiet")
+            done = privaudit("invert", model, "images", *cheap, "--solver", SOLVER, "--out", f"alone/{number}")
+            assert done.returncode == 0, done.stderr
+            assert f"target  {model}\nlatents 2x8x8" in done.stdout
+            cheap += ("--geometry-latents", "encoder", "--maps", 0)
+            done = privaudit("geometry", model, "images", *cheap, "--out", f"alone/geometry-{number}")
+            assert done.returncode == 0, done.stderr
+        for name in ("{}/inversion.csv", "geometry-{}/geometry.csv", "{}/latents.safetensors"):
+            first, second = ((root / "alone" / name.format(number)).read_bytes() for number in range(2))
+            assert first == second, name
+
+    def test_a_size_that_it_does_not_decode_is_one_line(self, vae, privaudit):
+        done = privaudit("invert", vae, "images", "--device", "cpu", "--resolution", 17, "--out", "alone/odd")
+        assert done.returncode == 2
+        assert "expected a resolution of multiples of 2 for " in done.stderr
+        assert "pass --resolution 16x16\n" in done.stderr
+
+    def test_origin_says_what_it_needs(self, vae, privaudit):
+        done = privaudit("origin", vae, "images", "--device", "cpu", "--out", "alone/origin")
+        assert done.returncode == 2
+        assert "is an autoencoder alone (AutoencoderKL), which 'privaudit invert' and 'geometry' read; " in done.stderr
+
+
 class TestOrigin:
     def test_end_to_end(self, root, origin):
         done = origin("--out", "origin-run")

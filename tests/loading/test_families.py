@@ -6,6 +6,7 @@ import importlib
 import re
 import runpy
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from torch import Tensor
 
 from privaudit import register_family
 from privaudit.errors import ConfigError, TargetError
-from privaudit.loading import ModelSource, load_target
+from privaudit.loading import ModelSource, load_decoder_target, load_target
 from privaudit.loading.families import FAMILIES, Family
 from privaudit.loading.families.stable_diffusion import StableDiffusion
 from privaudit.loading.folder import SAMPLING
@@ -159,6 +160,18 @@ def test_what_is_said_about_it(targets: dict[str, Target], name: str) -> None:
     assert family.flow in (None, isinstance(targets[name].schedule, FlowSchedule))
     assert targets[name].takes_captions is ("caption" in family.reads)
     assert (targets[name].conditioner is None) is (not family.reads)
+
+
+@every_family
+def test_its_autoencoder_alone_has_the_same_size_and_latents(
+    targets: dict[str, Target], folders: dict[str, Path], name: str
+) -> None:
+    whole = targets[name]
+    target = load_decoder_target(ModelSource(folders[name], device="cpu", **CASES[name].options))
+    assert target.info == replace(whole.info, hash=whole.info.autoencoder_hash)
+    if max(target.info.image_size) <= 64:
+        pixels = normal(1, *target.info.sample_shape)
+        assert torch.equal(target.encode(pixels), whole.encode(pixels))
 
 
 @every_family

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from privaudit.errors import DataError, TargetError
-from privaudit.loading.autoencoder.layouts import TILED_AS_RELEASED
+from privaudit.loading.autoencoder.layouts import IMAGE_SIZE, TILED_AS_RELEASED
 from privaudit.loading.units import LatentUnits
 
 TILING = ("use_tiling", "use_framewise_encoding", "use_framewise_decoding")
@@ -48,6 +48,18 @@ class DiffusersAutoencoder:
         """Axis of the channels of inputs and latents: 1, or 2 for a video that is a batch of frames."""
         return self.layout.index("channels")
 
+    @property
+    def recorded_size(self) -> tuple[int, int] | None:
+        """Height and width of the images that the configuration records, in pixels; None if it has none."""
+        config = self.module.config
+        keys = IMAGE_SIZE.get(type(self.module).__name__, ("sample_size",))
+        filled_in = config.get("_use_default_values", ())  # by diffusers, with 32, where the file has none
+        sides = [config[key] for key in keys if key not in filled_in and config.get(key)]
+        if not sides or len(sides) < len(keys):
+            return None
+        height, width = (sides[0], sides[-1]) if isinstance(sides[0], int) else sides[0]
+        return int(height), int(width)
+
     def latent_shape(self, sample_shape: Sequence[int]) -> tuple[int, ...]:
         """Measure the shape of a latent by encoding a blank sample on the meta device, without computing values.
 
@@ -57,9 +69,18 @@ class DiffusersAutoencoder:
         Returns:
             The shape of its latent, without the batch axis.
         """
-        blank = replace(self, module=deepcopy(self.module).to("meta"))
         with torch.no_grad():
-            return tuple(blank._encode_raw(torch.empty(1, *sample_shape, dtype=self.dtype, device="meta")).shape[1:])
+            blank = torch.empty(1, *sample_shape, dtype=self.dtype, device="meta")
+            return tuple(self.without_values()._encode_raw(blank).shape[1:])
+
+    def without_values(self) -> DiffusersAutoencoder:
+        """Copy the autoencoder to the meta device, where shapes are computed and no values."""
+        meta = torch.device("meta")
+        # What deepcopy finds here it takes instead of a copy, so that the weights are never held twice.
+        copies: dict[int, Any] = {id(values): values.to(meta) for values in self.module.buffers()}
+        for values in self.module.parameters():
+            copies[id(values)] = torch.nn.Parameter(values.to(meta), requires_grad=False)
+        return replace(self, module=deepcopy(self.module, copies).to(meta), units=self.units.to(meta))
 
     def encode(self, images: Tensor) -> Tensor:
         """Encode to scaled latents: the posterior mean, or the latent of a VQ model before quantisation.

@@ -71,6 +71,11 @@ class PatchesAutoencoder(DiffusersAutoencoder):
 class ResizingAutoencoder(DiffusersAutoencoder):
     """`AutoencoderRAE`, which resizes every image to the size that it decodes."""
 
+    @property
+    def recorded_size(self) -> tuple[int, int] | None:
+        """Height and width of the only size that it decodes."""
+        return self.module.decoder_image_size, self.module.decoder_image_size
+
     def _check(self, what: str, values: Tensor, channels: int) -> None:
         super()._check(what, values, channels)
         side = self.module.decoder_image_size
@@ -92,6 +97,15 @@ class StillAutoencoder(DiffusersAutoencoder):
 
     def _encode_raw(self, images: Tensor) -> Tensor:
         return super()._encode_raw(images.unsqueeze(2)).squeeze(2)
+
+
+@dataclass(frozen=True)
+class StillFramesAutoencoder(DiffusersAutoencoder):
+    """`AutoencoderKLTemporalDecoder`, which reads each image as a video of one frame."""
+
+    def _decode_raw(self, raw: Tensor) -> Tensor:
+        decoded: Tensor = self.module.decode(raw, num_frames=1).sample.float()
+        return decoded
 
 
 WRAPPERS: dict[str, type[DiffusersAutoencoder]] = {

@@ -42,6 +42,8 @@ LAYOUTS = {
 """Axes of the inputs of each class; its latents have the same axes."""
 AUTOENCODERS = tuple(LAYOUTS)
 """Diffusers classes that `wrap_autoencoder` supports."""
+OF_AUDIO = tuple(name for name, layout in LAYOUTS.items() if layout in (AUDIO, SPECTROGRAMS))
+"""Those that encode sound and no images."""
 
 INPUT_CHANNELS = {
     "AutoencoderOobleck": "audio_channels",
@@ -64,6 +66,12 @@ LATENT_CHANNELS = {
     "AutoencoderRAE": "encoder_hidden_size",
 }
 """Key of the configuration that states the channels of the latents, where it is not ``latent_channels``."""
+
+IMAGE_SIZE = {
+    "AutoencoderKLCogVideoX": ("sample_height", "sample_width"),
+    "AutoencoderKLHunyuanImage": (),  # its sample_size is that of tiles
+}
+"""Keys of the configuration that state the size of the images, where that is not ``sample_size``."""
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 PIXELS = {

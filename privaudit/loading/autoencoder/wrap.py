@@ -9,9 +9,15 @@ from torch import Tensor
 
 from privaudit.errors import TargetError
 from privaudit.loading.autoencoder.diffusers_autoencoder import DiffusersAutoencoder, refuse_tiling
-from privaudit.loading.autoencoder.kinds import WRAPPERS, ContinuousAutoencoder, StillAutoencoder
+from privaudit.loading.autoencoder.kinds import (
+    WRAPPERS,
+    ContinuousAutoencoder,
+    StillAutoencoder,
+    StillFramesAutoencoder,
+)
 from privaudit.loading.autoencoder.layouts import (
     AUTOENCODERS,
+    FRAMES,
     IMAGES,
     INPUT_CHANNELS,
     LATENT_CHANNELS,
@@ -84,6 +90,8 @@ def wrap_autoencoder(
     wrapper, layout = WRAPPERS.get(name, DiffusersAutoencoder), LAYOUTS[name]
     if still and layout == VIDEOS:
         wrapper, layout, units = StillAutoencoder, IMAGES, units.of_one_frame()
+    if still and layout == FRAMES:
+        wrapper, layout = StillFramesAutoencoder, IMAGES
     if continuous:
         wrapper = ContinuousAutoencoder
     return wrapper(
@@ -93,7 +101,7 @@ def wrap_autoencoder(
         channels=_input_channels(name, config),
         latent_channels=_latent_channels(name, config),
         dtype=dtype,
-        pixels=_pixels(name, len(layout)),
+        pixels=_pixels(name, len(LAYOUTS[name])),
         one_at_a_time=name in ONE_AT_A_TIME,
     )
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from privaudit.errors import ConfigError, TargetError
 from privaudit.loading.components import PipelineFolder
-from privaudit.loading.standalone import autoencoder_name
+from privaudit.loading.standalone import autoencoder_name, refuse_exported
 from privaudit.loading.unsupported import UNSUPPORTED
 from privaudit.model.prompt import Prompt
 from privaudit.model.schedule import Schedule
@@ -228,19 +228,22 @@ def find_family(folder: PipelineFolder) -> Family:
         TargetError: No family, or more than one, matches.
         ConfigError: The family has no such settings.
     """
-    family = _family_class(folder).for_folder(folder)(folder.overridden("condition"))
+    family = find_family_class(folder).for_folder(folder)(folder.overridden("condition"))
     family.configure(folder)
     return family
 
 
-def _family_class(folder: PipelineFolder) -> type[Family]:
+def find_family_class(folder: PipelineFolder) -> type[Family]:
+    """Find the family of a pipeline by its index alone.
+
+    Returns:
+        The family as it is registered (see `Family.for_folder`).
+
+    Raises:
+        TargetError: No family, or more than one, matches.
+    """
     name = folder.pipeline_class
-    exported = [part for part in folder.index if folder.class_name(part) == "OnnxRuntimeModel"]
-    if exported:
-        raise TargetError(
-            f"cannot audit {folder}: {' and '.join(exported)} hold networks exported to ONNX, which have no "
-            "derivatives; pass the folder that they were exported from"
-        )
+    refuse_exported(folder)
     if name in FAMILIES:
         return FAMILIES[name]
     if name in UNSUPPORTED:

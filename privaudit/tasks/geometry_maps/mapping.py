@@ -23,7 +23,7 @@ from privaudit.execution.engine import Engine
 from privaudit.execution.progress import OnProgress, no_progress
 from privaudit.execution.stage import FunctionStage, Rows
 from privaudit.inversion import require_any_finite
-from privaudit.loading import load_target
+from privaudit.loading import load_decoder_target
 from privaudit.model.target import Target
 from privaudit.storage.files import PREVIOUS, locked, replacing, write_text
 from privaudit.storage.shards import write_shard
@@ -102,7 +102,8 @@ def _sets(images: str | Path | Sequence[str | Path]) -> tuple[Path, ...]:
 
 def _run(options: GeometryOptions, counts: Sequence[int], progress: OnProgress) -> GeometryMap:
     """Run the measurement, once the output folder is locked and free of earlier results."""
-    target = load_target(options.source(device=options.device, dtype=options.dtype, upcast=options.dtype == "auto"))
+    source = options.source(device=options.device, dtype=options.dtype, upcast=options.dtype == "auto")
+    target = load_decoder_target(source)
     sets = read_sets(
         options.images,
         target.info.image_size,

@@ -56,7 +56,7 @@ def run(root, tmp_path):
 def linear(monkeypatch, tmp_path):
     """A run on the linear decoder, whose geometry is known and the same everywhere."""
     target = linear_target()
-    monkeypatch.setattr("privaudit.tasks.geometry_maps.mapping.load_target", lambda *args, **options: target)
+    monkeypatch.setattr("privaudit.tasks.geometry_maps.mapping.load_decoder_target", lambda *args, **options: target)
     images = write_images(tmp_path / "images", 5, side=8)
 
     def start(on_progress=None, **options):
