@@ -61,11 +61,11 @@ def run(root, tmp_path):
 
 
 def corrupt(model: Path, copy: Path, part: str = "") -> Path:
-    """A copy of the pipeline whose autoencoder (or the part of that name) holds NaN."""
+    """A copy of the pipeline whose autoencoder (or the part of that name) overflows to infinity."""
     shutil.copytree(model, copy)
     path = copy / "vqvae" / "diffusion_pytorch_model.safetensors"
     weights = load_file(path)
-    save_file({name: w * math.nan if name.startswith(part) else w for name, w in weights.items()}, path)
+    save_file({name: w * 1e37 if name.startswith(part) else w for name, w in weights.items()}, path)
     return copy
 
 
