@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -145,11 +146,10 @@ def _known_family(folder: PipelineFolder) -> type[Family] | None:
         kind = find_family_class(folder)
     except TargetError:
         return None
+    with suppress(TargetError):  # a configuration is missing
+        kind = kind.for_folder(folder)
     kind(folder.overridden("condition"))  # refuses overrides that the family does not have
-    try:
-        return kind.for_folder(folder)
-    except TargetError:  # a configuration is missing
-        return kind
+    return kind
 
 
 def _prediction_type(folder: PipelineFolder) -> str:
