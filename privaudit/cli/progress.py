@@ -26,6 +26,7 @@ LABELS: Mapping[str, str] = {
     "calibration": "timing one batch",
     "pixels": "measuring pixels",
     "encoding": "encoding images",
+    "model fit": "checking the model",
     "latents": "finding latents",
     "inversion": "inverting the decoder",
     "influence": "measuring the decoder",

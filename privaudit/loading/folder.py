@@ -152,9 +152,10 @@ def hash_components(folder: Path, overrides: Mapping[str, Any] | None = None) ->
         32 hexadecimal digits.
     """
     overrides = overrides or {}
+    names = sorted(read_json(folder / "model_index.json"))
     whole, parts = hashlib.sha256(), {}
     _add_file(folder / "model_index.json", folder, whole)
-    for name in sorted(read_json(folder / "model_index.json")):
+    for name in names:
         if (folder / name).is_dir():
             parts[name] = hashlib.sha256()
             for path in sorted((folder / name).rglob("*")):

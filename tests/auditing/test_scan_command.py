@@ -12,7 +12,7 @@ from privaudit.auditing.options import AuditOptions
 from privaudit.auditing.scan_command import scan_command
 from privaudit.cli import app
 
-UNNEEDED = {"out", "device", "fresh", "config_file"}
+UNNEEDED = {"out", "device", "offload", "fresh", "config_file"}
 """What decides nothing."""
 ONLY_PYTHON = {"folds": 3, "replicates": 500, "confidence": 0.8}
 

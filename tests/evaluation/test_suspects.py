@@ -218,7 +218,7 @@ def test_one_suspect():
     assert report.set_p < 0.05
     assert findings.candidate == (MEAN,)
     assert report.cautions == (fact("no_out_of_fold_test"),)
-    assert "Of a single image nothing can be said with certainty" in suspect_statement(report)
+    assert "Nothing can be said with certainty about a single image" in suspect_statement(report)
 
 
 def test_two_nonmembers_cannot_show_anything():

@@ -64,7 +64,7 @@ def test_the_levels_are_the_trainings_and_not_the_samplers(make_sd3: Make, targe
 
 def test_noise_follows_from_the_velocity_at_a_thousand_sigma(target: Target, sd3_master: Path) -> None:
     captions, noisy = ["a cat", "", "dog"], normal(3, 4, 8, 8)
-    hidden, pooled = diffusers_conditions(sd3_master, captions, 77)
+    hidden, pooled = diffusers_conditions(sd3_master, captions, 12)
     network = SD3Transformer2DModel.from_pretrained(sd3_master, subfolder="transformer").eval()
     with torch.no_grad():
         velocity = network(
@@ -80,11 +80,11 @@ def test_noise_follows_from_the_velocity_at_a_thousand_sigma(target: Target, sd3
 @pytest.mark.parametrize("t5", [None, 32])
 def test_conditions_are_those_of_diffusers(make_sd3: Make, t5: int | None) -> None:
     folder, captions = make_sd3(t5=t5), ["a cat", "", "dog"]
-    hidden, pooled = diffusers_conditions(folder, captions, 77)
+    hidden, pooled = diffusers_conditions(folder, captions, 12)
     condition = load(folder).condition(prompts("a cat", None, "dog"))
     assert condition is not None
     assert (condition["encoder_hidden_states"].shape, condition["encoder_hidden_states"].dtype) == (
-        (3, 12 + 77, 32),
+        (3, 24, 32),
         torch.float32,
     )
     torch.testing.assert_close(condition["encoder_hidden_states"], hidden)
@@ -120,11 +120,11 @@ def test_equal_captions_are_embedded_once(target: Target, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("length", [int(1e30), 7])
-def test_the_length_of_clip_is_the_shortest(sd3: Path, edit_json: Edit, length: int) -> None:
+def test_the_length_of_a_caption_is_the_shortest(sd3: Path, edit_json: Edit, length: int) -> None:
     edit_json(sd3 / "tokenizer_2" / "tokenizer_config.json", model_max_length=length)
     condition = load(sd3).condition(prompts("cat " * 50))
     assert condition is not None
-    assert condition["encoder_hidden_states"].shape == (1, min(12, length) + 77, 32)
+    assert condition["encoder_hidden_states"].shape == (1, 2 * min(12, length), 32)
 
 
 def test_prediction_does_not_depend_on_the_batch(target: Target) -> None:

@@ -24,8 +24,8 @@ from privaudit.model.prompt import Prompt
 class StableDiffusion3(Family):
     """A transformer conditioned on 1000 sigma, the hidden states of two CLIP encoders and T5, and a pooled vector.
 
-    T5 may be missing; diffusers then puts zeros in its place. It has 77 tokens, as CLIP has and as in training. Differs
-    from the sampler of diffusers, which uses 256 tokens for T5.
+    T5 may be missing; diffusers then puts zeros in its place. It has as many tokens as CLIP, 77, as in training.
+    Differs from the sampler of diffusers, which uses 256 tokens for T5.
     """
 
     pipeline = "StableDiffusion3Pipeline"
@@ -63,6 +63,9 @@ class StableDiffusion3(Family):
 
     def problems(self, pipeline: Pipeline) -> list[str]:
         """Compare channels, patches and widths of transformer and text encoders."""
+        if "text_length" not in self.chosen:
+            # As many tokens as CLIP, unless the user names a number: 77 in the published models, fewer in small ones.
+            self.values["text_length"] = min(int(self.values["text_length"]), pipeline.tokenizer_max_length)
         config, t5 = pipeline.transformer.config, pipeline.text_encoder_3
         texts = [pipeline.text_encoder.config, pipeline.text_encoder_2.config]
         sides = [pixels // pipeline.vae_scale_factor for pixels in self.image_size]
