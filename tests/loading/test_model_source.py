@@ -3,11 +3,12 @@ from pathlib import Path
 import huggingface_hub
 import pytest
 import torch
-from pipelines import save_flux
+from pipelines import save_flux, save_sdxl
 from safetensors.torch import load_file, save_file
 
 from privaudit.errors import ConfigError, TargetError
 from privaudit.loading import ModelSource, load_autoencoder, load_target
+from privaudit.model.prompt import Prompt
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"
 
@@ -164,3 +165,20 @@ def test_weights_without_a_place_are_refused_and_recomputed_buffers_are_not(ldm:
         TargetError, match="expected weights that UNet2DModel has a place for in unet of .*, but 1 have"
     ):
         load_target(ModelSource(ldm, device="cpu"))
+
+
+def test_a_network_that_is_told_no_guidance_has_no_such_setting(tmp_path: Path) -> None:
+    folder = save_sdxl(tmp_path / "model", tmp_path / "vocabulary")
+    assert load_target(ModelSource(folder, device="cpu")).info.settings == {"size_ids": "original"}
+    with pytest.raises(TargetError, match="expected no condition.guidance for a U-Net that is not told a"):
+        load_target(ModelSource(folder, device="cpu", overrides={"condition.guidance": 8.5}))
+
+
+def test_a_fine_tune_may_be_told_one_size_for_all_images(tmp_path: Path) -> None:
+    folder = save_sdxl(tmp_path / "model", tmp_path / "vocabulary")
+    overrides = {"condition.size_ids": "target"}
+    prompts = [Prompt("a cat", original_size=(20, 30), crop=(1, 2)), Prompt("a cat")]
+    for chosen, sizes in ({}, [20, 30, 1, 2, 16, 16]), (overrides, [16, 16, 0, 0, 16, 16]):
+        condition = load_target(ModelSource(folder, device="cpu", overrides=chosen)).condition(prompts)
+        assert condition is not None
+        assert condition["time_ids"].tolist() == [sizes, [16, 16, 0, 0, 16, 16]]

@@ -41,7 +41,7 @@ class Kolors(StableDiffusionXL):
         pooled = config.projection_class_embeddings_input_dim - self.ids * config.addition_time_embed_dim
         return [
             *unsupported_conditions(config, supported="text_time"),
-            *guidance_problems(config, float(self.values["guidance"])),
+            *guidance_problems(config, self),
             *width_problems("text embeddings", config.encoder_hid_dim or config.cross_attention_dim, width),
             *width_problems("pooled embeddings", pooled, width),
         ]

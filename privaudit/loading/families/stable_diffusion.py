@@ -8,6 +8,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from privaudit.loading.components import PipelineFolder
 from privaudit.loading.families.contract import (
     Family,
     Network,
@@ -19,7 +20,9 @@ from privaudit.loading.families.contract import (
 )
 from privaudit.loading.families.unet import (
     GUIDANCE,
+    drop_untold_guidance,
     guidance_condition,
+    guidance_of,
     guidance_problems,
     masked_everywhere,
     next_to_mask,
@@ -57,10 +60,14 @@ class StableDiffusion(Family):
     flow: ClassVar[bool | None] = None  # rectified flows were trained on this U-Net, too
     settings = {"guidance": GUIDANCE}
 
+    def configure(self, folder: PipelineFolder) -> None:
+        """Drop the guidance scale of a network that is told none."""
+        drop_untold_guidance(self, folder)
+
     def condition(self, pipeline: Pipeline, prompts: Sequence[Prompt]) -> Mapping[str, Tensor]:
         """Encode captions; the null condition is the empty caption."""
         hidden, _ = pipeline.encode_prompt(captions(prompts), None, 1, do_classifier_free_guidance=False)
-        guidance = guidance_condition(pipeline, float(self.values["guidance"]), len(prompts))
+        guidance = guidance_condition(pipeline, guidance_of(self), len(prompts))
         return {"encoder_hidden_states": hidden, **guidance}
 
     def predict(self, network: Network, noisy: Tensor, level: Tensor, condition: Mapping[str, Tensor]) -> Tensor:
@@ -75,7 +82,7 @@ class StableDiffusion(Family):
         width = pipeline.text_encoder.config.hidden_size
         return [
             *unsupported_conditions(config),
-            *guidance_problems(config, float(self.values["guidance"])),
+            *guidance_problems(config, self),
             *width_problems("text embeddings", expected, width),
         ]
 

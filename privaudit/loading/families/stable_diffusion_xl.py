@@ -23,7 +23,9 @@ from privaudit.loading.families.contract import (
 from privaudit.loading.families.stable_diffusion import AUTOENCODERS
 from privaudit.loading.families.unet import (
     GUIDANCE,
+    drop_untold_guidance,
     guidance_condition,
+    guidance_of,
     guidance_problems,
     masked_everywhere,
     next_to_mask,
@@ -34,6 +36,7 @@ from privaudit.model.prompt import Prompt
 from privaudit.model.schedule import DiffusionSchedule, Schedule
 
 CLIP = TextEncoder("text_encoder", ("CLIPTextModel",), "tokenizer")
+SIZE_IDS = Setting("original", "original size and crop that the network is told", ("original", "target"))
 OPENCLIP = TextEncoder("text_encoder_2", ("CLIPTextModelWithProjection",), "tokenizer_2")
 
 
@@ -41,7 +44,8 @@ OPENCLIP = TextEncoder("text_encoder_2", ("CLIPTextModelWithProjection",), "toke
 class StableDiffusionXL(Family):
     """A U-Net that attends to two CLIP text encoders and is conditioned on a pooled vector and six sizes.
 
-    The sizes are the original size and the crop of the image, then the target size, as in training. The null condition
+    The sizes are the original size and the crop of the image, then the target size, as in training. Some fine-tunes are
+    told the target size and no crop for every image (``condition.size_ids=target``). The null condition
     is that of the pipeline: zeros if it was saved with ``force_zeros_for_empty_prompt``, otherwise the empty caption.
     Playground 2.5 (Li et al. 2024, arXiv:2402.17245) is this network under an EDM schedule.
     """
@@ -52,9 +56,13 @@ class StableDiffusionXL(Family):
     text_encoders: ClassVar[tuple[TextEncoder, ...]] = (CLIP, OPENCLIP)
     autoencoders = AUTOENCODERS
     reads = ("caption", "original_size", "crop")
-    settings = {"guidance": GUIDANCE}
+    settings = {"guidance": GUIDANCE, "size_ids": SIZE_IDS}
     ids: ClassVar[int] = 6
     """Numbers that condition the U-Net in addition to the pooled vector."""
+
+    def configure(self, folder: PipelineFolder) -> None:
+        """Drop the guidance scale of a network that is told none."""
+        drop_untold_guidance(self, folder)
 
     def condition(self, pipeline: Pipeline, prompts: Sequence[Prompt]) -> Mapping[str, Tensor]:
         """Encode captions and sizes; an image of unknown size has the target size and no crop."""
@@ -94,18 +102,18 @@ class StableDiffusionXL(Family):
         ]
 
     def _time_ids(self, prompts: Sequence[Prompt]) -> list[list[float]]:
-        sizes = [(*(prompt.original_size or self.image_size), *(prompt.crop or (0, 0))) for prompt in prompts]
-        return [[*size, *self._last()] for size in sizes]
+        recorded = [(None, None) if self.values["size_ids"] == "target" else (p.original_size, p.crop) for p in prompts]
+        return [[*(size or self.image_size), *(crop or (0, 0)), *self._last()] for size, crop in recorded]
 
     def _last(self) -> tuple[float, ...]:
         """Return the numbers after the original size and the crop."""
         return self.image_size
 
     def _guidance(self, pipeline: Pipeline, count: int) -> dict[str, Tensor]:
-        return guidance_condition(pipeline, float(self.values["guidance"]), count)
+        return guidance_condition(pipeline, guidance_of(self), count)
 
     def _guidance_problems(self, pipeline: Pipeline) -> list[str]:
-        return guidance_problems(pipeline.unet.config, float(self.values["guidance"]))
+        return guidance_problems(pipeline.unet.config, self)
 
 
 @register_family
@@ -135,6 +143,7 @@ class Refiner(StableDiffusionXLImg2Img):
     )
     settings = {
         "guidance": GUIDANCE,
+        "size_ids": SIZE_IDS,
         "aesthetic_score": Setting(6.0, "aesthetic score of the image that the refiner is told"),
         "levels": Setting(200.0, "noise levels that the refiner was trained on, from the cleanest"),
     }
@@ -198,7 +207,7 @@ class InstructPix2PixXL(StableDiffusionXL):
     """
 
     pipeline = "StableDiffusionXLInstructPix2PixPipeline"
-    settings = {}
+    settings = {"size_ids": SIZE_IDS}
 
     def predict(self, network: Network, noisy: Tensor, level: Tensor, condition: Mapping[str, Tensor]) -> Tensor:
         """Call the U-Net on the noisy latent and the null image."""

@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from privaudit.loading.families.contract import Pipeline, Setting
+from privaudit.loading.components import PipelineFolder
+from privaudit.loading.families.contract import Family, Pipeline, Setting
 from privaudit.loading.units import read_units
 
 CONDITIONS = ("class_embed_type", "num_class_embeds", "addition_embed_type")
@@ -63,11 +64,23 @@ def guidance_condition(pipeline: Pipeline, scale: float, count: int) -> dict[str
     return {"timestep_cond": pipeline.get_guidance_scale_embedding(weight, embedding_dim=width).to(pipeline.device)}
 
 
-def guidance_problems(config: Any, scale: float) -> list[str]:  # noqa: ANN401 - a diffusers configuration
+def drop_untold_guidance(family: Family, folder: PipelineFolder) -> None:
+    """Drop the setting ``guidance`` of a network that is told none, so that no report states one."""
+    if folder.config("unet").get("time_cond_proj_dim") is None and "guidance" not in family.chosen:
+        family.values.pop("guidance", None)
+
+
+def guidance_of(family: Family) -> float:
+    """Return the guidance scale of a family; the default for a network that is told none, where it has no effect."""
+    return float(family.values.get("guidance", GUIDANCE.default))
+
+
+def guidance_problems(config: Any, family: Family) -> list[str]:  # noqa: ANN401 - a diffusers configuration
     """List a guidance scale that the network would not be told."""
-    if config.time_cond_proj_dim is None and scale != GUIDANCE.default:
+    if config.time_cond_proj_dim is None and "guidance" in family.chosen:
         return [
-            f"expected no condition.guidance for a U-Net that is not told a guidance scale, got {scale}; leave it out"
+            "expected no condition.guidance for a U-Net that is not told a guidance scale, got "
+            f"{family.values['guidance']}; leave it out"
         ]
     return []
 
