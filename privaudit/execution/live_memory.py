@@ -36,11 +36,21 @@ class LiveMemory(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch h
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:  # noqa: ANN401
         """Run an operation and take note of the storages it made."""
+        for value in tree_leaves((args, kwargs)):
+            if isinstance(value, Tensor):
+                self._skip(value.untyped_storage())
         result = func(*args, **(kwargs or {}))
         for value in tree_leaves(result):
             if isinstance(value, Tensor):
                 self._note(value.untyped_storage())
         return result
+
+    def _skip(self, storage: torch.UntypedStorage) -> None:
+        """Leave out a storage that was there before, such as a weight, of which an operation may return a view."""
+        address = storage._cdata
+        if address not in self.known:
+            self.known.add(address)
+            weakref.finalize(storage, self.known.discard, address)
 
     def _note(self, storage: torch.UntypedStorage) -> None:
         address = storage._cdata
