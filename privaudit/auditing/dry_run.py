@@ -35,6 +35,8 @@ from privaudit.model.target import Target
 from privaudit.results.audit_result import RefusedReport
 from privaudit.storage.exact_json import encode
 
+SOME_PROMPT = Prompt(caption="an image", class_label=0)
+"""Prompt of the passes that are timed: what it says does not matter, and some models have no null prompt."""
 REPEATS = 3
 """Number of timings of each kind of work after a warm-up; the shortest counts."""
 LONG_SECONDS = 2.0
@@ -231,7 +233,7 @@ def calibrate(
         Seconds per image by kind of work.
     """
     images = torch.from_numpy(load_images(samples, target.info.image_size)).to(target.device)
-    condition = target.condition([Prompt()] * len(samples))
+    condition = target.condition([SOME_PROMPT] * len(samples))
     with torch.no_grad():
         latents = target.encode(images)
     level = target.schedule.last // 5
@@ -278,7 +280,7 @@ def calibrate(
 def batch_bytes(target: Target, samples: Sequence[Sample]) -> int:
     """Measure the tensors that are alive at once while a batch is encoded, decoded or shown to the denoiser."""
     images = torch.from_numpy(load_images(samples, target.info.image_size)).to(target.device)
-    condition, peaks = target.condition([Prompt()] * len(samples)), []
+    condition, peaks = target.condition([SOME_PROMPT] * len(samples)), []
     with torch.no_grad():
         latents = target.encode(images)
         for run in (

@@ -85,11 +85,11 @@ def write_overrides(value: Overrides) -> list[str]:
     return [f"{key}={item if isinstance(item, str) else json.dumps(item)}" for key, item in value]
 
 
-def wrong_overrides(value: Overrides) -> Sequence[str]:
-    """Say which keys cannot be overridden."""
-    from privaudit.loading.model_source import wrong_keys
+def wrong_values(value: Overrides) -> Sequence[str]:
+    """Say which keys cannot be overridden, and which values do not fit."""
+    from privaudit.loading.model_source import wrong_overrides
 
-    return wrong_keys([key for key, _ in value])
+    return wrong_overrides(dict(value))
 
 
 def _json_or_text(text: str) -> Any:  # noqa: ANN401 - any JSON value
@@ -138,7 +138,7 @@ class ModelOptions(Options):
         metavar="KEY=VALUE",
         parse=read_overrides,
         write=write_overrides,
-        check=wrong_overrides,
+        check=wrong_values,
         quantity="setting",
         help="Configuration value to use instead of that of the model's files, repeatable: "
         "scheduler.prediction_type=v_prediction, vae.scaling_factor=0.18215, condition.guidance=3.5.",

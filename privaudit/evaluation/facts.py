@@ -79,6 +79,7 @@ CODES: Mapping[str, Mapping[str, type]] = {
     "all_scores_finite": {},
     "latent_scale_usual": {"rms": float},
     "latent_scale_unusual": {"rms": float},
+    "latents_vanish": {},
     "other_scale_fits": {"rms": float, "factor": float, "error": float, "recorded": float},
     "better_than_linear": {"ratio": float},
     "worse_than_linear": {"log_snr": float, "ratio": float},

@@ -8,7 +8,7 @@ the latents, the wrong head or the wrong schedule, it is not.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,7 +48,7 @@ class ModelFit:
     Attributes:
         power: Mean squared latent of each image, ``(n,)``.
         recorded: Mean squared errors, ``(n, levels)``.
-        null: The same, asked with the null prompt, ``(n, levels)``.
+        null: The same, asked with the null prompt, ``(n, levels)``; NaN for a model without one.
         heads: The same by other prediction types, each ``(n, levels)``.
         times: The same by difference in log SNR of the time that the network was told, each ``(n, levels)``.
         factors: The same by factor on the latents, each ``(n, levels)``; empty if none was tried.
@@ -84,16 +84,24 @@ class ModelFit:
         return np.asarray(errors.mean(axis=0) / np.asarray(linear), dtype=np.float64)
 
 
+def failed_readings(checks: Iterable[Check]) -> tuple[str, ...]:
+    """Name the failed checks of how the audited model was read."""
+    return tuple(check.name for check in checks if check.name in READING_CHECKS and check.status == "fail")
+
+
 def needs_factors(fit: ModelFit) -> bool:
     """Whether other scales of the latents should be tried: theirs is unusual, or the network predicts badly."""
     low, high = USUAL_RMS
+    if not fit.rms:
+        return False
     return not low <= fit.rms <= high or bool((fit.ratios(fit.recorded) > 1.0).any())
 
 
 def fit_checks(fit: ModelFit) -> tuple[Check, ...]:
     """Check scale of the latents, prediction of the network and, if there are prompts, what they change."""
     checks = (scale_check(fit), prediction_check(fit))
-    return (*checks, condition_check(fit)) if fit.prompted else checks
+    has_null = bool(np.isfinite(fit.null).all())
+    return (*checks, condition_check(fit)) if fit.prompted and has_null and fit.rms else checks
 
 
 def scale_check(fit: ModelFit) -> Check:
@@ -103,12 +111,13 @@ def scale_check(fit: ModelFit) -> Check:
         ``fail`` if it is clearly better at another scale; ``warn`` if the scale is unusual all the same; else ``ok``.
     """
     low, high = ACCEPTED_RMS
+    if not fit.rms:
+        return Check(SCALE, "fail", (fact("latents_vanish"),))
     recorded = _overall(fit.ratios(fit.recorded))
     errors = {factor: _overall(fit.ratios(values, factor)) for factor, values in fit.factors.items()}
     best = min(errors, key=lambda factor: errors[factor], default=1.0)
-    if errors and errors[best] < min(
-        1.0, CLEARLY_BETTER * recorded
-    ):  # a network that predicts nothing suggests nothing
+    # Worse than a linear guess at every scale, a network suggests none.
+    if errors and errors[best] < min(1.0, CLEARLY_BETTER * recorded):
         better = fact("other_scale_fits", rms=fit.rms, factor=float(best), error=errors[best], recorded=recorded)
         return Check(SCALE, "fail", (better,))
     if not low <= fit.rms <= high:
@@ -122,6 +131,8 @@ def prediction_check(fit: ModelFit) -> Check:
     Returns:
         ``fail`` if it does not.
     """
+    if not fit.rms:  # there is nothing to tell noise from
+        return Check(PREDICTION, "fail", (fact("not_measured"),))
     ratios = fit.ratios(fit.recorded)
     worst = int(ratios.argmax())
     facts = []
@@ -170,4 +181,5 @@ def condition_check(fit: ModelFit) -> Check:
 
 def _overall(ratios: Floats) -> float:
     """Geometric mean over the levels, so that each counts alike whatever its error."""
-    return float(np.exp(np.log(np.maximum(ratios, 1e-12)).mean()))
+    known = np.nan_to_num(ratios, nan=np.inf)  # an alternative that gives no number is no better
+    return float(np.exp(np.log(np.maximum(known, 1e-12)).mean()))

@@ -23,7 +23,7 @@ from privaudit.loading.pipeline import build_pipeline
 from privaudit.loading.recognise import adapter_problem, explain, no_index
 from privaudit.loading.repository import find_folder
 from privaudit.loading.residence import MAIN_MEMORY, Residence
-from privaudit.loading.standalone import CONTINUOUS, NAMES, autoencoder_name
+from privaudit.loading.standalone import CONTINUOUS, NAMES, autoencoder_name, named_overrides
 from privaudit.model.schedule import FlowSchedule, Schedule
 from privaudit.model.target import Target, TargetInfo
 
@@ -124,12 +124,7 @@ def open_pipeline(source: ModelSource) -> PipelineFolder:
     problem = adapter_problem(path)
     if problem is not None:
         raise TargetError(problem)
-    # "vae" in an override stands for the autoencoder, whatever the pipeline calls it.
-    overrides = {
-        key.replace("vae.", f"{autoencoder_name(index)}.", 1) if key.startswith("vae.") else key: value
-        for key, value in source.overrides.items()
-    }
-    folder = PipelineFolder(path, index, source.variant, overrides)
+    folder = PipelineFolder(path, index, source.variant, named_overrides(source, autoencoder_name(index)))
     folder.require_variant()
     return folder
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterable, Mapping
+import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,18 +24,37 @@ OVERRIDES = (
     "condition.KEY",
 )
 """What may be overridden; ``vae`` stands for the autoencoder, whatever the pipeline calls it."""
+LISTS = ("vae.latents_mean", "vae.latents_std")
+UNITS = {
+    "vae.scaling_factor": "a number above 0",
+    "vae.shift_factor": "a number",
+    "vae.latents_mean": "a list of numbers, one per channel",
+    "vae.latents_std": "a list of numbers above 0, one per channel",
+}
+"""What the values of the autoencoder's latents have to be."""
 OVERRIDABLE = r"scheduler\.\w+|vae\.(scaling_factor|shift_factor|latents_mean|latents_std)|condition\.\w+"
 
 
-def wrong_keys(keys: Iterable[str]) -> list[str]:
-    """Say which keys cannot be overridden."""
-    wrong = [key for key in keys if not re.fullmatch(OVERRIDABLE, key)]
-    if not wrong:
-        return []
-    return [
+def wrong_overrides(overrides: Mapping[str, Any]) -> list[str]:
+    """Say which keys cannot be overridden, and which values of the autoencoder's latents are none."""
+    wrong = [key for key in overrides if not re.fullmatch(OVERRIDABLE, key)]
+    problems = [
         f"expected an override of {', '.join(OVERRIDES)}, got {', '.join(wrong)}; other values decide the shape of the "
         "weights and cannot be replaced"
     ]
+    return (problems if wrong else []) + [
+        f"expected {UNITS[key]} for the override {key}, got {value}"
+        for key, value in overrides.items()
+        if key in UNITS and not _fits(key, value)
+    ]
+
+
+def _fits(key: str, value: object) -> bool:
+    values = value if isinstance(value, (list, tuple)) and key in LISTS else [value] if key not in LISTS else []
+    numbers = [float(each) for each in values if isinstance(each, (int, float)) and not isinstance(each, bool)]
+    smallest = sys.float_info.min if key in ("vae.scaling_factor", "vae.latents_std") else -math.inf
+    finite = all(math.isfinite(number) and number >= smallest for number in numbers)
+    return bool(numbers) and len(numbers) == len(values) and finite
 
 
 @dataclass(frozen=True)
@@ -97,7 +118,7 @@ class ModelSource:
             )
             if requested
         ]
-        problems += wrong_keys(self.overrides)
+        problems += wrong_overrides(self.overrides)
         if problems:
             raise ConfigError(problems)
         return resolve_device(self.device), resolve_dtype(self.dtype)

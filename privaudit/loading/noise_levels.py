@@ -55,7 +55,7 @@ def load_schedule(folder: PipelineFolder) -> tuple[Schedule, str]:
     # A scheduler's own constructor checks the prediction type, and some know none of those that only an override names.
     try:
         scheduler = kind.from_config(config)
-    except (ValueError, TypeError, RuntimeError, ImportError) as error:
+    except (ValueError, TypeError, RuntimeError, ImportError, IndexError) as error:
         raise TargetError(f"cannot load the scheduler ({name}) of {folder}: {first_line(error)}") from error
     prediction_type = str(config.get("prediction_type", "epsilon"))
     if name in EDM_SCHEDULERS:
@@ -75,11 +75,14 @@ def load_schedule(folder: PipelineFolder) -> tuple[Schedule, str]:
 
 def _flow(folder: PipelineFolder, config: dict[str, Any], name: str) -> tuple[Schedule, str]:
     """Read a flow model; solvers such as UniPC and DPM-Solver also sample diffusion models, and say which it is."""
-    schedule = FlowSchedule(int(config.get("num_train_timesteps", 1000)))
+    steps = config.get("num_train_timesteps", 1000)
+    if not isinstance(steps, int) or steps < 1:
+        raise TargetError(f"expected num_train_timesteps of at least 1 in the scheduler of {folder}, got {steps}")
+    schedule = FlowSchedule(steps)
     stated = config.get("prediction_type", "flow_prediction" if name in FLOW_SCHEDULERS else "epsilon")
     heads = {"flow_prediction": FLOW, "epsilon": "epsilon", "sample": "sample", **{kind: kind for kind in FLOW_TYPES}}
-    if name == "SCMScheduler":
-        stated = FLOW  # its "trigflow" is what the scheduler receives, after the pipeline's conversion
+    if stated == "trigflow":
+        stated = FLOW  # the first is what SCMScheduler receives, after the pipeline's conversion
     if stated not in heads:
         raise TargetError(
             f"expected prediction_type of the flow model in {folder} to be one of {', '.join(heads)}, got {stated}"

@@ -90,17 +90,21 @@ def find_autoencoder(source: ModelSource, files: Sequence[str] = FILES) -> tuple
     else:
         local = Path(source.path).expanduser().is_dir()
         raise TargetError(explain(path, EXPECTED) if local else no_index(source.id))
-    overrides = {
-        key.replace("vae.", f"{component}.", 1) if key.startswith("vae.") else key: value
-        for key, value in source.overrides.items()
-    }
-    folder = PipelineFolder(path, index, source.variant, overrides)
+    folder = PipelineFolder(path, index, source.variant, named_overrides(source, component))
     name = str(folder.class_name(component))
     if name in UNREADABLE:
         raise TargetError(f"cannot read {component} of {folder}: {name} {UNREADABLE[name]}")
     folder.check_class(component, AUTOENCODERS)
     folder.require_variant(component)
     return folder, component
+
+
+def named_overrides(source: ModelSource, component: str) -> dict[str, Any]:
+    """Return the overrides of a source, in which ``vae`` stands for the autoencoder, by the name of the component."""
+    return {
+        key.replace("vae.", f"{component}.", 1) if key.startswith("vae.") else key: value
+        for key, value in source.overrides.items()
+    }
 
 
 def _makes_images(pipeline: str) -> bool:

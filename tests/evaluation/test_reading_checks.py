@@ -118,3 +118,18 @@ def test_a_loss_that_could_be_chance_does_not_fail() -> None:
     assert checks(few)[CONDITION][0] == "ok"
     alone = replace(few, power=few.power[:1], recorded=few.recorded[:1], null=few.null[:1] / 2)
     assert checks(alone)[CONDITION][0] == "ok"
+
+
+def test_a_model_without_a_null_prompt_has_no_condition_check() -> None:
+    assert CONDITION not in checks(a_fit(null=np.full((IMAGES, 3), np.nan)))
+
+
+def test_latents_that_vanish_fail_and_nothing_is_divided_by_them() -> None:
+    empty = a_fit(power=np.zeros(IMAGES))
+    assert not needs_factors(empty)
+    assert checks(empty) == {SCALE: ("fail", ["latents_vanish"]), PREDICTION: ("fail", ["not_measured"])}
+
+
+def test_an_alternative_that_gives_no_number_is_no_better() -> None:
+    heads = {"sample": np.full((IMAGES, 3), np.nan), "v_prediction": errors(0.35, 0.9, 1.7)}
+    assert checks(a_fit(heads=heads))[PREDICTION][0] == "ok"

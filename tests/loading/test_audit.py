@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from diffusers import VQModel
 from models import write_images
-from pipelines import save_dit, save_flux, save_sdxl
+from pipelines import save_dit, save_flux, save_ldm, save_sdxl
 from settings import changed
 
 from privaudit.auditing.dry_run import plan_audit
@@ -99,8 +99,9 @@ def test_a_vector_quantised_target(make_ldm: Callable[..., Path], images: Path, 
         (lambda folder: save_sdxl(folder, folder.parent / "vocabulary"), "text-to-image"),
         (lambda folder: save_flux(folder, folder.parent / "vocabulary"), "text-to-image"),
         (save_dit, "class-conditional"),
+        (lambda folder: save_ldm(folder, unet={"num_class_embeds": 10}), "class-conditional"),
     ],
-    ids=["sdxl", "flux", "dit"],
+    ids=["sdxl", "flux", "dit", "a network without a null class"],
 )
 def test_a_target_of_every_newer_family(
     save: Callable[[Path], Path], family: str, images: Path, tmp_path: Path
@@ -110,6 +111,7 @@ def test_a_target_of_every_newer_family(
     assert result.target.family == family
     assert all(np.isfinite(attack.masks["weighted"].auroc.value) for attack in result.attacks)
     assert np.isfinite(scores(tmp_path / "given")).all()
+    assert plan_audit(given).images == 48
     bare = replace(given, out=tmp_path / "bare", members=images / "members", nonmembers=images / "others")
     if family == "class-conditional":
         with pytest.raises(DataError, match="expected a class_label for every image, .* 48 have none"):

@@ -182,3 +182,33 @@ def test_a_fine_tune_may_be_told_one_size_for_all_images(tmp_path: Path) -> None
         condition = load_target(ModelSource(folder, device="cpu", overrides=chosen)).condition(prompts)
         assert condition is not None
         assert condition["time_ids"].tolist() == [sizes, [16, 16, 0, 0, 16, 16]]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("vae.scaling_factor", "abc", "expected a number above 0 for the override vae.scaling_factor, got abc"),
+        ("vae.scaling_factor", 0, "expected a number above 0 for the override vae.scaling_factor, got 0"),
+        ("vae.scaling_factor", True, "expected a number above 0"),
+        ("vae.shift_factor", float("nan"), "expected a number for the override vae.shift_factor, got nan"),
+        ("vae.latents_mean", 3, "expected a list of numbers, one per channel, for the override|expected a list of"),
+        ("vae.latents_std", [1, 0], "expected a list of numbers above 0"),
+        (
+            "vae.latents_std",
+            [1, 2],
+            "expected latents_std of AutoencoderKL for 4 channels of the latents, got 2 values",
+        ),
+        ("scheduler.num_train_timesteps", 0, "expected the scheduler of a diffusion|cannot load the scheduler"),
+        ("scheduler.beta_end", "abc", "cannot load the scheduler"),
+    ],
+)
+def test_values_that_cannot_be_used_are_one_line(ldm_master: Path, key: str, value: object, message: str) -> None:
+    with pytest.raises((ConfigError, TargetError), match=message):
+        load_target(ModelSource(ldm_master, device="cpu", overrides={key: value}))
+
+
+@pytest.mark.parametrize(("name", "value"), [("text_length", 0), ("text_length", -1), ("guidance", -0.5)])
+def test_settings_below_their_smallest_value_are_refused(tmp_path: Path, name: str, value: float) -> None:
+    folder = save_flux(tmp_path / "model", tmp_path / "vocabulary")
+    with pytest.raises(ConfigError, match=f"expected a value such as .* for condition.{name} .*, got {value}"):
+        load_target(ModelSource(folder, device="cpu", overrides={f"condition.{name}": value}))

@@ -9,6 +9,7 @@ import torch
 
 from privaudit.auditing.stages.image_stage import ImageStage, ids_of
 from privaudit.data import Sample, load_images
+from privaudit.errors import TargetError
 from privaudit.execution.batching import Tensors
 from privaudit.execution.stage import Rows
 from privaudit.loading.heads import EDM_TYPES, Reading, alternatives, reinterpret
@@ -74,15 +75,15 @@ class NoisePrediction(ImageStage):
         """Return the mean squared latent and mean squared errors of the noise.
 
         Returns:
-            ``power`` ``(n,)``; ``recorded`` and ``null`` (asked with the null prompt) ``(n, levels)``; ``heads``,
-            ``times`` and ``factors`` ``(n, levels, alternatives)``.
+            ``power`` ``(n,)``; ``recorded`` and ``null`` (asked with the null prompt, NaN for a model without one)
+            ``(n, levels)``; ``heads``, ``times`` and ``factors`` ``(n, levels, alternatives)``.
         """
         ids = ids_of(batch)
         images = torch.from_numpy(load_images(batch.items, self.target.info.image_size)).to(self.target.device)
         with torch.no_grad():
             latents = require_finite(self.target.encode(images), "encoder output", ids)
-            prompts = [sample.prompt for sample in batch.items]
-            condition, null = self.target.condition(prompts), self.target.condition([Prompt()] * len(prompts))
+            condition = self.target.condition([sample.prompt for sample in batch.items])
+            null = self._null_condition(len(ids))
             columns: dict[str, list[torch.Tensor]] = {
                 name: [] for name in ("recorded", "null", "heads", "times", "factors")
             }
@@ -98,8 +99,10 @@ class NoisePrediction(ImageStage):
                 predicted = self.target.predict_noise(noisy, level, condition)
                 require_finite(predicted, "denoiser output", ids)
                 columns["recorded"].append(error(predicted))
-                unprompted = predicted if null is None else self.target.predict_noise(noisy, level, null)
-                columns["null"].append(error(unprompted))
+                if null is None:
+                    columns["null"].append(torch.full((len(ids),), torch.nan))
+                else:
+                    columns["null"].append(error(self.target.predict_noise(noisy, level, null)))
                 recorded = (self.target.info.prediction_type, alpha, sigma)
                 read = [reinterpret(predicted, noisy, recorded, (other, alpha, sigma)) for other in self.heads]
                 columns["heads"].append(_columns([error(values) for values in read], predicted))
@@ -111,6 +114,13 @@ class NoisePrediction(ImageStage):
                 columns["factors"].append(_columns(tried, predicted))
         power = latents.square().flatten(1).mean(dim=1)
         return {"power": power, **{name: torch.stack(values, dim=1) for name, values in columns.items()}}
+
+    def _null_condition(self, count: int) -> Condition | None:
+        """Embed the null prompt; None for a model that has none, such as one that has to be told a class."""
+        try:
+            return self.target.condition([Prompt()] * count)
+        except TargetError:
+            return None
 
     def _at_time_of(
         self, noisy: torch.Tensor, log_snr: float, recorded: Reading, condition: Condition | None

@@ -38,8 +38,8 @@ class SuspectReport:
         flagged: Number of flagged images by false discovery rate, with the keys ``"0.05"`` and ``"0.1"``.
         smallest_p: Smallest possible p-value of an image.
         cautions: What the sample cannot resolve.
-        failed_checks: Names of failed checks that do not involve the model; if there are any, the suspects cannot be
-            judged.
+        failed_checks: Names of failed checks of the suspects' images, or of how the model was read; if there are any,
+            the suspects cannot be judged.
         smallest_set_p: Smallest possible ``set_p`` for so many images.
     """
 

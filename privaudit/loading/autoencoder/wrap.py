@@ -80,6 +80,7 @@ def wrap_autoencoder(
     dtype = torch.float32 if upcast else dtype
     module = module.to(device).eval().requires_grad_(False)
     units = read_units(module, device)
+    check_units(units, name, _latent_channels(name, config))
     if continuous:
         units = LatentUnits(torch.ones(1, device=device), torch.zeros(1, device=device))
     if dtype != torch.float32:
@@ -111,6 +112,20 @@ def _pixels(name: str, axes: int) -> tuple[Tensor, Tensor] | None:
         return None
     mean, deviation = (torch.tensor(values).view(-1, *[1] * (axes - 2)) for values in PIXELS[name])
     return mean, deviation
+
+
+def check_units(units: LatentUnits, name: str, channels: int) -> None:
+    """Check that means and standard deviations are one for all channels of the latents, or one per channel.
+
+    Raises:
+        TargetError: They are not.
+    """
+    for what, values in (("latents_std", units.scale), ("latents_mean", units.shift)):
+        if values.ndim == 1 and len(values) not in (1, channels):
+            raise TargetError(
+                f"expected {what} of {name} for {channels} channels of the latents, got {len(values)} values; "
+                "leave the override out, or copy config.json again"
+            )
 
 
 def _input_channels(name: str, config: Any) -> int:  # noqa: ANN401 - a diffusers configuration

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -137,6 +138,10 @@ class Family(ABC):
             return [f"expected {known} for {self.pipeline}, got condition.{name}"]
         kinds = (int, float) if isinstance(setting.default, float) else type(setting.default)
         fits = isinstance(value, kinds) and not isinstance(value, bool)
+        if fits and not isinstance(value, str) and not isinstance(setting.default, str):
+            # Lengths and numbers of levels start at 1, scales at 0; a default below that means "none".
+            smallest = min(setting.default, 0.0 if isinstance(setting.default, float) else 1)
+            fits = math.isfinite(value) and value >= smallest  # type: ignore[arg-type, operator]  # a number
         if not fits or (setting.choices and value not in setting.choices):
             allowed = " or ".join(map(str, setting.choices)) or f"a value such as {setting.default}"
             return [f"expected {allowed} for condition.{name} ({setting.meaning}), got {value}"]

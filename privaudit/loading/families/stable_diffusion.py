@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
-import torch
 from torch import Tensor
 
 from privaudit.loading.components import PipelineFolder
@@ -20,12 +19,12 @@ from privaudit.loading.families.contract import (
 )
 from privaudit.loading.families.unet import (
     GUIDANCE,
+    MasksEverything,
+    SeesNullImage,
     drop_untold_guidance,
     guidance_condition,
     guidance_of,
     guidance_problems,
-    masked_everywhere,
-    next_to_mask,
     unsupported_conditions,
     untold_guidance,
 )
@@ -88,7 +87,7 @@ class StableDiffusion(Family):
 
 
 @register_family
-class StableDiffusionInpaint(StableDiffusion):
+class StableDiffusionInpaint(MasksEverything, StableDiffusion):
     """A U-Net that may see a mask and the latent of the image without the masked part next to the noisy latent.
 
     An audit masks everything: the mask is 1 everywhere, and the other five channels hold the latent of the blank (zero)
@@ -100,23 +99,9 @@ class StableDiffusionInpaint(StableDiffusion):
     pipeline = "StableDiffusionInpaintPipeline"
     variants = ("StableDiffusionPAGInpaintPipeline",)
 
-    def condition(self, pipeline: Pipeline, prompts: Sequence[Prompt]) -> Mapping[str, Tensor]:
-        """Encode captions, and the blank image for a U-Net that sees a mask."""
-        masked = masked_everywhere(pipeline, self.image_size, len(prompts))
-        return {**super().condition(pipeline, prompts), **masked}
-
-    def predict(self, network: Network, noisy: Tensor, level: Tensor, condition: Mapping[str, Tensor]) -> Tensor:
-        """Call the U-Net on the noisy latent, the mask and the masked latent, in this order."""
-        channels, text = next_to_mask(noisy, condition)
-        return super().predict(network, channels, level, text)
-
-    def input_channels(self, latent_channels: int) -> tuple[int, ...]:
-        """Count the channels of latent, mask and masked latent, or those of the latent alone if there is no mask."""
-        return (latent_channels, 2 * latent_channels + 1)
-
 
 @register_family
-class InstructPix2Pix(StableDiffusion):
+class InstructPix2Pix(SeesNullImage, StableDiffusion):
     """A U-Net that sees the latent of an image to edit next to the noisy one (Brooks et al. 2023, arXiv:2211.09800).
 
     An audit shows it zeros, the null condition of the image: 5% of the training was without the image and 5% without
@@ -132,14 +117,6 @@ class InstructPix2Pix(StableDiffusion):
     def condition(self, pipeline: Pipeline, prompts: Sequence[Prompt]) -> Mapping[str, Tensor]:
         """Encode captions; the null condition is the empty caption."""
         return {"encoder_hidden_states": pipeline._encode_prompt(captions(prompts), pipeline.device, 1, False)}
-
-    def predict(self, network: Network, noisy: Tensor, level: Tensor, condition: Mapping[str, Tensor]) -> Tensor:
-        """Call the U-Net on the noisy latent and the null image."""
-        return super().predict(network, torch.cat([noisy, torch.zeros_like(noisy)], dim=1), level, condition)
-
-    def input_channels(self, latent_channels: int) -> tuple[int, ...]:
-        """Count the channels of two latents."""
-        return (2 * latent_channels,)
 
     def problems(self, pipeline: Pipeline) -> list[str]:
         """List conditions other than text and image, and compare the widths of text encoder and U-Net."""

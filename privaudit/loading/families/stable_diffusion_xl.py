@@ -23,12 +23,12 @@ from privaudit.loading.families.contract import (
 from privaudit.loading.families.stable_diffusion import AUTOENCODERS
 from privaudit.loading.families.unet import (
     GUIDANCE,
+    MasksEverything,
+    SeesNullImage,
     drop_untold_guidance,
     guidance_condition,
     guidance_of,
     guidance_problems,
-    masked_everywhere,
-    next_to_mask,
     unsupported_conditions,
     untold_guidance,
 )
@@ -170,7 +170,7 @@ class Refiner(StableDiffusionXLImg2Img):
 
 
 @register_family
-class StableDiffusionXLInpaint(StableDiffusionXL):
+class StableDiffusionXLInpaint(MasksEverything, StableDiffusionXL):
     """A U-Net that may see a mask and the latent of the image without the masked part next to the noisy latent.
 
     An audit masks everything, which a quarter of the published training was: see `StableDiffusionInpaint`.
@@ -184,23 +184,9 @@ class StableDiffusionXLInpaint(StableDiffusionXL):
         """Choose the refiner if the pipeline was saved as one that needs an aesthetic score."""
         return Refiner if folder.index.get("requires_aesthetics_score") else cls
 
-    def condition(self, pipeline: Pipeline, prompts: Sequence[Prompt]) -> Mapping[str, Tensor]:
-        """Encode captions and sizes, and the blank image for a U-Net that sees a mask."""
-        masked = masked_everywhere(pipeline, self.image_size, len(prompts))
-        return {**super().condition(pipeline, prompts), **masked}
-
-    def predict(self, network: Network, noisy: Tensor, level: Tensor, condition: Mapping[str, Tensor]) -> Tensor:
-        """Call the U-Net on the noisy latent, the mask and the masked latent, in this order."""
-        channels, rest = next_to_mask(noisy, condition)
-        return super().predict(network, channels, level, rest)
-
-    def input_channels(self, latent_channels: int) -> tuple[int, ...]:
-        """Count the channels of latent, mask and masked latent, or those of the latent alone if there is no mask."""
-        return (latent_channels, 2 * latent_channels + 1)
-
 
 @register_family
-class InstructPix2PixXL(StableDiffusionXL):
+class InstructPix2PixXL(SeesNullImage, StableDiffusionXL):
     """A U-Net that sees the latent of an image to edit next to the noisy one; an audit shows it zeros.
 
     Zeros are the null condition of the image, as for `InstructPix2Pix`.
@@ -208,14 +194,6 @@ class InstructPix2PixXL(StableDiffusionXL):
 
     pipeline = "StableDiffusionXLInstructPix2PixPipeline"
     settings = {"size_ids": SIZE_IDS}
-
-    def predict(self, network: Network, noisy: Tensor, level: Tensor, condition: Mapping[str, Tensor]) -> Tensor:
-        """Call the U-Net on the noisy latent and the null image."""
-        return super().predict(network, torch.cat([noisy, torch.zeros_like(noisy)], dim=1), level, condition)
-
-    def input_channels(self, latent_channels: int) -> tuple[int, ...]:
-        """Count the channels of two latents."""
-        return (2 * latent_channels,)
 
     def _guidance(self, pipeline: Pipeline, count: int) -> dict[str, Tensor]:
         del pipeline, count

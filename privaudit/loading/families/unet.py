@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from privaudit.loading.components import PipelineFolder
-from privaudit.loading.families.contract import Family, Pipeline, Setting
+from privaudit.loading.families.contract import Family, Network, Pipeline, Setting
 from privaudit.loading.units import read_units
+from privaudit.model.prompt import Prompt
 
 CONDITIONS = ("class_embed_type", "num_class_embeds", "addition_embed_type")
 """Keys of a U-Net configuration that add a condition to the text."""
@@ -117,6 +118,45 @@ def masked_everywhere(pipeline: Pipeline, image_size: tuple[int, int], count: in
     latent = encoded.latent_dist.mode() if hasattr(encoded, "latent_dist") else encoded.latents
     channels = torch.cat([torch.ones_like(latent[:, :1]), read_units(vae, latent.device).scaled(latent)], dim=1)
     return {"masked": channels.to(pipeline.device).expand(count, -1, -1, -1)}
+
+
+class MasksEverything(Family):
+    """Part of a family whose U-Net may see a mask and the latent of the image without the masked part.
+
+    An audit masks everything: the mask is 1 everywhere, and the other channels hold the latent of the blank (zero)
+    image. A U-Net with the channels of the latent alone is read without a mask. It comes before the family in the list
+    of bases.
+    """
+
+    def condition(self, pipeline: Pipeline, prompts: Sequence[Prompt]) -> Mapping[str, Tensor]:
+        """Embed the prompts as the family does, and the blank image for a U-Net that sees a mask."""
+        masked = masked_everywhere(pipeline, self.image_size, len(prompts))
+        return {**super().condition(pipeline, prompts), **masked}  # type: ignore[safe-super]  # the family comes next
+
+    def predict(self, network: Network, noisy: Tensor, level: Tensor, condition: Mapping[str, Tensor]) -> Tensor:
+        """Call the U-Net on the noisy latent, the mask and the masked latent, in this order."""
+        channels, rest = next_to_mask(noisy, condition)
+        return super().predict(network, channels, level, rest)  # type: ignore[safe-super]
+
+    def input_channels(self, latent_channels: int) -> tuple[int, ...]:
+        """Count the channels of latent, mask and masked latent, or those of the latent alone if there is no mask."""
+        return (latent_channels, 2 * latent_channels + 1)
+
+
+class SeesNullImage(Family):
+    """Part of a family whose U-Net sees the latent of an image to edit; an audit shows it zeros, its null condition.
+
+    It comes before the family in the list of bases.
+    """
+
+    def predict(self, network: Network, noisy: Tensor, level: Tensor, condition: Mapping[str, Tensor]) -> Tensor:
+        """Call the U-Net on the noisy latent and the null image."""
+        both = torch.cat([noisy, torch.zeros_like(noisy)], dim=1)
+        return super().predict(network, both, level, condition)  # type: ignore[safe-super]  # the family comes next
+
+    def input_channels(self, latent_channels: int) -> tuple[int, ...]:
+        """Count the channels of two latents."""
+        return (2 * latent_channels,)
 
 
 def next_to_mask(noisy: Tensor, condition: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:

@@ -181,7 +181,7 @@ def _canaries(result: AuditResult) -> str:
     if report is None:
         return ""
     lines = named_bullets(design_text.canary_lines(report, COMPACT))
-    stated = "" if states_canaries(result) else f"{prose(design_text.canary_statement(report))}\n\n"
+    stated = "" if states_canaries(result) else f"{prose(design_text.canary_statement(report, result.checks))}\n\n"
     return f"### {design_text.CANARIES_TITLE}\n\n{stated}{lines}"
 
 

@@ -153,7 +153,7 @@ def _canaries(result: AuditResult) -> Test | None:
     if report is None:
         return None
     lines = design_text.canary_lines(report, PAGE)
-    return Test(design_text.CANARIES_TITLE, design_text.canary_statement(report), lines)
+    return Test(design_text.CANARIES_TITLE, design_text.canary_statement(report, result.checks), lines)
 
 
 def render_html_failure(failure: AuditFailure) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from privaudit.evaluation.canary_audit import SIGNIFICANCE, CanaryReport
-from privaudit.evaluation.facts import Fact
+from privaudit.evaluation.facts import Check, Fact
+from privaudit.evaluation.reading_checks import READING_CHECKS, failed_readings
 from privaudit.evaluation.suspects import SuspectReport
 from privaudit.report.numbers import COMPACT, Style, counted, of_hundred, p_text
 from privaudit.report.sentences.fact_text import fact_text, facts_text, sentence
@@ -21,6 +23,11 @@ CONDITION = (
 
 def suspect_statement(report: SuspectReport) -> str:
     """Say what the test of the suspects shows, and what it does not show."""
+    if misread := [name for name in report.failed_checks if name in READING_CHECKS]:
+        return (
+            "Whether the model was trained on the suspects cannot be told as the model was read: it may be read "
+            f"otherwise than it was trained (failed checks: {', '.join(misread)})."
+        )
     if report.failed_checks:
         return (
             "Whether the model was trained on the suspects cannot be told from these images. Suspects and non-members "
@@ -142,8 +149,8 @@ def _descriptions(report: SuspectReport, style: Style) -> str:
 CANARIES_TITLE = "Canaries: drawn at random, so the false-positive rate is known"
 
 
-def canary_statement(report: CanaryReport) -> str:
-    """Say what the guesses about the canaries show."""
+def canary_statement(report: CanaryReport, checks: Sequence[Check] = ()) -> str:
+    """Say what the guesses about the canaries show, given the checks of the audit."""
     if not report.guesses:
         return sentence(_not_measured(report.reason))
     right = f"{report.correct} of {report.guesses} guesses about canaries were right"
@@ -161,6 +168,11 @@ def canary_statement(report: CanaryReport) -> str:
         return (
             f"{shows} Evidence of leakage: scores like these would be rare if the model knew nothing of the coins "
             f"({p_text(report.p)})."
+        )
+    if misread := failed_readings(checks):
+        return (
+            f"{shows} This says nothing about leakage, since the model may be read otherwise than it was trained "
+            f"(failed checks: {', '.join(misread)})."
         )
     return f"{shows} No evidence of leakage by these attacks ({p_text(report.p)})."
 

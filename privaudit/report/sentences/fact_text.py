@@ -93,6 +93,8 @@ TEMPLATES: Mapping[str, str] = {
     "latent_scale_usual": "the latents have a root mean square of {rms:.2f}; autoencoders are scaled for 1",
     "latent_scale_unusual": "the latents have a root mean square of {rms:.2f} and not about 1, yet the network "
     "predicts noise best at this scale",
+    "latents_vanish": "every latent is zero, so nothing of an image reaches the network; vae.scaling_factor or the "
+    "autoencoder is wrong",
     "other_scale_fits": "the network predicts noise better from latents that are {factor:.3g} times as large "
     "({error:.2f} instead of {recorded:.2f} of the error of a linear guess), and their root mean square is {rms:.2f} "
     "and not about 1; vae.scaling_factor is probably wrong",

@@ -31,7 +31,7 @@ def statement(result: AuditResult) -> str:
         return suspect_statement(result.suspects)
     parts = []
     if finding.basis == "canary_test" and result.canaries is not None:
-        parts.append(canary_statement(result.canaries))
+        parts.append(canary_statement(result.canaries, result.checks))
     if finding.attack is not None:
         parts.append(f"{_in_images(result, quoted(result))}{evidence(result)}")
     return " ".join(parts or [_no_evidence(result, finding)])
@@ -51,7 +51,11 @@ def brief_statement(result: AuditResult) -> str:
         meaning = f"at least {needed} {what}; here it is at least {limit}"
     else:
         meaning = f"more than guessing; {100 * levels['medium']:g} {what} are not shown"
-    canaries = canary_statement(result.canaries) if states_canaries(result) and result.canaries is not None else ""
+    canaries = (
+        canary_statement(result.canaries, result.checks)
+        if states_canaries(result) and result.canaries is not None
+        else ""
+    )
     return f"{canaries} {finding.level.capitalize()} means {meaning}.".strip()
 
 

@@ -8,6 +8,7 @@ from rich.console import Group
 from rich.text import Text
 
 from privaudit.evaluation.canary_audit import CanaryReport
+from privaudit.evaluation.facts import Check
 from privaudit.evaluation.suspects import SuspectReport
 from privaudit.report.numbers import COMPACT, counted
 from privaudit.report.sentences import design_text
@@ -28,9 +29,9 @@ def suspect_section(report: SuspectReport, *, stated: bool) -> Group:
     return _named_lines(design_text.SUSPECTS_TITLE, design_text.suspect_lines(report, COMPACT), 15, statement)
 
 
-def canary_section(report: CanaryReport, *, stated: bool) -> Group:
+def canary_section(report: CanaryReport, checks: Sequence[Check], *, stated: bool) -> Group:
     """Lay out the audit of the canaries, with its statement if ``stated``."""
-    statement = design_text.canary_statement(report) if stated else ""
+    statement = design_text.canary_statement(report, checks) if stated else ""
     return _named_lines(design_text.CANARIES_TITLE, design_text.canary_lines(report, COMPACT), 9, statement)
 
 

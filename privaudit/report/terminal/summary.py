@@ -108,7 +108,9 @@ def print_report(
         quartile_section(shown, out.width),
         group_section(shown, named=watched),
         suspects if known else None,
-        None if shown.canaries is None else canary_section(shown.canaries, stated=not states_canaries(shown)),
+        None
+        if shown.canaries is None
+        else canary_section(shown.canaries, shown.checks, stated=not states_canaries(shown)),
         check_section(shown),
         advice_section(shown),
         reach_section(shown),

@@ -219,11 +219,11 @@ def made_up(
     )
 
 
-def judged(data: AuditData, measured: Measurements, options: AuditOptions):
+def judged(data: AuditData, measured: Measurements, options: AuditOptions, reading: tuple[Check, ...] = ()):
     methods = Methods(parse_methods(("loss:levels=20,50",)).attacks, ())
     split = split_images(data, methods, options)
     schedule = DiffusionSchedule(np.linspace(0.999, 0.01, 1000))
-    return assess(measured, data, split, methods, options, schedule, {})
+    return assess(measured, data, split, methods, options, schedule, {}, reading)
 
 
 class TestEvidence:
@@ -281,6 +281,31 @@ class TestEvidence:
         few = replace(found.judgement.suspects, smallest_set_p=0.1, set_p=0.1)
         unclear = Finding("unclear", "set_test", fact("perfect_suspects_unnoticed", smallest_p=0.1))
         assert suspect_finding(found.verdict.finding, few) == unclear
+
+    @pytest.mark.parametrize("design", [MEMBERS, SUSPECTS, CANARIES], ids=lambda design: design.code)
+    @pytest.mark.parametrize("shift", [0.0, 1.0])
+    def test_a_misread_model_is_unclear_in_every_design(self, design, shift):
+        misread = Check("prediction", "fail", (fact("worse_than_linear", log_snr=-3.0, ratio=1.6),))
+        found = judged(*made_up(shift, design), (misread,))
+        assert (found.verdict.finding.level, found.verdict.status) == ("unclear", "inconclusive")
+        assert all(gate.status == "inconclusive" for gate in found.verdict.gates)
+
+    def test_a_misread_model_clears_no_suspect_next_to_members(self):
+        data, measured, options = made_up(0.0, MEMBERS)
+        apart = replace(
+            data,
+            design=MembersAndSuspectsDesign(),
+            positives=SampleSet(data.positives.samples[100:]),
+            nonmembers=SampleSet(data.nonmembers.samples[:100]),
+            suspects=SampleSet(data.positives.samples[:100]),
+        )
+        misread = Check("latent scale", "fail", (fact("latents_vanish"),))
+        found = judged(apart, measured.rows(np.r_[100:200, 200:300, 0:100]), options, (misread,))
+        assert found.judgement.suspects.failed_checks == ("latent scale",)
+        assert suspect_statement(found.judgement.suspects) == (
+            "Whether the model was trained on the suspects cannot be told as the model was read: it may be read "
+            "otherwise than it was trained (failed checks: latent scale)."
+        )
 
     @pytest.mark.parametrize("differ", [False, True])
     def test_suspects_beside_members_have_a_blind_baseline_of_their_own(self, differ):

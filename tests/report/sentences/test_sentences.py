@@ -17,6 +17,7 @@ from privaudit.registry import summary_of
 from privaudit.report.quoted import quoted
 from privaudit.report.sentences.advice import advice
 from privaudit.report.sentences.attacker import base_rate, learns, measures_rate, right_of_100, worst_case
+from privaudit.report.sentences.design_text import canary_statement
 from privaudit.report.sentences.fact_text import fact_text
 from privaudit.report.sentences.finding_text import brief_statement, largest_auroc, statement
 from privaudit.report.sentences.lines import scale_text
@@ -310,3 +311,14 @@ def test_a_model_that_is_read_wrongly_is_never_free_of_leaks_and_the_images_are_
     assert steps(captions)[0].startswith(
         "Check that captions or labels, and the text encoder, are those of the training"
     )
+
+
+def test_canaries_of_a_misread_model_are_no_sign_that_nothing_leaks():
+    nothing = replace(CANARIES, p=0.8, epsilon_lower=0.0)
+    assert canary_statement(nothing).endswith("No evidence of leakage by these attacks (p = 0.8).")
+    misread = (Check("latent scale", "fail", (fact("latents_vanish"),)),)
+    assert canary_statement(nothing, misread).endswith(
+        "This says nothing about leakage, since the model may be read otherwise than it was trained (failed checks: "
+        "latent scale)."
+    )
+    assert canary_statement(replace(nothing, p=0.001), misread) == canary_statement(replace(nothing, p=0.001))
