@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
     from privaudit.loading.model_source import ModelSource
 
 Overrides = tuple[tuple[str, Any], ...]
+Named = tuple[tuple[str, str], ...]
+Adapters = tuple[tuple[str, float], ...]
+Embeddings = tuple[tuple[str, str | None], ...]
+BASE_ALONE = "none"
+"""Value of ``--lora`` that audits a base without the LoRA in its folder."""
+SCALE = re.compile(r"(?P<path>.+)@(?P<scale>[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?)", re.IGNORECASE | re.ASCII)
 _model = partial(option, panel=MODEL)
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE | re.ASCII)
 PYTHON = {"True": True, "False": False, "None": None}
@@ -85,6 +92,97 @@ def write_overrides(value: Overrides) -> list[str]:
     return [f"{key}={item if isinstance(item, str) else json.dumps(item)}" for key, item in value]
 
 
+def read_loras(value: str | Sequence[str | tuple[str, float]] | None) -> Adapters | None:
+    """Read adapter files with their scales.
+
+    Args:
+        value: Texts such as ``style.safetensors`` or ``style.safetensors@0.8``; ``none`` for the base alone.
+
+    Returns:
+        Path and scale of each; empty for the base alone, and None if nothing is said.
+
+    Raises:
+        ConfigError: A scale is 0 or not finite, a file occurs twice, or ``none`` is combined with a file.
+    """
+    items = [value] if isinstance(value, str) else list(value) if value is not None else []
+    if not items:
+        return () if value == () else None
+    if items == [BASE_ALONE]:
+        return ()
+    pairs = [item if isinstance(item, tuple) else _with_scale(str(item)) for item in items]
+    problems = [
+        f"expected --lora as FILE or FILE@SCALE with a scale other than 0, as in style.safetensors@0.8, got {path}@{scale:g}"
+        for path, scale in pairs
+        if scale == 0 or not math.isfinite(scale)
+    ]
+    paths = [path for path, _ in pairs]
+    if BASE_ALONE in paths:
+        problems.append(f"expected --lora {BASE_ALONE}, for the base alone, or files, got both; leave one of them out")
+    problems += [f"expected each --lora once, got {path} twice" for path in sorted({*paths}) if paths.count(path) > 1]
+    if problems:
+        raise ConfigError(problems)
+    return tuple(pairs)
+
+
+def write_loras(value: Adapters | None) -> list[str] | None:
+    """Write adapters as `read_loras` reads them."""
+    if value is None:
+        return None
+    return [path if scale == 1 else f"{path}@{scale:g}" for path, scale in value] or [BASE_ALONE]
+
+
+def read_components(value: Mapping[str, str] | Sequence[str | tuple[str, str]] | None) -> Named:
+    """Read folders of replaced components.
+
+    Args:
+        value: Texts such as ``unet=checkpoint-500/unet``; or a mapping.
+
+    Returns:
+        Component and folder, by component.
+
+    Raises:
+        ConfigError: A text has no ``=``, or a component occurs twice.
+    """
+    if isinstance(value, str):
+        value = [value]
+    pairs = list(value.items()) if isinstance(value, Mapping) else []
+    problems = []
+    for item in () if isinstance(value, Mapping) else value or ():
+        name, equals, folder = item.partition("=") if isinstance(item, str) else (item[0], "=", item[1])
+        if not (name and equals and folder):
+            problems.append(f"expected --component as NAME=FOLDER, as in unet=checkpoint-500/unet, got {item}")
+        pairs.append((name, str(folder)))
+    names = [name for name, _ in pairs]
+    problems += [
+        f"expected each --component once, got {name} twice" for name in sorted({*names}) if names.count(name) > 1
+    ]
+    if problems:
+        raise ConfigError(problems)
+    return tuple(sorted((name, str(folder)) for name, folder in pairs))
+
+
+def read_embeddings(value: str | Sequence[str | tuple[str, str | None]] | None) -> Embeddings:
+    """Read textual-inversion files with their words: ``cat.safetensors`` or ``cat.safetensors@<cat-toy>``.
+
+    Returns:
+        File and word of each; None for the word that the file names.
+    """
+    items = [value] if isinstance(value, str) else value or ()
+    return tuple(item if isinstance(item, tuple) else _with_word(str(item)) for item in items)
+
+
+def _with_scale(text: str) -> tuple[str, float]:
+    match = SCALE.fullmatch(text)
+    return (match["path"], float(match["scale"])) if match else (text, 1.0)
+
+
+def _with_word(text: str) -> tuple[str, str | None]:
+    # From the last dot on, since folders may have an @ in their names.
+    path, dot, ending = text.rpartition(".")
+    suffix, at, word = ending.partition("@")
+    return (f"{path}{dot}{suffix}", word) if at and word else (text, None)
+
+
 def wrong_values(value: Overrides) -> Sequence[str]:
     """Say which keys cannot be overridden, and which values do not fit."""
     from privaudit.loading.model_source import wrong_overrides
@@ -109,6 +207,10 @@ class ModelOptions(Options):
         variant: Variant of the weight files to prefer, such as ``fp16``.
         offload: Whether only the component that is at work is on the device.
         resolution: Height and width of the images in pixels; None for the model's own.
+        lora: Adapters to merge into the model, each with a scale; empty for the base alone, None if not decided.
+        components: Folders to read components from instead, by component.
+        embeddings: Textual-inversion embeddings to add, each with its word.
+        config_from: Folder with the configurations of a single-file checkpoint.
         overrides: Configuration values that replace those of the model's files (see `ModelSource`).
     """
 
@@ -118,6 +220,41 @@ class ModelOptions(Options):
     )
     variant: str | None = _model(
         metavar="NAME", quantity="setting", help="Variant of the weight files to prefer: fp16 reads *.fp16.safetensors."
+    )
+    lora: Adapters | None = _model(
+        kind="texts",
+        metavar="FILE[@SCALE]",
+        parse=read_loras,
+        write=write_loras,
+        quantity="setting",
+        help="LoRA, DoRA, LoHa or LoKr to merge into the model, repeatable: style.safetensors or "
+        "style.safetensors@0.8. The model without it is the reference, unless --reference names another. none: the "
+        "base alone, whatever lies next to it.",
+    )
+    components: Named = _model(
+        (),
+        flag="--component",
+        metavar="NAME=FOLDER",
+        parse=read_components,
+        write=lambda value: [f"{name}={folder}" for name, folder in value],
+        quantity="setting",
+        help="Folder to read a component from instead, repeatable: unet=checkpoint-500/unet, vae=FOLDER.",
+    )
+    embeddings: Embeddings = _model(
+        (),
+        flag="--embedding",
+        metavar="FILE[@WORD]",
+        parse=read_embeddings,
+        write=lambda value: [path if word is None else f"{path}@{word}" for path, word in value],
+        quantity="setting",
+        help="Textual-inversion embedding to add, repeatable, with the word that stands for it in captions, unless the "
+        "file names it: cat.safetensors@<cat-toy>.",
+    )
+    config_from: str | None = _model(
+        metavar="FOLDER",
+        quantity="setting",
+        help="Folder or hub id with the configuration, tokenizers and scheduler for a single-file checkpoint; "
+        "components that the file lacks are read from it, too.",
     )
     offload: bool = _model(
         False,
@@ -146,7 +283,7 @@ class ModelOptions(Options):
 
     def source(self, **options: Any) -> ModelSource:  # noqa: ANN401 - fields of ModelSource
         """Make the source of the model, with further options of loading."""
-        from privaudit.loading.model_source import ModelSource
+        from privaudit.loading.model_source import AdapterSource, ModelSource
 
         return ModelSource(
             self.target,
@@ -155,6 +292,10 @@ class ModelOptions(Options):
             resolution=self.resolution,
             offload=self.offload,
             overrides=dict(self.overrides),
+            adapters=None if self.lora is None else tuple(AdapterSource(*adapter) for adapter in self.lora),
+            replaced=dict(self.components),
+            embeddings=self.embeddings,
+            config_from=self.config_from,
             **options,
         )
 
@@ -164,6 +305,10 @@ class ModelChoices(TypedDict, total=False):
 
     revision: str | None
     variant: str | None
+    lora: str | Sequence[str] | None
+    components: Mapping[str, str] | Sequence[str]
+    embeddings: Sequence[str]
+    config_from: str | None
     offload: bool
     resolution: str | int | Sequence[int] | None
     overrides: Mapping[str, Any] | Sequence[str]

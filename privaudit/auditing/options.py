@@ -34,6 +34,10 @@ if TYPE_CHECKING:
 LatentSource = Literal["encoder", "inversion"]
 MaskScope = Literal["image", "set"]
 GateBound = Literal["lower", "upper"]
+NO_REFERENCE = "none"
+"""Value of ``--reference`` that audits a model with a LoRA alone."""
+AUTOENCODER_NAMES = ("vae", "vqvae", "movq", "vqgan")
+"""Names of the autoencoder in pipelines (see `privaudit.loading.standalone`), which imports torch."""
 _set, _how, _gate, _report, _running = (partial(option, panel=panel) for panel in (SETS, HOW, GATES, REPORTS, RUNNING))
 
 
@@ -49,7 +53,8 @@ class AuditOptions(ModelOptions):
         suspects: Folder or manifest of images of unknown membership, compared with ``nonmembers``.
         canaries: Output of `privaudit canaries make`: members and non-members drawn at random before training.
         attacks: Attacks and scorers to run.
-        reference: A diffusers folder or hub id whose errors are subtracted, such as the base of a fine-tune.
+        reference: A diffusers folder or hub id whose errors are subtracted, such as the base of a fine-tune; None for the
+            model without its adapters if there are any, ``none`` for no reference.
         drop: Fraction of latent dimensions that the hard masks drop; if several, one is chosen for each fold.
         gamma: Exponent of the influence in the soft weights.
         mask_scope: ``image`` for masks and weights from the influence of each image, ``set`` for one from their mean.
@@ -111,7 +116,7 @@ class AuditOptions(ModelOptions):
         metavar="MODEL",
         quantity="reference",
         help="Model whose errors at the same noise are subtracted, such as the base of a fine-tune; adds "
-        "NAME-reference.",
+        "NAME-reference. With --lora, the model without it; none for no reference.",
     )
     drop: float | tuple[float, ...] = _how(
         "0.4",
@@ -270,10 +275,18 @@ class AuditOptions(ModelOptions):
 
     @property
     def reference_model(self) -> ModelSource | None:
-        """Source of the reference model, read like the audited one; None without one."""
+        """Source of the reference model, read like the audited one; None without one.
+
+        The model without its adapters is the reference of a model with adapters, unless another is named.
+        """
         if self.reference is None:
+            return self.model.base if self.lora else None
+        if self.reference == NO_REFERENCE:
             return None
-        return replace(self.model, path=self.reference, revision=None, variant=None)  # these name files of the target
+        # These options name files of the target. An autoencoder is kept: both models need the same latents.
+        kept = {name: folder for name, folder in self.components if name in AUTOENCODER_NAMES}
+        changed = {"revision": None, "variant": None, "config_from": None, "replaced": kept}
+        return replace(self.model.base, path=self.reference, **changed)
 
     @property
     def sources(self) -> tuple[Path, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -94,7 +94,7 @@ class Options:
         """
         entries, unreadable = table(cls), dict[str, tuple[str, ...]]()
         if choices.get("out") is None:
-            choices["out"] = default_folder(str(choices["target"]), cls.suffix)
+            choices["out"] = default_folder(choices, cls.suffix)
         values: dict[str, Any] = dict.fromkeys(
             part.name for part in fields(cls) if part.default is part.default_factory is MISSING
         )
@@ -126,9 +126,21 @@ class Options:
         return {name: encode(write(value) if write else value) for name, (write, value) in values.items()}
 
 
-def default_folder(target: str, suffix: str = "") -> Path:
-    """Return the default folder of a target: its name below ``privaudit-runs``."""
-    return Path("privaudit-runs") / f"{Path(target).resolve().name}{suffix}"
+def default_folder(choices: Mapping[str, Any], suffix: str = "") -> Path:
+    """Return the default folder of a model below ``privaudit-runs``: its name, with those of its adapters.
+
+    Args:
+        choices: Values of the options ``target`` and, if there are adapters, ``lora``.
+        suffix: End of the name.
+    """
+    loras = choices.get("lora") or ()
+    texts = [
+        str(item[0] if isinstance(item, tuple) else item) for item in ([loras] if isinstance(loras, str) else loras)
+    ]
+    # pytorch_lora_weights.safetensors is the name of every LoRA that diffusers saves; its folder tells them apart.
+    paths = [Path(text.rpartition(".safetensors")[0] or text).resolve() for text in texts if text != "none"]
+    names = [path.parent.name if path.name == "pytorch_lora_weights" else path.name for path in paths]
+    return Path("privaudit-runs") / ("+".join([Path(str(choices["target"])).resolve().name, *names]) + suffix)
 
 
 def _is_text(value: Any) -> bool:  # noqa: ANN401 - of any option

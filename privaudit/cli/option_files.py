@@ -14,8 +14,10 @@ from privaudit.errors import ConfigError, did_you_mean
 
 SECTION = "tool.privaudit"
 PRIVAUDIT_FILE, PROJECT_FILE = Path("privaudit.toml"), Path("pyproject.toml")
-FOLDER_OR_ID = frozenset({"target", "reference"})
-"""Options whose text is a folder if that exists, and a hub id otherwise."""
+FOLDER_OR_ID = frozenset({"target", "reference", "config-from"})
+"""Options whose text is a folder if that exists, and a hub id or a word otherwise."""
+WITH_PATHS = frozenset({"lora", "embedding", "component"})
+"""Options whose texts have a path before ``@`` or after ``=``."""
 TYPES: Mapping[Kind, type | tuple[type, ...]] = {"integer": int, "number": (int, float), "text": (str, int, float)}
 """TOML types that a kind of option accepts; a text for all other kinds."""
 WORDS: Mapping[Kind, str] = {
@@ -70,9 +72,17 @@ class Setting:
             items = [
                 str(self._relative_to_file(item)) if self._relative_to_file(item).exists() else item for item in items
             ]
+        elif self.key in WITH_PATHS:
+            items = [self._with_path(item) for item in items]
         if several:
             return items
         return ",".join(map(str, items)) if kind == "text" else items[0]  # a flag takes a list as comma-separated text
+
+    def _with_path(self, text: str) -> str:
+        head, equals, path = text.partition("=") if self.key == "component" else ("", "", text)
+        moved = self._relative_to_file(path)
+        exists = moved.exists() or Path(str(moved).rpartition("@")[0]).exists()
+        return f"{head}{equals}{moved if exists else path}"
 
     def _relative_to_file(self, path: str) -> Path:
         return self.file.parent / Path(path).expanduser()

@@ -65,8 +65,7 @@ class ScanCommand(ConfiguredCommand):
 
     def folder_of(self, values: Mapping[str, Any]) -> Path | None:
         """Run folder if --out is not set; None without a target."""
-        target = self.target_of(values)
-        return default_folder(target) if target else None
+        return default_folder(values) if self.target_of(values) else None
 
 
 def read_formats(names: str) -> tuple[Format, ...]:
@@ -132,7 +131,7 @@ def scan(
         if not (dry_run or current_options().only_check):
             target, out = options["target"], options["out"]
             failure = failure_of(error, target, current_options().recorded)
-            folder = _known_folder(out, default_folder(target))
+            folder = _known_folder(out, default_folder(options))
             _report_failure(error, failure, folder, formats, _sources(options), as_json=as_json)
         raise
     if dry_run:

@@ -10,7 +10,7 @@ from diffusers import DDPMScheduler
 from torch import Tensor
 
 from privaudit.lab.recipe import LabRecipe
-from privaudit.loading.components import read_json
+from privaudit.loading.json_files import read_json
 
 
 @dataclass(frozen=True)

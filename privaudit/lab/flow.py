@@ -16,7 +16,7 @@ from privaudit.errors import ConfigError
 from privaudit.lab.family import Family
 from privaudit.lab.recipe import LabRecipe
 from privaudit.lab.text_encoder import TOKENS, WIDTH, TokenisedCaptions, build_text_encoder, tokenise
-from privaudit.loading.components import read_json
+from privaudit.loading.json_files import read_json
 from privaudit.model.condition import Condition
 from privaudit.model.target import Target
 

@@ -2,11 +2,13 @@
 
 from privaudit.loading.decoder_target import load_decoder_target
 from privaudit.loading.families import Family, register_family
-from privaudit.loading.folder import hash_folder, load_target
-from privaudit.loading.model_source import ModelSource
+from privaudit.loading.folder import load_target
+from privaudit.loading.hashes import hash_folder
+from privaudit.loading.model_source import AdapterSource, ModelSource
 from privaudit.loading.standalone import load_autoencoder
 
 __all__ = [
+    "AdapterSource",
     "Family",
     "ModelSource",
     "hash_folder",

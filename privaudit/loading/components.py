@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import inspect
-import json
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,6 +20,8 @@ from safetensors import SafetensorError
 from transformers.utils import logging as transformers_logging
 
 from privaudit.errors import TargetError
+from privaudit.loading.json_files import read_json
+from privaudit.loading.single_file import SingleFile, build_component
 from privaudit.loading.weights import check_weights, choose_variant
 
 RECOMPUTED = ("position_ids", "inv_freq", "num_batches_tracked")
@@ -42,29 +43,6 @@ def quiet() -> Generator[None]:
             library.set_verbosity(verbosity)
             if bars:
                 library.enable_progress_bar()
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object.
-
-    Returns:
-        Its keys and values.
-
-    Raises:
-        TargetError: The file is missing or does not hold a JSON object.
-    """
-    if not path.is_file():
-        raise TargetError(
-            f"expected {path.name} in {path.parent}, found none; "
-            "pass a folder that save_pretrained of a diffusers pipeline wrote"
-        )
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise TargetError(f"expected JSON in {path}: {error}") from error
-    if not isinstance(values, dict):
-        raise TargetError(f"expected a JSON object in {path}, got {type(values).__name__}")
-    return values
 
 
 def first_line(error: Exception) -> str:
@@ -103,16 +81,28 @@ class PipelineFolder:
         variant: Variant of the weight files to prefer, such as ``fp16``; a component without it is read from its
             default files.
         overrides: Configuration values to use instead of those in the files, by ``component.key``.
+        replaced: Folders that components are read from instead, by component.
+        single: Single-file checkpoint whose weights are read instead, for the components that it has.
     """
 
     path: Path
     index: Mapping[str, Any]
     variant: str | None = None
     overrides: Mapping[str, Any] = field(default_factory=dict)
+    replaced: Mapping[str, Path] = field(default_factory=dict)
+    single: SingleFile | None = None
 
     def __str__(self) -> str:
         """Return the path, for messages."""
         return str(self.path)
+
+    def place(self, component: str) -> Path:
+        """Return the folder that a component is read from."""
+        return self.replaced.get(component, self.path / component)
+
+    def in_single_file(self, component: str) -> bool:
+        """Whether the weights of a component come from the single file."""
+        return self.single is not None and component in self.single.parts and component not in self.replaced
 
     @property
     def pipeline_class(self) -> str:
@@ -150,7 +140,7 @@ class PipelineFolder:
         Raises:
             TargetError: The file is missing or does not hold a JSON object.
         """
-        return read_json(self.path / component / file) | self.overridden(component)
+        return read_json(self.place(component) / file) | self.overridden(component)
 
     def config_with_defaults(self, component: str) -> dict[str, Any]:
         """Read the configuration of a model as the loaded model has it, without loading it.
@@ -170,10 +160,13 @@ class PipelineFolder:
         defaults = {part.name: part.default for part in parameters if part.default is not part.empty}
         return defaults | config | {"_use_default_values": [key for key in defaults if key not in config]}
 
+    def overrides_of(self, component: str) -> dict[str, Any]:
+        """Return the overrides of one component, by ``component.key``."""
+        return {key: value for key, value in self.overrides.items() if key.startswith(f"{component}.")}
+
     def overridden(self, component: str) -> dict[str, Any]:
         """Return the overrides of one component, by key."""
-        prefix = f"{component}."
-        return {key.removeprefix(prefix): value for key, value in self.overrides.items() if key.startswith(prefix)}
+        return {key.removeprefix(f"{component}."): value for key, value in self.overrides_of(component).items()}
 
     def load(self, component: str, dtype: torch.dtype = torch.float32) -> Any:  # noqa: ANN401 - a diffusers or transformers object
         """Load one component with its own `from_pretrained`.
@@ -197,14 +190,17 @@ class PipelineFolder:
                 f"got {library}.{name}; code inside a model folder is never run"
             )
         is_model = not ("Tokenizer" in name or name.endswith("Processor"))
+        if self.single is not None and self.in_single_file(component):
+            model = build_component(self.single, component, kind, self.path, dtype)
+            return self._finish(model, component)
         if is_model:
-            check_weights(self.path / component, self.config(component))
+            check_weights(self.place(component), self.config(component))
         options = self._model_options(component, kind, dtype) if is_model else {}
         try:
             # Both libraries draw random weights before they read the real ones, which must not advance the user's
             # global generator.
             with quiet(), torch.random.fork_rng(devices=[]):
-                loaded = kind.from_pretrained(self.path, subfolder=component, local_files_only=True, **options)
+                loaded = kind.from_pretrained(self.place(component), local_files_only=True, **options)
         except ImportError as error:
             raise TargetError(
                 f"cannot load {component} ({name}) of {self}, which needs a package that is not installed: "
@@ -232,6 +228,10 @@ class PipelineFolder:
                 f"expected weights that {name} has a place for in {component} of {self}, but {len(dropped)} have none, "
                 f"among them {dropped[0]}; save the component again with the library versions of its training"
             )
+        return self._finish(model, component)
+
+    def _finish(self, model: Any, component: str) -> Any:  # noqa: ANN401 - a diffusers or transformers model
+        """Check the weights of a model, apply the overrides, and freeze it."""
         broken = next((name for name, values in model.named_parameters() if not values.isfinite().all()), None)
         if broken is not None:
             raise TargetError(
@@ -272,7 +272,7 @@ class PipelineFolder:
 
     def _model_options(self, component: str, kind: type, dtype: torch.dtype) -> dict[str, Any]:
         options: dict[str, Any] = {"use_safetensors": True, "output_loading_info": True}
-        variant = choose_variant(self.path / component, self.variant)
+        variant = choose_variant(self.place(component), self.variant)
         if variant is not None:
             options["variant"] = variant
         if issubclass(kind, transformers.PreTrainedModel):

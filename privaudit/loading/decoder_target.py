@@ -15,7 +15,8 @@ from privaudit.loading.autoencoder import DiffusersAutoencoder, wrap_autoencoder
 from privaudit.loading.autoencoder.layouts import IMAGES, LAYOUTS, OF_AUDIO
 from privaudit.loading.components import PipelineFolder
 from privaudit.loading.families.contract import FAMILIES, Family, find_family_class
-from privaudit.loading.folder import PROBE_SIDE, hash_component, trained_size
+from privaudit.loading.folder import PROBE_SIDE, trained_size
+from privaudit.loading.hashes import hash_component
 from privaudit.loading.model_source import ModelSource
 from privaudit.loading.noise_levels import load_schedule
 from privaudit.loading.standalone import CONTINUOUS, FILES, find_autoencoder
@@ -124,7 +125,7 @@ def load_decoder_target(source: ModelSource | str | Path) -> Target:
         )
     sample_shape = (autoencoder.channels, *size)
     latent_shape = _round_trip(autoencoder, sample_shape, source.id)
-    digest = hash_component(folder.path, component, folder.overrides)
+    digest = hash_component(folder, component)
     info = TargetInfo(
         id=source.id,
         hash=digest,

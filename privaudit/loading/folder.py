@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from privaudit.errors import TargetError
 from privaudit.loading.autoencoder import DiffusersAutoencoder, wrap_autoencoder
-from privaudit.loading.components import PipelineFolder, read_json
+from privaudit.loading.components import PipelineFolder
 from privaudit.loading.conditioner import PipelineConditioner
 from privaudit.loading.denoiser import PipelineDenoiser
 from privaudit.loading.families.contract import FAMILIES, Family, find_family
+from privaudit.loading.fine_tuning import apply_fine_tuning
+from privaudit.loading.hashes import hash_components
 from privaudit.loading.model_source import ModelSource
 from privaudit.loading.noise_levels import load_schedule
 from privaudit.loading.pipeline import build_pipeline
 from privaudit.loading.recognise import adapter_problem, explain, no_index
 from privaudit.loading.repository import find_folder
 from privaudit.loading.residence import MAIN_MEMORY, Residence
-from privaudit.loading.standalone import CONTINUOUS, NAMES, autoencoder_name, named_overrides
+from privaudit.loading.standalone import CONTINUOUS, NAMES, autoencoder_name, pipeline_folder
 from privaudit.model.schedule import FlowSchedule, Schedule
 from privaudit.model.target import Target, TargetInfo
 
@@ -87,17 +86,19 @@ def load_target(source: ModelSource | str | Path) -> Target:
         },
         source.offload,
     )
-    whole, hashes = hash_components(folder.path, folder.overrides)
+    files = apply_fine_tuning(source, folder, family, pipeline)
+    hashes = hash_components(folder, files)
     info = TargetInfo(
         id=source.id,
-        hash=whole,
-        autoencoder_hash=hashes[vae_name],
+        hash=hashes.whole,
+        autoencoder_hash=hashes.components[vae_name],
         prediction_type=prediction_type,
         family=family.kind,
         latent_shape=autoencoder.latent_shape(sample_shape),
         sample_shape=sample_shape,
-        components=hashes,
+        components=hashes.components,
         settings=family.values,
+        files=files,
     )
     denoiser = PipelineDenoiser(family, network, schedule, prediction_type, dtype)
     conditioner = None if family.kind == "unconditional" else PipelineConditioner(family, pipeline)
@@ -120,71 +121,12 @@ def open_pipeline(source: ModelSource) -> PipelineFolder:
     path = find_folder(source, sorted(components))
     if not (path / "model_index.json").is_file():
         raise TargetError(explain(path) if Path(source.path).expanduser().is_dir() else no_index(source.id))
-    index = read_json(path / "model_index.json")
-    problem = adapter_problem(path)
+    problem = adapter_problem(path, decided=source.adapters is not None)
     if problem is not None:
         raise TargetError(problem)
-    folder = PipelineFolder(path, index, source.variant, named_overrides(source, autoencoder_name(index)))
+    folder = pipeline_folder(source, path)
     folder.require_variant()
     return folder
-
-
-def hash_folder(folder: Path) -> str:
-    """Hash the configuration and weight files of a pipeline, by relative name and content (see `hash_components`)."""
-    return hash_components(folder)[0]
-
-
-def hash_components(folder: Path, overrides: Mapping[str, Any] | None = None) -> tuple[str, dict[str, str]]:
-    """Hash the configuration and weight files of a pipeline, reading each file once.
-
-    Args:
-        folder: Folder of the pipeline.
-        overrides: Configuration values that replace those of the files, by ``component.key``. They change the model,
-            so they change the hashes.
-
-    Returns:
-        Hash of all components that ``model_index.json`` names and of that file, and the hash of each component, all of
-        32 hexadecimal digits.
-    """
-    overrides = overrides or {}
-    names = sorted(read_json(folder / "model_index.json"))
-    whole, parts = hashlib.sha256(), {}
-    _add_file(folder / "model_index.json", folder, whole)
-    for name in names:
-        if (folder / name).is_dir():
-            parts[name] = hashlib.sha256()
-            for path in sorted((folder / name).rglob("*")):
-                if path.is_file():
-                    _add_file(path, folder, whole, parts[name])
-    _add_overrides(overrides, whole)
-    for name, digest in parts.items():
-        _add_overrides({key: value for key, value in overrides.items() if key.startswith(f"{name}.")}, digest)
-    return whole.hexdigest()[:32], {name: digest.hexdigest()[:32] for name, digest in parts.items()}
-
-
-def hash_component(folder: Path, name: str, overrides: Mapping[str, Any] | None = None) -> str:
-    """Hash one component as `hash_components` does; the folder need not be that of a pipeline."""
-    digest = hashlib.sha256()
-    for path in sorted((folder / name).rglob("*")):
-        if path.is_file():
-            _add_file(path, folder, digest)
-    _add_overrides({key: value for key, value in (overrides or {}).items() if key.startswith(f"{name}.")}, digest)
-    return digest.hexdigest()[:32]
-
-
-def _add_file(path: Path, folder: Path, *digests: hashlib._Hash) -> None:
-    heading = f"{path.relative_to(folder).as_posix()}\0{path.stat().st_size}\0".encode()
-    for digest in digests:
-        digest.update(heading)
-    with path.open("rb") as file:
-        while block := file.read(1 << 22):
-            for digest in digests:
-                digest.update(block)
-
-
-def _add_overrides(overrides: Mapping[str, Any], digest: hashlib._Hash) -> None:
-    if overrides:
-        digest.update(json.dumps(dict(overrides), sort_keys=True, default=str).encode())
 
 
 def measure_sample_shape(

@@ -6,7 +6,7 @@ import math
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -58,18 +58,36 @@ def _fits(key: str, value: object) -> bool:
 
 
 @dataclass(frozen=True)
+class AdapterSource:
+    """An adapter to merge into a model, such as a LoRA.
+
+    Attributes:
+        path: Its safetensors file, or the folder that holds it.
+        scale: Factor on its change of the weights; 1 is the strength that its own alpha and rank state.
+    """
+
+    path: str
+    scale: float = 1.0
+
+
+@dataclass(frozen=True)
 class ModelSource:
     """A model to load. A path alone, ``ModelSource("model")``, uses the defaults for all options.
 
     Attributes:
-        path: Folder, or hub id such as ``org/name``.
+        path: Folder, hub id such as ``org/name``, or single-file checkpoint (see `config_from`).
         device: ``auto``, ``cuda`` or ``cpu``.
         dtype: Precision of the denoiser: ``auto`` (float32), ``float32``, ``bfloat16`` or ``float16``.
         upcast: Whether the autoencoder runs in float32 whatever ``dtype`` is; otherwise it follows ``dtype``.
         revision: Branch, tag or commit of a hub repository.
         variant: Variant of the weight files to prefer, such as ``fp16`` for ``*.fp16.safetensors``.
-        adapters: Adapter files to apply to the model.
-        replaced: Folders of replacement components, by component name.
+        adapters: Adapters to merge, in this order. Empty for the base alone, whatever lies in its folder; None if the
+            user has not decided, so that a LoRA in the folder of a base is an error.
+        replaced: Folder to read a component from instead, by component; ``vae`` stands for the autoencoder.
+        embeddings: Textual-inversion embeddings to add to the text encoders: file and word; None for the word that the
+            file names.
+        config_from: Folder or hub id with configurations, tokenizers and scheduler for a single-file checkpoint, and
+            with the components that the file lacks.
         overrides: Configuration values to use instead of those in the files, by component and key, such as
             ``scheduler.prediction_type``; also what the network is told in addition to the caption, such as
             ``condition.guidance`` (see `OVERRIDABLE`).
@@ -83,8 +101,10 @@ class ModelSource:
     upcast: bool = True
     revision: str | None = None
     variant: str | None = None
-    adapters: tuple[str, ...] = ()
+    adapters: tuple[AdapterSource, ...] | None = None
     replaced: Mapping[str, str] = field(default_factory=dict)
+    embeddings: tuple[tuple[str, str | None], ...] = ()
+    config_from: str | None = None
     overrides: Mapping[str, Any] = field(default_factory=dict)
     resolution: tuple[int, int] | None = None
     offload: bool = False
@@ -99,6 +119,11 @@ class ModelSource:
         """Path or hub id, as text."""
         return str(self.path)
 
+    @property
+    def base(self) -> ModelSource:
+        """The same model without its adapters and embeddings."""
+        return replace(self, adapters=(), embeddings=())
+
     def resolve(self) -> tuple[torch.device, torch.dtype]:
         """Check that the requested options are available, and return device and precision.
 
@@ -106,19 +131,9 @@ class ModelSource:
             Device of the model, and precision of its denoiser.
 
         Raises:
-            ConfigError: The device or precision is not available, the source has adapters or replaced components, which
-                are not supported yet, or an override names a value that cannot be replaced.
+            ConfigError: The device or precision is not available, or an override names a value that cannot be replaced.
         """
-        problems = [
-            f"expected a model without {what}, got {', '.join(requested)} for {self.id}; {what} are not supported yet: "
-            "merge them into the model and save it with save_pretrained"
-            for what, requested in (
-                ("adapters", self.adapters),
-                ("replaced components", self.replaced),
-            )
-            if requested
-        ]
-        problems += wrong_overrides(self.overrides)
+        problems = wrong_overrides(self.overrides)
         if problems:
             raise ConfigError(problems)
         return resolve_device(self.device), resolve_dtype(self.dtype)

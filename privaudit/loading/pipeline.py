@@ -76,11 +76,11 @@ def load_text_encoder(folder: PipelineFolder, names: TextEncoder) -> dict[str, A
     folder.check_class(names.encoder, names.classes)
     folder.check_class(names.tokenizer, names.tokenizers)
     encoder = folder.load(names.encoder)  # in main memory; it is on the device while it works
-    has_vocabulary = any((folder.path / names.tokenizer / name).is_file() for name in VOCABULARIES)
+    has_vocabulary = any((folder.place(names.tokenizer) / name).is_file() for name in VOCABULARIES)
     if not has_vocabulary and folder.class_name(names.tokenizer) not in OF_BYTES:
         # transformers would silently make a tokenizer with an empty vocabulary
         raise TargetError(
-            f"expected tokenizer.json or vocab.json in {folder.path / names.tokenizer}, found neither; "
+            f"expected tokenizer.json or vocab.json in {folder.place(names.tokenizer)}, found neither; "
             "copy the folder again"
         )
     tokenizer = folder.load(names.tokenizer)

@@ -58,11 +58,12 @@ def no_index(repository: str) -> str:
     )
 
 
-def adapter_problem(folder: Path) -> str | None:
+def adapter_problem(folder: Path, *, decided: bool) -> str | None:
     """Say that an adapter of a pipeline is not merged into it.
 
     Args:
         folder: Folder with a ``model_index.json``.
+        decided: Whether the user has said which adapters to merge.
 
     Returns:
         A sentence; None if nothing stands in the way.
@@ -73,10 +74,10 @@ def adapter_problem(folder: Path) -> str | None:
         for path in sorted(folder.iterdir())
         if path.name in ADAPTERS or (path.suffix == ".safetensors" and has_adapter(path))
     ]
-    if adapters:
+    if adapters and not decided:
         return (
-            f"expected a pipeline with its fine-tuning merged, but {folder} holds a base and {' and '.join(adapters)}, "
-            f"a LoRA that is not applied to it; {MERGE}, or move the file away to use the base alone"
+            f"expected one model, but {folder} holds a base and {' and '.join(adapters)}, a LoRA; pass --lora "
+            f"{folder / adapters[0]} to audit the base with it, or --lora none to audit the base alone"
         )
     for path in sorted(folder.glob("*/*.safetensors")):
         if any(".base_layer." in key for key in read_header(path)[0] or ()):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from privaudit.errors import TargetError
@@ -22,7 +23,8 @@ def find_folder(source: ModelSource, components: Sequence[str], files: Sequence[
     """Find a folder, or download components of a hub repository; a folder needs no network.
 
     Args:
-        source: Source with a folder, or with a hub id such as ``org/name`` and its revision.
+        source: Source with a folder, or with a hub id such as ``org/name`` and its revision; of a single file, the
+            folder or id of its configuration is found.
         components: Folders of which configuration, vocabulary and safetensors weights are downloaded.
         files: Patterns of files outside these folders.
 
@@ -32,6 +34,10 @@ def find_folder(source: ModelSource, components: Sequence[str], files: Sequence[
     Raises:
         TargetError: The source is neither, a revision of a folder is requested, or the hub has no such repository.
     """
+    if source.config_from is not None:
+        _check_single_file(source)
+        configured = replace(source, path=source.config_from, config_from=None)
+        return find_folder(configured, components, files)
     folder = Path(source.path).expanduser()
     if folder.is_dir():
         if source.revision is not None:
@@ -60,6 +66,17 @@ def find_folder(source: ModelSource, components: Sequence[str], files: Sequence[
         return Path(copy)
     except Exception as error:  # the hub client raises a dozen classes, all of which mean that there is no copy
         raise TargetError(_hub_problem(error, source)) from error
+
+
+def _check_single_file(source: ModelSource) -> None:
+    path = Path(source.path).expanduser()
+    if path.is_file():
+        return
+    found = "a folder" if path.is_dir() else "no file"
+    raise TargetError(
+        f"expected a single-file checkpoint with --config-from, but {path} is {found}; leave --config-from out, or pass "
+        "the .safetensors file"
+    )
 
 
 def _hub_problem(error: Exception, source: ModelSource) -> str:

@@ -9,10 +9,13 @@ from typing import Any
 from privaudit.errors import TargetError
 from privaudit.loading.autoencoder import DiffusersAutoencoder, wrap_autoencoder
 from privaudit.loading.autoencoder.layouts import AUTOENCODERS, UNREADABLE
-from privaudit.loading.components import PipelineFolder, read_json
+from privaudit.loading.components import PipelineFolder
+from privaudit.loading.json_files import read_json
 from privaudit.loading.model_source import ModelSource
 from privaudit.loading.recognise import explain, no_index
+from privaudit.loading.replacements import place_replacements
 from privaudit.loading.repository import find_folder
+from privaudit.loading.single_file import open_single_file
 
 NAMES = ("vae", "vqvae", "movq", "vqgan")
 """Names of the autoencoder in pipelines."""
@@ -69,10 +72,10 @@ def find_autoencoder(source: ModelSource, files: Sequence[str] = FILES) -> tuple
         TargetError: The folder is missing or holds no supported autoencoder.
     """
     path = find_folder(source, NAMES, files)
-    index: Mapping[str, Any]
     if (path / "model_index.json").is_file():
-        index = read_json(path / "model_index.json")
-        refuse_exported(PipelineFolder(path, index))
+        folder = pipeline_folder(source, path)
+        refuse_exported(folder)
+        index = folder.index
         component = autoencoder_name(index)
         if component not in index:
             raise TargetError(
@@ -86,17 +89,38 @@ def find_autoencoder(source: ModelSource, files: Sequence[str] = FILES) -> tuple
             raise TargetError(explain(path, EXPECTED))
         path = path.resolve()
         path, component = path.parent, path.name
-        index = {component: ["diffusers", kind]}
+        folder = PipelineFolder(
+            path, {component: ["diffusers", kind]}, source.variant, named_overrides(source, component)
+        )
     else:
         local = Path(source.path).expanduser().is_dir()
         raise TargetError(explain(path, EXPECTED) if local else no_index(source.id))
-    folder = PipelineFolder(path, index, source.variant, named_overrides(source, component))
     name = str(folder.class_name(component))
     if name in UNREADABLE:
         raise TargetError(f"cannot read {component} of {folder}: {name} {UNREADABLE[name]}")
     folder.check_class(component, AUTOENCODERS)
     folder.require_variant(component)
     return folder, component
+
+
+def pipeline_folder(source: ModelSource, path: Path) -> PipelineFolder:
+    """Describe a folder with a ``model_index.json``, and what a source reads from elsewhere.
+
+    Args:
+        source: Model to load, with its options.
+        path: Folder of the pipeline, or of the configuration of a single file.
+
+    Returns:
+        The folder.
+
+    Raises:
+        TargetError: A replaced component is not there, or the single file does not fit the configuration.
+    """
+    index = read_json(path / "model_index.json")
+    autoencoder = autoencoder_name(index)
+    replaced, index = place_replacements(source.replaced, index, autoencoder)
+    single = None if source.config_from is None else open_single_file(Path(source.path).expanduser(), index)
+    return PipelineFolder(path, index, source.variant, named_overrides(source, autoencoder), replaced, single)
 
 
 def named_overrides(source: ModelSource, component: str) -> dict[str, Any]:

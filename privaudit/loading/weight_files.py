@@ -102,7 +102,7 @@ def _safetensors(path: Path) -> Recognised:
         return _lora(keys)
     if _has_start(keys, CHECKPOINT_KEYS):
         return Recognised("a single-file checkpoint", CONVERT)
-    if _is_embedding(keys):
+    if is_embedding(keys):
         return _embedding()
     if (path.parent / "config.json").is_file():
         return Recognised("the weights file of a component", f"pass the folder of the pipeline, not {path.parent.name}")
@@ -125,10 +125,16 @@ def adapter_kind(keys: Iterable[str]) -> str:
     return next((name for part, name in parts.items() if any(part in key for key in keys)), "LoRA")
 
 
-def _is_embedding(keys: Mapping[str, Any]) -> bool:
-    """Embeddings have one tensor of few rows per text encoder, named by a token, ``emb_params`` or the encoder."""
+def is_embedding(keys: Mapping[str, Any]) -> bool:
+    """Tell a textual-inversion embedding by its header.
+
+    Embeddings have one tensor of few rows per text encoder, named by a word, ``emb_params`` or the encoder.
+
+    Args:
+        keys: Entries of the header, by key.
+    """
     shapes = [entry.get("shape", ()) if isinstance(entry, dict) else () for entry in keys.values()]
-    named = all(re.fullmatch(r"<.*>|emb_params|clip_[lg]|t5|string_to_param.*", key) for key in keys)
+    named = all(re.fullmatch(r"<.*>|emb_params|clip_[lg]|t5|text_encoders_\d|string_to_param.*", key) for key in keys)
     return bool(keys) and len(keys) <= 4 and named and all(len(shape) <= 2 for shape in shapes)
 
 

@@ -45,6 +45,25 @@ def choose_variant(folder: Path, requested: str | None) -> str | None:
     return variants.pop()
 
 
+def variants_in(folder: Path, requested: str | None) -> list[str]:
+    """List the variants of the weight files in a folder, the one that `choose_variant` chooses first.
+
+    Returns:
+        Names as in messages; empty if there are no weights.
+
+    Raises:
+        TargetError: See `choose_variant`.
+    """
+    matches = [match for path in folder.glob("*.safetensors") if (match := NAME.fullmatch(path.name))]
+    variants = {match["variant"] or match["of_shard"] for match in matches}
+    chosen = choose_variant(folder, requested)
+    return [_pattern(folder, each) for each in (chosen, *sorted(variants - {chosen}, key=str)) if each in variants]
+
+
+def _pattern(folder: Path, variant: str | None) -> str:
+    return f"{folder / '*'}{'' if variant is None else '.' + variant}.safetensors"
+
+
 def check_weights(folder: Path, config: Mapping[str, Any]) -> None:
     """Check that the weight files of a component are complete safetensors files.
 

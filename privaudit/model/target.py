@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from privaudit.errors import NonFiniteError
 from privaudit.model.condition import Condition
+from privaudit.model.model_files import ModelFiles
 from privaudit.model.prompt import Prompt
 from privaudit.model.schedule import Schedule
 
@@ -87,6 +88,7 @@ class TargetInfo:
         sample_shape: Shape of one decoded sample that the target was trained on: ``(3, height, width)`` of an image.
         components: Hash of each component that is read, by name.
         settings: What the network is told and no file records, by name (see `privaudit.loading.families.Setting`).
+        files: Files that it was read from besides its own folder, and what was left out.
     """
 
     id: str
@@ -98,6 +100,7 @@ class TargetInfo:
     sample_shape: tuple[int, ...]
     components: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, float | str] = field(default_factory=dict)
+    files: ModelFiles = field(default_factory=ModelFiles)
 
     @property
     def image_size(self) -> tuple[int, int]:

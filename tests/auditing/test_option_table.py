@@ -65,7 +65,9 @@ def test_problems_come_in_the_order_of_the_options():
 
 def test_the_folder_follows_from_the_target():
     assert (
-        Cake.parse(target="models/small").out == default_folder("small", "-cake") == Path("privaudit-runs/small-cake")
+        Cake.parse(target="models/small").out
+        == default_folder({"target": "small"}, "-cake")
+        == Path("privaudit-runs/small-cake")
     )
     assert Cake.parse(target=Path("models/small"), out="x").out == Path("x")
 

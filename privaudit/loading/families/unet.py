@@ -68,7 +68,7 @@ def guidance_condition(pipeline: Pipeline, scale: float, count: int) -> dict[str
 def drop_untold_guidance(family: Family, folder: PipelineFolder) -> None:
     """Drop the setting ``guidance`` of a network that is told none, so that no report states one."""
     # A folder without the file is refused later, when the network is loaded.
-    config = folder.config("unet") if (folder.path / "unet" / "config.json").is_file() else {}
+    config = folder.config("unet") if (folder.place("unet") / "config.json").is_file() else {}
     if config.get("time_cond_proj_dim") is None and "guidance" not in family.chosen:
         family.values.pop("guidance", None)
 
