@@ -111,7 +111,7 @@ def read_loras(value: str | Sequence[str | tuple[str, float]] | None) -> Adapter
         return ()
     pairs = [item if isinstance(item, tuple) else _with_scale(str(item)) for item in items]
     problems = [
-        f"expected --lora as FILE or FILE@SCALE with a scale other than 0, as in style.safetensors@0.8, got {path}@{scale:g}"
+        f"expected a scale other than 0 for --lora, as in style.safetensors@0.8, got {path}@{scale:g}"
         for path, scale in pairs
         if scale == 0 or not math.isfinite(scale)
     ]

@@ -53,8 +53,8 @@ class AuditOptions(ModelOptions):
         suspects: Folder or manifest of images of unknown membership, compared with ``nonmembers``.
         canaries: Output of `privaudit canaries make`: members and non-members drawn at random before training.
         attacks: Attacks and scorers to run.
-        reference: A diffusers folder or hub id whose errors are subtracted, such as the base of a fine-tune; None for the
-            model without its adapters if there are any, ``none`` for no reference.
+        reference: A diffusers folder or hub id whose errors are subtracted, such as the base of a fine-tune; ``none``
+            for no reference; None for the model without its adapters if there are any.
         drop: Fraction of latent dimensions that the hard masks drop; if several, one is chosen for each fold.
         gamma: Exponent of the influence in the soft weights.
         mask_scope: ``image`` for masks and weights from the influence of each image, ``set`` for one from their mean.
@@ -285,8 +285,8 @@ class AuditOptions(ModelOptions):
             return None
         # These options name files of the target. An autoencoder is kept: both models need the same latents.
         kept = {name: folder for name, folder in self.components if name in AUTOENCODER_NAMES}
-        changed = {"revision": None, "variant": None, "config_from": None, "replaced": kept}
-        return replace(self.model.base, path=self.reference, **changed)
+        base = self.model.base
+        return replace(base, path=self.reference, revision=None, variant=None, config_from=None, replaced=kept)
 
     @property
     def sources(self) -> tuple[Path, ...]:

@@ -102,7 +102,7 @@ def _encoder_of(key: str, values: Tensor, family: Family, pipeline: Any, source:
     if len(fitting) != 1:
         listed = ", ".join(f"{size} in {name}" for name, size in widths.items())
         raise TargetError(
-            f"expected vectors of {key} in {source} with the width of one text encoder ({listed}), got {width}; pass the "
-            "base that it was trained on"
+            f"expected vectors of {key} in {source} with the width of one text encoder ({listed}), got {width}; pass "
+            "the base that it was trained on"
         )
     return fitting[0]

@@ -74,8 +74,8 @@ def _check_single_file(source: ModelSource) -> None:
         return
     found = "a folder" if path.is_dir() else "no file"
     raise TargetError(
-        f"expected a single-file checkpoint with --config-from, but {path} is {found}; leave --config-from out, or pass "
-        "the .safetensors file"
+        f"expected a single-file checkpoint with --config-from, but {path} is {found}; leave --config-from out, or "
+        "pass the .safetensors file"
     )
 
 

@@ -132,9 +132,13 @@ def is_embedding(keys: Mapping[str, Any]) -> bool:
 
     Args:
         keys: Entries of the header, by key.
+
+    Returns:
+        Whether it is one.
     """
     shapes = [entry.get("shape", ()) if isinstance(entry, dict) else () for entry in keys.values()]
-    named = all(re.fullmatch(r"<.*>|emb_params|clip_[lg]|t5|text_encoders_\d|string_to_param.*", key) for key in keys)
+    known = all(re.fullmatch(r"<.*>|emb_params|clip_[lg]|t5|text_encoders_\d|string_to_param.*", key) for key in keys)
+    named = known or (len(keys) == 1 and "." not in next(iter(keys)))
     return bool(keys) and len(keys) <= 4 and named and all(len(shape) <= 2 for shape in shapes)
 
 
