@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ from privaudit.loading.adapters import merge_adapter, read_adapter, read_header_
 from privaudit.loading.components import PipelineFolder
 from privaudit.loading.embeddings import add_embedding, read_embedding
 from privaudit.loading.families.contract import Family
-from privaudit.loading.hashes import hash_file
 from privaudit.loading.left_out import find_left_out
 from privaudit.loading.model_source import ModelSource
 from privaudit.loading.standalone import autoencoder_name
@@ -45,8 +43,7 @@ def apply_fine_tuning(source: ModelSource, folder: PipelineFolder, family: Famil
         _add_embedding(embeddings, pipeline, family, file, *read_embedding(file, word))
     for requested in source.adapters or ():
         adapter = read_adapter(Path(requested.path).expanduser())
-        merged = merge_adapter(adapter, parts, requested.scale)
-        adapters.append(replace(merged, path=requested.path, hash=hash_file(adapter.path)))
+        adapters.append(merge_adapter(adapter, parts, requested.scale))
         headers.append(read_header_words(adapter.path))
         for word, tensors in adapter.embeddings.items():
             _add_embedding(embeddings, pipeline, family, adapter.path, word, tensors)

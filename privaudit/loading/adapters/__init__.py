@@ -1,8 +1,7 @@
-"""Stub until the branch lands."""
+"""Adapters such as LoRA: read from their files, and merged into networks exactly or not at all."""
 
-from typing import Any
+from privaudit.loading.adapters.adapter_file import AdapterFile, AdapterLayer, adapter_path, read_adapter
+from privaudit.loading.adapters.header_words import read_header_words
+from privaudit.loading.adapters.merge import merge_adapter
 
-
-def read_adapter(path: Any) -> Any: ...
-def merge_adapter(*a: Any) -> Any: ...
-def read_header_words(path: Any) -> Any: ...
+__all__ = ["AdapterFile", "AdapterLayer", "adapter_path", "merge_adapter", "read_adapter", "read_header_words"]

@@ -1,0 +1,188 @@
+"""Names of modules in the code that published a model, for networks that diffusers has renamed.
+
+Each table maps a name there to modules of diffusers; ``{i}`` is the number of a block. Several modules share the rows
+of a fused layer, in this order, each with as many rows as it has outputs. A name counts only if all modules exist.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import accumulate, pairwise
+
+from torch import nn
+
+from privaudit.loading.adapters.ldm_names import ldm_names
+from privaudit.loading.adapters.place import Place
+
+Table = Mapping[str, tuple[str, ...]]
+
+
+def _fused(prefix: str, *parts: str) -> tuple[str, ...]:
+    return tuple(prefix + part for part in parts)
+
+
+_QKV = ("to_q", "to_k", "to_v")
+_ADDED = ("add_q_proj", "add_k_proj", "add_v_proj")
+FLUX: Table = {
+    "img_in": ("x_embedder",),
+    "txt_in": ("context_embedder",),
+    "time_in.in_layer": ("time_text_embed.timestep_embedder.linear_1",),
+    "time_in.out_layer": ("time_text_embed.timestep_embedder.linear_2",),
+    "vector_in.in_layer": ("time_text_embed.text_embedder.linear_1",),
+    "vector_in.out_layer": ("time_text_embed.text_embedder.linear_2",),
+    "guidance_in.in_layer": ("time_text_embed.guidance_embedder.linear_1",),
+    "guidance_in.out_layer": ("time_text_embed.guidance_embedder.linear_2",),
+    "final_layer.linear": ("proj_out",),
+    "double_blocks.{i}.img_mod.lin": ("transformer_blocks.{i}.norm1.linear",),
+    "double_blocks.{i}.txt_mod.lin": ("transformer_blocks.{i}.norm1_context.linear",),
+    "double_blocks.{i}.img_attn.qkv": _fused("transformer_blocks.{i}.attn.", *_QKV),
+    "double_blocks.{i}.txt_attn.qkv": _fused("transformer_blocks.{i}.attn.", *_ADDED),
+    "double_blocks.{i}.img_attn.proj": ("transformer_blocks.{i}.attn.to_out.0",),
+    "double_blocks.{i}.txt_attn.proj": ("transformer_blocks.{i}.attn.to_add_out",),
+    "double_blocks.{i}.img_mlp.0": ("transformer_blocks.{i}.ff.net.0.proj",),
+    "double_blocks.{i}.img_mlp.2": ("transformer_blocks.{i}.ff.net.2",),
+    "double_blocks.{i}.txt_mlp.0": ("transformer_blocks.{i}.ff_context.net.0.proj",),
+    "double_blocks.{i}.txt_mlp.2": ("transformer_blocks.{i}.ff_context.net.2",),
+    "single_blocks.{i}.linear1": _fused("single_transformer_blocks.{i}.", *_fused("attn.", *_QKV), "proj_mlp"),
+    "single_blocks.{i}.linear2": ("single_transformer_blocks.{i}.proj_out",),
+    "single_blocks.{i}.modulation.lin": ("single_transformer_blocks.{i}.norm.linear",),
+}
+CHROMA: Table = {
+    **FLUX,
+    "distilled_guidance_layer.in_proj": ("distilled_guidance_layer.in_proj",),
+    "distilled_guidance_layer.out_proj": ("distilled_guidance_layer.out_proj",),
+    "distilled_guidance_layer.layers.{i}.in_layer": ("distilled_guidance_layer.layers.{i}.linear_1",),
+    "distilled_guidance_layer.layers.{i}.out_layer": ("distilled_guidance_layer.layers.{i}.linear_2",),
+}
+FLUX_2: Table = {
+    "img_in": ("x_embedder",),
+    "txt_in": ("context_embedder",),
+    "time_in.in_layer": ("time_guidance_embed.timestep_embedder.linear_1",),
+    "time_in.out_layer": ("time_guidance_embed.timestep_embedder.linear_2",),
+    "guidance_in.in_layer": ("time_guidance_embed.guidance_embedder.linear_1",),
+    "guidance_in.out_layer": ("time_guidance_embed.guidance_embedder.linear_2",),
+    "double_stream_modulation_img.lin": ("double_stream_modulation_img.linear",),
+    "double_stream_modulation_txt.lin": ("double_stream_modulation_txt.linear",),
+    "single_stream_modulation.lin": ("single_stream_modulation.linear",),
+    "final_layer.linear": ("proj_out",),
+    "double_blocks.{i}.img_attn.qkv": _fused("transformer_blocks.{i}.attn.", *_QKV),
+    "double_blocks.{i}.txt_attn.qkv": _fused("transformer_blocks.{i}.attn.", *_ADDED),
+    "double_blocks.{i}.img_attn.proj": ("transformer_blocks.{i}.attn.to_out.0",),
+    "double_blocks.{i}.txt_attn.proj": ("transformer_blocks.{i}.attn.to_add_out",),
+    "double_blocks.{i}.img_mlp.0": ("transformer_blocks.{i}.ff.linear_in",),
+    "double_blocks.{i}.img_mlp.2": ("transformer_blocks.{i}.ff.linear_out",),
+    "double_blocks.{i}.txt_mlp.0": ("transformer_blocks.{i}.ff_context.linear_in",),
+    "double_blocks.{i}.txt_mlp.2": ("transformer_blocks.{i}.ff_context.linear_out",),
+    "single_blocks.{i}.linear1": ("single_transformer_blocks.{i}.attn.to_qkv_mlp_proj",),
+    "single_blocks.{i}.linear2": ("single_transformer_blocks.{i}.attn.to_out",),
+}
+STABLE_DIFFUSION_3: Table = {
+    "x_embedder.proj": ("pos_embed.proj",),
+    "context_embedder": ("context_embedder",),
+    "t_embedder.mlp.0": ("time_text_embed.timestep_embedder.linear_1",),
+    "t_embedder.mlp.2": ("time_text_embed.timestep_embedder.linear_2",),
+    "y_embedder.mlp.0": ("time_text_embed.text_embedder.linear_1",),
+    "y_embedder.mlp.2": ("time_text_embed.text_embedder.linear_2",),
+    "final_layer.linear": ("proj_out",),
+    "joint_blocks.{i}.x_block.attn.qkv": _fused("transformer_blocks.{i}.attn.", *_QKV),
+    "joint_blocks.{i}.x_block.attn2.qkv": _fused("transformer_blocks.{i}.attn2.", *_QKV),
+    "joint_blocks.{i}.context_block.attn.qkv": _fused("transformer_blocks.{i}.attn.", *_ADDED),
+    "joint_blocks.{i}.x_block.attn.proj": ("transformer_blocks.{i}.attn.to_out.0",),
+    "joint_blocks.{i}.x_block.attn2.proj": ("transformer_blocks.{i}.attn2.to_out.0",),
+    "joint_blocks.{i}.context_block.attn.proj": ("transformer_blocks.{i}.attn.to_add_out",),
+    "joint_blocks.{i}.x_block.mlp.fc1": ("transformer_blocks.{i}.ff.net.0.proj",),
+    "joint_blocks.{i}.x_block.mlp.fc2": ("transformer_blocks.{i}.ff.net.2",),
+    "joint_blocks.{i}.context_block.mlp.fc1": ("transformer_blocks.{i}.ff_context.net.0.proj",),
+    "joint_blocks.{i}.context_block.mlp.fc2": ("transformer_blocks.{i}.ff_context.net.2",),
+    "joint_blocks.{i}.x_block.adaLN_modulation.1": ("transformer_blocks.{i}.norm1.linear",),
+    "joint_blocks.{i}.context_block.adaLN_modulation.1": ("transformer_blocks.{i}.norm1_context.linear",),
+}
+LUMINA_2: Table = {
+    f"{stack}.{{i}}.{original}": tuple(f"{stack}.{{i}}.{name}" for name in names)
+    for stack in ("layers", "noise_refiner", "context_refiner")
+    for original, names in {
+        "attention.qkv": _fused("attn.", *_QKV),
+        "attention.out": ("attn.to_out.0",),
+        "feed_forward.w1": ("feed_forward.linear_1",),
+        "feed_forward.w2": ("feed_forward.linear_2",),
+        "feed_forward.w3": ("feed_forward.linear_3",),
+        "adaLN_modulation.1": ("norm1.linear",),
+    }.items()
+} | {
+    "t_embedder.mlp.0": ("time_caption_embed.timestep_embedder.linear_1",),
+    "t_embedder.mlp.2": ("time_caption_embed.timestep_embedder.linear_2",),
+    "cap_embedder.1": ("time_caption_embed.caption_embedder.1",),
+    "x_embedder": ("x_embedder",),
+    "final_layer.adaLN_modulation.1": ("norm_out.linear_1",),
+    "final_layer.linear": ("norm_out.linear_2",),
+}
+Z_IMAGE: Table = {
+    f"{stack}.{{i}}.{original}": tuple(f"{stack}.{{i}}.attention.{name}" for name in names)
+    for stack in ("layers", "noise_refiner", "context_refiner")
+    for original, names in {"attention.qkv": _QKV, "attention.out": ("to_out.0",)}.items()
+} | {
+    "x_embedder": ("all_x_embedder.2-1",),
+    "final_layer.linear": ("all_final_layer.2-1.linear",),
+    "final_layer.adaLN_modulation.1": ("all_final_layer.2-1.adaLN_modulation.1",),
+}
+TABLES: Mapping[str, Table] = {
+    "FluxTransformer2DModel": FLUX,
+    "ChromaTransformer2DModel": CHROMA,
+    "Flux2Transformer2DModel": FLUX_2,
+    "SD3Transformer2DModel": STABLE_DIFFUSION_3,
+    "Lumina2Transformer2DModel": LUMINA_2,
+    "ZImageTransformer2DModel": Z_IMAGE,
+}
+SHIFT_FIRST = "final_layer.adaLN_modulation.1"
+"""Layer whose output is shift, then scale, which is the other way round in diffusers."""
+
+
+def original_names(network: nn.Module, component: str) -> Iterator[tuple[str, tuple[Place, ...]]]:
+    """List the names of a network's modules in the code that published it.
+
+    Args:
+        network: Denoiser of diffusers.
+        component: Its component name.
+
+    Yields:
+        Name and places. Nothing for networks whose names are the same.
+    """
+    kind = type(network).__name__
+    modules = dict(network.named_modules())
+    if kind == "UNet2DConditionModel":
+        yield from ((name, (Place(component, path),)) for name, path in ldm_names(network) if path in modules)
+    for name, paths in _numbered(TABLES.get(kind, {}), modules):
+        yield name, _places(component, name, paths, modules)
+    if kind in TABLES and "norm_out.linear" in modules:
+        yield SHIFT_FIRST, (_swapped(component, "norm_out.linear", modules),)
+
+
+def _numbered(table: Table, modules: Mapping[str, nn.Module]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    for name, paths in table.items():
+        number = 0
+        while all(path.format(i=number) in modules for path in paths):
+            yield name.format(i=number), tuple(path.format(i=number) for path in paths)
+            number += 1
+            if "{i}" not in name:
+                break
+
+
+def _places(component: str, name: str, paths: tuple[str, ...], modules: Mapping[str, nn.Module]) -> tuple[Place, ...]:
+    if len(paths) > 1:
+        ends = accumulate((_outputs(modules[path]) for path in paths), initial=0)
+        rows = [(slice(*each),) for each in pairwise(ends)]
+        return tuple(Place(component, path, part) for path, part in zip(paths, rows, strict=True))
+    # The context of the last block is normalised like an output, with scale and shift alone.
+    block = paths[0].removesuffix(".norm1_context.linear")
+    if block != paths[0] and type(modules[f"{block}.norm1_context"]).__name__ == "AdaLayerNormContinuous":
+        return (_swapped(component, paths[0], modules),)
+    return (Place(component, paths[0]),)
+
+
+def _swapped(component: str, path: str, modules: Mapping[str, nn.Module]) -> Place:
+    outputs = _outputs(modules[path])
+    return Place(component, path, (slice(outputs // 2, outputs), slice(0, outputs // 2)))
+
+
+def _outputs(module: nn.Module) -> int:
+    return int(module.get_parameter("weight").shape[0])
