@@ -1,4 +1,4 @@
-"""Folders of tiny pipelines, and no network; ``pipelines*`` and ``family_cases_*`` can be imported by their names."""
+"""Folders of tiny pipelines, and no network; helpers such as ``pipelines*`` can be imported by their names."""
 
 import importlib.util
 import json
@@ -27,7 +27,7 @@ def _import_by_path(name: str) -> ModuleType:
 
 
 pipelines = _import_by_path("pipelines")
-for _pattern in ("pipelines_*.py", "family_cases_base.py", "family_cases_*.py"):
+for _pattern in ("pipelines_*.py", "family_cases_base.py", "family_cases_*.py", "adapter_files.py"):
     for _path in sorted(HERE.glob(_pattern)):
         if _path.stem not in sys.modules:
             _import_by_path(_path.stem)

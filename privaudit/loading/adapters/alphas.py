@@ -24,6 +24,8 @@ UNREAD = (
     "use_bdlora",
 )
 """Settings of peft that change what the tensors mean; they must be off."""
+CHANGING_BASE = ("pissa", "olora", "corda", "loftq", "lora_ga")
+"""Starts of the initialisations of peft that change the base as well, which the file of the adapter does not hold."""
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,8 @@ def _of_peft(configs: Mapping[str, Mapping[str, Any]], where: str) -> StatedAlph
                 "it with merge_and_unload of peft, and pass the merged model"
             )
         changed = [name for name in UNREAD if config.get(name)]
+        if str(config.get("init_lora_weights")).lower().startswith(CHANGING_BASE):
+            changed.append(f"init_lora_weights={config['init_lora_weights']}")
         if changed:
             raise TargetError(
                 f"expected an adapter of peft without {' and '.join(changed)}, which the {where} states; merge it with "

@@ -105,8 +105,23 @@ def _kronecker(factors: Mapping[str, Tensor]) -> Tensor:
 
 
 def _shaped(change: Tensor, layer: AdapterLayer, weight: Tensor) -> Tensor:
-    """Reshape between a linear map and a convolution of one pixel, and refuse any other difference."""
-    if _essential(change) != _essential(weight):
+    """Reshape between a linear map and a convolution of one pixel, and refuse any other difference.
+
+    LyCORIS flattens the kernel of a convolution into the inputs.
+
+    Args:
+        change: Change as the factors give it.
+        layer: Its layer, for messages.
+        weight: Weight that it belongs to.
+
+    Returns:
+        The change, shaped like the weight.
+
+    Raises:
+        TargetError: It has another shape.
+    """
+    flat = any(role.startswith(("hada", "lokr")) for role in layer.factors) and change.shape == weight.flatten(1).shape
+    if not flat and _essential(change) != _essential(weight):
         raise TargetError(
             f"expected a change of {_size(weight)} for {layer.name}, got {_size(change)}; the adapter was trained on "
             "another base: pass that one"
