@@ -51,8 +51,8 @@ def test_diffusers_fuses_to_the_same_weights(sd: Path, tmp_path: Path, choices: 
         for name, values in pipeline.unet.named_parameters():
             if "magnitude" in name:
                 values.mul_(1.1)
-    # Not with convert_state_dict_to_diffusers: it renames the attention layers alone, and then diffusers loads the others
-    # alone, with no more than a warning.
+    # Not with convert_state_dict_to_diffusers: it renames the attention layers alone, and then diffusers loads the
+    # others alone, with no more than a warning.
     pipeline.save_lora_weights(
         tmp_path,
         get_peft_model_state_dict(pipeline.unet),
