@@ -191,7 +191,7 @@ class PipelineFolder:
             )
         is_model = not ("Tokenizer" in name or name.endswith("Processor"))
         if self.single is not None and self.in_single_file(component):
-            model = build_component(self.single, component, kind, self.path, dtype)
+            model = build_component(self.single, component, kind, self.place(component), dtype)
             return self._finish(model, component)
         if is_model:
             check_weights(self.place(component), self.config(component))

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from privaudit.errors import TargetError
+from privaudit.loading.adapters import adapter_path
 from privaudit.loading.autoencoder import DiffusersAutoencoder, wrap_autoencoder
 from privaudit.loading.components import PipelineFolder
 from privaudit.loading.conditioner import PipelineConditioner
@@ -24,6 +25,7 @@ from privaudit.loading.recognise import adapter_problem, explain, no_index
 from privaudit.loading.repository import find_folder
 from privaudit.loading.residence import MAIN_MEMORY, Residence
 from privaudit.loading.standalone import CONTINUOUS, NAMES, autoencoder_name, pipeline_folder
+from privaudit.loading.statements import check_statements
 from privaudit.model.schedule import FlowSchedule, Schedule
 from privaudit.model.target import Target, TargetInfo
 
@@ -56,6 +58,7 @@ def load_target(source: ModelSource | str | Path) -> Target:
     folder = open_pipeline(source)
     family = find_family(folder)
     schedule, prediction_type = load_schedule(folder)
+    check_statements(_stating_files(source, folder), folder, prediction_type)
     schedule = family.trained_levels(schedule)
     vae_name = autoencoder_name(folder.index)
     _check_parts(folder, family, schedule, vae_name)
@@ -104,6 +107,12 @@ def load_target(source: ModelSource | str | Path) -> Target:
     denoiser = PipelineDenoiser(family, network, schedule, prediction_type, dtype)
     conditioner = None if family.kind == "unconditional" else PipelineConditioner(family, pipeline)
     return Target(info, autoencoder, denoiser, schedule, device, conditioner, residence)
+
+
+def _stating_files(source: ModelSource, folder: PipelineFolder) -> list[Path]:
+    """List the files whose header may say how they were trained; a missing one is an error before the long part."""
+    adapters = [adapter_path(Path(adapter.path).expanduser()) for adapter in source.adapters or ()]
+    return adapters if folder.single is None else [*adapters, folder.single.path]
 
 
 def open_pipeline(source: ModelSource) -> PipelineFolder:

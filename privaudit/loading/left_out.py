@@ -7,6 +7,7 @@ from pathlib import Path
 
 from privaudit.loading.components import PipelineFolder
 from privaudit.loading.model_source import ModelSource
+from privaudit.loading.recognise import ADAPTERS
 from privaudit.loading.weight_files import has_adapter
 from privaudit.loading.weights import variants_in
 from privaudit.model.model_files import LeftOut
@@ -36,9 +37,9 @@ def find_left_out(source: ModelSource, folder: PipelineFolder, read: tuple[str, 
 
 
 def _in_root(root: Path, merged: set[Path]) -> Iterator[LeftOut]:
-    for path in root.glob("*.safetensors"):
-        if has_adapter(path):
-            if path.resolve() not in merged and root.resolve() not in merged:
+    for path in (*root.glob("*.safetensors"), *(root / name for name in ADAPTERS if name.endswith(".bin"))):
+        if path.name in ADAPTERS or has_adapter(path):
+            if path.is_file() and path.resolve() not in merged and root.resolve() not in merged:
                 yield LeftOut(str(path), "adapter", str(root))
         else:
             yield LeftOut(str(path), "single file", str(root))
@@ -66,6 +67,8 @@ def _next_to(folder: PipelineFolder, name: str) -> Iterator[LeftOut]:
 def _of_single_file(folder: PipelineFolder, read: tuple[str, ...]) -> Iterator[LeftOut]:
     if folder.single is None:
         return
+    if folder.single.has_average:
+        yield LeftOut(f"{folder.single.path} (model_ema)", "average", f"{folder.single.path} (model)")
     for name in sorted(folder.single.parts):
         if name in folder.replaced:
             yield LeftOut(f"{folder.single.path} ({name})", "component", str(folder.replaced[name]))

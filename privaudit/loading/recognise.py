@@ -11,6 +11,8 @@ from pathlib import Path
 
 from privaudit.loading.autoencoder.layouts import AUTOENCODERS, OF_AUDIO
 from privaudit.loading.weight_files import (
+    BASE,
+    CONVERT_LORA,
     MERGE,
     PICTURES,
     WEIGHTS,
@@ -26,10 +28,7 @@ DENOISERS = ("unet", "transformer", "unet_ema", "transformer_ema")
 """Folders in which the training scripts of diffusers save a network that was trained as a whole."""
 ADAPTERS = ("pytorch_lora_weights.safetensors", "pytorch_lora_weights.bin")
 """Files in which the training scripts of diffusers save a LoRA."""
-INSERT = (
-    "put it into its base in diffusers (from_pretrained of the base with this {part}, save_pretrained), and pass the "
-    "folder that this writes"
-)
+INSERT = BASE + "--component {part}={path}"
 
 
 def recognise(path: Path) -> Recognised:
@@ -112,13 +111,17 @@ def _folder(path: Path) -> Recognised:
 
 def _adapter_folder(path: Path, names: set[str]) -> Recognised | None:
     if "adapter_config.json" in names:
-        return Recognised("a LoRA folder (peft)", MERGE)
+        return Recognised("a LoRA folder (peft)", MERGE.format(path=path))
     files = [name for name in ADAPTERS if name in names]
     if not files:
         return None
     keys = (read_header(path / files[0])[0] if files[0].endswith(".safetensors") else None) or {}
     place = "in a training checkpoint" if _is_checkpoint(path, names) else "in a folder"
-    return Recognised(f"a {adapter_kind(keys)} {place} ({files[0]})", MERGE)
+    return Recognised(f"a {adapter_kind(keys)} {place} ({files[0]})", _merge(path / files[0]))
+
+
+def _merge(file: Path) -> str:
+    return MERGE.format(path=file) if file.suffix == ".safetensors" else CONVERT_LORA
 
 
 def _is_checkpoint(path: Path, names: set[str]) -> bool:
@@ -130,9 +133,7 @@ def _training(path: Path, names: set[str]) -> Recognised | None:
     trained = [part for part in DENOISERS if (path / part).is_dir()]
     if _is_checkpoint(path, names):
         if trained:
-            return Recognised(
-                f"a training checkpoint with {' and '.join(trained)}", INSERT.format(part=trained[0].split("_")[0])
-            )
+            return Recognised(f"a training checkpoint with {' and '.join(trained)}", _insert(path, trained))
         return Recognised(
             "a training checkpoint without a folder of its network",
             "let the training finish, or export its network with the script that trained it",
@@ -146,8 +147,14 @@ def _training(path: Path, names: set[str]) -> Recognised | None:
     return Recognised(
         f"the output folder of a training that did not finish: it has {count} and no model_index.json (the last, "
         f"{last.name}, is {inside.what})",
-        f"let the training finish, or take {last.name}: {inside.advice}",
+        f"for all of them, run 'privaudit sweep {path} --checkpoints --base FOLDER'; for the last, {inside.advice}",
     )
+
+
+def _insert(path: Path, trained: list[str]) -> str:
+    """Name the option for each of the networks in a folder, of which one has been averaged over the training."""
+    options = [f"--component {part.removesuffix('_ema')}={path / part}" for part in trained]
+    return BASE + " or ".join(options)
 
 
 def _component(path: Path, names: set[str]) -> Recognised | None:
@@ -160,9 +167,9 @@ def _component(path: Path, names: set[str]) -> Recognised | None:
     if (parent / "model_index.json").is_file():
         advice = f"pass the folder of the whole pipeline, {parent}"
     else:
-        names_of = {"unet": "UNet", "transformer": "Transformer"}
-        part = next((part for part, word in names_of.items() if word in kind), "component")
-        advice = INSERT.format(part="vae" if kind in AUTOENCODERS else part)
+        names_of = {"unet": "UNet", "transformer": "Transformer", "text_encoder": "TextModel"}
+        part = next((part for part, word in names_of.items() if word in kind), "NAME")
+        advice = INSERT.format(part="vae" if kind in AUTOENCODERS else part, path=path)
     if kind in AUTOENCODERS and kind not in OF_AUDIO:
         return Recognised(f"an autoencoder alone ({kind}), which 'privaudit invert' and 'geometry' read", advice)
     return Recognised(f"one component of a pipeline ({kind})", advice)
@@ -191,7 +198,7 @@ def _parts(path: Path) -> Recognised | None:
     if parts == trained:
         return Recognised(
             f"a folder with {' and '.join(parts)} of a pipeline alone, and no model_index.json",
-            INSERT.format(part=trained[0].split("_")[0]),
+            _insert(path, trained),
         )
     return Recognised(
         f"a folder with {', '.join(parts)} and no model_index.json, which names the class of the pipeline",

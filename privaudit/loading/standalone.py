@@ -119,7 +119,9 @@ def pipeline_folder(source: ModelSource, path: Path) -> PipelineFolder:
     index = read_json(path / "model_index.json")
     autoencoder = autoencoder_name(index)
     replaced, index = place_replacements(source.replaced, index, autoencoder)
-    single = None if source.config_from is None else open_single_file(Path(source.path).expanduser(), index)
+    single = (
+        None if source.config_from is None else open_single_file(Path(source.path).expanduser(), index, autoencoder)
+    )
     return PipelineFolder(path, index, source.variant, named_overrides(source, autoencoder), replaced, single)
 
 

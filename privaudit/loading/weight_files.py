@@ -32,14 +32,22 @@ CHECKPOINT_KEYS = ("model.diffusion_model.", "first_stage_model.", "cond_stage_m
 NETWORK_KEYS = ("double_blocks.", "joint_blocks.", "input_blocks.", "single_blocks.", "x_embedder.", "img_in.")
 """Starts of the keys of single-file checkpoints: a whole model, or its denoiser alone."""
 
-MERGE = (
-    "merge it into its base in diffusers (load_lora_weights, fuse_lora, unload_lora_weights, save_pretrained), and "
-    "pass the folder that this writes"
+BASE = "pass its base as the model, and this with "
+MERGE = BASE + "--lora {path}"
+CONFIGURE = "pass it with --config-from FOLDER, the folder of a pipeline of the same kind, such as its base"
+EMBED = BASE + "--embedding {path}"
+CONVERT_LORA = (
+    "if you trust it, load it in diffusers (load_lora_weights) and save it again (save_lora_weights), which writes "
+    "safetensors"
 )
 CONVERT = (
-    "convert it in diffusers (from_single_file of its pipeline class, save_pretrained), and pass the folder that this "
-    "writes"
+    "if you trust it, convert it in diffusers (from_single_file of its pipeline class, save_pretrained), and pass the "
+    "folder that this writes"
 )
+CONVERT_EMBEDDING = (
+    "if you trust it, load it with torch.load(weights_only=True), and save its vectors with save_file of safetensors"
+)
+"""What to do; ``{path}`` is the path that was passed. Pickled files have to be converted by those who trust them."""
 
 
 @dataclass(frozen=True)
@@ -83,15 +91,15 @@ def recognise_file(path: Path) -> Recognised:
 def _pickle(path: Path) -> Recognised:
     """Pickles can run code when they are read, so that only the name counts."""
     if "learned_embeds" in path.name:
-        return _embedding()
+        return Recognised("a textual-inversion embedding in pickle format, which is never opened", CONVERT_EMBEDDING)
     if "lora" in path.name.lower():
-        return Recognised("a LoRA file (by its name) in pickle format, which is never opened", MERGE)
+        return Recognised("a LoRA file (by its name) in pickle format, which is never opened", CONVERT_LORA)
     if (path.parent / "config.json").is_file():
         return Recognised(
             "the weights of one component in pickle format, which is never opened",
             "save the pipeline with save_pretrained(folder, safe_serialization=True), and pass the folder",
         )
-    return Recognised("a single-file checkpoint in pickle format, which is never opened", f"if you trust it, {CONVERT}")
+    return Recognised("a single-file checkpoint in pickle format, which is never opened", CONVERT)
 
 
 def _safetensors(path: Path) -> Recognised:
@@ -99,24 +107,26 @@ def _safetensors(path: Path) -> Recognised:
     if keys is None:
         return Recognised("a damaged safetensors file", "copy it again")
     if has_adapter(path):
-        return _lora(keys)
+        return _lora(keys, path)
     if _has_start(keys, CHECKPOINT_KEYS):
-        return Recognised("a single-file checkpoint", CONVERT)
+        return Recognised("a single-file checkpoint", CONFIGURE)
     if is_embedding(keys):
-        return _embedding()
+        return Recognised("a textual-inversion embedding, which holds a word and no network", EMBED.format(path=path))
     if (path.parent / "config.json").is_file():
         return Recognised("the weights file of a component", f"pass the folder of the pipeline, not {path.parent.name}")
-    if _has_start(keys, NETWORK_KEYS):
-        return Recognised("a single-file checkpoint of a denoiser alone", CONVERT)
+    if starts_a_network(keys):
+        return Recognised("a single-file checkpoint of a denoiser alone", CONFIGURE)
     title = metadata.get("modelspec.architecture")
     named = f" of {title}" if isinstance(title, str) else ""
-    return Recognised(f"a safetensors file{named} with keys that privaudit does not know", CONVERT)
+    return Recognised(
+        f"a safetensors file{named} with keys that privaudit does not know", CONVERT.removeprefix("if you trust it, ")
+    )
 
 
-def _lora(keys: Iterable[str]) -> Recognised:
+def _lora(keys: Iterable[str], path: Path) -> Recognised:
     names = {LORA_STYLES[start] for start in LORA_STYLES if any(key.startswith(start) for key in keys)}
     style = names.pop() if len(names) == 1 else "diffusers or peft"
-    return Recognised(f"a {adapter_kind(keys)} file ({style})", MERGE)
+    return Recognised(f"a {adapter_kind(keys)} file ({style})", MERGE.format(path=path))
 
 
 def adapter_kind(keys: Iterable[str]) -> str:
@@ -140,14 +150,6 @@ def is_embedding(keys: Mapping[str, Any]) -> bool:
     known = all(re.fullmatch(r"<.*>|emb_params|clip_[lg]|t5|text_encoders_\d|string_to_param.*", key) for key in keys)
     named = known or (len(keys) == 1 and "." not in next(iter(keys)))
     return bool(keys) and len(keys) <= 4 and named and all(len(shape) <= 2 for shape in shapes)
-
-
-def _embedding() -> Recognised:
-    return Recognised(
-        "a textual-inversion embedding, which holds a word and no network",
-        "load it into its base in diffusers (load_textual_inversion, save_pretrained), and pass the folder that this "
-        "writes",
-    )
 
 
 def onnx() -> Recognised:
@@ -176,6 +178,11 @@ def read_header(path: Path) -> tuple[dict[str, Any] | None, dict[str, Any]]:
         return None, {}
     metadata = entries.pop("__metadata__", {})
     return entries, metadata if isinstance(metadata, dict) else {}
+
+
+def starts_a_network(keys: Iterable[str]) -> bool:
+    """Tell the keys of a denoiser alone, in the names of the code that published it."""
+    return _has_start(keys, NETWORK_KEYS)
 
 
 def _has_start(keys: Iterable[str], starts: tuple[str, ...]) -> bool:

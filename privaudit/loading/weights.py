@@ -84,7 +84,7 @@ def check_weights(folder: Path, config: Mapping[str, Any]) -> None:
         )
     files = sorted(folder.glob("*.safetensors"))
     for path in files:
-        _check_file(path)
+        check_file(path)
     _check_shards(folder)
     if not files:
         pickled = [path.name for path in sorted(folder.glob("*")) if path.suffix in PICKLED]
@@ -100,8 +100,12 @@ def check_weights(folder: Path, config: Mapping[str, Any]) -> None:
         )
 
 
-def _check_file(path: Path) -> None:
-    """Compare the size of a safetensors file with that in its header: 8 bytes of length, then JSON with offsets."""
+def check_file(path: Path) -> None:
+    """Compare the size of a safetensors file with that in its header: 8 bytes of length, then JSON with offsets.
+
+    Raises:
+        TargetError: It is incomplete, a pointer of Git LFS, or no safetensors file.
+    """  # noqa: DOC501 - a ValueError is caught here
     size = path.stat().st_size
     with path.open("rb") as file:
         start = file.read(len(POINTER))

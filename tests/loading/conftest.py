@@ -27,7 +27,7 @@ def _import_by_path(name: str) -> ModuleType:
 
 
 pipelines = _import_by_path("pipelines")
-for _pattern in ("pipelines_*.py", "family_cases_base.py", "family_cases_*.py", "adapter_files.py"):
+for _pattern in ("pipelines_*.py", "family_cases_base.py", "family_cases_*.py", "adapter_files.py", "single_files.py"):
     for _path in sorted(HERE.glob(_pattern)):
         if _path.stem not in sys.modules:
             _import_by_path(_path.stem)

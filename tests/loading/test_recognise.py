@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -90,10 +91,12 @@ def component_of_a_pipeline(path: Path) -> Path:
     return component(path / "unet")
 
 
-MERGE = "merge it into its base in diffusers (load_lora_weights, fuse_lora, unload_lora_weights, save_pretrained), and"
-CONVERT = "convert it in diffusers (from_single_file of its pipeline class, save_pretrained), and pass the folder that"
-INSERT = "put it into its base in diffusers (from_pretrained of the base with this {}, save_pretrained), and pass the"
-LOAD = "load it into its base in diffusers (load_textual_inversion, save_pretrained), and pass the folder that this"
+MERGE = "pass its base as the model, and this with --lora "
+CONVERT_LORA = "if you trust it, load it in diffusers (load_lora_weights) and save it again (save_lora_weights), which"
+CONFIGURE = "pass it with --config-from FOLDER, the folder of a pipeline of the same kind, such as its base"
+CONVERT = "if you trust it, convert it in diffusers (from_single_file of its pipeline class, save_pretrained), and pass"
+INSERT = "pass its base as the model, and this with --component {}="
+EMBED = "pass its base as the model, and this with --embedding "
 CASES: dict[str, tuple[Callable[[Path], Path], str, str]] = {
     "kohya LoRA": (
         lambda path: save(path / "style.safetensors", "lora_unet_a_to_q.lora_down.weight", "lora_unet_a_to_q.alpha"),
@@ -141,22 +144,22 @@ CASES: dict[str, tuple[Callable[[Path], Path], str, str]] = {
     "pickled LoRA": (
         lambda path: write(path / "my_lora.pt", pickle.dumps(Trap())),
         "a LoRA file (by its name) in pickle format, which is never opened",
-        MERGE,
+        CONVERT_LORA,
     ),
     "single file": (
         lambda path: save(path / "model.safetensors", "model.diffusion_model.a", "first_stage_model.b"),
         "a single-file checkpoint",
-        CONVERT,
+        CONFIGURE,
     ),
     "single file of a transformer": (
         lambda path: save(path / "flux.safetensors", "double_blocks.0.img_attn.qkv.weight"),
         "a single-file checkpoint of a denoiser alone",
-        CONVERT,
+        CONFIGURE,
     ),
     "pickled single file": (
         lambda path: write(path / "model.ckpt", pickle.dumps(Trap())),
         "a single-file checkpoint in pickle format, which is never opened",
-        f"if you trust it, {CONVERT}",
+        CONVERT,
     ),
     "GGUF": (
         lambda path: write(path / "flux-Q4.gguf", b"GGUF" + bytes(64)),
@@ -171,22 +174,22 @@ CASES: dict[str, tuple[Callable[[Path], Path], str, str]] = {
     "embedding": (
         lambda path: save(path / "learned_embeds.safetensors", "<cat-toy>"),
         "a textual-inversion embedding, which holds a word and no network",
-        LOAD,
+        EMBED,
     ),
     "embedding of two encoders": (
         lambda path: save(path / "word.safetensors", "clip_l", "clip_g"),
         "a textual-inversion embedding",
-        LOAD,
+        EMBED,
     ),
     "pickled embedding": (
         lambda path: write(path / "learned_embeds.bin", pickle.dumps(Trap())),
-        "a textual-inversion embedding",
-        LOAD,
+        "a textual-inversion embedding in pickle format, which is never opened",
+        "if you trust it, load it with torch.load(weights_only=True)",
     ),
     "unknown safetensors": (
         lambda path: save(path / "x.safetensors", "a.b", metadata={"modelspec.architecture": "odd-v1"}),
         "a safetensors file of odd-v1 with keys that privaudit does not know",
-        CONVERT,
+        "convert it in diffusers",
     ),
     "damaged safetensors": (
         lambda path: write(path / "x.safetensors", b"\xff" * 20),
@@ -264,13 +267,13 @@ CASES: dict[str, tuple[Callable[[Path], Path], str, str]] = {
         output,
         "the output folder of a training that did not finish: it has 2 checkpoints and no model_index.json (the last, "
         "checkpoint-1000, is a training checkpoint with unet)",
-        f"let the training finish, or take checkpoint-1000: {INSERT.format('unet')}",
+        "for all of them, run 'privaudit sweep ",
     ),
     "output of a LoRA training": (
         lora_output,
         "the output folder of a training that did not finish: it has 1 checkpoint and no model_index.json (the last, "
         "checkpoint-500, is a LoRA in a training checkpoint (pytorch_lora_weights.safetensors))",
-        f"let the training finish, or take checkpoint-500: {MERGE}",
+        "for all of them, run 'privaudit sweep ",
     ),
     "U-Net alone": (
         lambda path: component(path / "unet").parent,
@@ -300,7 +303,7 @@ CASES: dict[str, tuple[Callable[[Path], Path], str, str]] = {
     "text encoder": (
         lambda path: write(path / "model" / "config.json", json.dumps({"architectures": ["CLIPTextModel"]})).parent,
         "one component of a pipeline (CLIPTextModel)",
-        INSERT.format("component"),
+        INSERT.format("text_encoder"),
     ),
     "autoencoder": (
         lambda path: component(path / "model", "AutoencoderKL"),
@@ -337,8 +340,8 @@ def test_what_it_is_and_what_to_pass(tmp_path: Path, name: str) -> None:
     message = f"expected the folder of a diffusers pipeline, but {path} is {recognised.what}; {recognised.advice}"
     assert str(caught.value) == message
     assert "\n" not in message
-    assert "--lora" not in message
-    assert "--component" not in message
+    named = re.findall(r"--(?:lora|component|embedding) (?:\w+=)?(\S+)", message)
+    assert all(Path(each).exists() for each in named if "FOLDER" not in each), named
     if name == "autoencoder":
         return
     with pytest.raises(TargetError, match=r"expected the folder of a diffusers pipeline( or autoencoder)?, but .* is "):
@@ -349,8 +352,12 @@ def test_what_it_is_and_what_to_pass(tmp_path: Path, name: str) -> None:
 def test_a_lora_next_to_its_base_is_not_left_out(sd: Path, name: str) -> None:
     save(sd / "v1-pruned.safetensors", "model.diffusion_model.a")  # a copy of the base, as published ones have it
     save(sd / name, "unet.to_q.lora_A.weight")
-    with pytest.raises(TargetError, match=f"holds a base and {name}, a LoRA that is not applied to it; merge it into"):
+    message = f"expected one model, but {sd} holds a base and {name}, a LoRA; pass --lora {sd / name} to audit the base"
+    with pytest.raises(TargetError, match=message):
         load(sd)
+    alone = load_target(ModelSource(sd, device="cpu", adapters=()))
+    left_out = {(item.kind, Path(item.path).name) for item in alone.info.files.left_out}
+    assert left_out == {("adapter", name), ("single file", "v1-pruned.safetensors")}
     load_autoencoder(ModelSource(sd, device="cpu"))  # which the LoRA does not change
 
 

@@ -4,7 +4,7 @@
 diffusers, peft                    ``unet.``, ``transformer.``, ``text_encoder.`` or ``base_model.model.``, and the path
 kohya's scripts                    ``lora_unet_``, ``lora_te_``, ``lora_te1_``, and the path with ``_`` for ``.``
 ComfyUI, ai-toolkit                ``diffusion_model.`` and the path
-all of them, of original code      the path in the code that published the model (see `original_names`)
+all of them, of original code      the path in the code that published it (see `privaudit.loading.original.names`)
 =================================  ==================================================================================
 
 All names of a network are made from its own modules, so that none is guessed; a name that two modules share has no
@@ -18,8 +18,8 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from torch import nn
 
-from privaudit.loading.adapters.original_names import original_names
-from privaudit.loading.adapters.place import Place
+from privaudit.loading.original.names import original_names
+from privaudit.loading.original.place import Place
 
 Places = tuple[Place, ...]
 DOTTED = ("", "base_model.model.", "diffusion_model.", "model.diffusion_model.", "transformer.", "unet.")

@@ -21,8 +21,8 @@ from torch import nn
 from transformers import CLIPTextModelWithProjection
 
 from privaudit.loading.adapters.names import find_places
-from privaudit.loading.adapters.original_names import original_names
-from privaudit.loading.adapters.place import Place
+from privaudit.loading.original.names import original_names
+from privaudit.loading.original.place import Place
 
 SMALL = {
     "num_layers": 2,

@@ -1,4 +1,4 @@
-"""Names of modules in the code that published a model, for networks that diffusers has renamed.
+"""Names of a transformer's modules in the code that published it, for networks that diffusers has renamed.
 
 Each table maps a name there to modules of diffusers; ``{i}`` is the number of a block. Several modules share the rows
 of a fused layer, in this order, each with as many rows as it has outputs. A name counts only if all modules exist.
@@ -6,13 +6,7 @@ of a fused layer, in this order, each with as many rows as it has outputs. A nam
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from itertools import accumulate, pairwise
-
-from torch import nn
-
-from privaudit.loading.adapters.ldm_names import ldm_names
-from privaudit.loading.adapters.place import Place
+from collections.abc import Mapping
 
 Table = Mapping[str, tuple[str, ...]]
 
@@ -43,6 +37,12 @@ FLUX: Table = {
     "double_blocks.{i}.img_mlp.2": ("transformer_blocks.{i}.ff.net.2",),
     "double_blocks.{i}.txt_mlp.0": ("transformer_blocks.{i}.ff_context.net.0.proj",),
     "double_blocks.{i}.txt_mlp.2": ("transformer_blocks.{i}.ff_context.net.2",),
+    "double_blocks.{i}.img_attn.norm.query_norm": ("transformer_blocks.{i}.attn.norm_q",),
+    "double_blocks.{i}.img_attn.norm.key_norm": ("transformer_blocks.{i}.attn.norm_k",),
+    "double_blocks.{i}.txt_attn.norm.query_norm": ("transformer_blocks.{i}.attn.norm_added_q",),
+    "double_blocks.{i}.txt_attn.norm.key_norm": ("transformer_blocks.{i}.attn.norm_added_k",),
+    "single_blocks.{i}.norm.query_norm": ("single_transformer_blocks.{i}.attn.norm_q",),
+    "single_blocks.{i}.norm.key_norm": ("single_transformer_blocks.{i}.attn.norm_k",),
     "single_blocks.{i}.linear1": _fused("single_transformer_blocks.{i}.", *_fused("attn.", *_QKV), "proj_mlp"),
     "single_blocks.{i}.linear2": ("single_transformer_blocks.{i}.proj_out",),
     "single_blocks.{i}.modulation.lin": ("single_transformer_blocks.{i}.norm.linear",),
@@ -51,6 +51,7 @@ CHROMA: Table = {
     **FLUX,
     "distilled_guidance_layer.in_proj": ("distilled_guidance_layer.in_proj",),
     "distilled_guidance_layer.out_proj": ("distilled_guidance_layer.out_proj",),
+    "distilled_guidance_layer.norms.{i}": ("distilled_guidance_layer.norms.{i}",),
     "distilled_guidance_layer.layers.{i}.in_layer": ("distilled_guidance_layer.layers.{i}.linear_1",),
     "distilled_guidance_layer.layers.{i}.out_layer": ("distilled_guidance_layer.layers.{i}.linear_2",),
 }
@@ -73,6 +74,12 @@ FLUX_2: Table = {
     "double_blocks.{i}.img_mlp.2": ("transformer_blocks.{i}.ff.linear_out",),
     "double_blocks.{i}.txt_mlp.0": ("transformer_blocks.{i}.ff_context.linear_in",),
     "double_blocks.{i}.txt_mlp.2": ("transformer_blocks.{i}.ff_context.linear_out",),
+    "double_blocks.{i}.img_attn.norm.query_norm": ("transformer_blocks.{i}.attn.norm_q",),
+    "double_blocks.{i}.img_attn.norm.key_norm": ("transformer_blocks.{i}.attn.norm_k",),
+    "double_blocks.{i}.txt_attn.norm.query_norm": ("transformer_blocks.{i}.attn.norm_added_q",),
+    "double_blocks.{i}.txt_attn.norm.key_norm": ("transformer_blocks.{i}.attn.norm_added_k",),
+    "single_blocks.{i}.norm.query_norm": ("single_transformer_blocks.{i}.attn.norm_q",),
+    "single_blocks.{i}.norm.key_norm": ("single_transformer_blocks.{i}.attn.norm_k",),
     "single_blocks.{i}.linear1": ("single_transformer_blocks.{i}.attn.to_qkv_mlp_proj",),
     "single_blocks.{i}.linear2": ("single_transformer_blocks.{i}.attn.to_out",),
 }
@@ -84,6 +91,12 @@ STABLE_DIFFUSION_3: Table = {
     "y_embedder.mlp.0": ("time_text_embed.text_embedder.linear_1",),
     "y_embedder.mlp.2": ("time_text_embed.text_embedder.linear_2",),
     "final_layer.linear": ("proj_out",),
+    "joint_blocks.{i}.x_block.attn.ln_q": ("transformer_blocks.{i}.attn.norm_q",),
+    "joint_blocks.{i}.x_block.attn.ln_k": ("transformer_blocks.{i}.attn.norm_k",),
+    "joint_blocks.{i}.x_block.attn2.ln_q": ("transformer_blocks.{i}.attn2.norm_q",),
+    "joint_blocks.{i}.x_block.attn2.ln_k": ("transformer_blocks.{i}.attn2.norm_k",),
+    "joint_blocks.{i}.context_block.attn.ln_q": ("transformer_blocks.{i}.attn.norm_added_q",),
+    "joint_blocks.{i}.context_block.attn.ln_k": ("transformer_blocks.{i}.attn.norm_added_k",),
     "joint_blocks.{i}.x_block.attn.qkv": _fused("transformer_blocks.{i}.attn.", *_QKV),
     "joint_blocks.{i}.x_block.attn2.qkv": _fused("transformer_blocks.{i}.attn2.", *_QKV),
     "joint_blocks.{i}.context_block.attn.qkv": _fused("transformer_blocks.{i}.attn.", *_ADDED),
@@ -133,56 +146,3 @@ TABLES: Mapping[str, Table] = {
     "Lumina2Transformer2DModel": LUMINA_2,
     "ZImageTransformer2DModel": Z_IMAGE,
 }
-SHIFT_FIRST = "final_layer.adaLN_modulation.1"
-"""Layer whose output is shift, then scale, which is the other way round in diffusers."""
-
-
-def original_names(network: nn.Module, component: str) -> Iterator[tuple[str, tuple[Place, ...]]]:
-    """List the names of a network's modules in the code that published it.
-
-    Args:
-        network: Denoiser of diffusers.
-        component: Its component name.
-
-    Yields:
-        Name and places. Nothing for networks whose names are the same.
-    """
-    kind = type(network).__name__
-    modules = dict(network.named_modules())
-    if kind == "UNet2DConditionModel":
-        yield from ((name, (Place(component, path),)) for name, path in ldm_names(network) if path in modules)
-    for name, paths in _numbered(TABLES.get(kind, {}), modules):
-        yield name, _places(component, name, paths, modules)
-    if kind in TABLES and "norm_out.linear" in modules:
-        yield SHIFT_FIRST, (_swapped(component, "norm_out.linear", modules),)
-
-
-def _numbered(table: Table, modules: Mapping[str, nn.Module]) -> Iterator[tuple[str, tuple[str, ...]]]:
-    for name, paths in table.items():
-        number = 0
-        while all(path.format(i=number) in modules for path in paths):
-            yield name.format(i=number), tuple(path.format(i=number) for path in paths)
-            number += 1
-            if "{i}" not in name:
-                break
-
-
-def _places(component: str, name: str, paths: tuple[str, ...], modules: Mapping[str, nn.Module]) -> tuple[Place, ...]:
-    if len(paths) > 1:
-        ends = accumulate((_outputs(modules[path]) for path in paths), initial=0)
-        rows = [(slice(*each),) for each in pairwise(ends)]
-        return tuple(Place(component, path, part) for path, part in zip(paths, rows, strict=True))
-    # The context of the last block is normalised like an output, with scale and shift alone.
-    block = paths[0].removesuffix(".norm1_context.linear")
-    if block != paths[0] and type(modules[f"{block}.norm1_context"]).__name__ == "AdaLayerNormContinuous":
-        return (_swapped(component, paths[0], modules),)
-    return (Place(component, paths[0]),)
-
-
-def _swapped(component: str, path: str, modules: Mapping[str, nn.Module]) -> Place:
-    outputs = _outputs(modules[path])
-    return Place(component, path, (slice(outputs // 2, outputs), slice(0, outputs // 2)))
-
-
-def _outputs(module: nn.Module) -> int:
-    return int(module.get_parameter("weight").shape[0])

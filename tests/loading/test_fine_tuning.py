@@ -1,0 +1,214 @@
+"""A model with an adapter, a replaced component or a checkpoint is what a user would have merged by hand."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import shutil
+from pathlib import Path
+
+import adapter_files
+import pipelines
+import pytest
+import torch
+from diffusers import StableDiffusionPipeline, UNet2DConditionModel
+from safetensors.torch import load_file, save_file
+
+from privaudit.errors import TargetError
+from privaudit.loading import AdapterSource, ModelSource, load_autoencoder, load_target
+from privaudit.model.prompt import Prompt
+
+
+class Trap:
+    """Creates a file when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple:
+        return Path.touch, (self.path,)
+
+
+def noise(source: ModelSource) -> torch.Tensor:
+    target = load_target(source)
+    latent = torch.randn(2, *target.info.latent_shape, generator=torch.Generator().manual_seed(0))
+    return target.predict_noise(latent, 300, target.condition([Prompt(caption="a cat"), Prompt()]))
+
+
+@pytest.fixture
+def lora(sd_master: Path, tmp_path: Path) -> Path:
+    """A LoRA of U-Net and text encoder in the names of kohya."""
+    pipeline = StableDiffusionPipeline.from_pretrained(sd_master, safety_checker=None)
+    first, _ = adapter_files.lora_tensors(pipeline.unet, "kohya", start="lora_unet_", alphas=(1.0, 2.0))
+    second, _ = adapter_files.lora_tensors(pipeline.text_encoder, "kohya", start="lora_te_text_model_", alphas=(1.0,))
+    header = {"ss_dataset_dirs": json.dumps({"10_anna smith": {"n_repeats": 10, "img_count": 12}})}
+    return adapter_files.save(tmp_path / "style.safetensors", first | second, header)
+
+
+def test_an_adapter_is_the_folder_that_was_merged_by_hand(sd_master: Path, lora: Path, tmp_path: Path) -> None:
+    pipeline = StableDiffusionPipeline.from_pretrained(sd_master, safety_checker=None)
+    tensors = load_file(lora)
+    for start, network in (("lora_unet_", pipeline.unet), ("lora_te_text_model_", pipeline.text_encoder)):
+        for path in adapter_files.layers(network):
+            name = start + path.replace(".", "_")
+            down, up, alpha = (tensors[f"{name}.{end}"] for end in ("lora_down.weight", "lora_up.weight", "alpha"))
+            with torch.no_grad():
+                change = adapter_files.product(down, up) * (0.7 * alpha / len(down))
+                network.get_submodule(path).weight.add_(change)
+    pipeline.save_pretrained(tmp_path / "merged")
+    ours = noise(ModelSource(sd_master, device="cpu", adapters=(AdapterSource(str(lora), 0.7),)))
+    theirs = noise(ModelSource(tmp_path / "merged", device="cpu"))
+    torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-6)
+    assert not torch.allclose(ours, noise(ModelSource(sd_master, device="cpu")), atol=1e-3)
+
+
+def test_what_was_merged_is_in_the_description_and_the_hashes(sd_master: Path, lora: Path) -> None:
+    base = load_target(ModelSource(sd_master, device="cpu")).info
+    infos = [
+        load_target(ModelSource(sd_master, device="cpu", adapters=(AdapterSource(str(lora), scale),))).info
+        for scale in (1.0, 0.5)
+    ]
+    (adapter,) = infos[1].files.adapters
+    assert (adapter.path, adapter.kind, adapter.style, adapter.scale) == (str(lora), "LoRA", "kohya", 0.5)
+    assert set(adapter.layers) == {"unet", "text_encoder"}
+    assert infos[0].files.headers[0].folders == ("10_anna smith",)
+    assert len({base.hash, *(info.hash for info in infos)}) == 3
+    assert base.autoencoder_hash == infos[0].autoencoder_hash
+    assert len({base.components["unet"], *(info.components["unet"] for info in infos)}) == 3
+
+
+def test_the_base_of_a_source_is_the_model_without_its_adapters(sd_master: Path, lora: Path) -> None:
+    source = ModelSource(sd_master, device="cpu", adapters=(AdapterSource(str(lora)),))
+    plain = ModelSource(sd_master, device="cpu")
+    assert torch.equal(noise(source.base), noise(plain))
+    assert load_target(source.base).info.hash == load_target(plain).info.hash
+
+
+def test_a_lora_of_another_family_is_refused(tmp_path: Path, lora: Path) -> None:
+    folder = pipelines.save_flux(tmp_path / "flux", tmp_path / "words")
+    with pytest.raises(TargetError, match="expected a place in the model for all layers") as caught:
+        load_target(ModelSource(folder, device="cpu", resolution=(16, 16), adapters=(AdapterSource(str(lora)),)))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.fixture
+def checkpoint(sd_master: Path, tmp_path: Path) -> Path:
+    """A training checkpoint with raw and averaged weights, whose pickles are traps."""
+    folder = tmp_path / "output" / "checkpoint-500"
+    for name, seed in (("unet", 1), ("unet_ema", 2)):
+        torch.manual_seed(seed)
+        pipelines.tiny_conditional_unet().save_pretrained(folder / name)
+    for name in ("optimizer.bin", "scheduler.bin", "random_states_0.pkl", "unet/diffusion_pytorch_model.bin"):
+        (folder / name).write_bytes(pickle.dumps(Trap(tmp_path / "opened")))
+    return folder
+
+
+@pytest.mark.parametrize("inner", ["", "unet", "unet_ema"])
+def test_a_component_of_a_checkpoint(sd_master: Path, checkpoint: Path, tmp_path: Path, inner: str) -> None:
+    source = ModelSource(sd_master, device="cpu", replaced={"unet": str(checkpoint / inner)})
+    read = checkpoint / (inner or "unet")
+    pipeline = StableDiffusionPipeline.from_pretrained(
+        sd_master, safety_checker=None, unet=UNet2DConditionModel.from_pretrained(read)
+    )
+    pipeline.save_pretrained(tmp_path / "whole")
+    whole = ModelSource(tmp_path / "whole", device="cpu")
+    assert torch.equal(noise(source), noise(whole))
+    files = load_target(source).info.files
+    other = checkpoint / ("unet" if inner == "unet_ema" else "unet_ema")
+    assert files.sources == {"unet": str(read)}
+    assert ("average", str(other)) in {(item.kind, item.path) for item in files.left_out}
+    assert not (tmp_path / "opened").exists()
+
+
+def test_a_copied_component_has_the_hash_that_it_has_in_its_folder(sd: Path, tmp_path: Path) -> None:
+    other = shutil.copytree(sd / "unet", tmp_path / "tuned")
+    weights = other / "diffusion_pytorch_model.safetensors"
+    tensors = load_file(weights)
+    tensors["conv_in.bias"] += 1
+    save_file(tensors, weights, {"format": "pt"})
+    replaced = load_target(ModelSource(sd, device="cpu", replaced={"unet": str(other)})).info
+    shutil.copy(weights, sd / "unet")
+    assert load_target(ModelSource(sd, device="cpu")).info.hash == replaced.hash
+
+
+@pytest.mark.parametrize("name", ["vae", "text_encoder", "scheduler"])
+def test_any_component_can_be_replaced(sd: Path, tmp_path: Path, name: str) -> None:
+    other = shutil.copytree(sd / name, tmp_path / "other")
+    shutil.rmtree(sd / name)
+    target = load_target(ModelSource(sd, device="cpu", replaced={name: str(other)}))
+    assert target.info.files.sources == {name: str(other)}
+    if name == "vae":
+        load_autoencoder(ModelSource(sd, device="cpu", replaced={name: str(other)}))
+
+
+@pytest.mark.parametrize(
+    ("name", "folder", "problem"),
+    [
+        ("unnet", ".", r"expected a component of the pipeline \(.*\), got unnet; did you mean unet\?"),
+        ("unet", "nowhere", "expected a folder with unet, but .*nowhere does not exist; check the path"),
+        ("unet", "vae", "expected unet of .* to be one of UNet2DConditionModel.*, got AutoencoderKL"),
+        (
+            "unet",
+            "model_index.json",
+            "expected the folder of unet, with its config.json .* is a file of a folder",
+        ),
+    ],
+)
+def test_components_that_are_refused(sd: Path, name: str, folder: str, problem: str) -> None:
+    with pytest.raises(TargetError, match=problem) as caught:
+        load_target(ModelSource(sd, device="cpu", replaced={name: str(sd / folder)}))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_component_of_another_shape_is_refused(sd: Path, tmp_path: Path) -> None:
+    pipelines.tiny_conditional_unet(in_channels=5).save_pretrained(tmp_path / "unet")
+    with pytest.raises(TargetError, match="to take the autoencoder's 4 latent channels, got 5"):
+        load_target(ModelSource(sd, device="cpu", replaced={"unet": str(tmp_path / "unet")}))
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("{}.fp16-00001-of-00002.safetensors", "{}.fp16-00002-of-00002.safetensors", "{}.safetensors.index.fp16.json"),
+        ("{}-00001-of-00002.fp16.safetensors", "{}-00002-of-00002.fp16.safetensors", "{}.safetensors.index.fp16.json"),
+    ],
+)
+@pytest.mark.parametrize("alone", [True, False])
+def test_variants_in_shards(sd: Path, alone: bool, names: tuple[str, ...]) -> None:
+    stem = "diffusion_pytorch_model"
+    before = noise(ModelSource(sd, device="cpu"))
+    tensors = load_file(sd / "unet" / f"{stem}.safetensors")
+    halves = [dict(sorted(tensors.items())[part::2]) for part in (0, 1)]
+    files = [name.format(stem) for name in names]
+    places = {key: file for file, half in zip(files[:2], halves, strict=True) for key in half}
+    for file, half in zip(files[:2], halves, strict=True):
+        save_file({key: values * 2 for key, values in half.items()}, sd / "unet" / file, {"format": "pt"})
+    (sd / "unet" / files[2]).write_text(json.dumps({"metadata": {}, "weight_map": places}))
+    if alone:
+        (sd / "unet" / f"{stem}.safetensors").unlink()
+    full, half = (ModelSource(sd, device="cpu", variant=variant) for variant in (None, "fp16"))
+    assert not torch.equal(noise(half), before)
+    assert torch.equal(noise(full), noise(half) if alone else before)
+    left_out = {item.kind: item.path for item in load_target(half).info.files.left_out}
+    assert left_out == ({} if alone else {"variant": str(sd / "unet" / "*.safetensors")})
+
+
+@pytest.mark.parametrize(
+    ("header", "override"),
+    [
+        ({"ss_v_parameterization": "True"}, "scheduler.prediction_type=v_prediction"),
+        ({"modelspec.prediction_type": "v"}, "scheduler.prediction_type=v_prediction"),
+        ({"ss_zero_terminal_snr": "True"}, "scheduler.rescale_betas_zero_snr=true"),
+    ],
+)
+def test_a_lora_that_was_trained_to_predict_something_else(
+    sd_master: Path, tmp_path: Path, header: dict, override: str
+) -> None:
+    unet = StableDiffusionPipeline.from_pretrained(sd_master, safety_checker=None).unet
+    path = adapter_files.save(tmp_path / "style.safetensors", adapter_files.lora_tensors(unet)[0], header)
+    adapters = (AdapterSource(str(path)),)
+    with pytest.raises(TargetError, match=f"pass --override {override}, or ="):
+        load_target(ModelSource(sd_master, device="cpu", adapters=adapters))
+    key, _, value = override.partition("=")
+    overrides = {key: True if value == "true" else value}
+    load_target(ModelSource(sd_master, device="cpu", adapters=adapters, overrides=overrides))
