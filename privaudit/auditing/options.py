@@ -283,10 +283,10 @@ class AuditOptions(ModelOptions):
             return self.model.base if self.lora else None
         if self.reference == NO_REFERENCE:
             return None
-        # These options name files of the target. An autoencoder is kept: both models need the same latents.
-        kept = {name: folder for name, folder in self.components if name in AUTOENCODER_NAMES}
+        # These options name files of the target. An autoencoder is shared: both models need the same latents.
+        shared = {name: folder for name, folder in self.components if name in AUTOENCODER_NAMES}
         base = self.model.base
-        return replace(base, path=self.reference, revision=None, variant=None, config_from=None, replaced=kept)
+        return replace(base, path=self.reference, revision=None, variant=None, config_from=None, replaced=shared)
 
     @property
     def sources(self) -> tuple[Path, ...]:

@@ -73,8 +73,8 @@ def _add_embedding(
 
 def _sources(folder: PipelineFolder, names: tuple[str, ...]) -> dict[str, str]:
     """File or folder of each component that does not come from the folder of the pipeline."""
-    found = {name: str(place) for name, place in folder.replaced.items()}
+    sources = {name: str(place) for name, place in folder.replaced.items()}
     if folder.single is not None:  # what the file lacks comes from the folder of its configuration
         for name in names:
-            found[name] = str(folder.single.path if folder.in_single_file(name) else folder.place(name))
-    return found
+            sources[name] = str(folder.single.path if folder.in_single_file(name) else folder.place(name))
+    return sources

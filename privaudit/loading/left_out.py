@@ -28,12 +28,12 @@ def find_left_out(source: ModelSource, folder: PipelineFolder, read: tuple[str, 
         What was left out, by path.
     """
     merged = {Path(adapter.path).expanduser().resolve() for adapter in source.adapters or ()}
-    found = [
+    items = [
         *_in_root(folder.path, merged),
         *(item for name in read for item in _next_to(folder, name)),
         *_of_single_file(folder, read),
     ]
-    return tuple(sorted(found, key=lambda item: item.path))
+    return tuple(sorted(items, key=lambda item: item.path))
 
 
 def _in_root(root: Path, merged: set[Path]) -> Iterator[LeftOut]:

@@ -33,12 +33,12 @@ def place_replacements(
     """
     places: dict[str, Path] = {}
     changed = dict(index)
-    for given, text in requested.items():
-        name = autoencoder if given == "vae" else given
+    for alias, text in requested.items():
+        name = autoencoder if alias == "vae" else alias
         known = [each for each, value in index.items() if isinstance(value, list) and value[-1]]
         if name not in known:
             raise TargetError(
-                f"expected a component of the pipeline ({', '.join(known)}), got {given}{did_you_mean(given, known)}"
+                f"expected a component of the pipeline ({', '.join(known)}), got {alias}{did_you_mean(alias, known)}"
             )
         places[name] = _find(name, Path(text).expanduser())
         changed[name] = _class_in(places[name], index[name])
@@ -53,9 +53,9 @@ def _find(name: str, folder: Path) -> Path:
         for place in (folder / name, folder):
             if any((place / file).is_file() for file in CONFIGURATIONS):
                 return place
-    found = recognise(folder)
+    answer = recognise(folder)
     raise TargetError(
-        f"expected the folder of {name}, with its config.json and safetensors weights, but {folder} is {found.what}; "
+        f"expected the folder of {name}, with its config.json and safetensors weights, but {folder} is {answer.what}; "
         "pass a folder that save_pretrained wrote, or that of a checkpoint"
     )
 

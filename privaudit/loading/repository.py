@@ -72,9 +72,9 @@ def _check_single_file(source: ModelSource) -> None:
     path = Path(source.path).expanduser()
     if path.is_file():
         return
-    found = "a folder" if path.is_dir() else "no file"
+    what = "a folder" if path.is_dir() else "no file"
     raise TargetError(
-        f"expected a single-file checkpoint with --config-from, but {path} is {found}; leave --config-from out, or "
+        f"expected a single-file checkpoint with --config-from, but {path} is {what}; leave --config-from out, or "
         "pass the .safetensors file"
     )
 

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from privaudit.loading.original.names import original_names
+from privaudit.loading.original.original_names import original_names
 
 CLIP_STARTS = {
     "StableDiffusionPipeline": {"text_encoder": "cond_stage_model.transformer."},

@@ -100,10 +100,10 @@ def adapter_path(path: Path) -> Path:
     """
     if path.is_dir():
         names = (PEFT_FILE, *(name for name in ADAPTERS if name.endswith(".safetensors")))
-        found = [path / name for name in names if (path / name).is_file()]
-        if not found:
+        files = [path / name for name in names if (path / name).is_file()]
+        if not files:
             raise TargetError(explain(path, "the folder or file of a LoRA"))
-        return found[0]
+        return files[0]
     if not path.is_file():
         raise TargetError(f"expected {EXPECTED}, but {path} does not exist; check the path")
     if path.suffix.lower() != ".safetensors":
@@ -158,13 +158,13 @@ def _layers(
     layers, problems = [], []
     for name, parts in sorted(factors.items()):
         rank = rank_of(parts)
-        said = stated.of(name, rank, linear=all(values.ndim < 4 for values in parts.values()))
+        claim = stated.of(name, rank, linear=all(values.ndim < 4 for values in parts.values()))
         tensor = written.get(name)
-        if said is not None and tensor is not None and abs(said.alpha - tensor) > 1e-3 * abs(tensor):
-            problems.append(f"{name} has alpha {tensor:g} in its weights and {said.alpha:g} in the {said.where}")
-        elif said is not None and said.rank is not None and rank is not None and said.rank != rank:
-            problems.append(f"{name} has rank {rank} in its weights and {said.rank} in the {said.where}")
-        alpha = tensor if tensor is not None else said.alpha if said is not None else None
+        if claim is not None and tensor is not None and abs(claim.alpha - tensor) > 1e-3 * abs(tensor):
+            problems.append(f"{name} has alpha {tensor:g} in its weights and {claim.alpha:g} in the {claim.where}")
+        elif claim is not None and claim.rank is not None and rank is not None and claim.rank != rank:
+            problems.append(f"{name} has rank {rank} in its weights and {claim.rank} in the {claim.where}")
+        alpha = tensor if tensor is not None else claim.alpha if claim is not None else None
         layers.append(AdapterLayer(name, parts, alpha, root=stated.root))
     if problems:
         more = f" (and so {len(problems) - 1} more)" if len(problems) > 1 else ""

@@ -1,6 +1,6 @@
 """What the header of a weights file says about the training images: names of folders, tags of captions, counts.
 
-Trainers write these for their users, and whoever has the file can read them.
+Trainers write these for their users, and anyone who has the file can read them.
 """
 
 from __future__ import annotations

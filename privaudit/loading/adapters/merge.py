@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from privaudit.errors import TargetError
 from privaudit.loading.adapters.adapter_file import AdapterFile, AdapterLayer, rank_of
-from privaudit.loading.adapters.names import Places, find_places
+from privaudit.loading.adapters.layer_places import Places, find_places
 from privaudit.loading.adapters.weight_change import weight_change
 from privaudit.loading.hashes import hash_file
 from privaudit.model.model_files import MergedAdapter

@@ -14,7 +14,7 @@ from transformers import PreTrainedModel
 
 from privaudit.errors import TargetError
 from privaudit.loading.json_files import read_json
-from privaudit.loading.original.names import original_names
+from privaudit.loading.original.original_names import original_names
 from privaudit.loading.single_file.checkpoint import SingleFile
 from privaudit.loading.single_file.text_names import of_clip, of_open_clip, of_t5
 
@@ -97,10 +97,10 @@ def _of_original(tensors: dict[str, Tensor], wanted: Mapping[str, Tensor], model
 def _require_fit(
     weights: Mapping[str, Tensor], wanted: Mapping[str, Tensor], file: SingleFile, component: str, folder: Path
 ) -> None:
-    kept = {name for name, values in wanted.items() if values.is_floating_point()}
-    missing = sorted(kept - set(weights) - _tied(wanted))
+    weighted = {name for name, values in wanted.items() if values.is_floating_point()}
+    missing = sorted(weighted - set(weights) - _tied(wanted))
     further = sorted(set(weights) - set(wanted))
-    shapes = [name for name in sorted(kept & set(weights)) if weights[name].shape != wanted[name].shape]
+    shapes = [name for name in sorted(weighted & set(weights)) if weights[name].shape != wanted[name].shape]
     problem = ""
     if missing or further:
         first = f"{len(missing)} are missing, such as {missing[0]}" if missing else ""

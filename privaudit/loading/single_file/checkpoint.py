@@ -110,15 +110,15 @@ def _parts(
     keys: dict[str, tuple[str, tuple[str, ...]]] = {}
     styles: dict[str, Style] = {}
     for start, (part, style) in PARTS.items():
-        found = tuple(key for key in remaining if key.startswith(start))
+        own_keys = tuple(key for key in remaining if key.startswith(start))
         name = names.get(part, part)
-        if found and index.get(name):
-            keys[name], styles[name] = (start, found), style
+        if own_keys and index.get(name):
+            keys[name], styles[name] = (start, own_keys), style
             remaining = [key for key in remaining if not key.startswith(start)]
     start = NETWORK if any(key.startswith(NETWORK) for key in remaining) else ""
-    found = tuple(key for key in remaining if key.startswith(start))
-    if found:
-        keys[denoiser], styles[denoiser] = (start, found), "original"
+    own_keys = tuple(key for key in remaining if key.startswith(start))
+    if own_keys:
+        keys[denoiser], styles[denoiser] = (start, own_keys), "original"
     # What belongs to no component of the pipeline stays with the denoiser's, whose loading names it.
     rest = tuple(key for key in remaining if not key.startswith(start))
     if rest:

@@ -20,8 +20,8 @@ from diffusers.loaders import single_file_utils as converters
 from torch import nn
 from transformers import CLIPTextModelWithProjection
 
-from privaudit.loading.adapters.names import find_places
-from privaudit.loading.original.names import original_names
+from privaudit.loading.adapters.layer_places import find_places
+from privaudit.loading.original.original_names import original_names
 from privaudit.loading.original.place import Place
 
 SMALL = {

@@ -4,7 +4,7 @@
 diffusers, peft                    ``unet.``, ``transformer.``, ``text_encoder.`` or ``base_model.model.``, and the path
 kohya's scripts                    ``lora_unet_``, ``lora_te_``, ``lora_te1_``, and the path with ``_`` for ``.``
 ComfyUI, ai-toolkit                ``diffusion_model.`` and the path
-all of them, of original code      the path in the code that published it (see `privaudit.loading.original.names`)
+all of them, of original code      the path in the code that published it (see `privaudit.loading.original`)
 =================================  ==================================================================================
 
 All names of a network are made from its own modules, so that none is guessed; a name that two modules share has no
@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from torch import nn
 
-from privaudit.loading.original.names import original_names
+from privaudit.loading.original.original_names import original_names
 from privaudit.loading.original.place import Place
 
 Places = tuple[Place, ...]
@@ -50,8 +50,8 @@ def find_places(names: Iterable[str], components: Mapping[str, nn.Module]) -> di
     for name, places in _all_names(components):
         if known.setdefault(name, places) != places:
             shared.add(name)
-    found = {name: next((each for each in _spellings(name) if each in known), None) for name in names}
-    return {name: known[key] for name, key in found.items() if key is not None and key not in shared}
+    spelt = {name: next((each for each in _spellings(name) if each in known), None) for name in names}
+    return {name: known[key] for name, key in spelt.items() if key is not None and key not in shared}
 
 
 def _spellings(name: str) -> tuple[str, ...]:
