@@ -140,7 +140,8 @@ def default_folder(choices: Mapping[str, Any], suffix: str = "") -> Path:
     # pytorch_lora_weights.safetensors is the name of every LoRA that diffusers saves; its folder tells them apart.
     paths = [Path(text.rpartition(".safetensors")[0] or text).resolve() for text in texts if text != "none"]
     names = [path.parent.name if path.name == "pytorch_lora_weights" else path.name for path in paths]
-    return Path("privaudit-runs") / ("+".join([Path(str(choices["target"])).resolve().name, *names]) + suffix)
+    target = Path(str(choices["target"])).resolve().name.removesuffix(".safetensors")
+    return Path("privaudit-runs") / ("+".join([target, *names]) + suffix)
 
 
 def _is_text(value: Any) -> bool:  # noqa: ANN401 - of any option

@@ -39,6 +39,7 @@ def merge_adapter(adapter: AdapterFile, components: Mapping[str, nn.Module], sca
     """
     places = find_places([layer.name for layer in adapter.layers], components)
     _require_all(adapter, places)
+    _require_once(adapter, places)
     counts: Counter[str] = Counter()
     changed = False
     for layer in adapter.layers:
@@ -84,6 +85,20 @@ def _require_all(adapter: AdapterFile, places: Mapping[str, Places]) -> None:
         f"expected a place in the model for all layers of {adapter.path}, but {fitting} of {total} fit; {named} "
         f"{'has' if len(lost) == 1 else 'have'} none; {advice}"
     )
+
+
+def _require_once(adapter: AdapterFile, places: Mapping[str, Places]) -> None:
+    """Refuse a file that changes the same rows twice under two names, such as diffusers' and the original one."""
+    changed_by: dict[tuple[str, str, object], str] = {}
+    for layer in adapter.layers:
+        role = "bias" if set(layer.factors) == {"bias difference"} else "weight"
+        for place in places[layer.name]:
+            other = changed_by.setdefault((place.component, place.module, role), layer.name)
+            if other != layer.name:
+                raise TargetError(
+                    f"expected one change of {place.module} in {adapter.path}, got {other} and {layer.name}; save the "
+                    "adapter again with the tool that trained it"
+                )
 
 
 def _merge(layer: AdapterLayer, places: Places, components: Mapping[str, nn.Module], scale: float) -> bool:

@@ -218,6 +218,14 @@ class TestRefusals:
         count = len(tensors) // 2
         self.refuse(path, f"but {count} of {count + 1} fit; unet.elsewhere has none; pass the base", unet=unet)
 
+    def test_a_module_under_two_names(self, unet: nn.Module, tmp_path: Path) -> None:
+        tensors, _ = files.lora_tensors(unet, "kohya", start="lora_unet_", only=(nn.Conv2d,))
+        ends = files.ENDS["kohya"]
+        copy_of = {f"lora_unet_input_blocks_0_0.{end}": tensors[f"lora_unet_conv_in.{end}"] for end in ends}
+        path = files.save(tmp_path / "style.safetensors", tensors | copy_of)
+        problem = "expected one change of conv_in .* got lora_unet_conv_in and lora_unet_input_blocks_0_0"
+        self.refuse(path, problem, unet=unet)
+
     def test_an_unknown_key(self, unet: nn.Module, tmp_path: Path) -> None:
         tensors, _ = files.lora_tensors(unet)
         path = files.save(tmp_path / "style.safetensors", tensors | {"unet.conv_in.gamma": torch.ones(1)})
