@@ -221,7 +221,7 @@ class TestRefusals:
     def test_a_module_under_two_names(self, unet: nn.Module, tmp_path: Path) -> None:
         tensors, _ = files.lora_tensors(unet, "kohya", start="lora_unet_", only=(nn.Conv2d,))
         ends = files.ENDS["kohya"]
-        copy_of = {f"lora_unet_input_blocks_0_0.{end}": tensors[f"lora_unet_conv_in.{end}"] for end in ends}
+        copy_of = {f"lora_unet_input_blocks_0_0.{end}": tensors[f"lora_unet_conv_in.{end}"].clone() for end in ends}
         path = files.save(tmp_path / "style.safetensors", tensors | copy_of)
         problem = "expected one change of conv_in .* got lora_unet_conv_in and lora_unet_input_blocks_0_0"
         self.refuse(path, problem, unet=unet)
