@@ -31,8 +31,8 @@ from privaudit.data import load_images, read_entries
 from privaudit.evaluation.canary_audit import audit_canaries
 from privaudit.evaluation.intervals import clopper_pearson
 from privaudit.lab.demo_target import TARGET, unpack_demo_images
+from privaudit.lab.family import save_pipeline
 from privaudit.lab.recipe import LabRecipe
-from privaudit.lab.train import save_pipeline
 from privaudit.lab.train_denoiser import train_denoiser
 from privaudit.lab.training_phase import Phase
 from privaudit.lab.unconditional import build_unconditional

@@ -19,8 +19,8 @@ def train(
     family: Annotated[
         str,
         typer.Option(
-            help="unconditional, text (Stable Diffusion), flow (Stable Diffusion 3), "
-            "or v: unconditional with --prediction-type v_prediction."
+            help="unconditional, class (DiT; the class is the folder), text (Stable Diffusion), flow (Stable Diffusion "
+            "3), or v: unconditional with --prediction-type v_prediction."
         ),
     ] = "unconditional",
     members: Annotated[int, typer.Option(help="Number of images that train the denoiser.")] = 1100,
@@ -48,10 +48,13 @@ def train(
             help="members or auxiliary. With auxiliary, a base trained on neither members nor held-out images."
         ),
     ] = "members",
-    denoiser_width: Annotated[int, typer.Option(help="Channels of the first stage, or of flow's tokens.")] = 64,
-    denoiser_layers: Annotated[
-        int, typer.Option(help="Residual blocks per stage, or blocks of flow's transformer.")
-    ] = 1,
+    denoiser_width: Annotated[
+        int, typer.Option(help="Channels of the first stage, or of a transformer's tokens.")
+    ] = 64,
+    denoiser_layers: Annotated[int, typer.Option(help="Residual blocks per stage, or blocks of a transformer.")] = 1,
+    lora_rank: Annotated[
+        int, typer.Option(help="Train a LoRA of this rank instead of the weights of --base; for text and flow.")
+    ] = 0,
     denoiser_steps: Annotated[int, typer.Option(help="Training steps of the denoiser; more steps leak more.")] = 4500,
     denoiser_batch: Annotated[int, typer.Option("--batch", help="Batch size of the denoiser.")] = 64,
     denoiser_rate: Annotated[float, typer.Option("--rate", help="Learning rate of the denoiser.")] = 2e-4,
@@ -62,9 +65,7 @@ def train(
     prediction_type: Annotated[
         str | None, typer.Option(help="epsilon (the default) or v_prediction; always flow for the family flow.")
     ] = None,
-    caption_drop: Annotated[
-        float, typer.Option(help="Fraction of captions dropped in training; for text and flow.")
-    ] = 0.1,
+    caption_drop: Annotated[float, typer.Option(help="Fraction of captions or classes dropped in training.")] = 0.1,
     snapshot: Annotated[list[int] | None, typer.Option(help="Also save the model after this step; repeatable.")] = None,
     half: Annotated[bool, typer.Option("--half", help="Save weights as float16.")] = False,
     seed: Annotated[int, typer.Option(help="Seed of the split, the initial weights and the batches.")] = 0,
@@ -91,7 +92,7 @@ def train(
             on_step=lambda stage, step, total, loss: progress(stage, step, total, f"loss {loss:.4f}"),
             on_image=lambda done, total: progress("images", done, total),
         )
-    typer.echo(f"privaudit scan {trained.folder} --members {trained.members} --nonmembers {trained.heldout}")
+    typer.echo(trained.scan)
 
 
 @app.command()

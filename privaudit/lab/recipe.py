@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from privaudit.errors import ConfigError
 
 CHOICES = {
-    "family": ("unconditional", "text", "flow"),
+    "family": ("unconditional", "class", "text", "flow"),
     "autoencoder": ("kl", "vq"),
     "autoencoder_images": ("auxiliary", "members"),
     "denoiser_images": ("members", "auxiliary"),
@@ -20,8 +20,8 @@ class LabRecipe:
     """Parameters of a small latent diffusion target with known members.
 
     Attributes:
-        family: Kind of the denoiser: ``unconditional`` (an `LDMPipeline`), ``text`` (a `StableDiffusionPipeline`) or
-            ``flow`` (a `StableDiffusion3Pipeline`).
+        family: Kind of the denoiser: ``unconditional`` (an `LDMPipeline`), ``class`` (a `DiTPipeline`), ``text`` (a
+            `StableDiffusionPipeline`) or ``flow`` (a `StableDiffusion3Pipeline`).
         seed: Seed of the split, the initial weights and every batch.
         members: Number of images whose latents train the denoiser.
         heldout: Number of images that train nothing; the other images of the folder train the autoencoder.
@@ -48,7 +48,9 @@ class LabRecipe:
         ema_decay: Decay of the exponential moving average whose weights are saved; 0 saves the raw weights.
         flip: Whether the denoiser is also trained on mirror images of the members, which weakens memorisation.
         prediction_type: Output of the denoiser: ``epsilon`` or ``v_prediction``; ``flow`` for the family flow.
-        caption_drop: Fraction of captions that are dropped in training, so that the null condition is trained as well.
+        caption_drop: Fraction of captions or classes that are dropped in training, so that the null condition is
+            trained as well.
+        lora_rank: Rank of a LoRA, which is trained in place of a base's own weights; 0 trains these.
     """
 
     family: str = "unconditional"
@@ -76,11 +78,12 @@ class LabRecipe:
     flip: bool = False
     prediction_type: str = "epsilon"
     caption_drop: float = 0.1
+    lora_rank: int = 0
 
     @property
     def captioned(self) -> bool:
         """Whether the denoiser is conditioned on text."""
-        return self.family != "unconditional"
+        return self.family in ("text", "flow")
 
     def __post_init__(self) -> None:
         """Report all problems of the recipe at once.
@@ -101,6 +104,7 @@ class LabRecipe:
             "flip",
             "prediction_type",
             "kl_weight",
+            "lora_rank",
         }
         positive = {part.name for part in fields(self)} - not_positive_numbers
         problems = [
@@ -134,8 +138,10 @@ class LabRecipe:
                 f"expected prediction_type {' or '.join(predicted)} for the family {self.family}, "
                 f"got {self.prediction_type}"
             )
-        if self.captioned and self.autoencoder == "vq":
+        if self.family != "unconditional" and self.autoencoder == "vq":
             problems.append(f"expected autoencoder kl for the family {self.family}, got vq")
+        if self.lora_rank < 0 or (self.lora_rank and not self.captioned):
+            problems.append(f"expected lora_rank >= 0, and 0 unless the family is text or flow, got {self.lora_rank}")
         if problems:
             raise ConfigError(problems)
 

@@ -17,7 +17,12 @@ from privaudit.lab.split import Split
 from privaudit.loading import ModelSource, hash_folder, load_autoencoder, load_target
 from privaudit.model.target import Target
 
-FAMILIES = {"unconditional": "unconditional", "text": "text-to-image", "flow": "text-to-image"}
+FAMILIES = {
+    "unconditional": "unconditional",
+    "class": "class-conditional",
+    "text": "text-to-image",
+    "flow": "text-to-image",
+}
 """Name of each recipe family in the loader."""
 EARLIER_IMAGES = "given.csv"
 """Table in the folder of ``lab.json``: images (column id) that trained a part (column part) before."""
@@ -54,6 +59,8 @@ def load_starting_point(
         DataError: A member or a held-out image trained a part.
         TargetError: The target cannot be loaded.
     """
+    if recipe.lora_rank and base is None:
+        raise ConfigError(["expected a base for a LoRA, got none; pass --base"])
     if base is not None and autoencoder_from is not None:
         raise ConfigError(["expected --base or --autoencoder-from, got both; a base includes its autoencoder"])
     folder = base or autoencoder_from
@@ -129,7 +136,7 @@ def _refuse_overlap(ids: frozenset[str], split: Split, what: str) -> None:
 
 def _check_autoencoder(autoencoder: Any, recipe: LabRecipe, folder: Path) -> None:  # noqa: ANN401 - a diffusers model
     kind, config = type(autoencoder).__name__, autoencoder.config
-    supported = ("AutoencoderKL",) if recipe.captioned else ("AutoencoderKL", "VQModel")
+    supported = ("AutoencoderKL", "VQModel") if recipe.family == "unconditional" else ("AutoencoderKL",)
     problems = []
     if kind not in supported:
         problems.append(f"expected the autoencoder of {folder} to be {' or '.join(supported)}, got {kind}")

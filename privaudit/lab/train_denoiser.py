@@ -45,9 +45,10 @@ def train_denoiser(
     Returns:
         The networks with their averaged weights, in eval mode.
     """
-    model = family.network.train().requires_grad_(True)
-    optimiser = torch.optim.AdamW(model.parameters(), lr=recipe.denoiser_rate, weight_decay=0.0)
-    average = EMAModel(model.parameters(), decay=recipe.ema_decay, use_ema_warmup=False)
+    model = family.network.train().requires_grad_(False)
+    trained = [values.requires_grad_(True) for values in family.trained(model)]
+    optimiser = torch.optim.AdamW(trained, lr=recipe.denoiser_rate, weight_decay=0.0)
+    average = EMAModel(trained, decay=recipe.ema_decay, use_ema_warmup=False)
     views = [images, images.flip(-1)] if recipe.flip else [images]
     encoded = [encode_posterior(autoencoder, view) for view in views]
     means = torch.stack([view.mean for view in encoded]).clone()
@@ -57,7 +58,7 @@ def train_denoiser(
     def averaged() -> nn.Module:
         copy = deepcopy(model)
         if recipe.ema_decay > 0:
-            average.copy_to(copy.parameters())
+            average.copy_to(family.trained(copy))
         return copy.eval().requires_grad_(False)
 
     def train_step(step: int) -> Tensor:
@@ -72,9 +73,9 @@ def train_denoiser(
             group["lr"] = recipe.denoiser_rate * min(1.0, (step + 1) / max(1, recipe.warmup))
         optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        torch.nn.utils.clip_grad_norm_(trained, 1.0)
         optimiser.step()
-        average.step(model.parameters())
+        average.step(trained)
         if on_snapshot is not None and step + 1 in snapshots:
             on_snapshot(step + 1, averaged())
         return loss.detach()

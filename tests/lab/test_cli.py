@@ -69,7 +69,7 @@ def test_a_base_and_its_fine_tune(train: Any, tmp_path: Path) -> None:
     ("options", "message"),
     [
         ({"family": "v", "prediction_type": "epsilon"}, "expected prediction_type v_prediction of the family v"),
-        ({"family": "sd"}, "expected family unconditional or text or flow, got sd"),
+        ({"family": "sd"}, "expected family unconditional or class or text or flow, got sd"),
         ({"family": "flow", "prediction_type": "epsilon"}, "expected prediction_type flow for the family flow"),
         ({"base": "nowhere"}, "expected model_index.json in nowhere"),
     ],

@@ -71,7 +71,7 @@ def test_single_problems(changes: dict[str, Any], message: str) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"family": "video"}, "expected family unconditional or text or flow, got video"),
+        ({"family": "video"}, "expected family unconditional or class or text or flow, got video"),
         ({"denoiser_images": "heldout"}, "expected denoiser_images members or auxiliary, got heldout"),
         ({"autoencoder_images": "all"}, "expected autoencoder_images auxiliary or members, got all"),
         ({"caption_drop": 1.0}, "expected 0 <= caption_drop < 1, got 1.0"),

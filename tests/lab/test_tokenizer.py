@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import CLIPTokenizer
 
+from privaudit.lab.family import save_pipeline
 from privaudit.lab.tokenizer import build_tokenizer
-from privaudit.lab.train import save_pipeline
 
 CAPTIONS = ("chelsea, row 3 column 12, dark orange", "night sky, grey", "a red, red dog", "Größe (cm)")
 
