@@ -1,0 +1,108 @@
+"""Which model was audited, in words: its base, what was merged into it, and what its files say by themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from privaudit.auditing.reference_option import reference_text
+from privaudit.model.model_files import HeaderWords, MergedAdapter, ModelFiles, short_path
+from privaudit.report.numbers import counted, listed
+from privaudit.results.audit_result import AuditResult, TargetReport
+
+MAX_NAMED = 2
+"""Maximum number of parts that the name of a model lists."""
+
+
+def model_name(target: TargetReport) -> str:
+    """Name a model: ``base``, ``base + style.safetensors``, ``base + checkpoint-500/unet``.
+
+    Returns:
+        Last part of the path of the base, and of whatever was merged or replaced in it.
+    """
+    places = dict.fromkeys(target.files.sources.values())
+    base = short_path(target.id)
+    replaced = [] if base in map(short_path, places) else [short_path(place) for place in places]
+    parts = [*replaced, *(short_path(adapter.path) for adapter in target.files.adapters)]
+    if len(parts) > MAX_NAMED:
+        parts = [counted(len(parts), "part")]
+    return " + ".join([base, *parts])
+
+
+def file_lines(result: AuditResult) -> tuple[tuple[str, str], ...]:
+    """Say which files the model was read from, if it was more than one folder.
+
+    Returns:
+        Name of the file and what was read from it; none for a model that was read from its folder alone.
+    """
+    files, configured = result.target.files, result.config.get("config_from")
+    adapters = [(short_path(adapter.path), _about(adapter)) for adapter in files.adapters]
+    sources = [(short_path(place), listed(names)) for place, names in _inverted(files.sources).items()]
+    embeddings = [
+        (short_path(file), f"embedding for {listed(words)}") for file, words in _inverted(files.embeddings).items()
+    ]
+    if configured is not None:
+        sources.append((short_path(str(configured)), "configuration"))
+    return (*sources, *adapters, *embeddings)
+
+
+def audited_text(result: AuditResult) -> str:
+    """Say in a sentence what was audited if it was more than one folder; empty otherwise."""
+    base, lines = short_path(result.target.id), dict(file_lines(result))
+    if not lines:
+        return ""
+    whole = f"{base} ({lines.pop(base)})" if base in lines else base
+    further = "; ".join(f"{name} ({about})" for name, about in lines.items())
+    return f"Audited: {whole}{' with ' if further else ''}{further}."
+
+
+def reference_line(result: AuditResult) -> str:
+    """Name the model whose errors are subtracted; empty without one."""
+    named = reference_text(result.config)
+    return "" if named is None else f"NAME-reference: errors minus those of {named}"
+
+
+def header_lines(files: ModelFiles) -> tuple[str, ...]:
+    """Say what the headers of the files tell about the training images, in a sentence per file."""
+    return tuple(
+        f"{short_path(words.path)} names {listed([*_named(words)])} in its header. Anyone who has the file can read "
+        "this, whatever the attacks find."
+        for words in files.headers
+    )
+
+
+def header_advice(files: ModelFiles) -> tuple[str, ...]:
+    """Say how to remove the headers that tell about the training images."""
+    names = [short_path(words.path) for words in files.headers]
+    if not names:
+        return ()
+    return (
+        f"Save {listed(names)} without metadata before you share it: load_file and save_file of safetensors.torch "
+        "drop the header. Keep only the entry lora_adapter_metadata if there is one, which holds alpha.",
+    )
+
+
+def _about(adapter: MergedAdapter) -> str:
+    layers = listed([f"{counted(count, 'layer')} of {name}" for name, count in adapter.layers.items()])
+    return f"{adapter.kind} at scale {adapter.scale:g}, {layers}{_ranks(adapter.ranks)}"
+
+
+def _ranks(ranks: tuple[int, int] | None) -> str:
+    if ranks is None:
+        return ""
+    low, high = ranks
+    return f", rank {low}" if low == high else f", rank {low} to {high}"
+
+
+def _named(words: HeaderWords) -> Iterator[str]:
+    counts = {"folder": len(words.folders), "tag": words.tags, "further text": len(words.notes)}
+    yield from (counted(count, noun) for noun, count in counts.items() if count)
+    if words.images:
+        yield f"a number of training images ({words.images})"
+
+
+def _inverted(names: Mapping[str, str]) -> dict[str, list[str]]:
+    """Group names by their file."""
+    groups: dict[str, list[str]] = {}
+    for name, file in names.items():
+        groups.setdefault(file, []).append(name)
+    return groups
