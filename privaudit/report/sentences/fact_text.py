@@ -121,7 +121,7 @@ TEMPLATES: Mapping[str, str] = {
     "component_left_out": "{file} was not audited: {audited} was read in its place",
     "single_file_left_out": "{file} in the folder was not audited: its components were read from their own folders",
     "variants_left_out": "weights of another variant were not audited: {file} next to {audited} ({files:#file} in all)",
-    "checkpoints_left_out": "{checkpoints:#checkpoint} of the training in the folder not audited",
+    "checkpoints_left_out": "not audited: {checkpoints:#checkpoint} of the training in the folder",
     "placeholder_unknown": "{captions:#caption} with {word}, for which no embedding was loaded; pass it with "
     "--embedding",
     "further_placeholders": "{words:#further word} in angle brackets without an embedding",

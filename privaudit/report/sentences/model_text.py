@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from privaudit.auditing.reference_option import reference_text
 from privaudit.model.model_files import HeaderWords, MergedAdapter, ModelFiles, short_path
@@ -47,12 +47,22 @@ def file_lines(result: AuditResult) -> tuple[tuple[str, str], ...]:
 
 def audited_text(result: AuditResult) -> str:
     """Say in a sentence what was audited if it was more than one folder; empty otherwise."""
-    base, lines = short_path(result.target.id), dict(file_lines(result))
+    base, lines = short_path(result.target.id), file_lines(result)
     if not lines:
         return ""
-    whole = f"{base} ({lines.pop(base)})" if base in lines else base
-    further = "; ".join(f"{name} ({about})" for name, about in lines.items())
-    return f"Audited: {whole}{' with ' if further else ''}{further}."
+    own = "; ".join(about for name, about in lines if name == base)  # of a single file, which is base and source
+    further = "; ".join(f"{name} ({about})" for name, about in lines if name != base)
+    return f"Audited: {base}{f' ({own})' if own else ''}{' with ' if further else ''}{further}."
+
+
+def unmerged_line(target: TargetReport) -> str:
+    """Say that the finding is about the model without the adapters in its folder; empty if none was left out."""
+    names = [short_path(item.path) for item in target.files.left_out if item.kind == "adapter"]
+    if not names:
+        return ""
+    adapters = listed(names) if len(names) <= MAX_NAMED else counted(len(names), "adapter")
+    was = "was" if len(names) == 1 else "were"
+    return f"This is about {model_name(target)} alone: {adapters} in its folder {was} not merged."
 
 
 def reference_line(result: AuditResult) -> str:
@@ -64,8 +74,8 @@ def reference_line(result: AuditResult) -> str:
 def header_lines(files: ModelFiles) -> tuple[str, ...]:
     """Say what the headers of the files tell about the training images, in a sentence per file."""
     return tuple(
-        f"{short_path(words.path)} names {listed([*_named(words)])} in its header. Anyone who has the file can read "
-        "this, whatever the attacks find."
+        f"The header of {short_path(words.path)} {_says(words)}. Anyone who has the file can read this, whatever the "
+        "attacks find."
         for words in files.headers
     )
 
@@ -93,11 +103,13 @@ def _ranks(ranks: tuple[int, int] | None) -> str:
     return f", rank {low}" if low == high else f", rank {low} to {high}"
 
 
-def _named(words: HeaderWords) -> Iterator[str]:
+def _says(words: HeaderWords) -> str:
     counts = {"folder": len(words.folders), "tag": words.tags, "further text": len(words.notes)}
-    yield from (counted(count, noun) for noun, count in counts.items() if count)
+    names = [counted(count, noun) for noun, count in counts.items() if count]
+    parts = [f"names {listed(names)}"] if names else []
     if words.images:
-        yield f"a number of training images ({words.images})"
+        parts.append(f"counts {counted(words.images, 'training image')}")
+    return " and ".join(parts)
 
 
 def _inverted(names: Mapping[str, str]) -> dict[str, list[str]]:

@@ -14,7 +14,7 @@ from privaudit.report.redact import escaped, with_numbered_groups
 from privaudit.report.sentences.fact_text import sentence
 from privaudit.report.sentences.finding_text import states_canaries
 from privaudit.report.sentences.lines import NOTHING_KNOWN, gate_lines, opening_lines, remedy
-from privaudit.report.sentences.model_text import model_name
+from privaudit.report.sentences.model_text import header_lines, model_name
 from privaudit.report.sentences.overall import headline, tone
 from privaudit.report.sentences.verdict_text import gate_reason
 from privaudit.report.terminal.attack_tables import (
@@ -57,6 +57,10 @@ def headline_panel(result: AuditResult, width: int, code: int | None = None) -> 
     """
     verdict, colour = result.verdict, COLOURS[tone(result)]
     lines = [Text(headline(result), style=f"bold {colour}"), *(Text(line) for line in opening_lines(result))]
+    # A finding of its own, which the colour of the other must not hide.
+    said = {line: COLOURS["low"] for line in header_lines(result.target.files)}
+    for line in lines:
+        line.stylize(said.get(line.plain, ""))
     for gate in verdict.gates:
         outcome = (gate.status.upper(), f"bold {GATES[gate.status]}")
         lines.append(Text.assemble(f"gate {gate.gate}: ", outcome, f". {sentence(gate_reason(gate, result))}"))
