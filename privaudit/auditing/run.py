@@ -105,6 +105,7 @@ def _run(options: AuditOptions, sources: Sources, progress: OnProgress) -> Audit
     reading = _reading_checks(target, reference, data, options, progress)
     fitted = time.perf_counter()
     measured = measure(target, data.samples, methods, options, progress, reference=reference)
+    compared = reference and reference_checks(reference.info, target.info, measured.tables, measured.references)
     evaluation_started = time.perf_counter()
     assessment = assess(measured, data, split, methods, options, target.schedule, passes, reading, progress)
     exposed = most_exposed(data, assessment.scores, assessment.attacks, assessment.verdict)
@@ -127,12 +128,12 @@ def _run(options: AuditOptions, sources: Sources, progress: OnProgress) -> Audit
         attacks=assessment.attacks,
         refused=refused,
         blind=assessment.blind,
-        checks=(*assessment.checks, *_model_checks(target, reference, data, measured)),
+        checks=(*assessment.checks, *model_checks(target, data), *(compared or ())),
         verdict=assessment.verdict,
         suspects=assessment.judgement.suspects,
         canaries=assessment.judgement.canaries,
         influence=influence_report(measured, exposed),
-        folders=_folders(options),
+        folders=local_models(options),
     )
     _write_tables(options.out, data, measured, assessment, split)
     save_exemplars(options.out, exemplars(data, measured, exposed, target.info.image_size))
@@ -210,16 +211,19 @@ def load_reference(options: AuditOptions, target: Target) -> Target | None:
     return reference
 
 
-def _model_checks(
-    target: Target, reference: Target | None, data: AuditData, measured: Measurements
-) -> tuple[Check, ...]:
-    """Check which model was audited, and with which reference."""
+def model_checks(target: Target, data: AuditData) -> tuple[Check, ...]:
+    """Check that the whole model was audited: no file was left out, and no word lacks its embedding.
+
+    Args:
+        target: The audited model.
+        data: The image sets, whose captions it may read.
+
+    Returns:
+        One check for each of the two that noticed something.
+    """
     captions = [sample.caption for sample in data.samples] if target.takes_captions else []
     known = target.info.known_words | target.info.files.embeddings.keys()
-    compared = (
-        () if reference is None else reference_checks(reference.info, target.info, measured.tables, measured.references)
-    )
-    return (*model_file_checks(target.info.files), *placeholder_checks(captions, known), *compared)
+    return (*model_file_checks(target.info.files), *placeholder_checks(captions, known))
 
 
 def _reading_checks(
@@ -321,8 +325,8 @@ def config_hash(options: AuditOptions) -> str:
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _folders(options: AuditOptions) -> tuple[Model, ...]:
-    """Models that are folders or files and not hub ids; later, a name such as ``clinic/model`` does not tell."""
+def local_models(options: AuditOptions) -> tuple[Model, ...]:
+    """Name the models that are folders or files; later, a name such as ``clinic/model`` could be a hub id."""
     models: tuple[tuple[Model, str | None], ...] = (
         ("target", options.target),
         ("reference", None if options.reference == NO_REFERENCE else options.reference),

@@ -113,7 +113,10 @@ def differing_settings(old: AuditResult, new: AuditResult) -> tuple[Setting, ...
 
 def _option(run: AuditResult, name: str) -> Any:  # noqa: ANN401 - a JSON value
     """Value of an option; a model with adapters is its own reference without them, unless another is named."""
-    return reference_text(run.config) if name == "reference" else run.config.get(name)
+    if name != "reference":
+        return run.config.get(name)
+    # Without its adapters, a model has no embeddings either, so that these do not change the reference.
+    return reference_text({**run.config, "embeddings": None})
 
 
 def _files(old: AuditResult, new: AuditResult, name: str) -> tuple[str, str]:
