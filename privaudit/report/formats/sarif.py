@@ -146,13 +146,14 @@ def _invocation(
 
 
 def _place(config: Mapping[str, Any], target: str) -> str:
-    """Return the relative URI that results point to: the configuration file, or else the index of the model."""
-    named = config.get("config_file")
-    path = Path(str(named)) if named else Path(str(config.get("target") or target)) / "model_index.json"
+    """Return the relative URI that results point to: the configuration file, or else the model's index or file."""
+    named, model = config.get("config_file"), Path(str(config.get("target") or target))
+    is_file = bool(named) or model.suffix == ".safetensors"
+    path = Path(str(named)) if named else model if is_file else model / "model_index.json"
     if path.is_absolute() and path.is_relative_to(Path.cwd()):
         path = path.relative_to(Path.cwd())
     if path.is_absolute() or ".." in path.parts:  # outside of the working folder: hide the folders that lead there
-        path = Path(*path.parts[-1 if named else -2 :])
+        path = Path(*path.parts[-1 if is_file else -2 :])
     return quote(escape_control(path.as_posix()))
 
 

@@ -50,9 +50,9 @@ def audited_text(result: AuditResult) -> str:
     base, lines = short_path(result.target.id), file_lines(result)
     if not lines:
         return ""
-    own = "; ".join(about for name, about in lines if name == base)  # of a single file, which is base and source
+    of_base = "; ".join(about for name, about in lines if name == base)  # of a single file, which is base and source
     further = "; ".join(f"{name} ({about})" for name, about in lines if name != base)
-    return f"Audited: {base}{f' ({own})' if own else ''}{' with ' if further else ''}{further}."
+    return f"Audited: {base}{f' ({of_base})' if of_base else ''}{' with ' if further else ''}{further}."
 
 
 def unmerged_line(target: TargetReport) -> str:

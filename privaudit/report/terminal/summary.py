@@ -58,9 +58,9 @@ def headline_panel(result: AuditResult, width: int, code: int | None = None) -> 
     verdict, colour = result.verdict, COLOURS[tone(result)]
     lines = [Text(headline(result), style=f"bold {colour}"), *(Text(line) for line in opening_lines(result))]
     # A finding of its own, which the colour of the other must not hide.
-    said = {line: COLOURS["low"] for line in header_lines(result.target.files)}
+    styles = {line: COLOURS["low"] for line in header_lines(result.target.files)}
     for line in lines:
-        line.stylize(said.get(line.plain, ""))
+        line.stylize(styles.get(line.plain, ""))
     for gate in verdict.gates:
         outcome = (gate.status.upper(), f"bold {GATES[gate.status]}")
         lines.append(Text.assemble(f"gate {gate.gate}: ", outcome, f". {sentence(gate_reason(gate, result))}"))
