@@ -36,6 +36,7 @@ from privaudit.evaluation.finding import PERFECT, perfect_scores
 from privaudit.evaluation.selection import MEAN
 from privaudit.evaluation.suspects import SuspectReport
 from privaudit.evaluation.verdict import GateTest
+from privaudit.model.model_files import HeaderWords, LeftOut, MergedAdapter, ModelFiles
 from privaudit.results.audit_result import (
     SCHEMA_VERSION,
     AttackReport,
@@ -321,6 +322,7 @@ def with_hostile_names(result: AuditResult, name: str) -> AuditResult:
         groups=tuple(replace(group, name=name) for group in result.attacks[0].groups),
         parameters={"preset": name},
     )
+    result = with_model_files(result, name)
     return replace(
         result,
         target=replace(result.target, id=name),
@@ -336,6 +338,25 @@ def with_hostile_names(result: AuditResult, name: str) -> AuditResult:
             result.verdict.finding,
         ),
     )
+
+
+def with_model_files(result: AuditResult, name: str) -> AuditResult:
+    """The same result of a model whose files and their headers have a name, with folders in front of it."""
+    style, other = f"folders/style {name}", f"folders/other {name}"
+    files = ModelFiles(
+        adapters=(MergedAdapter(style, "c" * 32, name, name, 0.8, {"unet": 24}, (4, 16)),),
+        sources={"unet": f"folders/unet {name}"},
+        embeddings={f"<{name}>": f"folders/embedding {name}"},
+        left_out=(LeftOut(other, "adapter", "folders"), LeftOut(f"{other} ema", "average", other)),
+        headers=(HeaderWords(style, (f"5_{name}", "1_reg"), 120, 40, {"ss_output_name": name}),),
+    )
+    config = {
+        "lora": [f"{style}@0.8"],
+        "components": [f"unet=folders/unet {name}"],
+        "embeddings": [f"folders/embedding {name}@<{name}>"],
+        "config_from": f"folders/configuration {name}",
+    }
+    return replace(result, target=replace(result.target, files=files), config={**result.config, **config})
 
 
 def make_suspects() -> SuspectReport:

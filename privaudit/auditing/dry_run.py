@@ -16,6 +16,7 @@ from privaudit.attacks import Plan, make_plan
 from privaudit.attacks.gsa import differentiable
 from privaudit.attacks.plan import WORK, Step
 from privaudit.auditing.options import AuditChoices, AuditOptions
+from privaudit.auditing.reference_option import reference_text
 from privaudit.auditing.run import choose_methods, load_reference
 from privaudit.auditing.sources import list_sources, require_class_labels
 from privaudit.auditing.stages import AT, AuditStages
@@ -60,6 +61,7 @@ class Forecast:
         batch_bytes: Bytes that a batch adds while it is encoded, decoded or shown to the denoiser, without derivatives.
         seconds_per_image: Measured duration of each kind of work.
         seconds: Expected duration of each stage for all images, without the evaluation.
+        reference: The reference model, by name or in words; None without one.
     """
 
     target: str
@@ -74,6 +76,7 @@ class Forecast:
     batch_bytes: int
     seconds_per_image: Mapping[str, float]
     seconds: Mapping[str, float]
+    reference: str | None = None
 
     @property
     def images(self) -> int:
@@ -154,6 +157,7 @@ def plan_audit(options: AuditOptions, on_progress: OnProgress | None = None) -> 
             "influence": count * seconds_per_image["influence"],
             "scores": count * models * scores,
         },
+        reference=reference_text(options.texts()),
     )
 
 

@@ -20,17 +20,18 @@ import privaudit
 from privaudit.attacks import make_plan
 from privaudit.auditing.assess import Assessment, Split, assess, exemplars, influence_report, most_exposed, split_images
 from privaudit.auditing.assess.attack_scores import report_lines
+from privaudit.auditing.assess.model_checks import model_file_checks, placeholder_checks, reference_checks
 from privaudit.auditing.audit_data import AuditData
 from privaudit.auditing.designs.design import Sources
 from privaudit.auditing.earlier_results import clear_results, discard_earlier
 from privaudit.auditing.measurements import Measurements
-from privaudit.auditing.options import AuditChoices, AuditOptions
+from privaudit.auditing.options import NO_REFERENCE, AuditChoices, AuditOptions
 from privaudit.auditing.run_stages import measure, measure_fit
 from privaudit.auditing.sources import design_of, list_sources, read_sources
 from privaudit.decoder_geometry.mask import mask_names
 from privaudit.errors import ConfigError
 from privaudit.escape import csv_text, encodable
-from privaudit.evaluation import Check, fact
+from privaudit.evaluation import Check
 from privaudit.evaluation.reading_checks import fit_checks
 from privaudit.execution.progress import OnProgress, no_progress
 from privaudit.loading import load_target
@@ -104,6 +105,7 @@ def _run(options: AuditOptions, sources: Sources, progress: OnProgress) -> Audit
     reading = _reading_checks(target, reference, data, options, progress)
     fitted = time.perf_counter()
     measured = measure(target, data.samples, methods, options, progress, reference=reference)
+    compared = reference and reference_checks(reference.info, target.info, measured.tables, measured.references)
     evaluation_started = time.perf_counter()
     assessment = assess(measured, data, split, methods, options, target.schedule, passes, reading, progress)
     exposed = most_exposed(data, assessment.scores, assessment.attacks, assessment.verdict)
@@ -126,12 +128,12 @@ def _run(options: AuditOptions, sources: Sources, progress: OnProgress) -> Audit
         attacks=assessment.attacks,
         refused=refused,
         blind=assessment.blind,
-        checks=(*assessment.checks, *_check_reference(reference, target)),
+        checks=(*assessment.checks, *model_checks(target, data), *(compared or ())),
         verdict=assessment.verdict,
         suspects=assessment.judgement.suspects,
         canaries=assessment.judgement.canaries,
         influence=influence_report(measured, exposed),
-        folders=_folders(options),
+        folders=local_models(options),
     )
     _write_tables(options.out, data, measured, assessment, split)
     save_exemplars(options.out, exemplars(data, measured, exposed, target.info.image_size))
@@ -209,16 +211,19 @@ def load_reference(options: AuditOptions, target: Target) -> Target | None:
     return reference
 
 
-def _check_reference(reference: Target | None, target: Target) -> tuple[Check, ...]:
-    """Check what target and reference share; no check without a reference."""
-    if reference is None:
-        return ()
-    name = "reference"
-    if reference.info.hash == target.info.hash:
-        return (Check(name, "warn", (fact("reference_is_target"),)),)
-    if reference.info.autoencoder_hash == target.info.autoencoder_hash:
-        return (Check(name, "ok", (fact("reference_shares_autoencoder"),)),)
-    return (Check(name, "warn", (fact("reference_has_other_autoencoder"),)),)
+def model_checks(target: Target, data: AuditData) -> tuple[Check, ...]:
+    """Check that the whole model was audited: no file was left out, and no word lacks its embedding.
+
+    Args:
+        target: The audited model.
+        data: The image sets, whose captions it may read.
+
+    Returns:
+        One check for each of the two that noticed something.
+    """
+    captions = [sample.caption for sample in data.samples] if target.takes_captions else []
+    known = target.info.known_words | target.info.files.embeddings.keys()
+    return (*model_file_checks(target.info.files), *placeholder_checks(captions, known))
 
 
 def _reading_checks(
@@ -320,17 +325,28 @@ def config_hash(options: AuditOptions) -> str:
     return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _folders(options: AuditOptions) -> tuple[Model, ...]:
-    """Models that are folders and not hub ids; later, a name such as ``clinic/model`` does not tell."""
-    models: tuple[tuple[Model, str | None], ...] = (("target", options.target), ("reference", options.reference))
-    return tuple(name for name, source in models if source is not None and Path(source).expanduser().is_dir())
+def local_models(options: AuditOptions) -> tuple[Model, ...]:
+    """Name the models that are folders or files; later, a name such as ``clinic/model`` could be a hub id."""
+    models: tuple[tuple[Model, str | None], ...] = (
+        ("target", options.target),
+        ("reference", None if options.reference == NO_REFERENCE else options.reference),
+        ("config_from", options.config_from),
+    )
+    return tuple(name for name, source in models if source is not None and Path(source).expanduser().exists())
 
 
 def _describe_target(target: Target) -> TargetReport:
     info = target.info
     settings = {name: str(value) for name, value in info.settings.items()}
     return TargetReport(
-        info.id, info.hash, info.family, info.prediction_type, info.latent_shape, dict(info.components), settings
+        info.id,
+        info.hash,
+        info.family,
+        info.prediction_type,
+        info.latent_shape,
+        dict(info.components),
+        settings,
+        info.files,
     )
 
 

@@ -7,9 +7,11 @@ from typing import Any
 
 from privaudit.auditing.option_table import in_order_of_help, table
 from privaudit.auditing.options import AuditOptions
+from privaudit.auditing.reference_option import reference_text
 from privaudit.compare.compare_options import KINDS, CompareOptions
 from privaudit.compare.comparison import Mismatch, NotCompared, Setting
 from privaudit.errors import ConfigError
+from privaudit.model.model_files import short_path
 from privaudit.results.audit_result import AttackReport, AuditResult
 
 OPTIONS = {name: entry.quantity for name, entry in (in_order_of_help(AuditOptions) | table(AuditOptions)).items()}
@@ -19,6 +21,8 @@ QUANTITIES = sorted(
 )
 """Options in which a difference is one of `KINDS`, ordered by kind."""
 
+FILES = ("lora", "components", "embeddings", "config_from")
+"""Options that name files of the model, which are compared by name and not by folder."""
 PACKAGES = ("torch", "diffusers", "transformers", "numpy", "scikit-learn")
 
 
@@ -51,7 +55,7 @@ def mismatches(old: AuditResult, new: AuditResult) -> tuple[Mismatch, ...]:
         differences.append(Mismatch("split", "split", _split(old), _split(new)))
     latents = [run.config.get(name) for run in (old, new) for name in ("geometry_latents", "attack_latents")]
     for name in QUANTITIES:
-        before, after = old.config.get(name), new.config.get(name)
+        before, after = (_option(run, name) for run in (old, new))
         # The solver has no effect on a run that inverts nothing.
         if before != after and ("inversion" in latents or name != "solver"):
             differences.append(Mismatch(OPTIONS[name], name, _text(before), _text(after)))
@@ -99,12 +103,37 @@ def differing_settings(old: AuditResult, new: AuditResult) -> tuple[Setting, ...
         **{
             name.replace("_", " "): (old.config.get(name), new.config.get(name))
             for name, kind in OPTIONS.items()
-            if kind == "setting"
+            if kind == "setting" and name not in FILES
         },
     }
-    return tuple(
-        Setting(name, _text(before), _text(after)) for name, (before, after) in sources.items() if before != after
-    )
+    settings = [(name, _text(before), _text(after)) for name, (before, after) in sources.items() if before != after]
+    settings += [(name.replace("_", " "), *_files(old, new, name)) for name in FILES]
+    return tuple(Setting(*setting) for setting in settings if setting[1] != setting[2])
+
+
+def _option(run: AuditResult, name: str) -> Any:  # noqa: ANN401 - a JSON value
+    """Value of an option; a model with adapters is its own reference without them, unless another is named."""
+    if name != "reference":
+        return run.config.get(name)
+    # Without its adapters, a model has no embeddings either, so that these do not change the reference.
+    return reference_text({**run.config, "embeddings": None})
+
+
+def _files(old: AuditResult, new: AuditResult, name: str) -> tuple[str, str]:
+    """Name the files of an option in both runs by the last part of their paths."""
+    texts = [_text(run.config.get(name)) for run in (old, new)]
+    before, after = (_short(run.config.get(name)) for run in (old, new))
+    # Files of two folders may have the same name.
+    return (before, f"another {after}") if before == after and texts[0] != texts[1] else (before, after)
+
+
+def _short(value: Any) -> str:  # noqa: ANN401 - a JSON value
+    items = value if isinstance(value, (list, tuple)) else [] if value is None else [value]
+    names = []
+    for item in map(str, items):
+        component, equals, place = item.partition("=")
+        names.append(f"{component}={short_path(place)}" if equals and "/" not in component else short_path(item))
+    return ", ".join(names) or "none"
 
 
 def _input_attacks(result: AuditResult) -> set[str]:

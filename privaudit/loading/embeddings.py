@@ -90,6 +90,21 @@ def add_embedding(pipeline: Any, family: Family, tensors: Mapping[str, Tensor], 
         getattr(pipeline, name).requires_grad_(False)
 
 
+def known_words(pipeline: Any, family: Family) -> frozenset[str]:  # noqa: ANN401 - of diffusers
+    """List the words in angle brackets that a tokenizer of a pipeline knows, such as ``<cat-toy>``.
+
+    Returns:
+        The words; also that of an embedding that the pipeline was saved with, which no file names any more.
+    """
+    words: set[str] = set()
+    for text in family.text_encoders:
+        tokenizer = getattr(pipeline, text.tokenizer, None)
+        tokenizer = getattr(tokenizer, "tokenizer", tokenizer)  # a processor of images and text has a tokenizer
+        if tokenizer is not None:
+            words |= {*tokenizer.get_added_vocab(), *tokenizer.all_special_tokens}
+    return frozenset(word for word in words if word.startswith("<") and word.endswith(">"))
+
+
 def _encoder_of(key: str, values: Tensor, family: Family, pipeline: Any, source: Path) -> str:  # noqa: ANN401
     """Find the text encoder by the key of the vectors, or else by their width."""
     widths = {

@@ -15,6 +15,7 @@ from privaudit.loading.autoencoder import DiffusersAutoencoder, wrap_autoencoder
 from privaudit.loading.components import PipelineFolder
 from privaudit.loading.conditioner import PipelineConditioner
 from privaudit.loading.denoiser import PipelineDenoiser
+from privaudit.loading.embeddings import known_words
 from privaudit.loading.families.contract import FAMILIES, Family, find_family
 from privaudit.loading.fine_tuning import apply_fine_tuning
 from privaudit.loading.hashes import hash_components
@@ -103,6 +104,7 @@ def load_target(source: ModelSource | str | Path) -> Target:
         components=hashes.components,
         settings=family.values,
         files=files,
+        known_words=known_words(pipeline, family),
     )
     denoiser = PipelineDenoiser(family, network, schedule, prediction_type, dtype)
     conditioner = None if family.kind == "unconditional" else PipelineConditioner(family, pipeline)

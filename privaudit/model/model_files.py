@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -91,3 +92,14 @@ class ModelFiles:
     embeddings: Mapping[str, str] = field(default_factory=dict)
     left_out: tuple[LeftOut, ...] = ()
     headers: tuple[HeaderWords, ...] = ()
+
+
+def short_path(path: str) -> str:
+    """Return the last part of a path, with separators of any operating system.
+
+    The folder ``checkpoint-N`` of a training remains in front of it: its parts have the same names in every checkpoint.
+    """
+    parts = re.split(r"[/\\]", path.rstrip("/\\"))
+    if len(parts) > 1 and re.fullmatch(r"checkpoint-\d+", parts[-2]):
+        return f"{parts[-2]}/{parts[-1]}"
+    return parts[-1] or path

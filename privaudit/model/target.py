@@ -89,6 +89,7 @@ class TargetInfo:
         components: Hash of each component that is read, by name.
         settings: What the network is told and no file records, by name (see `privaudit.loading.families.Setting`).
         files: Files that it was read from besides its own folder, and what was left out.
+        known_words: Words in angle brackets that its tokenizers know, those of embeddings included.
     """
 
     id: str
@@ -101,6 +102,7 @@ class TargetInfo:
     components: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, float | str] = field(default_factory=dict)
     files: ModelFiles = field(default_factory=ModelFiles)
+    known_words: frozenset[str] = frozenset()
 
     @property
     def image_size(self) -> tuple[int, int]:

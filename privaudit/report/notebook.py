@@ -7,10 +7,11 @@ from html import escape
 from privaudit.escape import escape_control
 from privaudit.report.numbers import COMPACT
 from privaudit.report.quoted import confidence_of
-from privaudit.report.redact import base_name, redact
+from privaudit.report.redact import redact
 from privaudit.report.sentences.design_words import positives_text
 from privaudit.report.sentences.fact_text import sentence
 from privaudit.report.sentences.finding_text import statement
+from privaudit.report.sentences.model_text import header_lines, model_name, unmerged_line
 from privaudit.report.sentences.overall import answer, headline, tone
 from privaudit.report.sentences.verdict_text import check_text, gate_reason, pass_meaning
 from privaudit.results.audit_result import AttackReport, AuditResult
@@ -36,13 +37,15 @@ def render_notebook(result: AuditResult) -> str:
     """Render the box, with inline styles only and without scripts."""
     result = redact(result)  # notebooks are shared with their outputs
     data, note = result.data, " ".join(pass_meaning(result))
+    about_files = filter(None, (unmerged_line(result.target), *header_lines(result.target.files)))
     size = f"{positives_text(data)}, {data.nonmembers} non-members"
     lines = [
         f'<div style="border:{LINE};border-left:6px solid {EDGES[tone(result)]};padding:8px 14px;max-width:60em;'
         'font-size:14px;line-height:1.45;color:inherit">',
-        f"<strong>{_text(headline(result))}</strong> <span>{_text(base_name(result.target.id))}: {size}</span>",
+        f"<strong>{_text(headline(result))}</strong> <span>{_text(model_name(result.target))}: {size}</span>",
         f'<p style="margin:6px 0">{_text(answer(result))}</p>',
         f'<p style="margin:6px 0">{_text(statement(result))}</p>',
+        *(f'<p style="margin:6px 0">{_text(line)}</p>' for line in about_files),
         *(
             f'<p style="margin:6px 0">gate {_text(gate.gate)}: <strong>{gate.status.upper()}</strong>. '
             f"{_text(sentence(gate_reason(gate, result)))}</p>"

@@ -16,6 +16,7 @@ from privaudit.evaluation.facts import Check
 from privaudit.evaluation.selection import Choice
 from privaudit.evaluation.suspects import SuspectReport
 from privaudit.evaluation.verdict import Verdict
+from privaudit.model.model_files import ModelFiles
 from privaudit.results.data_report import DataReport
 from privaudit.results.exemplars import Exemplar
 from privaudit.results.former_versions import upgraded
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
     from privaudit.report.frames import Kind
     from privaudit.report.plots import Plots
 
-SCHEMA_VERSION = 6
-Model = Literal["target", "reference"]
+SCHEMA_VERSION = 7
+Model = Literal["target", "reference", "config_from"]
 """Options that name a model."""
 
 
@@ -45,6 +46,7 @@ class TargetReport:
         latent_shape: Shape of one latent, without the batch axis.
         components: Hash of each component of the model, by name.
         settings: What the network was told and no file of the model records, such as a guidance scale, as text.
+        files: Adapters that were merged, components from elsewhere, and what was not audited.
     """
 
     id: str
@@ -54,6 +56,7 @@ class TargetReport:
     latent_shape: tuple[int, ...]
     components: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, str] = field(default_factory=dict)
+    files: ModelFiles = field(default_factory=ModelFiles)
 
 
 @dataclass(frozen=True)
@@ -221,8 +224,8 @@ class AuditResult:
         suspects: Test of the images of unknown membership; None without such images.
         canaries: One-run audit; None unless membership was drawn at random.
         influence: Influence of the latent positions on the decoded image.
-        folders: Which of ``target`` and ``reference`` are local folders. A folder may be named ``owner/model`` like a
-            hub id; reports for sharing contain the owner of a hub id only.
+        folders: Which of the options that name models are local folders or files. One may be named ``owner/model``
+            like a hub id; reports for sharing contain the owner of a hub id only.
     """
 
     schema_version: int
@@ -241,7 +244,7 @@ class AuditResult:
     suspects: SuspectReport | None
     canaries: CanaryReport | None
     influence: InfluenceReport
-    folders: tuple[Model, ...] = ("target", "reference")
+    folders: tuple[Model, ...] = ("target", "reference", "config_from")
 
     def __repr__(self) -> str:
         names = ", ".join(report.name for report in self.attacks)

@@ -1,7 +1,8 @@
 """Conversion of reports from earlier schema versions to the current one.
 
 Version 5 renamed two keys of ``data``. Version 6 has facts (a code with numbers) in place of sentences. A sentence of
-an earlier version becomes a fact with the code ``text`` and is shown as it was written.
+an earlier version becomes a fact with the code ``text`` and is shown as it was written. Version 7 has the files of the
+model; earlier audits read its folder alone and did not look at what lay next to it.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def upgraded(values: Values) -> Values:
         values: Content of a report.json of any version, of a completed audit or one that ended with an error.
 
     Returns:
-        Versions 4 and 5 as version 6; any other version unchanged.
+        Versions 4 to 6 as version 7; any other version unchanged.
 
     Raises:
         ResultError: The report does not match the schema of its version.
@@ -73,7 +74,15 @@ def _to_6(values: Values) -> Values:
     return {key: changes[key](value) if key in changes else value for key, value in values.items()}
 
 
-UPGRADES: Mapping[int, Callable[[Values], Values]] = {4: _to_5, 5: _to_6}
+def _to_7(values: Values) -> Values:
+    target = values.get("target")
+    if not isinstance(target, dict):  # that of an audit that ended with an error is a name
+        return values
+    nothing: Values = {"adapters": [], "sources": {}, "embeddings": {}, "left_out": [], "headers": []}
+    return {**values, "target": {**target, "files": nothing}}
+
+
+UPGRADES: Mapping[int, Callable[[Values], Values]] = {4: _to_5, 5: _to_6, 6: _to_7}
 """By version of the input, the function that converts a report to the next version."""
 
 

@@ -49,6 +49,8 @@ def _totals(forecast: Forecast) -> list[tuple[str, str]]:
     sets = ", ".join(f"{count} {name}" for name, count in forecast.sets.items())
     stages = ", ".join(f"{name} {duration(seconds)}" for name, seconds in forecast.seconds.items())
     twice = ", twice, for the reference model" if forecast.models > 1 else ""
+    if twice and forecast.reference:
+        twice += f" ({forecast.reference})"
     return [
         ("images", f"{sets}, before duplicates are removed"),
         ("passes", f"{forward} per image instead of {alone}{twice}; every attack under all four masks"),

@@ -21,12 +21,16 @@ from sklearn.metrics import roc_auc_score
 import privaudit
 from privaudit.attacks import ATTACKS
 from privaudit.auditing.assess.run_checks import convergence_check
+from privaudit.auditing.audit_data import AuditData
 from privaudit.auditing.measurements import Convergence
 from privaudit.auditing.options import AuditOptions
-from privaudit.auditing.run import choose_methods, load_reference, run_audit
+from privaudit.auditing.run import choose_methods, load_reference, local_models, model_checks, run_audit
+from privaudit.data import Sample, SampleSet
 from privaudit.errors import ConfigError, DataError
 from privaudit.evaluation import evaluate, fact, learned
 from privaudit.loading import load_target
+from privaudit.loading.model_source import ModelSource
+from privaudit.model.model_files import LeftOut, ModelFiles
 from privaudit.model.schedule import DiffusionSchedule, FlowSchedule
 from privaudit.report.terminal.summary import print_report
 from privaudit.results.audit_result import AuditResult
@@ -511,6 +515,19 @@ class TestReference:
         assert not np.allclose(first["sima-reference", "none"], second["sima-reference", "none"], rtol=1e-3)
         np.testing.assert_array_equal(first["sima", "none"], second["sima", "none"])
 
+    def test_an_adapter_that_changes_nothing_is_noticed(self, options, tmp_path, monkeypatch):
+        """The weights of the reference are those of the target, and its hash is another."""
+
+        def load(source: ModelSource):
+            target = load_target(options.target)
+            return replace(target, info=replace(target.info, hash="9" * 32 if source.adapters else target.info.hash))
+
+        monkeypatch.setattr("privaudit.auditing.run.load_target", load)
+        self.scan(options, tmp_path / "run", lora=(("style.safetensors", 1.0),))
+        checks = {check.name: check for check in AuditResult.load(tmp_path / "run").checks}
+        assert checks["reference"].status == "warn"
+        assert checks["reference"].facts == (fact("reference_scores_the_same"),)
+
     def test_one_that_does_not_fit_is_refused_with_all_reasons(self, options, monkeypatch):
         target = linear_target()
         info = replace(target.info, latent_shape=(4, 8, 8), family="text-to-image")
@@ -654,6 +671,52 @@ class TestConvergence:
         assert check.status == "ok"
         assert (table["evaluations"] == 0).all()
         assert not table["diverged"].any()
+
+
+def test_the_files_of_the_model_are_in_the_report_with_a_check(options, tmp_path, monkeypatch):
+    files = ModelFiles(left_out=(LeftOut("model/lora.safetensors", "adapter", "model"),))
+    target = load_target(options.target)
+    target = replace(target, info=replace(target.info, files=files))
+    monkeypatch.setattr("privaudit.auditing.run.load_target", lambda source: target)
+    chosen = changed(
+        options, out=tmp_path / "run", attacks=("loss:levels=50",), geometry_latents="encoder", lora="none"
+    )
+    result = run_audit(chosen)
+    assert result.target.files == files
+    (check,) = [check for check in result.checks if check.name == "model files"]
+    assert check.status == "warn"
+    assert result.verdict.status != "inconclusive", "the base alone was asked for"
+    assert (
+        json.loads((tmp_path / "run" / "run.json").read_text())["target"]["files"]["left_out"][0]["kind"] == "adapter"
+    )
+
+
+@pytest.mark.parametrize(("words", "noticed"), [(frozenset(), True), (frozenset({"<cat-toy>"}), False)])
+def test_captions_with_a_word_without_embedding_are_counted(words, noticed):
+    target = linear_target()
+    info = replace(target.info, family="text-to-image", known_words=words)
+    samples = tuple(Sample(f"{n:032x}", Path("a.png"), caption=f"a <cat-toy> {n}") for n in range(3))
+    data = AuditData(SampleSet(samples[:2]), SampleSet(samples[2:]))
+    checks = model_checks(replace(target, info=info), data)
+    assert [check.facts for check in checks] == [(fact("placeholder_unknown", captions=3, word="<cat-toy>"),)] * noticed
+    assert model_checks(target, data) == (), "this one reads no captions"
+
+
+def test_models_that_are_files_are_told_from_hub_ids(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("clinic/model.safetensors", "clinic/base"):
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).touch()
+    options = AuditOptions(
+        target="clinic/model.safetensors",
+        members=Path("a"),
+        nonmembers=Path("b"),
+        out=Path("c"),
+        reference="owner/model",
+        config_from="clinic/base",
+    )
+    assert local_models(options) == ("target", "config_from")
+    assert local_models(replace(options, target="owner/model", reference="none", config_from=None)) == ()
 
 
 def test_python_api(options, result, tmp_path):

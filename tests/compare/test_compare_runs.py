@@ -246,6 +246,7 @@ class TestRefusals:
             ("masks", {"influence": "exact"}),
             ("masks", {"solver": "gradient"}),
             ("reference", {"reference": "models/base"}),
+            ("reference", {"lora": ["style.safetensors"]}),
         ],
     )
     def test_settings_that_make_another_quantity(self, runs, kind, config):
@@ -254,6 +255,17 @@ class TestRefusals:
             compare_runs(old, new)
         found = run_comparison(old, new, CompareOptions(allow=(kind,)))
         assert {item.kind for item in found.allowed} == {kind}
+
+    @pytest.mark.parametrize(
+        ("old", "new"),
+        [
+            ({"lora": ["a.safetensors"]}, {"lora": ["b.safetensors"], "embeddings": ["c.safetensors"]}),
+            ({"reference": "none", "lora": ["a.safetensors"]}, {}),
+            ({"lora": ["none"]}, {}),
+        ],
+    )
+    def test_runs_with_the_same_reference_can_be_compared(self, runs, old, new):
+        assert compare_runs(runs(0.5, 1, config=old), runs(0.5, 1, config=new)).allowed == ()
 
     def test_other_parameters_of_an_attack(self, runs, tmp_path):
         new = write_run(tmp_path / "new", simulate(0.5, 1), MEMBER)
@@ -292,6 +304,36 @@ class TestRefusals:
         found = compare_runs(runs(0.5, 1), runs(0.8, 2, model="e" * 32))
         assert not found.same_model
         assert found.old.hash != found.new.hash
+
+    @pytest.mark.parametrize(
+        ("old", "new", "said"),
+        [
+            (
+                {"lora": ["a/x.safetensors"]},
+                {"lora": ["a/y.safetensors@0.5"]},
+                "lora: x.safetensors → y.safetensors@0.5",
+            ),
+            (
+                {"lora": ["a/x.safetensors"]},
+                {"lora": ["b/x.safetensors"]},
+                "lora: x.safetensors → another x.safetensors",
+            ),
+            ({}, {"components": ["unet=o/checkpoint-5/unet"]}, "components: none → unet=checkpoint-5/unet"),
+            ({"embeddings": None}, {"embeddings": ["a/c.safetensors@<c>"]}, "embeddings: none → c.safetensors@<c>"),
+            ({}, {"config_from": "a/base"}, "config from: none → base"),
+        ],
+    )
+    def test_other_files_of_the_model_are_named_without_their_folders(self, runs, old, new, said):
+        plain = {"reference": "none"}
+        found = compare_runs(runs(0.5, 1, config={**plain, **old}), runs(0.5, 1, config={**plain, **new}))
+        assert [f"{item.name}: {item.old} → {item.new}" for item in found.settings] == [said]
+
+    def test_a_report_of_a_version_without_these_options_differs_in_none(self, runs, tmp_path):
+        old = write_run(tmp_path / "old", simulate(0.5, 1), MEMBER)
+        result = AuditResult.load(old)
+        absent = ("lora", "components", "embeddings", "config_from")
+        rewrite(old, config={name: value for name, value in result.config.items() if name not in absent})
+        assert compare_runs(old, runs(0.5, 1)).settings == ()
 
     def test_both_unreadable_runs_are_named(self, tmp_path):
         (tmp_path / "failed").mkdir()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
-from results import make_failure, make_result, noted
+from results import make_failure, make_result, noted, with_model_files
 
 from privaudit.evaluation import Check
 from privaudit.report.quoted import quoted
@@ -117,6 +118,58 @@ def test_files_that_could_not_be_read_are_counted_and_not_named():
     assert [item.path for item in found.data.skipped] == [LEFT_OUT, LEFT_OUT]
     assert found.data.skipped[0].reason == f"cannot open {LEFT_OUT}"
     assert found.checks[0].facts[0].values["text"] == f"2 files were skipped, the first: {LEFT_OUT}"
+
+
+def test_files_of_the_model_are_named_by_their_last_part():
+    result = with_model_files(make_result(), "x.safetensors")
+    found = redact(replace(result, folders=("target", "reference", "config_from")))
+    assert "folders/" not in found.to_json()
+    files = found.target.files
+    assert (files.adapters[0].path, files.headers[0].path) == ("style x.safetensors", "style x.safetensors")
+    assert (files.sources, files.embeddings) == (
+        {"unet": "unet x.safetensors"},
+        {"<x.safetensors>": "embedding x.safetensors"},
+    )
+    assert {name: found.config[name] for name in ("lora", "components", "embeddings", "config_from")} == {
+        "lora": ["style x.safetensors@0.8"],
+        "components": ["unet=unet x.safetensors"],
+        "embeddings": ["embedding x.safetensors@<x.safetensors>"],
+        "config_from": "configuration x.safetensors",
+    }
+
+
+def test_a_checkpoint_keeps_its_number():
+    result, place = make_result(), "mrs smith/out/checkpoint-500/unet"
+    files = replace(result.target.files, sources={"unet": place})
+    config = {**result.config, "components": [f"unet={place}"]}
+    found = redact(replace(result, config=config, target=replace(result.target, files=files)))
+    assert found.target.files.sources == {"unet": "checkpoint-500/unet"}
+    assert found.config["components"] == ["unet=checkpoint-500/unet"]
+    assert "smith" not in found.to_json()
+
+
+def test_what_a_header_says_is_counted_and_left_out():
+    found = redact(with_model_files(make_result(), "smith"))
+    (words,) = found.target.files.headers
+    assert words.folders == (LEFT_OUT, LEFT_OUT)
+    assert (words.tags, words.images, words.notes) == (120, 40, {"ss_output_name": LEFT_OUT})
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"lora": ["mrs smith/a.safetensors@0.8", 5]},
+        {"components": {"unet": "mrs smith/unet"}},
+        {"components": ["mrs smith/unet"]},
+        {"embeddings": [["mrs smith/a.safetensors", "<a>"]]},
+        {"config_from": "smith/base"},
+    ],
+)
+def test_an_error_may_have_options_of_any_form(config):
+    failure = make_failure("cannot read mrs smith/a.safetensors, mrs smith/unet")
+    failure = replace(failure, config={**failure.config, **config})
+    found = redact(failure)
+    assert "smith" not in json.dumps(found.config)
 
 
 def test_characters_that_cannot_be_seen_are_shown():

@@ -10,12 +10,16 @@ from results import make_failure
 from privaudit.errors import ResultError
 from privaudit.evaluation import Candidate, Choice
 from privaudit.evaluation.selection import MEAN
+from privaudit.model.model_files import ModelFiles
 from privaudit.report.formats import FORMATS
 from privaudit.report.sentences.finding_text import statement
 from privaudit.results.audit_result import SCHEMA_VERSION, AuditResult, load_report, read_report
 from privaudit.results.former_versions import RENAMED_IN_5, upgraded
 from privaudit.results.report_schema import shipped_schema
+from privaudit.storage.exact_json import encode
 
+VERSION_6 = Path(__file__).with_name("report-version-6.json")
+"""An audit of simulated scores as privaudit wrote it with version 6 of the schema."""
 VERSION_5 = Path(__file__).with_name("report-version-5.json")
 """An audit as privaudit wrote it with version 5 of the schema, with a test of suspects and one of canaries added."""
 VERSION_4 = Path(__file__).with_name("report-version-4.json")
@@ -28,7 +32,8 @@ def test_version_4_is_read_and_written_as_the_current_one():
     assert (found.schema_version, found.data.design, found.data.positives) == (SCHEMA_VERSION, "suspects", 69)
     written = json.loads(found.to_json())
     jsonschema.validate(written, json.loads(shipped_schema()))
-    assert written["target"] == {**old["target"], "components": {}, "settings": {}}
+    nothing = {"adapters": [], "sources": {}, "embeddings": {}, "left_out": [], "headers": []}
+    assert written["target"] == {**old["target"], "components": {}, "settings": {}, "files": nothing}
     numbers = ("created", "config", "hardware", "timing", "refused", "influence")
     assert {key: written[key] for key in numbers} == {key: old[key] for key in numbers}
     assert [check.facts[0].values["text"] for check in found.checks] == [check["detail"] for check in old["checks"]]
@@ -54,6 +59,26 @@ def test_version_5_is_read_with_the_sentences_that_it_has():
         assert text in summary.replace("\\", "")
 
 
+def test_version_6_differs_in_the_files_of_the_model_alone():
+    old = json.loads(VERSION_6.read_text())
+    written = json.loads(AuditResult.load(VERSION_6).to_json())
+    jsonschema.validate(written, json.loads(shipped_schema()))
+    assert written["target"].pop("files") == encode(ModelFiles())
+    assert written == {**old, "schema_version": 7}
+
+
+@pytest.mark.parametrize("target", [None, "a", {"id": 5}])
+def test_what_is_no_report_of_version_6_is_refused(target):
+    with pytest.raises(ResultError, match="at report"):
+        read_report(json.dumps({**json.loads(VERSION_6.read_text()), "target": target}))
+
+
+def test_an_error_of_version_6_is_read(tmp_path):
+    failure = make_failure("no such model")
+    (tmp_path / "report.json").write_text(json.dumps({**json.loads(failure.to_json()), "schema_version": 6}))
+    assert load_report(tmp_path) == failure
+
+
 def leaves(value, path=()):
     """Every number, truth value and null of a report, with the keys that lead to it."""
     if isinstance(value, dict):
@@ -66,11 +91,12 @@ def leaves(value, path=()):
         yield path, value
 
 
-@pytest.mark.parametrize("file", [VERSION_4, VERSION_5], ids=["4", "5"])
+@pytest.mark.parametrize("file", [VERSION_4, VERSION_5, VERSION_6], ids=["4", "5", "6"])
 def test_every_number_of_a_former_version_stays_in_its_place(file):
     old = json.loads(file.read_text())
     written = json.loads(AuditResult.load(file).to_json())
-    old["data"] = {RENAMED_IN_5.get(key, key): value for key, value in old["data"].items()}
+    if old["schema_version"] == 4:
+        old["data"] = {RENAMED_IN_5.get(key, key): value for key, value in old["data"].items()}
     before, after = dict(leaves(old)), dict(leaves(written))
     nulls = [path for path, value in before.items() if value is None and path[-1] == "reason"]
     missing = {path for path in before if path not in after} - set(nulls)

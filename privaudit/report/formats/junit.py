@@ -19,6 +19,7 @@ from privaudit.report.numbers import COMPACT
 from privaudit.report.redact import base_name, redact
 from privaudit.report.sentences.fact_text import facts_text
 from privaudit.report.sentences.lines import gate_lines, opening_lines, remedy
+from privaudit.report.sentences.model_text import model_name
 from privaudit.report.sentences.overall import answer, headline
 from privaudit.report.sentences.verdict_text import check_text, gate_reason
 from privaudit.results.audit_result import AuditFailure, AuditResult
@@ -58,7 +59,7 @@ def render_junit(result: AuditResult) -> str:
         cases = [Case("privaudit", NO_GATE, "skipped", reason, "\n".join(opening_lines(shown)))]
     facts = {
         "privaudit_version": shown.privaudit_version,
-        "target": base_name(shown.target.id),
+        "target": model_name(shown.target),
         "target_hash": shown.target.hash,
         "split_hash": shown.data.split_hash,
         "verdict": verdict.status,
@@ -71,7 +72,7 @@ def render_junit(result: AuditResult) -> str:
         for report in shown.attacks
     }
     checks = [f"{check.status}: {check.name}: {check_text(check, shown.data)}" for check in shown.checks]
-    return _document(cases, facts, once, measured, checks, base_name(shown.target.id), shown.created)
+    return _document(cases, facts, once, measured, checks, model_name(shown.target), shown.created)
 
 
 def render_junit_failure(failure: AuditFailure) -> str:

@@ -32,6 +32,7 @@ from privaudit.report.sentences.lines import (
     scale_text,
     score_note,
 )
+from privaudit.report.sentences.model_text import file_lines, model_name, reference_line
 from privaudit.report.sentences.names import score_text, settings_text
 from privaudit.report.sentences.overall import headline
 from privaudit.report.sentences.verdict_text import check_text, gate_reason, ordered_checks
@@ -47,7 +48,7 @@ def render_md(result: AuditResult) -> str:
     """Render the summary."""
     shown = redact(result)
     parts = [
-        f"## privaudit: {name(base_name(shown.target.id))}: {prose(headline(shown))}",
+        f"## privaudit: {name(model_name(shown.target))}: {prose(headline(shown))}",
         *map(prose, opening_lines(shown)),
         _gates(shown),
         "### What to do\n\n" + bullets([step.text for step in advice(shown)], MAX_NOTES),
@@ -202,10 +203,12 @@ def _provenance(result: AuditResult) -> str:
     lines = [
         f"target {name(target.id)}: {prose(target.family)}, {prose(target.prediction_type)}, latents "
         f"{'x'.join(map(str, target.latent_shape))}, hash {name(target.hash[:12])}",
+        *(f"with {name(file)}: {prose(about)}" for file, about in file_lines(result)),
         *([f"the network is told {prose(settings_text(target.settings))}"] if target.settings else []),
         f"images: {positives_text(data)}, {data.nonmembers} non-members, {data.duplicates_removed} "
         f"duplicates removed, {len(data.skipped)} files skipped; split {name(data.split_hash[:12])}",
         scale_text(result),
+        *filter(None, [prose(reference_line(result))]),
         f"privaudit {name(result.privaudit_version)}, report of schema {result.schema_version}, "
         f"{name(result.created)}, {name(str(hardware.get('device', '')))}, {seconds:.0f} s",
         f"to run it again: {name(scan_command(result.config), MAX_PROSE)}",

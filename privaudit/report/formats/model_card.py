@@ -15,10 +15,11 @@ from privaudit.report.formats.markdown import bullets, name, named_bullets, numb
 from privaudit.report.formats.report_format import FORMATS, Format
 from privaudit.report.numbers import COMPACT
 from privaudit.report.quoted import confidence_of, quoted
-from privaudit.report.redact import base_name, redact
+from privaudit.report.redact import redact
 from privaudit.report.sentences.design_text import suspect_lines
 from privaudit.report.sentences.design_words import positives_text
 from privaudit.report.sentences.lines import NOTHING_KNOWN, opening_lines, reach_lines, scale_text, score_note
+from privaudit.report.sentences.model_text import audited_text, model_name
 from privaudit.report.sentences.overall import headline
 from privaudit.report.sentences.verdict_text import check_text
 from privaudit.results.audit_result import AuditFailure, AuditResult
@@ -35,14 +36,14 @@ def render_card(result: AuditResult) -> str:
     """Render the section and its metadata."""
     shown = redact(result)
     entries = _eval_results(shown)
-    head = f"---\n{_front_matter(base_name(shown.target.id), entries)}\n---\n\n" if entries else ""
+    head = f"---\n{_front_matter(model_name(shown.target), entries)}\n---\n\n" if entries else ""
     warned = [f"{check.name}: {check_text(check, shown.data)}" for check in shown.checks if check.status != "ok"]
     checks = f"\n\nRead with care, since these checks warned or failed:\n\n{bullets(warned, 12)}" if warned else ""
     first, *others = opening_lines(shown)
     data = shown.data
     parts = [
         f"**{prose(headline(shown))}.** {prose(first)}",
-        *map(prose, others),
+        *map(prose, filter(None, (*others, audited_text(shown)))),
         f"{_measured(shown)}{checks}",
         *map(prose, reach_lines(shown)),
         "These numbers are lower bounds on what can leak: another attack may reach more, and images of another kind "

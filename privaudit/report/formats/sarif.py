@@ -16,11 +16,13 @@ from urllib.parse import quote
 
 from privaudit.auditing.scan_command import scan_command
 from privaudit.escape import escape_control
+from privaudit.model.model_files import short_path
 from privaudit.report.formats.report_format import FORMATS, Format
 from privaudit.report.redact import base_name, redact
 from privaudit.report.sentences.advice import advice
 from privaudit.report.sentences.fact_text import fact_text, sentence
 from privaudit.report.sentences.finding_text import statement
+from privaudit.report.sentences.model_text import header_lines, model_name
 from privaudit.report.sentences.overall import answer, headline
 from privaudit.report.sentences.verdict_text import check_text, gate_reason
 from privaudit.results.audit_result import AuditFailure, AuditResult
@@ -36,6 +38,7 @@ RULES = {
     "gate-epsilon": "The model does not have the differential privacy that the gate requires.",
     "gate-other": "A gate that this version of privaudit does not know.",
     "finding-leakage": "The model reveals which images it was trained on.",
+    "finding-header": "The header of a weights file says something about the training images.",
     "finding-unclear": "Whether the model leaks cannot be told from these images.",
 }
 """Rules that every run lists; a check that did not hold adds a rule ``check-NAME``."""
@@ -78,7 +81,7 @@ def render_sarif(result: AuditResult) -> str:
     }
     invocation = _invocation(shown, successful=True, properties=about)
     entries = [_result(item, order[item.rule], place, audited) for item in results]
-    return _log(shown, shown.target.id, rules, invocation, entries)
+    return _log(shown, model_name(shown.target), rules, invocation, entries)
 
 
 def render_sarif_failure(failure: AuditFailure) -> str:
@@ -89,7 +92,7 @@ def render_sarif_failure(failure: AuditFailure) -> str:
         for reason in shown.verdict.reasons
     ]
     invocation = _invocation(shown, successful=False, properties={"verdict": "error"})
-    return _log(shown, shown.target, RULES, {**invocation, "toolExecutionNotifications": notes}, [])
+    return _log(shown, base_name(shown.target), RULES, {**invocation, "toolExecutionNotifications": notes}, [])
 
 
 def _results(result: AuditResult) -> Iterator[Result]:
@@ -105,6 +108,8 @@ def _results(result: AuditResult) -> Iterator[Result]:
         text = "\n".join((f"{headline(result)}. {answer(result)}", statement(result), advice(result)[0].text))
         strong = finding.level in ("medium", "high")
         yield Result(rule, "warning" if strong else "note", text, "", encode(finding))
+    for words, text in zip(result.target.files.headers, header_lines(result.target.files), strict=True):
+        yield Result("finding-header", "warning", text, short_path(words.path), encode(words))
     for check in result.checks:
         if check.status != "ok":
             slug = re.sub(r"[^a-z0-9]+", "-", check.name.lower()).strip("-")
@@ -141,13 +146,14 @@ def _invocation(
 
 
 def _place(config: Mapping[str, Any], target: str) -> str:
-    """Return the relative URI that results point to: the configuration file, or else the index of the model."""
-    named = config.get("config_file")
-    path = Path(str(named)) if named else Path(str(config.get("target") or target)) / "model_index.json"
+    """Return the relative URI that results point to: the configuration file, or else the model's index or file."""
+    named, model = config.get("config_file"), Path(str(config.get("target") or target))
+    is_file = bool(named) or model.suffix == ".safetensors"
+    path = Path(str(named)) if named else model if is_file else model / "model_index.json"
     if path.is_absolute() and path.is_relative_to(Path.cwd()):
         path = path.relative_to(Path.cwd())
     if path.is_absolute() or ".." in path.parts:  # outside of the working folder: hide the folders that lead there
-        path = Path(*path.parts[-1 if named else -2 :])
+        path = Path(*path.parts[-1 if is_file else -2 :])
     return quote(escape_control(path.as_posix()))
 
 
@@ -170,7 +176,7 @@ def _log(
     ]
     run = {
         "tool": {"driver": {"name": "privaudit", "version": report.privaudit_version, "rules": listed}},
-        "automationDetails": {"id": f"privaudit/{base_name(target)}/"},
+        "automationDetails": {"id": f"privaudit/{target}/"},
         "invocations": [invocation],
         "originalUriBaseIds": {ROOT: {"description": {"text": "The folder that the audit was started in."}}},
         "results": results,

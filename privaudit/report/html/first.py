@@ -17,6 +17,7 @@ from privaudit.report.sentences.design_words import words_of
 from privaudit.report.sentences.fact_text import reason_text, sentence
 from privaudit.report.sentences.finding_text import RECOGNISES, brief_statement, pairs_text
 from privaudit.report.sentences.lines import compared_text, gate_notes, score_note
+from privaudit.report.sentences.model_text import audited_text, header_lines, model_name, unmerged_line
 from privaudit.report.sentences.overall import answer, headline, tone
 from privaudit.report.sentences.verdict_text import exit_text, gate_reason, gates_outcome
 from privaudit.results.audit_result import AuditResult
@@ -137,7 +138,9 @@ def first_screen(result: AuditResult) -> dict[str, Any]:
     unclear, known, score = result.verdict.finding.level == "unclear", result.data.membership_known, quoted(result)
     reached = proportion(result, score) if known and not unclear else None
     return {
-        "model": result.target.id,
+        "model": model_name(result.target),
+        "audited": " ".join(filter(None, (audited_text(result), unmerged_line(result.target)))),
+        "headers": header_lines(result.target.files),
         "tone": tone(result),
         "steps": {"low": 1, "medium": 2, "high": 3}.get(tone(result), 0),  # of the three bars of the gauge
         "headline": headline(result).capitalize(),

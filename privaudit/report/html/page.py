@@ -80,6 +80,7 @@ TABLES = (
     run_tables.option_table,
     run_tables.data_table,
     run_tables.provenance_table,
+    run_tables.file_table,
     run_tables.timing_table,
 )
 

@@ -8,10 +8,13 @@ from typing import Any
 
 from privaudit.auditing.option_table import flag_of, table
 from privaudit.auditing.options import AuditOptions
+from privaudit.auditing.reference_option import reference_text
+from privaudit.model.model_files import LeftOutKind, short_path
 from privaudit.registry import summary_of
 from privaudit.report.html.page_table import Cell, Column, Row, Table, count_cell, text_cell
 from privaudit.report.numbers import PAGE, seconds
 from privaudit.report.sentences.design_words import words_of
+from privaudit.report.sentences.model_text import file_lines
 from privaudit.report.sentences.names import (
     CRITERIA,
     attack_text,
@@ -29,6 +32,15 @@ KINDS = {
     "reference": "minus the reference model's errors",
     "learned": "fitted to other images",
 }
+LEFT_OUT: Mapping[LeftOutKind, str] = {
+    "adapter": "an adapter in the folder",
+    "average": "averaged weights, or those that were averaged",
+    "variant": "weights in another precision",
+    "checkpoint": "a checkpoint of the training",
+    "single file": "a checkpoint in one file",
+    "component": "another file was read in its place",
+}
+"""What was not audited, by kind."""
 HARDWARE = {"name": "processor"}
 """Names of entries about the machine whose keys are not clear by themselves."""
 
@@ -81,6 +93,8 @@ def option_table(result: AuditResult) -> Table:
     """List every option."""
     flags = {name: flag_of(name, entry) for name, entry in table(AuditOptions).items() if entry.help}
     options = {flags.get(name, name): _text(value) for name, value in result.config.items()}
+    if result.config.get("reference") is None and (reference := reference_text(result.config)):
+        options[flags["reference"]] = reference
     if not result.config.get("attacks"):
         options[flags["attacks"]] = "the default ones"
     return _pairs("options", "Options of the audit", "Option", options)
@@ -121,6 +135,17 @@ def provenance_table(result: AuditResult) -> Table:
         **{HARDWARE.get(name, name): _text(value) for name, value in result.hardware.items()},
     }
     return _pairs("provenance", "Model, software and machine", "Fact", facts)
+
+
+def file_table(result: AuditResult) -> Table:
+    """List the files that were read in addition to the model's own folder, and what lay next to them."""
+    columns = (Column("File"), Column("What was read from it", "prose"))
+    rows = tuple(Row((text_cell(name), text_cell(about))) for name, about in file_lines(result))
+    left_out = tuple(
+        Row((text_cell(short_path(item.path)), text_cell(f"not audited: {LEFT_OUT[item.kind]}")), quiet=True)
+        for item in result.target.files.left_out
+    )
+    return Table("files", "Files of the model", columns, (*rows, *left_out))
 
 
 def timing_table(result: AuditResult) -> Table:

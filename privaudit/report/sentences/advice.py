@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from privaudit.evaluation.finding import failed_checks
 from privaudit.evaluation.reading_checks import CONDITION, PREDICTION, READING_CHECKS, SCALE
 from privaudit.report.sentences.design_words import positives_text, words_of
+from privaudit.report.sentences.model_text import header_advice
 from privaudit.report.sentences.overall import has_rate, is_tight
 from privaudit.report.sentences.verdict_text import names_of, undecided
 from privaudit.results.audit_result import AuditResult
@@ -59,6 +60,7 @@ def advice(result: AuditResult) -> tuple[Step, ...]:
             )
         elif level == "none":
             steps += _about_nothing(result)
+    steps += header_advice(result.target.files)
     further = []
     if warned := names_of(result, "warn"):
         further.append(Step(f"Read the checks that warn before you quote a number: {warned}.", reads_checks=True))

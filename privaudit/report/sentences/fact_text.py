@@ -116,7 +116,18 @@ TEMPLATES: Mapping[str, str] = {
     "seal_to_compare": "compare the seal with the one that was published before training",
     "draw_from_seed": "drawn from a seed, so anyone who knew it knew every coin",
     "suspects_already_known": "{images:#suspect} also among the members or non-members, and left out",
+    "adapter_left_out": "{file} in the folder was not merged, so the finding says nothing about the model with it",
+    "average_left_out": "{file} lies next to {audited} and was not audited",
+    "component_left_out": "{file} was not audited: {audited} was read in its place",
+    "single_file_left_out": "{file} in the folder was not audited: its components were read from their own folders",
+    "variants_left_out": "weights of another variant were not audited: {file} next to {audited} ({files:#file} in all)",
+    "checkpoints_left_out": "not audited: {checkpoints:#checkpoint} of the training in the folder",
+    "placeholder_unknown": "{captions:#caption} with {word}, for which no embedding was loaded; pass it with "
+    "--embedding",
+    "further_placeholders": "{words:#further word} in angle brackets without an embedding",
     "reference_is_target": "the reference is the target itself, so every difference from it is 0",
+    "reference_scores_the_same": "the reference gives every image the same scores as the target, so every difference "
+    "from it is 0; a LoRA between them changes nothing",
     "reference_shares_autoencoder": "the reference has the target's autoencoder",
     "reference_has_other_autoencoder": "the reference has another autoencoder, but was run at the target's latents; "
     "its scores mean something only if both share a latent space",

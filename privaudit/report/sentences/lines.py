@@ -9,6 +9,7 @@ from privaudit.report.sentences.attacker import NEEDS, NOT_TESTED, base_rate, wo
 from privaudit.report.sentences.design_text import canary_reach
 from privaudit.report.sentences.design_words import words_of
 from privaudit.report.sentences.finding_text import gives_limit, statement
+from privaudit.report.sentences.model_text import header_lines, unmerged_line
 from privaudit.report.sentences.names import score_text
 from privaudit.report.sentences.overall import answer, answers_with_reach
 from privaudit.report.sentences.verdict_text import exit_text, limits_note, pass_meaning
@@ -16,11 +17,17 @@ from privaudit.results.audit_result import AuditFailure, AuditResult
 
 
 def opening_lines(result: AuditResult) -> tuple[str, ...]:
-    """State the finding: in a sentence, in numbers, for which attacker, and what could have been found at most."""
+    """State the findings.
+
+    Returns:
+        That of the attacks in a sentence, in numbers, for which attacker, what could have been found at most, and about
+        which model, if an adapter was left out; then what the files say by themselves.
+    """
     worst = worst_case(result) if result.verdict.finding.leaks else ""
     # The answer and the meaning of a passed gate may already contain the reach.
     reach = "" if answers_with_reach(result) or pass_meaning(result) else canary_reach(result)
-    return tuple(filter(None, (answer(result), statement(result), worst, reach)))
+    lines = (answer(result), statement(result), worst, reach, unmerged_line(result.target))
+    return (*filter(None, lines), *header_lines(result.target.files))
 
 
 def gate_lines(result: AuditResult, code: int | None = None) -> tuple[str, ...]:

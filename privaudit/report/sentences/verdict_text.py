@@ -40,6 +40,8 @@ WHY = {
     "consistency": "an AUROC and a rate that no ROC curve can have together would be a defect of privaudit",
     "canaries": "the draw proves something only if no one could know or change it",
     "suspects": "an image of known membership is not a suspect",
+    "model files": "a finding is about the files that were audited and no others",
+    "placeholder words": "a model that is told a word without its embedding reads other captions than in training",
     "reference": "differences from a reference mean something only in the same latent space",
     ABOUT_SUSPECTS[0]: "if suspects and non-members differ in anything but membership, high scores may come from that "
     "difference and not from training on the suspects",

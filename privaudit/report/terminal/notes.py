@@ -15,6 +15,7 @@ from privaudit.report.sentences import design_text
 from privaudit.report.sentences.advice import advice
 from privaudit.report.sentences.design_words import positives_text
 from privaudit.report.sentences.lines import reach_lines, scale_text
+from privaudit.report.sentences.model_text import file_lines, reference_line
 from privaudit.report.sentences.names import CRITERIA, attack_text, choice_name, settings_text, taken_text
 from privaudit.report.sentences.verdict_text import check_text
 from privaudit.report.terminal.console import rows, section
@@ -57,13 +58,16 @@ def reach_section(result: AuditResult) -> Group:
 def run_section(result: AuditResult) -> Group:
     """Say what was audited, how and where."""
     target, config = result.target, result.config
+    files = file_lines(result)
     seconds = ", ".join(f"{stage} {value:.0f} s" for stage, value in result.timing.items() if value >= 0.5)
     shape = "x".join(map(str, target.latent_shape))
     lines = [
         ("target", f"{target.family}, {target.prediction_type}, latents {shape}, hash {target.hash[:12]}"),
+        *(("with" if number == 0 else "", f"{name}: {about}") for number, (name, about) in enumerate(files)),
         *([("told", settings_text(target.settings))] if target.settings else []),
         ("images", _images(result)),
         ("scores", scale_text(result)),
+        *([("", reference)] if (reference := reference_line(result)) else []),
         (
             "how",
             f"attacks at the {config['attack_latents']} latents, geometry at the {config['geometry_latents']} latents "

@@ -14,6 +14,7 @@ from privaudit.report.redact import escaped, with_numbered_groups
 from privaudit.report.sentences.fact_text import sentence
 from privaudit.report.sentences.finding_text import states_canaries
 from privaudit.report.sentences.lines import NOTHING_KNOWN, gate_lines, opening_lines, remedy
+from privaudit.report.sentences.model_text import header_lines, model_name
 from privaudit.report.sentences.overall import headline, tone
 from privaudit.report.sentences.verdict_text import gate_reason
 from privaudit.report.terminal.attack_tables import (
@@ -56,12 +57,16 @@ def headline_panel(result: AuditResult, width: int, code: int | None = None) -> 
     """
     verdict, colour = result.verdict, COLOURS[tone(result)]
     lines = [Text(headline(result), style=f"bold {colour}"), *(Text(line) for line in opening_lines(result))]
+    # A finding of its own, which the colour of the other must not hide.
+    styles = {line: COLOURS["low"] for line in header_lines(result.target.files)}
+    for line in lines:
+        line.stylize(styles.get(line.plain, ""))
     for gate in verdict.gates:
         outcome = (gate.status.upper(), f"bold {GATES[gate.status]}")
         lines.append(Text.assemble(f"gate {gate.gate}: ", outcome, f". {sentence(gate_reason(gate, result))}"))
     lines += [Text(line, style="dim") for line in gate_lines(result, code)]
     border = colour if not verdict.gates or verdict.status == "pass" else GATES[verdict.status]
-    return _panel(lines, result.target.id, border, width)
+    return _panel(lines, model_name(result.target), border, width)
 
 
 def failure_panel(failure: AuditFailure, width: int) -> Panel:
@@ -70,11 +75,11 @@ def failure_panel(failure: AuditFailure, width: int) -> Panel:
     mark = "- " if len(reasons) > 1 else ""
     lines = [NOTHING_KNOWN, *(f"{mark}{reason}" for reason in reasons), remedy(failure)]
     texts = [Text("AUDIT FAILED", style="bold magenta"), *map(Text, lines)]
-    return _panel(texts, failure.target, "magenta", width)
+    return _panel(texts, PurePath(failure.target).name, "magenta", width)
 
 
-def _panel(lines: list[Text], target: str, colour: str, width: int) -> Panel:
-    title = Text(f"privaudit: {PurePath(target).name}")
+def _panel(lines: list[Text], model: str, colour: str, width: int) -> Panel:
+    title = Text(f"privaudit: {model}")
     return Panel(Group(*lines), title=title, border_style=colour, width=min(width, MAX_WIDTH))
 
 

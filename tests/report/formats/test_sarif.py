@@ -125,3 +125,16 @@ def test_a_failure_is_no_clean_run() -> None:
     assert invocation["executionSuccessful"] is False
     assert [note["message"]["text"] for note in invocation["toolExecutionNotifications"]] == ["no model", "no images"]
     assert run["results"] == []
+
+
+@pytest.mark.parametrize(
+    ("target", "place"),
+    [
+        ("models/all.safetensors", "models/all.safetensors"),
+        ("/home/alice/all.safetensors", "all.safetensors"),
+        ("/home/alice/small", "small/model_index.json"),
+    ],
+)
+def test_results_point_to_a_single_file_itself(target: str, place: str) -> None:
+    (item, *_) = run_of(render_sarif(replace(GATED, config=make_config(target=target))))["results"]
+    assert item["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == place
