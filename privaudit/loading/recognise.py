@@ -11,12 +11,13 @@ from pathlib import Path
 
 from privaudit.loading.autoencoder.layouts import AUTOENCODERS, OF_AUDIO
 from privaudit.loading.weight_files import (
-    MERGE,
     PICTURES,
     WEIGHTS,
     Recognised,
     adapter_kind,
     has_adapter,
+    insert,
+    merge,
     onnx,
     read_header,
     recognise_file,
@@ -26,10 +27,6 @@ DENOISERS = ("unet", "transformer", "unet_ema", "transformer_ema")
 """Folders in which the training scripts of diffusers save a network that was trained as a whole."""
 ADAPTERS = ("pytorch_lora_weights.safetensors", "pytorch_lora_weights.bin")
 """Files in which the training scripts of diffusers save a LoRA."""
-INSERT = (
-    "put it into its base in diffusers (from_pretrained of the base with this {part}, save_pretrained), and pass the "
-    "folder that this writes"
-)
 
 
 def recognise(path: Path) -> Recognised:
@@ -112,13 +109,16 @@ def _folder(path: Path) -> Recognised:
 
 def _adapter_folder(path: Path, names: set[str]) -> Recognised | None:
     if "adapter_config.json" in names:
-        return Recognised("a LoRA folder (peft)", MERGE)
+        return Recognised("a LoRA folder (peft)", merge(path))
     files = [name for name in ADAPTERS if name in names]
     if not files:
         return None
-    keys = (read_header(path / files[0])[0] if files[0].endswith(".safetensors") else None) or {}
+    if not files[0].endswith(".safetensors"):
+        inside = recognise_file(path / files[0])
+        return Recognised(f"a folder with {files[0]}, {inside.what}", inside.advice)
+    keys = read_header(path / files[0])[0] or {}
     place = "in a training checkpoint" if _is_checkpoint(path, names) else "in a folder"
-    return Recognised(f"a {adapter_kind(keys)} {place} ({files[0]})", MERGE)
+    return Recognised(f"a {adapter_kind(keys)} {place} ({files[0]})", merge(path / files[0]))
 
 
 def _is_checkpoint(path: Path, names: set[str]) -> bool:
@@ -130,9 +130,7 @@ def _training(path: Path, names: set[str]) -> Recognised | None:
     trained = [part for part in DENOISERS if (path / part).is_dir()]
     if _is_checkpoint(path, names):
         if trained:
-            return Recognised(
-                f"a training checkpoint with {' and '.join(trained)}", INSERT.format(part=trained[0].split("_")[0])
-            )
+            return Recognised(f"a training checkpoint with {' and '.join(trained)}", insert(path / trained[0]))
         return Recognised(
             "a training checkpoint without a folder of its network",
             "let the training finish, or export its network with the script that trained it",
@@ -146,7 +144,7 @@ def _training(path: Path, names: set[str]) -> Recognised | None:
     return Recognised(
         f"the output folder of a training that did not finish: it has {count} and no model_index.json (the last, "
         f"{last.name}, is {inside.what})",
-        f"let the training finish, or take {last.name}: {inside.advice}",
+        f"audit all of them with privaudit sweep {path} --checkpoints, or {last.name}, {inside.advice}",
     )
 
 
@@ -160,12 +158,21 @@ def _component(path: Path, names: set[str]) -> Recognised | None:
     if (parent / "model_index.json").is_file():
         advice = f"pass the folder of the whole pipeline, {parent}"
     else:
-        names_of = {"unet": "UNet", "transformer": "Transformer"}
-        part = next((part for part, word in names_of.items() if word in kind), "component")
-        advice = INSERT.format(part="vae" if kind in AUTOENCODERS else part)
+        advice = insert(path, _part_of(path, kind))
     if kind in AUTOENCODERS and kind not in OF_AUDIO:
         return Recognised(f"an autoencoder alone ({kind}), which 'privaudit invert' and 'geometry' read", advice)
     return Recognised(f"one component of a pipeline ({kind})", advice)
+
+
+def _part_of(path: Path, kind: str) -> str:
+    """Name the component that a class is, by its folder if that has a name of a component."""
+    name = path.resolve().name.removesuffix("_ema")
+    if name in ("unet", "transformer", "vae") or re.fullmatch(r"text_encoder(_\d)?", name):
+        return name
+    if kind in AUTOENCODERS:
+        return "vae"
+    words = {"UNet": "unet", "Transformer": "transformer", "TextModel": "text_encoder", "Encoder": "text_encoder"}
+    return next((part for word, part in words.items() if word in kind), "NAME")
 
 
 def _class_in(path: Path) -> str | None:
@@ -191,7 +198,7 @@ def _parts(path: Path) -> Recognised | None:
     if parts == trained:
         return Recognised(
             f"a folder with {' and '.join(parts)} of a pipeline alone, and no model_index.json",
-            INSERT.format(part=trained[0].split("_")[0]),
+            insert(path / trained[0]),
         )
     return Recognised(
         f"a folder with {', '.join(parts)} and no model_index.json, which names the class of the pipeline",

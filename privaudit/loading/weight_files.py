@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from privaudit.loading.weights import PICKLED, POINTER
+from privaudit.loading.weights import PICKLED, POINTER, quantised
 
 MAX_HEADER = 100_000_000
 """Bytes of the longest header that safetensors itself accepts."""
@@ -32,14 +32,40 @@ CHECKPOINT_KEYS = ("model.diffusion_model.", "first_stage_model.", "cond_stage_m
 NETWORK_KEYS = ("double_blocks.", "joint_blocks.", "input_blocks.", "single_blocks.", "x_embedder.", "img_in.")
 """Starts of the keys of single-file checkpoints: a whole model, or its denoiser alone."""
 
-MERGE = (
-    "merge it into its base in diffusers (load_lora_weights, fuse_lora, unload_lora_weights, save_pretrained), and "
-    "pass the folder that this writes"
+CONVERT_LORA = (
+    "if you trust it, load it in diffusers (load_lora_weights), save it as safetensors (save_lora_weights), and pass "
+    "the base with --lora FILE"
 )
-CONVERT = (
-    "convert it in diffusers (from_single_file of its pipeline class, save_pretrained), and pass the folder that this "
-    "writes"
+CONVERT_CHECKPOINT = (
+    "if you trust it, convert it in diffusers (from_single_file of its pipeline class, save_pretrained), and pass the "
+    "folder that this writes"
 )
+CONVERT_EMBEDDING = (
+    "if you trust it, read it with torch.load, save its tensors with safetensors.torch.save_file, and pass the base "
+    "with --embedding FILE"
+)
+"""What to do with pickles."""
+
+
+def merge(path: Path) -> str:
+    """Say how a LoRA is audited."""
+    return f"pass its base as the model, and --lora {path}"
+
+
+def insert(path: Path, part: str | None = None) -> str:
+    """Say how a component is audited."""
+    name = part or path.name.removesuffix("_ema")
+    return f"pass its base as the model, and --component {name}={path}"
+
+
+def with_configuration(path: Path) -> str:
+    """Say how a single-file checkpoint is audited."""
+    return f"pass {path} with --config-from FOLDER, the folder of a pipeline of the same kind"
+
+
+def embed(path: Path) -> str:
+    """Say how an embedding is audited."""
+    return f"pass its base as the model, and --embedding {path}"
 
 
 @dataclass(frozen=True)
@@ -83,40 +109,45 @@ def recognise_file(path: Path) -> Recognised:
 def _pickle(path: Path) -> Recognised:
     """Pickles can run code when they are read, so that only the name counts."""
     if "learned_embeds" in path.name:
-        return _embedding()
-    if "lora" in path.name.lower():
-        return Recognised("a LoRA file (by its name) in pickle format, which is never opened", MERGE)
+        return Recognised("a textual-inversion embedding in pickle format, which is never opened", CONVERT_EMBEDDING)
+    if "lora" in path.name.lower() or path.name == "adapter_model.bin":
+        return Recognised("a LoRA file (by its name) in pickle format, which is never opened", CONVERT_LORA)
     if (path.parent / "config.json").is_file():
         return Recognised(
             "the weights of one component in pickle format, which is never opened",
             "save the pipeline with save_pretrained(folder, safe_serialization=True), and pass the folder",
         )
-    return Recognised("a single-file checkpoint in pickle format, which is never opened", f"if you trust it, {CONVERT}")
+    return Recognised("a single-file checkpoint in pickle format, which is never opened", CONVERT_CHECKPOINT)
 
 
 def _safetensors(path: Path) -> Recognised:
     keys, metadata = read_header(path)
     if keys is None:
         return Recognised("a damaged safetensors file", "copy it again")
+    if kind := quantised(keys):
+        return Recognised(
+            f"a safetensors file with quantised weights ({kind}), which round away what an audit measures",
+            "pass the model with its original weights, in float32, bfloat16 or float16",
+        )
     if has_adapter(path):
-        return _lora(keys)
+        return _lora(keys, path)
     if _has_start(keys, CHECKPOINT_KEYS):
-        return Recognised("a single-file checkpoint", CONVERT)
+        return Recognised("a single-file checkpoint", with_configuration(path))
     if is_embedding(keys):
-        return _embedding()
+        return Recognised("a textual-inversion embedding, which holds a word and no network", embed(path))
     if (path.parent / "config.json").is_file():
         return Recognised("the weights file of a component", f"pass the folder of the pipeline, not {path.parent.name}")
     if _has_start(keys, NETWORK_KEYS):
-        return Recognised("a single-file checkpoint of a denoiser alone", CONVERT)
+        return Recognised("a single-file checkpoint of a denoiser alone", with_configuration(path))
     title = metadata.get("modelspec.architecture")
     named = f" of {title}" if isinstance(title, str) else ""
-    return Recognised(f"a safetensors file{named} with keys that privaudit does not know", CONVERT)
+    return Recognised(f"a safetensors file{named} with keys that privaudit does not know", with_configuration(path))
 
 
-def _lora(keys: Iterable[str]) -> Recognised:
+def _lora(keys: Iterable[str], path: Path) -> Recognised:
     names = {LORA_STYLES[start] for start in LORA_STYLES if any(key.startswith(start) for key in keys)}
     style = names.pop() if len(names) == 1 else "diffusers or peft"
-    return Recognised(f"a {adapter_kind(keys)} file ({style})", MERGE)
+    return Recognised(f"a {adapter_kind(keys)} file ({style})", merge(path))
 
 
 def adapter_kind(keys: Iterable[str]) -> str:
@@ -140,14 +171,6 @@ def is_embedding(keys: Mapping[str, Any]) -> bool:
     known = all(re.fullmatch(r"<.*>|emb_params|clip_[lg]|t5|text_encoders_\d|string_to_param.*", key) for key in keys)
     named = known or (len(keys) == 1 and "." not in next(iter(keys)))
     return bool(keys) and len(keys) <= 4 and named and all(len(shape) <= 2 for shape in shapes)
-
-
-def _embedding() -> Recognised:
-    return Recognised(
-        "a textual-inversion embedding, which holds a word and no network",
-        "load it into its base in diffusers (load_textual_inversion, save_pretrained), and pass the folder that this "
-        "writes",
-    )
 
 
 def onnx() -> Recognised:

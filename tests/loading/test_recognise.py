@@ -31,6 +31,11 @@ def save(path: Path, *keys: str, metadata: dict[str, str] | None = None) -> Path
     return path
 
 
+def quantised(path: Path, dtype: torch.dtype) -> Path:
+    save_file({"double_blocks.0.img_attn.qkv.weight": torch.zeros(4, 4).to(dtype)}, path)
+    return path
+
+
 def write(path: Path, content: str | bytes = "{}") -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content.encode() if isinstance(content, str) else content)
@@ -90,10 +95,11 @@ def component_of_a_pipeline(path: Path) -> Path:
     return component(path / "unet")
 
 
-MERGE = "merge it into its base in diffusers (load_lora_weights, fuse_lora, unload_lora_weights, save_pretrained), and"
-CONVERT = "convert it in diffusers (from_single_file of its pipeline class, save_pretrained), and pass the folder that"
-INSERT = "put it into its base in diffusers (from_pretrained of the base with this {}, save_pretrained), and pass the"
-LOAD = "load it into its base in diffusers (load_textual_inversion, save_pretrained), and pass the folder that this"
+MERGE = "pass its base as the model, and --lora "
+INSERT = "pass its base as the model, and --component {}="
+CONVERT = "pass {} with --config-from FOLDER, the folder of a pipeline of the same kind"
+EMBED = "pass its base as the model, and --embedding "
+TRUST = "if you trust it, "
 CASES: dict[str, tuple[Callable[[Path], Path], str, str]] = {
     "kohya LoRA": (
         lambda path: save(path / "style.safetensors", "lora_unet_a_to_q.lora_down.weight", "lora_unet_a_to_q.alpha"),
@@ -141,22 +147,37 @@ CASES: dict[str, tuple[Callable[[Path], Path], str, str]] = {
     "pickled LoRA": (
         lambda path: write(path / "my_lora.pt", pickle.dumps(Trap())),
         "a LoRA file (by its name) in pickle format, which is never opened",
-        MERGE,
+        f"{TRUST}load it in diffusers (load_lora_weights), save it as safetensors",
     ),
     "single file": (
         lambda path: save(path / "model.safetensors", "model.diffusion_model.a", "first_stage_model.b"),
         "a single-file checkpoint",
-        CONVERT,
+        CONVERT.format("{path}/model.safetensors"),
     ),
     "single file of a transformer": (
         lambda path: save(path / "flux.safetensors", "double_blocks.0.img_attn.qkv.weight"),
         "a single-file checkpoint of a denoiser alone",
-        CONVERT,
+        CONVERT.format("{path}/flux.safetensors"),
     ),
     "pickled single file": (
         lambda path: write(path / "model.ckpt", pickle.dumps(Trap())),
         "a single-file checkpoint in pickle format, which is never opened",
-        f"if you trust it, {CONVERT}",
+        f"{TRUST}convert it in diffusers (from_single_file of its pipeline class, save_pretrained)",
+    ),
+    "fp8 file": (
+        lambda path: quantised(path / "flux.safetensors", torch.float8_e4m3fn),
+        "a safetensors file with quantised weights (fp8), which round away what an audit measures",
+        "pass the model with its original weights",
+    ),
+    "int8 file": (
+        lambda path: quantised(path / "flux.safetensors", torch.int8),
+        "a safetensors file with quantised weights (int8)",
+        "pass the model with its original weights",
+    ),
+    "nf4 file": (
+        lambda path: quantised(path / "flux.safetensors", torch.uint8),
+        "a safetensors file with quantised weights (8-bit codes, as of int8 or nf4)",
+        "pass the model with its original weights",
     ),
     "GGUF": (
         lambda path: write(path / "flux-Q4.gguf", b"GGUF" + bytes(64)),
@@ -171,22 +192,22 @@ CASES: dict[str, tuple[Callable[[Path], Path], str, str]] = {
     "embedding": (
         lambda path: save(path / "learned_embeds.safetensors", "<cat-toy>"),
         "a textual-inversion embedding, which holds a word and no network",
-        LOAD,
+        EMBED,
     ),
     "embedding of two encoders": (
         lambda path: save(path / "word.safetensors", "clip_l", "clip_g"),
-        "a textual-inversion embedding",
-        LOAD,
+        "a textual-inversion embedding, which",
+        EMBED,
     ),
     "pickled embedding": (
         lambda path: write(path / "learned_embeds.bin", pickle.dumps(Trap())),
-        "a textual-inversion embedding",
-        LOAD,
+        "a textual-inversion embedding in pickle format, which is never opened",
+        f"{TRUST}read it with torch.load, save its tensors",
     ),
     "unknown safetensors": (
         lambda path: save(path / "x.safetensors", "a.b", metadata={"modelspec.architecture": "odd-v1"}),
         "a safetensors file of odd-v1 with keys that privaudit does not know",
-        CONVERT,
+        CONVERT.format("{path}/x.safetensors"),
     ),
     "damaged safetensors": (
         lambda path: write(path / "x.safetensors", b"\xff" * 20),
@@ -243,7 +264,7 @@ CASES: dict[str, tuple[Callable[[Path], Path], str, str]] = {
     "checkpoint of a U-Net": (
         lambda path: checkpoint(path / "checkpoint-1000", "unet", "unet_ema"),
         "a training checkpoint with unet and unet_ema",
-        INSERT.format("unet"),
+        INSERT.format("unet") + "{path}/checkpoint-1000/unet",
     ),
     "checkpoint of a transformer": (
         lambda path: checkpoint(path / "epoch_3", "transformer"),
@@ -264,13 +285,15 @@ CASES: dict[str, tuple[Callable[[Path], Path], str, str]] = {
         output,
         "the output folder of a training that did not finish: it has 2 checkpoints and no model_index.json (the last, "
         "checkpoint-1000, is a training checkpoint with unet)",
-        f"let the training finish, or take checkpoint-1000: {INSERT.format('unet')}",
+        "audit all of them with privaudit sweep {path} --checkpoints, or checkpoint-1000, "
+        f"{INSERT.format('unet')}{{path}}/checkpoint-1000/unet",
     ),
     "output of a LoRA training": (
         lora_output,
         "the output folder of a training that did not finish: it has 1 checkpoint and no model_index.json (the last, "
         "checkpoint-500, is a LoRA in a training checkpoint (pytorch_lora_weights.safetensors))",
-        f"let the training finish, or take checkpoint-500: {MERGE}",
+        "audit all of them with privaudit sweep {path} --checkpoints, or checkpoint-500, "
+        f"{MERGE}{{path}}/checkpoint-500/pytorch_lora_weights.safetensors",
     ),
     "U-Net alone": (
         lambda path: component(path / "unet").parent,
@@ -300,7 +323,7 @@ CASES: dict[str, tuple[Callable[[Path], Path], str, str]] = {
     "text encoder": (
         lambda path: write(path / "model" / "config.json", json.dumps({"architectures": ["CLIPTextModel"]})).parent,
         "one component of a pipeline (CLIPTextModel)",
-        INSERT.format("component"),
+        INSERT.format("text_encoder"),
     ),
     "autoencoder": (
         lambda path: component(path / "model", "AutoencoderKL"),
@@ -331,14 +354,12 @@ def test_what_it_is_and_what_to_pass(tmp_path: Path, name: str) -> None:
     path = make(tmp_path)
     recognised = recognise(path)
     assert recognised.what.startswith(what)
-    assert recognised.advice.startswith(advice)
+    assert recognised.advice.startswith(advice.replace("{path}", str(tmp_path)))
     with pytest.raises(TargetError) as caught:
         load(path)
     message = f"expected the folder of a diffusers pipeline, but {path} is {recognised.what}; {recognised.advice}"
     assert str(caught.value) == message
     assert "\n" not in message
-    assert "--lora" not in message
-    assert "--component" not in message
     if name == "autoencoder":
         return
     with pytest.raises(TargetError, match=r"expected the folder of a diffusers pipeline( or autoencoder)?, but .* is "):
@@ -349,7 +370,9 @@ def test_what_it_is_and_what_to_pass(tmp_path: Path, name: str) -> None:
 def test_a_lora_next_to_its_base_is_not_left_out(sd: Path, name: str) -> None:
     save(sd / "v1-pruned.safetensors", "model.diffusion_model.a")  # a copy of the base, as published ones have it
     save(sd / name, "unet.to_q.lora_A.weight")
-    with pytest.raises(TargetError, match=f"holds a base and {name}, a LoRA that is not applied to it; merge it into"):
+    with pytest.raises(
+        TargetError, match=f"holds a base and {name}, a LoRA; pass --lora .*{name} to audit the base with it, or"
+    ):
         load(sd)
     load_autoencoder(ModelSource(sd, device="cpu"))  # which the LoRA does not change
 

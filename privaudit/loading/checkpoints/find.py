@@ -42,16 +42,16 @@ def find_checkpoints(output: str | Path, base: str | None = None, *, ema: bool =
     folder = Path(output).expanduser()
     if not folder.is_dir():
         raise TargetError(f"expected the output folder of a training, but {output} is no folder; check the path")
-    unit, found = _numbered(folder, base or str(folder), ema=ema)
-    start = _start(folder, base, adapters=any(checkpoint.adapter for checkpoint in found))
-    found += _final(folder, start, found)
-    if ema and not any(checkpoint.averages for checkpoint in found):
+    unit, checkpoints = _numbered(folder, base or str(folder), ema=ema)
+    start = _start(folder, base, adapters=any(checkpoint.adapter for checkpoint in checkpoints))
+    checkpoints += _final(folder, start, checkpoints)
+    if ema and not any(checkpoint.averages for checkpoint in checkpoints):
         raise OptionNeededError(
             f"expected no `ema`, since no checkpoint in {folder} has averaged weights next to raw ones; leave it out"
         )
-    if base is not None or any(checkpoint.adapter for checkpoint in found):
-        found.insert(0, Checkpoint(BASE, 0, start))
-    return TrainingOutput(str(folder), unit, _named_apart(found), ema)
+    if base is not None or any(checkpoint.adapter for checkpoint in checkpoints):
+        checkpoints.insert(0, Checkpoint(BASE, 0, start))
+    return TrainingOutput(str(folder), unit, _named_apart(checkpoints), ema)
 
 
 def _numbered(folder: Path, start: str, *, ema: bool) -> tuple[Unit, list[Checkpoint]]:
@@ -93,14 +93,14 @@ def _start(folder: Path, base: str | None, *, adapters: bool) -> str:
     )
 
 
-def _final(folder: Path, start: str, found: list[Checkpoint]) -> Iterator[Checkpoint]:
+def _final(folder: Path, start: str, checkpoints: list[Checkpoint]) -> Iterator[Checkpoint]:
     """Find the weights that the training ended with."""
-    adapters = [checkpoint.adapter for checkpoint in found if checkpoint.adapter]
+    adapters = [checkpoint.adapter for checkpoint in checkpoints if checkpoint.adapter]
     if adapters and (folder / LORA).is_file():
         yield Checkpoint("final", None, start, str(folder / LORA))
     elif _is_pipeline(folder) and not (adapters and _same(folder, start)):
         step = last_step(folder)
-        if step is None or step not in [checkpoint.step for checkpoint in found]:
+        if step is None or step not in [checkpoint.step for checkpoint in checkpoints]:
             yield Checkpoint("final", step, str(folder))
 
 
@@ -112,9 +112,9 @@ def _same(folder: Path, start: str) -> bool:
     return Path(start).expanduser().resolve() == folder.resolve()
 
 
-def _named_apart(found: list[Checkpoint]) -> tuple[Checkpoint, ...]:
-    names = [checkpoint.name for checkpoint in found]
+def _named_apart(checkpoints: list[Checkpoint]) -> tuple[Checkpoint, ...]:
+    names = [checkpoint.name for checkpoint in checkpoints]
     return tuple(
         replace(each, name=f"{each.name} ({place})") if names.count(each.name) > 1 else each
-        for place, each in enumerate(found)
+        for place, each in enumerate(checkpoints)
     )

@@ -8,8 +8,8 @@ from pathlib import Path
 from privaudit.errors import TargetError
 from privaudit.loading.checkpoints.training_output import Checkpoint
 from privaudit.loading.json_files import read_json
-from privaudit.loading.left_out import AVERAGED
 from privaudit.loading.recognise import recognise
+from privaudit.loading.replacements import AVERAGED
 from privaudit.loading.weights import check_weights
 
 ADAPTERS = ("pytorch_lora_weights.safetensors", "adapter_model.safetensors")
@@ -45,10 +45,10 @@ def in_folder(path: Path, step: int, base: str, *, ema: bool) -> Checkpoint:
         return Checkpoint(path.name, step, base, str(path if adapter.name == ADAPTERS[1] else adapter))
     chosen, others = choose_networks(path, ema=ema)
     if not chosen:
-        found = recognise(path)
+        recognised = recognise(path)
         raise TargetError(
-            f"expected a network or a LoRA in {path}, but it is {found.what}; remove the folder to audit the other "
-            "checkpoints"
+            f"expected a network or a LoRA in {path}, but it is {recognised.what}; remove the folder to audit the "
+            "other checkpoints"
         )
     for network in chosen.values():
         check_weights(network, read_json(network / "config.json"))
