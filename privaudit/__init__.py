@@ -1,9 +1,9 @@
 """privaudit: does a latent diffusion model reveal which images it was trained on?
 
 Every command that measures is a function with the same options as keywords: `audit` (the command scan), `plan` (its dry
-run), `sweep`, `invert`, `geometry`, `origin` and `compare_runs`. Each has a counterpart that takes the options as one
-checked object, such as ``run_audit(AuditOptions.parse(...))``. Importing the package is fast: torch and pandas are
-imported when a name that needs them is first used.
+run), `sweep`, `sweep_checkpoints`, `invert`, `geometry`, `origin` and `compare_runs`. Each has a counterpart that takes
+the options as one checked object, such as ``run_audit(AuditOptions.parse(...))``. Importing the package is fast: torch
+and pandas are imported when a name that needs them is first used.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from privaudit.errors import PrivauditError
 
 if TYPE_CHECKING:
     from privaudit.attacks import register_attack
+    from privaudit.auditing.checkpoint_sweep import CheckpointSweepResult, run_checkpoint_sweep, sweep_checkpoints
     from privaudit.auditing.custom_masks import MaskEvaluation, evaluate_masks
     from privaudit.auditing.dry_run import Forecast, plan, plan_audit
     from privaudit.auditing.options import AuditOptions
@@ -39,6 +40,7 @@ _LAZY = {
     "AuditFailure": "privaudit.results.audit_result",
     "AuditOptions": "privaudit.auditing.options",
     "AuditResult": "privaudit.results.audit_result",
+    "CheckpointSweepResult": "privaudit.auditing.checkpoint_sweep",
     "CompareOptions": "privaudit.compare",
     "ComparisonResult": "privaudit.compare",
     "Forecast": "privaudit.auditing.dry_run",
@@ -68,18 +70,21 @@ _LAZY = {
     "register_attack": "privaudit.attacks",
     "register_family": "privaudit.loading",
     "run_audit": "privaudit.auditing.run",
+    "run_checkpoint_sweep": "privaudit.auditing.checkpoint_sweep",
     "run_comparison": "privaudit.compare",
     "run_geometry": "privaudit.tasks.geometry_maps.mapping",
     "run_inversion": "privaudit.tasks.inverting",
     "run_origin": "privaudit.tasks.origin_test",
     "run_sweep": "privaudit.auditing.sweep",
     "sweep": "privaudit.auditing.sweep",
+    "sweep_checkpoints": "privaudit.auditing.checkpoint_sweep",
 }
 
 __all__ = [
     "AuditFailure",
     "AuditOptions",
     "AuditResult",
+    "CheckpointSweepResult",
     "CompareOptions",
     "ComparisonResult",
     "Forecast",
@@ -111,12 +116,14 @@ __all__ = [
     "register_attack",
     "register_family",
     "run_audit",
+    "run_checkpoint_sweep",
     "run_comparison",
     "run_geometry",
     "run_inversion",
     "run_origin",
     "run_sweep",
     "sweep",
+    "sweep_checkpoints",
 ]
 
 

@@ -74,6 +74,19 @@ class OptionNames(PrivauditError):
         return tuple(_OPTION.sub(lambda match: name_of(match[1]), template) for template in self.templates)
 
 
+class OptionNeededError(ConfigError, OptionNames):
+    """An option has to be passed or left out because of what the files hold; the message names it."""
+
+    def __init__(self, template: str) -> None:
+        """Make the message.
+
+        Args:
+            template: Sentence with the keyword of each option between backquotes.
+        """
+        self.templates = (template,)
+        super().__init__(by_keyword(self.templates))
+
+
 class SetsError(DataError, OptionNames):
     """One or more image sets cannot be used; the message names the options that name them."""
 

@@ -41,6 +41,7 @@ FROM_OPTIONS: dict[Callable[..., Any], Callable[..., Any]] = {
     privaudit.audit: privaudit.run_audit,
     privaudit.plan: privaudit.plan_audit,
     privaudit.sweep: privaudit.run_sweep,
+    privaudit.sweep_checkpoints: privaudit.run_checkpoint_sweep,
     privaudit.invert: privaudit.run_inversion,
     privaudit.geometry: privaudit.run_geometry,
     privaudit.origin: privaudit.run_origin,
@@ -53,7 +54,16 @@ OTHERS = {
 }
 TYPES = {
     *("AuditOptions", "SweepOptions", "InvertOptions", "GeometryOptions", "OriginOptions", "CompareOptions"),
-    *("AuditResult", "AuditFailure", "Forecast", "SweepResult", "InvertedSet", "GeometryMap", "OriginResult"),
+    *(
+        "AuditResult",
+        "AuditFailure",
+        "Forecast",
+        "SweepResult",
+        "CheckpointSweepResult",
+        "InvertedSet",
+        "GeometryMap",
+        "OriginResult",
+    ),
     *("ComparisonResult", "MaskEvaluation", "ModelSource", "PrivauditError"),
 }
 NAMES = sorted(set(privaudit.__all__) - {"__version__"})
@@ -130,7 +140,10 @@ def test_every_command_that_measures_has_a_function():
 def test_every_option_of_a_command_is_a_keyword_of_its_function(command):
     options = {parameter.name for parameter in get_command(app).commands[command].params}
     written = {"out"} if command == "compare" else set()  # of a comparison nothing is written unless it is asked for
-    assert options - SPEAKING - written <= keywords(COMMANDS[command])
+    known = keywords(COMMANDS[command])
+    if command == "sweep":  # --checkpoints makes it another function
+        known |= keywords(privaudit.sweep_checkpoints) | {"checkpoints"}
+    assert options - SPEAKING - written <= known
 
 
 def test_a_plan_takes_what_an_audit_takes():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from privaudit.auditing.model_options import BASE_ALONE
+from privaudit.auditing.model_parts import BASE_ALONE
 from privaudit.auditing.options import NO_REFERENCE
 
 

@@ -84,6 +84,35 @@ def measure(
     )
 
 
+def measure_unmasked(
+    target: Target,
+    samples: Sequence[Sample],
+    attacks: Sequence[Attack],
+    options: AuditOptions,
+    on_progress: OnProgress,
+) -> tuple[ErrorTable, ...]:
+    """Score attacks without a mask, so that no geometry of the decoder is computed.
+
+    Args:
+        target: The audited model.
+        samples: All images.
+        attacks: Attacks that can run on the target, with its noise levels.
+        options: Options of the audit.
+        on_progress: Called with (stage, done, total) after each shard.
+
+    Returns:
+        Scores of each attack, under the mask ``none`` alone.
+    """
+    stages = AuditStages(target, options)
+    engine = Engine(samples, on_progress, options.out)
+    engine.run(stages.latents, keep=_without_latents)
+    scores = engine.run(stages.scoring("scores", target, attacks, None))
+    return tuple(
+        ErrorTable(a.label, a.axis, a.candidates, {"none": scores[f"{a.label}/none"].numpy()}, a.scale, a.learned)
+        for a in attacks
+    )
+
+
 def measure_fit(target: Target, samples: Sequence[Sample], options: AuditOptions, on_progress: OnProgress) -> ModelFit:
     """Measure how well a model, as it was read, predicts noise; other scales of the latents are tried if in doubt.
 

@@ -128,6 +128,8 @@ def run_sweep(options: SweepOptions, on_progress: OnProgress | None = None) -> S
         TargetError: The model cannot be loaded.
         NonFiniteError: The model returns NaN or infinity; names the images.
     """
+    if options.checkpoints:
+        raise ConfigError(["expected options without checkpoints, got them; call run_checkpoint_sweep"])
     progress = on_progress or no_progress
     if not options.attacks.texts:  # without the scorers of an audit, which have no level
         options = replace(options, attacks=parse_methods(DEFAULT))

@@ -14,7 +14,7 @@ from privaudit.errors import ConfigError, did_you_mean
 
 SECTION = "tool.privaudit"
 PRIVAUDIT_FILE, PROJECT_FILE = Path("privaudit.toml"), Path("pyproject.toml")
-FOLDER_OR_ID = frozenset({"target", "reference", "config-from"})
+FOLDER_OR_ID = frozenset({"target", "reference", "config-from", "base"})
 """Options whose text is a folder if that exists, and a hub id or a word otherwise."""
 WITH_PATHS = frozenset({"lora", "embedding", "component"})
 """Options whose texts have a path before ``@`` or after ``=``."""

@@ -8,12 +8,10 @@ from pathlib import Path
 from privaudit.loading.components import PipelineFolder
 from privaudit.loading.model_source import ModelSource
 from privaudit.loading.recognise import ADAPTERS
+from privaudit.loading.replacements import AVERAGED
 from privaudit.loading.weight_files import has_adapter
 from privaudit.loading.weights import variants_in
 from privaudit.model.model_files import LeftOut
-
-AVERAGED = "_ema"
-"""End of the name of a folder with weights that were averaged over the training."""
 
 
 def find_left_out(source: ModelSource, folder: PipelineFolder, read: tuple[str, ...]) -> tuple[LeftOut, ...]:

@@ -11,14 +11,13 @@ from pathlib import Path
 
 from privaudit.loading.autoencoder.layouts import AUTOENCODERS, OF_AUDIO
 from privaudit.loading.weight_files import (
-    BASE,
-    CONVERT_LORA,
-    MERGE,
     PICTURES,
     WEIGHTS,
     Recognised,
     adapter_kind,
     has_adapter,
+    insert,
+    merge,
     onnx,
     read_header,
     recognise_file,
@@ -28,7 +27,6 @@ DENOISERS = ("unet", "transformer", "unet_ema", "transformer_ema")
 """Folders in which the training scripts of diffusers save a network that was trained as a whole."""
 ADAPTERS = ("pytorch_lora_weights.safetensors", "pytorch_lora_weights.bin")
 """Files in which the training scripts of diffusers save a LoRA."""
-INSERT = BASE + "--component {part}={path}"
 
 
 def recognise(path: Path) -> Recognised:
@@ -111,17 +109,16 @@ def _folder(path: Path) -> Recognised:
 
 def _adapter_folder(path: Path, names: set[str]) -> Recognised | None:
     if "adapter_config.json" in names:
-        return Recognised("a LoRA folder (peft)", MERGE.format(path=path))
+        return Recognised("a LoRA folder (peft)", merge(path))
     files = [name for name in ADAPTERS if name in names]
     if not files:
         return None
-    keys = (read_header(path / files[0])[0] if files[0].endswith(".safetensors") else None) or {}
+    if not files[0].endswith(".safetensors"):
+        inside = recognise_file(path / files[0])
+        return Recognised(f"a folder with {files[0]}, {inside.what}", inside.advice)
+    keys = read_header(path / files[0])[0] or {}
     place = "in a training checkpoint" if _is_checkpoint(path, names) else "in a folder"
-    return Recognised(f"a {adapter_kind(keys)} {place} ({files[0]})", _merge(path / files[0]))
-
-
-def _merge(file: Path) -> str:
-    return MERGE.format(path=file) if file.suffix == ".safetensors" else CONVERT_LORA
+    return Recognised(f"a {adapter_kind(keys)} {place} ({files[0]})", merge(path / files[0]))
 
 
 def _is_checkpoint(path: Path, names: set[str]) -> bool:
@@ -133,7 +130,7 @@ def _training(path: Path, names: set[str]) -> Recognised | None:
     trained = [part for part in DENOISERS if (path / part).is_dir()]
     if _is_checkpoint(path, names):
         if trained:
-            return Recognised(f"a training checkpoint with {' and '.join(trained)}", _insert(path, trained))
+            return Recognised(f"a training checkpoint with {' and '.join(trained)}", insert(path / trained[0]))
         return Recognised(
             "a training checkpoint without a folder of its network",
             "let the training finish, or export its network with the script that trained it",
@@ -147,14 +144,8 @@ def _training(path: Path, names: set[str]) -> Recognised | None:
     return Recognised(
         f"the output folder of a training that did not finish: it has {count} and no model_index.json (the last, "
         f"{last.name}, is {inside.what})",
-        f"for all of them, run 'privaudit sweep {path} --checkpoints --base FOLDER'; for the last, {inside.advice}",
+        f"audit all of them with privaudit sweep {path} --checkpoints, or {last.name}, {inside.advice}",
     )
-
-
-def _insert(path: Path, trained: list[str]) -> str:
-    """Name the option for each of the networks in a folder, of which one has been averaged over the training."""
-    options = [f"--component {part.removesuffix('_ema')}={path / part}" for part in trained]
-    return BASE + " or ".join(options)
 
 
 def _component(path: Path, names: set[str]) -> Recognised | None:
@@ -167,12 +158,21 @@ def _component(path: Path, names: set[str]) -> Recognised | None:
     if (parent / "model_index.json").is_file():
         advice = f"pass the folder of the whole pipeline, {parent}"
     else:
-        names_of = {"unet": "UNet", "transformer": "Transformer", "text_encoder": "TextModel"}
-        part = next((part for part, word in names_of.items() if word in kind), "NAME")
-        advice = INSERT.format(part="vae" if kind in AUTOENCODERS else part, path=path)
+        advice = insert(path, _part_of(path, kind))
     if kind in AUTOENCODERS and kind not in OF_AUDIO:
         return Recognised(f"an autoencoder alone ({kind}), which 'privaudit invert' and 'geometry' read", advice)
     return Recognised(f"one component of a pipeline ({kind})", advice)
+
+
+def _part_of(path: Path, kind: str) -> str:
+    """Name the component that a class is, by its folder if that has a name of a component."""
+    name = path.resolve().name.removesuffix("_ema")
+    if name in ("unet", "transformer", "vae") or re.fullmatch(r"text_encoder(_\d)?", name):
+        return name
+    if kind in AUTOENCODERS:
+        return "vae"
+    words = {"UNet": "unet", "Transformer": "transformer", "TextModel": "text_encoder", "Encoder": "text_encoder"}
+    return next((part for word, part in words.items() if word in kind), "NAME")
 
 
 def _class_in(path: Path) -> str | None:
@@ -198,7 +198,7 @@ def _parts(path: Path) -> Recognised | None:
     if parts == trained:
         return Recognised(
             f"a folder with {' and '.join(parts)} of a pipeline alone, and no model_index.json",
-            _insert(path, trained),
+            insert(path / trained[0]),
         )
     return Recognised(
         f"a folder with {', '.join(parts)} and no model_index.json, which names the class of the pipeline",

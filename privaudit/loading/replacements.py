@@ -10,6 +10,8 @@ from privaudit.errors import TargetError, did_you_mean
 from privaudit.loading.json_files import read_json
 from privaudit.loading.recognise import recognise
 
+AVERAGED = "_ema"
+"""End of the name of a folder with weights that were averaged over the training."""
 CONFIGURATIONS = ("config.json", "scheduler_config.json", "tokenizer_config.json")
 """Files that tell the folder of a component; a tokenizer may have a model's configuration as well."""
 
@@ -53,6 +55,12 @@ def _find(name: str, folder: Path) -> Path:
         for place in (folder / name, folder):
             if any((place / file).is_file() for file in CONFIGURATIONS):
                 return place
+        averaged = folder / f"{name}{AVERAGED}"
+        if (averaged / CONFIGURATIONS[0]).is_file():
+            raise TargetError(
+                f"expected a folder {name} in {folder}, got {averaged.name} alone, whose weights are averaged over the "
+                f"training; pass --component {name}={averaged} to audit them"
+            )
     answer = recognise(folder)
     raise TargetError(
         f"expected the folder of {name}, with its config.json and safetensors weights, but {folder} is {answer.what}; "

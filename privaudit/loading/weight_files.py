@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from privaudit.loading.weights import PICKLED, POINTER
+from privaudit.loading.weights import PICKLED, POINTER, quantised
 
 MAX_HEADER = 100_000_000
 """Bytes of the longest header that safetensors itself accepts."""
@@ -32,22 +32,40 @@ CHECKPOINT_KEYS = ("model.diffusion_model.", "first_stage_model.", "cond_stage_m
 NETWORK_KEYS = ("double_blocks.", "joint_blocks.", "input_blocks.", "single_blocks.", "x_embedder.", "img_in.")
 """Starts of the keys of single-file checkpoints: a whole model, or its denoiser alone."""
 
-BASE = "pass its base as the model, and this with "
-MERGE = BASE + "--lora {path}"
-CONFIGURE = "pass it with --config-from FOLDER, the folder of a pipeline of the same kind, such as its base"
-EMBED = BASE + "--embedding {path}"
 CONVERT_LORA = (
-    "if you trust it, load it in diffusers (load_lora_weights) and save it again (save_lora_weights), which writes "
-    "safetensors"
+    "if you trust it, load it in diffusers (load_lora_weights), save it as safetensors (save_lora_weights), and pass "
+    "the base with --lora FILE"
 )
-CONVERT = (
+CONVERT_CHECKPOINT = (
     "if you trust it, convert it in diffusers (from_single_file of its pipeline class, save_pretrained), and pass the "
     "folder that this writes"
 )
 CONVERT_EMBEDDING = (
-    "if you trust it, load it with torch.load(weights_only=True), and save its vectors with save_file of safetensors"
+    "if you trust it, read it with torch.load, save its tensors with safetensors.torch.save_file, and pass the base "
+    "with --embedding FILE"
 )
-"""What to do; ``{path}`` is the path that was passed. Pickled files have to be converted by those who trust them."""
+"""What to do with pickles."""
+
+
+def merge(path: Path) -> str:
+    """Say how a LoRA is audited."""
+    return f"pass its base as the model, and --lora {path}"
+
+
+def insert(path: Path, part: str | None = None) -> str:
+    """Say how a component is audited."""
+    name = part or path.name.removesuffix("_ema")
+    return f"pass its base as the model, and --component {name}={path}"
+
+
+def with_configuration(path: Path) -> str:
+    """Say how a single-file checkpoint is audited."""
+    return f"pass {path} with --config-from FOLDER, the folder of a pipeline of the same kind"
+
+
+def embed(path: Path) -> str:
+    """Say how an embedding is audited."""
+    return f"pass its base as the model, and --embedding {path}"
 
 
 @dataclass(frozen=True)
@@ -92,41 +110,44 @@ def _pickle(path: Path) -> Recognised:
     """Pickles can run code when they are read, so that only the name counts."""
     if "learned_embeds" in path.name:
         return Recognised("a textual-inversion embedding in pickle format, which is never opened", CONVERT_EMBEDDING)
-    if "lora" in path.name.lower():
+    if "lora" in path.name.lower() or path.name == "adapter_model.bin":
         return Recognised("a LoRA file (by its name) in pickle format, which is never opened", CONVERT_LORA)
     if (path.parent / "config.json").is_file():
         return Recognised(
             "the weights of one component in pickle format, which is never opened",
             "save the pipeline with save_pretrained(folder, safe_serialization=True), and pass the folder",
         )
-    return Recognised("a single-file checkpoint in pickle format, which is never opened", CONVERT)
+    return Recognised("a single-file checkpoint in pickle format, which is never opened", CONVERT_CHECKPOINT)
 
 
 def _safetensors(path: Path) -> Recognised:
     keys, metadata = read_header(path)
     if keys is None:
         return Recognised("a damaged safetensors file", "copy it again")
+    if kind := quantised(keys):
+        return Recognised(
+            f"a safetensors file with quantised weights ({kind}), which round away what an audit measures",
+            "pass the model with its original weights, in float32, bfloat16 or float16",
+        )
     if has_adapter(path):
         return _lora(keys, path)
     if _has_start(keys, CHECKPOINT_KEYS):
-        return Recognised("a single-file checkpoint", CONFIGURE)
+        return Recognised("a single-file checkpoint", with_configuration(path))
     if is_embedding(keys):
-        return Recognised("a textual-inversion embedding, which holds a word and no network", EMBED.format(path=path))
+        return Recognised("a textual-inversion embedding, which holds a word and no network", embed(path))
     if (path.parent / "config.json").is_file():
         return Recognised("the weights file of a component", f"pass the folder of the pipeline, not {path.parent.name}")
     if starts_a_network(keys):
-        return Recognised("a single-file checkpoint of a denoiser alone", CONFIGURE)
+        return Recognised("a single-file checkpoint of a denoiser alone", with_configuration(path))
     title = metadata.get("modelspec.architecture")
     named = f" of {title}" if isinstance(title, str) else ""
-    return Recognised(
-        f"a safetensors file{named} with keys that privaudit does not know", CONVERT.removeprefix("if you trust it, ")
-    )
+    return Recognised(f"a safetensors file{named} with keys that privaudit does not know", with_configuration(path))
 
 
 def _lora(keys: Iterable[str], path: Path) -> Recognised:
     names = {LORA_STYLES[start] for start in LORA_STYLES if any(key.startswith(start) for key in keys)}
     style = names.pop() if len(names) == 1 else "diffusers or peft"
-    return Recognised(f"a {adapter_kind(keys)} file ({style})", MERGE.format(path=path))
+    return Recognised(f"a {adapter_kind(keys)} file ({style})", merge(path))
 
 
 def adapter_kind(keys: Iterable[str]) -> str:

@@ -16,6 +16,14 @@ NAME = re.compile(
 """Weight files of diffusers and transformers: ``model.fp16.safetensors``, ``model-00001-of-00002.fp16.safetensors``."""
 PICKLED = (".bin", ".ckpt", ".pt", ".pth")
 POINTER = b"version https://git-lfs"
+QUANTISED = {
+    "F8_E4M3": "fp8",
+    "F8_E5M2": "fp8",
+    "F4": "fp4",
+    "I8": "int8",
+    "U8": "8-bit codes, as of int8 or nf4",
+}
+"""Types of tensors in which weights are quantised, as the headers of safetensors files name them."""
 
 
 def choose_variant(folder: Path, requested: str | None) -> str | None:
@@ -62,6 +70,24 @@ def variants_in(folder: Path, requested: str | None) -> list[str]:
 
 def _pattern(folder: Path, variant: str | None) -> str:
     return f"{folder / '*'}{'' if variant is None else '.' + variant}.safetensors"
+
+
+def quantised(entries: Mapping[str, Any]) -> str | None:
+    """Name the type in which weights are quantised.
+
+    Args:
+        entries: Entries of the header of a safetensors file, by key.
+
+    Returns:
+        The type; None if no weights are quantised.
+    """
+    # Vectors of integers may be position ids or counters.
+    types = {
+        str(entry.get("dtype"))
+        for entry in entries.values()
+        if isinstance(entry, dict) and (len(entry.get("shape", ())) > 1 or str(entry.get("dtype")).startswith("F8"))
+    }
+    return next((QUANTISED[each] for each in sorted(types) if each in QUANTISED), None)
 
 
 def check_weights(folder: Path, config: Mapping[str, Any]) -> None:
@@ -126,6 +152,11 @@ def check_file(path: Path) -> None:
                 f"cannot load {path.parent}: {path.name} is no safetensors file, or only its beginning; copy or "
                 "download it again"
             ) from None
+    if kind := quantised(header):
+        raise TargetError(
+            f"cannot load {path.parent}: the weights in {path.name} are quantised ({kind}), which rounds away the "
+            "small differences that an audit measures; pass the model with its original weights"
+        )
     expected = 8 + length + max(ends, default=0)
     if size < expected:
         raise TargetError(

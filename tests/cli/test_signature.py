@@ -45,7 +45,7 @@ def test_types_and_defaults_are_those_of_the_table():
 def test_scan_has_every_option_that_has_a_help():
     names = list(inspect.signature(scan).parameters)
     assert [name for name in names if name in table(AuditOptions)] == list(in_order_of_help(AuditOptions))
-    assert {*inspect.signature(sweep).parameters} < {*names, "points"}
+    assert {*inspect.signature(sweep).parameters} < {*names, "points", "checkpoints", "base", "ema"}
 
 
 def test_syntax_is_checked_as_the_line_is_read():

@@ -67,14 +67,14 @@ class AuditStages:
             target, self._fit_batcher, self._options.seed, FIT_LOG_SNRS, FIT_OFFSETS, factors, self._options.dtype
         )
 
-    def scoring(self, name: str, target: Target, attacks: Sequence[Attack], masks: MaskSettings) -> Scoring:
+    def scoring(self, name: str, target: Target, attacks: Sequence[Attack], masks: MaskSettings | None) -> Scoring:
         """Create a stage that scores attacks.
 
         Args:
             name: Name of the stage, ``scores`` or ``reference``.
             target: The model that is attacked: the audited one or the reference.
             attacks: Attacks to run.
-            masks: Masks of the scores.
+            masks: Masks of the scores; None for scores without a mask.
 
         Returns:
             The stage.

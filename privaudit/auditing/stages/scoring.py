@@ -29,7 +29,7 @@ class Scoring(ImageStage):
         at: Latents at which the attacks are computed, ``encoded`` or ``inverted``.
         influence: Stage of the influence.
         attacks: Attacks, with the noise levels of the audited target.
-        masks: Settings of the masks.
+        masks: Settings of the masks; None for scores without a mask, which need no influence.
         seed: Seed of the audit.
         dtype: Requested precision of the denoiser.
     """
@@ -39,26 +39,26 @@ class Scoring(ImageStage):
     at: str
     influence: DecoderInfluence
     attacks: tuple[Attack, ...]
-    masks: MaskSettings
+    masks: MaskSettings | None
     seed: int
     dtype: str
     folder = "scores"
 
     def needs(self) -> Mapping[str, ShardStage[Sample]]:
-        """Return the stages of latents and influence."""
-        return {"latents": self.latents, "influence": self.influence}
+        """Return the stage of the latents, and that of the influence if there are masks."""
+        return {"latents": self.latents} | ({} if self.masks is None else {"influence": self.influence})
 
     def keys(self) -> Mapping[str, Mapping[str, object]]:
         """Return one key per attack, by its label; none under custom masks, which no key can tell apart."""
-        if self.masks.rules:
+        if self.masks is not None and self.masks.rules:
             return {}
+        masks = {"mask": "none"} if self.masks is None else {"influence": self.influence.key, **self.masks.key}
         shared = {
-            "influence": self.influence.key,
             "latents": {"at": self.at, **self.latents.key(inverted=self.at == "inverted")},
             "target": self.target.info.hash,
             "denoiser_dtype": self.dtype,
             "seed": self.seed,
-            **self.masks.key,
+            **masks,
         }
         return {
             attack.label: shared
@@ -84,7 +84,7 @@ class Scoring(ImageStage):
         device, ids = self.target.device, ids_of(batch)
         images = None  # pixels are read only if an attack needs them
         if any("images" in attack.needs for attack in self.attacks):
-            size = self.influence.target.info.image_size  # of the audited model, also if this one is a reference
+            size = self.latents.target.info.image_size  # of the audited model, also if this one is a reference
             images = torch.from_numpy(load_images(batch.items, size)).to(device)
         model_batch = Batch(
             self.target,
@@ -95,12 +95,17 @@ class Scoring(ImageStage):
             images=images,
             cache=PassCache(expected=self._expected),
         )
-        masks = self.masks.build(batch.inputs["influence"]["values"], ids, self.seed)
-        masks = {name: mask.to(device) for name, mask in masks.items()}
+        masks = {name: mask.to(device) for name, mask in self._masks(batch, ids).items()}
         scores: Tensors = {}
         # attacks whose errors have a known scale are also scored by influence decile, for the learned combination
         for by_decile in (True, False):
             attacks = [attack for attack in self.attacks if (attack.scale != "other") == by_decile]
-            chosen = masks if by_decile else {name: masks[name] for name in self.masks.names}
+            named = ("none",) if self.masks is None else self.masks.names
+            chosen = masks if by_decile else {name: masks[name] for name in named}
             scores |= {f"{label}/{mask}": v for (label, mask), v in score_batch(attacks, model_batch, chosen).items()}
         return scores
+
+    def _masks(self, batch: Rows[Sample], ids: Sequence[str]) -> Tensors:
+        if self.masks is None:
+            return {"none": torch.ones_like(batch.inputs["latents"][self.at])}
+        return self.masks.build(batch.inputs["influence"]["values"], ids, self.seed)

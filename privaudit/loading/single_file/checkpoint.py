@@ -11,7 +11,7 @@ from typing import Any, Literal
 from privaudit.errors import TargetError
 from privaudit.loading.recognise import explain
 from privaudit.loading.weight_files import CHECKPOINT_KEYS, has_adapter, read_header, starts_a_network
-from privaudit.loading.weights import check_file
+from privaudit.loading.weights import check_file, quantised
 
 Style = Literal["original", "clip", "open_clip", "t5"]
 """Whose names the keys have: those of the original code, of transformers, or of OpenCLIP."""
@@ -37,8 +37,6 @@ IRRELEVANT = re.compile(
     r"|lvlb_weights"
 )
 """Keys without effect on a prediction: averaged weights, constants of the noise schedule and of the loss."""
-QUANTISED = ("F8_E4M3", "F8_E5M2", "F8_E8M0", "I8", "U8", "F4", "F6_E2M3", "F6_E3M2")
-"""Types of weights that have been rounded."""
 
 
 @dataclass(frozen=True)
@@ -83,11 +81,10 @@ def open_single_file(path: Path, index: Mapping[str, Any], autoencoder: str = "v
     entries = read_header(path)[0] or {}
     if has_adapter(path) or not (starts_a_network(entries) or any(key.startswith(CHECKPOINT_KEYS) for key in entries)):
         raise TargetError(explain(path, "a single-file checkpoint (.safetensors)"))
-    rounded = next((key for key, entry in entries.items() if entry["dtype"] in QUANTISED), None)
-    if rounded is not None:
+    if kind := quantised(entries):
         raise TargetError(
-            f"cannot load {path}: its weights are quantised ({entries[rounded]['dtype']} in {rounded}), which rounds "
-            "away the small differences that an audit measures; pass the checkpoint with its original weights"
+            f"cannot load {path}: its weights are quantised ({kind}), which rounds away the small differences that an audit "
+            "measures; pass the checkpoint with its original weights"
         )
     denoiser = "unet" if "unet" in index else "transformer"
     keys, styles = _parts(entries, index, {"autoencoder": autoencoder}, denoiser)
