@@ -83,8 +83,8 @@ def open_single_file(path: Path, index: Mapping[str, Any], autoencoder: str = "v
         raise TargetError(explain(path, "a single-file checkpoint (.safetensors)"))
     if kind := quantised(entries):
         raise TargetError(
-            f"cannot load {path}: its weights are quantised ({kind}), which rounds away the small differences that an audit "
-            "measures; pass the checkpoint with its original weights"
+            f"cannot load {path}: its weights are quantised ({kind}), which rounds away the small differences that an "
+            "audit measures; pass the checkpoint with its original weights"
         )
     denoiser = "unet" if "unet" in index else "transformer"
     keys, styles = _parts(entries, index, {"autoencoder": autoencoder}, denoiser)
