@@ -61,3 +61,20 @@ def test_errors_are_one_line_and_exit_2(sweep, arguments, message):
     assert done.returncode == 2
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("error:")]
     assert message in line
+
+
+@pytest.mark.parametrize(
+    ("component", "message"),
+    [
+        ("unit=output", "expected a component of the pipeline (vqvae, unet, scheduler), got unit"),
+        ("unet=missing", "expected a folder with unet, but missing does not exist"),
+        ("unet=broken/checkpoint-20", "cannot load broken/checkpoint-20/unet"),
+        ("unet=members", "expected the folder of unet"),
+    ],
+)
+def test_wrong_components_are_one_line_and_exit_2(privaudit, component, message):
+    sets = ("--members", "members", "--nonmembers", "others", "--device", "cpu", "--attack", "sima:levels=50")
+    done = privaudit("scan", "base", *sets, "--component", component, "--out", "wrong")
+    assert done.returncode == 2
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("error:")]
+    assert message in line

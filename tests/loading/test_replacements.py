@@ -143,7 +143,9 @@ class TestFiles:
 
     @staticmethod
     def first(target: Target) -> torch.Tensor:
-        return target.denoiser.network.conv_in.weight
+        assert target.residence is not None
+        (network,) = target.residence.components["denoiser"]
+        return network.conv_in.weight
 
     @pytest.mark.parametrize("style", ["before", "after"])
     @pytest.mark.parametrize("alone", [True, False])
