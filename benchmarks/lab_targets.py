@@ -2,7 +2,7 @@
 
     python benchmarks/lab_targets.py --work FOLDER [--out FILE] [--picture FILE]
 
-FOLDER keeps the trainings and scans, so that the same command resumes. Everything is done by commands of privaudit, which
+FOLDER keeps the trainings and scans, so that the same command resumes. All is done by commands of privaudit, which
 the result lists. The base of the LoRA has seen neither members nor held-out images.
 """
 
@@ -20,7 +20,7 @@ from pathlib import Path
 import torch
 
 import privaudit
-from privaudit.evaluation import Estimate
+from privaudit.evaluation.estimate import Estimate, RateEstimate
 from privaudit.lab.demo_target import TARGET
 from privaudit.results.audit_result import AuditResult
 
@@ -52,7 +52,7 @@ SWEEP = (
 def run(command: str, work: Path) -> None:
     """Run a command of privaudit in the work folder."""
     options = [] if " photographs " in command else ["--quiet"]
-    subprocess.run(  # noqa: S603 - commands of this file
+    subprocess.run(
         [sys.executable, "-m", "privaudit", *shlex.split(command), *options], cwd=work, check=True, stdout=sys.stderr
     )
 
@@ -62,11 +62,11 @@ def rows(result: AuditResult) -> list[str]:
     lines = []
     for report in result.attacks:
         metrics = report.masks["none"]
-        lines.append(f"| {report.name} | {cell(metrics.auroc)} | {cell(metrics.tpr_at_1pct)} |")
+        lines.append(f"| {report.name} | {cell(metrics.auroc)} | {cell(metrics.tpr_at_fpr['0.01'])} |")
     return lines
 
 
-def cell(estimate: Estimate) -> str:
+def cell(estimate: Estimate | RateEstimate) -> str:
     """Write an estimate with its interval."""
     return f"{estimate.value:.3f} [{estimate.lo:.3f}, {estimate.hi:.3f}]"
 
