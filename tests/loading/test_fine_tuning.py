@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import pickle
-import shutil
 from pathlib import Path
 
 import adapter_files
@@ -12,10 +11,10 @@ import pipelines
 import pytest
 import torch
 from diffusers import StableDiffusionPipeline, UNet2DConditionModel
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from privaudit.errors import TargetError
-from privaudit.loading import AdapterSource, ModelSource, load_autoencoder, load_target
+from privaudit.loading import AdapterSource, ModelSource, load_target
 from privaudit.model.prompt import Prompt
 
 
@@ -118,79 +117,6 @@ def test_a_component_of_a_checkpoint(sd_master: Path, checkpoint: Path, tmp_path
     assert files.sources == {"unet": str(read)}
     assert ("average", str(other)) in {(item.kind, item.path) for item in files.left_out}
     assert not (tmp_path / "opened").exists()
-
-
-def test_a_copied_component_has_the_hash_that_it_has_in_its_folder(sd: Path, tmp_path: Path) -> None:
-    other = shutil.copytree(sd / "unet", tmp_path / "tuned")
-    weights = other / "diffusion_pytorch_model.safetensors"
-    tensors = load_file(weights)
-    tensors["conv_in.bias"] += 1
-    save_file(tensors, weights, {"format": "pt"})
-    replaced = load_target(ModelSource(sd, device="cpu", replaced={"unet": str(other)})).info
-    shutil.copy(weights, sd / "unet")
-    assert load_target(ModelSource(sd, device="cpu")).info.hash == replaced.hash
-
-
-@pytest.mark.parametrize("name", ["vae", "text_encoder", "scheduler"])
-def test_any_component_can_be_replaced(sd: Path, tmp_path: Path, name: str) -> None:
-    other = shutil.copytree(sd / name, tmp_path / "other")
-    shutil.rmtree(sd / name)
-    target = load_target(ModelSource(sd, device="cpu", replaced={name: str(other)}))
-    assert target.info.files.sources == {name: str(other)}
-    if name == "vae":
-        load_autoencoder(ModelSource(sd, device="cpu", replaced={name: str(other)}))
-
-
-@pytest.mark.parametrize(
-    ("name", "folder", "problem"),
-    [
-        ("unnet", ".", r"expected a component of the pipeline \(.*\), got unnet; did you mean unet\?"),
-        ("unet", "nowhere", "expected a folder with unet, but .*nowhere does not exist; check the path"),
-        ("unet", "vae", "expected unet of .* to be one of UNet2DConditionModel.*, got AutoencoderKL"),
-        (
-            "unet",
-            "model_index.json",
-            "expected the folder of unet, with its config.json .* is a file of a folder",
-        ),
-    ],
-)
-def test_components_that_are_refused(sd: Path, name: str, folder: str, problem: str) -> None:
-    with pytest.raises(TargetError, match=problem) as caught:
-        load_target(ModelSource(sd, device="cpu", replaced={name: str(sd / folder)}))
-    assert "\n" not in str(caught.value)
-
-
-def test_a_component_of_another_shape_is_refused(sd: Path, tmp_path: Path) -> None:
-    pipelines.tiny_conditional_unet(in_channels=5).save_pretrained(tmp_path / "unet")
-    with pytest.raises(TargetError, match="to take the autoencoder's 4 latent channels, got 5"):
-        load_target(ModelSource(sd, device="cpu", replaced={"unet": str(tmp_path / "unet")}))
-
-
-@pytest.mark.parametrize(
-    "names",
-    [
-        ("{}.fp16-00001-of-00002.safetensors", "{}.fp16-00002-of-00002.safetensors", "{}.safetensors.index.fp16.json"),
-        ("{}-00001-of-00002.fp16.safetensors", "{}-00002-of-00002.fp16.safetensors", "{}.safetensors.index.fp16.json"),
-    ],
-)
-@pytest.mark.parametrize("alone", [True, False])
-def test_variants_in_shards(sd: Path, alone: bool, names: tuple[str, ...]) -> None:
-    stem = "diffusion_pytorch_model"
-    before = noise(ModelSource(sd, device="cpu"))
-    tensors = load_file(sd / "unet" / f"{stem}.safetensors")
-    halves = [dict(sorted(tensors.items())[part::2]) for part in (0, 1)]
-    files = [name.format(stem) for name in names]
-    places = {key: file for file, half in zip(files[:2], halves, strict=True) for key in half}
-    for file, half in zip(files[:2], halves, strict=True):
-        save_file({key: values * 2 for key, values in half.items()}, sd / "unet" / file, {"format": "pt"})
-    (sd / "unet" / files[2]).write_text(json.dumps({"metadata": {}, "weight_map": places}))
-    if alone:
-        (sd / "unet" / f"{stem}.safetensors").unlink()
-    full, half = (ModelSource(sd, device="cpu", variant=variant) for variant in (None, "fp16"))
-    assert not torch.equal(noise(half), before)
-    assert torch.equal(noise(full), noise(half) if alone else before)
-    left_out = {item.kind: item.path for item in load_target(half).info.files.left_out}
-    assert left_out == ({} if alone else {"variant": str(sd / "unet" / "*.safetensors")})
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,9 @@ from privaudit.loading.original.place import Place
 from privaudit.loading.original.transformers import TABLES, Table
 from privaudit.loading.original.unet import ldm_names
 
-SHIFT_FIRST = "final_layer.adaLN_modulation.1"
-"""Layer whose output is shift, then scale, which is the other way round in diffusers."""
+SHIFT_FIRST = {"AuraFlowTransformer2DModel": "modF.1"}
+OF_OTHERS = "final_layer.adaLN_modulation.1"
+"""Layer whose output is shift, then scale, which is the other way round in diffusers: by class, and of any other one."""
 NAMED = {"UNet2DConditionModel": ldm_names, "AutoencoderKL": autoencoder_names}
 """Functions that list names and paths, by class of the network."""
 
@@ -34,8 +35,9 @@ def original_names(network: nn.Module, component: str) -> Iterator[tuple[str, tu
         yield from ((name, (Place(component, path),)) for name, path in NAMED[kind](network) if path in modules)
     for name, paths in _numbered(TABLES.get(kind, {}), modules):
         yield name, _places(component, name, paths, modules)
-    if kind in TABLES and "norm_out.linear" in modules and SHIFT_FIRST not in TABLES[kind]:
-        yield SHIFT_FIRST, (_swapped(component, "norm_out.linear", modules),)
+    last = SHIFT_FIRST.get(kind, OF_OTHERS)
+    if kind in TABLES and "norm_out.linear" in modules and last not in TABLES[kind]:
+        yield last, (_swapped(component, "norm_out.linear", modules),)
 
 
 def _numbered(table: Table, modules: Mapping[str, nn.Module]) -> Iterator[tuple[str, tuple[str, ...]]]:

@@ -138,7 +138,62 @@ Z_IMAGE: Table = {
     "final_layer.linear": ("all_final_layer.2-1.linear",),
     "final_layer.adaLN_modulation.1": ("all_final_layer.2-1.adaLN_modulation.1",),
 }
+AURA_FLOW: Table = {
+    "init_x_linear": ("pos_embed.proj",),
+    "cond_seq_linear": ("context_embedder",),
+    "t_embedder.mlp.0": ("time_step_proj.linear_1",),
+    "t_embedder.mlp.2": ("time_step_proj.linear_2",),
+    "final_linear": ("proj_out",),
+    **{
+        f"double_layers.{{i}}.{original}": (f"joint_transformer_blocks.{{i}}.{name}",)
+        for original, name in {
+            "mlpX.c_fc1": "ff.linear_1",
+            "mlpX.c_fc2": "ff.linear_2",
+            "mlpX.c_proj": "ff.out_projection",
+            "mlpC.c_fc1": "ff_context.linear_1",
+            "mlpC.c_fc2": "ff_context.linear_2",
+            "mlpC.c_proj": "ff_context.out_projection",
+            "modX.1": "norm1.linear",
+            "modC.1": "norm1_context.linear",
+            **{f"attn.w2{each}": f"attn.to_{each}" for each in "qkv"},
+            "attn.w2o": "attn.to_out.0",
+            **{f"attn.w1{each}": f"attn.add_{each}_proj" for each in "qkv"},
+            "attn.w1o": "attn.to_add_out",
+        }.items()
+    },
+    **{
+        f"single_layers.{{i}}.{original}": (f"single_transformer_blocks.{{i}}.{name}",)
+        for original, name in {
+            "mlp.c_fc1": "ff.linear_1",
+            "mlp.c_fc2": "ff.linear_2",
+            "mlp.c_proj": "ff.out_projection",
+            "modCX.1": "norm1.linear",
+            **{f"attn.w1{each}": f"attn.to_{each}" for each in "qkv"},
+            "attn.w1o": "attn.to_out.0",
+        }.items()
+    },
+}
+SANA: Table = {
+    "x_embedder.proj": ("patch_embed.proj",),
+    "t_embedder.mlp.0": ("time_embed.emb.timestep_embedder.linear_1",),
+    "t_embedder.mlp.2": ("time_embed.emb.timestep_embedder.linear_2",),
+    "t_block.1": ("time_embed.linear",),
+    "y_embedder.y_proj.fc1": ("caption_projection.linear_1",),
+    "y_embedder.y_proj.fc2": ("caption_projection.linear_2",),
+    "attention_y_norm": ("caption_norm",),
+    "final_layer.linear": ("proj_out",),
+    "blocks.{i}.attn.qkv": _fused("transformer_blocks.{i}.attn1.", *_QKV),
+    "blocks.{i}.attn.proj": ("transformer_blocks.{i}.attn1.to_out.0",),
+    "blocks.{i}.cross_attn.q_linear": ("transformer_blocks.{i}.attn2.to_q",),
+    "blocks.{i}.cross_attn.kv_linear": _fused("transformer_blocks.{i}.attn2.", "to_k", "to_v"),
+    "blocks.{i}.cross_attn.proj": ("transformer_blocks.{i}.attn2.to_out.0",),
+    "blocks.{i}.mlp.inverted_conv.conv": ("transformer_blocks.{i}.ff.conv_inverted",),
+    "blocks.{i}.mlp.depth_conv.conv": ("transformer_blocks.{i}.ff.conv_depth",),
+    "blocks.{i}.mlp.point_conv.conv": ("transformer_blocks.{i}.ff.conv_point",),
+}
 TABLES: Mapping[str, Table] = {
+    "AuraFlowTransformer2DModel": AURA_FLOW,
+    "SanaTransformer2DModel": SANA,
     "FluxTransformer2DModel": FLUX,
     "ChromaTransformer2DModel": CHROMA,
     "Flux2Transformer2DModel": FLUX_2,

@@ -9,10 +9,12 @@ import pipelines
 import pytest
 import torch
 from diffusers import (
+    AuraFlowTransformer2DModel,
     ChromaTransformer2DModel,
     Flux2Transformer2DModel,
     FluxTransformer2DModel,
     Lumina2Transformer2DModel,
+    SanaTransformer2DModel,
     SD3Transformer2DModel,
     ZImageTransformer2DModel,
 )
@@ -81,6 +83,30 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
         axes_lens=(8, 8, 8),
         cap_feat_dim=16,
     ),
+    "AuraFlow": lambda: AuraFlowTransformer2DModel(
+        sample_size=8,
+        in_channels=4,
+        num_mmdit_layers=2,
+        num_single_dit_layers=2,
+        attention_head_dim=8,
+        num_attention_heads=2,
+        joint_attention_dim=16,
+        caption_projection_dim=16,
+        out_channels=4,
+        pos_embed_max_size=64,
+    ),
+    "SANA": lambda: SanaTransformer2DModel(
+        in_channels=4,
+        out_channels=4,
+        num_attention_heads=2,
+        attention_head_dim=8,
+        num_layers=2,
+        num_cross_attention_heads=2,
+        cross_attention_head_dim=8,
+        cross_attention_dim=16,
+        caption_channels=8,
+        sample_size=8,
+    ),
     "Z-Image": lambda: ZImageTransformer2DModel(
         in_channels=4,
         dim=16,
@@ -101,6 +127,8 @@ CONVERTERS: dict[str, Callable[..., dict]] = {
     "Chroma": converters.convert_chroma_transformer_checkpoint_to_diffusers,
     "Stable Diffusion 3": converters.convert_sd3_transformer_checkpoint_to_diffusers,
     "Flux 2": converters.convert_flux2_transformer_checkpoint_to_diffusers,
+    "AuraFlow": converters.convert_auraflow_transformer_checkpoint_to_diffusers,
+    "SANA": converters.convert_sana_transformer_to_diffusers,
     "Z-Image": converters.convert_z_image_transformer_checkpoint_to_diffusers,
 }
 
