@@ -14,7 +14,7 @@ from privaudit.loading.original.unet import ldm_names
 
 SHIFT_FIRST = {"AuraFlowTransformer2DModel": "modF.1"}
 OF_OTHERS = "final_layer.adaLN_modulation.1"
-"""Layer whose output is shift, then scale, which is the other way round in diffusers: by class, and of any other one."""
+"""Layer whose output is shift, then scale, which is the other way round in diffusers: by class, and of any other."""
 NAMED = {"UNet2DConditionModel": ldm_names, "AutoencoderKL": autoencoder_names}
 """Functions that list names and paths, by class of the network."""
 
