@@ -66,7 +66,7 @@ def test_errors_are_one_line_and_exit_2(sweep, arguments, message):
 @pytest.mark.parametrize(
     ("component", "message"),
     [
-        ("unit=output", "expected a component of the pipeline (vqvae, unet, scheduler), got unit"),
+        ("unit=output", "expected a component of the pipeline (scheduler, unet, vqvae), got unit"),
         ("unet=missing", "expected a folder with unet, but missing does not exist"),
         ("unet=broken/checkpoint-20", "cannot load broken/checkpoint-20/unet"),
         ("unet=members", "expected the folder of unet"),

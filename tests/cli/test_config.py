@@ -27,6 +27,10 @@ VALUES = {
     "strict": (True, "true"),
     "revision": ("v2", "v2"),
     "variant": ("fp16", "fp16"),
+    "lora": (["style.safetensors@0.8", "detail.safetensors"], "style.safetensors@0.8 detail.safetensors"),
+    "component": (["unet=checkpoint-500/unet", "vae=other"], "unet=checkpoint-500/unet vae=other"),
+    "embedding": (["cat.safetensors@<cat-toy>"], "cat.safetensors@<cat-toy>"),
+    "config-from": ("owner/base", "owner/base"),
     "offload": (True, "1"),
     "resolution": ("768x1024", "768x1024"),
     "override": (
