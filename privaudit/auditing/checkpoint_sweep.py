@@ -27,10 +27,11 @@ from privaudit.evaluation import Estimate, cross_fit, evaluate
 from privaudit.evaluation.choice_inflation import choice_inflation
 from privaudit.execution.progress import OnProgress, no_progress
 from privaudit.loading import load_target
-from privaudit.loading.checkpoints import Checkpoint, TrainingOutput, find_checkpoints
+from privaudit.loading.checkpoints import BASE, Checkpoint, TrainingOutput, find_checkpoints
 from privaudit.model.target import Target
 from privaudit.results.audit_result import RefusedReport
 from privaudit.scorers import ErrorTable, Methods, parse_methods
+from privaudit.scorers.error_table import minus
 from privaudit.storage.files import locked, replacing, write_text
 
 CSV, PICTURE = "checkpoints.csv", "checkpoints.png"
@@ -43,7 +44,7 @@ class CheckpointPoint:
     """One attack on one checkpoint, without a mask.
 
     Attributes:
-        attack: Name of the attack.
+        attack: Name of the attack; ``NAME-reference`` for its errors minus those of the base.
         checkpoint: Name of the checkpoint.
         step: Training step or epoch; None for the last weights, if nothing records it.
         target_hash: Hash of the model.
@@ -193,6 +194,8 @@ class _Plan:
         attacks: Attacks with their levels.
         split: Folds and units of the images.
         refused: Attacks without a curve, and why.
+        base: Errors of the base, if it is among the checkpoints: they are the reference of all others.
+        autoencoder: Hash of its autoencoder, without which differences mean nothing.
     """
 
     kind: dict[str, object]
@@ -200,6 +203,8 @@ class _Plan:
     attacks: tuple[Attack, ...]
     split: Split
     refused: tuple[RefusedReport, ...]
+    base: tuple[ErrorTable, ...] = ()
+    autoencoder: str = ""
 
 
 def _run(
@@ -215,7 +220,7 @@ def _run(
     progress("checkpoints", len(output.checkpoints), len(output.checkpoints))
     if plan is None:
         raise TargetError(f"expected checkpoints in {output.path}, found none; pass the output folder of a training")
-    order = [attack.label for attack in plan.attacks]
+    order = [name for attack in plan.attacks for name in (attack.label, f"{attack.label}-reference")]
     return CheckpointSweepResult(
         output=output,
         members=len(plan.data.positives),
@@ -241,6 +246,10 @@ def _measure(
                 f"instead of {expected}; leave it out, or pass the base of this training"
             )
     tables = measure_unmasked(target, plan.data.samples, plan.attacks, options, progress)
+    if checkpoint.name == BASE:
+        plan = replace(plan, base=tables, autoencoder=target.info.autoencoder_hash)
+    elif plan.autoencoder == target.info.autoencoder_hash:
+        tables += tuple(minus(table, base) for table, base in zip(tables, plan.base, strict=True))
     return plan, _points(tables, checkpoint, target, plan, options)
 
 

@@ -93,8 +93,10 @@ def _all(sweep: CheckpointSweepResult) -> Table:
     """AUROC of every checkpoint, with one column per attack."""
     unit = Column(sweep.output.unit, justify="right")
     table = Table(unit, Column("checkpoint", overflow="fold"), *sweep.attacks, **TABLE)
-    curves = [sweep.curve(attack) for attack in sweep.attacks]
-    for points in zip(*curves, strict=True):
-        step = "" if points[0].step is None else str(points[0].step)
-        table.add_row(step, points[0].checkpoint, *(f"{point.auroc.value:.3f}".lstrip("0") for point in points))
+    value = {(point.attack, point.checkpoint): f"{point.auroc.value:.3f}".lstrip("0") for point in sweep.points}
+    for point in sweep.curve(sweep.attacks[0]):
+        step = "" if point.step is None else str(point.step)
+        # The base is the reference of the others and has no difference of its own.
+        cells = (value.get((attack, point.checkpoint), "") for attack in sweep.attacks)
+        table.add_row(step, point.checkpoint, *cells)
     return table

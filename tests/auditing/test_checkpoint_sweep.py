@@ -76,9 +76,9 @@ def found(options):
 
 class TestPoints:
     def test_every_attack_has_a_curve_from_the_base_on(self, found):
-        assert found.attacks == ("sima", "loss")
-        for attack in found.attacks:
-            assert [point.step for point in found.curve(attack)] == [0, 20, 100]
+        assert found.attacks == ("sima", "sima-reference", "loss", "loss-reference")
+        for attack in found.attacks:  # the base is the reference, and has no difference of its own
+            assert [point.step for point in found.curve(attack)] == ([20, 100] if "-" in attack else [0, 20, 100])
         assert (found.members, found.nonmembers) == (IMAGES // 2, IMAGES // 2)
 
     @pytest.mark.parametrize("attack", ["sima:levels=50", "loss:levels=50,300"])
@@ -91,14 +91,17 @@ class TestPoints:
                 nonmembers=root / "others",
                 out=tmp_path,
                 attacks=(attack,),
+                reference=root / "base",
                 geometry_latents="encoder",
                 device="cpu",
                 replicates=100,
             )
         )
-        point = found.curve(attack.split(":")[0])[-1]
-        area = scanned.attacks[0].masks["none"].auroc
-        assert (point.auroc.value, point.auroc.lo, point.auroc.hi) == pytest.approx((area.value, area.lo, area.hi))
+        for report in scanned.attacks:
+            point = found.curve(report.name)[-1]
+            area = report.masks["none"].auroc
+            assert (point.auroc.value, point.auroc.lo, point.auroc.hi) == pytest.approx((area.value, area.lo, area.hi))
+        assert len(scanned.attacks) == 2
         assert point.target_hash == scanned.target.hash
         table = pd.read_parquet(tmp_path / "scores" / "scores.parquet")
         own = table[(table["attack"] == point.attack) & (table["mask"] == "none")]

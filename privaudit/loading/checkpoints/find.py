@@ -97,7 +97,7 @@ def _final(folder: Path, start: str, checkpoints: list[Checkpoint]) -> Iterator[
     """Find the weights that the training ended with."""
     adapters = [checkpoint.adapter for checkpoint in checkpoints if checkpoint.adapter]
     if adapters and (folder / LORA).is_file():
-        yield Checkpoint("final", None, start, str(folder / LORA))
+        yield Checkpoint("final", last_step(folder), start, str(folder / LORA))
     elif _is_pipeline(folder) and not (adapters and _same(folder, start)):
         step = last_step(folder)
         if step is None or step not in [checkpoint.step for checkpoint in checkpoints]:
