@@ -31,7 +31,7 @@ from privaudit.lab.train_denoiser import train_denoiser
 from privaudit.lab.training_phase import OnStep, Phase
 from privaudit.lab.unconditional import build_unconditional, continue_unconditional
 from privaudit.loading import hash_folder
-from privaudit.loading.hashes import hash_file
+from privaudit.loading.hashes import hash_files
 from privaudit.model.target import Target
 
 
@@ -121,7 +121,7 @@ def train_target(
     record = out / "lab.json"
     finished = json.loads(record.read_text()) | {
         "parameters": {name: sum(value.numel() for value in part.parameters()) for name, part in parts.items()},
-        "target_hash": hash_file(out / WEIGHTS) if recipe.lora_rank else hash_folder(out),
+        "target_hash": hash_files(out / WEIGHTS) if recipe.lora_rank else hash_folder(out),
     }
     record.write_text(json.dumps(finished, indent=2) + "\n")
     return replace(trained, model=f"{base} --lora {out / WEIGHTS}") if recipe.lora_rank else trained

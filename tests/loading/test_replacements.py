@@ -143,7 +143,7 @@ class TestFiles:
 
     @staticmethod
     def first(target: Target) -> torch.Tensor:
-        return target.denoiser.network.conv_in.weight
+        return target.denoiser.module.conv_in.weight
 
     @pytest.mark.parametrize("style", ["before", "after"])
     @pytest.mark.parametrize("alone", [True, False])
