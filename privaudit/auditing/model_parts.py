@@ -52,7 +52,10 @@ def write_loras(value: Adapters | None) -> list[str] | None:
     """Write adapters as `read_loras` reads them."""
     if value is None:
         return None
-    return [path if scale == 1 else f"{path}@{scale:g}" for path, scale in value] or [BASE_ALONE]
+    # A path may end like a scale itself.
+    return [path if scale == 1 and _with_scale(path)[0] == path else f"{path}@{scale:g}" for path, scale in value] or [
+        BASE_ALONE
+    ]
 
 
 def read_components(value: Mapping[str, str] | Sequence[str | tuple[str, str]] | None) -> Named:

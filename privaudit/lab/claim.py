@@ -61,6 +61,11 @@ def claim_folder(out: Path, recipe: LabRecipe, split: Split, source: Mapping[str
     record.write_text(json.dumps(values, indent=2) + "\n")
 
 
+def snapshot_folder(out: Path, recipe: LabRecipe, step: int) -> Path:
+    """Return the folder of the model after a step; that of a LoRA is the checkpoint that diffusers would write."""
+    return out / f"checkpoint-{step}" if recipe.lora_rank else out / "snapshots" / str(step)
+
+
 def check_snapshots(out: Path, recipe: LabRecipe, snapshots: Collection[int]) -> None:
     """Check that the training in a folder has not passed the step of a snapshot without saving it.
 
@@ -73,7 +78,7 @@ def check_snapshots(out: Path, recipe: LabRecipe, snapshots: Collection[int]) ->
     for step in sorted(snapshots):
         if not 0 < step <= recipe.denoiser_steps:
             problems.append(f"expected snapshots from 1 to {recipe.denoiser_steps} denoiser steps, got {step}")
-        elif step <= trained and not (out / "snapshots" / str(step)).is_dir():
+        elif step <= trained and not snapshot_folder(out, recipe, step).is_dir():
             problems.append(f"expected snapshots after step {trained}, which {out} has already reached, got {step}")
     if problems:
         raise ConfigError(problems)

@@ -14,7 +14,7 @@ from torch import nn
 
 from privaudit.data import OnImage, Sample, load_images, read_set
 from privaudit.lab.captions import caption_images
-from privaudit.lab.claim import check_snapshots, claim_folder
+from privaudit.lab.claim import check_snapshots, claim_folder, snapshot_folder
 from privaudit.lab.class_conditional import build_class_conditional, continue_class_conditional
 from privaudit.lab.family import Family
 from privaudit.lab.flow import build_flow, continue_flow
@@ -31,7 +31,7 @@ from privaudit.lab.train_denoiser import train_denoiser
 from privaudit.lab.training_phase import OnStep, Phase
 from privaudit.lab.unconditional import build_unconditional, continue_unconditional
 from privaudit.loading import hash_folder
-from privaudit.loading.hashes import hash_file
+from privaudit.loading.hashes import hash_files
 from privaudit.model.target import Target
 
 
@@ -121,7 +121,7 @@ def train_target(
     record = out / "lab.json"
     finished = json.loads(record.read_text()) | {
         "parameters": {name: sum(value.numel() for value in part.parameters()) for name, part in parts.items()},
-        "target_hash": hash_file(out / WEIGHTS) if recipe.lora_rank else hash_folder(out),
+        "target_hash": hash_files(out / WEIGHTS) if recipe.lora_rank else hash_folder(out),
     }
     record.write_text(json.dumps(finished, indent=2) + "\n")
     return replace(trained, model=f"{base} --lora {out / WEIGHTS}") if recipe.lora_rank else trained
@@ -174,8 +174,3 @@ def make_family(
         return (build_flow if recipe.family == "flow" else build_text)(recipe, tokenizer, texts)
     family = (continue_flow if recipe.family == "flow" else continue_text)(recipe, base, folder, texts)
     return add_lora(family, recipe.lora_rank, recipe.seed) if recipe.lora_rank else family
-
-
-def snapshot_folder(out: Path, recipe: LabRecipe, step: int) -> Path:
-    """Return the folder of the model after a step; that of a LoRA is the checkpoint that diffusers would write."""
-    return out / f"checkpoint-{step}" if recipe.lora_rank else out / "snapshots" / str(step)

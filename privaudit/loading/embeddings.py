@@ -24,8 +24,8 @@ ENCODER_OF = {
     "text_encoders_2": "text_encoder_3",
 }
 """Component by the key of its vectors; files for several encoders name these instead of the word."""
-ONE_ENCODER = ("emb_params", "string_to_param.*", "*")
-"""Keys of the vectors in files for one encoder that do not name the word."""
+ONE_ENCODER = ("emb_params", "string_to_param.*", "*", "t5")
+"""Further keys of vectors that do not name the word; their width tells the encoder."""
 
 
 def read_embedding(path: Path, word: str | None = None) -> tuple[str, dict[str, Tensor]]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from privaudit.loading.components import PipelineFolder
 from privaudit.loading.json_files import read_json
+from privaudit.loading.weights import is_choice
 from privaudit.model.model_files import ModelFiles
 
 
@@ -36,7 +37,8 @@ def hash_components(folder: PipelineFolder, files: ModelFiles | None = None) -> 
     """Hash the files of a pipeline, reading each once.
 
     A component that is read from elsewhere has the hash that it would have in the folder of the pipeline. Overrides,
-    adapters and embeddings change the model, so they change its hashes.
+    adapters, embeddings and the variant of the weights, where there are several, change the model, so they change its
+    hashes.
 
     Args:
         folder: Folder of the pipeline.
@@ -78,10 +80,11 @@ def hash_component(folder: PipelineFolder, name: str) -> str:
     return _short(digest)
 
 
-def hash_file(path: Path) -> str:
-    """Hash the content of a file, whatever its name."""
+def hash_files(*paths: Path) -> str:
+    """Hash the contents of files, whatever their names."""
     digest = hashlib.sha256()
-    _add_file(path, "", digest)
+    for path in paths:
+        _add_file(path, "", digest)
     return _short(digest)
 
 
@@ -94,6 +97,9 @@ def _add_component(folder: PipelineFolder, name: str, *digests: hashlib._Hash) -
     for path in sorted(place.rglob("*")):
         if path.is_file():
             _add_file(path, f"{name}/{path.relative_to(place).as_posix()}", *digests)
+    if is_choice(place, folder.variant):  # all variants are hashed, and only one of them is read
+        for digest in digests:
+            digest.update(f"variant\0{folder.variant}\0".encode())
 
 
 def _add_file(path: Path, name: str, *digests: hashlib._Hash) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from privaudit.loading.adapters import adapter_path
 from privaudit.loading.components import PipelineFolder
 from privaudit.loading.model_source import ModelSource
-from privaudit.loading.recognise import ADAPTERS
+from privaudit.loading.recognise import adapters_in
 from privaudit.loading.replacements import AVERAGED
-from privaudit.loading.weight_files import has_adapter
 from privaudit.loading.weights import variants_in
 from privaudit.model.model_files import LeftOut
 
@@ -25,7 +25,7 @@ def find_left_out(source: ModelSource, folder: PipelineFolder, read: tuple[str, 
     Returns:
         What was left out, by path.
     """
-    merged = {Path(adapter.path).expanduser().resolve() for adapter in source.adapters or ()}
+    merged = {adapter_path(Path(adapter.path).expanduser()).resolve() for adapter in source.adapters or ()}
     items = [
         *_in_root(folder.path, merged),
         *(item for name in read for item in _next_to(folder, name)),
@@ -35,11 +35,12 @@ def find_left_out(source: ModelSource, folder: PipelineFolder, read: tuple[str, 
 
 
 def _in_root(root: Path, merged: set[Path]) -> Iterator[LeftOut]:
-    for path in (*root.glob("*.safetensors"), *(root / name for name in ADAPTERS if name.endswith(".bin"))):
-        if path.name in ADAPTERS or has_adapter(path):
-            if path.is_file() and path.resolve() not in merged and root.resolve() not in merged:
-                yield LeftOut(str(path), "adapter", str(root))
-        else:
+    adapters = adapters_in(root)
+    for path in adapters:
+        if path.resolve() not in merged:
+            yield LeftOut(str(path), "adapter", str(root))
+    for path in root.glob("*.safetensors"):
+        if path not in adapters:
             yield LeftOut(str(path), "single file", str(root))
     for path in root.glob("checkpoint-*"):
         if path.is_dir() and not any(path.resolve() in (each, *each.parents) for each in merged):

@@ -65,17 +65,6 @@ def adapter_problem(folder: Path, *, decided: bool) -> str | None:
     Returns:
         A sentence; None if nothing stands in the way.
     """
-    # The base alone would be read, and nothing of the fine-tuning would show.
-    adapters = [
-        path.name
-        for path in sorted(folder.iterdir())
-        if path.name in ADAPTERS or (path.suffix == ".safetensors" and has_adapter(path))
-    ]
-    if adapters and not decided:
-        return (
-            f"expected one model, but {folder} holds a base and {' and '.join(adapters)}, a LoRA; pass --lora "
-            f"{folder / adapters[0]} to audit the base with it, or --lora none to audit the base alone"
-        )
     for path in sorted(folder.glob("*/*.safetensors")):
         if any(".base_layer." in key for key in read_header(path)[0] or ()):
             return (
@@ -83,7 +72,31 @@ def adapter_problem(folder: Path, *, decided: bool) -> str | None:
                 "not merged; call fuse_lora, unload_lora_weights and save_pretrained in diffusers, and pass the folder "
                 "that this writes"
             )
+    # The base alone would be read, and nothing of the fine-tuning would show.
+    adapters = adapters_in(folder)
+    if adapters and not decided:
+        names = " and ".join(str(path.relative_to(folder)) for path in adapters)
+        return (
+            f"expected one model, but {folder} holds a base and {names}, a LoRA; pass --lora "
+            f"{adapters[0]} to audit the base with it, or --lora none to audit the base alone"
+        )
     return None
+
+
+def adapters_in(folder: Path) -> list[Path]:
+    """List the adapters in the folder of a pipeline and in those of its components, which nothing else reads.
+
+    Those in checkpoints of a training are left to `privaudit.loading.checkpoints`.
+
+    Returns:
+        Their files.
+    """
+    inner = [path for path in folder.glob("*/*") if not path.parent.name.startswith("checkpoint")]
+    return [
+        path
+        for path in (*sorted(folder.iterdir()), *sorted(inner))
+        if path.name in ADAPTERS or (path.suffix == ".safetensors" and path.is_file() and has_adapter(path))
+    ]
 
 
 def _folder(path: Path) -> Recognised:

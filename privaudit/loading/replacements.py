@@ -70,6 +70,8 @@ def _find(name: str, folder: Path) -> Path:
 
 def _class_in(folder: Path, stated: Any) -> list[Any]:  # noqa: ANN401 - entry of model_index.json
     """Read the class of a component from its configuration; that of the pipeline if it states none."""
+    if "Tokenizer" in str(stated[-1]):  # next to which the configuration of a model may lie
+        return list(stated)
     for file in CONFIGURATIONS:
         if (folder / file).is_file():
             config = read_json(folder / file)

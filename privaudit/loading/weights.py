@@ -39,8 +39,7 @@ def choose_variant(folder: Path, requested: str | None) -> str | None:
     Raises:
         TargetError: There are several variants and no default files.
     """
-    matches = [match for path in folder.glob("*.safetensors") if (match := NAME.fullmatch(path.name))]
-    variants = {match["variant"] or match["of_shard"] for match in matches}
+    variants = _variants(folder)
     if requested in variants:
         return requested
     if None in variants or not variants:
@@ -62,10 +61,20 @@ def variants_in(folder: Path, requested: str | None) -> list[str]:
     Raises:
         TargetError: See `choose_variant`.
     """
-    matches = [match for path in folder.glob("*.safetensors") if (match := NAME.fullmatch(path.name))]
-    variants = {match["variant"] or match["of_shard"] for match in matches}
+    variants = _variants(folder)
     chosen = choose_variant(folder, requested)
     return [_pattern(folder, each) for each in (chosen, *sorted(variants - {chosen}, key=str)) if each in variants]
+
+
+def is_choice(folder: Path, requested: str | None) -> bool:
+    """Whether a requested variant decides which weights of a folder are read: it is there, and others are."""
+    variants = _variants(folder)
+    return requested is not None and requested in variants and len(variants) > 1
+
+
+def _variants(folder: Path) -> set[str | None]:
+    matches = [match for path in folder.glob("*.safetensors") if (match := NAME.fullmatch(path.name))]
+    return {match["variant"] or match["of_shard"] for match in matches}
 
 
 def _pattern(folder: Path, variant: str | None) -> str:

@@ -19,7 +19,7 @@ class MergedAdapter:
 
     Attributes:
         path: File or folder, as it was requested.
-        hash: SHA-256 over the file, 32 hexadecimal digits.
+        hash: SHA-256 over the file, and the configuration next to it that was read with it; 32 hexadecimal digits.
         kind: ``LoRA``, ``DoRA``, ``LoHa``, ``LoKr`` and so on.
         style: Tool whose names its keys have.
         scale: Factor on its change of the weights.

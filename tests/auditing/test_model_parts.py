@@ -27,6 +27,7 @@ SETS = {"members": "m", "nonmembers": "n"}
         ("style.safetensors@-1", ("style.safetensors", -1.0)),
         ("a@home/style.safetensors", ("a@home/style.safetensors", 1.0)),
         ("a@2/style.safetensors@.5", ("a@2/style.safetensors", 0.5)),
+        ("folder@2@1", ("folder@2", 1.0)),
     ],
 )
 def test_a_lora_has_a_scale(text: str, pair: tuple[str, float]) -> None:

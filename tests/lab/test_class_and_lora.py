@@ -145,6 +145,22 @@ def test_an_interrupted_lora_resumes_to_the_same_bits(
     assert list(pd.read_csv(tmp_path / "out" / "members.csv").columns) == ["path", "id", "caption"]
 
 
+def test_a_finished_lora_with_its_checkpoints_is_not_trained_again(
+    pair: tuple[Trained, Trained, LabRecipe], images: Path
+) -> None:
+    base, trained, tuned = pair
+    before = (trained.folder / WEIGHTS).read_bytes()
+    again = train_target(
+        images,
+        trained.folder,
+        tuned,
+        base=base.folder,
+        snapshots=(2, 4),
+        on_step=lambda *_: pytest.fail("trained again"),
+    )
+    assert (again.folder / WEIGHTS).read_bytes() == before
+
+
 def test_a_lora_needs_a_base(images: Path, recipe: Recipe, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="expected a base for a LoRA, got none; pass --base"):
         train_target(images, tmp_path / "out", recipe(family="text", lora_rank=2))

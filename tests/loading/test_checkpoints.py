@@ -145,6 +145,14 @@ class TestAdapters:
         lora(tmp_path / "checkpoint-5" / "adapter_model.safetensors")
         assert find_checkpoints(tmp_path, "base").checkpoints[1].adapter == str(tmp_path / "checkpoint-5")
 
+    @pytest.mark.parametrize("other", ["unet", "adapter_model.safetensors"])
+    def test_next_to_another_result_in_the_same_checkpoint(self, tmp_path, other):
+        folder = tmp_path / "checkpoint-5"
+        lora(folder / "pytorch_lora_weights.safetensors")
+        network(folder / other) if other == "unet" else lora(folder / other)
+        with pytest.raises(TargetError, match=f"expected a network or a LoRA in .*checkpoint-5, got .*and {other}; "):
+            find_checkpoints(tmp_path, "base")
+
     def test_by_epoch_with_the_last_without_a_number(self, tmp_path):
         for name in ("my-style-000010", "my-style-000002", "my-style"):
             lora(tmp_path / f"{name}.safetensors")

@@ -70,6 +70,11 @@ def test_the_word_is_named_or_the_files(tmp_path: Path, key: str, word: str | No
     assert read_embedding(Path(file), word)[0] == expected
 
 
+def test_the_key_of_an_encoder_is_no_word(tmp_path: Path) -> None:
+    file = save(tmp_path / "style.safetensors", clip_l=vectors(), t5=vectors())
+    assert read_embedding(Path(file))[0] == "style"
+
+
 @pytest.mark.parametrize(
     ("tensors", "problem"),
     [

@@ -138,3 +138,54 @@ def test_a_lora_that_was_trained_to_predict_something_else(
     key, _, value = override.partition("=")
     overrides = {key: True if value == "true" else value}
     load_target(ModelSource(sd_master, device="cpu", adapters=adapters, overrides=overrides))
+
+
+def test_the_configuration_of_an_adapter_is_part_of_the_hash(sd_master: Path, tmp_path: Path) -> None:
+    unet = StableDiffusionPipeline.from_pretrained(sd_master, safety_checker=None).unet
+    tensors = adapter_files.lora_tensors(unet, start="base_model.model.")[0]
+    adapter_files.save(tmp_path / "style" / "adapter_model.safetensors", tensors)
+    source = ModelSource(sd_master, device="cpu", adapters=(AdapterSource(str(tmp_path / "style")),))
+    hashes = []
+    for alpha in (4, 8):
+        settings = {"peft_type": "LORA", "r": 4, "lora_alpha": alpha}
+        (tmp_path / "style" / "adapter_config.json").write_text(json.dumps(settings))
+        hashes.append(load_target(source).info.hash)
+    assert hashes[0] != hashes[1]
+
+
+def test_variants_have_their_own_hashes(sd: Path) -> None:
+    stem = "diffusion_pytorch_model"
+    alone = load_target(ModelSource(sd, device="cpu")).info
+    tensors = load_file(sd / "unet" / f"{stem}.safetensors")
+    half = sd / "unet" / f"{stem}.fp16.safetensors"
+    save_file({key: values * 2 for key, values in tensors.items()}, half, {"format": "pt"})
+    infos = [load_target(ModelSource(sd, device="cpu", variant=variant)).info for variant in (None, "fp16")]
+    assert len({alone.hash, *(info.hash for info in infos)}) == 3
+    assert infos[0].components["unet"] != infos[1].components["unet"]
+    assert infos[0].autoencoder_hash == infos[1].autoencoder_hash == alone.autoencoder_hash
+
+
+@pytest.mark.parametrize("place", ["unet/pytorch_lora_weights.safetensors", "text_encoder/adapter_model.safetensors"])
+def test_an_adapter_in_the_folder_of_a_component(sd: Path, lora: Path, tmp_path: Path, place: str) -> None:
+    shutil.copy(lora, sd / place)
+    with pytest.raises(TargetError, match=f"holds a base and {place}, a LoRA; pass --lora .*{place} to audit"):
+        load_target(ModelSource(sd, device="cpu"))
+    files = load_target(ModelSource(sd, device="cpu", adapters=())).info.files
+    assert [(item.path, item.kind) for item in files.left_out] == [(str(sd / place), "adapter")]
+    merged = load_target(ModelSource(sd, device="cpu", adapters=(AdapterSource(str(sd / place)),))).info.files
+    assert not merged.left_out
+
+
+def test_one_of_two_adapters_in_a_folder(sd: Path, lora: Path) -> None:
+    shutil.copy(lora, sd / "pytorch_lora_weights.safetensors")
+    shutil.copy(lora, sd / "other.safetensors")
+    files = load_target(ModelSource(sd, device="cpu", adapters=(AdapterSource(str(sd)),))).info.files
+    assert [(item.path, item.kind) for item in files.left_out] == [(str(sd / "other.safetensors"), "adapter")]
+
+
+def test_a_tokenizer_next_to_the_configuration_of_a_model(sd: Path, tmp_path: Path) -> None:
+    before = noise(ModelSource(sd, device="cpu"))
+    other = shutil.copytree(sd / "tokenizer", tmp_path / "other")
+    shutil.copy(sd / "text_encoder" / "config.json", other)
+    shutil.rmtree(sd / "tokenizer")
+    assert torch.equal(noise(ModelSource(sd, device="cpu", replaced={"tokenizer": str(other)})), before)

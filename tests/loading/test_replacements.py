@@ -143,9 +143,7 @@ class TestFiles:
 
     @staticmethod
     def first(target: Target) -> torch.Tensor:
-        assert target.residence is not None
-        (network,) = target.residence.components["denoiser"]
-        return network.conv_in.weight
+        return target.denoiser.module.conv_in.weight
 
     @pytest.mark.parametrize("style", ["before", "after"])
     @pytest.mark.parametrize("alone", [True, False])

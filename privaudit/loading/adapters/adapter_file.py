@@ -16,6 +16,8 @@ from privaudit.loading.adapters.factors import BUNDLED, refused_kind, split_key
 from privaudit.loading.recognise import ADAPTERS, explain
 from privaudit.loading.weight_files import LORA_STYLES
 
+PEFT_START = "base_model.model."
+"""Start of the names of layers in files of peft itself."""
 PEFT_FILE, PEFT_CONFIG = "adapter_model.safetensors", "adapter_config.json"
 EXPECTED = "the safetensors file of an adapter such as a LoRA"
 
@@ -46,12 +48,14 @@ class AdapterFile:
         layers: Its layers, by name.
         style: Tool whose names it has.
         embeddings: Embeddings that were trained together with it: vectors by key, by word.
+        config: Configuration of peft next to the file, which was read with it; None without one.
     """
 
     path: Path
     layers: tuple[AdapterLayer, ...]
     style: str
     embeddings: Mapping[str, Mapping[str, Tensor]] = field(default_factory=dict)
+    config: Path | None = None
 
 
 def read_adapter(path: Path) -> AdapterFile:
@@ -81,9 +85,10 @@ def read_adapter(path: Path) -> AdapterFile:
     factors, written = _by_layer(tensors, file)
     if not factors:
         raise TargetError(explain(file, EXPECTED))
-    config = file.parent / PEFT_CONFIG
-    stated = read_alphas(metadata, config if config.is_file() else None)
-    return AdapterFile(file, _layers(factors, written, stated, file), _style(factors), embeddings)
+    config = file.parent / PEFT_CONFIG if (file.parent / PEFT_CONFIG).is_file() else None
+    stated = read_alphas(metadata, config)
+    _require_stated(factors, written, stated, file)
+    return AdapterFile(file, _layers(factors, written, stated, file), _style(factors), embeddings, config)
 
 
 def adapter_path(path: Path) -> Path:
@@ -152,13 +157,31 @@ def _listed(names: Iterable[str]) -> str:
     return ", ".join([first, *others[:2]]) + (f" and {more} more" if more > 0 else "")
 
 
+def _require_stated(
+    factors: Mapping[str, Mapping[str, Tensor]], written: Mapping[str, float], stated: StatedAlphas, file: Path
+) -> None:
+    """Refuse a file whose alphas are stated elsewhere, and not found: alpha = rank would be a guess."""
+    if written:
+        return
+    if any(name.startswith(PEFT_START) for name in factors) and not stated.configs:
+        raise TargetError(
+            f"expected {PEFT_CONFIG} next to {file}, since peft saves the alpha of its LoRAs there, found none; copy "
+            "it from the output of the training"
+        )
+    if stated.configs and not any(map(stated.knows, factors)):
+        raise TargetError(
+            f"expected the alphas of {_listed(sorted(factors))} in {file}, whose {stated.where} states those of "
+            f"{' and '.join(stated.configs)} alone; pass the file as the trainer saved it"
+        )
+
+
 def _layers(
     factors: Mapping[str, Mapping[str, Tensor]], written: Mapping[str, float], stated: StatedAlphas, file: Path
 ) -> tuple[AdapterLayer, ...]:
     layers, problems = [], []
     for name, parts in sorted(factors.items()):
         rank = rank_of(parts)
-        claim = stated.of(name, rank, linear=all(values.ndim < 4 for values in parts.values()))
+        claim = stated.of(name, rank, linear=_is_linear(parts))
         tensor = written.get(name)
         if claim is not None and tensor is not None and abs(claim.alpha - tensor) > 1e-3 * abs(tensor):
             problems.append(f"{name} has alpha {tensor:g} in its weights and {claim.alpha:g} in the {claim.where}")
@@ -170,6 +193,11 @@ def _layers(
         more = f" (and so {len(problems) - 1} more)" if len(problems) > 1 else ""
         raise TargetError(f"expected one strength per layer in {file}, but {problems[0]}{more}; copy both files again")
     return tuple(layers)
+
+
+def _is_linear(factors: Mapping[str, Tensor]) -> bool:
+    """Whether factors are those of a linear layer for certain; LoHa and LoKr flatten those of a convolution."""
+    return "down" in factors and all(values.ndim < 4 for values in factors.values())
 
 
 def rank_of(factors: Mapping[str, Any]) -> int | None:

@@ -59,6 +59,13 @@ class StatedAlphas:
     kohya: tuple[float, int] | None = None
     root: bool = False
 
+    def knows(self, name: str) -> bool:
+        """Whether a configuration is about the component of a layer."""
+        return self._config(name) is not None
+
+    def _config(self, name: str) -> Mapping[str, Any] | None:
+        return self.configs.get(name.partition(".")[0]) or self.configs.get("")
+
     def of(self, name: str, rank: int | None, *, linear: bool) -> Stated | None:
         """Find what is said about a layer.
 
@@ -71,7 +78,7 @@ class StatedAlphas:
             Alpha and rank; None if nothing is said.
         """
         component, _, rest = name.partition(".")
-        config = self.configs.get(component) or self.configs.get("")
+        config = self._config(name)
         if config is not None:
             path = rest if component in self.configs else name
             return Stated(_alpha(config, path), _pattern(config.get("rank_pattern"), path, config.get("r")), self.where)

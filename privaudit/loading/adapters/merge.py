@@ -12,11 +12,13 @@ from privaudit.errors import TargetError
 from privaudit.loading.adapters.adapter_file import AdapterFile, AdapterLayer, rank_of
 from privaudit.loading.adapters.layer_places import Places, find_places
 from privaudit.loading.adapters.weight_change import weight_change
-from privaudit.loading.hashes import hash_file
+from privaudit.loading.hashes import hash_files
 from privaudit.model.model_files import MergedAdapter
 
 KINDS = {"hada": "LoHa", "lokr": "LoKr", "magnitude": "DoRA", "dora scale": "DoRA", "difference": "full difference"}
 """Kind of a layer by the start of one of its roles; LoRA for any other."""
+MIN_KEPT = 0.9
+"""Smallest part of a change that may be left after rounding to the precision of the weights."""
 
 
 def merge_adapter(adapter: AdapterFile, components: Mapping[str, nn.Module], scale: float = 1.0) -> MergedAdapter:
@@ -34,26 +36,30 @@ def merge_adapter(adapter: AdapterFile, components: Mapping[str, nn.Module], sca
         What was merged.
 
     Raises:
-        TargetError: A layer has no place, another shape or values that are not finite, or the adapter changes nothing;
-            the weights may then have been changed in part, and must not be used.
+        TargetError: A layer has no place, another shape or values that are not finite, or the adapter changes nothing
+            or little in the precision of the weights; they may then have been changed in part, and must not be used.
     """
     places = find_places([layer.name for layer in adapter.layers], components)
     _require_all(adapter, places)
     _require_once(adapter, places)
     counts: Counter[str] = Counter()
-    changed = False
+    sizes: dict[str, tuple[float, float]] = {}
     for layer in adapter.layers:
-        changed |= _merge(layer, places[layer.name], components, scale)
-        counts[places[layer.name][0].component] += 1
-    if not changed:
+        component = places[layer.name][0].component
+        wanted, remaining = sizes.get(component, (0.0, 0.0))
+        more_wanted, more_remaining = _merge(layer, places[layer.name], components, scale)
+        sizes[component] = wanted + more_wanted, remaining + more_remaining
+        counts[component] += 1
+    if not any(wanted for wanted, _ in sizes.values()):
         raise TargetError(
             f"expected an adapter that changes the model, but every change in {adapter.path} is zero; it was saved "
             "before its training began: pass a later checkpoint"
         )
+    _require_kept(adapter, sizes, components)
     ranks = [rank for layer in adapter.layers if (rank := rank_of(layer.factors)) is not None]
     return MergedAdapter(
         path=str(adapter.path),
-        hash=hash_file(adapter.path),
+        hash=hash_files(adapter.path, *([adapter.config] if adapter.config else [])),
         kind=" and ".join(sorted({kind_of(layer) for layer in adapter.layers})),
         style=adapter.style,
         scale=scale,
@@ -101,10 +107,38 @@ def _require_once(adapter: AdapterFile, places: Mapping[str, Places]) -> None:
                 )
 
 
-def _merge(layer: AdapterLayer, places: Places, components: Mapping[str, nn.Module], scale: float) -> bool:
-    """Add the change of one layer, and say whether there was any."""
+def _require_kept(
+    adapter: AdapterFile, sizes: Mapping[str, tuple[float, float]], components: Mapping[str, nn.Module]
+) -> None:
+    """Refuse a change that is smaller than the steps of the weights' precision: little of what was learned would run.
+
+    In training, the output of an adapter is added to that of its layer, where nothing of it is lost.
+
+    Raises:
+        TargetError: Less than `MIN_KEPT` of the change of a component is left.
+    """
+    for component, (wanted, remaining) in sizes.items():
+        if remaining < MIN_KEPT * wanted:
+            dtype = str(next(components[component].parameters()).dtype).removeprefix("torch.")
+            raise TargetError(
+                f"expected a precision that holds the changes of {adapter.path}, but {dtype} keeps "
+                f"{max(0.0, remaining / wanted):.0%} of those of the {component}; pass --dtype float32"
+            )
+
+
+def _merge(
+    layer: AdapterLayer, places: Places, components: Mapping[str, nn.Module], scale: float
+) -> tuple[float, float]:
+    """Add the change of one layer.
+
+    Returns:
+        Its squared norm, and its inner product with what is left of it in the precision of the weights.
+
+    Raises:
+        TargetError: The layer has no bias, and its change has one.
+    """
     modules = [components[place.component].get_submodule(place.module) for place in places]
-    changed = False
+    wanted = remaining = 0.0
     for role, name in (("weight", "weight"), ("bias difference", "bias")):
         if role == "weight" and set(layer.factors) == {"bias difference"}:
             continue
@@ -117,13 +151,15 @@ def _merge(layer: AdapterLayer, places: Places, components: Mapping[str, nn.Modu
             )
         before = _gather([each.detach().float() for each in parameters if each is not None], places)
         change = weight_change(layer, before, scale) if role == "weight" else _bias_change(layer, before, scale)
-        changed |= bool(change.any())
+        wanted += float(change.square().sum())
         for place, parameter in zip(places, parameters, strict=True):
             assert parameter is not None
             rows = change if place.rows is None else torch.cat([change[part] for part in place.rows])
             with torch.no_grad():
-                parameter.copy_(parameter.float() + rows)
-    return changed
+                new = (parameter.float() + rows).to(parameter.dtype)
+                remaining += float(((new.float() - parameter.float()) * rows).sum())
+                parameter.copy_(new)
+    return wanted, remaining
 
 
 def _gather(weights: list[Tensor], places: Places) -> Tensor:

@@ -22,6 +22,18 @@ from torch import Tensor
 from privaudit.errors import TargetError
 from privaudit.loading.adapters.adapter_file import AdapterLayer, rank_of
 
+_HADA = {f"hada_{name}" for name in ("w1_a", "w1_b", "w2_a", "w2_b")}
+_LOKR_1, _LOKR_2 = ({"lokr_w1"}, {"lokr_w1_a", "lokr_w1_b"}), ({"lokr_w2"}, {"lokr_w2_a", "lokr_w2_b"})
+METHODS = (
+    {"difference"},
+    {"down", "up"},
+    {"down", "up", "mid"},
+    _HADA,
+    _HADA | {"hada_t1", "hada_t2"},
+    *(first | second for first in _LOKR_1 for second in (*_LOKR_2, _LOKR_2[1] | {"lokr_t2"})),
+)
+"""Factors of a weight that belong together."""
+
 
 def weight_change(layer: AdapterLayer, weight: Tensor, scale: float = 1.0) -> Tensor:
     """Compute what a layer of an adapter adds to a weight.
@@ -71,6 +83,10 @@ def strength(layer: AdapterLayer) -> float:
 
 
 def _product(factors: Mapping[str, Tensor]) -> Tensor:
+    if factors.keys() - {"bias difference", "magnitude", "dora scale"} not in METHODS or (
+        {"magnitude", "dora scale"} <= factors.keys()  # two answers, of which one would be ignored
+    ):
+        raise KeyError("factors")
     if "difference" in factors:
         return factors["difference"]
     if any(role.startswith("hada") for role in factors):

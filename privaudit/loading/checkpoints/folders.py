@@ -39,7 +39,15 @@ def in_folder(path: Path, step: int, base: str, *, ema: bool) -> Checkpoint:
     """
     if (path / "model_index.json").is_file():
         return Checkpoint(path.name, step, str(path))
-    adapter = next((path / name for name in ADAPTERS if (path / name).is_file()), None)
+    adapters = [path / name for name in ADAPTERS if (path / name).is_file()]
+    adapter = next(iter(adapters), None)
+    networks = [each for each in sorted(path.iterdir()) if (each / "config.json").is_file()]
+    if adapter is not None and len(adapters) + len(networks) > 1:
+        listed = " and ".join(each.name for each in (*adapters, *networks))
+        raise TargetError(
+            f"expected a network or a LoRA in {path}, got {listed}; audit it with privaudit scan and the options "
+            "--component and --lora"
+        )
     if adapter is not None:
         # A peft file needs the configuration next to it.
         return Checkpoint(path.name, step, base, str(path if adapter.name == ADAPTERS[1] else adapter))

@@ -175,6 +175,30 @@ class TestAlphaOutsideOfTheTensors:
         path = files.save(tmp_path / "style.safetensors", tensors, header)
         assert_changed(merged(path, unet=unet)["unet"], unet, changes)
 
+    def test_of_peft_is_refused_without_its_configuration(self, unet: nn.Module, tmp_path: Path) -> None:
+        path, _ = self.peft_folder(unet, tmp_path / "style", lora_alpha=8)
+        (path / "adapter_config.json").unlink()
+        with pytest.raises(TargetError, match="expected adapter_config.json next to .*, found none; copy it"):
+            read_adapter(path)
+
+    def test_of_another_component_is_refused(self, unet: nn.Module, tmp_path: Path) -> None:
+        tensors, _ = files.lora_tensors(unet, start="diffusion_model.", only=self.LINEAR)
+        header = {"lora_adapter_metadata": json.dumps({"unet.r": 4, "unet.lora_alpha": 16})}
+        path = files.save(tmp_path / "style.safetensors", tensors, header)
+        with pytest.raises(TargetError, match=r"alphas of diffusion_model.* whose header states those of unet alone"):
+            read_adapter(path)
+
+    def test_in_the_header_of_kohya_is_not_about_flattened_convolutions(self, unet: nn.Module, tmp_path: Path) -> None:
+        weight = unet.get_submodule("conv_in").weight
+        ends = {"w1_a": (len(weight), 4), "w1_b": (4, weight[0].numel())}
+        ends |= {end.replace("1", "2"): shape for end, shape in ends.items()}
+        tensors = {f"lora_unet_conv_in.hada_{end}": files.random(*shape) for end, shape in ends.items()}
+        header = {"ss_network_dim": "4", "ss_network_alpha": "2.0", "ss_network_args": '{"conv_alpha": "1"}'}
+        path = files.save(
+            tmp_path / "style.safetensors", tensors | {"lora_unet_conv_in.alpha": torch.tensor(1.0)}, header
+        )
+        assert read_adapter(path).layers[0].alpha == 1
+
     @pytest.mark.parametrize(
         ("config", "problem"),
         [
@@ -267,6 +291,19 @@ class TestRefusals:
         tensors.pop("unet.conv_in.lora_B.weight")
         path = files.save(tmp_path / "style.safetensors", tensors)
         self.refuse(path, "expected factors of unet.conv_in that fit together, got down 4x4x3x3; copy", unet=unet)
+
+    @pytest.mark.parametrize("other", ["diff", "hada_w1_a", "lokr_w1"])
+    def test_two_methods_for_one_layer(self, unet: nn.Module, tmp_path: Path, other: str) -> None:
+        tensors, _ = files.lora_tensors(unet)
+        extra = {f"unet.conv_in.{other}": torch.ones_like(unet.get_submodule("conv_in").weight)}
+        path = files.save(tmp_path / "style.safetensors", tensors | extra)
+        self.refuse(path, "expected factors of unet.conv_in that fit together, got .*down", unet=unet)
+
+    def test_changes_that_the_precision_rounds_away(self, unet: nn.Module, tmp_path: Path) -> None:
+        path = files.save(tmp_path / "style.safetensors", files.lora_tensors(unet)[0])
+        half = copy.deepcopy(unet).bfloat16()
+        assert merged(path, unet=half)["unet"]["conv_in.weight"].dtype == torch.bfloat16
+        self.refuse(path, r"but bfloat16 keeps \d+% of those of the unet; pass --dtype float32", 0.003, unet=half)
 
     def test_a_truncated_file(self, unet: nn.Module, tmp_path: Path) -> None:
         path = files.save(tmp_path / "style.safetensors", files.lora_tensors(unet)[0])
