@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import shutil
 from pathlib import Path
 
 import adapter_files
@@ -11,7 +12,7 @@ import pipelines
 import pytest
 import torch
 from diffusers import StableDiffusionPipeline, UNet2DConditionModel
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from privaudit.errors import TargetError
 from privaudit.loading import AdapterSource, ModelSource, load_target
