@@ -9,6 +9,7 @@ the result lists. The base of the LoRA has seen neither members nor held-out ima
 from __future__ import annotations
 
 import argparse
+import math
 import platform
 import shlex
 import shutil
@@ -67,8 +68,8 @@ def rows(result: AuditResult) -> list[str]:
 
 
 def cell(estimate: Estimate | RateEstimate) -> str:
-    """Write an estimate with its interval."""
-    return f"{estimate.value:.3f} [{estimate.lo:.3f}, {estimate.hi:.3f}]"
+    """Write an estimate with its interval, if there are enough images for one."""
+    return f"{estimate.value:.3f}" + ("" if math.isnan(estimate.lo) else f" [{estimate.lo:.3f}, {estimate.hi:.3f}]")
 
 
 def main() -> None:

@@ -22,7 +22,8 @@ def plot_checkpoints(sweep: CheckpointSweepResult, path: Path) -> None:
     A dot marks each checkpoint, and a larger one the largest AUROC. The last weights, whose step may be unknown, follow
     at the distance of the last two checkpoints.
     """
-    columns = min(MAX_COLUMNS, len(sweep.attacks))
+    paired = any(attack.endswith("-reference") for attack in sweep.attacks)  # next to the attack itself
+    columns = min(2 if paired else MAX_COLUMNS, len(sweep.attacks))
     rows = math.ceil(len(sweep.attacks) / columns)
     figure = Figure(figsize=(1.0 + 3.3 * columns, 0.7 + 2.6 * rows), layout="constrained", facecolor="white")
     panels = figure.subplots(rows, columns, squeeze=False, sharey=True).flatten()
