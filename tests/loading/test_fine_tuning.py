@@ -290,3 +290,17 @@ def test_another_layer_of_the_text_encoder(sd_master: Path) -> None:
     assert target.info.hash != plain.info.hash
     with pytest.raises(TargetError, match=r"expected condition.clip_skip of 1 to \d, got 9"):
         load_target(ModelSource(sd_master, device="cpu", overrides={"condition.clip_skip": 9}))
+
+
+def test_adapters_that_do_not_go_together(sd_master: Path, lora: Path, tmp_path: Path) -> None:
+    tensors = load_file(lora)
+    name = next(key for key in tensors if key.endswith("attn1_to_q.lora_up.weight")).removesuffix(".lora_up.weight")
+    ends = ("lora_up.weight", "lora_down.weight", "alpha")
+    part = {f"{name}.{end}": tensors[f"{name}.{end}"] for end in ends}
+    part[f"{name}.dora_scale"] = torch.ones(len(part[f"{name}.lora_up.weight"]), 1)
+    dora = adapter_files.save(tmp_path / "dora.safetensors", part)
+    same = shutil.copy(lora, tmp_path / "same.safetensors")
+    for other, problem in ((dora, "expected a DoRA without another adapter of the unet"), (same, "each adapter once")):
+        adapters = tuple(AdapterSource(str(path)) for path in (lora, other))
+        with pytest.raises(TargetError, match=problem):
+            load_target(ModelSource(sd_master, device="cpu", adapters=adapters))
