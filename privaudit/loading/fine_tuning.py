@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from privaudit.loading.families.contract import Family
 from privaudit.loading.left_out import find_left_out
 from privaudit.loading.model_source import ModelSource
 from privaudit.loading.standalone import autoencoder_name
-from privaudit.model.model_files import ModelFiles
+from privaudit.model.model_files import MergedAdapter, ModelFiles
 
 
 def apply_fine_tuning(source: ModelSource, folder: PipelineFolder, family: Family, pipeline: Any) -> ModelFiles:  # noqa: ANN401 - of diffusers
@@ -44,6 +44,7 @@ def apply_fine_tuning(source: ModelSource, folder: PipelineFolder, family: Famil
     for requested in source.adapters or ():
         adapter = read_adapter(Path(requested.path).expanduser())
         adapters.append(merge_adapter(adapter, parts, requested.scale))
+        _require_together(adapters)
         headers.append(read_header_words(adapter.path))
         for word, tensors in adapter.embeddings.items():
             _add_embedding(embeddings, pipeline, family, adapter.path, word, tensors)
@@ -55,6 +56,20 @@ def apply_fine_tuning(source: ModelSource, folder: PipelineFolder, family: Famil
         left_out=find_left_out(source, folder, names),
         headers=tuple(words for words in headers if words.says_something),
     )
+
+
+def _require_together(adapters: Sequence[MergedAdapter]) -> None:
+    """Refuse the same adapter twice, and a DoRA with another one: what both are together depends on the tool."""
+    *others, last = adapters
+    for other in others:
+        if other.hash == last.hash:
+            raise TargetError(f"expected each adapter once, got {other.path} and {last.path}, which are the same file")
+        shared = sorted(other.layers.keys() & last.layers.keys())
+        if shared and "DoRA" in f"{other.kind} {last.kind}":
+            raise TargetError(
+                f"expected a DoRA without another adapter of the {shared[0]}, got {other.path} and {last.path}, and "
+                "tools disagree about both together; merge them with the tool that samples, and pass the merged model"
+            )
 
 
 def _add_embedding(

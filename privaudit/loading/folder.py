@@ -26,7 +26,7 @@ from privaudit.loading.recognise import adapter_problem, explain, no_index
 from privaudit.loading.repository import find_folder
 from privaudit.loading.residence import MAIN_MEMORY, Residence
 from privaudit.loading.standalone import CONTINUOUS, NAMES, autoencoder_name, pipeline_folder
-from privaudit.loading.statements import check_statements
+from privaudit.loading.statements import check_clip_skip, check_statements
 from privaudit.model.schedule import FlowSchedule, Schedule
 from privaudit.model.target import Target, TargetInfo
 
@@ -59,7 +59,9 @@ def load_target(source: ModelSource | str | Path) -> Target:
     folder = open_pipeline(source)
     family = find_family(folder)
     schedule, prediction_type = load_schedule(folder)
-    check_statements(_stating_files(source, folder), folder, prediction_type)
+    stating = _stating_files(source, folder)
+    check_statements(stating, folder, prediction_type)
+    check_clip_skip(stating, family)
     schedule = family.trained_levels(schedule)
     vae_name = autoencoder_name(folder.index)
     _check_parts(folder, family, schedule, vae_name)

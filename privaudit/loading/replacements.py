@@ -31,7 +31,7 @@ def place_replacements(
         Folder of each replaced component, and the index with their classes.
 
     Raises:
-        TargetError: The pipeline has no such component, or a folder does not hold it.
+        TargetError: The pipeline has no such component, a folder does not hold it, or it holds others as well.
     """
     places: dict[str, Path] = {}
     changed = dict(index)
@@ -44,7 +44,22 @@ def place_replacements(
             )
         places[name] = _find(name, Path(text).expanduser())
         changed[name] = _class_in(places[name], index[name])
+    _require_all(places, index)
     return places, changed
+
+
+def _require_all(places: Mapping[str, Path], index: Mapping[str, Any]) -> None:
+    """Refuse a part of a training checkpoint, such as its U-Net without the text encoder that was trained with it."""
+    for name, place in places.items():
+        folder = place.parent
+        if (folder / "model_index.json").is_file():  # another pipeline, of which the user has chosen a part
+            continue
+        others = [each for each in index if each not in places and (folder / each / CONFIGURATIONS[0]).is_file()]
+        if others:
+            raise TargetError(
+                f"expected all of {folder}, got {name} alone; pass --component {others[0]}={folder / others[0]}, too, "
+                f"or name the folder of another {others[0]}"
+            )
 
 
 def _find(name: str, folder: Path) -> Path:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from privaudit.errors import TargetError
 from privaudit.loading.components import PipelineFolder
+from privaudit.loading.families.contract import Family
 from privaudit.loading.weight_files import read_header
 
 SCHEDULER = "scheduler_config.json"
@@ -40,6 +41,27 @@ def check_statements(files: Iterable[Path], folder: PipelineFolder, prediction_t
             raise TargetError(
                 f"expected one noise schedule, but {path} states a last level without signal and the scheduler of "
                 f"{folder} does not; pass --override scheduler.{ZERO_SNR}=true, or =false if the file is wrong"
+            )
+
+
+def check_clip_skip(files: Iterable[Path], family: Family) -> None:
+    """Check that the layer of the text encoder that is read is the one that the files state.
+
+    Args:
+        files: Safetensors files of adapters or single-file checkpoints.
+        family: Family of the pipeline; one without the setting always reads the same layer, as do its trainers.
+
+    Raises:
+        TargetError: A file states another layer, and no override decides.
+    """
+    if "clip_skip" not in family.settings or "clip_skip" in family.chosen:
+        return
+    for path in files:
+        stated = str(read_header(path)[1].get("ss_clip_skip", ""))
+        if stated.isascii() and stated.isdigit() and int(stated) > 1:
+            raise TargetError(
+                f"expected the last layer of the text encoder, but {path} states clip skip {stated}; pass --override "
+                f"condition.clip_skip={stated}, or =1 if the file is wrong"
             )
 
 

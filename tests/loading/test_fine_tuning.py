@@ -126,6 +126,7 @@ def test_a_component_of_a_checkpoint(sd_master: Path, checkpoint: Path, tmp_path
         ({"ss_v_parameterization": "True"}, "scheduler.prediction_type=v_prediction"),
         ({"modelspec.prediction_type": "v"}, "scheduler.prediction_type=v_prediction"),
         ({"ss_zero_terminal_snr": "True"}, "scheduler.rescale_betas_zero_snr=true"),
+        ({"ss_clip_skip": "2"}, "condition.clip_skip=2"),
     ],
 )
 def test_a_lora_that_was_trained_to_predict_something_else(
@@ -137,7 +138,7 @@ def test_a_lora_that_was_trained_to_predict_something_else(
     with pytest.raises(TargetError, match=f"pass --override {override}, or ="):
         load_target(ModelSource(sd_master, device="cpu", adapters=adapters))
     key, _, value = override.partition("=")
-    overrides = {key: True if value == "true" else value}
+    overrides = {key: json.loads(value) if value in ("true", "2") else value}
     load_target(ModelSource(sd_master, device="cpu", adapters=adapters, overrides=overrides))
 
 
@@ -152,6 +153,16 @@ def test_the_configuration_of_an_adapter_is_part_of_the_hash(sd_master: Path, tm
         (tmp_path / "style" / "adapter_config.json").write_text(json.dumps(settings))
         hashes.append(load_target(source).info.hash)
     assert hashes[0] != hashes[1]
+
+
+def test_a_part_of_a_checkpoint_is_refused(sd: Path, checkpoint: Path) -> None:
+    shutil.copytree(sd / "text_encoder", checkpoint / "text_encoder")
+    with pytest.raises(TargetError, match="got unet alone; pass --component text_encoder=.*checkpoint-500/text_enc"):
+        load_target(ModelSource(sd, device="cpu", replaced={"unet": str(checkpoint)}))
+    for encoder in (checkpoint, sd):
+        replaced = {"unet": str(checkpoint), "text_encoder": str(encoder / "text_encoder")}
+        files = load_target(ModelSource(sd, device="cpu", replaced=replaced)).info.files
+        assert files.sources == {"unet": str(checkpoint / "unet"), "text_encoder": replaced["text_encoder"]}
 
 
 def test_variants_have_their_own_hashes(sd: Path) -> None:
@@ -190,3 +201,33 @@ def test_a_tokenizer_next_to_the_configuration_of_a_model(sd: Path, tmp_path: Pa
     shutil.copy(sd / "text_encoder" / "config.json", other)
     shutil.rmtree(sd / "tokenizer")
     assert torch.equal(noise(ModelSource(sd, device="cpu", replaced={"tokenizer": str(other)})), before)
+
+
+def test_another_layer_of_the_text_encoder(sd_master: Path) -> None:
+    pipeline = StableDiffusionPipeline.from_pretrained(sd_master, safety_checker=None)
+    words = pipeline.tokenizer("a cat", padding="max_length", truncation=True, return_tensors="pt").input_ids
+    encoder = pipeline.text_encoder
+    inner = getattr(encoder, "text_model", encoder)
+    with torch.no_grad():
+        expected = inner.final_layer_norm(encoder(words, output_hidden_states=True).hidden_states[-2])
+    target = load_target(ModelSource(sd_master, device="cpu", overrides={"condition.clip_skip": 2}))
+    assert torch.equal(target.condition([Prompt(caption="a cat")])["encoder_hidden_states"], expected)
+    plain = load_target(ModelSource(sd_master, device="cpu"))
+    assert not torch.allclose(plain.condition([Prompt(caption="a cat")])["encoder_hidden_states"], expected)
+    assert target.info.hash != plain.info.hash
+    with pytest.raises(TargetError, match=r"expected condition.clip_skip of 1 to \d, got 9"):
+        load_target(ModelSource(sd_master, device="cpu", overrides={"condition.clip_skip": 9}))
+
+
+def test_adapters_that_do_not_go_together(sd_master: Path, lora: Path, tmp_path: Path) -> None:
+    tensors = load_file(lora)
+    name = next(key for key in tensors if key.endswith("attn1_to_q.lora_up.weight")).removesuffix(".lora_up.weight")
+    ends = ("lora_up.weight", "lora_down.weight", "alpha")
+    part = {f"{name}.{end}": tensors[f"{name}.{end}"] for end in ends}
+    part[f"{name}.dora_scale"] = torch.ones(len(part[f"{name}.lora_up.weight"]), 1)
+    dora = adapter_files.save(tmp_path / "dora.safetensors", part)
+    same = shutil.copy(lora, tmp_path / "same.safetensors")
+    for other, problem in ((dora, "expected a DoRA without another adapter of the unet"), (same, "each adapter once")):
+        adapters = tuple(AdapterSource(str(path)) for path in (lora, other))
+        with pytest.raises(TargetError, match=problem):
+            load_target(ModelSource(sd_master, device="cpu", adapters=adapters))

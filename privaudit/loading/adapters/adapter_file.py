@@ -14,7 +14,8 @@ from privaudit.errors import TargetError
 from privaudit.loading.adapters.alphas import StatedAlphas, read_alphas
 from privaudit.loading.adapters.factors import BUNDLED, refused_kind, split_key
 from privaudit.loading.recognise import ADAPTERS, explain
-from privaudit.loading.weight_files import LORA_STYLES
+from privaudit.loading.weight_files import LORA_STYLES, read_header
+from privaudit.loading.weights import quantised
 
 PEFT_START = "base_model.model."
 """Start of the names of layers in files of peft itself."""
@@ -77,6 +78,8 @@ def read_adapter(path: Path) -> AdapterFile:
             tensors = {key: opened.get_tensor(key) for key in sorted(opened.keys())}
     except (SafetensorError, OSError) as error:
         raise TargetError(f"cannot read {file}: {explain(file, EXPECTED)} ({error})") from error
+    if quantised(read_header(file)[0] or {}):
+        raise TargetError(explain(file, EXPECTED))
     embeddings: dict[str, dict[str, Tensor]] = {}
     for key in [key for key in tensors if BUNDLED.fullmatch(key)]:
         match = BUNDLED.fullmatch(key)
@@ -126,7 +129,7 @@ def _by_layer(tensors: Mapping[str, Tensor], file: Path) -> tuple[dict[str, dict
         if split is None:
             unknown.append(key)
         elif split[1] == "alpha":
-            alphas[split[0]] = float(values)
+            alphas[split[0]] = _alpha(key, values, file)
         elif split[1] in layers.setdefault(split[0], {}):
             raise TargetError(f"expected one {split[1]} of {split[0]} in {file}, got two, one of them {key}")
         else:
@@ -136,6 +139,15 @@ def _by_layer(tensors: Mapping[str, Tensor], file: Path) -> tuple[dict[str, dict
     if lonely:
         raise TargetError(f"expected weights for every alpha in {file}, got none for {_listed(lonely)}; copy it again")
     return layers, alphas
+
+
+def _alpha(key: str, values: Tensor, file: Path) -> float:
+    if values.numel() != 1 or not values.isfinite().all() or not values.any():
+        raise TargetError(
+            f"expected one number other than 0 for {key} in {file}, got {values.tolist()}; save the adapter again with "
+            "the tool that trained it"
+        )
+    return float(values)
 
 
 def _refuse(unknown: list[str], layers: Mapping[str, object], file: Path) -> None:
@@ -160,7 +172,12 @@ def _listed(names: Iterable[str]) -> str:
 def _require_stated(
     factors: Mapping[str, Mapping[str, Tensor]], written: Mapping[str, float], stated: StatedAlphas, file: Path
 ) -> None:
-    """Refuse a file whose alphas are stated elsewhere, and not found: alpha = rank would be a guess."""
+    """Refuse a file whose alphas or magnitudes are stated elsewhere, and not found: alpha = rank would be a guess."""
+    if stated.decomposed and not any("magnitude" in parts for parts in factors.values()):
+        raise TargetError(
+            f"expected the magnitudes of a DoRA in {file}, as its {stated.where} states (use_dora), found none; pass "
+            "the file as the trainer saved it"
+        )
     if written:
         return
     if any(name.startswith(PEFT_START) for name in factors) and not stated.configs:

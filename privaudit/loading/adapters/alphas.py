@@ -59,6 +59,11 @@ class StatedAlphas:
     kohya: tuple[float, int] | None = None
     root: bool = False
 
+    @property
+    def decomposed(self) -> bool:
+        """Whether a configuration says that the adapter is a DoRA."""
+        return any(config.get("use_dora") for config in self.configs.values())
+
     def knows(self, name: str) -> bool:
         """Whether a configuration is about the component of a layer."""
         return self._config(name) is not None

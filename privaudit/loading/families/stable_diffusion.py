@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, ClassVar
 
 from torch import Tensor
 
@@ -12,6 +13,7 @@ from privaudit.loading.families.contract import (
     Family,
     Network,
     Pipeline,
+    Setting,
     TextEncoder,
     captions,
     register_family,
@@ -30,6 +32,8 @@ from privaudit.loading.families.unet import (
 )
 from privaudit.model.prompt import Prompt
 
+CLIP_SKIP = Setting(1, "layer of the text encoder whose output is read, counted from the last as trainers do")
+"""Many fine-tunes for drawings read the last layer but one, 2; the headers of kohya's scripts record it."""
 AUTOENCODERS = ("AutoencoderKL", "VQModel", "AsymmetricAutoencoderKL", "AutoencoderTiny")
 
 
@@ -57,15 +61,19 @@ class StableDiffusion(Family):
     text_encoders = (TextEncoder("text_encoder", ("CLIPTextModel",), "tokenizer"),)
     autoencoders = AUTOENCODERS
     flow: ClassVar[bool | None] = None  # rectified flows were trained on this U-Net, too
-    settings = {"guidance": GUIDANCE}
+    settings = {"guidance": GUIDANCE, "clip_skip": CLIP_SKIP}
 
     def configure(self, folder: PipelineFolder) -> None:
-        """Drop the guidance scale of a network that is told none."""
+        """Drop the guidance scale of a network that is told none, and a layer that was not chosen."""
         drop_untold_guidance(self, folder)
+        if "clip_skip" not in self.chosen:
+            self.values.pop("clip_skip", None)
 
     def condition(self, pipeline: Pipeline, prompts: Sequence[Prompt]) -> Mapping[str, Tensor]:
         """Encode captions; the null condition is the empty caption."""
-        hidden, _ = pipeline.encode_prompt(captions(prompts), None, 1, do_classifier_free_guidance=False)
+        skipped = self.values.get("clip_skip", CLIP_SKIP.default) - CLIP_SKIP.default
+        with _without_last_layers(pipeline.text_encoder, skipped):
+            hidden, _ = pipeline.encode_prompt(captions(prompts), None, 1, do_classifier_free_guidance=False)
         guidance = guidance_condition(pipeline, guidance_of(self), len(prompts))
         return {"encoder_hidden_states": hidden, **guidance}
 
@@ -82,8 +90,28 @@ class StableDiffusion(Family):
         return [
             *unsupported_conditions(config),
             *guidance_problems(config, self),
+            *self._layer_problems(pipeline.text_encoder.config.num_hidden_layers),
             *width_problems("text embeddings", expected, width),
         ]
+
+    def _layer_problems(self, layers: int) -> list[str]:
+        chosen = self.values.get("clip_skip", 1)
+        return [] if chosen <= layers else [f"expected condition.clip_skip of 1 to {layers}, got {chosen}"]
+
+
+@contextmanager
+def _without_last_layers(encoder: Any, count: int) -> Generator[None]:  # noqa: ANN401 - a CLIP text encoder
+    """Leave out the last layers of a text encoder, whose final normalisation stays, as trainers do.
+
+    The argument ``clip_skip`` of diffusers does not know the modules of transformers 5.
+    """
+    inner = getattr(encoder, "text_model", encoder).encoder
+    layers = inner.layers
+    inner.layers = layers[: len(layers) - count]
+    try:
+        yield
+    finally:
+        inner.layers = layers
 
 
 @register_family

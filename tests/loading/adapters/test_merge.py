@@ -204,6 +204,7 @@ class TestAlphaOutsideOfTheTensors:
         [
             ({"peft_type": "OFT"}, "is one of LORA, LOHA, got OFT"),
             ({"fan_in_fan_out": True}, "without fan_in_fan_out"),
+            ({"use_dora": True}, "expected the magnitudes of a DoRA in .* found none"),
             ({"modules_to_save": ["conv_in"]}, "without modules_to_save"),
         ],
     )
@@ -291,6 +292,18 @@ class TestRefusals:
         tensors.pop("unet.conv_in.lora_B.weight")
         path = files.save(tmp_path / "style.safetensors", tensors)
         self.refuse(path, "expected factors of unet.conv_in that fit together, got down 4x4x3x3; copy", unet=unet)
+
+    @pytest.mark.parametrize("values", [torch.nan, 0.0, [1.0, 2.0]])
+    def test_an_alpha_that_is_no_strength(self, unet: nn.Module, tmp_path: Path, values: float | list[float]) -> None:
+        tensors = files.lora_tensors(unet)[0] | {"unet.conv_in.alpha": torch.tensor(values)}
+        path = files.save(tmp_path / "style.safetensors", tensors)
+        self.refuse(path, "expected one number other than 0 for unet.conv_in.alpha in .*; save", unet=unet)
+
+    @pytest.mark.parametrize("dtype", [torch.int8, torch.float8_e4m3fn])
+    def test_quantised_factors(self, unet: nn.Module, tmp_path: Path, dtype: torch.dtype) -> None:
+        tensors = {key: values.to(dtype) for key, values in files.lora_tensors(unet)[0].items()}
+        path = files.save(tmp_path / "style.safetensors", tensors)
+        self.refuse(path, "is a safetensors file with quantised weights", unet=unet)
 
     @pytest.mark.parametrize("other", ["diff", "hada_w1_a", "lokr_w1"])
     def test_two_methods_for_one_layer(self, unet: nn.Module, tmp_path: Path, other: str) -> None:
