@@ -120,9 +120,7 @@ class ModelOptions(Options):
         variant: Variant of the weight files to prefer, such as ``fp16``.
         offload: Whether only the component that is at work is on the device.
         resolution: Height and width of the images in pixels; None for the model's own.
-        lora: Adapters to merge into the model, each with a scale; empty for the base alone, None if not decided.
         components: Folders to read components from instead, by component.
-        embeddings: Textual-inversion embeddings to add, each with its word.
         config_from: Folder with the configurations of a single-file checkpoint.
         overrides: Configuration values that replace those of the model's files (see `ModelSource`).
     """
@@ -134,16 +132,6 @@ class ModelOptions(Options):
     variant: str | None = _model(
         metavar="NAME", quantity="setting", help="Variant of the weight files to prefer: fp16 reads *.fp16.safetensors."
     )
-    lora: Adapters | None = _model(
-        kind="texts",
-        metavar="FILE[@SCALE]",
-        parse=read_loras,
-        write=write_loras,
-        quantity="setting",
-        help="LoRA, DoRA, LoHa or LoKr to merge into the model, repeatable: style.safetensors or "
-        "style.safetensors@0.8. The model without it is the reference, unless --reference names another. none: the "
-        "base alone, whatever lies next to it.",
-    )
     components: Named = _model(
         (),
         flag="--component",
@@ -152,16 +140,6 @@ class ModelOptions(Options):
         write=write_components,
         quantity="setting",
         help="Folder to read a component from instead, repeatable: unet=checkpoint-500/unet, vae=FOLDER.",
-    )
-    embeddings: Embeddings = _model(
-        (),
-        flag="--embedding",
-        metavar="FILE[@WORD]",
-        parse=read_embeddings,
-        write=write_embeddings,
-        quantity="setting",
-        help="Textual-inversion embedding to add, repeatable, with the word that stands for it in captions, unless the "
-        "file names it: cat.safetensors@<cat-toy>.",
     )
     config_from: str | None = _model(
         metavar="FOLDER",
@@ -196,7 +174,7 @@ class ModelOptions(Options):
 
     def source(self, **options: Any) -> ModelSource:  # noqa: ANN401 - fields of ModelSource
         """Make the source of the model, with further options of loading."""
-        from privaudit.loading.model_source import AdapterSource, ModelSource
+        from privaudit.loading.model_source import ModelSource
 
         return ModelSource(
             self.target,
@@ -205,9 +183,7 @@ class ModelOptions(Options):
             resolution=self.resolution,
             offload=self.offload,
             overrides=dict(self.overrides),
-            adapters=None if self.lora is None else tuple(AdapterSource(*adapter) for adapter in self.lora),
             replaced=dict(self.components),
-            embeddings=self.embeddings,
             config_from=self.config_from,
             **options,
         )
@@ -218,10 +194,56 @@ class ModelChoices(TypedDict, total=False):
 
     revision: str | None
     variant: str | None
-    lora: str | Sequence[str] | None
     components: Mapping[str, str] | Sequence[str]
-    embeddings: Sequence[str]
     config_from: str | None
     offload: bool
     resolution: str | int | Sequence[int] | None
     overrides: Mapping[str, Any] | Sequence[str]
+
+
+@dataclass(frozen=True)
+class FineTuneOptions(ModelOptions):
+    """How a model with its denoiser and text encoders is read; an autoencoder alone takes none of this.
+
+    Attributes:
+        lora: Adapters to merge into the model, each with a scale; empty for the base alone, None if not decided.
+        embeddings: Textual-inversion embeddings to add, each with its word.
+    """
+
+    _: KW_ONLY
+    lora: Adapters | None = _model(
+        kind="texts",
+        metavar="FILE[@SCALE]",
+        after="variant",
+        parse=read_loras,
+        write=write_loras,
+        quantity="setting",
+        help="LoRA, DoRA, LoHa or LoKr to merge into the model, repeatable: style.safetensors or "
+        "style.safetensors@0.8. The model without it is the reference, unless --reference names another. none: the "
+        "base alone, whatever lies next to it.",
+    )
+    embeddings: Embeddings = _model(
+        (),
+        flag="--embedding",
+        metavar="FILE[@WORD]",
+        after="components",
+        parse=read_embeddings,
+        write=write_embeddings,
+        quantity="setting",
+        help="Textual-inversion embedding to add, repeatable, with the word that stands for it in captions, unless the "
+        "file names it: cat.safetensors@<cat-toy>.",
+    )
+
+    def source(self, **options: Any) -> ModelSource:  # noqa: ANN401 - fields of ModelSource
+        """Make the source of the model, with further options of loading."""
+        from privaudit.loading.model_source import AdapterSource
+
+        adapters = None if self.lora is None else tuple(AdapterSource(*adapter) for adapter in self.lora)
+        return super().source(adapters=adapters, embeddings=self.embeddings, **options)
+
+
+class FineTuneChoices(ModelChoices, total=False):
+    """How a model with its denoiser and text encoders is read; see `FineTuneOptions`."""
+
+    lora: str | Sequence[str] | None
+    embeddings: Sequence[str]
