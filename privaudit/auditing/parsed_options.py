@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -127,21 +127,31 @@ class Options:
 
 
 def default_folder(choices: Mapping[str, Any], suffix: str = "") -> Path:
-    """Return the default folder of a model below ``privaudit-runs``: its name, with those of its adapters.
+    """Return the default folder of a model below ``privaudit-runs``: its name, with those of what is read over it.
 
     Args:
-        choices: Values of the options ``target`` and, if there are adapters, ``lora``.
+        choices: Values of the options ``target`` and, if there are any, ``lora`` and ``components``.
         suffix: End of the name.
     """
-    loras = choices.get("lora") or ()
-    texts = [
-        str(item[0] if isinstance(item, tuple) else item) for item in ([loras] if isinstance(loras, str) else loras)
-    ]
-    # pytorch_lora_weights.safetensors is the name of every LoRA that diffusers saves; its folder tells them apart.
-    paths = [Path(text.rpartition(".safetensors")[0] or text).resolve() for text in texts if text != "none"]
-    names = [path.parent.name if path.name == "pytorch_lora_weights" else path.name for path in paths]
-    target = Path(str(choices["target"])).resolve().name.removesuffix(".safetensors")
-    return Path("privaudit-runs") / ("+".join([target, *names]) + suffix)
+    names = [Path(str(choices["target"])).resolve().name.removesuffix(".safetensors")]
+    # pytorch_lora_weights.safetensors is the name of every LoRA that diffusers saves, and unet that of every network;
+    # their folders tell them apart.
+    for path in (Path(text.rpartition(".safetensors")[0] or text).resolve() for text in _texts(choices.get("lora"))):
+        names.append(path.parent.name if path.name == "pytorch_lora_weights" else path.name)
+    for text in _texts(choices.get("components")):
+        component, _, folder = text.partition("=")
+        path = Path(folder).resolve()
+        names.append(path.parent.name if path.name == component else path.name)
+    return Path("privaudit-runs") / ("+".join(name for name in names if name != "none") + suffix)
+
+
+def _texts(value: Any) -> Iterator[str]:  # noqa: ANN401 - of an option, as text or parsed
+    """List the texts of a repeatable option: of a parsed adapter its path, of a parsed component NAME=FOLDER."""
+    for item in [value] if isinstance(value, str) else value.items() if isinstance(value, Mapping) else value or ():
+        if isinstance(item, tuple):
+            yield "=".join(map(str, item)) if isinstance(item[1], (str, Path)) else str(item[0])
+        else:
+            yield str(item)
 
 
 def _is_text(value: Any) -> bool:  # noqa: ANN401 - of any option

@@ -100,7 +100,7 @@ def test_the_source_has_them_and_the_reference_has_not() -> None:
     assert options.reference_model == ModelSource(
         "base", adapters=(), replaced={"vae": "v", "unet": "u"}, embeddings=()
     )
-    assert options.out.name == "base+style"
+    assert options.out.name == "base+style+v+u"
 
 
 def test_a_named_reference_shares_no_file_but_the_autoencoder() -> None:
@@ -118,3 +118,17 @@ def test_models_without_a_reference(choices: dict) -> None:
 def test_every_lora_of_diffusers_has_the_same_name() -> None:
     choices = {"lora": ["out/style/pytorch_lora_weights.safetensors"], **SETS}
     assert SweepOptions.parse(target="base", **choices).out.name == "base+style-sweep"
+
+
+@pytest.mark.parametrize(
+    ("choices", "name"),
+    [
+        ({"components": ["unet=out/checkpoint-500/unet"]}, "base+checkpoint-500"),
+        ({"components": {"unet": "out/checkpoint-500"}}, "base+checkpoint-500"),
+        ({"components": ["unet=out/checkpoint-500/unet_ema"]}, "base+unet_ema"),
+        ({"lora": "none"}, "base"),
+        ({"lora": [("style.safetensors", 0.5)], "components": ["vae=better"]}, "base+style+better"),
+    ],
+)
+def test_runs_of_different_files_have_different_folders(choices: dict, name: str) -> None:
+    assert AuditOptions.parse(target="base", **choices, **SETS).out.name == name
