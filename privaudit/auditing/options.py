@@ -286,7 +286,9 @@ class AuditOptions(FineTuneOptions):
         # These options name files of the target. An autoencoder is shared: both models need the same latents.
         shared = {name: folder for name, folder in self.components if name in AUTOENCODER_NAMES}
         base = self.model.base
-        return replace(base, path=self.reference, revision=None, variant=None, config_from=None, replaced=shared)
+        # A single file as a reference is of the same kind, and has no configuration of its own either.
+        config_from = self.config_from if self.reference.lower().endswith(".safetensors") else None
+        return replace(base, path=self.reference, revision=None, variant=None, config_from=config_from, replaced=shared)
 
     @property
     def sources(self) -> tuple[Path, ...]:

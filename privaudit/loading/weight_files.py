@@ -28,7 +28,13 @@ LORA_STYLES = {
     "diffusion_model.": "ai-toolkit or ComfyUI",
 }
 """Tools that write a LoRA, by the start of its keys; all others are those of diffusers and peft."""
-CHECKPOINT_KEYS = ("model.diffusion_model.", "first_stage_model.", "cond_stage_model.", "conditioner.embedders.")
+CHECKPOINT_KEYS = (
+    "model.diffusion_model.",
+    "diffusion_model.",
+    "first_stage_model.",
+    "cond_stage_model.",
+    "conditioner.embedders.",
+)
 NETWORK_KEYS = ("double_blocks.", "joint_blocks.", "input_blocks.", "single_blocks.", "x_embedder.", "img_in.")
 """Starts of the keys of single-file checkpoints: a whole model, or its denoiser alone."""
 

@@ -110,6 +110,14 @@ def test_a_named_reference_shares_no_file_but_the_autoencoder() -> None:
     assert options.reference_model == ModelSource("other", adapters=(), replaced={"vae": "v"})
 
 
+@pytest.mark.parametrize(("reference", "config_from"), [("base.safetensors", "folder"), ("base", None)])
+def test_a_single_file_as_a_reference_has_the_configuration_of_the_target(
+    reference: str, config_from: str | None
+) -> None:
+    options = AuditOptions.parse(target="tuned.safetensors", reference=reference, config_from="folder", **SETS)
+    assert options.reference_model == ModelSource(reference, adapters=(), config_from=config_from)
+
+
 @pytest.mark.parametrize("choices", [{"reference": "none", "lora": ["a"]}, {"lora": "none"}, {}])
 def test_models_without_a_reference(choices: dict) -> None:
     assert AuditOptions.parse(target="base", **choices, **SETS).reference_model is None

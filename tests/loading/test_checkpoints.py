@@ -116,6 +116,14 @@ class TestNetworks:
             "checkpoint-10",
         ]
 
+    @pytest.mark.parametrize("place", ["checkpoint-5", "."])
+    def test_a_lora_next_to_a_whole_pipeline_is_refused(self, tmp_path, place):
+        for folder in (tmp_path / "checkpoint-5", tmp_path):
+            pipeline(folder)
+        lora(tmp_path / place / "style.safetensors")
+        with pytest.raises(TargetError, match="holds a base and style.safetensors, a LoRA; pass --lora"):
+            find_checkpoints(tmp_path)
+
     def test_truncated_weights_are_named(self, tmp_path):
         output(tmp_path, "unet")
         file = tmp_path / "checkpoint-1000" / "unet" / "diffusion_pytorch_model.safetensors"

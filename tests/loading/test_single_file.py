@@ -159,6 +159,7 @@ def test_the_projection_of_stable_diffusion_3_is_the_identity_if_it_is_left_out(
     pipeline = StableDiffusion3Pipeline.from_pretrained(folder)
     wanted = dict(pipeline.text_encoder.state_dict()) | {"text_projection.weight": torch.zeros(16, 16)}
     assert torch.equal(of_clip({}, wanted)["text_projection.weight"], torch.eye(16))
+    assert "text_projection.weight" not in of_clip({}, wanted, "text_encoder_2")
     start = "text_encoders.clip_l.transformer.text_projection"
     path = single_files.write(pipeline, tmp_path / "model.safetensors", leave_out=(start,))
     with pytest.raises(TargetError, match="1 are missing, such as text_projection.weight"):  # it is not square here
@@ -177,6 +178,25 @@ def test_the_names_are_those_of_diffusers_own_converters(sd_pair: tuple[Path, Pa
     state = xl.text_encoder_2.state_dict()
     split = [key for key in state if re.search(r"[qkv]_proj", key)]  # at a published width where widths differ
     assert all(torch.equal(encoder[key], each) for key, each in state.items() if key not in split)
+
+
+def test_a_denoiser_alone_with_the_prefix_of_comfyui(sd_pair: tuple[Path, Path], tmp_path: Path) -> None:
+    network = {key: each for key, each in load_file(sd_pair[1]).items() if key.startswith("model.diffusion_model.")}
+    path = tmp_path / "unet.safetensors"
+    save_file({key.removeprefix("model."): each for key, each in network.items()}, path)
+    assert torch.equal(noise(single(path, sd_pair[0])), noise(ModelSource(sd_pair[0], device="cpu")))
+
+
+def test_no_layer_but_the_last_is_left_out(sd_pair: tuple[Path, Path], tmp_path: Path) -> None:
+    pipeline = StableDiffusionPipeline.from_pretrained(sd_pair[0])
+    weights = single_files.open_clip(pipeline.text_encoder)
+    for number in (2, 3):
+        further = {key.replace("resblocks.1.", f"resblocks.{number}."): each for key, each in weights.items()}
+        weights |= {key: each for key, each in further.items() if f"resblocks.{number}." in key}
+    named = {f"cond_stage_model.model.{key}": each for key, each in weights.items()}
+    path = single_files.write(pipeline, tmp_path / "model.safetensors", leave_out=("cond_stage_model",), **named)
+    with pytest.raises(TargetError, match="have no place, such as encoder.layers.3"):
+        load_target(single(path, sd_pair[0]))
 
 
 class TestRefusals:

@@ -9,7 +9,7 @@ from pathlib import Path
 from privaudit.errors import OptionNeededError, TargetError
 from privaudit.loading.checkpoints.adapter_series import find_series
 from privaudit.loading.checkpoints.base_name import recorded_base
-from privaudit.loading.checkpoints.folders import in_folder, numbered_folders
+from privaudit.loading.checkpoints.folders import in_folder, numbered_folders, require_merged
 from privaudit.loading.checkpoints.snapshots import find_snapshots, last_step
 from privaudit.loading.checkpoints.training_output import Checkpoint, TrainingOutput, Unit
 from privaudit.loading.weight_files import has_adapter
@@ -99,6 +99,8 @@ def _final(folder: Path, start: str, checkpoints: list[Checkpoint]) -> Iterator[
     if adapters and (folder / LORA).is_file():
         yield Checkpoint("final", last_step(folder), start, str(folder / LORA))
     elif _is_pipeline(folder) and not (adapters and _same(folder, start)):
+        if not adapters:
+            require_merged(folder)
         step = last_step(folder)
         if step is None or step not in [checkpoint.step for checkpoint in checkpoints]:
             yield Checkpoint("final", step, str(folder))

@@ -8,7 +8,7 @@ from pathlib import Path
 from privaudit.errors import TargetError
 from privaudit.loading.checkpoints.training_output import Checkpoint
 from privaudit.loading.json_files import read_json
-from privaudit.loading.recognise import recognise
+from privaudit.loading.recognise import adapter_problem, recognise
 from privaudit.loading.replacements import AVERAGED
 from privaudit.loading.weights import check_weights
 
@@ -38,6 +38,7 @@ def in_folder(path: Path, step: int, base: str, *, ema: bool) -> Checkpoint:
         TargetError: It holds no weights that can be read, or damaged ones.
     """
     if (path / "model_index.json").is_file():
+        require_merged(path)
         return Checkpoint(path.name, step, str(path))
     adapters = [path / name for name in ADAPTERS if (path / name).is_file()]
     adapter = next(iter(adapters), None)
@@ -62,6 +63,17 @@ def in_folder(path: Path, step: int, base: str, *, ema: bool) -> Checkpoint:
         check_weights(network, read_json(network / "config.json"))
     names = {name: str(network) for name, network in chosen.items()}
     return Checkpoint(path.name, step, base, replaced=names, averages=tuple(map(str, others)))
+
+
+def require_merged(path: Path) -> None:
+    """Check that no LoRA lies in the folder of a whole pipeline, whose point in a sweep would be that of the base.
+
+    Raises:
+        TargetError: One does, or a network has one that was not merged.
+    """
+    problem = adapter_problem(path, decided=False)
+    if problem is not None:
+        raise TargetError(problem)
 
 
 def choose_networks(path: Path, *, ema: bool) -> tuple[dict[str, Path], list[Path]]:

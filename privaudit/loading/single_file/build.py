@@ -71,7 +71,7 @@ def component_weights(file: SingleFile, component: str, model: nn.Module) -> dic
     wanted = dict(model.state_dict())
     match file.styles[component]:
         case "clip":
-            return of_clip(tensors, wanted)
+            return of_clip(tensors, wanted, component)
         case "open_clip":
             return of_open_clip(tensors, wanted)
         case "t5":

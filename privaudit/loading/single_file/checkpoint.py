@@ -15,7 +15,7 @@ from privaudit.loading.weights import check_file, quantised
 
 Style = Literal["original", "clip", "open_clip", "t5"]
 """Whose names the keys have: those of the original code, of transformers, or of OpenCLIP."""
-NETWORK = "model.diffusion_model."
+NETWORKS = ("model.diffusion_model.", "diffusion_model.")
 AVERAGED = "model_ema."
 PARTS: Mapping[str, tuple[str, Style]] = {
     "first_stage_model.": ("autoencoder", "original"),
@@ -112,7 +112,7 @@ def _parts(
         if own_keys and index.get(name):
             keys[name], styles[name] = (start, own_keys), style
             remaining = [key for key in remaining if not key.startswith(start)]
-    start = NETWORK if any(key.startswith(NETWORK) for key in remaining) else ""
+    start = next((each for each in NETWORKS if any(key.startswith(each) for key in remaining)), "")
     own_keys = tuple(key for key in remaining if key.startswith(start))
     if own_keys:
         keys[denoiser], styles[denoiser] = (start, own_keys), "original"

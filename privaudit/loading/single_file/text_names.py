@@ -25,19 +25,22 @@ IN_LAYER = {
 FUSED = {"attn.in_proj_weight": "weight", "attn.in_proj_bias": "bias"}
 
 
-def of_clip(tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def of_clip(
+    tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor], component: str = "text_encoder"
+) -> dict[str, Tensor]:
     """Rename the weights of a CLIP text encoder whose names are those of transformers.
 
     Args:
         tensors: Weights by name in the file, without the start that names the component.
         wanted: Weights of the class, by name, which tell whether it has the level ``text_model``.
+        component: Name of the text encoder.
 
     Returns:
         Weights by name in the class.
     """
     named = {_level(name, wanted): values for name, values in tensors.items()}
     # Files of Stable Diffusion 3 leave out the projection of the first encoder, which is the identity.
-    projection = wanted.get("text_projection.weight")
+    projection = wanted.get("text_projection.weight") if component == "text_encoder" else None
     if projection is not None and "text_projection.weight" not in named and projection.shape[0] == projection.shape[1]:
         named["text_projection.weight"] = torch.eye(len(projection))
     return named
@@ -70,9 +73,13 @@ def of_open_clip(tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) ->
                 named["text_projection.weight"] = values.T.contiguous()
         elif match is None:
             named[_level(OPEN_CLIP.get(name, name), wanted)] = values
-        elif _level(f"encoder.layers.{match[1]}.mlp.fc1.weight", wanted) in wanted:
+        elif int(match[1]) != _layers(wanted):  # the one after the last
             named |= {_level(key, wanted): part for key, part in _of_layer(match[1], match[2], values).items()}
     return named
+
+
+def _layers(wanted: Mapping[str, Tensor]) -> int:
+    return sum(name.endswith(".mlp.fc1.weight") for name in wanted)
 
 
 def _of_layer(number: str, name: str, values: Tensor) -> dict[str, Tensor]:
