@@ -26,8 +26,9 @@ def model_file_checks(files: ModelFiles) -> tuple[Check, ...]:
     """Check whether everything that lies next to the model was audited.
 
     Returns:
-        No check if nothing was left out. ``warn`` if an adapter was not merged, since the finding says nothing about
-        the model with it; else ``ok``, also with averaged weights, other variants or checkpoints.
+        No check if nothing was left out. ``warn`` if an adapter was not merged, or if averaged or raw weights lie next
+        to those that were audited, since either may be what is published and the finding says nothing about the other;
+        else ``ok``, also with other variants or checkpoints.
     """
     if not files.left_out:
         return ()
@@ -43,7 +44,8 @@ def model_file_checks(files: ModelFiles) -> tuple[Check, ...]:
         facts.append(fact("variants_left_out", files=len(variants), **_names(variants[0])))
     if checkpoints := by_kind.get("checkpoint"):
         facts.append(fact("checkpoints_left_out", checkpoints=len(checkpoints)))
-    return (Check(MODEL_FILES, "warn" if "adapter" in by_kind else "ok", tuple(facts)),)
+    other_weights = by_kind.keys() & {"adapter", "average"}
+    return (Check(MODEL_FILES, "warn" if other_weights else "ok", tuple(facts)),)
 
 
 def placeholder_checks(captions: Iterable[str | None], known: Collection[str]) -> tuple[Check, ...]:

@@ -34,10 +34,14 @@ def test_an_adapter_that_was_not_merged_is_a_warning():
     assert check.facts == (fact("adapter_left_out", file="lora.safetensors"),)
 
 
+def test_averaged_weights_next_to_the_audited_ones_are_a_warning():
+    (check,) = model_file_checks(left_out(LeftOut("b/unet_ema", "average", "b/unet")))
+    assert (check.status, check.facts) == ("warn", (fact("average_left_out", file="unet_ema", audited="unet"),))
+
+
 @pytest.mark.parametrize(
     ("item", "noticed"),
     [
-        (LeftOut("b/unet_ema", "average", "b/unet"), fact("average_left_out", file="unet_ema", audited="unet")),
         (LeftOut("b/vae", "component", "c/fix"), fact("component_left_out", file="vae", audited="fix")),
         (LeftOut("b/all.safetensors", "single file", "b"), fact("single_file_left_out", file="all.safetensors")),
     ],
