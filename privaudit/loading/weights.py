@@ -146,7 +146,7 @@ def check_file(path: Path) -> None:
         start = file.read(len(POINTER))
         if start == POINTER:
             raise TargetError(
-                f"cannot load {path.parent}: {path.name} is a pointer of Git LFS and not the weights; install git-lfs "
+                f"cannot load {path}: it is a pointer of Git LFS and not the weights; install git-lfs "
                 "and run git lfs pull in the repository, or download the model again"
             )
         length = int.from_bytes(start[:8], "little")
@@ -158,19 +158,16 @@ def check_file(path: Path) -> None:
             ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
         except (ValueError, KeyError, TypeError, AttributeError):
             raise TargetError(
-                f"cannot load {path.parent}: {path.name} is no safetensors file, or only its beginning; copy or "
-                "download it again"
+                f"cannot load {path}: it is no safetensors file, or only its beginning; copy or download it again"
             ) from None
     if kind := quantised(header):
         raise TargetError(
-            f"cannot load {path.parent}: the weights in {path.name} are quantised ({kind}), which rounds away the "
+            f"cannot load {path}: its weights are quantised ({kind}), which rounds away the "
             "small differences that an audit measures; pass the model with its original weights"
         )
     expected = 8 + length + max(ends, default=0)
     if size < expected:
-        raise TargetError(
-            f"cannot load {path.parent}: {path.name} has {size} of {expected} bytes; copy or download it again"
-        )
+        raise TargetError(f"cannot load {path}: it has {size} of {expected} bytes; copy or download it again")
 
 
 def _check_shards(folder: Path) -> None:

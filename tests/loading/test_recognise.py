@@ -393,7 +393,7 @@ def test_pointers_are_no_weights(sd: Path) -> None:
     write(sd / "vae" / "diffusion_pytorch_model.safetensors", POINTER)
     for read in (load_target, load_autoencoder):
         with pytest.raises(
-            TargetError, match="cannot load .*vae: .* is a pointer of Git LFS and not the weights; inst"
+            TargetError, match="cannot load .*vae.*: it is a pointer of Git LFS and not the weights; inst"
         ):
             read(ModelSource(sd, device="cpu"))
 

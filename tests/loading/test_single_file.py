@@ -248,7 +248,9 @@ class TestRefusals:
     def test_rounded_weights(self, sd_pair: tuple[Path, Path], tmp_path: Path) -> None:
         key = "model.diffusion_model.out.2.weight"
         path = changed(sd_pair, tmp_path, lambda tensors: tensors.update({key: tensors[key].to(torch.float8_e4m3fn)}))
-        self.refuse(single(path, sd_pair[0]), "are quantised .fp8., which rounds away the small differences")
+        self.refuse(
+            single(path, sd_pair[0]), "its weights are quantised .fp8., which rounds away the small differences"
+        )
 
     @pytest.mark.parametrize("metadata", [{"modelspec.prediction_type": "v"}, {}])
     def test_another_prediction(self, sd_pair: tuple[Path, Path], tmp_path: Path, metadata: dict) -> None:

@@ -154,15 +154,15 @@ def diverged(folder: Path) -> None:
     [
         (
             cut,
-            r"cannot load .*/unet: diffusion_pytorch_model.safetensors has \d+ of \d+ bytes; copy or download it again",
+            r"cannot load .*/unet/diffusion_py.*: it has \d+ of \d+ bytes; copy or download it again",
         ),
         (
             beginning,
-            "cannot load .*/unet: diffusion_py.* is no safetensors file, or only its beginning; copy or download",
+            "cannot load .*/unet/diffusion_py.*: it is no safetensors file, or only its beginning; copy or download",
         ),
         (
             nothing,
-            "cannot load .*/unet: diffusion_py.* is no safetensors file, or only its beginning; copy or download",
+            "cannot load .*/unet/diffusion_py.*: it is no safetensors file, or only its beginning; copy or download",
         ),
         (
             pointer,

@@ -13,9 +13,10 @@ from torch import Tensor
 from privaudit.errors import TargetError
 from privaudit.loading.adapters.alphas import StatedAlphas, read_alphas
 from privaudit.loading.adapters.factors import BUNDLED, refused_kind, split_key
+from privaudit.loading.components import first_line
 from privaudit.loading.recognise import ADAPTERS, explain
-from privaudit.loading.weight_files import LORA_STYLES, read_header
-from privaudit.loading.weights import quantised
+from privaudit.loading.weight_files import LORA_STYLES
+from privaudit.loading.weights import check_file
 
 PEFT_START = "base_model.model."
 """Start of the names of layers in files of peft itself."""
@@ -72,14 +73,13 @@ def read_adapter(path: Path) -> AdapterFile:
         TargetError: It is no adapter, is damaged, has keys that belong to no known method, or states two alphas.
     """
     file = adapter_path(path)
+    check_file(file)
     try:
         with safe_open(file, framework="pt") as opened:
             metadata = opened.metadata() or {}
             tensors = {key: opened.get_tensor(key) for key in sorted(opened.keys())}
     except (SafetensorError, OSError) as error:
-        raise TargetError(f"cannot read {file}: {explain(file, EXPECTED)} ({error})") from error
-    if quantised(read_header(file)[0] or {}):
-        raise TargetError(explain(file, EXPECTED))
+        raise TargetError(f"cannot read {file}: {first_line(error)}; copy it again") from error
     embeddings: dict[str, dict[str, Tensor]] = {}
     for key in [key for key in tensors if BUNDLED.fullmatch(key)]:
         match = BUNDLED.fullmatch(key)
