@@ -100,7 +100,7 @@ def known_words(pipeline: Any, family: Family) -> frozenset[str]:  # noqa: ANN40
     for text in family.text_encoders:
         tokenizer = getattr(pipeline, text.tokenizer, None)
         tokenizer = getattr(tokenizer, "tokenizer", tokenizer)  # a processor of images and text has a tokenizer
-        if tokenizer is not None:
+        if tokenizer is not None and hasattr(tokenizer, "get_added_vocab"):  # not every tokenizer can be extended
             words |= {*tokenizer.get_added_vocab(), *tokenizer.all_special_tokens}
     return frozenset(word for word in words if word.startswith("<") and word.endswith(">"))
 

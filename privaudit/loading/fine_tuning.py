@@ -41,7 +41,7 @@ def apply_fine_tuning(source: ModelSource, folder: PipelineFolder, family: Famil
     for path, word in source.embeddings:
         file = Path(path).expanduser()
         _add_embedding(embeddings, pipeline, family, file, *read_embedding(file, word))
-    for requested in source.adapters or ():
+    for requested in source.merged:
         adapter = read_adapter(Path(requested.path).expanduser())
         adapters.append(merge_adapter(adapter, parts, requested.scale))
         _require_together(adapters)

@@ -115,7 +115,7 @@ def load_target(source: ModelSource | str | Path) -> Target:
 
 def _stating_files(source: ModelSource, folder: PipelineFolder) -> list[Path]:
     """List the files whose header may say how they were trained; a missing one is an error before the long part."""
-    adapters = [adapter_path(Path(adapter.path).expanduser()) for adapter in source.adapters or ()]
+    adapters = [adapter_path(Path(adapter.path).expanduser()) for adapter in source.merged]
     return adapters if folder.single is None else [*adapters, folder.single.path]
 
 

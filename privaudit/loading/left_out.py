@@ -25,7 +25,7 @@ def find_left_out(source: ModelSource, folder: PipelineFolder, read: tuple[str, 
     Returns:
         What was left out, by path.
     """
-    merged = {adapter_path(Path(adapter.path).expanduser()).resolve() for adapter in source.adapters or ()}
+    merged = {adapter_path(Path(adapter.path).expanduser()).resolve() for adapter in source.merged}
     items = [
         *_in_root(folder.path, merged),
         *(item for name in read for item in _next_to(folder, name)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -81,8 +81,8 @@ class ModelSource:
         upcast: Whether the autoencoder runs in float32 whatever ``dtype`` is; otherwise it follows ``dtype``.
         revision: Branch, tag or commit of a hub repository.
         variant: Variant of the weight files to prefer, such as ``fp16`` for ``*.fp16.safetensors``.
-        adapters: Adapters to merge, in this order. Empty for the base alone, whatever lies in its folder; None if the
-            user has not decided, so that a LoRA in the folder of a base is an error.
+        adapters: Adapters to merge, in this order; a path alone is merged at full strength. Empty for the base alone,
+            whatever lies in its folder; None if the user has not decided, so that a LoRA in the folder is an error.
         replaced: Folder to read a component from instead, by component; ``vae`` stands for the autoencoder.
         embeddings: Textual-inversion embeddings to add to the text encoders: file and word; None for the word that the
             file names.
@@ -101,13 +101,26 @@ class ModelSource:
     upcast: bool = True
     revision: str | None = None
     variant: str | None = None
-    adapters: tuple[AdapterSource, ...] | None = None
+    adapters: Sequence[AdapterSource | str] | None = None
     replaced: Mapping[str, str] = field(default_factory=dict)
     embeddings: tuple[tuple[str, str | None], ...] = ()
     config_from: str | None = None
     overrides: Mapping[str, Any] = field(default_factory=dict)
     resolution: tuple[int, int] | None = None
     offload: bool = False
+
+    def __post_init__(self) -> None:
+        """Read the paths of adapters as adapters at full strength."""
+        if self.adapters is not None:
+            named = tuple(
+                each if isinstance(each, AdapterSource) else AdapterSource(str(each)) for each in self.adapters
+            )
+            object.__setattr__(self, "adapters", named)
+
+    @property
+    def merged(self) -> tuple[AdapterSource, ...]:
+        """The adapters to merge; none if there are none, or if nothing is decided."""
+        return tuple(each for each in self.adapters or () if isinstance(each, AdapterSource))
 
     @classmethod
     def of(cls, source: ModelSource | str | Path) -> ModelSource:

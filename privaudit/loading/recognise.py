@@ -22,6 +22,7 @@ from privaudit.loading.weight_files import (
     read_header,
     recognise_file,
 )
+from privaudit.loading.weights import NAME as WEIGHTS_NAME
 
 DENOISERS = ("unet", "transformer", "unet_ema", "transformer_ema")
 """Folders in which the training scripts of diffusers save a network that was trained as a whole."""
@@ -91,7 +92,12 @@ def adapters_in(folder: Path) -> list[Path]:
     Returns:
         Their files.
     """
-    inner = [path for path in folder.glob("*/*") if not path.parent.name.startswith("checkpoint")]
+    # The weights of a component itself are checked when they are loaded.
+    inner = [
+        path
+        for path in folder.glob("*/*")
+        if not path.parent.name.startswith("checkpoint") and not WEIGHTS_NAME.fullmatch(path.name)
+    ]
     return [
         path
         for path in (*sorted(folder.iterdir()), *sorted(inner))

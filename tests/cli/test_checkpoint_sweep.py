@@ -40,7 +40,7 @@ def test_writes_table_and_picture_and_prints_where_the_leak_begins(root, sweep):
     assert "leak begins" in done.stdout
     assert "Audited were the raw weights; averaged ones are next to 2 of them" in " ".join(done.stdout.split())
     folder = root / "privaudit-runs" / "output-sweep"
-    assert pd.read_csv(folder / "checkpoints.csv")["step"].tolist() == [0, 20, 100]
+    assert pd.read_csv(folder / "checkpoints.csv")["step"].tolist() == [0, 20, 100, 20, 100]  # and minus the base
     with Image.open(folder / "checkpoints.png") as picture:
         assert picture.width > 500
 

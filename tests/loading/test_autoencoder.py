@@ -368,7 +368,9 @@ def test_other_models_are_refused(ldm: Path, kl: Path, edit_json: Edit) -> None:
         load(ldm)
     for name in ("MotionAdapter", "NoSuchModel"):
         edit_json(kl / "config.json", _class_name=name)
-        with pytest.raises(TargetError, match=f"kl is one component of a pipeline .{name}.; put it into its base"):
+        with pytest.raises(
+            TargetError, match=f"kl is one component of a pipeline .{name}.; pass its base as the model"
+        ):
             load(kl)
     edit_json(kl / "config.json", _class_name=None)
     with pytest.raises(TargetError, match="kl is a folder that holds diffusion_pytorch_model.safetensors, the weights"):

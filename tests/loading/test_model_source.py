@@ -7,7 +7,7 @@ from pipelines import save_flux, save_sdxl
 from safetensors.torch import load_file, save_file
 
 from privaudit.errors import ConfigError, TargetError
-from privaudit.loading import ModelSource, load_autoencoder, load_target
+from privaudit.loading import AdapterSource, ModelSource, load_autoencoder, load_target
 from privaudit.model.prompt import Prompt
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"
@@ -24,22 +24,14 @@ def test_a_source_is_where_and_how() -> None:
     assert ModelSource("m", device="cpu", dtype="bfloat16").resolve() == (torch.device("cpu"), torch.bfloat16)
 
 
-@pytest.mark.parametrize("load", [load_target, load_autoencoder])
-@pytest.mark.parametrize(
-    ("choice", "what"),
-    [
-        ({"adapters": ("style.safetensors",)}, "adapters, got style.safetensors"),
-        ({"replaced": {"vae": "other"}}, "replaced components, got vae"),
-    ],
-)
-def test_what_cannot_be_honoured_yet_is_refused(ldm_master: Path, load, choice: dict, what: str) -> None:
-    with pytest.raises(ConfigError, match=f"expected a model without {what} for .*; .* are not supported yet: merge"):
-        load(ModelSource(ldm_master, device="cpu", **choice))
+def test_the_path_of_an_adapter_stands_for_its_full_strength() -> None:
+    source = ModelSource("m", adapters=("style.safetensors", AdapterSource("other.safetensors", 0.5)))
+    assert source.adapters == (AdapterSource("style.safetensors"), AdapterSource("other.safetensors", 0.5))
 
 
 def test_all_problems_are_named_at_once() -> None:
     with pytest.raises(ConfigError) as caught:
-        load_target(ModelSource("m", adapters=("a",), overrides={"b": 1}))
+        load_target(ModelSource("m", overrides={"b": 1, "vae.scaling_factor": 0}))
     assert len(caught.value.problems) == 2
 
 
