@@ -102,7 +102,7 @@ class TargetInfo:
     components: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, float | str] = field(default_factory=dict)
     files: ModelFiles = field(default_factory=ModelFiles)
-    known_words: frozenset[str] = frozenset()
+    known_words: frozenset[str] = field(default=frozenset(), compare=False)
 
     @property
     def image_size(self) -> tuple[int, int]:
