@@ -50,7 +50,7 @@ def test_writes_table_and_picture_and_prints_where_the_leak_begins(root, sweep):
     [
         (("output", "--checkpoints"), "expected --base, the model that the training started from, since output has no"),
         (("base", "--checkpoints"), "expected checkpoints in base"),
-        (("broken", "--checkpoints", "--base", "base"), "cannot load broken/checkpoint-20/unet: "),
+        (("broken", "--checkpoints", "--base", "base"), "cannot load broken/checkpoint-20/unet/"),
         (("base", "--base", "base"), "expected --base only with --checkpoints"),
         (("output", "--checkpoints", "--base", "base", "--drop", "0.2"), "expected no --drop with --checkpoints"),
         (("output", "--checkpoints", "--base", "output"), "cannot audit base: expected the folder of a diffusers"),
