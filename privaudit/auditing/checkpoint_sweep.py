@@ -18,13 +18,14 @@ from privaudit.auditing.audit_data import AuditData
 from privaudit.auditing.designs.design import Sources
 from privaudit.auditing.options import ScoreChoices
 from privaudit.auditing.run import choose_methods, delete_cache
-from privaudit.auditing.run_stages import measure_unmasked
+from privaudit.auditing.run_stages import measure_fit, measure_unmasked
 from privaudit.auditing.sources import list_sources, read_sources
 from privaudit.auditing.sweep_options import SweepOptions
 from privaudit.errors import ConfigError, TargetError
 from privaudit.escape import csv_text
-from privaudit.evaluation import Estimate, cross_fit, evaluate
+from privaudit.evaluation import Check, Estimate, cross_fit, evaluate
 from privaudit.evaluation.choice_inflation import choice_inflation
+from privaudit.evaluation.reading_checks import fit_checks
 from privaudit.execution.progress import OnProgress, no_progress
 from privaudit.loading import load_target
 from privaudit.loading.checkpoints import BASE, Checkpoint, TrainingOutput, find_checkpoints
@@ -76,6 +77,7 @@ class CheckpointSweepResult:
         confidence: Confidence level of the intervals.
         points: Points of all curves, ordered by attack and step.
         refused: Attacks without a curve, and why.
+        checks: Whether the first checkpoint was read as it was trained; what is wrong with it is wrong with all.
     """
 
     output: TrainingOutput
@@ -84,6 +86,7 @@ class CheckpointSweepResult:
     confidence: float
     points: tuple[CheckpointPoint, ...]
     refused: tuple[RefusedReport, ...]
+    checks: tuple[Check, ...] = ()
 
     @property
     def attacks(self) -> tuple[str, ...]:
@@ -194,6 +197,7 @@ class _Plan:
         attacks: Attacks with their levels.
         split: Folds and units of the images.
         refused: Attacks without a curve, and why.
+        checks: Whether the first checkpoint was read as it was trained.
         base: Errors of the base, if it is among the checkpoints: they are the reference of all others.
         autoencoder: Hash of its autoencoder, without which differences mean nothing.
     """
@@ -203,6 +207,7 @@ class _Plan:
     attacks: tuple[Attack, ...]
     split: Split
     refused: tuple[RefusedReport, ...]
+    checks: tuple[Check, ...]
     base: tuple[ErrorTable, ...] = ()
     autoencoder: str = ""
 
@@ -228,6 +233,7 @@ def _run(
         confidence=options.confidence,
         points=tuple(sorted(points, key=lambda point: order.index(point.attack))),  # stable: by step within an attack
         refused=plan.refused,
+        checks=plan.checks,
     )
 
 
@@ -239,6 +245,7 @@ def _measure(
     if plan is None:
         plan = _plan(options, sources, target, progress)
         delete_cache(options)  # not before model and images have proved usable
+        plan = replace(plan, checks=fit_checks(measure_fit(target, plan.data.samples, options, progress)))
     for what, expected in plan.kind.items():
         if _kind(target)[what] != expected:
             raise TargetError(
@@ -273,7 +280,7 @@ def _plan(options: SweepOptions, sources: Sources, target: Target, progress: OnP
             f"expected an attack with a score of its own: {each.name} {each.reason}" for each in not_drawn
         ])
     split = split_images(data, Methods(attacks, ()), options)
-    return _Plan(_kind(target), data, attacks, split, (*refused, *not_drawn))
+    return _Plan(_kind(target), data, attacks, split, (*refused, *not_drawn), ())
 
 
 def _kind(target: Target) -> dict[str, object]:

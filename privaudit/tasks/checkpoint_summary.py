@@ -12,6 +12,7 @@ from rich.text import Text
 
 from privaudit.auditing.checkpoint_sweep import CheckpointPoint, CheckpointSweepResult
 from privaudit.report.numbers import COMPACT
+from privaudit.report.sentences.fact_text import facts_text
 from privaudit.report.terminal.console import TABLE, standard_output
 
 NOT_CORRECTED = (
@@ -47,6 +48,12 @@ def notes(sweep: CheckpointSweepResult) -> Iterator[str]:
     Yields:
         Sentences.
     """
+    for check in sweep.checks:
+        if check.status == "fail":
+            yield (
+                "The model may be read otherwise than it was trained, so that no curve tells whether it leaks: check "
+                f"{check.name} failed: {facts_text(check.facts)}."
+            )
     first = [sweep.curve(attack)[0] for attack in sweep.attacks]
     early = [point.attack for point in first if point.checkpoint == "base" and point.leaks]
     if early:

@@ -21,6 +21,8 @@ from privaudit.auditing.sweep import run_sweep
 from privaudit.auditing.sweep_options import PER_CHECKPOINT, SweepOptions
 from privaudit.errors import ConfigError, TargetError
 
+CHECK_PASSES = 9
+"""Passes per image with which the reading of a model is checked."""
 IMAGES = 24
 
 
@@ -107,6 +109,13 @@ class TestPoints:
         own = table[(table["attack"] == point.attack) & (table["mask"] == "none")]
         assert point.auroc.value == pytest.approx(roc_auc_score(own["set"] == "member", own["score"]))
 
+    def test_the_reading_of_the_model_is_checked(self, found):
+        assert [check.name for check in found.checks] == ["latent scale", "prediction"]
+
+    def test_a_model_that_is_read_otherwise_is_noticed(self, options, tmp_path):
+        wrong = changed(options, out=tmp_path, overrides=["scheduler.prediction_type=sample"])
+        assert "fail" in [check.status for check in run_checkpoint_sweep(wrong).checks]
+
     def test_checkpoints_differ(self, found):
         assert len({point.target_hash for point in found.points}) == 3
         assert len({point.auroc.value for point in found.curve("sima")}) > 1
@@ -154,9 +163,9 @@ class TestPoints:
 class TestCache:
     def test_latents_are_computed_once_and_the_geometry_never(self, options, tmp_path, passes):
         run_checkpoint_sweep(changed(options, out=tmp_path, attacks=("sima:levels=50",)))
-        assert passes["encode"] == IMAGES
+        assert passes["encode"] == 2 * IMAGES  # the second time for the check of how the model was read
         assert passes["decode"] == 0
-        assert passes["forward"] == 3 * IMAGES
+        assert passes["forward"] == (3 + CHECK_PASSES) * IMAGES
 
     def test_the_same_call_again_runs_nothing(self, options, found, passes):
         again = run_checkpoint_sweep(options)

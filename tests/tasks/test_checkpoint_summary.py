@@ -13,11 +13,11 @@ from PIL import Image
 from rich.console import Console
 
 from privaudit.auditing.checkpoint_sweep import CheckpointPoint, CheckpointSweepResult
-from privaudit.evaluation import Estimate
+from privaudit.evaluation import Check, Estimate, fact
 from privaudit.loading.checkpoints import Checkpoint, TrainingOutput
 from privaudit.results.audit_result import RefusedReport
 from privaudit.tasks.checkpoint_plot import plot_checkpoints, positions
-from privaudit.tasks.checkpoint_summary import print_checkpoints
+from privaudit.tasks.checkpoint_summary import notes, print_checkpoints
 
 STEPS = {"base": 0, "checkpoint-500": 500, "checkpoint-1000": 1000, "final": None}
 VALUES = (0.5, 0.55, 0.7, 0.65)
@@ -73,6 +73,12 @@ class TestSummary:
         assert f"as in final/unet_ema: {advice} --ema" in text
         assert "The final weights are those that the script saved" in text
         assert "Audited were" not in printed(a_sweep("sima"))
+
+    def test_a_model_that_is_read_otherwise_than_it_was_trained_comes_first(self):
+        wrong = Check("prediction", "fail", (fact("adapter_left_out", file="a.safetensors"),))
+        (first, *_) = notes(replace(a_sweep("sima"), checks=(Check("latent scale", "warn", ()), wrong)))
+        assert first.startswith("The model may be read otherwise than it was trained, so that no curve tells whether")
+        assert "check prediction failed: a.safetensors" in first
 
     def test_names_what_was_left_out_and_the_files(self):
         text = printed(a_sweep("sima", refused=(RefusedReport("gsa", "is fitted to a single model"),), rate=math.nan))

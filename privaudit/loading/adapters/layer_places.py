@@ -89,4 +89,6 @@ def _of_encoder(component: str, paths: list[str], components: Mapping[str, nn.Mo
         for each in (inner, f"text_model.{inner}"):
             yield f"{component}.{each}", places
             yield f"{component}.base_model.model.{each}", places
+            # A folder of peft names no component. Two encoders with the same names leave it without a place.
+            yield f"base_model.model.{each}", places
             yield from ((start + each.replace(".", "_"), places) for start in starts)

@@ -277,6 +277,15 @@ def test_text_encoders_are_found_with_and_without_their_level(name: str, compone
     assert isinstance(parts[component].get_submodule(place.module), nn.Linear)
 
 
+def test_a_folder_of_peft_may_be_that_of_the_only_text_encoder() -> None:
+    name = "base_model.model.text_model.encoder.layers.0.self_attn.q_proj"
+    parts = {"unet": NETWORKS["Stable Diffusion 1"](), **encoders()}
+    assert find_places([name], parts) == {}
+    del parts["text_encoder_2"]
+    ((place,),) = find_places([name], parts).values()
+    assert place.component == "text_encoder"
+
+
 def test_the_t5_of_flux_is_the_third_in_kohyas_files() -> None:
     t5, _ = pipelines.tiny_t5()
     parts = {"text_encoder": encoders()["text_encoder"], "text_encoder_2": t5}
