@@ -11,6 +11,8 @@ from privaudit.auditing.option_table import Option, needed, table
 from privaudit.errors import ConfigError, OptionNames, by_keyword
 from privaudit.storage.exact_json import encode
 
+OF_EVERY_LORA = ("pytorch_lora_weights", "adapter_model")
+"""Names of the files in `privaudit.loading.weight_files`, which imports torch."""
 Problem = tuple[str, tuple[str, ...]]
 """A message, and the names of the options that it is about."""
 
@@ -134,10 +136,9 @@ def default_folder(choices: Mapping[str, Any], suffix: str = "") -> Path:
         suffix: End of the name.
     """
     names = [Path(str(choices["target"])).resolve().name.removesuffix(".safetensors")]
-    # pytorch_lora_weights.safetensors is the name of every LoRA that diffusers saves, and unet that of every network;
-    # their folders tell them apart.
+    # Every LoRA of diffusers and of peft has the same name, and so has every network; their folders tell them apart.
     for path in (Path(text.rpartition(".safetensors")[0] or text).resolve() for text in _texts(choices.get("lora"))):
-        names.append(path.parent.name if path.name == "pytorch_lora_weights" else path.name)
+        names.append(path.parent.name if path.name in OF_EVERY_LORA else path.name)
     for text in _texts(choices.get("components")):
         component, _, folder = text.partition("=")
         path = Path(folder).resolve()

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from privaudit.errors import ConfigError
 from privaudit.lab.family import Family
 
-WEIGHTS = "pytorch_lora_weights.safetensors"
 ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")
 """Layers that train_text_to_image_lora.py of diffusers adapts."""
 

@@ -18,7 +18,7 @@ from privaudit.lab.claim import check_snapshots, claim_folder, snapshot_folder
 from privaudit.lab.class_conditional import build_class_conditional, continue_class_conditional
 from privaudit.lab.family import Family
 from privaudit.lab.flow import build_flow, continue_flow
-from privaudit.lab.low_rank import WEIGHTS, add_lora
+from privaudit.lab.low_rank import add_lora
 from privaudit.lab.manifests import Prompts, Trained, write_manifests
 from privaudit.lab.recipe import LabRecipe
 from privaudit.lab.split import Split, split_samples
@@ -32,6 +32,7 @@ from privaudit.lab.training_phase import OnStep, Phase
 from privaudit.lab.unconditional import build_unconditional, continue_unconditional
 from privaudit.loading import hash_folder
 from privaudit.loading.hashes import hash_files
+from privaudit.loading.weight_files import DIFFUSERS_LORA
 from privaudit.model.target import Target
 
 
@@ -121,10 +122,10 @@ def train_target(
     record = out / "lab.json"
     finished = json.loads(record.read_text()) | {
         "parameters": {name: sum(value.numel() for value in part.parameters()) for name, part in parts.items()},
-        "target_hash": hash_files(out / WEIGHTS) if recipe.lora_rank else hash_folder(out),
+        "target_hash": hash_files(out / DIFFUSERS_LORA) if recipe.lora_rank else hash_folder(out),
     }
     record.write_text(json.dumps(finished, indent=2) + "\n")
-    return replace(trained, model=f"{base} --lora {out / WEIGHTS}") if recipe.lora_rank else trained
+    return replace(trained, model=f"{base} --lora {out / DIFFUSERS_LORA}") if recipe.lora_rank else trained
 
 
 def _images(split: Split, name: str) -> tuple[Sample, ...]:

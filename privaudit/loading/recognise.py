@@ -11,6 +11,8 @@ from pathlib import Path
 
 from privaudit.loading.autoencoder.layouts import AUTOENCODERS, OF_AUDIO
 from privaudit.loading.weight_files import (
+    DIFFUSERS_LORA,
+    PEFT_CONFIG,
     PICTURES,
     WEIGHTS,
     Recognised,
@@ -26,7 +28,7 @@ from privaudit.loading.weights import NAME as WEIGHTS_NAME
 
 DENOISERS = ("unet", "transformer", "unet_ema", "transformer_ema")
 """Folders in which the training scripts of diffusers save a network that was trained as a whole."""
-ADAPTERS = ("pytorch_lora_weights.safetensors", "pytorch_lora_weights.bin")
+ADAPTERS = (DIFFUSERS_LORA, "pytorch_lora_weights.bin")
 """Files in which the training scripts of diffusers save a LoRA."""
 
 
@@ -127,7 +129,7 @@ def _folder(path: Path) -> Recognised:
 
 
 def _adapter_folder(path: Path, names: set[str]) -> Recognised | None:
-    if "adapter_config.json" in names:
+    if PEFT_CONFIG in names:
         return Recognised("a LoRA folder (peft)", merge(path))
     files = [name for name in ADAPTERS if name in names]
     if not files:

@@ -18,6 +18,9 @@ WEIGHTS = (".safetensors", ".gguf", ".onnx", *PICKLED)
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".heic")
 ARCHIVES = (".zip", ".tar", ".gz", ".tgz", ".7z", ".rar")
 
+DIFFUSERS_LORA = "pytorch_lora_weights.safetensors"
+PEFT_LORA, PEFT_CONFIG = "adapter_model.safetensors", "adapter_config.json"
+"""Files of a LoRA, as the training scripts of diffusers and as peft name them."""
 LORA_PARTS = re.compile(
     r"lora_(down|up|A|B|mid)\b|\.lora\.|lora_linear_layer|hada_w[12]|lokr_w[12]|dora_scale|lora_magnitude_vector"
 )
@@ -92,7 +95,7 @@ def recognise_file(path: Path) -> Recognised:
     suffix = path.suffix.lower()
     if _is_pointer(path):
         return Recognised("a pointer of Git LFS and not the file itself", "run 'git lfs pull' in its folder")
-    if path.name in ("model_index.json", "modular_model_index.json", "config.json", "adapter_config.json"):
+    if path.name in ("model_index.json", "modular_model_index.json", "config.json", PEFT_CONFIG):
         return Recognised("a file of a folder", f"pass the folder, {path.parent}")
     if suffix == ".safetensors":
         return _safetensors(path)

@@ -14,13 +14,12 @@ from privaudit.errors import TargetError
 from privaudit.loading.adapters.alphas import StatedAlphas, read_alphas
 from privaudit.loading.adapters.factors import BUNDLED, refused_kind, split_key
 from privaudit.loading.components import first_line
-from privaudit.loading.recognise import ADAPTERS, explain
-from privaudit.loading.weight_files import LORA_STYLES
+from privaudit.loading.recognise import explain
+from privaudit.loading.weight_files import DIFFUSERS_LORA, LORA_STYLES, PEFT_CONFIG, PEFT_LORA
 from privaudit.loading.weights import check_file
 
 PEFT_START = "base_model.model."
 """Start of the names of layers in files of peft itself."""
-PEFT_FILE, PEFT_CONFIG = "adapter_model.safetensors", "adapter_config.json"
 EXPECTED = "the safetensors file of an adapter such as a LoRA"
 
 
@@ -107,8 +106,7 @@ def adapter_path(path: Path) -> Path:
         TargetError: There is none, or it is in another format.
     """
     if path.is_dir():
-        names = (PEFT_FILE, *(name for name in ADAPTERS if name.endswith(".safetensors")))
-        files = [path / name for name in names if (path / name).is_file()]
+        files = [path / name for name in (PEFT_LORA, DIFFUSERS_LORA) if (path / name).is_file()]
         if not files:
             raise TargetError(explain(path, "the folder or file of a LoRA"))
         return files[0]

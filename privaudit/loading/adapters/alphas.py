@@ -11,6 +11,7 @@ from typing import Any
 
 from privaudit.errors import TargetError
 from privaudit.loading.json_files import read_json
+from privaudit.loading.weight_files import PEFT_CONFIG
 
 DIFFUSERS_KEY = "lora_adapter_metadata"
 """Key of the header in which diffusers saves the configurations of peft, each key with the component in front."""
@@ -106,7 +107,7 @@ def read_alphas(header: Mapping[str, str], config: Path | None) -> StatedAlphas:
         TargetError: A configuration has settings that change what the tensors mean.
     """
     if config is not None:
-        return _of_peft({"": read_json(config)}, "adapter_config.json")
+        return _of_peft({"": read_json(config)}, PEFT_CONFIG)
     saved = _json(header.get(DIFFUSERS_KEY))
     if isinstance(saved, dict) and saved:
         parts: dict[str, dict[str, Any]] = {}

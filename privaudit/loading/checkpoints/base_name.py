@@ -6,7 +6,7 @@ import json
 import re
 from pathlib import Path
 
-from privaudit.loading.weight_files import read_header
+from privaudit.loading.weight_files import PEFT_CONFIG, read_header
 
 KOHYA = "ss_sd_model_name"
 
@@ -20,7 +20,7 @@ def recorded_base(folder: Path) -> str | None:
     Returns:
         The first name that is recorded; None if there is none.
     """
-    for path in (*folder.glob("adapter_config.json"), *sorted(folder.glob("*/adapter_config.json"))):
+    for path in (*folder.glob(PEFT_CONFIG), *sorted(folder.glob(f"*/{PEFT_CONFIG}"))):
         try:
             config = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError):

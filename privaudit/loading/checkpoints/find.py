@@ -12,10 +12,8 @@ from privaudit.loading.checkpoints.base_name import recorded_base
 from privaudit.loading.checkpoints.folders import in_folder, numbered_folders, require_merged
 from privaudit.loading.checkpoints.snapshots import find_snapshots, last_step
 from privaudit.loading.checkpoints.training_output import Checkpoint, TrainingOutput, Unit
-from privaudit.loading.weight_files import has_adapter
+from privaudit.loading.weight_files import DIFFUSERS_LORA, has_adapter
 
-LORA = "pytorch_lora_weights.safetensors"
-"""Final weights of a LoRA training of diffusers."""
 BASE = "base"
 """Name of the base among the checkpoints."""
 
@@ -96,8 +94,8 @@ def _start(folder: Path, base: str | None, *, adapters: bool) -> str:
 def _final(folder: Path, start: str, checkpoints: list[Checkpoint]) -> Iterator[Checkpoint]:
     """Find the weights that the training ended with."""
     adapters = [checkpoint.adapter for checkpoint in checkpoints if checkpoint.adapter]
-    if adapters and (folder / LORA).is_file():
-        yield Checkpoint("final", last_step(folder), start, str(folder / LORA))
+    if adapters and (folder / DIFFUSERS_LORA).is_file():
+        yield Checkpoint("final", last_step(folder), start, str(folder / DIFFUSERS_LORA))
     elif _is_pipeline(folder) and not (adapters and _same(folder, start)):
         if not adapters:
             require_merged(folder)

@@ -10,10 +10,8 @@ from privaudit.loading.checkpoints.training_output import Checkpoint
 from privaudit.loading.json_files import read_json
 from privaudit.loading.recognise import adapter_problem, recognise
 from privaudit.loading.replacements import AVERAGED
+from privaudit.loading.weight_files import DIFFUSERS_LORA, PEFT_LORA
 from privaudit.loading.weights import check_weights
-
-ADAPTERS = ("pytorch_lora_weights.safetensors", "adapter_model.safetensors")
-"""Files of a LoRA in a checkpoint, as diffusers and peft name them."""
 
 
 def numbered_folders(folder: Path) -> list[tuple[int, Path]]:
@@ -40,7 +38,7 @@ def in_folder(path: Path, step: int, base: str, *, ema: bool) -> Checkpoint:
     if (path / "model_index.json").is_file():
         require_merged(path)
         return Checkpoint(path.name, step, str(path))
-    adapters = [path / name for name in ADAPTERS if (path / name).is_file()]
+    adapters = [path / name for name in (DIFFUSERS_LORA, PEFT_LORA) if (path / name).is_file()]
     adapter = next(iter(adapters), None)
     networks = [each for each in sorted(path.iterdir()) if (each / "config.json").is_file()]
     if adapter is not None and len(adapters) + len(networks) > 1:
@@ -51,7 +49,7 @@ def in_folder(path: Path, step: int, base: str, *, ema: bool) -> Checkpoint:
         )
     if adapter is not None:
         # A peft file needs the configuration next to it.
-        return Checkpoint(path.name, step, base, str(path if adapter.name == ADAPTERS[1] else adapter))
+        return Checkpoint(path.name, step, base, str(path if adapter.name == PEFT_LORA else adapter))
     chosen, others = choose_networks(path, ema=ema)
     if not chosen:
         recognised = recognise(path)
