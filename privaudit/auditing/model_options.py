@@ -219,8 +219,8 @@ class FineTuneOptions(ModelOptions):
         write=write_loras,
         quantity="setting",
         help="LoRA, DoRA, LoHa or LoKr to merge into the model, repeatable: style.safetensors or "
-        "style.safetensors@0.8. The model without it is the reference, unless --reference names another. none: the "
-        "base alone, whatever lies next to it.",
+        "style.safetensors@0.8. In a scan, the model without it is the reference, unless --reference names another. "
+        "none: the base alone, whatever lies next to it.",
     )
     embeddings: Embeddings = _model(
         (),

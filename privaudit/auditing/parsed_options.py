@@ -47,7 +47,10 @@ class Options:
 
     suffix: ClassVar[str] = ""
     target: str = field(
-        metadata=needed(argument=True, help="Diffusers folder of a latent diffusion model, or a hub id.")
+        metadata=needed(
+            argument=True,
+            help="Diffusers folder of a latent diffusion model, a hub id, or a single file (see --config-from).",
+        )
     )
 
     def __post_init__(self) -> None:
