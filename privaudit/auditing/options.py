@@ -9,6 +9,7 @@ from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
+from privaudit.auditing.image_options import ImageChoices, ImageOptions
 from privaudit.auditing.model_options import FineTuneChoices, FineTuneOptions
 from privaudit.auditing.option_table import GATES, HOW, REPORTS, RUNNING, SETS, needed, option, rule
 from privaudit.auditing.option_values import (
@@ -42,7 +43,7 @@ _set, _how, _gate, _report, _running = (partial(option, panel=panel) for panel i
 
 
 @dataclass(frozen=True)
-class AuditOptions(FineTuneOptions):
+class AuditOptions(FineTuneOptions, ImageOptions):
     """Options of an audit; the defaults are those of `privaudit scan`.
 
     Attributes:
@@ -306,7 +307,7 @@ class AuditOptions(FineTuneOptions):
         return "inversion" in (self.geometry_latents, self.attack_latents)
 
 
-class ScoreChoices(FineTuneChoices, total=False):
+class ScoreChoices(FineTuneChoices, ImageChoices, total=False):
     """Options that determine scores and how they are computed, as text or parsed; see `AuditOptions`."""
 
     attacks: Sequence[str] | Methods

@@ -15,8 +15,9 @@ from privaudit.auditing.designs.members_and_suspects import MembersAndSuspectsDe
 from privaudit.auditing.designs.suspects import SuspectsDesign
 from privaudit.auditing.options import AuditOptions
 from privaudit.auditing.pixel_memory import pixel_budget
-from privaudit.data import Sample, SampleSet, read_entries
-from privaudit.data.listing import MANIFEST_SUFFIXES, ListedImage
+from privaudit.data import Sample, SampleSet, read_listing
+from privaudit.data.layouts.manifest import MANIFEST_SUFFIXES
+from privaudit.data.listed import ListedImage
 from privaudit.errors import DataError, SetsError, did_you_mean
 from privaudit.execution.progress import OnProgress
 from privaudit.model.target import Target
@@ -135,7 +136,15 @@ def read_sources(sources: Sources, options: AuditOptions, target: Target, progre
 
         size = target.info.image_size
         source = str(listed.source)
-        return read_entries(listed.entries, size, source, strict=options.strict, on_image=on_image, budget=budget)
+        return read_listing(
+            listed.listing,
+            size,
+            source,
+            strict=options.strict,
+            on_image=on_image,
+            budget=budget,
+            reading=options.reading,
+        )
 
     data = separate(*(read(listed) for listed in sources.sets), design=sources.design)
     require_class_labels(target, data.samples)

@@ -27,7 +27,8 @@ from privaudit.canaries.assignment import (
 )
 from privaudit.canaries.read import ASSIGNMENT, SEAL, TRAIN, hash_file
 from privaudit.data import OnImage, Skipped, phash, read_pixels, thumbnail
-from privaudit.data.listing import ListedImage, list_entries
+from privaudit.data.listed import ListedImage
+from privaudit.data.listing import list_entries
 from privaudit.errors import ConfigError, DataError
 from privaudit.evaluation.duplicates import clusters, near_duplicates
 from privaudit.storage.exact_json import encode

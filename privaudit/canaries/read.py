@@ -11,7 +11,8 @@ from typing import Any
 
 from privaudit.canaries.assignment import Assignment, check_assignment
 from privaudit.data import OnImage
-from privaudit.data.listing import ListedImage, list_entries
+from privaudit.data.listed import ListedImage
+from privaudit.data.listing import list_entries
 from privaudit.errors import DataError
 from privaudit.storage.exact_json import decode
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from privaudit.auditing.image_options import ImageOptions
 from privaudit.auditing.option_table import in_order_of_help, table
 from privaudit.auditing.options import AuditOptions
 from privaudit.auditing.reference_option import reference_text
@@ -21,6 +22,8 @@ QUANTITIES = sorted(
 )
 """Options in which a difference is one of `KINDS`, ordered by kind."""
 
+DEFAULTS = {name: entry.unset for name, entry in table(ImageOptions).items()}
+"""Defaults of options that runs of earlier versions may lack."""
 FILES = ("lora", "components", "embeddings", "config_from")
 """Options that name files of the model, which are compared by name and not by folder."""
 PACKAGES = ("torch", "diffusers", "transformers", "numpy", "scikit-learn")
@@ -114,7 +117,8 @@ def differing_settings(old: AuditResult, new: AuditResult) -> tuple[Setting, ...
 def _option(run: AuditResult, name: str) -> Any:  # noqa: ANN401 - a JSON value
     """Value of an option; a model with adapters is its own reference without them, unless another is named."""
     if name != "reference":
-        return run.config.get(name)
+        # A run of an earlier version lacks the options that it did not have, which then had the effect of the default.
+        return run.config.get(name, DEFAULTS.get(name))
     # Without its adapters, a model has no embeddings either, so that these do not change the reference.
     return reference_text({**run.config, "embeddings": None})
 

@@ -15,6 +15,7 @@ KINDS = {
     "preset": "the attack has other parameters",
     "seed": "noise, folds and masks differ",
     "folds": "levels are chosen on other folds",
+    "images": "pixels or captions are read otherwise",
     "latents": "attacks use other latents",
     "masks": "masks drop or weight other dimensions",
     "reference": "the errors of another model are subtracted",

@@ -15,7 +15,7 @@ from privaudit.data.samples import (
     SampleSet,
     Skipped,
     load_images,
-    read_entries,
+    read_listing,
     read_set,
 )
 
@@ -29,7 +29,7 @@ __all__ = [
     "decode_image",
     "load_images",
     "phash",
-    "read_entries",
+    "read_listing",
     "read_pixels",
     "read_set",
     "sample_id",

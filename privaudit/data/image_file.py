@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
-from pathlib import Path
+from typing import BinaryIO
 
 from PIL import Image
 
@@ -33,11 +34,11 @@ class ImageFileInfo:
     quantisation: int = 0
 
 
-def image_file_info(path: Path, opened: Image.Image) -> ImageFileInfo:
+def image_file_info(stream: BinaryIO, opened: Image.Image) -> ImageFileInfo:
     """Read the properties of an opened image file.
 
     Args:
-        path: Path of the file.
+        stream: The bytes of the file, seekable.
         opened: Image from ``Image.open``, with its pixels loaded, because the EXIF tags of a PNG may be at its end.
 
     Returns:
@@ -48,7 +49,7 @@ def image_file_info(path: Path, opened: Image.Image) -> ImageFileInfo:
         format=opened.format or "",
         width=opened.width,
         height=opened.height,
-        bytes=path.stat().st_size,
+        bytes=stream.seek(0, os.SEEK_END),
         mode=opened.mode,
         exif=bool(opened.info.get("exif")),  # not getexif(), which would return the tags that every TIFF file has
         icc=bool(opened.info.get("icc_profile")),

@@ -1,177 +1,36 @@
-"""Lists the images of a folder or a manifest, with their captions, groups, labels and classes."""
+"""Lists the images of a set, whatever its layout."""
 
 from __future__ import annotations
 
-import csv
-import json
-import math
-import os
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from privaudit.data.layouts import LAYOUTS, CaptionChoices
+from privaudit.data.listed import ListedImage, Listing
 from privaudit.errors import DataError
 
-IMAGE_SUFFIXES = frozenset({
-    ".png",
-    ".jpg",
-    ".jpeg",
-    ".jfif",
-    ".webp",
-    ".avif",
-    ".bmp",
-    ".gif",
-    ".tif",
-    ".tiff",
-    ".ppm",
-    ".pgm",
-})
-MANIFEST_SUFFIXES = frozenset({".csv", ".jsonl", ".ndjson", ".parquet"})
 
+def list_set(source: Path, choices: CaptionChoices | None = None) -> Listing:
+    """List the images of a set.
 
-@dataclass(frozen=True)
-class ListedImage:
-    """One image as its folder or manifest names it, before it is opened.
+    Args:
+        source: A folder, a file or a name in one of the layouts (see `privaudit.data.layouts`).
+        choices: Which captions are used; by default the images' own.
 
-    Attributes:
-        path: Path of the image.
-        caption: Caption from the manifest.
-        group: Group from the manifest.
-        label: Column ``id`` of the manifest.
-        class_label: Class of a class-conditional model, from the manifest.
+    Returns:
+        Its images, none of which has been opened; none if it is empty.
+
+    Raises:
+        DataError: The path is missing, has no layout of an image set, or is malformed.
     """
-
-    path: Path
-    caption: str | None = None
-    group: str | None = None
-    label: str | None = None
-    class_label: int | None = None
+    for layout in LAYOUTS.values():
+        if layout.recognises(source):
+            return layout.list(source, choices or CaptionChoices())
+    if not source.exists():
+        raise DataError(f"expected a folder of images or a manifest, but {source} does not exist")
+    kinds = "; ".join(layout.summary for layout in LAYOUTS.values())
+    raise DataError(f"expected an image set ({kinds}), got the file {source}")
 
 
 def list_entries(source: Path) -> list[ListedImage]:
-    """List the images of a folder (recursively, sorted by path) or the rows of a manifest.
-
-    Args:
-        source: A folder, or a CSV, JSON lines or Parquet file with a column ``path``. The columns ``caption``,
-            ``group``, ``id`` and ``class_label`` (a whole number) are optional.
-
-    Returns:
-        One entry per image. No image has been opened.
-
-    Raises:
-        DataError: The path is missing or the manifest is malformed.
-    """
-    if source.is_dir():
-        return [ListedImage(path) for path in _image_files(source)]
-    if not source.exists():
-        raise DataError(f"expected a folder of images or a manifest, but {source} does not exist")
-    if source.suffix.lower() in MANIFEST_SUFFIXES:
-        return _read_manifest(source)
-    kinds = " ".join(sorted(MANIFEST_SUFFIXES))
-    raise DataError(f"expected a folder of images or a manifest ({kinds}), got the file {source}")
-
-
-def _image_files(folder: Path) -> Iterable[Path]:
-    paths: list[Path] = []
-    visited: set[str] = set()
-    for parent, folders, files in os.walk(folder, followlinks=True):
-        visited.add(os.path.realpath(parent))
-        # Assigned in place, which is how os.walk is told what to leave out: hidden folders, and links to a folder that
-        # has been visited, which could form an endless loop.
-        folders[:] = [
-            name
-            for name in folders
-            if not name.startswith(".") and os.path.realpath(os.path.join(parent, name)) not in visited
-        ]
-        paths += [Path(parent) / name for name in files if not name.startswith(".")]
-    return sorted(path for path in paths if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
-
-
-def _read_manifest(source: Path) -> list[ListedImage]:
-    read = {".csv": _read_csv, ".parquet": _read_parquet}.get(source.suffix.lower(), _read_json_lines)
-    try:
-        columns, rows = read(source)
-    except (ValueError, OSError, csv.Error) as error:
-        raise DataError(f"cannot read the manifest {source}: {' '.join(str(error).split())}") from error
-    if "path" not in columns:
-        listed = ", ".join(columns) or "none"
-        raise DataError(f"expected a column 'path' in the manifest {source}, found: {listed}")
-    entries = []
-    for number, row in enumerate(rows, start=1):
-        texts = {}
-        for column in ("path", "caption", "group", "id", "class_label"):
-            value = row.get(column)
-            if isinstance(value, (list, dict, bytes)):
-                raise DataError(
-                    f"expected text in {column} of row {number} of the manifest {source}, got {type(value).__name__}"
-                )
-            texts[column] = _text(value)
-        if texts["path"] is None:
-            raise DataError(f"expected a path in every row of the manifest {source}, but row {number} has none")
-        label = _class_label(texts["class_label"], f"row {number} of the manifest {source}")
-        entries.append(ListedImage(source.parent / texts["path"], texts["caption"], texts["group"], texts["id"], label))
-    return entries
-
-
-_Table = tuple[Sequence[str], Iterable[Mapping[str, Any]]]
-"""Column names and rows. Not a pandas table, in which one missing value turns all whole numbers into floats."""
-
-
-def _read_csv(source: Path) -> _Table:
-    with source.open(encoding="utf-8-sig", newline="") as file:  # spreadsheets write a byte order mark
-        reader = csv.DictReader(file, skipinitialspace=True, strict=True)
-        reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]
-        rows = []
-        for row in reader:
-            if any(row.pop(None, ())):  # DictReader collects fields beyond the header under the key None
-                raise ValueError(
-                    f"line {reader.line_num} has more fields than the header; put text that holds commas in quotes"
-                )
-            rows.append(row)
-        return list(reader.fieldnames), rows
-
-
-def _read_json_lines(source: Path) -> _Table:
-    rows = []
-    # Not splitlines(): it also splits at U+2028 and other characters that JSON allows within a string.
-    for number, line in enumerate(source.read_text(encoding="utf-8-sig").split("\n"), start=1):
-        if line.strip():
-            try:
-                row = json.loads(line)
-            except ValueError as error:
-                raise ValueError(f"line {number} is not JSON: {error}") from error
-            if not isinstance(row, dict):
-                raise ValueError(f"expected an object in line {number}, got {type(row).__name__}")
-            rows.append(row)
-    return list(dict.fromkeys(key for row in rows for key in row)), rows
-
-
-def _read_parquet(source: Path) -> _Table:
-    from pyarrow import parquet
-
-    table = parquet.ParquetFile(source).read()
-    return list(table.column_names), table.to_pylist()
-
-
-def _class_label(text: str | None, where: str) -> int | None:
-    if text is None:
-        return None
-    try:
-        number = float(text)  # not int(text): pandas writes 7.0 if another label of the column is missing
-    except ValueError:
-        number = math.nan
-    if not (number >= 0 and number.is_integer()):
-        raise DataError(
-            f"expected a whole number from 0 in class_label of {where}, got {text!r}; "
-            "rename the column if it holds no classes of a model"
-        )
-    return int(number)
-
-
-def _text(value: object) -> str | None:
-    if value is None or value == "" or (isinstance(value, float) and math.isnan(value)):
-        return None
-    if isinstance(value, float) and value.is_integer():  # pandas stores 7 as 7.0 if another value is missing
-        return str(int(value))
-    return str(value)
+    """List the images of a set with their captions (see `list_set`)."""
+    return list(list_set(source).entries)

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
 from privaudit.data.image_file import ImageFileInfo, image_file_info
+from privaudit.data.listed import ListedImage
+from privaudit.data.reading import AUTOMATIC, ImageReading
 from privaudit.errors import DataError
 
 UPRIGHT = {
@@ -68,7 +70,7 @@ def read_pixels(path: Path, size: tuple[int, int]) -> NDArray[np.uint8]:
     return decode_image(path, size).pixels
 
 
-def decode_image(path: Path, size: tuple[int, int]) -> DecodedImage:
+def decode_image(image: Path | ListedImage, size: tuple[int, int], reading: ImageReading = AUTOMATIC) -> DecodedImage:
     """Decode an image the way training scripts of diffusion models do.
 
     EXIF orientation is applied. 16-bit gray is scaled to 8 bits. Palette, CMYK and gray become RGB, and alpha is
@@ -82,17 +84,19 @@ def decode_image(path: Path, size: tuple[int, int]) -> DecodedImage:
     Raises:
         DataError: The file cannot be decoded; the message says why.
     """
+    listed = image if isinstance(image, ListedImage) else ListedImage(image)
+    path = listed.path
     try:
-        with Image.open(path) as opened:
+        with listed.open() as stream, Image.open(stream) as opened:
             opened.load()
-            info = image_file_info(path, opened)
-            image = _to_rgb(_upright(opened))
+            info = image_file_info(stream, opened)
+            upright = _to_rgb(_upright(opened))
     except DataError:
         raise
     except Exception as error:  # Pillow's parsers have no common error: they raise struct.error, KeyError, ...
         raise DataError(f"not a readable image: {type(error).__name__}: {_reason(error, path)}") from error
-    cropped, crop = _resize_and_crop(image, size)
-    return DecodedImage(np.asarray(cropped, dtype=np.uint8), info, (image.height, image.width), crop)
+    cropped, crop = _resize_and_crop(upright, size)
+    return DecodedImage(np.asarray(cropped, dtype=np.uint8), info, (upright.height, upright.width), crop)
 
 
 def _reason(error: Exception, path: Path) -> str:

@@ -10,10 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privaudit.data.image_file import ImageFileInfo
-from privaudit.data.listing import IMAGE_SUFFIXES, ListedImage, list_entries
+from privaudit.data.layouts import CaptionChoices
+from privaudit.data.listed import CaptionUse, Content, LeftOut, ListedImage, Listing
+from privaudit.data.listing import list_set
 from privaudit.data.perceptual_hash import phash, thumbnail
 from privaudit.data.pixel_budget import PixelBudget
-from privaudit.data.pixels import DecodedImage, decode_image, read_pixels, sample_id
+from privaudit.data.pixels import DecodedImage, decode_image, sample_id
+from privaudit.data.reading import AUTOMATIC, ImageReading
+from privaudit.data.suffixes import IMAGE_SUFFIXES
 from privaudit.errors import DataError
 from privaudit.model.prompt import Prompt
 
@@ -37,6 +41,9 @@ class Sample:
         crop: Top and left edge of the crop, in pixels of the resized image; None if unknown.
         perceptual_hash: Perceptual hash of the preprocessed pixels, 64 bits; 0 if it was not computed.
         thumbnail: Means of the preprocessed pixels over 8x8 fields, 192 bytes; empty if it was not computed.
+        reading: How its pixels were read.
+        content: Where its bytes are; None for a file at ``path``.
+        listed_crop: Crop that the manifest names, in pixels of the resized image.
         pixels: ``(height, width, 3)``, uint8, after preprocessing, if memory allows (see `PixelBudget`).
     """
 
@@ -51,6 +58,9 @@ class Sample:
     crop: tuple[int, int] | None = None
     perceptual_hash: int = field(default=0, compare=False)  # the id already compares whatever follows from the pixels
     thumbnail: bytes = field(default=b"", compare=False, repr=False)
+    reading: ImageReading = field(default=AUTOMATIC, compare=False)
+    content: Content | None = field(default=None, compare=False, repr=False)
+    listed_crop: tuple[int, int] | None = field(default=None, compare=False)
     pixels: NDArray[np.uint8] | None = field(default=None, compare=False, repr=False)
 
     @property
@@ -76,34 +86,44 @@ class SampleSet:
         skipped: Files that could not be read.
         duplicates: Number of dropped files whose pixels are those of a sample in this set.
         copied: Ids of the samples that they duplicate.
+        layout: Name of the layout; empty if unknown.
+        left_out: Files or rows that are no images of the set.
+        captions: Where the captions come from.
     """
 
     samples: tuple[Sample, ...]
     skipped: tuple[Skipped, ...] = ()
     duplicates: int = 0
     copied: frozenset[str] = frozenset()
+    layout: str = ""
+    left_out: tuple[LeftOut, ...] = ()
+    captions: CaptionUse = CaptionUse()
 
     def __len__(self) -> int:
         """Return the number of samples."""
         return len(self.samples)
 
 
-def list_images(source: Path) -> list[ListedImage]:
-    """List the images of a folder (recursively) or a manifest.
+def list_images(source: Path, choices: CaptionChoices | None = None) -> Listing:
+    """List the images of a set.
+
+    Args:
+        source: The set (see `list_set`).
+        choices: Which captions are used; by default the images' own.
 
     Returns:
         At least one entry. No image has been opened.
 
     Raises:
-        DataError: The path is missing, the manifest is malformed, or there are no images.
+        DataError: The path is missing, the set is malformed, or there are no images.
     """
-    entries = list_entries(source)
-    if not entries and source.is_file():
+    listing = list_set(source, choices)
+    if not listing.entries and source.is_file():
         raise DataError(f"expected images in the manifest {source}, but it has no rows below its header")
-    if not entries:
+    if not listing.entries:
         kinds = " ".join(sorted(IMAGE_SUFFIXES))
         raise DataError(f"expected images in {source}, found none; it should hold files ending in {kinds}")
-    return entries
+    return listing
 
 
 def read_set(
@@ -113,11 +133,19 @@ def read_set(
     strict: bool = False,
     on_image: OnImage | None = None,
     budget: PixelBudget | None = None,
+    reading: ImageReading = AUTOMATIC,
+    choices: CaptionChoices | None = None,
 ) -> SampleSet:
-    """Read a folder (recursively) or a manifest into distinct samples.
+    """Read an image set in any layout (see `privaudit.data.layouts`) into distinct samples.
 
-    A manifest is a CSV, JSON lines or Parquet file with a column ``path`` (relative to the manifest) and the optional
-    columns ``caption``, ``id``, ``group`` and ``class_label``.
+    Args:
+        source: The set.
+        size: Height and width of the pixels.
+        strict: Whether an unreadable image is an error.
+        on_image: Called after each image.
+        budget: Memory for decoded pixels; none are stored without one.
+        reading: How pixels are read.
+        choices: Which captions are used.
 
     Returns:
         The set, with the unreadable files and the number of dropped copies.
@@ -126,20 +154,21 @@ def read_set(
         DataError: The path is missing, the manifest is malformed, no image can be read, or (``strict``) one image
             cannot be read.
     """
-    entries = list_images(source)
-    return read_entries(entries, size, str(source), strict=strict, on_image=on_image, budget=budget)
+    listing = list_images(source, choices)
+    return read_listing(listing, size, str(source), strict=strict, on_image=on_image, budget=budget, reading=reading)
 
 
-def read_entries(
-    entries: Sequence[ListedImage],
+def read_listing(
+    listing: Listing,
     size: tuple[int, int],
     source: str,
     *,
     strict: bool = False,
     on_image: OnImage | None = None,
     budget: PixelBudget | None = None,
+    reading: ImageReading = AUTOMATIC,
 ) -> SampleSet:
-    """Read images that have been listed into distinct samples.
+    """Read images that have been listed into distinct samples (arguments as in `read_set`).
 
     Returns:
         The set, with the unreadable files and the number of dropped copies.
@@ -150,16 +179,17 @@ def read_entries(
     samples: dict[str, Sample] = {}
     skipped: list[Skipped] = []
     duplicates, copied = 0, set()
+    entries = listing.entries
     for position, entry in enumerate(entries, start=1):
         try:
-            image = decode_image(entry.path, size)
+            image = decode_image(entry, size, reading)
         except DataError as error:
             if strict:
                 message = f"{entry.path}: {error}; leave out --strict to skip such files"
                 raise DataError(message, private=[str(entry.path)]) from error
             skipped.append(Skipped(entry.path, str(error)))
         else:
-            sample = _describe(entry, image)
+            sample = _describe(entry, image, reading)
             if sample.id in samples:
                 duplicates += 1
                 copied.add(sample.id)
@@ -175,10 +205,18 @@ def read_entries(
             f"the first: {skipped[0].path}: {skipped[0].reason}",
             private=[str(skipped[0].path)],
         )
-    return SampleSet(tuple(samples.values()), tuple(skipped), duplicates, frozenset(copied))
+    return SampleSet(
+        tuple(samples.values()),
+        tuple(skipped),
+        duplicates,
+        frozenset(copied),
+        listing.layout,
+        listing.left_out,
+        listing.captions,
+    )
 
 
-def _describe(entry: ListedImage, image: DecodedImage) -> Sample:
+def _describe(entry: ListedImage, image: DecodedImage, reading: ImageReading) -> Sample:
     pixels = image.pixels
     return Sample(
         id=sample_id(pixels),
@@ -192,6 +230,9 @@ def _describe(entry: ListedImage, image: DecodedImage) -> Sample:
         crop=image.crop,
         perceptual_hash=phash(pixels),
         thumbnail=thumbnail(pixels),
+        reading=reading,
+        content=entry.content,
+        listed_crop=entry.crop,
     )
 
 
@@ -210,7 +251,8 @@ def load_images(samples: Sequence[Sample], size: tuple[int, int]) -> NDArray[np.
             values[:] = sample.pixels
             continue
         try:
-            values[:] = read_pixels(sample.path, size)
+            image = ListedImage(sample.path, content=sample.content, crop=sample.listed_crop)
+            values[:] = decode_image(image, size, sample.reading).pixels
         except DataError as error:
             changed = f"{sample.path} changed while it was being audited: {error}"
             raise DataError(changed, private=[str(sample.path)]) from error

@@ -14,8 +14,8 @@ from privaudit.auditing.designs.suspects import SuspectsDesign
 from privaudit.auditing.options import AuditOptions
 from privaudit.auditing.sources import design_of, list_sources, read_sources
 from privaudit.canaries import Canaries, draw_canaries
-from privaudit.data import read_entries
-from privaudit.data.listing import ListedImage
+from privaudit.data import read_listing
+from privaudit.data.listed import ListedImage, Listing
 from privaudit.errors import ConfigError, DataError
 from privaudit.loading import ModelSource, load_target
 
@@ -174,8 +174,10 @@ def test_canaries_are_split_as_they_were_drawn(root, tmp_path):
 def test_copies_of_a_canary_go_altogether(root):
     """The model would have seen one that the lot excluded if its copy was included."""
     paths = sorted((root / "candidates").iterdir())
-    first = read_entries([ListedImage(path) for path in (paths[0], paths[0], paths[1])], (16, 16), "here")
-    rest = read_entries([ListedImage(paths[2])], (16, 16), "here")
+    first = read_listing(
+        Listing("", tuple(ListedImage(path) for path in (paths[0], paths[0], paths[1]))), (16, 16), "here"
+    )
+    rest = read_listing(Listing("", (ListedImage(paths[2]),)), (16, 16), "here")
     assert len(separate(first, rest).positives) == 2
     design = CanariesDesign(Canaries(root, (), (), "seal", "today", seeded=False))
     assert [s.path for s in separate(first, rest, design=design).positives.samples] == [paths[1]]

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from privaudit.canaries import draw_canaries, read_canaries, verify_canaries
-from privaudit.data import read_entries
+from privaudit.data import read_listing
+from privaudit.data.listed import Listing
 from privaudit.errors import DataError, ResultError
 
 
@@ -29,7 +30,8 @@ def test_both_sides_go_through_the_loader(drawn: Path) -> None:
     assert len(canaries.included) == sum(c["included"] for c in values["candidates"])
     assert (canaries.seal, canaries.created, canaries.seeded) == (values["seal"], values["created"], True)
     members, nonmembers = (
-        read_entries(side, (32, 32), "the canaries") for side in (canaries.included, canaries.excluded)
+        read_listing(Listing("canaries", tuple(side)), (32, 32), "the canaries")
+        for side in (canaries.included, canaries.excluded)
     )
     assert len(members) + len(nonmembers) == 24
     assert not {s.id for s in members.samples} & {s.id for s in nonmembers.samples}

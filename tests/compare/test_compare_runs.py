@@ -393,6 +393,7 @@ class TestRefusals:
         config = {
             "seed": 5, "folds": 3, "attack_latents": "inversion", "drop": 0.1, "gamma": 3.0, "mask_scope": "set",
             "influence": "exact", "geometry_latents": "encoder", "solver": "gradient", "reference": "other",
+            "orientation": "stored",
         }  # fmt: skip
         other = replace(
             one,

@@ -367,7 +367,7 @@ def test_empty_folder(tmp_path: Path) -> None:
 
 def test_wrong_file_type(tmp_path: Path) -> None:
     path = save(tmp_path / "one.png", picture())
-    with pytest.raises(DataError, match=r"expected a folder of images or a manifest \(\.csv .*\), got the file .*one"):
+    with pytest.raises(DataError, match=r"expected an image set \(.*a folder of images.*\), got the file .*one"):
         read_set(path, SIZE)
 
 

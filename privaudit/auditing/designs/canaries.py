@@ -14,6 +14,7 @@ from privaudit.auditing.assess.score_candidates import candidates
 from privaudit.auditing.designs.design import Design, Judgement, Listed, Sources
 from privaudit.auditing.options import AuditOptions
 from privaudit.canaries import Canaries, read_canaries
+from privaudit.data.listed import Listing
 from privaudit.evaluation import Check, Conclusion, Finding, fact
 from privaudit.evaluation.canary_audit import SIGNIFICANCE, CanaryReport, audit_canaries
 from privaudit.evaluation.one_run import epsilon_one_run
@@ -52,7 +53,10 @@ class CanariesDesign(Design):
         (source,) = options.sources
         draw = read_canaries(source)
         sides = {"included canaries": draw.included, "excluded canaries": draw.excluded}
-        return Sources(cls(draw), tuple(Listed(name, source, entries) for name, entries in sides.items()))
+        return Sources(
+            cls(draw),
+            tuple(Listed(name, source, Listing("canaries", tuple(entries))) for name, entries in sides.items()),
+        )
 
     def judge(
         self, measured: Measurements, data: AuditData, split: Split, options: AuditOptions, checks: tuple[Check, ...]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 import pandas as pd
 
 from privaudit.auditing.options import AuditOptions
-from privaudit.data.listing import ListedImage
+from privaudit.data.listed import ListedImage, Listing
 from privaudit.data.samples import list_images
 from privaudit.errors import DataError, SetsError
 from privaudit.evaluation import Check, Conclusion
@@ -31,12 +31,17 @@ class Listed:
     Attributes:
         name: Name in progress and messages.
         source: Folder or manifest.
-        entries: Images of the set, not yet opened.
+        listing: Images of the set, not yet opened, and what was left out.
     """
 
     name: str
     source: Path
-    entries: tuple[ListedImage, ...]
+    listing: Listing
+
+    @property
+    def entries(self) -> tuple[ListedImage, ...]:
+        """Images of the set."""
+        return self.listing.entries
 
 
 @dataclass(frozen=True)
@@ -118,7 +123,7 @@ class Design:
         for name in cls.options:
             path = getattr(options, name)
             try:
-                sets.append(Listed(name, path, tuple(list_images(path))))
+                sets.append(Listed(name, path, list_images(path, options.caption_choices)))
             except DataError as error:
                 problems += [f"{problem} (`{name}`)" for problem in error.problems]
         if problems:

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from privaudit.auditing.stages import AT, DecoderInfluence, Latents, ids_of
 from privaudit.data import Sample
-from privaudit.data.listing import ListedImage, list_entries
+from privaudit.data.listed import ListedImage
+from privaudit.data.listing import list_entries
 from privaudit.decoder_geometry import Distortion, Influence, Method, distortion_bound, measure_distortion
 from privaudit.errors import DataError
 from privaudit.escape import csv_text
