@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     import pyarrow
     from pyarrow import parquet
 
-CHUNK_BYTES = 2**25
-"""Rows of a row group are decoded in chunks of about 32 MiB, since some programs write one row group per file."""
-CACHE_BYTES = 2**27
-"""Decoded chunks that stay in memory, 128 MiB per process."""
+CHUNK_BYTES = 2**24
+"""Rows of a row group are decoded in chunks of about 16 MiB, since some programs write one row group per file."""
+CACHE_BYTES = 2**26
+"""Decoded chunks that stay in memory, 64 MiB per process."""
 BUFFER_BYTES = 2**20
 """Bytes of a column that are read at once; without a limit, pyarrow reads all of it."""
 MAX_OPEN_FILES = 32
@@ -142,9 +142,9 @@ class _Chunks:
         return file
 
     def _decode(self, file: parquet.ParquetFile, group: _RowGroup, chunk: int) -> pyarrow.Array:
+        rows = chunk_rows(file, group.number, group.column)
         following, batches = self._positions.pop(group) or (0, None)
         if batches is None or following > chunk:
-            rows = chunk_rows(file, group.number, group.column)
             batches = enumerate(
                 file.iter_batches(rows, row_groups=[group.number], columns=[group.column], use_threads=False)
             )
@@ -152,7 +152,8 @@ class _Chunks:
             cells = bytes_of(batch)
             self._decoded.put((group, number), cells)
             if number == chunk:
-                self._positions.put(group, (number + 1, batches))
+                if (number + 1) * rows < file.metadata.row_group(group.number).num_rows:
+                    self._positions.put(group, (number + 1, batches))
                 return cells
         raise OSError(f"expected a row in chunk {chunk} of row group {group.number}, but it ends before it")
 
