@@ -41,6 +41,7 @@ class Sample:
         crop: Top and left edge of the crop, in pixels of the resized image; None if unknown.
         perceptual_hash: Perceptual hash of the preprocessed pixels, 64 bits; 0 if it was not computed.
         thumbnail: Means of the preprocessed pixels over 8x8 fields, 192 bytes; empty if it was not computed.
+        captions: Number of captions that the set has for it, of which the first is used.
         reading: How its pixels were read.
         content: Where its bytes are; None for a file at ``path``.
         listed_crop: Crop that the manifest names, in pixels of the resized image.
@@ -58,6 +59,7 @@ class Sample:
     crop: tuple[int, int] | None = None
     perceptual_hash: int = field(default=0, compare=False)  # the id already compares whatever follows from the pixels
     thumbnail: bytes = field(default=b"", compare=False, repr=False)
+    captions: int = field(default=0, compare=False)
     reading: ImageReading = field(default=AUTOMATIC, compare=False)
     content: Content | None = field(default=None, compare=False, repr=False)
     listed_crop: tuple[int, int] | None = field(default=None, compare=False)
@@ -176,6 +178,8 @@ def read_listing(
     Raises:
         DataError: No image can be read, or (``strict``) one image cannot be read.
     """
+    if strict and listing.left_out:
+        raise DataError(*(_refused(item, source) for item in listing.left_out))
     samples: dict[str, Sample] = {}
     skipped: list[Skipped] = []
     duplicates, copied = 0, set()
@@ -216,6 +220,13 @@ def read_listing(
     )
 
 
+def _refused(item: LeftOut, source: str) -> str:
+    return (
+        f"expected nothing but images and their captions in {source}, got {item.count} of the kind {item.kind!r}"
+        f"{f' with the suffix {item.suffix}' if item.suffix else ''}; leave out --strict to leave them out"
+    )
+
+
 def _describe(entry: ListedImage, image: DecodedImage, reading: ImageReading) -> Sample:
     pixels = image.pixels
     return Sample(
@@ -230,6 +241,7 @@ def _describe(entry: ListedImage, image: DecodedImage, reading: ImageReading) ->
         crop=image.crop,
         perceptual_hash=phash(pixels),
         thumbnail=thumbnail(pixels),
+        captions=entry.captions,
         reading=reading,
         content=entry.content,
         listed_crop=entry.crop,

@@ -122,6 +122,28 @@ TEMPLATES: Mapping[str, str] = {
     "single_file_left_out": "{file} in the folder was not audited: its components were read from their own folders",
     "variants_left_out": "weights of another variant were not audited: {file} next to {audited} ({files:#file} in all)",
     "checkpoints_left_out": "not audited: {checkpoints:#checkpoint} of the training in the folder",
+    "captions_read": "{images} of {total:#image} with a caption, from {where}",
+    "captions_not_used": "{where} of {images:#image} hold captions that were not used; choose one with "
+    "--caption-column",
+    "captions_several": "{images:#image} with several captions, of which the first was used",
+    "captions_cut": "{images} of {total:#caption} longer than the text encoder reads; it reads the beginning",
+    "captions_missing": "{images} of {total:#image} without a caption, for which the model was asked with none; if it "
+    "was trained with captions, it then seems to leak less than it does",
+    "captions_absent": "the model reads captions, and no image has one; add those of the training (see privaudit "
+    "data), or say with --caption '' that it was trained without any",
+    "captions_left_empty": "the model was asked without captions, as --caption '' says",
+    "captions_replaced": "--caption was used for every image instead of the captions from {where}",
+    "classes_numbered": "classes are numbered in the order of their names, from {first} (0) to {last} "
+    "({last_number}); name the numbers of the training in a column class_label if they differ",
+    "masks_left_out": "{files:#mask} of other images",
+    "unlisted_left_out": "{files:#image} that the metadata of the folder does not name, as trainers leave them out",
+    "latents_left_out": "{files:#file} of cached latents",
+    "regularisation_left_out": "{files:#regularisation image}",
+    "containers_left_out": "{files:#file} {suffix} next to images; pass it by itself if it holds the images",
+    "videos_left_out": "{files:#video}",
+    "rows_left_out": "{rows:#row} without an image",
+    "unsafe_names_left_out": "{files:#name} that would lead out of the archive",
+    "formats_left_out": "{files:#file} {suffix}",
     "placeholder_unknown": "{captions:#caption} with {word}, for which no embedding was loaded; pass it with "
     "--embedding",
     "further_placeholders": "{words:#further word} in angle brackets without an embedding",
@@ -256,6 +278,8 @@ def _derived(fact: Fact) -> dict[str, str]:
     if fact.code in ("limit_needs_nonmembers", "gate_needs_nonmembers"):
         # Rounded down: 367.6 non-members must not read like the 368 that are needed.
         derived["independent"] = str(floor(float(values["nonmembers"])))
+    if fact.code == "classes_numbered":
+        derived["last_number"] = str(int(values["classes"]) - 1)
     if "margin" in values:
         derived["beyond"] = f" by more than {values['margin']:g}" if values["margin"] else ""
     if "metric" in values:
