@@ -92,5 +92,10 @@ def _left_out_check(sets: Sequence[SetReport]) -> tuple[Check, ...]:
     if not counts:
         return ()
     harmless = all(kind in EXPECTED or (kind == "other format" and suffix in TEXT) for kind, suffix in counts)
-    facts = tuple(KINDS[kind](count, suffix) for (kind, suffix), count in counts.items())
-    return (Check(LEFT_OUT, "ok" if harmless else "warn", facts),)
+    facts = (left_out_fact(kind, suffix, count) for (kind, suffix), count in counts.items())
+    return (Check(LEFT_OUT, "ok" if harmless else "warn", tuple(facts)),)
+
+
+def left_out_fact(kind: str, suffix: str, count: int) -> Fact:
+    """Say as a fact how many files or rows of one kind are no images of a set."""
+    return KINDS[kind](count, suffix)
