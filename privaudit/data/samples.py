@@ -41,6 +41,7 @@ class Sample:
         crop: Top and left edge of the crop, in pixels of the resized image; None if unknown.
         perceptual_hash: Perceptual hash of the preprocessed pixels, 64 bits; 0 if it was not computed.
         thumbnail: Means of the preprocessed pixels over 8x8 fields, 192 bytes; empty if it was not computed.
+        class_name: Name of the class, from the manifest or the folder.
         captions: Number of captions that the set has for it, of which the first is used.
         reading: How its pixels were read.
         content: Where its bytes are; None for a file at ``path``.
@@ -59,6 +60,7 @@ class Sample:
     crop: tuple[int, int] | None = None
     perceptual_hash: int = field(default=0, compare=False)  # the id already compares whatever follows from the pixels
     thumbnail: bytes = field(default=b"", compare=False, repr=False)
+    class_name: str | None = field(default=None, compare=False)
     captions: int = field(default=0, compare=False)
     reading: ImageReading = field(default=AUTOMATIC, compare=False)
     content: Content | None = field(default=None, compare=False, repr=False)
@@ -241,6 +243,7 @@ def _describe(entry: ListedImage, image: DecodedImage, reading: ImageReading) ->
         crop=image.crop,
         perceptual_hash=phash(pixels),
         thumbnail=thumbnail(pixels),
+        class_name=entry.class_name,
         captions=entry.captions,
         reading=reading,
         content=entry.content,

@@ -48,9 +48,8 @@ def _lines(overview: DataOverview) -> Iterator[tuple[str, str]]:
         yield "" if number else "left out", fact_text(left_out_fact(item.kind, item.suffix, item.count))
     for number, (reason, count) in enumerate(list(overview.unreadable.items())[:MAX_NAMED]):
         yield "" if number else "unreadable", f"{count}: {reason}"
-    if further := len(overview.unreadable) - MAX_NAMED:
-        if further > 0:
-            yield "", f"and {counted(further, 'further reason')}"
+    if (further := len(overview.unreadable) - MAX_NAMED) and further > 0:
+        yield "", f"and {counted(further, 'further reason')}"
 
 
 def _images(overview: DataOverview) -> str:

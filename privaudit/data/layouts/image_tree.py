@@ -114,10 +114,15 @@ def _describe(file: TreeFile, tables: Sequence[Metadata], sidecars: Sidecars) ->
     table = next((table for table in tables if file.name in table.rows), None)
     row: dict[str, Any] = {} if table is None else dict(table.rows[file.name])
     row |= sidecars.captions(file, row, "" if table is None else table.column)
-    top = PurePosixPath(file.name).parts[0] if "/" in file.name else None
-    if row.get("class_label") is None and row.get("class_name") is None and top and top.lower() not in SPLITS:
-        row["class_name"] = top
+    if row.get("class_label") is None and row.get("class_name") is None:
+        row["class_name"] = _class_folder(file.name)
     return ListedImage(file.path, content=file.content, **row)
+
+
+def _class_folder(name: str) -> str | None:
+    """The outermost folder of an image that is not a split, after which trainers name its class."""
+    folders = [part for part in PurePosixPath(name).parts[:-1] if part.lower() not in SPLITS]
+    return folders[0] if folders else None
 
 
 def _missing(tree: Tree, tables: Sequence[Metadata]) -> Iterable[ListedImage]:
