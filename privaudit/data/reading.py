@@ -28,6 +28,7 @@ class ImageReading:
             the resized image); ``auto`` is ``center``.
         buckets: Step in pixels of aspect-ratio buckets, to the nearest of which an image is resized and cropped; None
             for one size for all images.
+        bucket_max: Longest side of a bucket; None for the default (see `privaudit.data.buckets`).
     """
 
     orientation: Orientation = "auto"
@@ -35,6 +36,7 @@ class ImageReading:
     resampling: Resampling = "lanczos"
     crop: Crop = "auto"
     buckets: int | None = None
+    bucket_max: int | None = None
 
 
 AUTOMATIC = ImageReading()
