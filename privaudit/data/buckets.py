@@ -1,8 +1,8 @@
 """Aspect-ratio buckets: the sizes to which images of different shapes are resized, and the one for each image.
 
 As in sd-scripts of kohya-ss (``library/model_util.py``, ``make_bucket_resolutions``, and ``library/train_util.py``,
-``BucketManager.select_bucket``, commit 48d368f, Apache-2.0), where images may be enlarged, with its default sides of 256
-to 1024 pixels. Other trainers choose other sizes for the same image.
+``BucketManager.select_bucket``, commit 48d368f, Apache-2.0), where images may be enlarged, with its default sides of
+256 to 1024 pixels. Other trainers choose other sizes for the same image.
 Differs from it: sides of a base below 256 or above 1024 pixels, which it refuses, have limits of their own.
 """
 
@@ -39,7 +39,7 @@ def bucket_sizes(base: tuple[int, int], step: int, max_side: int | None = None) 
     area = base[0] * base[1]
     square = isqrt(area) // step * step
     if not square:
-        raise DataError(f"expected a step of the buckets of at most {isqrt(area)} pixels, got {step}; use a smaller one")
+        raise DataError(f"expected a bucket step of at most {isqrt(area)} pixels, got {step}; use a smaller one")
     smallest, largest = _sides(base, step, max_side)
     sizes = {(square, square)}
     for width in range(smallest, largest + 1, step):

@@ -66,13 +66,12 @@ def framing(
         return Framing(original, (height, width), ((height - size[0]) // 2, (width - size[1]) // 2), size)
     if listed is None:
         raise DataError("expected a crop in the manifest, got none; add crop_top and crop_left, or use --crop center")
-    top, left = listed
-    if not (0 <= top <= height - size[0] and 0 <= left <= width - size[1]):
+    if not (0 <= listed[0] <= height - size[0] and 0 <= listed[1] <= width - size[1]):
         raise DataError(
-            f"expected a crop inside the image, which is resized to {height}x{width}, got {size[0]}x{size[1]} pixels at "
-            f"top {top}, left {left}; crop_top and crop_left count pixels of the resized image"
+            f"expected a crop inside the image, which is resized to {width}x{height}, got {size[1]}x{size[0]} pixels "
+            f"at left {listed[1]}, top {listed[0]}; crop_top and crop_left count pixels of the resized image"
         )
-    return Framing(original, (height, width), (top, left), size)
+    return Framing(original, (height, width), listed, size)
 
 
 def frame(image: Image.Image, framing: Framing, resampling: Resampling) -> Image.Image:
@@ -86,8 +85,8 @@ def frame(image: Image.Image, framing: Framing, resampling: Resampling) -> Image
     Returns:
         Image of the size `Framing.size`.
     """
-    (height, width), (top, left) = framing.resized, framing.crop
-    box = (left, top, left + framing.size[1], top + framing.size[0])
+    (height, width), (y, x) = framing.resized, framing.crop
+    box = (x, y, x + framing.size[1], y + framing.size[0])
     if framing.resized == framing.original:
         return image if framing.size == framing.original else image.crop(box)
     chosen = Image.Resampling[resampling.upper()]

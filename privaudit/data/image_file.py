@@ -20,7 +20,7 @@ UPRIGHT = {
 """Transposition that undoes each EXIF orientation."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ImageFileInfo:
     """How an image was stored, before any preprocessing. The defaults mean "unknown".
 
@@ -33,7 +33,7 @@ class ImageFileInfo:
         exif: Whether the file has EXIF tags.
         icc: Whether the file has a colour profile.
         quantisation: Sum of the luminance table of a JPEG (larger = stronger compression); 0 for other formats.
-        orientation: EXIF orientation, 1 to 8; 1 for a file without one, and for HEIC, whose decoders turn it themselves.
+        orientation: EXIF orientation, 1 to 8; 1 for a file without one, and for HEIC and TIFF, which decoders turn.
         transparent: Whether a pixel is not opaque.
     """
 

@@ -21,6 +21,7 @@ from privaudit.data.optional_formats import prepare_reader
 from privaudit.data.reading import AUTOMATIC, ImageReading
 from privaudit.errors import DataError
 
+
 @dataclass(frozen=True)
 class DecodedImage:
     """A decoded image file.
@@ -30,6 +31,7 @@ class DecodedImage:
         file: Properties of the file.
         original_size: Height and width before preprocessing, turned as the pixels are.
         crop: Top and left edge of the crop, in pixels of the resized image.
+        size: Height and width of the pixels.
         crop_loss: Fraction of the area that the crop leaves out.
         enlarged: Whether the image was enlarged to its size.
     """
@@ -38,6 +40,7 @@ class DecodedImage:
     file: ImageFileInfo
     original_size: tuple[int, int]
     crop: tuple[int, int]
+    size: tuple[int, int]
     crop_loss: float
     enlarged: bool
 
@@ -100,7 +103,7 @@ def decode_image(image: Path | ListedImage, size: tuple[int, int], reading: Imag
         size = bucket_size(original, size, reading.buckets, reading.bucket_max)
     place = framing(original, size, reading.crop, listed.crop)
     pixels = np.asarray(frame(opened, place, reading.resampling), dtype=np.uint8)
-    return DecodedImage(pixels, info, original, place.crop, place.loss, place.enlarged)
+    return DecodedImage(pixels, info, original, place.crop, place.size, place.loss, place.enlarged)
 
 
 def _open(stream: BinaryIO, reading: ImageReading) -> tuple[ImageFileInfo, Image.Image]:
