@@ -19,7 +19,8 @@ class ImageReading:
     few images would look otherwise when read in another way.
 
     Attributes:
-        orientation: ``upright`` turns an image as its EXIF tag says, ``stored`` does not; ``auto`` is ``upright``.
+        orientation: ``upright`` turns an image as its EXIF tag says, ``stored`` does not; ``auto`` is ``upright``. HEIC
+            and TIFF are upright in either case, because their decoders turn them.
         transparency: ``drop`` takes the colours below a transparent pixel, ``white`` and ``black`` paint the image on
             such a ground; ``auto`` is ``drop``.
         resampling: Filter with which images are resized.

@@ -19,6 +19,7 @@ from privaudit.evaluation.checks import (
     file_check,
     sample_size_check,
 )
+from privaudit.evaluation.image_reading import image_reading_check
 
 MIN_CONVERGED = 0.9
 """Minimum fraction of the images whose inversion reaches its tolerance."""
@@ -32,6 +33,7 @@ def all_checks(evaluated: EvaluatedScores, measured: Measurements, data: AuditDa
         sample_size_check(len(data.positives), len(data.nonmembers), evaluated.fprs),
         duplicate_check(len(data.shared), copies, split.pairs, data.is_positive),
         file_check([s.file for s in data.positives.samples], [s.file for s in data.nonmembers.samples]),
+        image_reading_check([part.samples for part in data.sets], data.samples[0].reading),
         skipped_check(data),
         convergence_check(measured.convergence),
         Check("non-finite values", "ok", (fact("all_scores_finite"),)),

@@ -85,6 +85,17 @@ TEMPLATES: Mapping[str, str] = {
     "drawn_at_random": "the sets were drawn at random, so any such difference is due to chance",
     "all_files_readable": "every file could be read",
     "files_skipped": "{files:#file} skipped; report.json lists them",
+    "images_may_be_turned": "{images} of {total:#image} have an orientation tag and were turned upright; trainers "
+    "differ: scan with --orientation upright or --orientation stored, as the training did",
+    "transparency_may_differ": "{images} of {total:#image} have transparent pixels; trainers differ: scan with "
+    "--transparency drop, white or black, as the training did",
+    "crop_may_differ": "{images} of {total:#image} lose more than 10 % of their area to the crop; trainers differ: "
+    "scan with --crop center, --crop none or --buckets, as the training did",
+    "images_turned": "{images} of {total:#image} have an orientation tag",
+    "images_transparent": "{images} of {total:#image} have transparent pixels",
+    "images_cropped": "{images} of {total:#image} lose more than 10 % of their area to the crop",
+    "images_enlarged": "{images} of {total:#image} were enlarged",
+    "images_read_alike": "no image has an orientation tag, transparent pixels, another shape or too few pixels",
     "inversion_not_used": "the decoder was not inverted: geometry and attacks are computed at the encoder's latents",
     "inversion_reached": "{fraction:%} of the images reached a relative residual of {tolerance:g} (median "
     "{median:.2g}, {evaluations:.1f} evaluations per image)",
