@@ -275,3 +275,16 @@ def test_folders_are_names_of_classes(tmp_path: Path) -> None:
     assert {entry.path.stem: entry.class_name for entry in list_set(tmp_path).entries} == {
         "a": "cat", "b": "dog", "c": "dog",
     }  # fmt: skip
+
+
+def test_a_file_without_a_suffix_is_an_image_by_its_first_bytes(tmp_path: Path) -> None:
+    (images(tmp_path) / "a.png").rename(tmp_path / "0f3a")
+    (tmp_path / "LICENSE").write_text("text")
+    assert set(captions(tmp_path)) == {"0f3a", "b", "c"}
+    assert left_out(tmp_path) == {("other format", "", 1)}
+
+
+def test_the_metadata_may_name_images_of_any_suffix(tmp_path: Path) -> None:
+    (images(tmp_path) / "a.png").rename(tmp_path / "a.img")
+    (tmp_path / "metadata.csv").write_text("file_name,text\na.img,x\n")
+    assert captions(tmp_path) == {"a": "x"}
