@@ -115,7 +115,7 @@ CODES: Mapping[str, Mapping[str, type]] = {
     "captions_absent": {},
     "captions_left_empty": {},
     "captions_replaced": {"where": str},
-    "classes_numbered": {"classes": int, "first": str, "last": str},
+    "classes_numbered": {"classes": int},
     "masks_left_out": {"files": int},
     "unlisted_left_out": {"files": int},
     "latents_left_out": {"files": int},

@@ -144,8 +144,8 @@ TEMPLATES: Mapping[str, str] = {
     "data), or say with --caption '' that it was trained without any",
     "captions_left_empty": "the model was asked without captions, as --caption '' says",
     "captions_replaced": "--caption was used for every image instead of the captions from {where}",
-    "classes_numbered": "classes are numbered in the order of their names, from {first} (0) to {last} "
-    "({last_number}); name the numbers of the training in a column class_label if they differ",
+    "classes_numbered": "{classes:#class} without a number were numbered from 0 in the order of their names; if the "
+    "training numbered them otherwise, name the numbers in a column class_label",
     "masks_left_out": "{files:#mask} of other images",
     "unlisted_left_out": "{files:#image} that the metadata of the folder does not name, as trainers leave them out",
     "latents_left_out": "{files:#file} of cached latents",
@@ -289,8 +289,6 @@ def _derived(fact: Fact) -> dict[str, str]:
     if fact.code in ("limit_needs_nonmembers", "gate_needs_nonmembers"):
         # Rounded down: 367.6 non-members must not read like the 368 that are needed.
         derived["independent"] = str(floor(float(values["nonmembers"])))
-    if fact.code == "classes_numbered":
-        derived["last_number"] = str(int(values["classes"]) - 1)
     if "margin" in values:
         derived["beyond"] = f" by more than {values['margin']:g}" if values["margin"] else ""
     if "metric" in values:
