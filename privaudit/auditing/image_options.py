@@ -2,16 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from functools import partial
 from typing import TypedDict, get_args
 
-from privaudit.auditing.option_table import SETS, option, rule
+from privaudit.auditing.option_table import SETS, option
 from privaudit.auditing.parsed_options import Options
 from privaudit.data.layouts import CaptionChoices
 from privaudit.data.reading import Crop, ImageReading, Orientation, Resampling, Transparency
+from privaudit.errors import ConfigError
 
 _set = partial(option, panel=SETS)
+
+
+def read_buckets(value: int | str | Sequence[int | None] | None) -> tuple[int, int | None] | None:
+    """Read step and longest side of aspect-ratio buckets.
+
+    Args:
+        value: ``64``, ``64:2048``, or numbers; None for no buckets.
+
+    Returns:
+        Step and longest side, which is None for the default; None without buckets.
+
+    Raises:
+        ConfigError: It is something else.
+    """
+    if value is None:
+        return None
+    parts = [part for part in value if part is not None] if isinstance(value, (tuple, list)) else str(value).split(":")
+    sides = [int(part) if str(part).isascii() and str(part).isdigit() else 0 for part in parts]
+    if not 1 <= len(sides) <= 2 or not sides[0] or sides[-1] < sides[0]:
+        raise ConfigError([
+            f"expected --buckets as STEP or STEP:MAX in pixels, as in 64 or 64:2048, got {value}; leave it out for one "
+            "size"
+        ])
+    return sides[0], (sides[1] if len(sides) > 1 else None)
+
+
+def write_buckets(value: tuple[int, int | None] | None) -> str | None:
+    """Write buckets as `read_buckets` reads them."""
+    return None if value is None else ":".join(str(part) for part in value if part is not None)
 
 
 @dataclass(frozen=True)
@@ -23,7 +54,7 @@ class ImageOptions(Options):
         transparency: What is below transparent pixels.
         resampling: Filter with which images are resized.
         crop: How images of another shape are cropped.
-        buckets: Step of aspect-ratio buckets in pixels; None for one size.
+        buckets: Step and longest side of aspect-ratio buckets in pixels; None for one size.
         caption: Caption of every image, with ``{caption}`` for its own.
         caption_column: Column, key or suffix of the captions.
     """
@@ -59,12 +90,13 @@ class ImageOptions(Options):
         help="Crop the centre, resize both sides without a crop, or crop where the manifest says (columns crop_top, "
         "crop_left). auto: center, not confirmed.",
     )
-    buckets: int | None = _set(
-        kind="integer",
-        metavar="STEP",
-        check=rule(lambda step: step is None or step >= 1, "a step of the buckets >= 1 pixel"),
+    buckets: tuple[int, int | None] | None = _set(
+        metavar="STEP[:MAX]",
+        parse=read_buckets,
+        write=write_buckets,
         quantity="images",
-        help="Aspect-ratio buckets in steps of so many pixels, as kohya makes them: 64.",
+        help="Aspect-ratio buckets as kohya makes them: steps of the sides in pixels and, if wanted, the longest side: "
+        "64 or 64:2048.",
     )
     caption: str | None = _set(
         metavar="TEXT",
@@ -80,7 +112,8 @@ class ImageOptions(Options):
     @property
     def reading(self) -> ImageReading:
         """How pixels are read."""
-        return ImageReading(self.orientation, self.transparency, self.resampling, self.crop, self.buckets)
+        step, longest = self.buckets or (None, None)
+        return ImageReading(self.orientation, self.transparency, self.resampling, self.crop, step, longest)
 
     @property
     def caption_choices(self) -> CaptionChoices:
@@ -95,6 +128,6 @@ class ImageChoices(TypedDict, total=False):
     transparency: Transparency
     resampling: Resampling
     crop: Crop
-    buckets: int | None
+    buckets: int | str | Sequence[int] | None
     caption: str | None
     caption_column: str | None

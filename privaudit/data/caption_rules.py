@@ -1,7 +1,8 @@
 """Captions of the images of a set: which column or file holds them, and what becomes of them.
 
-An image may have several captions: a list in a column, or the lines of a file. The first is used; lines are never
-joined, since no trainer joins them. An empty caption is a caption; no caption is none.
+An image may have several captions: a list in a column, or the lines of a file. The first is used, as kohya's trainers
+do; others draw one at random. Lines are not joined (ai-toolkit takes them as one caption: put it into one line). An
+empty caption is a caption; no caption is none.
 """
 
 from __future__ import annotations

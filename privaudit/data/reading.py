@@ -19,7 +19,8 @@ class ImageReading:
     few images would look otherwise when read in another way.
 
     Attributes:
-        orientation: ``upright`` turns an image as its EXIF tag says, ``stored`` does not; ``auto`` is ``upright``.
+        orientation: ``upright`` turns an image as its EXIF tag says, ``stored`` does not; ``auto`` is ``upright``. HEIC
+            and TIFF are upright in either case, because their decoders turn them.
         transparency: ``drop`` takes the colours below a transparent pixel, ``white`` and ``black`` paint the image on
             such a ground; ``auto`` is ``drop``.
         resampling: Filter with which images are resized.
@@ -28,6 +29,7 @@ class ImageReading:
             the resized image); ``auto`` is ``center``.
         buckets: Step in pixels of aspect-ratio buckets, to the nearest of which an image is resized and cropped; None
             for one size for all images.
+        bucket_max: Longest side of a bucket; None for the default (see `privaudit.data.buckets`).
     """
 
     orientation: Orientation = "auto"
@@ -35,6 +37,7 @@ class ImageReading:
     resampling: Resampling = "lanczos"
     crop: Crop = "auto"
     buckets: int | None = None
+    bucket_max: int | None = None
 
 
 AUTOMATIC = ImageReading()

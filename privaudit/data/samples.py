@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ from privaudit.data.image_file import ImageFileInfo
 from privaudit.data.layouts import CaptionChoices
 from privaudit.data.listed import CaptionUse, Content, LeftOut, ListedImage, Listing
 from privaudit.data.listing import list_set
+from privaudit.data.parallel import chunk_length, default_workers, in_order
 from privaudit.data.perceptual_hash import phash, thumbnail
 from privaudit.data.pixel_budget import PixelBudget
 from privaudit.data.pixels import DecodedImage, decode_image, sample_id
@@ -25,7 +28,7 @@ OnImage = Callable[[int, int], None]
 """Called after each image with (images read, all images)."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Sample:
     """One image of an audited set.
 
@@ -39,8 +42,13 @@ class Sample:
         class_label: Class that the model may be conditioned on, if the manifest has one.
         original_size: Height and width of the file, upright, before preprocessing; None if unknown.
         crop: Top and left edge of the crop, in pixels of the resized image; None if unknown.
+        size: Height and width of the preprocessed pixels; None if unknown.
+        crop_loss: Fraction of its area that the crop leaves out.
+        enlarged: Whether it was enlarged to its size.
         perceptual_hash: Perceptual hash of the preprocessed pixels, 64 bits; 0 if it was not computed.
         thumbnail: Means of the preprocessed pixels over 8x8 fields, 192 bytes; empty if it was not computed.
+        class_name: Name of the class, from the manifest or the folder.
+        captions: Number of captions that the set has for it, of which the first is used.
         reading: How its pixels were read.
         content: Where its bytes are; None for a file at ``path``.
         listed_crop: Crop that the manifest names, in pixels of the resized image.
@@ -56,8 +64,14 @@ class Sample:
     class_label: int | None = None
     original_size: tuple[int, int] | None = None
     crop: tuple[int, int] | None = None
-    perceptual_hash: int = field(default=0, compare=False)  # the id already compares whatever follows from the pixels
+    # not compared: the id already compares whatever follows from the pixels
+    size: tuple[int, int] | None = field(default=None, compare=False)
+    crop_loss: float = field(default=0.0, compare=False)
+    enlarged: bool = field(default=False, compare=False)
+    perceptual_hash: int = field(default=0, compare=False)
     thumbnail: bytes = field(default=b"", compare=False, repr=False)
+    class_name: str | None = field(default=None, compare=False)
+    captions: int = field(default=0, compare=False)
     reading: ImageReading = field(default=AUTOMATIC, compare=False)
     content: Content | None = field(default=None, compare=False, repr=False)
     listed_crop: tuple[int, int] | None = field(default=None, compare=False)
@@ -176,29 +190,28 @@ def read_listing(
     Raises:
         DataError: No image can be read, or (``strict``) one image cannot be read.
     """
+    if strict and listing.left_out:
+        raise DataError(*(_refused(item, source) for item in listing.left_out))
     samples: dict[str, Sample] = {}
     skipped: list[Skipped] = []
     duplicates, copied = 0, set()
     entries = listing.entries
-    for position, entry in enumerate(entries, start=1):
-        try:
-            image = decode_image(entry, size, reading)
-        except DataError as error:
-            if strict:
-                message = f"{entry.path}: {error}; leave out --strict to skip such files"
-                raise DataError(message, private=[str(entry.path)]) from error
-            skipped.append(Skipped(entry.path, str(error)))
-        else:
-            sample = _describe(entry, image, reading)
-            if sample.id in samples:
+    read = partial(_read, size=size, reading=reading)
+    with closing(in_order(read, entries, chunk=chunk_length(size))) as images:
+        for position, result in enumerate(images, start=1):
+            if isinstance(result, Skipped):
+                if strict:
+                    message = f"{result.path}: {result.reason}; leave out --strict to skip such files"
+                    raise DataError(message, private=[str(result.path)])
+                skipped.append(result)
+            elif result.id in samples:
                 duplicates += 1
-                copied.add(sample.id)
+                copied.add(result.id)
             else:
                 # Only samples of the set take memory from the budget, not copies that are dropped.
-                pixels = None if budget is None else budget.take(image.pixels)
-                samples[sample.id] = replace(sample, pixels=pixels)
-        if on_image is not None:
-            on_image(position, len(entries))
+                samples[result.id] = replace(result, pixels=_budgeted(result.pixels, budget))
+            if on_image is not None:
+                on_image(position, len(entries))
     if not samples:
         raise DataError(
             f"expected images in {source}, but none of its {len(entries)} files can be read; "
@@ -216,6 +229,20 @@ def read_listing(
     )
 
 
+def _refused(item: LeftOut, source: str) -> str:
+    return (
+        f"expected nothing but images and their captions in {source}, got {item.count} of the kind {item.kind!r}"
+        f"{f' with the suffix {item.suffix}' if item.suffix else ''}; leave out --strict to leave them out"
+    )
+
+
+def _read(entry: ListedImage, size: tuple[int, int], reading: ImageReading) -> Sample | Skipped:
+    try:
+        return _describe(entry, decode_image(entry, size, reading), reading)
+    except DataError as error:
+        return Skipped(entry.path, str(error))
+
+
 def _describe(entry: ListedImage, image: DecodedImage, reading: ImageReading) -> Sample:
     pixels = image.pixels
     return Sample(
@@ -228,16 +255,30 @@ def _describe(entry: ListedImage, image: DecodedImage, reading: ImageReading) ->
         file=image.file,
         original_size=image.original_size,
         crop=image.crop,
+        size=image.size,
+        crop_loss=image.crop_loss,
+        enlarged=image.enlarged,
         perceptual_hash=phash(pixels),
         thumbnail=thumbnail(pixels),
+        class_name=entry.class_name,
+        captions=entry.captions,
         reading=reading,
         content=entry.content,
         listed_crop=entry.crop,
+        pixels=pixels,
     )
+
+
+def _budgeted(pixels: NDArray[np.uint8] | None, budget: PixelBudget | None) -> NDArray[np.uint8] | None:
+    return None if pixels is None or budget is None else budget.take(pixels)
 
 
 def load_images(samples: Sequence[Sample], size: tuple[int, int]) -> NDArray[np.float32]:
     """Return a batch in the range that autoencoders are trained on; images that are not in memory are decoded.
+
+    Args:
+        samples: Images.
+        size: Height and width of their pixels; of samples read into buckets, those of the bucket that they share.
 
     Returns:
         ``(n, 3, height, width)``, float32, in [-1, 1].
@@ -246,17 +287,26 @@ def load_images(samples: Sequence[Sample], size: tuple[int, int]) -> NDArray[np.
         DataError: A file has changed since it was listed.
     """
     pixels = np.empty((len(samples), *size, 3), np.uint8)
-    for sample, values in zip(samples, pixels, strict=True):
-        if sample.pixels is not None and sample.pixels.shape[:2] == tuple(size):
-            values[:] = sample.pixels
-            continue
-        try:
-            image = ListedImage(sample.path, content=sample.content, crop=sample.listed_crop)
-            values[:] = decode_image(image, size, sample.reading).pixels
-        except DataError as error:
-            changed = f"{sample.path} changed while it was being audited: {error}"
-            raise DataError(changed, private=[str(sample.path)]) from error
-        if sample_id(values) != sample.id:  # scores would be stored under the id of other pixels
-            changed = f"{sample.path} changed while it was being audited; run the same command again"
-            raise DataError(changed, private=[str(sample.path)])
+    decode = partial(_pixels_of, size=size)
+    stored = [sample.pixels is not None and sample.pixels.shape[:2] == tuple(size) for sample in samples]
+    workers = min(default_workers(), max(1, len(samples) - sum(stored)))
+    with closing(in_order(decode, samples, chunk=chunk_length(size), workers=workers)) as images:
+        for values, image in zip(pixels, images, strict=True):
+            values[:] = image
     return pixels.transpose(0, 3, 1, 2).astype(np.float32) / np.float32(127.5) - np.float32(1)
+
+
+def _pixels_of(sample: Sample, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Pixels of a sample at a size, from memory or from its file."""
+    if sample.pixels is not None and sample.pixels.shape[:2] == tuple(size):
+        return sample.pixels
+    try:
+        image = ListedImage(sample.path, content=sample.content, crop=sample.listed_crop)
+        pixels = decode_image(image, size, replace(sample.reading, buckets=None)).pixels
+    except DataError as error:
+        changed = f"{sample.path} changed while it was being audited: {error}"
+        raise DataError(changed, private=[str(sample.path)]) from error
+    if sample_id(pixels) != sample.id:  # scores would be stored under the id of other pixels
+        changed = f"{sample.path} changed while it was being audited; run the same command again"
+        raise DataError(changed, private=[str(sample.path)])
+    return pixels

@@ -1,4 +1,4 @@
-"""Compare how the image files of the two sets are stored: format, mode, tags, size and compression."""
+"""Compare how the image files of the two sets are stored: format, mode, tags, transparency, size and compression."""
 
 from __future__ import annotations
 
@@ -22,6 +22,10 @@ CATEGORICAL: Mapping[str, Callable[[ImageFileInfo], str]] = {
     "mode": lambda info: info.mode,
     "EXIF tags": lambda info: "with EXIF tags" if info.exif else "without EXIF tags",
     "colour profile": lambda info: "with a colour profile" if info.icc else "without a colour profile",
+    "orientation": lambda info: (
+        "stored upright" if info.orientation == 1 else f"with orientation tag {info.orientation}"
+    ),
+    "transparency": lambda info: "with transparent pixels" if info.transparent else "without transparent pixels",
 }
 """Categorical properties, by name."""
 NUMERIC: Mapping[str, Callable[[ImageFileInfo], float]] = {
@@ -33,7 +37,7 @@ NUMERIC: Mapping[str, Callable[[ImageFileInfo], float]] = {
 
 
 def file_check(members: Sequence[ImageFileInfo], nonmembers: Sequence[ImageFileInfo]) -> Check:
-    """Check whether format, mode, tags or size differ between members and non-members.
+    """Check whether format, mode, tags, orientation, transparency or size differ between members and non-members.
 
     Categorical properties are compared by the chi-square test of their contingency table, numeric ones by the
     Mann-Whitney test, with the joint error `ALPHA`. A significant difference is reported only if it is also large: a

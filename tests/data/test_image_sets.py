@@ -632,7 +632,9 @@ def test_facts_are_those_of_the_file_and_not_of_the_preprocessed_pixels(tmp_path
     assert found.pixels.shape == (*SIZE, 3)
     table = sum(Image.open(tmp_path / "a.jpg").quantization[0])
     size = (tmp_path / "a.jpg").stat().st_size
-    assert found.file == ImageFileInfo("JPEG", 30, 20, size, "RGB", exif=True, icc=True, quantisation=table)
+    assert found.file == ImageFileInfo(
+        "JPEG", 30, 20, size, "RGB", exif=True, icc=True, quantisation=table, orientation=6
+    )
     assert table > sum(Image.open(save(tmp_path / "b.jpg", picture(), quality=90)).quantization[0]) > 0
 
 

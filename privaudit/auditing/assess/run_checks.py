@@ -19,6 +19,8 @@ from privaudit.evaluation.checks import (
     file_check,
     sample_size_check,
 )
+from privaudit.evaluation.direction import direction_check
+from privaudit.evaluation.image_reading import image_reading_check
 
 MIN_CONVERGED = 0.9
 """Minimum fraction of the images whose inversion reaches its tolerance."""
@@ -26,12 +28,20 @@ MIN_CONVERGED = 0.9
 
 def all_checks(evaluated: EvaluatedScores, measured: Measurements, data: AuditData, split: Split) -> tuple[Check, ...]:
     """Make all checks of an audit."""
-    copies = sum(part.duplicates for part in data.sets)
+    copies, design = sum(part.duplicates for part in data.sets), data.design.facts()
     return (
-        _blind_check(evaluated, drawn_at_random=data.design.facts().drawn_at_random),
+        direction_check(
+            evaluated.evaluation,
+            evaluated.verdict_scores,
+            evaluated.directed_scores,
+            membership_known=design.membership_known,
+            drawn_at_random=design.drawn_at_random,
+        ),
+        _blind_check(evaluated, drawn_at_random=design.drawn_at_random),
         sample_size_check(len(data.positives), len(data.nonmembers), evaluated.fprs),
         duplicate_check(len(data.shared), copies, split.pairs, data.is_positive),
         file_check([s.file for s in data.positives.samples], [s.file for s in data.nonmembers.samples]),
+        image_reading_check([part.samples for part in data.sets], data.samples[0].reading),
         skipped_check(data),
         convergence_check(measured.convergence),
         Check("non-finite values", "ok", (fact("all_scores_finite"),)),

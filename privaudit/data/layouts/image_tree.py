@@ -17,7 +17,7 @@ from privaudit.data.layouts.metadata import NAMES, Metadata, read_metadata
 from privaudit.data.listed import LeftOutKind, ListedImage, Listing
 from privaudit.data.not_images import IGNORED, counted, in_regularisation, masked_image
 from privaudit.data.sidecars import FOLDERS, Sidecars, folder_words
-from privaudit.data.suffixes import IMAGE_SUFFIXES
+from privaudit.data.suffixes import IMAGE_SUFFIXES, is_image
 from privaudit.data.trees import Tree, TreeFile, disk_tree
 from privaudit.errors import DataError
 
@@ -60,11 +60,13 @@ def list_tree(tree: Tree, choices: CaptionChoices, name: str) -> Listing:
         DataError: The tree holds several splits, or a caption file or metadata cannot be read.
     """
     files = [file for file in tree.files if PurePosixPath(file.name).name.lower() not in IGNORED]
-    images = [file for file in files if file.suffix in IMAGE_SUFFIXES]
+    tables = [read_metadata(file, choices) for file in files if _is_metadata(file)]
+    named = {path for table in tables for path in table.rows}
+    images = [file for file in files if file.name in named or _is_image(file)]
     _require_one_split(tree.root, images)
-    tables = [read_metadata(file, choices) for file in files if PurePosixPath(file.name).name in NAMES]
     trained, aside = _trained(images, tables)
-    others = [file for file in files if not _is_image(file) and PurePosixPath(file.name).name not in NAMES]
+    taken = {file.name for file in images}
+    others = [file for file in files if file.name not in taken and not _is_metadata(file)]
     sidecars = Sidecars(others, images, choices)
     entries = [_describe(file, tables, sidecars) for file in trained]
     entries += _missing(tree, tables)
@@ -78,8 +80,19 @@ def list_tree(tree: Tree, choices: CaptionChoices, name: str) -> Listing:
     return Listing(", ".join(parts), captioned, left_out, use)
 
 
+def _is_metadata(file: TreeFile) -> bool:
+    return PurePosixPath(file.name).name in NAMES
+
+
 def _is_image(file: TreeFile) -> bool:
-    return file.suffix in IMAGE_SUFFIXES
+    """Whether a file is an image by its suffix, or by its first bytes if it has none, as the blobs of a cache."""
+    if file.suffix:
+        return file.suffix in IMAGE_SUFFIXES
+    try:
+        with file.open() as stream:
+            return is_image(stream.read(64))
+    except OSError:
+        return False
 
 
 def _require_one_split(root: Path, images: Sequence[TreeFile]) -> None:
@@ -114,10 +127,15 @@ def _describe(file: TreeFile, tables: Sequence[Metadata], sidecars: Sidecars) ->
     table = next((table for table in tables if file.name in table.rows), None)
     row: dict[str, Any] = {} if table is None else dict(table.rows[file.name])
     row |= sidecars.captions(file, row, "" if table is None else table.column)
-    top = PurePosixPath(file.name).parts[0] if "/" in file.name else None
-    if row.get("class_label") is None and row.get("class_name") is None and top and top.lower() not in SPLITS:
-        row["class_name"] = top
+    if row.get("class_label") is None and row.get("class_name") is None:
+        row["class_name"] = _class_folder(file.name)
     return ListedImage(file.path, content=file.content, **row)
+
+
+def _class_folder(name: str) -> str | None:
+    """The outermost folder of an image that is not a split, after which trainers name its class."""
+    folders = [part for part in PurePosixPath(name).parts[:-1] if part.lower() not in SPLITS]
+    return (folder_words(name) or folders[0]) if folders else None
 
 
 def _missing(tree: Tree, tables: Sequence[Metadata]) -> Iterable[ListedImage]:
