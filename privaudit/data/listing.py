@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from privaudit.data.layouts import LAYOUTS, CaptionChoices
 from privaudit.data.listed import ListedImage, Listing
 from privaudit.errors import DataError
+
+if TYPE_CHECKING:
+    from privaudit.data.samples import Sample
 
 
 def list_set(source: Path, choices: CaptionChoices | None = None) -> Listing:
@@ -34,6 +39,16 @@ def list_set(source: Path, choices: CaptionChoices | None = None) -> Listing:
 def set_exists(source: Path) -> bool:
     """Whether there is something to list: a path, or a source that a layout recognises, such as a name of the hub."""
     return source.exists() or any(layout.recognises(source) for layout in LAYOUTS.values())
+
+
+def require_files(images: Iterable[ListedImage | Sample], source: Path) -> None:
+    """Refuse images within a container, where their paths are written to a manifest for other programs.
+
+    Raises:
+        DataError: An image is no file.
+    """
+    if any(image.content is not None for image in images):
+        raise DataError(f"expected image files in {source}, got images inside of a container; save them as files first")
 
 
 def list_entries(source: Path) -> list[ListedImage]:
