@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 from functools import partial
 from typing import TypedDict, get_args
 
@@ -46,17 +46,14 @@ def write_buckets(value: tuple[int, int | None] | None) -> str | None:
 
 
 @dataclass(frozen=True)
-class ImageOptions(Options):
-    """How the images of every set are read, as their trainer read them.
+class PixelOptions(Options):
+    """How the pixels of images are read, as their trainer read them.
 
     Attributes:
         orientation: Whether EXIF orientation is applied (see `ImageReading`).
         transparency: What is below transparent pixels.
         resampling: Filter with which images are resized.
         crop: How images of another shape are cropped.
-        buckets: Step and longest side of aspect-ratio buckets in pixels; None for one size.
-        caption: Caption of every image, with ``{caption}`` for its own.
-        caption_column: Column, key or suffix of the captions.
     """
 
     _: KW_ONLY
@@ -90,6 +87,24 @@ class ImageOptions(Options):
         help="Crop the centre, resize both sides without a crop, or crop where the manifest says (columns crop_top, "
         "crop_left). auto: center, not confirmed.",
     )
+
+    @property
+    def reading(self) -> ImageReading:
+        """How pixels are read."""
+        return ImageReading(self.orientation, self.transparency, self.resampling, self.crop)
+
+
+@dataclass(frozen=True)
+class ImageOptions(PixelOptions):
+    """How the images of every set and their captions are read, as their trainer read them.
+
+    Attributes:
+        buckets: Step and longest side of aspect-ratio buckets in pixels; None for one size.
+        caption: Caption of every image, with ``{caption}`` for its own.
+        caption_column: Column, key or suffix of the captions.
+    """
+
+    _: KW_ONLY
     buckets: tuple[int, int | None] | None = _set(
         metavar="STEP[:MAX]",
         parse=read_buckets,
@@ -113,7 +128,7 @@ class ImageOptions(Options):
     def reading(self) -> ImageReading:
         """How pixels are read."""
         step, longest = self.buckets or (None, None)
-        return ImageReading(self.orientation, self.transparency, self.resampling, self.crop, step, longest)
+        return replace(super().reading, buckets=step, bucket_max=longest)
 
     @property
     def caption_choices(self) -> CaptionChoices:
@@ -121,13 +136,18 @@ class ImageOptions(Options):
         return CaptionChoices(self.caption, self.caption_column)
 
 
-class ImageChoices(TypedDict, total=False):
-    """How images are read, as text or parsed; see `ImageOptions`."""
+class PixelChoices(TypedDict, total=False):
+    """How pixels are read; see `PixelOptions`."""
 
     orientation: Orientation
     transparency: Transparency
     resampling: Resampling
     crop: Crop
+
+
+class ImageChoices(PixelChoices, total=False):
+    """How images and captions are read, as text or parsed; see `ImageOptions`."""
+
     buckets: int | str | Sequence[int] | None
     caption: str | None
     caption_column: str | None
