@@ -34,6 +34,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
 """Commands that measure, and their functions."""
 OTHER_COMMANDS = {
     *("attacks", "solvers", "estimators"),  # lists
+    "data",  # what would be read: `describe_set`
     *("config", "report"),  # what options are, and reports of a run: `AuditResult.save`
     *("demo", "canaries", "lab"),  # what is audited is made
 }
