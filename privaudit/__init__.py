@@ -2,9 +2,9 @@
 
 Every command that measures is a function with the same options as keywords: `audit` (the command scan), `plan` (its dry
 run), `sweep`, `sweep_checkpoints`, `invert`, `geometry`, `origin` and `compare_runs`. Each has a counterpart that takes
-the options as one checked object, such as ``run_audit(AuditOptions.parse(...))``. `describe_set` says what would be read
-from an image set. Importing the package is fast: torch
-and pandas are imported when a name that needs them is first used.
+the options as one checked object, such as ``run_audit(AuditOptions.parse(...))``. `describe_set` says what would be
+read from an image set. Importing the package is fast: torch and pandas are imported when a name that needs them is
+first used.
 """
 
 from __future__ import annotations
