@@ -20,6 +20,7 @@ from privaudit.data import Sample, SampleSet, read_listing
 from privaudit.data.class_names import with_class_labels
 from privaudit.data.layouts.manifest import MANIFEST_SUFFIXES
 from privaudit.data.listed import ListedImage
+from privaudit.data.listing import set_exists
 from privaudit.errors import DataError, SetsError, did_you_mean
 from privaudit.execution.progress import OnProgress
 from privaudit.model.target import Target
@@ -48,7 +49,7 @@ def list_sources(options: AuditOptions) -> Sources:
         DataError: The canaries differ from those that were sealed.
     """
     design = design_of(options)
-    missing = {name: path for name in design.options if not (path := getattr(options, name)).exists()}
+    missing = {name: path for name in design.options if not set_exists(path := getattr(options, name))}
     if missing:
         similar = {name: _similar_path(path) for name, path in missing.items()}
         raise SetsError(

@@ -36,6 +36,11 @@ def list_set(source: Path, choices: CaptionChoices | None = None) -> Listing:
     raise DataError(f"expected an image set ({kinds}), got the file {source}")
 
 
+def set_exists(source: Path) -> bool:
+    """Whether there is something to list: a path, or a source that a layout recognises, such as a name of the hub."""
+    return source.exists() or any(layout.recognises(source) for layout in LAYOUTS.values())
+
+
 def list_entries(source: Path) -> list[ListedImage]:
     """List the images of a set with their captions (see `list_set`)."""
     return list(list_set(source).entries)
