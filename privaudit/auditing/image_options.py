@@ -7,13 +7,13 @@ from dataclasses import KW_ONLY, dataclass, replace
 from functools import partial
 from typing import TypedDict, get_args
 
-from privaudit.auditing.option_table import SETS, option
+from privaudit.auditing.option_table import READING, option
 from privaudit.auditing.parsed_options import Options
 from privaudit.data.layouts import CaptionChoices
 from privaudit.data.reading import Crop, ImageReading, Orientation, Resampling, Transparency
 from privaudit.errors import ConfigError
 
-_set = partial(option, panel=SETS)
+_read = partial(option, panel=READING)
 
 
 def read_buckets(value: int | str | Sequence[int | None] | None) -> tuple[int, int | None] | None:
@@ -57,14 +57,14 @@ class PixelOptions(Options):
     """
 
     _: KW_ONLY
-    orientation: Orientation = _set(
+    orientation: Orientation = _read(
         "auto",
         metavar="auto|upright|stored",
         choices=get_args(Orientation),
         quantity="images",
         help="Turn images as their EXIF tag says, or take the pixels as stored. auto: upright, not confirmed.",
     )
-    transparency: Transparency = _set(
+    transparency: Transparency = _read(
         "auto",
         metavar="auto|drop|white|black",
         choices=get_args(Transparency),
@@ -72,14 +72,14 @@ class PixelOptions(Options):
         help="Below transparent pixels: drop takes the hidden colours, white or black a ground. auto: drop, not "
         "confirmed.",
     )
-    resampling: Resampling = _set(
+    resampling: Resampling = _read(
         "lanczos",
         metavar="FILTER",
         choices=get_args(Resampling),
         quantity="images",
         help="Filter that resizes images: lanczos, bicubic, bilinear, box, hamming or nearest.",
     )
-    crop: Crop = _set(
+    crop: Crop = _read(
         "auto",
         metavar="auto|center|none|listed",
         choices=get_args(Crop),
@@ -105,7 +105,7 @@ class ImageOptions(PixelOptions):
     """
 
     _: KW_ONLY
-    buckets: tuple[int, int | None] | None = _set(
+    buckets: tuple[int, int | None] | None = _read(
         metavar="STEP[:MAX]",
         parse=read_buckets,
         write=write_buckets,
@@ -113,12 +113,12 @@ class ImageOptions(PixelOptions):
         help="Aspect-ratio buckets as kohya makes them: steps of the sides in pixels and, if wanted, the longest side: "
         "64 or 64:2048.",
     )
-    caption: str | None = _set(
+    caption: str | None = _read(
         metavar="TEXT",
         quantity="images",
         help="Caption of every image; {caption} in it stands for the image's own: 'sks, {caption}'.",
     )
-    caption_column: str | None = _set(
+    caption_column: str | None = _read(
         metavar="NAME",
         quantity="images",
         help="Column, JSON key or file suffix of the captions, if it is not caption, text, prompt, .txt or .caption.",

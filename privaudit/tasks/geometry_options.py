@@ -61,7 +61,7 @@ class GeometryOptions(ModelOptions, PixelOptions):
     suffix: ClassVar[str] = "-geometry"
     images: tuple[Path, ...] = field(
         metadata=needed(
-            argument=True, kind="paths", help="Folders or manifests of images, one per set: members held-out."
+            argument=True, kind="paths", help="Images, one folder, table or archive per set: members held-out."
         )
     )
     out: Path = field(metadata=needed(kind="path", help="Folder to write."))

@@ -24,7 +24,7 @@ class InvertOptions(ModelOptions, PixelOptions):
     """
 
     suffix: ClassVar[str] = "-inversion"
-    images: Path = field(metadata=needed(argument=True, kind="path", help="Folder or manifest of images."))
+    images: Path = field(metadata=needed(argument=True, kind="path", help="Images: a folder, table or archive."))
     out: Path = field(metadata=needed(kind="path", help="Folder to write."))
     solver: Solver = like(AuditOptions, "solver")
     truth: Path | None = option(
