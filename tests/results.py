@@ -55,9 +55,9 @@ from privaudit.results.exemplars import Exemplar
 
 def set_reports(images: int) -> tuple[SetReport, ...]:
     """Two folders, one of which has captions, masks and a text."""
-    nothing = SetReport("nonmembers", "folder", images, 0, 0, 0, "", "", ())
+    nothing = SetReport("nonmembers", "folder", images, 0, images, 0, 0, "", "", ())
     left_out = (LeftOutReport("mask", "", 3), LeftOutReport("other format", ".txt", 1))
-    captioned = SetReport("members", "folder, kohya", images, images, 2, 1, ".txt files", ".caption files", left_out)
+    captioned = SetReport("members", "folder, kohya", images, images, 0, 2, 1, ".txt files", ".caption files", left_out)
     return captioned, nothing
 
 

@@ -32,6 +32,7 @@ def _describe(name: str, part: SampleSet, target: Target) -> SetReport:
         part.layout,
         len(part),
         len(captions),
+        sum(sample.caption is None for sample in part.samples),
         sum(sample.captions > 1 for sample in part.samples),
         target.conditioner.cut(captions) if read and target.conditioner else 0,
         part.captions.source,

@@ -54,3 +54,17 @@ def require_files(images: Iterable[ListedImage | Sample], source: Path) -> None:
 def list_entries(source: Path) -> list[ListedImage]:
     """List the images of a set with their captions (see `list_set`)."""
     return list(list_set(source).entries)
+
+
+def require_files(images: Iterable[ListedImage | Sample], source: Path) -> None:
+    """Refuse images that are not files of their own, where their paths are written down for other programs.
+
+    Args:
+        images: Images of the set.
+        source: The set, for the message.
+
+    Raises:
+        DataError: An image is a member of an archive or a cell of a table.
+    """
+    if any(image.content is not None for image in images):
+        raise DataError(f"expected images that are files of their own in {source}, got an archive or table; unpack it")

@@ -132,12 +132,14 @@ def list_images(source: Path, choices: CaptionChoices | None = None) -> Listing:
         DataError: The path is missing, the set is malformed, or there are no images.
     """
     listing = list_set(source, choices)
-    if not listing.entries and source.is_file():
-        raise DataError(f"expected images in the manifest {source}, but it has no rows below its header")
-    if not listing.entries:
-        kinds = " ".join(sorted(IMAGE_SUFFIXES))
-        raise DataError(f"expected images in {source}, found none; it should hold files ending in {kinds}")
-    return listing
+    if listing.entries:
+        return listing
+    rest = ", ".join(f"{item.count} {item.suffix or item.kind}" for item in listing.left_out)
+    held = f" (but {rest})" if rest else ""
+    if source.is_file():
+        raise DataError(f"expected images in the manifest {source}, but it has no rows below its header{held}")
+    kinds = " ".join(sorted(IMAGE_SUFFIXES))
+    raise DataError(f"expected images in {source}, found none{held}; it should hold files ending in {kinds}")
 
 
 def read_set(

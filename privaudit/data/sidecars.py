@@ -61,6 +61,9 @@ class Sidecars:
         Raises:
             DataError: A caption file cannot be read.
         """
+        if self._chosen and row.get("captions"):
+            self.used.add(f"column {column}")
+            return {}
         beside = self._beside(image)
         if row.get("captions"):
             self.used.add(f"column {column}")
@@ -81,14 +84,15 @@ class Sidecars:
         """List the files that belong to no image, or hold no captions."""
         for stem, files in self._files.items():
             for suffix, file in files.items():
-                if not (stem in self._stems and suffix in self._suffixes):
+                if not (stem in self._stems and suffix in (*SIDECARS, self._chosen)):
                     yield kind_of(suffix), file.name
 
     @property
     def _suffixes(self) -> Sequence[str]:
+        """Suffixes of the files that may hold the caption, the preferred one first: only the chosen one if there is."""
         if not self._chosen:
             return SIDECARS
-        return (self._chosen, *(suffix for suffix in SIDECARS if suffix != self._chosen))
+        return (self._chosen,) if self._keys == CAPTION_COLUMNS else (self._chosen, ".json")
 
     def _beside(self, image: TreeFile) -> list[tuple[str, tuple[str, ...]]]:
         """Captions of the files next to an image, by suffix, those that are used first."""

@@ -69,6 +69,7 @@ class SetReport:
         layout: Layout that was recognised, such as ``folder`` or ``manifest .csv``.
         images: Number of distinct images that were read, before those of other sets were removed.
         captioned: Number of images with a caption that is not empty.
+        uncaptioned: Number of images without a caption, not even an empty one.
         several_captions: Number of images with several captions, of which the first was used.
         cut_captions: Number of captions that no text encoder reads to the end; 0 for a model that reads none.
         caption_source: Where the captions come from, such as ``column text`` or ``.txt files``; empty without any.
@@ -80,6 +81,7 @@ class SetReport:
     layout: str
     images: int
     captioned: int
+    uncaptioned: int
     several_captions: int
     cut_captions: int
     caption_source: str

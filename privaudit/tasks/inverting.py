@@ -142,6 +142,7 @@ def _run(options: InvertOptions, progress: OnProgress) -> InvertedSet:
         strict=options.strict,
         on_image=lambda done, total: progress("images", done, total),
         budget=pixel_budget(),
+        reading=options.reading,
     )
     truth = None if options.truth is None else read_latents(options.truth, images.samples, target.info.latent_shape)
     solver = options.solver

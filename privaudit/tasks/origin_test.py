@@ -141,6 +141,7 @@ def _run(options: OriginOptions, progress: OnProgress) -> OriginResult:
         strict=options.strict,
         on_image=lambda done, total: progress("images", done, total),
         budget=pixel_budget(),
+        reading=options.reading,
     )
     solver = options.solver
     size = target.info.image_size

@@ -62,10 +62,10 @@ def _caption_check(sets: Sequence[SetReport], choices: CaptionChoices) -> Check:
     chosen = choices.caption is not None or choices.column is not None
     unused = [part for part in sets if part.unused_captions]
     facts = [_unused(part, choices) for part in unused[:1]]
+    missing = sum(part.uncaptioned for part in sets)
     if not captioned:
-        facts.append(fact("captions_left_empty" if choices.caption == "" else "captions_absent"))
-        return Check(CAPTIONS, "ok" if choices.caption == "" and not unused else "warn", tuple(facts))
-    missing = total - captioned
+        facts.append(fact("captions_absent" if missing else "captions_left_empty"))
+        return Check(CAPTIONS, "warn" if missing else "ok", tuple(facts))
     where = " and ".join(dict.fromkeys(part.caption_source for part in sets if part.caption_source))
     facts.append(fact("captions_read", images=captioned, total=total, where=where))
     if missing >= MAX_MISSING * total:

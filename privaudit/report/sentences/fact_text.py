@@ -163,7 +163,7 @@ TEMPLATES: Mapping[str, str] = {
     "was trained with captions, it then seems to leak less than it does",
     "captions_absent": "the model reads captions, and no image has one; add those of the training (see privaudit "
     "data), or say with --caption '' that it was trained without any",
-    "captions_left_empty": "the model was asked without captions, as --caption '' says",
+    "captions_left_empty": "every caption is empty, so the model was asked with none",
     "captions_replaced": "--caption was used for every image instead of the captions from {where}",
     "classes_numbered": "{classes:#class} without a number were numbered from 0 in the order of their names; if the "
     "training numbered them otherwise, name the numbers in a column class_label",

@@ -111,6 +111,7 @@ def _run(options: GeometryOptions, counts: Sequence[int], progress: OnProgress) 
         counts,
         strict=options.strict,
         on_image=lambda done, total: progress("images", done, total),
+        reading=options.reading,
     )
     samples = [sample for part in sets for sample in part.images.samples]
     ids = [sample.id for sample in samples]

@@ -9,8 +9,9 @@ from privaudit.evaluation.facts import Check
 from privaudit.report.sentences.fact_text import facts_text
 from privaudit.results.data_report import LeftOutReport, SetReport
 
-NONE = SetReport("members", "folder", 20, 0, 0, 0, "", "", ())
-FULL = replace(NONE, captioned=20, caption_source=".txt files")
+NONE = SetReport("members", "folder", 20, 0, 20, 0, 0, "", "", ())
+EMPTY = replace(NONE, uncaptioned=0, caption_source="--caption")
+FULL = replace(NONE, captioned=20, uncaptioned=0, caption_source=".txt files")
 
 
 def checks(*sets: SetReport, choices: CaptionChoices | None = None, takes_captions: bool = True) -> dict[str, Check]:
@@ -37,13 +38,17 @@ def test_no_caption_at_all_is_not_passed_over():
 
 
 def test_the_user_may_say_that_there_were_no_captions():
-    check = checks(NONE, NONE, choices=CaptionChoices(""))[CAPTIONS]
+    check = checks(EMPTY, EMPTY, choices=CaptionChoices(""))[CAPTIONS]
     assert (check.status, codes(check)) == ("ok", ["captions_left_empty"])
 
 
-@pytest.mark.parametrize(("captioned", "status"), [(20, "ok"), (19, "ok"), (16, "warn")])
-def test_a_tenth_without_captions_is_too_much(captioned: int, status: str):
-    assert checks(FULL, replace(FULL, captioned=captioned))[CAPTIONS].status == status
+@pytest.mark.parametrize(("missing", "status"), [(0, "ok"), (1, "ok"), (4, "warn")])
+def test_a_tenth_without_captions_is_too_much(missing: int, status: str):
+    assert checks(FULL, replace(FULL, captioned=20 - missing, uncaptioned=missing))[CAPTIONS].status == status
+
+
+def test_empty_captions_are_not_missing():
+    assert checks(FULL, replace(FULL, captioned=5))[CAPTIONS].status == "ok"
 
 
 def test_captions_that_are_not_used_warn_unless_chosen():
