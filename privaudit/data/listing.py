@@ -41,16 +41,6 @@ def set_exists(source: Path) -> bool:
     return source.exists() or any(layout.recognises(source) for layout in LAYOUTS.values())
 
 
-def require_files(images: Iterable[ListedImage | Sample], source: Path) -> None:
-    """Refuse images within a container, where their paths are written to a manifest for other programs.
-
-    Raises:
-        DataError: An image is no file.
-    """
-    if any(image.content is not None for image in images):
-        raise DataError(f"expected image files in {source}, got images inside of a container; save them as files first")
-
-
 def list_entries(source: Path) -> list[ListedImage]:
     """List the images of a set with their captions (see `list_set`)."""
     return list(list_set(source).entries)

@@ -99,6 +99,14 @@ def test_images_are_named_below_their_container(tmp_path: Path) -> None:
     ]
 
 
+def test_shards_are_no_classes_and_folders_in_them_are(tmp_path: Path) -> None:
+    for shard in range(2):
+        tarred(tmp_path / f"{shard}.tar", {"0.png": picture(shard), "cat/0.png": picture(shard + 5), "../x": b"x"})
+    listing = list_set(tmp_path)
+    assert [(entry.path.name, entry.class_name) for entry in listing.entries] == [("0.png", None), ("0.png", "cat")] * 2
+    assert listing.left_out == (LeftOut("unsafe name", "", 2, "../x"),)
+
+
 def test_a_folder_of_zips_is_read_as_one_set(tmp_path: Path, plain: SampleSet) -> None:
     for name, data in IMAGES.items():
         zipped(tmp_path / "zips" / f"{name}.zip", {name: data})

@@ -16,7 +16,7 @@ import pytest
 
 from privaudit.data.file_part import FilePart
 from privaudit.data.listed import LeftOut
-from privaudit.data.trees import Tree, disk_tree, joined_tree, tar_tree, zip_tree
+from privaudit.data.trees import Tree, disk_tree, tar_tree, zip_tree
 from privaudit.data.trees.zip_tree import MAX_RATIO, MAX_UNCHECKED_BYTES, ZipPart
 from privaudit.errors import DataError
 
@@ -210,10 +210,3 @@ def test_a_file_that_shrinks_after_listing_is_unreadable(tmp_path: Path) -> None
     path.write_bytes(path.read_bytes()[:600])
     with pytest.raises(OSError, match="expected 300 bytes at position 512 of its container, got 88"):
         file.open()
-
-
-def test_shards_have_their_members_below_their_names(tmp_path: Path) -> None:
-    trees = [tar_tree(tarred(tmp_path / name, {"0.png": name.encode()})) for name in ("00000.tar", "00001.tar")]
-    joined = joined_tree(tmp_path, trees)
-    assert contents(joined) == [("00000.tar/0.png", b"00000.tar"), ("00001.tar/0.png", b"00001.tar")]
-    assert [file.path for file in joined.files] == [file.path for tree in trees for file in tree.files]
