@@ -91,10 +91,9 @@ def _parts(path: Path, cells: pyarrow.Array, start: int, size: int) -> Iterator[
     from pyarrow import types
 
     _, offsets, data = cells.buffers()
-    if data is None:  # no cell has bytes
-        return iter([None] * len(cells))
-    first = data.address - start
-    if not 0 <= first <= first + data.size <= size:
+    has_bytes = data is not None and data.size > 0  # otherwise it has no place in the file
+    first = data.address - start if has_bytes else 0
+    if has_bytes and not 0 <= first <= first + data.size <= size:
         raise DataError(f"expected an Arrow file without compression, got {path}; write it as Parquet")
     kind = np.int64 if types.is_large_binary(cells.type) else np.int32
     bounds = np.frombuffer(offsets, kind)[cells.offset : cells.offset + len(cells) + 1].tolist()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import ClassVar
@@ -10,7 +10,7 @@ from typing import ClassVar
 from privaudit.data.layouts.image_tree import list_tree
 from privaudit.data.layouts.layout import LAYOUTS, CaptionChoices, Layout
 from privaudit.data.layouts.shards import shards_in, shards_of_split, split_source
-from privaudit.data.listed import CaptionUse, LeftOut, LeftOutKind, Listing
+from privaudit.data.listed import CaptionUse, LeftOut, LeftOutKind, ListedImage, Listing
 from privaudit.data.suffixes import IMAGE_SUFFIXES
 from privaudit.data.trees import Tree, TreeFile, tar_tree, zip_tree
 
@@ -19,6 +19,9 @@ TAR = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
 """Ends of the names of tars; a compressed one is refused with what to do."""
 PARTS = (".jpg", ".jpeg", ".png", ".webp")
 """Suffixes of the image of a sample of WebDataset, the preferred one first."""
+
+CLASS = ".cls"
+"""Suffix of the class of a sample of WebDataset, a number or a name."""
 
 
 @LAYOUTS.register
@@ -40,7 +43,7 @@ class Archive(Layout):
         """List the images, sorted by shard and name."""
         place, split = split_source(source)
         shards = [place] if place.is_file() else shards_of_split(place, shards_in(place, ZIP + TAR), split)
-        return joined([list_tree(_tree(shard), choices, _kind(shard)) for shard in shards])
+        return joined([_list(shard, choices) for shard in shards])
 
 
 def joined(listings: Sequence[Listing]) -> Listing:
@@ -76,8 +79,26 @@ def _kind(path: Path) -> str:
     return "zip" if path.name.lower().endswith(ZIP) else "tar"
 
 
-def _tree(path: Path) -> Tree:
-    return zip_tree(path) if _kind(path) == "zip" else one_image_per_sample(tar_tree(path))
+def _list(path: Path, choices: CaptionChoices) -> Listing:
+    if _kind(path) == "zip":
+        return list_tree(zip_tree(path), choices, "zip")
+    tree = one_image_per_sample(tar_tree(path))
+    classes = {file.path.with_suffix(""): file for file in tree.files if file.suffix == CLASS}
+    others = replace(tree, files=tuple(file for file in tree.files if file.suffix != CLASS))
+    listing = list_tree(others, choices, "tar")
+    return replace(listing, entries=tuple(_with_class(entry, classes) for entry in listing.entries))
+
+
+def _with_class(entry: ListedImage, classes: Mapping[Path, TreeFile]) -> ListedImage:
+    """Take the class of an image from the file of its sample, if there is one."""
+    file = classes.get(entry.path.with_suffix(""))
+    if file is None:
+        return entry
+    with file.open() as stream:
+        text = stream.read(100).decode("utf-8", "replace").strip()
+    if text.isascii() and text.isdigit():
+        return replace(entry, class_label=int(text), class_name=None)
+    return replace(entry, class_name=text or None)
 
 
 def one_image_per_sample(tree: Tree) -> Tree:

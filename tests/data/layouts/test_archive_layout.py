@@ -157,6 +157,13 @@ class TestSamplesOfWebDataset:
     def test_dots_in_names_of_photographs_stay(self, tmp_path: Path) -> None:
         assert self.names(tmp_path, "2021.05.03.jpg", "2021.05.04.jpg") == ["2021.05.03.jpg", "2021.05.04.jpg"]
 
+    def test_classes(self, tmp_path: Path) -> None:
+        files = {"0.jpg": picture(0), "0.cls": b"7\n", "x/1.jpg": picture(1), "x/1.cls": b"cat", "x/2.jpg": picture(2)}
+        listing = list_set(tarred(tmp_path / "set.tar", files))
+        classes = {entry.path.name: (entry.class_label, entry.class_name) for entry in listing.entries}
+        assert classes == {"0.jpg": (7, None), "1.jpg": (None, "cat"), "2.jpg": (None, "x")}
+        assert not listing.left_out
+
     def test_a_zip_is_a_folder(self, tmp_path: Path) -> None:
         assert len(list_set(zipped(tmp_path / "set.zip", {"0.jpg": picture(0), "0.seg.png": picture(1)})).entries) == 2
 

@@ -221,6 +221,23 @@ class TestRowsWithoutBytes:
         assert [sample.path for sample in embedded.samples] == [source / "row 1", tmp_path / "there.png"]
         assert embedded.left_out == (LeftOut("empty row", "", 2, f"row 2 of {source.name}"),)
 
+    @pytest.mark.parametrize("write", [write_parquet, write_arrow])
+    def test_paths_alone(self, tmp_path: Path, write: Callable[[Path, pyarrow.Table], Path]) -> None:
+        """This is how `datasets` caches a folder of images."""
+        (tmp_path / "0.png").write_bytes(picture(0))
+        (tmp_path / "1.png").write_bytes(picture(1))
+        paths = [str(tmp_path / "0.png"), "1.png"]
+        entries = list_set(write(tmp_path / "set", table({"image": [{"bytes": None, "path": path} for path in paths]})))
+        assert [(entry.path, entry.content) for entry in entries.entries] == [
+            (tmp_path / "0.png", None),
+            (tmp_path / "1.png", None),
+        ]
+
+    def test_empty_bytes_are_an_unreadable_image(self, tmp_path: Path) -> None:
+        source = write_arrow(tmp_path / "set", table({"image": [{"bytes": b"", "path": "0.png"}]}))
+        with pytest.raises(DataError, match="none of its 1 files can be read"):
+            read(source)
+
     def test_a_missing_file_is_unreadable(self, tmp_path: Path) -> None:
         (skipped,) = read(write_parquet(tmp_path / "set", self.ROWS)).skipped
         assert (skipped.path, "No such file" in skipped.reason) == (tmp_path / "there.png", True)
@@ -298,6 +315,10 @@ class TestDamage:
         shard = write_parquet(tmp_path / "set" / "data" / "train-00002", pyarrow.table({"text": ["x"]}))
         with pytest.raises(DataError, match=f"expected a column with the bytes of images in {shard}, got: text"):
             list_set(tmp_path / "set")
+
+    def test_an_archive_next_to_tables_is_left_out(self, tmp_path: Path) -> None:
+        (write_shards(tmp_path / "set") / "more.tar").write_bytes(b"")
+        assert list_set(tmp_path / "set").left_out == (LeftOut("container", ".tar", 1, "more.tar"),)
 
     def test_splits_in_one_folder(self, tmp_path: Path) -> None:
         write_shards(tmp_path / "set")
