@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 _FILE_FORMAT = b"ARROW1"
 """First bytes of the format with a directory; `datasets` writes the other one, a stream."""
 
+_END = b"\xff\xff\xff\xff\0\0\0\0"
+"""Last bytes of a stream."""
+
 
 def arrow_schema(path: Path) -> pyarrow.Schema:
     """Read the names and types of the columns.
@@ -69,7 +72,12 @@ def _open(file: pyarrow.NativeFile) -> Any:  # noqa: ANN401 - the two kinds of r
     file.seek(0)
     head = file.read(len(_FILE_FORMAT))
     file.seek(0)
-    return pyarrow.ipc.open_file(file) if head == _FILE_FORMAT else pyarrow.ipc.open_stream(file)
+    if head == _FILE_FORMAT:
+        return pyarrow.ipc.open_file(file)
+    tail = file.read_at(len(_END), max(0, file.size() - len(_END)))
+    if tail != _END:  # pyarrow takes a stream that was cut between two batches for a whole one
+        raise OSError("it has no mark of its end")
+    return pyarrow.ipc.open_stream(file)
 
 
 def _batches(reader: Any) -> Iterator[pyarrow.RecordBatch]:  # noqa: ANN401

@@ -288,7 +288,7 @@ class TestDamage:
         with pytest.raises(DataError, match=f"cannot read the table {shard}: [^\n]*; copy it again$"):
             list_set(tmp_path / "set")
 
-    @pytest.mark.parametrize("cut", [0, 5, 300, 900])
+    @pytest.mark.parametrize("cut", [0, 5, 300, 900, -8])
     def test_a_truncated_arrow_file(self, tmp_path: Path, cut: int) -> None:
         source = write_arrow(tmp_path / "set")
         source.write_bytes(source.read_bytes()[:cut])
@@ -301,10 +301,10 @@ class TestDamage:
             list_set(source)
 
     def test_a_damaged_page_is_an_unreadable_image(self, tmp_path: Path) -> None:
-        source = write_parquet(tmp_path / "set", compression="zstd", use_dictionary=False)
+        source = write_parquet(tmp_path / "set", use_dictionary=False, write_page_checksum=True)
         chunk = parquet.ParquetFile(source).metadata.row_group(0).column(0)
         stored = bytearray(source.read_bytes())
-        stored[chunk.data_page_offset + 100 : chunk.data_page_offset + 120] = bytes(20)
+        stored[chunk.data_page_offset + chunk.total_compressed_size - 1] ^= 1
         source.write_bytes(stored)
         with pytest.raises(DataError, match="none of its 4 files can be read; the first: .*set.parquet: ") as caught:
             read(source)
