@@ -1,4 +1,5 @@
 import io
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -239,6 +240,12 @@ def test_files_by_hand() -> None:
     np.testing.assert_array_equal(found[:, [0, 1, 2, 3, 8, 9, 10]], [[0, 1, 0, 1, 0, 0, 0], [1, 0, 1, 0, 1, 1, 99]])
     np.testing.assert_allclose(np.expm1(found[:, 4:8]), [[3, 5, 30, 2], [7, 1, 14, 2]])
     assert file_features([]).shape == (0, 7)
+
+
+def test_files_by_hand_with_orientation_tags_and_transparency() -> None:
+    plain = ImageFileInfo("PNG", 3, 5, 30, "RGB")
+    files = [plain, replace(plain, orientation=6), replace(plain, orientation=8, transparent=True)]
+    np.testing.assert_array_equal(file_features(files)[:, 9:], [[0, 0, 0], [1, 0, 0], [0, 1, 1]])
 
 
 def test_files_tell_a_format_that_one_set_has() -> None:
