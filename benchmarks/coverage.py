@@ -94,10 +94,7 @@ def shift_for(law: Law, auroc: float) -> float:
 def truth(law: Law, shift: float) -> dict[str, float]:
     """What the intervals should hold."""
     false, true = law.curve(shift)
-    if law.step:
-        rates = [float(max(true[false <= fpr], default=0.0)) for fpr in FPRS]
-    else:
-        rates = [float(np.interp(fpr, false, true)) for fpr in FPRS]
+    rates = [float(np.interp(fpr, false, true)) for fpr in FPRS]  # with coins among the tied
     inner = (false > 1e-12) & (true > 0.0) & (np.maximum(false, true) < 1.0 - 1e-12)
     ratios = np.log(true[inner] / false[inner]), np.log((1 - false[inner]) / (1 - true[inner]))
     return {

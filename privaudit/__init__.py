@@ -2,8 +2,9 @@
 
 Every command that measures is a function with the same options as keywords: `audit` (the command scan), `plan` (its dry
 run), `sweep`, `sweep_checkpoints`, `invert`, `geometry`, `origin` and `compare_runs`. Each has a counterpart that takes
-the options as one checked object, such as ``run_audit(AuditOptions.parse(...))``. Importing the package is fast: torch
-and pandas are imported when a name that needs them is first used.
+the options as one checked object, such as ``run_audit(AuditOptions.parse(...))``. `describe_set` says what would be
+read from an image set. Importing the package is fast: torch and pandas are imported when a name that needs them is
+first used.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from privaudit.results.audit_result import AuditFailure, AuditResult
     from privaudit.results.exemplars import load_exemplars
     from privaudit.results.saved_scores import explain, load_samples, load_scores
+    from privaudit.tasks.data_overview import DataOverview, describe_set
     from privaudit.tasks.geometry_maps.geometry_map import GeometryMap
     from privaudit.tasks.geometry_maps.mapping import geometry, run_geometry
     from privaudit.tasks.geometry_options import GeometryOptions
@@ -43,6 +45,7 @@ _LAZY = {
     "CheckpointSweepResult": "privaudit.auditing.checkpoint_sweep",
     "CompareOptions": "privaudit.compare",
     "ComparisonResult": "privaudit.compare",
+    "DataOverview": "privaudit.tasks.data_overview",
     "Forecast": "privaudit.auditing.dry_run",
     "GeometryMap": "privaudit.tasks.geometry_maps.geometry_map",
     "GeometryOptions": "privaudit.tasks.geometry_options",
@@ -56,6 +59,7 @@ _LAZY = {
     "SweepResult": "privaudit.auditing.sweep",
     "audit": "privaudit.auditing.run",
     "compare_runs": "privaudit.compare",
+    "describe_set": "privaudit.tasks.data_overview",
     "evaluate_masks": "privaudit.auditing.custom_masks",
     "explain": "privaudit.results.saved_scores",
     "geometry": "privaudit.tasks.geometry_maps.mapping",
@@ -87,6 +91,7 @@ __all__ = [
     "CheckpointSweepResult",
     "CompareOptions",
     "ComparisonResult",
+    "DataOverview",
     "Forecast",
     "GeometryMap",
     "GeometryOptions",
@@ -102,6 +107,7 @@ __all__ = [
     "__version__",
     "audit",
     "compare_runs",
+    "describe_set",
     "evaluate_masks",
     "explain",
     "geometry",

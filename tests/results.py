@@ -49,8 +49,17 @@ from privaudit.results.audit_result import (
     RefusedReport,
     TargetReport,
 )
-from privaudit.results.data_report import DataReport, SkippedReport
+from privaudit.results.data_report import DataReport, LeftOutReport, SetReport, SkippedReport
 from privaudit.results.exemplars import Exemplar
+
+
+def set_reports(images: int) -> tuple[SetReport, ...]:
+    """Two folders, one of which has captions, masks and a text."""
+    nothing = SetReport("nonmembers", "folder", images, 0, images, 0, 0, "", "", ())
+    left_out = (LeftOutReport("mask", "", 3), LeftOutReport("other format", ".txt", 1))
+    captioned = SetReport("members", "folder, kohya", images, images, 0, 2, 1, ".txt files", ".caption files", left_out)
+    return captioned, nothing
+
 
 MASKS = ("none", "random", "influence", "weighted")
 NAMES = ("sima", "pia", "loss", "mirror", "secmi", "pfami", "clid", "rediffuse", "recon", "pian", "flow_mc", "epsilon")
@@ -255,7 +264,7 @@ def make_result(
         privaudit_version="0.1.0",
         created=CREATED,
         target=TargetReport(target, model, "unconditional", "epsilon", (4, 8, 8)),
-        data=DataReport("members", images, images, 0, 3, 1, 0, len(set(groups)), (), split),
+        data=DataReport("members", images, images, 0, 3, 1, 0, len(set(groups)), (), split, set_reports(images)),
         config=make_config(target=target, seed=seed, fail_on=list(gates)),
         hardware={"device": "cpu", "name": "x86_64", "cores": 2, "python": "3.11.7", "torch": "2.13.0+cpu"},
         timing={"loading": 0.4, "latents": 20.0, "influence": 12.5, "scores": 50.25, "evaluation": 10.0},

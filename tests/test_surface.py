@@ -34,6 +34,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
 """Commands that measure, and their functions."""
 OTHER_COMMANDS = {
     *("attacks", "solvers", "estimators"),  # lists
+    "data",  # what would be read: `describe_set`
     *("config", "report"),  # what options are, and reports of a run: `AuditResult.save`
     *("demo", "canaries", "lab"),  # what is audited is made
 }
@@ -50,7 +51,7 @@ FROM_OPTIONS: dict[Callable[..., Any], Callable[..., Any]] = {
 """Functions that take keywords, and the same from an object of options."""
 OTHERS = {
     *("load_target", "load_scores", "load_samples", "load_exemplars", "explain", "evaluate_masks"),
-    *("register_attack", "register_family"),
+    *("register_attack", "register_family", "describe_set"),
 }
 TYPES = {
     *("AuditOptions", "SweepOptions", "InvertOptions", "GeometryOptions", "OriginOptions", "CompareOptions"),
@@ -58,6 +59,7 @@ TYPES = {
         "AuditResult",
         "AuditFailure",
         "Forecast",
+        "DataOverview",
         "SweepResult",
         "CheckpointSweepResult",
         "InvertedSet",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,7 @@ class AuditData:
         suspects: Images of unknown membership next to known members; empty otherwise.
         design: Design of the audit: which sets are compared, and how they are judged.
         known_suspects: Number of suspects that were left out because they are in a known set.
+        classes: Names of classes that were numbered in this order, since the sets have no numbers.
     """
 
     positives: SampleSet
@@ -36,6 +37,7 @@ class AuditData:
     suspects: SampleSet = field(default=SampleSet(()))
     design: Design = MEMBERS
     known_suspects: int = 0
+    classes: tuple[str, ...] = ()
 
     @property
     def compared(self) -> tuple[Sample, ...]:
@@ -117,4 +119,4 @@ def _without(part: SampleSet, ids: Collection[str], name: str, where: str) -> Sa
             f"expected `{name}` that are not in {where}, but all {len(part)} of them are, by their pixels; pass sets "
             "without common images"
         )
-    return SampleSet(remaining, part.skipped, part.duplicates, part.copied)
+    return replace(part, samples=remaining)

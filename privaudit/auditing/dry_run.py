@@ -21,7 +21,9 @@ from privaudit.auditing.run import choose_methods, load_reference
 from privaudit.auditing.sources import list_sources, require_class_labels
 from privaudit.auditing.stages import AT, AuditStages
 from privaudit.data import Sample, load_images
-from privaudit.data.pixels import read_pixels, sample_id
+from privaudit.data.listed import ListedImage
+from privaudit.data.pixels import decode_image, sample_id
+from privaudit.data.reading import AUTOMATIC, ImageReading
 from privaudit.decoder_geometry.mask import mask_names
 from privaudit.errors import DataError
 from privaudit.evaluation.reading_checks import FIT_IMAGES
@@ -133,7 +135,7 @@ def plan_audit(options: AuditOptions, on_progress: OnProgress | None = None) -> 
     plan = make_plan(methods.attacks, target, mask_names(options.drops))
     size = options.batch_size or auto_batch_size(target.info.image_size, target.device.type)
     count = len(sources.entries)
-    samples = first_readable([entry.path for entry in sources.entries], size, target)
+    samples = first_readable(sources.entries, size, target, options.reading)
     seconds_per_image = calibrate(target, samples, options, plan, progress)
     models = 1 + (reference is not None)
     scores = sum(plan.total(work) * seconds_per_image[work] for work in WORK)
@@ -195,13 +197,16 @@ def plan(
     return plan_audit(AuditOptions.parse(target=target, **sets, **choices), on_progress)
 
 
-def first_readable(paths: Iterable[Path], count: int, target: Target) -> list[Sample]:
+def first_readable(
+    images: Iterable[ListedImage], count: int, target: Target, reading: ImageReading = AUTOMATIC
+) -> list[Sample]:
     """Read images until there are enough for a batch, and skip unreadable ones, as an audit does.
 
     Args:
-        paths: Image files.
+        images: Images of the sets.
         count: Maximum number of images.
         target: The audited model, whose image size is used.
+        reading: How pixels are read.
 
     Returns:
         One or more samples.
@@ -210,10 +215,10 @@ def first_readable(paths: Iterable[Path], count: int, target: Target) -> list[Sa
         DataError: No image can be read.
     """
     samples = []
-    for path in paths:
+    for image in images:
         with suppress(DataError):
-            pixels = read_pixels(path, target.info.image_size)
-            samples.append(Sample(sample_id(pixels), path, pixels=pixels))
+            pixels = decode_image(image, target.info.image_size, reading).pixels
+            samples.append(Sample(sample_id(pixels), image.path, pixels=pixels))
         if len(samples) == count:
             break
     if not samples:

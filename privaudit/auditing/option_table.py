@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 Kind = Literal["flag", "integer", "number", "text", "path", "texts", "paths"]
 """Type of an option on the command line."""
 KINDS: Mapping[type, Kind] = {bool: "flag", int: "integer", float: "number", tuple: "texts"}
-SETS, MODEL, HOW, GATES, REPORTS, RUNNING = PANELS = (
+SETS, READING, MODEL, HOW, GATES, REPORTS, RUNNING = PANELS = (
     "Images",
+    "How images are read",
     "Model",
     "Attacks and masks",
     "Gates and exit code",

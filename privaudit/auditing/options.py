@@ -76,16 +76,20 @@ class AuditOptions(FineTuneOptions, ImageOptions):
         fail_on: Gates; the audit fails if any of them does.
         gate_bound: Confidence limit that a gate tests: ``lower`` fails if more leakage than allowed is shown, ``upper``
             unless more is ruled out.
-        strict: Stop at an unreadable image instead of skipping it.
+        strict: Stop at anything that is left out or cannot be read, instead of counting it.
         fresh: Delete the cache of an earlier run in ``out``.
         config_file: File that options were read from, to which SARIF points; the result does not depend on it.
     """
 
     members: Path | None = field(
-        metadata=needed(kind="path", panel=SETS, help="Folder or manifest of images the model was trained on.")
+        metadata=needed(
+            kind="path",
+            panel=SETS,
+            help="Images the model was trained on: a folder, table or archive (see privaudit data).",
+        )
     )
     nonmembers: Path | None = field(
-        metadata=needed(kind="path", panel=SETS, help="Folder or manifest of images it was not trained on.")
+        metadata=needed(kind="path", panel=SETS, help="Images it was not trained on, of the same source.")
     )
     out: Path = field(
         metadata=needed(
@@ -97,7 +101,7 @@ class AuditOptions(FineTuneOptions, ImageOptions):
     )
     suspects: Path | None = _set(
         kind="path",
-        help="Folder or manifest of images it may have been trained on, compared with --nonmembers.",
+        help="Images it may have been trained on, compared with --nonmembers.",
     )
     canaries: Path | None = _set(
         kind="path",
@@ -223,7 +227,7 @@ class AuditOptions(FineTuneOptions, ImageOptions):
         choices=get_args(GateBound),
         help="lower: a gate fails if leakage beyond it is shown. upper: unless leakage beyond it is ruled out.",
     )
-    strict: bool = _set(False, help="Stop at an unreadable image instead of skipping it.")
+    strict: bool = _set(False, help="Stop at anything that is left out or cannot be read, instead of counting it.")
     fresh: bool = _report(False, decides=False, help="Delete the cache of an earlier run in the run folder.")
     config_file: Path | None = option(kind="path", decides=False)
 

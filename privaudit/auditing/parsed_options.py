@@ -98,7 +98,7 @@ class Options:
             OptionsError: One or more options are wrong; all problems are named.
         """
         entries, unreadable = table(cls), dict[str, tuple[str, ...]]()
-        if choices.get("out") is None:
+        if "out" in entries and choices.get("out") is None:
             choices["out"] = default_folder(choices, cls.suffix)
         values: dict[str, Any] = dict.fromkeys(
             part.name for part in fields(cls) if part.default is part.default_factory is MISSING

@@ -21,12 +21,14 @@ from privaudit.attacks import make_plan
 from privaudit.auditing.assess import Assessment, Split, assess, exemplars, influence_report, most_exposed, split_images
 from privaudit.auditing.assess.attack_scores import report_lines
 from privaudit.auditing.assess.model_checks import model_file_checks, placeholder_checks, reference_checks
+from privaudit.auditing.assess.set_checks import set_checks
 from privaudit.auditing.audit_data import AuditData
 from privaudit.auditing.designs.design import Sources
 from privaudit.auditing.earlier_results import clear_results, discard_earlier
 from privaudit.auditing.measurements import Measurements
 from privaudit.auditing.options import NO_REFERENCE, AuditChoices, AuditOptions
 from privaudit.auditing.run_stages import measure, measure_fit
+from privaudit.auditing.set_reports import set_reports
 from privaudit.auditing.sources import design_of, list_sources, read_sources
 from privaudit.decoder_geometry.mask import mask_names
 from privaudit.errors import ConfigError
@@ -43,7 +45,7 @@ from privaudit.results.audit_result import (
     RefusedReport,
     TargetReport,
 )
-from privaudit.results.data_report import DataReport, SkippedReport
+from privaudit.results.data_report import DataReport, SetReport, SkippedReport
 from privaudit.results.exemplars import save_exemplars
 from privaudit.scorers import Methods
 from privaudit.storage.exact_json import encode
@@ -102,7 +104,11 @@ def _run(options: AuditOptions, sources: Sources, progress: OnProgress) -> Audit
     read = time.perf_counter()
     delete_cache(options)  # not before model and images have proved usable
     write_text(options.out / "run.json", _run_record(options, target, data))
-    reading = _reading_checks(target, reference, data, options, progress)
+    sets = set_reports(data, target)
+    reading = (
+        *_reading_checks(target, reference, data, options, progress),
+        *set_checks(sets, options.caption_choices, data.classes, takes_captions=target.takes_captions),
+    )
     fitted = time.perf_counter()
     measured = measure(target, data.samples, methods, options, progress, reference=reference)
     compared = reference and reference_checks(reference.info, target.info, measured.tables, measured.references)
@@ -121,7 +127,7 @@ def _run(options: AuditOptions, sources: Sources, progress: OnProgress) -> Audit
         privaudit_version=privaudit.__version__,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         target=_describe_target(target),
-        data=_describe_data(data, len(split.pairs)),
+        data=_describe_data(data, len(split.pairs), sets),
         config=options.texts(),
         hardware=_describe_hardware(target),
         timing={stage: round(value, 3) for stage, value in seconds.items()},
@@ -350,7 +356,7 @@ def _describe_target(target: Target) -> TargetReport:
     )
 
 
-def _describe_data(data: AuditData, near_duplicates: int) -> DataReport:
+def _describe_data(data: AuditData, near_duplicates: int, sets: tuple[SetReport, ...]) -> DataReport:
     skipped = [file for part in data.sets for file in part.skipped]
     return DataReport(
         design=data.design.code,
@@ -364,6 +370,7 @@ def _describe_data(data: AuditData, near_duplicates: int) -> DataReport:
         groups=len({sample.group for sample in data.samples if sample.group is not None}),
         split_hash=data.split_hash,
         skipped=tuple(SkippedReport(str(file.path), file.reason) for file in skipped),
+        sets=sets,
     )
 
 

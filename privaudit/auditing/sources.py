@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -16,8 +17,10 @@ from privaudit.auditing.designs.suspects import SuspectsDesign
 from privaudit.auditing.options import AuditOptions
 from privaudit.auditing.pixel_memory import pixel_budget
 from privaudit.data import Sample, SampleSet, read_listing
+from privaudit.data.class_names import with_class_labels
 from privaudit.data.layouts.manifest import MANIFEST_SUFFIXES
 from privaudit.data.listed import ListedImage
+from privaudit.data.listing import set_exists
 from privaudit.errors import DataError, SetsError, did_you_mean
 from privaudit.execution.progress import OnProgress
 from privaudit.model.target import Target
@@ -46,7 +49,7 @@ def list_sources(options: AuditOptions) -> Sources:
         DataError: The canaries differ from those that were sealed.
     """
     design = design_of(options)
-    missing = {name: path for name in design.options if not (path := getattr(options, name)).exists()}
+    missing = {name: path for name in design.options if not set_exists(path := getattr(options, name))}
     if missing:
         similar = {name: _similar_path(path) for name, path in missing.items()}
         raise SetsError(
@@ -146,7 +149,12 @@ def read_sources(sources: Sources, options: AuditOptions, target: Target, progre
             reading=options.reading,
         )
 
-    data = separate(*(read(listed) for listed in sources.sets), design=sources.design)
+    sets = sources.sets
+    classes: tuple[str, ...] = ()
+    if target.info.family == "class-conditional":
+        listings, classes = with_class_labels([listed.listing for listed in sets])
+        sets = tuple(replace(listed, listing=listing) for listed, listing in zip(sets, listings, strict=True))
+    data = replace(separate(*(read(listed) for listed in sets), design=sources.design), classes=classes)
     require_class_labels(target, data.samples)
     return data
 

@@ -28,7 +28,7 @@ from privaudit.canaries.assignment import (
 from privaudit.canaries.read import ASSIGNMENT, SEAL, TRAIN, hash_file
 from privaudit.data import OnImage, Skipped, phash, read_pixels, thumbnail
 from privaudit.data.listed import ListedImage
-from privaudit.data.listing import list_entries
+from privaudit.data.listing import list_entries, require_files
 from privaudit.errors import ConfigError, DataError
 from privaudit.evaluation.duplicates import clusters, near_duplicates
 from privaudit.storage.exact_json import encode
@@ -111,6 +111,7 @@ def draw_canaries(
     """
     _check_free(out)
     entries = list_entries(source)
+    require_files(entries, source)
     if any(entry.class_label is not None for entry in entries):
         raise DataError(
             f"expected candidates without class labels in {source}, got a column class_label, which canaries do not "

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from privaudit.auditing.option_table import Kind
+from privaudit.data.layouts.hub import is_hub_name
 from privaudit.errors import ConfigError, did_you_mean
 
 SECTION = "tool.privaudit"
@@ -85,7 +86,7 @@ class Setting:
         return f"{head}{equals}{moved if exists else path}"
 
     def _relative_to_file(self, path: str) -> Path:
-        return self.file.parent / Path(path).expanduser()
+        return Path(path) if is_hub_name(Path(path)) else self.file.parent / Path(path).expanduser()
 
 
 def _fits(item: Any, kind: Kind) -> bool:  # noqa: ANN401 - any TOML value

@@ -7,11 +7,19 @@ from pathlib import Path
 from typing import BinaryIO, Literal, Protocol
 
 LeftOutKind = Literal[
-    "other format", "mask", "cached latents", "regularisation", "container", "video", "empty row", "unsafe name"
+    "other format",
+    "mask",
+    "not in metadata",
+    "cached latents",
+    "regularisation",
+    "container",
+    "video",
+    "empty row",
+    "unsafe name",
 ]
-"""Why a file or row is no image of the set: a file of another format, a mask with a partner, latents that a trainer
-cached, regularisation images of kohya, an archive or table next to images, a video, a row without an image, or a name
-that leads out of its archive."""
+"""Why a file or row is no image of the set: a file of another format, a mask or condition of another image, an image
+that the metadata of its folder does not name, latents that a trainer cached, regularisation images, an archive or table
+next to images, a video, a row without an image, or a name that leads out of its archive."""
 
 
 class Content(Protocol):
@@ -38,10 +46,11 @@ class ListedImage:
 
     Attributes:
         path: Path of the image; within a container, that of the container followed by the name of the image.
-        caption: Caption, after the rules of `privaudit.data.captions`; None without one. The empty text is a caption.
+        caption: Caption (see `privaudit.data.caption_rules`); None without one. The empty text is a caption.
         group: Group from the manifest.
         label: Column ``id`` of the manifest.
         class_label: Class of a class-conditional model, from the manifest.
+        class_name: Name of the class, from the manifest or from the folder of the image.
         content: Where its bytes are; None for a file at ``path``.
         captions: Number of captions that the set has for the image, of which the first is used.
         crop: Top and left edge of the crop in pixels of the resized image, from the manifest.
@@ -52,6 +61,7 @@ class ListedImage:
     group: str | None = None
     label: str | None = None
     class_label: int | None = None
+    class_name: str | None = None
     content: Content | None = None
     captions: int = 0
     crop: tuple[int, int] | None = None

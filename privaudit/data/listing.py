@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from privaudit.data.layouts import LAYOUTS, CaptionChoices
 from privaudit.data.listed import ListedImage, Listing
 from privaudit.errors import DataError
+
+if TYPE_CHECKING:
+    from privaudit.data.samples import Sample
 
 
 def list_set(source: Path, choices: CaptionChoices | None = None) -> Listing:
@@ -31,6 +36,25 @@ def list_set(source: Path, choices: CaptionChoices | None = None) -> Listing:
     raise DataError(f"expected an image set ({kinds}), got the file {source}")
 
 
+def set_exists(source: Path) -> bool:
+    """Whether there is something to list: a path, or a source that a layout recognises, such as a name of the hub."""
+    return source.exists() or any(layout.recognises(source) for layout in LAYOUTS.values())
+
+
 def list_entries(source: Path) -> list[ListedImage]:
     """List the images of a set with their captions (see `list_set`)."""
     return list(list_set(source).entries)
+
+
+def require_files(images: Iterable[ListedImage | Sample], source: Path) -> None:
+    """Refuse images that are not files of their own, where their paths are written down for other programs.
+
+    Args:
+        images: Images of the set.
+        source: The set, for the message.
+
+    Raises:
+        DataError: An image is a member of an archive or a cell of a table.
+    """
+    if any(image.content is not None for image in images):
+        raise DataError(f"expected images that are files of their own in {source}, got an archive or table; unpack it")

@@ -47,6 +47,8 @@ class Sample:
         enlarged: Whether it was enlarged to its size.
         perceptual_hash: Perceptual hash of the preprocessed pixels, 64 bits; 0 if it was not computed.
         thumbnail: Means of the preprocessed pixels over 8x8 fields, 192 bytes; empty if it was not computed.
+        class_name: Name of the class, from the manifest or the folder.
+        captions: Number of captions that the set has for it, of which the first is used.
         reading: How its pixels were read.
         content: Where its bytes are; None for a file at ``path``.
         listed_crop: Crop that the manifest names, in pixels of the resized image.
@@ -68,6 +70,8 @@ class Sample:
     enlarged: bool = field(default=False, compare=False)
     perceptual_hash: int = field(default=0, compare=False)
     thumbnail: bytes = field(default=b"", compare=False, repr=False)
+    class_name: str | None = field(default=None, compare=False)
+    captions: int = field(default=0, compare=False)
     reading: ImageReading = field(default=AUTOMATIC, compare=False)
     content: Content | None = field(default=None, compare=False, repr=False)
     listed_crop: tuple[int, int] | None = field(default=None, compare=False)
@@ -128,12 +132,14 @@ def list_images(source: Path, choices: CaptionChoices | None = None) -> Listing:
         DataError: The path is missing, the set is malformed, or there are no images.
     """
     listing = list_set(source, choices)
-    if not listing.entries and source.is_file():
-        raise DataError(f"expected images in the manifest {source}, but it has no rows below its header")
-    if not listing.entries:
-        kinds = " ".join(sorted(IMAGE_SUFFIXES))
-        raise DataError(f"expected images in {source}, found none; it should hold files ending in {kinds}")
-    return listing
+    if listing.entries:
+        return listing
+    rest = ", ".join(f"{item.count} {item.suffix or item.kind}" for item in listing.left_out)
+    held = f" (but {rest})" if rest else ""
+    if source.is_file():
+        raise DataError(f"expected images in the manifest {source}, but it has no rows below its header{held}")
+    kinds = " ".join(sorted(IMAGE_SUFFIXES))
+    raise DataError(f"expected images in {source}, found none{held}; it should hold files ending in {kinds}")
 
 
 def read_set(
@@ -186,6 +192,8 @@ def read_listing(
     Raises:
         DataError: No image can be read, or (``strict``) one image cannot be read.
     """
+    if strict and listing.left_out:
+        raise DataError(*(_refused(item, source) for item in listing.left_out))
     samples: dict[str, Sample] = {}
     skipped: list[Skipped] = []
     duplicates, copied = 0, set()
@@ -223,6 +231,13 @@ def read_listing(
     )
 
 
+def _refused(item: LeftOut, source: str) -> str:
+    return (
+        f"expected nothing but images and their captions in {source}, got {item.count} of the kind {item.kind!r}"
+        f"{f' with the suffix {item.suffix}' if item.suffix else ''}; leave out --strict to leave them out"
+    )
+
+
 def _read(entry: ListedImage, size: tuple[int, int], reading: ImageReading) -> Sample | Skipped:
     try:
         return _describe(entry, decode_image(entry, size, reading), reading)
@@ -247,6 +262,8 @@ def _describe(entry: ListedImage, image: DecodedImage, reading: ImageReading) ->
         enlarged=image.enlarged,
         perceptual_hash=phash(pixels),
         thumbnail=thumbnail(pixels),
+        class_name=entry.class_name,
+        captions=entry.captions,
         reading=reading,
         content=entry.content,
         listed_crop=entry.crop,

@@ -132,9 +132,8 @@ def stratified_bootstrap(
             members, nonmembers = tp[:, -1].astype(np.float64), fp[:, -1].astype(np.float64)
             result.auroc[i, span] = _area(tp, fp) / (members * nonmembers)
             for j, fpr in enumerate(fprs):
-                allowed = np.floor(fpr * nonmembers + 1e-9)  # as in `allowed_false_positives`
-                result.tpr[i, j, span] = _hits(tp, fp, allowed) / members
-                result.tpr_strict[i, j, span] = _hits(tp, fp, allowed - 1) / members
+                for rates, fewer in ((result.tpr, 0), (result.tpr_strict, 1)):
+                    rates[i, j, span] = _hits(tp, fp, fpr * nonmembers - fewer, tied=ranking.ends is not None) / members
             # In place: the arrays of (replicates, thresholds) dominate memory.
             gap = tp / members[:, None]
             gap -= fp / nonmembers[:, None]
@@ -187,8 +186,18 @@ def _area(tp: Counts, fp: Counts) -> NDArray[np.float64]:
     return np.asarray((corner + (lagged_tp - lagged_fp)) / 2.0)
 
 
-def _hits(tp: Counts, fp: Counts, allowed: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Members at or above the lowest threshold with at most ``allowed`` false positives, ``(replicates,)``."""
-    blocks = np.count_nonzero(fp <= allowed.astype(np.int32)[:, None], axis=1)
-    at_threshold = np.take_along_axis(tp, np.maximum(blocks - 1, 0)[:, None], axis=1)[:, 0]
-    return np.where(blocks > 0, at_threshold, 0.0)  # without a block, no threshold is allowed
+def _hits(tp: Counts, fp: Counts, allowed: NDArray[np.float64], *, tied: bool) -> NDArray[np.float64]:
+    """Members at ``allowed`` false positives on the polygon of the curve (see `operating_point`), ``(replicates,)``."""
+    whole = np.floor(allowed + 1e-9).astype(np.int32)  # as in `allowed_false_positives`
+    blocks = np.count_nonzero(fp <= whole[:, None], axis=1)
+
+    def at(counts: Counts, block: NDArray[np.intp]) -> NDArray[np.float64]:
+        inside = np.clip(block, 0, counts.shape[1] - 1)[:, None]
+        return np.where(block < 0, 0.0, np.take_along_axis(counts, inside, axis=1)[:, 0])
+
+    below, above = at(tp, blocks - 1), at(fp, blocks - 1)
+    if not tied:
+        return below
+    width = at(fp, blocks) - above
+    coin = np.clip((allowed - above) / np.where(width > 0, width, 1.0), 0.0, 1.0)
+    return np.asarray(below + coin * (at(tp, blocks) - below))

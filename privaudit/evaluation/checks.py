@@ -18,6 +18,8 @@ from privaudit.evaluation.roc import consistent
 __all__ = ["BLIND", "blind_check", "consistency_check", "duplicate_check", "file_check", "sample_size_check"]
 
 
+MANY_LOOK_ALIKES = 0.1
+"""Fraction of a set that looks like images of the other one from which on no audit clears the model."""
 BLIND = "blind baseline"
 """Name of the check, and of the attack in the pair (attack, mask) of a blind score, whose mask is the family."""
 SUPPORTED_FPR = 0.01
@@ -98,7 +100,8 @@ def duplicate_check(shared: int, copies: int, pairs: ArrayLike, is_member: Array
 
     Returns:
         ``warn`` if an image is in both sets or has a near-duplicate in the other one, since an attack that recognises
-        a trained near-duplicate is right but counted as a false positive; else ``ok``.
+        a trained near-duplicate is right but counted as a false positive; else ``ok``. From `MANY_LOOK_ALIKES` of a set
+        on, the warning rules out an all-clear.
     """
     member, look_alikes = np.asarray(is_member, dtype=np.bool_), np.asarray(pairs, dtype=np.int64).reshape(-1, 2)
     is_across = member[look_alikes[:, 0]] != member[look_alikes[:, 1]]
@@ -109,6 +112,9 @@ def duplicate_check(shared: int, copies: int, pairs: ArrayLike, is_member: Array
         fact("copies_dropped", images=copies),
         fact("look_alike_across", positives=positives, nonmembers=nonmembers),
     ]
+    fraction = max(positives / max(1, int(member.sum())), nonmembers / max(1, int((~member).sum())))
+    if fraction >= MANY_LOOK_ALIKES:
+        facts.append(fact("many_look_alikes_across", fraction=fraction))
     if within.size:
         facts.append(fact("look_alike_within", images=int(within.size)))
     if look_alikes.size:

@@ -32,7 +32,7 @@ class RocCurve:
 
     Attributes:
         fpr: Target false-positive rates, increasing: 0, then from one false positive to 1.
-        tpr: True-positive rate at the largest realised false-positive rate that does not exceed the target.
+        tpr: True-positive rate at the largest false-positive rate that does not exceed the target.
         lo: Lower pointwise limit; NaN where there are too few non-members for one.
         hi: Upper pointwise limit.
     """

@@ -46,14 +46,19 @@ class FixedThreshold:
 
 @dataclass(frozen=True)
 class RateEstimate:
-    """True-positive rate at the largest realised false-positive rate that does not exceed a target.
+    """True-positive rate at the largest false-positive rate that does not exceed a target.
+
+    Where the target falls among equal scores of members and non-members, it is the rate of an attacker who tosses coins
+    for these images, so that the target is reached on average.
 
     Attributes:
-        value: Fraction of members at or above the threshold; NaN if the target is less than one false positive.
+        value: Fraction of members at or above the threshold, plus the fraction that coins call members on average; NaN
+            if the target is less than one false positive.
         lo: Lower end of the interval; NaN if there are too few non-members for one.
         hi: Upper end of the interval; NaN if there are too few non-members for one.
-        fpr_realised: Realised false-positive rate, ``k / n``; ties or a small ``n`` can put it well below the target.
-        k: Number of non-members at or above the threshold.
+        fpr_realised: Realised false-positive rate: the target if coins are tossed, else ``k / n``, which a small ``n``
+            or ties among non-members alone can put well below the target.
+        k: Number of non-members at or above the threshold, without those for which coins are tossed.
         n: Number of non-members.
         reason: Why the value or its interval is NaN, or a warning that fewer than ten false positives are expected;
             None otherwise.

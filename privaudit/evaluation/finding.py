@@ -37,7 +37,8 @@ the equal-variance normal model with the rates of `TPR_LEVELS`, Phi((z_.99 - z_(
 
 Leak = Literal["low", "medium", "high"]
 Basis = Literal["checks", "attacks", "set_test", "canary_test"]
-"""What decided the level: a failed check, the attacks, the set test of suspects, or the test of canaries."""
+"""What decided the level: a check that failed or warns of what can hide a leak, the attacks, the set test of suspects,
+or the test of canaries."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,8 @@ class Finding:
     """Strength of the evidence of leakage.
 
     Attributes:
-        level: Level of leakage; ``unclear`` if a check failed, nothing could be measured, or there are too few images.
+        level: Level of leakage; ``unclear`` if a check failed, nothing could be measured, there are too few images, or
+            no leak was found but a check warns of something that can hide one.
         basis: What decided the level.
         reason: Why the level is unclear; None otherwise, and if a check failed.
         attack: Attack with the largest limit; None unless leakage was detected.
@@ -100,19 +102,34 @@ def find_leakage(
     """
     if failed_checks(checks):
         return Finding("unclear", "checks")
-    p_values = {pair: evaluation.p_above_chance[pair] for pair in scores}
-    p_values = {pair: p for pair, p in p_values.items() if not np.isnan(p)}
+    p_values = _p_values(evaluation, scores)
     if not p_values or evaluation.replicates is None:
         reasons = (evaluation.metrics[pair].auroc.reason for pair in scores)
         return Finding("unclear", reason=next(filter(None, reasons), fact("no_score_on_two_of_each")))
-    alpha, tests = 1.0 - evaluation.confidence, 2 * len(p_values)
-    alpha_per_test = alpha / tests
-    significant = [pair for pair in p_values if _is_significant(evaluation, pair, alpha_per_test)]
+    alpha_per_test, tests = level_per_test(evaluation, scores), 2 * len(p_values)
+    significant = significant_scores(evaluation, scores)
     if not significant:
         if perfect is not None and not _is_significant(perfect, PERFECT, alpha_per_test):
             return Finding("unclear", reason=_too_few(evaluation, tests), scores=len(p_values))
         return Finding("none", scores=len(p_values), p=min(1.0, min(p_values.values()) * tests))
     return _leak(evaluation, significant, p_values, alpha_per_test, tests)
+
+
+def level_per_test(evaluation: Evaluation[Pair], scores: Collection[Pair]) -> float:
+    """Error probability of each of the two tests of every score that could be tested (Bonferroni)."""
+    return (1.0 - evaluation.confidence) / (2 * max(1, len(_p_values(evaluation, scores))))
+
+
+def significant_scores(evaluation: Evaluation[Pair], scores: Collection[Pair]) -> tuple[Pair, ...]:
+    """Select the scores that distinguish members by either test, corrected for all of them."""
+    level = level_per_test(evaluation, scores)
+    return tuple(pair for pair in _p_values(evaluation, scores) if _is_significant(evaluation, pair, level))
+
+
+def _p_values(evaluation: Evaluation[Pair], scores: Collection[Pair]) -> dict[Pair, float]:
+    """P-values of the scores that could be tested."""
+    p_values = {pair: evaluation.p_above_chance[pair] for pair in scores}
+    return {pair: p for pair, p in p_values.items() if not np.isnan(p)}
 
 
 def _leak(

@@ -7,8 +7,12 @@ not, so that H is bounded by the numbers of members above either of them:
 
     h(R - 1) <= H <= h(R),    h(r) = members at or above the lowest threshold with at most r false positives.
 
-This also holds with ties, with theta the rate at the largest false-positive rate that can be realised and does not
-exceed f. R is not observed, but its distribution is known, and given H the Clopper-Pearson method gives a confidence
+With ties, theta is the rate of an attacker who tosses coins, that is, of scores whose ties are broken at random. Broken
+so in the sample, they have an h of their own for every order of the tied images; its mean over all orders is taken
+(`privaudit.evaluation.roc.expected_hits`). The mean has a smaller variance than a single order, for which the limits
+allow, so that they are conservative (``benchmarks/coverage_ties.py``).
+
+R is not observed, but its distribution is known, and given H the Clopper-Pearson method gives a confidence
 distribution of theta. Averaging over R gives two confidence distributions, one for either end of the gap that holds c,
 
     G_lower = sum_r P(R = r) Beta(h(r - 1), m - h(r - 1) + 1),    G_upper = sum_r P(R = r) Beta(h(r) + 1, m - h(r)),
@@ -32,7 +36,7 @@ from numpy.typing import ArrayLike, NDArray
 from privaudit.evaluation.estimate import Estimate, FixedThreshold, RateEstimate
 from privaudit.evaluation.facts import Fact, fact
 from privaudit.evaluation.intervals import Side, check_confidence, clopper_pearson
-from privaudit.evaluation.roc import RocCounts, checked, hits, operating_point
+from privaudit.evaluation.roc import RocCounts, checked, expected_hits, operating_point
 
 FEW_FALSE_POSITIVES = 10
 """Number of expected false positives below which a rate has a warning."""
@@ -60,7 +64,7 @@ def tpr_limit(curve: RocCounts, fpr: float, alpha: float, side: Side) -> float:
     if unresolved(fpr, curve.nonmembers, alpha):
         return float("nan")
     false_positives, probabilities = _false_positives(fpr, curve.nonmembers)
-    lower_hits, upper_hits = hits(curve, false_positives - 1), hits(curve, false_positives)
+    lower_hits, upper_hits = (expected_hits(curve, false_positives - fewer) for fewer in (1, 0))
     level = alpha if side == "lower" else 1.0 - alpha
 
     def confidence(rate: float) -> float:
@@ -198,7 +202,7 @@ def _false_positives(fpr: float, nonmembers: int) -> tuple[NDArray[np.int64], Fl
     )
 
 
-def _beta(a: NDArray[np.int64], b: NDArray[np.int64], at: float) -> Floats:
+def _beta(a: Floats, b: Floats, at: float) -> Floats:
     """Distribution function of Beta(a, b); a point mass at 0 for a = 0, at 1 for b = 0."""
     from scipy.special import betainc
 

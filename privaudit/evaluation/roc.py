@@ -1,7 +1,10 @@
 """The empirical ROC curve, exact with ties and infinite scores.
 
 Members are the positive class, and images with a score at or above the threshold are called members. No threshold
-separates images with equal scores, so that the curve has a point only at the end of each block of tied scores.
+separates images with equal scores, so that the curve has a corner only at the end of each block of tied scores. Between
+two corners lies the attacker who calls everything above the block, and tosses a coin for each image of it: the curve
+is the polygon through its corners, and a rate at a false-positive rate is read off the polygon. Without ties between
+members and non-members that is the step function of the thresholds.
 
 scikit-learn's ``roc_curve`` and ``roc_auc_score`` are the reference in the tests. They are not used here because they
 reject infinite scores, which attacks can return.
@@ -19,13 +22,17 @@ from privaudit.errors import ConfigError, DataError, NonFiniteError
 
 @dataclass(frozen=True)
 class OperatingPoint:
-    """The point of the curve at the largest realised false-positive rate that does not exceed a target.
+    """The point of the curve at the largest false-positive rate that does not exceed a target.
+
+    Where the target falls inside a block in which members and non-members are tied, each image of the block is called
+    a member with the probability at which the target is reached on average. So does an attacker who tosses coins.
 
     Attributes:
-        tpr: Fraction of members at or above the threshold; NaN without members.
-        fpr_realised: Fraction of non-members at or above the threshold; NaN without non-members.
-        threshold: Lowest score of the images called members; +inf if even the highest block of tied scores exceeds the
-            target, so that no image is called a member.
+        tpr: Fraction of members at or above the threshold, plus the fraction that coins call members on average; NaN
+            without members.
+        fpr_realised: The same of the non-members: ``k / n``, or the target if coins are tossed; NaN without
+            non-members.
+        threshold: Lowest score of the images that are called members without a coin; +inf if there are none.
         k: Number of non-members at or above the threshold.
         n: Number of non-members.
     """
@@ -139,22 +146,32 @@ def check_rate(fpr: float) -> None:
         raise ConfigError([f"expected a false-positive rate in [0, 1], got {fpr}; 1 % is written as 0.01"])
 
 
-def hits(counts: RocCounts, allowed: ArrayLike) -> NDArray[np.int64]:
-    """Number of members at or above the lowest threshold with at most ``allowed`` false positives.
+def expected_hits(counts: RocCounts, allowed: ArrayLike) -> NDArray[np.float64]:
+    """Number of members above the non-member that comes after ``allowed`` others, on average over orders of the tied.
+
+    In a random order of a block of a members and b non-members, a (j + 1) / (b + 1) of its members are expected before
+    its (j + 1)-th non-member. The number is whole where members and non-members are not tied.
 
     Args:
         counts: Counts behind the curve.
-        allowed: Numbers of false positives, any shape; a negative number allows no threshold.
+        allowed: Numbers of false positives, any shape, at least -1.
 
     Returns:
-        Shaped like ``allowed``; 0 where even the highest block of tied scores has more false positives.
+        Shaped like ``allowed``; 0 for -1, and all members if there is no further non-member.
     """
-    blocks = np.searchsorted(counts.fp, np.asarray(allowed), side="right")
-    return np.concatenate([[0], counts.tp])[blocks]
+    above = np.asarray(allowed)
+    blocks, tp, fp = np.searchsorted(counts.fp, above, side="right"), _from_zero(counts.tp), _from_zero(counts.fp)
+    following = np.minimum(blocks + 1, counts.tp.size)
+    tied_members, tied_nonmembers = tp[following] - tp[blocks], fp[following] - fp[blocks]
+    return np.asarray(tp[blocks] + tied_members * (above - fp[blocks] + 1) / (tied_nonmembers + 1))
+
+
+def _from_zero(values: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.concatenate([[0], values])
 
 
 def operating_point(counts: RocCounts, fpr: float) -> OperatingPoint:
-    """Point of a curve at the largest realised false-positive rate that does not exceed the target.
+    """Point of a curve at the largest false-positive rate that does not exceed the target.
 
     Args:
         counts: Counts behind the curve.
@@ -163,22 +180,24 @@ def operating_point(counts: RocCounts, fpr: float) -> OperatingPoint:
     Returns:
         The operating point; its rates are NaN for an empty class.
     """
-    allowed = allowed_false_positives(fpr, counts.nonmembers)
-    blocks = int(np.searchsorted(counts.fp, allowed, side="right"))
-    tp, k = int(hits(counts, allowed)), int(counts.fp[blocks - 1]) if blocks else 0
+    blocks = int(np.searchsorted(counts.fp, allowed_false_positives(fpr, counts.nonmembers), side="right"))
+    corners = np.stack([_from_zero(counts.tp), _from_zero(counts.fp)])[:, blocks : blocks + 2]
+    (tp, k), (tied_members, tied_nonmembers) = corners[:, 0], corners[:, -1] - corners[:, 0]
+    # A block of non-members alone is no reason to toss a coin: it would add false positives and nothing else.
+    coin = max(0.0, (fpr * counts.nonmembers - k) / tied_nonmembers) if tied_members else 0.0
     return OperatingPoint(
-        tpr=tp / counts.members if counts.members else float("nan"),
-        fpr_realised=k / counts.nonmembers if counts.nonmembers else float("nan"),
+        tpr=float((tp + coin * tied_members) / counts.members) if counts.members else float("nan"),
+        fpr_realised=float(fpr if coin else k / counts.nonmembers) if counts.nonmembers else float("nan"),
         threshold=float(counts.thresholds[blocks - 1]) if blocks else float("inf"),
-        k=k,
+        k=int(k),
         n=counts.nonmembers,
     )
 
 
 def tpr_at_fpr(scores: ArrayLike, is_member: ArrayLike, fpr: float) -> OperatingPoint:
-    """True-positive rate at the largest realised false-positive rate that does not exceed the target.
+    """True-positive rate at the largest false-positive rate that does not exceed the target.
 
-    The point of the curve nearest to the target is not used, since its false-positive rate may exceed the target.
+    The corner of the curve nearest to the target is not used, since its false-positive rate may exceed the target.
 
     Args:
         scores: ``(n,)``.

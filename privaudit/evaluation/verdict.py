@@ -8,12 +8,13 @@ evidence, whether or not a gate was set.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
 from privaudit.errors import ConfigError
+from privaudit.evaluation.doubts import doubtful_checks
 from privaudit.evaluation.facts import Check, Fact, fact
 from privaudit.evaluation.finding import PERFECT, TESTED_MASKS, Finding, Pair, failed_checks, find_leakage
 from privaudit.evaluation.gates import Gate, RecordedMetric
@@ -94,8 +95,8 @@ class Verdict:
     """Outcome of an audit.
 
     Attributes:
-        status: ``fail`` if a gate failed; else ``inconclusive`` if a check failed or a gate is inconclusive; else
-            ``pass``.
+        status: ``fail`` if a gate failed; else ``inconclusive`` if a check failed, a gate is inconclusive, or no leak
+            was found but a check warns of something that can hide one; else ``pass``.
         reasons: Reasons for the status, at least one.
         gates: One outcome per gate.
         finding: Strength of the evidence of leakage.
@@ -120,7 +121,8 @@ def decide(
     """Turn an evaluation into a verdict.
 
     Too few images cannot pass: a gate that even perfect scores could not exceed is inconclusive, and a finding of no
-    leakage that they could not change is unclear.
+    leakage that they could not change is unclear. Nor can an audit pass while a check warns of something that can hide
+    a leak (`privaudit.evaluation.doubts`): a leak and a failed gate stand, an all-clear does not.
 
     Args:
         evaluation: Evaluation of the scores.
@@ -146,18 +148,38 @@ def decide(
         _decide_gate(evaluation, pairs, gate, limits, side, reach[gate], checks_failed=bool(failed)) for gate in gates
     )
     finding = conclusion.finding(find_leakage(evaluation, pairs, checks, perfect))
-    status, reasons = _overall(outcomes, failed)
+    if doubtful := doubtful_checks(checks):
+        doubt = fact("reading_in_doubt", check=", ".join(check.name for check in doubtful))
+        outcomes, finding = tuple(_doubted(outcome, doubt) for outcome in outcomes), _doubted_finding(finding, doubt)
+    status, reasons = _overall(outcomes, failed, finding)
     if not gates and status == "inconclusive":
         reasons = (*reasons, fact("no_gate_set"))
     return Verdict(status, reasons, outcomes, finding)
 
 
-def _overall(outcomes: Sequence[GateOutcome], failed: Sequence[Check]) -> tuple[Status, tuple[Fact, ...]]:
-    """Status and reasons, by precedence: failed gates, failed checks, inconclusive gates."""
+def _doubted(outcome: GateOutcome, doubt: Fact) -> GateOutcome:
+    """Outcome of a gate if something can hide a leak: it does not pass."""
+    if outcome.status != "pass":
+        return outcome
+    tests = tuple(replace(test, status="inconclusive") for test in outcome.tests)
+    return replace(outcome, status="inconclusive", reason=doubt, tests=tests)
+
+
+def _doubted_finding(finding: Finding, doubt: Fact) -> Finding:
+    """The finding if something can hide a leak: it is not "none"."""
+    return replace(finding, level="unclear", basis="checks", reason=doubt) if finding.level == "none" else finding
+
+
+def _overall(
+    outcomes: Sequence[GateOutcome], failed: Sequence[Check], finding: Finding
+) -> tuple[Status, tuple[Fact, ...]]:
+    """Status and reasons, by precedence: failed gates, failed checks, doubts, inconclusive gates."""
     if reasons := tuple(fact("gate_failed", gate=gate.gate) for gate in outcomes if gate.status == "fail"):
         return "fail", reasons
     if failed:
         return "inconclusive", tuple(fact("check_failed", check=check.name) for check in failed)
+    if (doubt := finding.reason) is not None and doubt.code == "reading_in_doubt":
+        return "inconclusive", (doubt,)
     if undecided := [gate for gate in outcomes if gate.status == "inconclusive"]:
         return "inconclusive", tuple(fact("gate_inconclusive", gate=gate.gate) for gate in undecided)
     return "pass", (fact("no_gate_failed" if outcomes else "no_gate_set"),)

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from privaudit.data import OnImage, Sample, load_images, read_set
+from privaudit.data.listing import require_files
 from privaudit.lab.captions import caption_images
 from privaudit.lab.claim import check_snapshots, claim_folder, snapshot_folder
 from privaudit.lab.class_conditional import build_class_conditional, continue_class_conditional
@@ -79,6 +80,7 @@ def train_target(
     """
     size = (recipe.resolution, recipe.resolution)
     images_read = read_set(images, size, on_image=on_image)
+    require_files(images_read.samples, images)
     split = split_samples(images_read.samples, recipe.members, recipe.heldout, recipe.seed)
     start = load_starting_point(recipe, split, base, autoencoder_from)
     claim_folder(out, recipe, split, start.record)

@@ -72,6 +72,9 @@ class Conditioner(Protocol):
     def __call__(self, prompts: Sequence[Prompt]) -> Condition:
         """Embed prompts, one row per prompt; ``Prompt()`` is the null condition of the model."""
 
+    def cut(self, captions: Sequence[str]) -> int:
+        """Count the captions that no text encoder reads to the end."""
+
 
 @dataclass(frozen=True)
 class TargetInfo:

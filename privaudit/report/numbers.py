@@ -123,7 +123,7 @@ def counted(count: float, noun: str) -> str:
     """Write a count with its noun: ``1 image``, ``3 images``, ``2 canaries``."""
     if count == 1:
         return f"1 {noun}"
-    plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}{'es' if noun.endswith('ss') else 's'}"
     return f"{count:g} {plural}" if count < 1e6 else f"{count:.0f} {plural}"
 
 

@@ -45,10 +45,12 @@ def redact(report: Report) -> Report:
     Returns:
         A copy in which every path is reduced to its last part (of a training checkpoint to its last two), groups are
         numbered, names of skipped files and of images that an error is about are left out, as is what headers of
-        weights files say, and control and invisible characters are escaped.
+        weights files say and the text of ``--caption``, and control and invisible characters are escaped.
     """
     shared = report if isinstance(report, AuditFailure) else _without_headers(with_numbered_groups(report))
     values: dict[str, Any] = encode(shared)
+    if values.get("config", {}).get("caption"):  # it may name the person in the images
+        values["config"]["caption"] = LEFT_OUT
     unread: list[str] = [item["path"] for item in values.get("data", {}).get("skipped", ())]
     hidden: dict[str, str] = dict.fromkeys([*unread, *values.get("private", ())], LEFT_OUT)
     for path in _paths(values):

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from privaudit.report.frames import Kind
     from privaudit.report.plots import Plots
 
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 Model = Literal["target", "reference", "config_from"]
 """Options that name a model."""
 

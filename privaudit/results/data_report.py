@@ -45,6 +45,51 @@ class SkippedReport:
 
 
 @dataclass(frozen=True)
+class LeftOutReport:
+    """Files or rows of one kind that are no images of a set.
+
+    Attributes:
+        kind: Why they were left out (see `privaudit.data.listed.LeftOutKind`).
+        suffix: Suffix of the files; empty where it does not matter.
+        files: Number of files or rows.
+    """
+
+    kind: str
+    suffix: str
+    files: int
+
+
+@dataclass(frozen=True)
+class SetReport:
+    """How one image set was read.
+
+    Attributes:
+        name: Option that names the set: ``members``, ``nonmembers``, ``suspects``; both sides of a draw are ``members``
+            and ``nonmembers``.
+        layout: Layout that was recognised, such as ``folder`` or ``manifest .csv``.
+        images: Number of distinct images that were read, before those of other sets were removed.
+        captioned: Number of images with a caption that is not empty.
+        uncaptioned: Number of images without a caption, not even an empty one.
+        several_captions: Number of images with several captions, of which the first was used.
+        cut_captions: Number of captions that no text encoder reads to the end; 0 for a model that reads none.
+        caption_source: Where the captions come from, such as ``column text`` or ``.txt files``; empty without any.
+        unused_captions: Captions that the set has and that were not used, in the same words; empty without any.
+        left_out: Files or rows that are no images of the set.
+    """
+
+    name: str
+    layout: str
+    images: int
+    captioned: int
+    uncaptioned: int
+    several_captions: int
+    cut_captions: int
+    caption_source: str
+    unused_captions: str
+    left_out: tuple[LeftOutReport, ...]
+
+
+@dataclass(frozen=True)
 class DataReport:
     """The audited images.
 
@@ -60,6 +105,7 @@ class DataReport:
         groups: Number of groups in the manifests.
         skipped: Files that could not be read.
         split_hash: Hash of the ids and their membership.
+        sets: How each set was read; empty in a report of an earlier version.
     """
 
     design: DesignCode
@@ -72,6 +118,7 @@ class DataReport:
     groups: int
     skipped: tuple[SkippedReport, ...]
     split_hash: str
+    sets: tuple[SetReport, ...]
 
     @property
     def membership_known(self) -> bool:

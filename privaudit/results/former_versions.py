@@ -2,7 +2,8 @@
 
 Version 5 renamed two keys of ``data``. Version 6 has facts (a code with numbers) in place of sentences. A sentence of
 an earlier version becomes a fact with the code ``text`` and is shown as it was written. Version 7 has the files of the
-model; earlier audits read its folder alone and did not look at what lay next to it.
+model; earlier audits read its folder alone and did not look at what lay next to it. Version 8 says how each image set
+was read.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ def upgraded(values: Values) -> Values:
         values: Content of a report.json of any version, of a completed audit or one that ended with an error.
 
     Returns:
-        Versions 4 to 6 as version 7; any other version unchanged.
+        Versions 4 to 7 as version 8; any other version unchanged.
 
     Raises:
         ResultError: The report does not match the schema of its version.
@@ -82,7 +83,12 @@ def _to_7(values: Values) -> Values:
     return {**values, "target": {**target, "files": nothing}}
 
 
-UPGRADES: Mapping[int, Callable[[Values], Values]] = {4: _to_5, 5: _to_6, 6: _to_7}
+def _to_8(values: Values) -> Values:
+    data = values.get("data")
+    return {**values, "data": {**data, "sets": []}} if isinstance(data, dict) else values
+
+
+UPGRADES: Mapping[int, Callable[[Values], Values]] = {4: _to_5, 5: _to_6, 6: _to_7, 7: _to_8}
 """By version of the input, the function that converts a report to the next version."""
 
 

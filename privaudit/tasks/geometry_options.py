@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from privaudit.auditing.image_options import PixelChoices, PixelOptions
 from privaudit.auditing.model_options import ModelChoices, ModelOptions
 from privaudit.auditing.option_table import like, needed, option, rule
 from privaudit.auditing.option_values import number_or
@@ -51,7 +52,7 @@ def read_distortion(method: Method | str | None) -> Method | None:
 
 
 @dataclass(frozen=True)
-class GeometryOptions(ModelOptions):
+class GeometryOptions(ModelOptions, PixelOptions):
     """Options of `run_geometry`, with the defaults of `privaudit geometry`.
 
     The help text of each field describes it.
@@ -60,7 +61,7 @@ class GeometryOptions(ModelOptions):
     suffix: ClassVar[str] = "-geometry"
     images: tuple[Path, ...] = field(
         metadata=needed(
-            argument=True, kind="paths", help="Folders or manifests of images, one per set: members held-out."
+            argument=True, kind="paths", help="Images, one folder, table or archive per set: members held-out."
         )
     )
     out: Path = field(metadata=needed(kind="path", help="Folder to write."))
@@ -125,7 +126,7 @@ class GeometryOptions(ModelOptions):
         return problems
 
 
-class GeometryChoices(ModelChoices, total=False):
+class GeometryChoices(ModelChoices, PixelChoices, total=False):
     """Keyword arguments of `privaudit.geometry`, as text or parsed; see `GeometryOptions` for their meaning."""
 
     geometry_latents: LatentSource

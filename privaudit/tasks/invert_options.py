@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from privaudit.auditing.image_options import PixelChoices, PixelOptions
 from privaudit.auditing.model_options import ModelChoices, ModelOptions
 from privaudit.auditing.option_table import like, needed, option
 from privaudit.auditing.options import AuditOptions
@@ -16,14 +17,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class InvertOptions(ModelOptions):
+class InvertOptions(ModelOptions, PixelOptions):
     """Options of `run_inversion`, with the defaults of `privaudit invert`.
 
     The help text of each field describes it.
     """
 
     suffix: ClassVar[str] = "-inversion"
-    images: Path = field(metadata=needed(argument=True, kind="path", help="Folder or manifest of images."))
+    images: Path = field(metadata=needed(argument=True, kind="path", help="Images: a folder, table or archive."))
     out: Path = field(metadata=needed(kind="path", help="Folder to write."))
     solver: Solver = like(AuditOptions, "solver")
     truth: Path | None = option(
@@ -54,7 +55,7 @@ class InvertOptions(ModelOptions):
         return [(problem, ("cocoercivity", "solver")) for problem in problems]
 
 
-class InvertChoices(ModelChoices, total=False):
+class InvertChoices(ModelChoices, PixelChoices, total=False):
     """Keyword arguments of `privaudit.invert`, as text or parsed; see `InvertOptions` for their meaning."""
 
     solver: str | Solver

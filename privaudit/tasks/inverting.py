@@ -16,6 +16,7 @@ from torch import Tensor
 
 from privaudit.auditing.pixel_memory import pixel_budget
 from privaudit.data import Sample, SampleSet, read_set
+from privaudit.data.listing import set_exists
 from privaudit.errors import DataError
 from privaudit.escape import csv_text, encodable
 from privaudit.execution.batching import Batcher
@@ -93,7 +94,7 @@ def run_inversion(options: InvertOptions, on_progress: OnProgress | None = None)
         NonFiniteError: The model returns NaN or infinity; the message names the images.
     """
     progress = on_progress or no_progress
-    if not options.images.exists():
+    if not set_exists(options.images):
         raise DataError(f"expected images at {options.images}, but it does not exist")
     inputs = [source for source in (options.images, options.truth) if source is not None]
     with locked(options.out), replacing(options.out, RESULTS, inputs):
@@ -141,6 +142,7 @@ def _run(options: InvertOptions, progress: OnProgress) -> InvertedSet:
         strict=options.strict,
         on_image=lambda done, total: progress("images", done, total),
         budget=pixel_budget(),
+        reading=options.reading,
     )
     truth = None if options.truth is None else read_latents(options.truth, images.samples, target.info.latent_shape)
     solver = options.solver

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from privaudit.auditing.image_options import PixelChoices, PixelOptions
 from privaudit.auditing.model_options import ModelChoices, ModelOptions
 from privaudit.auditing.option_table import like, needed, option, rule
 from privaudit.auditing.options import AuditOptions
@@ -20,7 +21,7 @@ MIN_GENERATIONS = 20
 
 
 @dataclass(frozen=True)
-class OriginOptions(ModelOptions):
+class OriginOptions(ModelOptions, PixelOptions):
     """Options of `run_origin`, with the defaults of `privaudit origin`.
 
     The help text of each field describes it.
@@ -54,7 +55,7 @@ class OriginOptions(ModelOptions):
     confidence: float = like(AuditOptions, "confidence")
 
 
-class OriginChoices(ModelChoices, total=False):
+class OriginChoices(ModelChoices, PixelChoices, total=False):
     """Keyword arguments of `privaudit.origin`, as text or parsed; see `OriginOptions` for their meaning."""
 
     generated: int

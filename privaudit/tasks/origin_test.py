@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from privaudit.auditing.pixel_memory import pixel_budget
 from privaudit.auditing.stages import ids_of
 from privaudit.data import Sample, SampleSet, load_images, read_set
+from privaudit.data.listing import set_exists
 from privaudit.errors import ConfigError, DataError
 from privaudit.escape import csv_text, encodable
 from privaudit.evaluation import Metrics, assign_folds, evaluate
@@ -94,7 +95,7 @@ def run_origin(options: OriginOptions, on_progress: OnProgress | None = None) ->
         NonFiniteError: The model returns NaN or infinity; the message names the images.
     """
     progress = on_progress or no_progress
-    if not options.images.exists():
+    if not set_exists(options.images):
         raise DataError(f"expected images at {options.images}, but it does not exist")
     with locked(options.out), replacing(options.out, ["origin.csv"], [options.images]):
         return _run(options, progress)
@@ -140,6 +141,7 @@ def _run(options: OriginOptions, progress: OnProgress) -> OriginResult:
         strict=options.strict,
         on_image=lambda done, total: progress("images", done, total),
         budget=pixel_budget(),
+        reading=options.reading,
     )
     solver = options.solver
     size = target.info.image_size

@@ -29,7 +29,7 @@ VALUES = {
     "transparency": ("white", "white"),
     "resampling": ("bilinear", "bilinear"),
     "crop": ("none", "none"),
-    "buckets": (64, "64"),
+    "buckets": ("64:2048", "64:2048"),
     "caption": ("a photo of sks dog", "a photo of sks dog"),
     "caption-column": ("blip", "blip"),
     "revision": ("v2", "v2"),

@@ -525,8 +525,12 @@ def test_a_file_named_twice_is_a_duplicate_and_a_missing_one_is_skipped(folder: 
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.csv", "file,caption\na.png,x\n", r"expected a column 'path' in the manifest .*, found: file, caption"),
-        ("a.csv", "", "expected a column 'path' in the manifest .*, found: none"),
+        (
+            "a.csv",
+            "file,caption\na.png,x\n",
+            r"expected a column 'path', 'file_name' or 'image' in the manifest .*, got: file, caption",
+        ),
+        ("a.csv", "", "expected a column 'path', 'file_name' or 'image' in the manifest .*, got: none"),
         ("a.csv", "path\n", "expected images in the manifest .*, but it has no rows below its header"),
         (
             "a.csv",
@@ -535,12 +539,20 @@ def test_a_file_named_twice_is_a_duplicate_and_a_missing_one_is_skipped(folder: 
         ),
         ("a.csv", 'path,caption\na.png,"cat\n', "cannot read the manifest .*: unexpected end of data"),
         ("a.csv", b"path,caption\na.png,caf\xe9\n", "cannot read the manifest .*'utf-8' codec"),
-        ("a.csv", "path,caption\na.png,x\n,y\n", "expected a path in every row of the manifest .*, but row 2 has none"),
-        ("a.jsonl", '{"path": "a.png"}\n{"caption": "x"}\n', "expected a path in every row .*, but row 2 has none"),
-        ("a.jsonl", '{"caption": "x"}\n', "expected a column 'path' in the manifest .*, found: caption"),
+        (
+            "a.jsonl",
+            '{"caption": "x"}\n',
+            "expected a column 'path', 'file_name' or 'image' in the manifest .*, got: caption",
+        ),
         ("a.jsonl", '{"path": "a.png"}\n{"path"\n', "cannot read the manifest .*: line 2 is not JSON"),
         ("a.jsonl", '[{"path": "a.png"}]', "cannot read the manifest .*: expected an object in line 1, got list"),
-        ("a.ndjson", '{"path": "a.png", "caption": ["a", "b"]}', "expected text in caption of row 1 of .*, got list"),
+        (
+            "a.ndjson",
+            '{"path": "a.png", "caption": {"en": "a"}}',
+            "expected a caption or a list of .* row 1 .*got dict",
+        ),
+        ("a.ndjson", '{"path": ["a.png"]}', "expected text in path of row 1 of .*, got list"),
+        ("a.csv", "path\nhttps://x.org/a.png\n", "expected paths on this machine in path of the manifest .* row 1"),
         ("a.parquet", "hello", "cannot read the manifest .*Parquet"),
     ],
 )

@@ -9,7 +9,7 @@ from scipy.fft import dctn
 
 from privaudit.data import ImageFileInfo
 from privaudit.errors import DataError, NonFiniteError
-from privaudit.evaluation import assign_folds, auroc
+from privaudit.evaluation import assign_folds, auroc, blind_check, decide, evaluate
 from privaudit.evaluation.blind import (
     FAMILIES,
     blind_scores,
@@ -20,6 +20,8 @@ from privaudit.evaluation.blind import (
     image_features,
 )
 from privaudit.evaluation.blind.traces import QUALITIES, quantisation_table
+from privaudit.evaluation.checks import BLIND
+from privaudit.lab.photographs import FOLDER, cut_sheet
 
 N = 150
 MEMBER = np.arange(2 * N) < N
@@ -139,6 +141,8 @@ def edit(pixels: np.ndarray, kind: str) -> np.ndarray:
         return np.asarray(ImageEnhance.Brightness(image).enhance(1.05))
     if kind == "contrast":
         return np.asarray(ImageEnhance.Contrast(image).enhance(0.9))
+    if kind == "resize":
+        return np.asarray(image.resize((36, 36), Image.Resampling.BICUBIC).resize((32, 32), Image.Resampling.BICUBIC))
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=int(kind))
     return np.asarray(Image.open(buffer).convert("RGB"))
@@ -155,6 +159,33 @@ def half_edited(kind: str) -> np.ndarray:
 def test_an_edit_of_one_set_is_found_by_its_traces(kind: str, least: float) -> None:
     traces = compression_traces(to_input(half_edited(kind)))
     assert auroc(blind_scores(traces, MEMBER, FOLDS), MEMBER) > least
+
+
+@pytest.mark.parametrize("first", ["members", "non-members"])
+def test_a_set_that_was_resized_or_saved_once_more_is_never_clear(first: str) -> None:
+    """The demo's photographs, one half of them resized to 36 pixels and back, or saved as JPEG on the way."""
+    pixels = cut_sheets(400)
+    member = np.arange(400) % 2 == (first == "members")
+    folds = assign_folds([str(i) for i in range(400)], member)
+    attack = {("attack", "none"): np.random.default_rng(0).normal(size=400)}  # which recognises nothing
+    for change in ("resize", "90"):
+        edited = pixels.copy()
+        edited[member] = [edit(image, change) for image in pixels[member]]
+        tables = {"pixels": image_features(to_input(edited)), "compression": compression_traces(to_input(edited))}
+        by_family = family_scores(tables, [None] * 400, member, folds)
+        blind = {(BLIND, family): scores for family, scores in by_family.items()}
+        evaluation = evaluate({**attack, **blind}, member, folds, replicates=200, learned=list(blind))
+        check = blind_check(evaluation, list(blind), list(attack))
+        assert check.status == "fail"
+        assert decide(evaluation, list(attack), checks=[check]).finding.level == "unclear"
+
+
+def cut_sheets(count: int) -> np.ndarray:
+    """Crops of the demo's photographs, spread over all of them, ``(count, 32, 32, 3)``, uint8."""
+    sheets = [np.asarray(Image.open(path).convert("RGB")) for path in sorted(FOLDER.glob("*.webp"))]
+    crops = np.concatenate([cut_sheet(sheet, sheet.size // (32 * 32 * 3)) for sheet in sheets])
+    crops = crops[crops.std(axis=(1, 2, 3)) > 10.0]  # not the empty places
+    return crops[:: len(crops) // count][:count]
 
 
 def test_traces_say_nothing_where_nothing_was_done() -> None:

@@ -196,6 +196,7 @@ class TestDuplicates:
         assert check.status == "warn"
         assert check.facts[2:] == (
             fact("look_alike_across", positives=2, nonmembers=1),
+            fact("many_look_alikes_across", fraction=2 / 3),
             fact("look_alike_within", images=2),
             fact("look_alikes_share_folds"),
         )
@@ -206,6 +207,13 @@ class TestDuplicates:
             fact("look_alike_within", images=4),
             fact("look_alikes_share_folds"),
         )
+
+    @pytest.mark.parametrize(("alike", "many"), [(9, False), (10, True)])
+    def test_a_tenth_of_a_set_is_many(self, alike: int, many: bool) -> None:
+        member = np.arange(300) < 200
+        check = duplicate_check(0, 0, [[i, 200 + i] for i in range(alike)], member)
+        facts = [each for each in check.facts if each.code == "many_look_alikes_across"]
+        assert facts == ([fact("many_look_alikes_across", fraction=0.1)] if many else [])
 
 
 def kinds_differ(what: str, positives: str, nonmembers: str) -> Fact:

@@ -77,7 +77,7 @@ def test_perfect_separation_still_has_an_interval(name: str) -> None:
 
 def test_constant_scores_say_so() -> None:
     metrics = EVALUATION.metrics["constant"]
-    assert (metrics.auroc.value, metrics.tpr_at_fpr["0.01"].value, metrics.advantage.value) == (0.5, 0.0, 0.0)
+    assert (metrics.auroc.value, metrics.tpr_at_fpr["0.01"].value, metrics.advantage.value) == (0.5, 0.01, 0.0)
     for estimate in (metrics.auroc, metrics.tpr_at_fpr["0.01"], metrics.advantage, metrics.attack_success):
         assert np.isnan([estimate.lo, estimate.hi]).all()
         assert estimate.reason == fact("all_scores_equal")

@@ -26,7 +26,10 @@ def literal_confidence(scores: np.ndarray, member: np.ndarray, fpr: float, rate:
         hits = []
         for allowed in (false - 1, false):
             fitting = [t for t in np.unique(scores) if (y >= t).sum() <= allowed]
-            hits.append((x >= min(fitting)).sum() if fitting else 0)
+            above = min(fitting, default=np.inf)
+            block = max(scores[scores < above], default=-np.inf)  # of which some precede the next non-member
+            share = (allowed - (y >= above).sum() + 1) / ((y == block).sum() + 1)
+            hits.append((x >= above).sum() + (x == block).sum() * max(0.0, share))
         low = 1.0 if hits[0] == 0 else beta(hits[0], x.size - hits[0] + 1).cdf(rate)
         high = 0.0 if hits[1] == x.size else beta(hits[1] + 1, x.size - hits[1]).cdf(rate)
         total += chance * (low + high) / 2

@@ -6,6 +6,7 @@ from sklearn.metrics import roc_auc_score, roc_curve
 
 from privaudit.errors import ConfigError, DataError, NonFiniteError
 from privaudit.evaluation import advantage, auroc, consistent, roc_points, tpr_at_fpr
+from privaudit.evaluation.roc import count, expected_hits
 
 LEVELS = st.lists(
     st.tuples(st.sampled_from([-np.inf, -2.0, -0.5, 0.0, 0.5, 1.0, 3.0, np.inf]), st.booleans()),
@@ -19,12 +20,17 @@ def split(rows: list) -> tuple:
 
 
 def literal_tpr(scores: np.ndarray, member: np.ndarray, fpr: float) -> tuple:
-    """Try every threshold; keep the largest realised rate that does not exceed the target."""
+    """Try every threshold; below the lowest that does not exceed the target, toss a coin for each image of a block."""
     best = (0.0, 0.0, np.inf)
     for threshold in sorted(set(scores), reverse=True):
         false, true = (scores[~member] >= threshold).mean(), (scores[member] >= threshold).mean()
         if false <= fpr + 1e-12:
             best = (true, false, threshold)
+        elif true > best[0] and fpr > best[1]:
+            coin = (fpr - best[1]) / (false - best[1])
+            return (best[0] + coin * (true - best[0]), fpr, best[2])
+        else:
+            return best
     return best
 
 
@@ -40,7 +46,8 @@ def test_agrees_with_scikit_learn(decimals: int) -> None:
     np.testing.assert_allclose(ours[1], tpr, atol=1e-15)
     assert advantage(scores, member) == pytest.approx((tpr - fpr).max(), abs=1e-12)
     for target in (0.0, 0.01, 0.1, 0.5, 1.0):
-        assert tpr_at_fpr(scores, member, target).tpr == pytest.approx(tpr[fpr <= target].max(), abs=1e-12)
+        # np.interp takes the lower end of a vertical piece; the rate is that of its upper end
+        assert tpr_at_fpr(scores, member, target).tpr == pytest.approx(np.interp(target + 1e-12, fpr, tpr), abs=1e-9)
 
 
 def test_tied_scores_are_one_step_of_the_curve() -> None:
@@ -51,16 +58,43 @@ def test_tied_scores_are_one_step_of_the_curve() -> None:
     assert roc_points(scores, member)[0].tolist() == [0.0, 6 / 48, 1.0]
 
 
-def test_top_block_beyond_the_target_calls_nobody_a_member() -> None:
+def test_coins_are_tossed_in_a_top_block_beyond_the_target() -> None:
     point = tpr_at_fpr([1.0, 1.0, 1.0, 0.0], [True, True, False, False], 0.1)
-    assert (point.tpr, point.fpr_realised, point.threshold, point.k, point.n) == (0.0, 0.0, np.inf, 0, 2)
+    assert (point.tpr, point.fpr_realised, point.threshold, point.k, point.n) == (0.2, 0.1, np.inf, 0, 2)
+    alone = tpr_at_fpr([2.0, 2.0, 1.0, 0.0], [False, False, True, False], 0.1)
+    assert (alone.tpr, alone.fpr_realised, alone.threshold, alone.k) == (0.0, 0.0, np.inf, 0)
+
+
+def test_a_coin_reaches_the_rate_that_is_reported() -> None:
+    """100 of 2 000 members share the top score with 40 of 2 000 non-members: one heads in two gives .025 at 1 %."""
+    member = np.arange(4000) < 2000
+    scores = np.where(np.arange(4000) % 2000 < np.where(member, 100, 40), 1.0, 0.0)
+    point = tpr_at_fpr(scores, member, 0.01)
+    assert (point.tpr, point.fpr_realised, point.k) == (0.025, 0.01, 0)
+    generator, rates = np.random.default_rng(0), []
+    for _ in range(400):  # ties broken at random have no ties
+        rates.append(tpr_at_fpr(scores + 0.1 * generator.random(4000), member, 0.01).tpr)
+    assert np.mean(rates) == pytest.approx(0.025, abs=5 * np.std(rates) / 20 + 1 / 2000)
+
+
+def test_mean_number_of_members_before_a_nonmember() -> None:
+    member = np.array([True, False, True, True, True, False, False, True, False])
+    scores = np.array([5.0, 5.0, 4.0, 3.0, 3.0, 3.0, 3.0, 1.0, 0.0])
+    generator, drawn = np.random.default_rng(0), []
+    for _ in range(4000):
+        ranked = member[np.lexsort([generator.random(9), -scores])]
+        before = np.cumsum(ranked)[~ranked]
+        drawn.append([0, *before, member.sum()])
+    hits = expected_hits(count(scores, member), np.arange(-1, 5))
+    assert hits.tolist() == [0.0, 0.5, 2.0 + 2 / 3, 2.0 + 4 / 3, 5.0, 5.0]
+    np.testing.assert_allclose(hits, np.mean(drawn, axis=0), atol=0.06)
 
 
 def test_constant_scores() -> None:
     member = np.arange(10) < 5
     assert auroc(np.ones(10), member) == 0.5
     assert advantage(np.ones(10), member) == 0.0
-    assert tpr_at_fpr(np.ones(10), member, 0.2).tpr == 0.0
+    assert tpr_at_fpr(np.ones(10), member, 0.2).tpr == 0.2  # coins alone
     assert tpr_at_fpr(np.ones(10), member, 1.0).tpr == 1.0
 
 
@@ -100,7 +134,10 @@ def test_bad_input() -> None:
 def test_operating_point_is_the_literal_one(rows: list, fpr: float) -> None:
     scores, member = split(rows)
     point = tpr_at_fpr(scores, member, fpr)
-    assert (point.tpr, point.fpr_realised, point.threshold) == literal_tpr(scores, member, fpr)
+    tpr, realised, threshold = literal_tpr(scores, member, fpr)
+    assert (point.tpr, point.fpr_realised) == pytest.approx((tpr, realised), abs=1e-12)
+    assert point.threshold == threshold
+    assert consistent(auroc(scores, member), point.tpr, point.fpr_realised)
     assert point.fpr_realised <= fpr + 1e-12
 
 

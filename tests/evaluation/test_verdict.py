@@ -292,6 +292,20 @@ def test_upper_limits_for_the_cautious() -> None:
     assert decide(*CLEAN, gates=parse_gates(["auroc>0.51"])).status == "pass"
 
 
+def test_no_gate_passes_because_of_a_tie() -> None:
+    """100 of 2 000 members and 40 of 2 000 non-members share the top score: coins reach .025 at 1 %."""
+    member = np.arange(4000) < 2000
+    scores = np.random.default_rng(0).normal(size=4000)
+    scores[:100] = scores[2000:2040] = 9.0
+    evaluation = evaluate({SIMA: scores}, member, np.arange(4000) % 5, replicates=300)
+    rate = evaluation.metrics[SIMA].tpr_at_fpr["0.01"]
+    assert rate.value == 0.025
+    assert rate.lo < 0.02 < 0.03 < rate.hi
+    gates = parse_gates(["tpr@1%fpr>0.02", "tpr@1%fpr>0.05"])
+    assert [gate.status for gate in decide(evaluation, [SIMA], gates=gates, side="upper").gates] == ["fail", "pass"]
+    assert [gate.status for gate in decide(evaluation, [SIMA], gates=gates).gates] == ["pass", "pass"]
+
+
 def test_findings() -> None:
     none = decide(*CLEAN).finding
     assert (none.level, none.basis, none.reason, none.attack, none.limit) == ("none", "attacks", None, None, None)

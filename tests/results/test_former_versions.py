@@ -18,6 +18,8 @@ from privaudit.results.former_versions import RENAMED_IN_5, upgraded
 from privaudit.results.report_schema import shipped_schema
 from privaudit.storage.exact_json import encode
 
+VERSION_7 = Path(__file__).with_name("report-version-7.json")
+"""An audit of simulated scores as privaudit wrote it with version 7 of the schema."""
 VERSION_6 = Path(__file__).with_name("report-version-6.json")
 """An audit of simulated scores as privaudit wrote it with version 6 of the schema."""
 VERSION_5 = Path(__file__).with_name("report-version-5.json")
@@ -64,7 +66,16 @@ def test_version_6_differs_in_the_files_of_the_model_alone():
     written = json.loads(AuditResult.load(VERSION_6).to_json())
     jsonschema.validate(written, json.loads(shipped_schema()))
     assert written["target"].pop("files") == encode(ModelFiles())
-    assert written == {**old, "schema_version": 7}
+    assert written["data"].pop("sets") == []
+    assert written == {**old, "schema_version": SCHEMA_VERSION}
+
+
+def test_version_7_differs_in_how_the_sets_were_read_alone():
+    old = json.loads(VERSION_7.read_text())
+    written = json.loads(AuditResult.load(VERSION_7).to_json())
+    jsonschema.validate(written, json.loads(shipped_schema()))
+    assert written["data"].pop("sets") == []
+    assert written == {**old, "schema_version": SCHEMA_VERSION}
 
 
 @pytest.mark.parametrize("target", [None, "a", {"id": 5}])

@@ -30,6 +30,7 @@ class EvaluatedScores:
         evaluation: Metrics of every attack and mask, and of the blind baseline.
         perfect: Metrics of error-free scores on the same images, the best possible result.
         scores: Attack and mask of each score.
+        learned: Names of the attacks and scorers whose scores learn from the labels.
         blind: The same for the blind baseline, as `privaudit.evaluation.checks.BLIND` and family.
         fprs: False-positive rates that were evaluated.
         curves: ROC curve of each score, including the blind baseline.
@@ -39,6 +40,7 @@ class EvaluatedScores:
     evaluation: Evaluation[Pair]
     perfect: Evaluation[Pair]
     scores: tuple[Pair, ...]
+    learned: tuple[str, ...]
     blind: tuple[Pair, ...]
     fprs: tuple[float, ...]
     curves: Mapping[Pair, RocCurve]
@@ -48,6 +50,11 @@ class EvaluatedScores:
     def verdict_scores(self) -> tuple[Pair, ...]:
         """Scores that the verdict is based on."""
         return tuple(pair for pair in self.scores if pair[1] in TESTED_MASKS)
+
+    @property
+    def directed_scores(self) -> tuple[Pair, ...]:
+        """Those of them that learn nothing from the labels, so that their direction is that of the attack."""
+        return tuple(pair for pair in self.verdict_scores if pair[0] not in self.learned)
 
 
 def evaluate_scores(
@@ -93,6 +100,7 @@ def evaluate_scores(
         evaluation=evaluation,
         perfect=measure({PERFECT: perfect_scores(is_member)}),
         scores=tuple(scores),
+        learned=tuple(entry.name for entry in entries if entry.kind == "learned" or entry.learners),
         blind=tuple(blind),
         fprs=fprs,
         curves=roc_curves(evaluation, measured, is_member, limited=unmasked, seed=options.seed, units=split.labels),

@@ -19,6 +19,7 @@ from privaudit.evaluation.checks import (
     file_check,
     sample_size_check,
 )
+from privaudit.evaluation.direction import direction_check
 from privaudit.evaluation.image_reading import image_reading_check
 
 MIN_CONVERGED = 0.9
@@ -27,9 +28,16 @@ MIN_CONVERGED = 0.9
 
 def all_checks(evaluated: EvaluatedScores, measured: Measurements, data: AuditData, split: Split) -> tuple[Check, ...]:
     """Make all checks of an audit."""
-    copies = sum(part.duplicates for part in data.sets)
+    copies, design = sum(part.duplicates for part in data.sets), data.design.facts()
     return (
-        _blind_check(evaluated, drawn_at_random=data.design.facts().drawn_at_random),
+        direction_check(
+            evaluated.evaluation,
+            evaluated.verdict_scores,
+            evaluated.directed_scores,
+            membership_known=design.membership_known,
+            drawn_at_random=design.drawn_at_random,
+        ),
+        _blind_check(evaluated, drawn_at_random=design.drawn_at_random),
         sample_size_check(len(data.positives), len(data.nonmembers), evaluated.fprs),
         duplicate_check(len(data.shared), copies, split.pairs, data.is_positive),
         file_check([s.file for s in data.positives.samples], [s.file for s in data.nonmembers.samples]),

@@ -19,6 +19,7 @@ from privaudit.auditing.designs.suspect_judgement import (
 from privaudit.auditing.options import AuditOptions
 from privaudit.errors import DataError
 from privaudit.evaluation import Check
+from privaudit.evaluation.direction import DIRECTION
 from privaudit.evaluation.reading_checks import READING_CHECKS
 
 if TYPE_CHECKING:
@@ -49,8 +50,8 @@ class MembersAndSuspectsDesign(MembersDesign):
         """Judge the suspects; the comparison of members with non-members is not affected."""
         findings = judge_unknown_membership(measured, data, split, options)
         compared = suspect_checks(measured, data, split, options)
-        # a model that is read wrongly says as little about the suspects as about the members
-        misread = (check for check in checks if check.name in READING_CHECKS)
+        # a model that is read wrongly, or was trained on the non-members, says nothing about the suspects either
+        misread = (check for check in checks if check.name in (*READING_CHECKS, DIRECTION))
         # these checks are about the suspects alone, so they must not fail the audit of the members
         warned = (replace(check, status="ok" if check.status == "ok" else "warn") for check in compared)
         return Judgement(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from privaudit.data.trees.tree import Tree, TreeFile
@@ -14,7 +15,16 @@ def disk_tree(folder: Path) -> Tree:
     Returns:
         The files, sorted by path.
     """
-    names: list[Path] = []
+    listed = sorted(path for path in walk_files(folder) if path.is_file())
+    return Tree(folder, tuple(TreeFile(path.relative_to(folder).as_posix(), folder) for path in listed))
+
+
+def walk_files(folder: Path) -> Iterator[Path]:
+    """Go through the names below a folder, without hidden ones, following links to other folders.
+
+    Yields:
+        Paths of files, and of links that may lead nowhere, in no particular order.
+    """
     visited: set[str] = set()
     for parent, folders, files in os.walk(folder, followlinks=True):
         visited.add(os.path.realpath(parent))
@@ -25,6 +35,4 @@ def disk_tree(folder: Path) -> Tree:
             for name in folders
             if not name.startswith(".") and os.path.realpath(os.path.join(parent, name)) not in visited
         ]
-        names += [Path(parent, name) for name in files if not name.startswith(".")]
-    listed = sorted(path for path in names if path.is_file())
-    return Tree(folder, tuple(TreeFile(path.relative_to(folder).as_posix(), folder) for path in listed))
+        yield from (Path(parent, name) for name in files if not name.startswith("."))

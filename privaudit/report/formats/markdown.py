@@ -35,6 +35,7 @@ from privaudit.report.sentences.lines import (
 from privaudit.report.sentences.model_text import file_lines, model_name, reference_line
 from privaudit.report.sentences.names import score_text, settings_text
 from privaudit.report.sentences.overall import headline
+from privaudit.report.sentences.set_text import set_lines
 from privaudit.report.sentences.verdict_text import check_text, gate_reason, ordered_checks
 from privaudit.results.audit_result import AttackReport, AuditFailure, AuditResult
 
@@ -207,6 +208,7 @@ def _provenance(result: AuditResult) -> str:
         *([f"the network is told {prose(settings_text(target.settings))}"] if target.settings else []),
         f"images: {positives_text(data)}, {data.nonmembers} non-members, {data.duplicates_removed} "
         f"duplicates removed, {len(data.skipped)} files skipped; split {name(data.split_hash[:12])}",
+        *(prose(f"{names}: {line}") for names, line in set_lines(data)),
         scale_text(result),
         *filter(None, [prose(reference_line(result))]),
         f"privaudit {name(result.privaudit_version)}, report of schema {result.schema_version}, "

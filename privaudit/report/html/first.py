@@ -11,7 +11,15 @@ from privaudit.report.html.scores import confidence_text
 from privaudit.report.numbers import of_hundred
 from privaudit.report.quoted import Quoted, quoted
 from privaudit.report.sentences.advice import advice
-from privaudit.report.sentences.attacker import NEEDS, NOT_TESTED, base_rate, measures_rate, shows_rate, worst_case
+from privaudit.report.sentences.attacker import (
+    NEEDS,
+    NOT_TESTED,
+    base_rate,
+    measures_rate,
+    rests_on,
+    shows_rate,
+    worst_case,
+)
 from privaudit.report.sentences.design_text import flagged_text, set_p_of_hundred
 from privaudit.report.sentences.design_words import words_of
 from privaudit.report.sentences.fact_text import reason_text, sentence
@@ -146,7 +154,7 @@ def first_screen(result: AuditResult) -> dict[str, Any]:
         "headline": headline(result).capitalize(),
         "answer": answer(result),
         "tested": compared_text(result),
-        "limits": (NEEDS, NOT_TESTED),
+        "limits": tuple(filter(None, (rests_on(result), NEEDS, NOT_TESTED))),
         "statement": brief_statement(result),
         # The number to remember, at most one of the two; neither if no number can be relied on.
         "sure": reached,

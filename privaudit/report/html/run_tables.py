@@ -24,6 +24,7 @@ from privaudit.report.sentences.names import (
     settings_text,
     taken_text,
 )
+from privaudit.report.sentences.set_text import set_lines
 from privaudit.results.audit_result import AttackReport, AuditResult
 
 KINDS = {
@@ -112,6 +113,7 @@ def data_table(result: AuditResult) -> Table:
         "pairs of near-duplicates": f"{data.near_duplicates}",
         **({"groups": f"{data.groups}"} if data.groups else {}),
         "unreadable files": f"{len(data.skipped)}",
+        **{f"{name} read as": line for name, line in set_lines(data)},
     }
     return _pairs("images", "The images", "Images", facts)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from privaudit.evaluation.direction import DIRECTION
+from privaudit.evaluation.doubts import doubtful_checks
 from privaudit.evaluation.finding import failed_checks
 from privaudit.evaluation.reading_checks import CONDITION, PREDICTION, READING_CHECKS, SCALE
 from privaudit.report.sentences.design_words import positives_text, words_of
@@ -12,6 +14,8 @@ from privaudit.report.sentences.overall import has_rate, is_tight
 from privaudit.report.sentences.verdict_text import names_of, undecided
 from privaudit.results.audit_result import AuditResult
 
+FEW_IMAGES = 100
+"""Images in the smaller set up to which advice is about where to get more from (``benchmarks/small_sets.py``)."""
 _URGENT = {
     "high": "Do not publish the model, its weights or access to its denoiser if it must stay secret whether an "
     "image or a person was in the training set.",
@@ -44,11 +48,16 @@ def advice(result: AuditResult) -> tuple[Step, ...]:
             )
         elif CONDITION in failed:
             steps.append("Check that captions or labels, and the text encoder, are those of the training; scan again.")
-        if unfit := [check.name for check in result.checks if check.name in failed - set(READING_CHECKS)]:
+        if DIRECTION in failed:
+            steps.append(_about_direction(result))
+        if unfit := [check.name for check in result.checks if check.name in failed - {*READING_CHECKS, DIRECTION}]:
             steps.append(
                 f"Fix what makes the images unsuitable for this audit ({', '.join(unfit)}) and scan again: both sets "
                 "should be drawn from one source and prepared by one program."
             )
+    elif level == "unclear" and (doubtful := doubtful_checks(result.checks)):
+        names = ", ".join(check.name for check in doubtful)
+        steps.append(f"Settle what can hide a leak, as the checks say ({names}), and scan again.")
     elif level in _URGENT:  # what to do about a leak comes before gates that need more images
         steps += (_about_leak(level) if data.membership_known else _about_evidence()) + [*undecided(result)]
     else:
@@ -60,6 +69,8 @@ def advice(result: AuditResult) -> tuple[Step, ...]:
             )
         elif level == "none":
             steps += _about_nothing(result)
+        if is_small(result):
+            steps += _about_few()
     steps += header_advice(result.target.files)
     further = []
     if warned := names_of(result, "warn"):
@@ -73,6 +84,35 @@ def advice(result: AuditResult) -> tuple[Step, ...]:
             )
         )
     return (*map(Step, steps), *further)
+
+
+def _about_direction(result: AuditResult) -> str:
+    if result.data.drawn_at_random:
+        return (
+            "Look up which side of the draw the training used (train.csv lists the included canaries), correct it, and "
+            "train and scan again."
+        )
+    first = words_of(result.data).positives
+    return (
+        f"Look up which folder the model was trained on. If --{first} and --nonmembers are exchanged, exchange them "
+        "and scan again; if not, take non-members that were never trained on, from the source of the others."
+    )
+
+
+def is_small(result: AuditResult) -> bool:
+    """Whether members are known and so few images were compared that more may not exist."""
+    data = result.data
+    known = data.membership_known and not data.drawn_at_random
+    return known and min(data.positives, data.nonmembers) <= FEW_IMAGES
+
+
+def _about_few() -> list[str]:
+    return [
+        "Non-members for so few images come from the same source: the same subject, camera and session, prepared by "
+        "the same program, and held out before the training. Images of another source differ without the model.",
+        "If none were held out, draw canaries from the images before the next training (privaudit canaries make): a "
+        "coin per image makes both sets alike, so that less can go wrong with so few.",
+    ]
 
 
 def _about_leak(level: str) -> list[str]:
@@ -101,6 +141,10 @@ def _about_nothing(result: AuditResult) -> list[str]:
     if result.verdict.status == "fail":
         return ["Add images to both sets, so that the limits become tighter, or justify a less strict gate."]
     if not is_tight(result):
+        if is_small(result):
+            return [
+                f"Do not rely on this: {positives_text(data)} and {data.nonmembers} non-members show only strong leaks."
+            ]
         return [
             f"{words_of(data).more} before you rely on this: {positives_text(data)} and {data.nonmembers} non-members "
             "show only strong leaks."

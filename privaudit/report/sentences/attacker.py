@@ -8,6 +8,7 @@ from privaudit.evaluation.estimate import Estimate, RateEstimate
 from privaudit.evaluation.finding import TESTED_MASKS, TPR_LEVELS
 from privaudit.report.numbers import of_hundred
 from privaudit.report.quoted import Quoted, quoted
+from privaudit.report.sentences.finding_text import largest_auroc
 from privaudit.report.sentences.names import score_text
 from privaudit.results.audit_result import AttackReport, AuditResult
 
@@ -18,10 +19,31 @@ NEEDS = (
 NOT_TESTED = (
     "Not tested: whether the model outputs training images, what captions reveal, and any image outside the two sets."
 )
+TRAINED_FRACTION = 0.5
+"""Example for a fraction of the non-members that was trained on without the auditor's knowledge."""
 PRIORS = ((0.5, "half"), (0.001, "1 of 1000"))
 """Examples for the fraction of training images among those that an attacker checks."""
 MARKED_FPR = 0.01
 """False-positive rate at which a report quotes the true-positive rate."""
+
+
+def rests_on(result: AuditResult) -> str:
+    """Say what a finding of no leak takes for granted, which no statistic of the scores can notice.
+
+    If a fraction q of the non-members was trained on, an AUROC A is measured as .5 + (A - .5) (1 - q), so that an upper
+    limit U allows for AUROCs up to .5 + (U - .5) / (1 - q).
+
+    Returns:
+        A sentence; empty unless no leak was found, for suspects, and for sets that were drawn at random.
+    """
+    if result.verdict.finding.level != "none" or not result.data.membership_known or result.data.drawn_at_random:
+        return ""
+    upper = 0.5 + (largest_auroc(result) - 0.5) / (1.0 - TRAINED_FRACTION)
+    leak = "a leak of any size" if upper >= 1.0 else f"an AUROC of up to {upper:.2f}"
+    return (
+        "“No leak” rests on non-members that the model was not trained on: if half of them were in the training set, "
+        f"{leak} could have gone unnoticed."
+    )
 
 
 def learns(report: AttackReport) -> bool:

@@ -6,7 +6,10 @@ import math
 from collections.abc import Sequence
 
 from privaudit.evaluation.canary_audit import SIGNIFICANCE, CanaryReport
+from privaudit.evaluation.direction import DIRECTION
+from privaudit.evaluation.doubts import doubtful_checks
 from privaudit.evaluation.facts import Check, Fact
+from privaudit.evaluation.finding import failed_checks
 from privaudit.evaluation.reading_checks import READING_CHECKS, failed_readings
 from privaudit.evaluation.suspects import SuspectReport
 from privaudit.report.numbers import COMPACT, Style, counted, of_hundred, p_text
@@ -27,6 +30,11 @@ def suspect_statement(report: SuspectReport) -> str:
         return (
             "Whether the model was trained on the suspects cannot be told as the model was read: it may be read "
             f"otherwise than it was trained (failed checks: {', '.join(misread)})."
+        )
+    if DIRECTION in report.failed_checks:
+        return (
+            "Whether the model was trained on the suspects cannot be told from these images: the model fits the "
+            f"non-members better than what they are compared with (failed checks: {', '.join(report.failed_checks)})."
         )
     if report.failed_checks:
         return (
@@ -174,6 +182,9 @@ def canary_statement(report: CanaryReport, checks: Sequence[Check] = ()) -> str:
             f"{shows} This says nothing about leakage, since the model may be read otherwise than it was trained "
             f"(failed checks: {', '.join(misread)})."
         )
+    if hiding := [*failed_checks(checks), *doubtful_checks(checks)]:
+        names = ", ".join(check.name for check in hiding)
+        return f"{shows} This says nothing about leakage, since something can hide it (checks: {names})."
     return f"{shows} No evidence of leakage by these attacks ({p_text(report.p)})."
 
 

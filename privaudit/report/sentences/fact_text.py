@@ -58,6 +58,8 @@ TEMPLATES: Mapping[str, str] = {
     "in_both_sets": "{images:#image} in both sets, left out of both",
     "copies_dropped": "{images:#copy} within a set dropped",
     "look_alike_across": "{positives} {the_positives} look like {nonmembers} of the non-members (near-duplicates)",
+    "many_look_alikes_across": "that is {fraction:%} of a set; attacks recognise look-alikes of training images, too, "
+    "which hides a leak: take them out of the non-members",
     "look_alike_within": "{images:#image} look like another of the same set",
     "look_alikes_share_folds": "near-duplicates are kept, and those of one image share a fold",
     "file_info_unknown": "not compared: how the images were stored is not known",
@@ -83,6 +85,25 @@ TEMPLATES: Mapping[str, str] = {
     "no_attack_exceeds_blind": "no attack exceeds the largest AUROC without the model, so attacks may succeed by such "
     "differences and show nothing about the training; take {the_positives} and non-members from one source",
     "drawn_at_random": "the sets were drawn at random, so any such difference is due to chance",
+    "none_below_chance": "the interval of no score lies below an AUROC of .5 ({scores:#score} without learning from "
+    "labels)",
+    "below_chance": "{score} ranks the non-members above the {the_positives}: AUROC {auroc:.3f} [{lo:.3f}, {hi:.3f}], "
+    "below .5, as {scores} of {of:#score} do",
+    "above_chance": "{score} ranks the {the_positives} above the non-members: AUROC {auroc:.3f} [{lo:.3f}, {hi:.3f}], "
+    "as {scores} of {of:#score} do",
+    "scores_disagree": "the scores disagree on which set the model fits better, so the sets may differ in more than "
+    "membership",
+    "direction_unconfirmed": "{score} tells the sets apart, but it learned to from the labels and would do so with the "
+    "sets exchanged; no score without learning confirms that the model was trained on the {the_positives}",
+    "sets_may_be_exchanged": "so the model fits the second set better than the first: --members and --nonmembers may "
+    "be exchanged, or the sets may differ in more than membership",
+    "suspects_may_be_exchanged": "so the model fits the non-members better than the suspects: --suspects and "
+    "--nonmembers may be exchanged, the non-members may have been trained on, or the sets may differ in more than "
+    "membership",
+    "draw_may_be_exchanged": "chance hardly explains that, since the sets were drawn at random: the training may have "
+    "used the excluded canaries instead of the included ones",
+    "direction_may_be_chance": "where nothing leaks, chance alone does this in about one of ten audits; with more "
+    "images it would not last",
     "all_files_readable": "every file could be read",
     "files_skipped": "{files:#file} skipped; report.json lists them",
     "images_may_be_turned": "{images} of {total:#image} have an orientation tag and were turned upright; trainers "
@@ -133,6 +154,28 @@ TEMPLATES: Mapping[str, str] = {
     "single_file_left_out": "{file} in the folder was not audited: its components were read from their own folders",
     "variants_left_out": "weights of another variant were not audited: {file} next to {audited} ({files:#file} in all)",
     "checkpoints_left_out": "not audited: {checkpoints:#checkpoint} of the training in the folder",
+    "captions_read": "{images} of {total:#image} with a caption, from {where}",
+    "captions_not_used": "{where} of {images:#image} hold captions that were not used; choose one with "
+    "--caption-column",
+    "captions_several": "{images:#image} with several captions, of which the first was used",
+    "captions_cut": "{images} of {total:#caption} longer than the text encoder reads; it reads the beginning",
+    "captions_missing": "{images} of {total:#image} without a caption, for which the model was asked with none; if it "
+    "was trained with captions, it then seems to leak less than it does",
+    "captions_absent": "the model reads captions, and no image has one; add those of the training (see privaudit "
+    "data), or say with --caption '' that it was trained without any",
+    "captions_left_empty": "every caption is empty, so the model was asked with none",
+    "captions_replaced": "--caption was used for every image instead of the captions from {where}",
+    "classes_numbered": "{classes:#class} without a number were numbered from 0 in the order of their names; if the "
+    "training numbered them otherwise, name the numbers in a column class_label",
+    "masks_left_out": "{files:#mask} of other images",
+    "unlisted_left_out": "{files:#image} that the metadata of the folder does not name, as trainers leave them out",
+    "latents_left_out": "{files:#file} of cached latents",
+    "regularisation_left_out": "{files:#regularisation image}",
+    "containers_left_out": "{files:#file} {suffix} next to images; pass it by itself if it holds the images",
+    "videos_left_out": "{files:#video}",
+    "rows_left_out": "{rows:#row} without an image",
+    "unsafe_names_left_out": "{files:#name} that would lead out of the archive",
+    "formats_left_out": "{files:#file} {suffix}",
     "placeholder_unknown": "{captions:#caption} with {word}, for which no embedding was loaded; pass it with "
     "--embedding",
     "further_placeholders": "{words:#further word} in angle brackets without an embedding",
@@ -165,6 +208,7 @@ TEMPLATES: Mapping[str, str] = {
     "check_failed": "check {check} failed",
     "no_gate_failed": "no gate failed",
     "no_gate_set": "no gate was set, so nothing could fail",
+    "reading_in_doubt": "what check {check} warns of can hide a leak",
     "no_score_on_two_of_each": "no attack was scored on at least 2 members and 2 non-members",
     "perfect_scores_unnoticed": "{members} members and {nonmembers} non-members{effective} are too few: not even "
     "error-free scores would differ from chance, corrected for {tests:#test}; add images, or run fewer attacks",

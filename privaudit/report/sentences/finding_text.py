@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from privaudit.evaluation.doubts import doubtful_checks
 from privaudit.evaluation.estimate import Metrics
 from privaudit.evaluation.finding import AUROC_LEVELS, TESTED_MASKS, TPR_LEVELS, Finding, failed_checks
 from privaudit.report.numbers import of_hundred, p_text
@@ -97,6 +98,9 @@ def largest_auroc(result: AuditResult) -> float:
 
 def _why_unclear(result: AuditResult) -> str:
     reason = result.verdict.finding.reason
+    if reason is not None and reason.code == "reading_in_doubt":
+        doubts = "; ".join(check_text(check, result.data) for check in doubtful_checks(result.checks))
+        return f"no attack shows it, but {fact_text(reason)}: {doubts}"
     if reason is not None:
         return fact_text(reason).rstrip(".")
     return "; ".join(

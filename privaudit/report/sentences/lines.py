@@ -5,7 +5,7 @@ from __future__ import annotations
 from privaudit.evaluation.finding import TESTED_MASKS
 from privaudit.report.numbers import counted, of_hundred
 from privaudit.report.quoted import quoted
-from privaudit.report.sentences.attacker import NEEDS, NOT_TESTED, base_rate, worst_case
+from privaudit.report.sentences.attacker import NEEDS, NOT_TESTED, base_rate, rests_on, worst_case
 from privaudit.report.sentences.design_text import canary_reach
 from privaudit.report.sentences.design_words import words_of
 from privaudit.report.sentences.finding_text import gives_limit, statement
@@ -41,11 +41,11 @@ def gate_notes(result: AuditResult) -> tuple[str, ...]:
 
 
 def reach_lines(result: AuditResult) -> tuple[str, ...]:
-    """State the scope of the finding: what an attacker needs, how sure one accusation is, what was not tested."""
+    """State the scope of the finding: what "no leak" rests on, who an attacker is, how sure one accusation is."""
     if not result.data.membership_known:
         return (NOT_TESTED,)
     sure = f"How sure is one accusation? {base_rate(result)}" if result.verdict.finding.leaks else ""
-    return tuple(filter(None, (NEEDS, sure, NOT_TESTED)))
+    return tuple(filter(None, (rests_on(result), NEEDS, sure, NOT_TESTED)))
 
 
 def score_note(result: AuditResult) -> str:

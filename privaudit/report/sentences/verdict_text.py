@@ -20,6 +20,8 @@ from privaudit.results.data_report import DataReport
 ABOUT_SUSPECTS = ("blind baseline, suspects", "file properties, suspects")
 """Checks of suspects against non-members in an audit that has known members, too."""
 WHY = {
+    "direction": "an attack that learns nothing ranks higher what the model was trained on; if it ranks the second set "
+    "higher, the sets are exchanged or differ in more than membership",
     "blind baseline": "if members and non-members differ in anything but membership, an attack may recognise that "
     "difference, and its success says nothing about the training",
     "sample size": "rates at few false positives rest on the few non-members with the highest scores",
@@ -157,10 +159,11 @@ def limits_note(result: AuditResult) -> str:
 
 
 def undecided(result: AuditResult) -> tuple[str, ...]:
-    """Say what would decide each inconclusive gate, one sentence per gate; nothing if a check failed."""
+    """Say what would decide each inconclusive gate, one sentence per gate; nothing if checks are the reason."""
     if failed_checks(result.checks):
         return ()
-    return tuple(_remedy(result, gate) for gate in result.verdict.gates if gate.status == "inconclusive")
+    gates = (gate for gate in result.verdict.gates if gate.status == "inconclusive")
+    return tuple(_remedy(result, gate) for gate in gates if gate.reason.code != "reading_in_doubt")
 
 
 def _remedy(result: AuditResult, gate: GateOutcome) -> str:

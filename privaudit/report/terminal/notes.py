@@ -17,6 +17,7 @@ from privaudit.report.sentences.design_words import positives_text
 from privaudit.report.sentences.lines import reach_lines, scale_text
 from privaudit.report.sentences.model_text import file_lines, reference_line
 from privaudit.report.sentences.names import CRITERIA, attack_text, choice_name, settings_text, taken_text
+from privaudit.report.sentences.set_text import set_lines
 from privaudit.report.sentences.verdict_text import check_text
 from privaudit.report.terminal.console import rows, section
 from privaudit.results.audit_result import AuditResult
@@ -66,6 +67,7 @@ def run_section(result: AuditResult) -> Group:
         *(("with" if number == 0 else "", f"{name}: {about}") for number, (name, about) in enumerate(files)),
         *([("told", settings_text(target.settings))] if target.settings else []),
         ("images", _images(result)),
+        *(("", f"{name}: {line}") for name, line in set_lines(result.data)),
         ("scores", scale_text(result)),
         *([("", reference)] if (reference := reference_line(result)) else []),
         (

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from privaudit.auditing.pixel_memory import pixel_budget
 from privaudit.data import SampleSet, read_set
+from privaudit.data.reading import AUTOMATIC, ImageReading
 from privaudit.errors import DataError
 
 
@@ -34,6 +35,7 @@ def read_sets(
     *,
     strict: bool = False,
     on_image: Callable[[int, int], None] | None = None,
+    reading: ImageReading = AUTOMATIC,
 ) -> tuple[ImageSet, ...]:
     """Read every set. An image that is in several sets belongs to the first of them, because it is measured once.
 
@@ -43,6 +45,7 @@ def read_sets(
         counts: Number of files of each set, for the progress.
         strict: Whether to reject unreadable files.
         on_image: Called after each image with (images read, all images of all sets).
+        reading: How pixels are read.
 
     Returns:
         One set per source, with no image in common.
@@ -59,7 +62,7 @@ def read_sets(
             on_image(before + done, total)
 
     for source, label, count in zip(sources, set_labels(sources), counts, strict=True):
-        images = read_set(source, size, strict=strict, on_image=report, budget=budget)
+        images = read_set(source, size, strict=strict, on_image=report, budget=budget, reading=reading)
         samples = tuple(sample for sample in images.samples if sample.id not in earlier_ids)
         if not samples:
             raise DataError(
@@ -67,7 +70,7 @@ def read_sets(
                 "leave it out"
             )
         earlier_ids.update(sample.id for sample in samples)
-        remaining = SampleSet(samples, images.skipped, images.duplicates)
+        remaining = replace(images, samples=samples)
         sets.append(ImageSet(label, remaining, len(images) - len(samples)))
         before += count
     return tuple(sets)

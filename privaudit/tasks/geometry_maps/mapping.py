@@ -15,7 +15,7 @@ from torch import Tensor
 from privaudit.auditing.stages import AT, DecoderInfluence, Latents, ids_of
 from privaudit.data import Sample
 from privaudit.data.listed import ListedImage
-from privaudit.data.listing import list_entries
+from privaudit.data.listing import list_entries, set_exists
 from privaudit.decoder_geometry import Distortion, Influence, Method, distortion_bound, measure_distortion
 from privaudit.errors import DataError
 from privaudit.escape import csv_text
@@ -111,6 +111,7 @@ def _run(options: GeometryOptions, counts: Sequence[int], progress: OnProgress) 
         counts,
         strict=options.strict,
         on_image=lambda done, total: progress("images", done, total),
+        reading=options.reading,
     )
     samples = [sample for part in sets for sample in part.images.samples]
     ids = [sample.id for sample in samples]
@@ -183,7 +184,7 @@ def _listed(options: GeometryOptions) -> list[list[ListedImage]]:
     """List the files or manifest rows of each set, before anything is loaded or written."""
     entries = []
     for source in options.images:
-        if not source.exists():
+        if not set_exists(source):
             raise DataError(f"expected images at {source}, but it does not exist")
         entries.append(list_entries(source))
     return entries

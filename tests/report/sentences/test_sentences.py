@@ -16,11 +16,11 @@ from privaudit.evaluation.roc import count
 from privaudit.registry import summary_of
 from privaudit.report.quoted import quoted
 from privaudit.report.sentences.advice import advice
-from privaudit.report.sentences.attacker import base_rate, learns, measures_rate, right_of_100, worst_case
-from privaudit.report.sentences.design_text import canary_statement
+from privaudit.report.sentences.attacker import base_rate, learns, measures_rate, rests_on, right_of_100, worst_case
+from privaudit.report.sentences.design_text import canary_statement, suspect_statement
 from privaudit.report.sentences.fact_text import fact_text
 from privaudit.report.sentences.finding_text import brief_statement, largest_auroc, statement
-from privaudit.report.sentences.lines import scale_text
+from privaudit.report.sentences.lines import reach_lines, scale_text
 from privaudit.report.sentences.names import attack_text, score_text
 from privaudit.report.sentences.overall import answer, headline, tone
 from privaudit.report.sentences.verdict_text import exit_text, gate_reason, limits_note, pass_meaning, undecided
@@ -322,3 +322,94 @@ def test_canaries_of_a_misread_model_are_no_sign_that_nothing_leaks():
         "latent scale)."
     )
     assert canary_statement(replace(nothing, p=0.001), misread) == canary_statement(replace(nothing, p=0.001))
+
+
+TURNED = Check("orientation", "warn", (fact("images_may_be_turned", images=12, total=40),))
+OPPOSED = fact("below_chance", attack="sima", mask="none", auroc=0.408, lo=0.359, hi=0.458, scores=5, of=6)
+
+
+def exchanged(code: str) -> Check:
+    return Check("direction", "fail", (OPPOSED, fact(code)))
+
+
+def test_what_can_hide_a_leak_is_never_an_all_clear() -> None:
+    result = make_result(strength=0.0, checks=(TURNED,), gates=("auroc>0.6",))
+    assert (headline(result), tone(result), result.verdict.status) == ("INCONCLUSIVE", "unclear", "inconclusive")
+    text = statement(result)
+    assert text.startswith(
+        "Whether the model leaks cannot be told from these images: no attack shows it, but what check"
+    )
+    assert "12 of 40 images have an orientation tag" in text
+    assert "--orientation stored" in text
+    assert steps(result)[0] == "Settle what can hide a leak, as the checks say (orientation), and scan again."
+    assert undecided(result) == ()  # more images would not help
+    assert not any("Add images" in step for step in steps(result))
+    assert gate_reason(result.verdict.gates[0], result) == "what check orientation warns of can hide a leak"
+
+
+def test_a_leak_in_doubt_is_a_leak() -> None:
+    result, sure = make_result(checks=(TURNED,)), make_result()
+    assert headline(result) == headline(sure) == "LEAK FOUND: HIGH"
+    assert statement(result) == statement(sure)
+    assert steps(result)[:-2] == steps(sure)[:-1]
+
+
+@pytest.mark.parametrize(
+    ("design", "code", "step"),
+    [
+        ("members", "sets_may_be_exchanged", "If --members and --nonmembers are exchanged, exchange them"),
+        ("suspects", "suspects_may_be_exchanged", "If --suspects and --nonmembers are exchanged, exchange them"),
+        ("canaries", "draw_may_be_exchanged", "which side of the draw the training used"),
+    ],
+)
+def test_exchanged_sets_are_named_as_the_reason(design: str, code: str, step: str) -> None:
+    result = make_result(strength=0.0, checks=(exchanged(code),))
+    result = replace(result, data=replace(result.data, design=design))
+    assert headline(result) == "INCONCLUSIVE"
+    assert "check direction failed: sima ranks the non-members above the" in statement(result)
+    assert "AUROC 0.408 [0.359, 0.458], below .5, as 5 of 6 scores do" in statement(result)
+    assert step in steps(result)[0]
+    assert "one source and prepared by one program" not in " ".join(steps(result))
+
+
+def test_suspects_next_to_exchanged_sets_are_not_cleared() -> None:
+    text = suspect_statement(replace(SUSPECTS, failed_checks=("direction",)))
+    assert text.startswith("Whether the model was trained on the suspects cannot be told from these images")
+    assert "fits the non-members better" in text
+
+
+def test_canaries_are_not_cleared_in_doubt() -> None:
+    quiet = replace(CANARIES, p=0.4, epsilon_lower=0.0)
+    assert "No evidence of leakage" in canary_statement(quiet)
+    for check in (TURNED, exchanged("draw_may_be_exchanged")):
+        text = canary_statement(quiet, (check,))
+        assert "No evidence of leakage" not in text
+        assert f"something can hide it (checks: {check.name})" in text
+
+
+def test_no_leak_rests_on_the_non_members() -> None:
+    """With half of the non-members trained on, an AUROC A is measured as .5 + (A - .5) / 2."""
+    upper = 0.5 + 2 * (largest_auroc(NONE) - 0.5)
+    said = f"if half of them were in the training set, an AUROC of up to {upper:.2f} could have gone unnoticed."
+    assert reach_lines(NONE)[0].endswith(said)
+    assert rests_on(NONE) not in f"{headline(NONE)} {answer(NONE)}"
+    wide = make_result(strength=0.0, images=8)
+    assert "a leak of any size could have gone unnoticed" in rests_on(wide)
+    random = replace(NONE, data=replace(NONE.data, design="canaries"))
+    for other in (make_result(), random, of_suspects(NONE), make_result(strength=0.0, checks=(TURNED,))):
+        assert rests_on(other) == ""
+
+
+def test_few_images_are_advised_on_where_to_get_more() -> None:
+    few = make_result(strength=0.0, images=20)
+    advised = " ".join(steps(few))
+    assert "the same subject, camera and session" in advised
+    assert "privaudit canaries make" in advised
+    assert "1000 to each set" not in advised
+    many = " ".join(steps(make_result(strength=0.0, images=120)))
+    assert "the same subject" not in many
+    assert "1000 to each set" in many
+    leaking = " ".join(steps(make_result(images=20)))
+    assert "the same subject" not in leaking
+    drawn = replace(few, data=replace(few.data, design="canaries"))
+    assert "privaudit canaries make" not in " ".join(steps(drawn))
