@@ -89,6 +89,13 @@ def test_the_defaults_read_every_image_as_before(
     np.testing.assert_array_equal(confirmed, expected, "auto is not what it is said to be")
 
 
+@pytest.mark.parametrize("suffix", [".png", ".tga", ".qoi", ".jp2", ".bmp", ".tif", ".ppm"])
+def test_lossless_formats_are_equal(tmp_path: Path, suffix: str) -> None:
+    Image.fromarray(noise((32, 48))).save(tmp_path / f"a{suffix}")
+    (sample,) = read_set(tmp_path, (32, 48)).samples
+    np.testing.assert_array_equal(pixels(sample.path, (32, 48)), noise((32, 48)))
+
+
 # ------------------------------------------------------------------------------- orientation
 
 
