@@ -44,6 +44,7 @@ class Sample:
         reading: How its pixels were read.
         content: Where its bytes are; None for a file at ``path``.
         listed_crop: Crop that the manifest names, in pixels of the resized image.
+        size: Height and width of its pixels after preprocessing; None if unknown.
         pixels: ``(height, width, 3)``, uint8, after preprocessing, if memory allows (see `PixelBudget`).
     """
 
@@ -61,6 +62,7 @@ class Sample:
     reading: ImageReading = field(default=AUTOMATIC, compare=False)
     content: Content | None = field(default=None, compare=False, repr=False)
     listed_crop: tuple[int, int] | None = field(default=None, compare=False)
+    size: tuple[int, int] | None = field(default=None, compare=False)
     pixels: NDArray[np.uint8] | None = field(default=None, compare=False, repr=False)
 
     @property
@@ -233,6 +235,7 @@ def _describe(entry: ListedImage, image: DecodedImage, reading: ImageReading) ->
         reading=reading,
         content=entry.content,
         listed_crop=entry.crop,
+        size=(pixels.shape[0], pixels.shape[1]),
     )
 
 
@@ -252,7 +255,7 @@ def load_images(samples: Sequence[Sample], size: tuple[int, int]) -> NDArray[np.
             continue
         try:
             image = ListedImage(sample.path, content=sample.content, crop=sample.listed_crop)
-            values[:] = decode_image(image, size, sample.reading).pixels
+            values[:] = decode_image(image, size, replace(sample.reading, buckets=None)).pixels
         except DataError as error:
             changed = f"{sample.path} changed while it was being audited: {error}"
             raise DataError(changed, private=[str(sample.path)]) from error
