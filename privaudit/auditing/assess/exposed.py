@@ -84,7 +84,7 @@ def exemplars(data: AuditData, measured: Measurements, exposed: Exposed, size: t
                 score=score,
                 beaten=float((others < score).mean()),
                 influence=_rows(measured.geometry.maps[position]),
-                thumbnail=_thumbnail(load_images([sample], size)[0]),
+                thumbnail=_thumbnail(load_images([sample], sample.size or size)[0]),
             )
         )
     return tuple(described)
