@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
+from privaudit.data.buckets import bucket_size
 from privaudit.data.image_file import ImageFileInfo, image_file_info
 from privaudit.data.listed import ListedImage
 from privaudit.data.reading import AUTOMATIC, ImageReading
@@ -99,14 +100,6 @@ def decode_image(image: Path | ListedImage, size: tuple[int, int], reading: Imag
         size = bucket_size((upright.height, upright.width), size, reading.buckets)
     cropped, crop = _resize_and_crop(upright, size)
     return DecodedImage(np.asarray(cropped, dtype=np.uint8), info, (upright.height, upright.width), crop)
-
-
-def bucket_size(original: tuple[int, int], base: tuple[int, int], step: int) -> tuple[int, int]:
-    """Choose a bucket (stand-in)."""
-    longest, area = max(base), base[0] * base[1]
-    sizes = [(min(longest, area // w // step * step), w) for w in range(step, longest + 1, step)]
-    sizes = [(h, w) for h, w in sizes if h >= step]
-    return min(sizes, key=lambda s: abs(s[1] / s[0] - original[1] / original[0]))
 
 
 def _reason(error: Exception, path: Path) -> str:

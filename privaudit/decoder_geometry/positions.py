@@ -41,7 +41,20 @@ def same_shape(maps: Sequence[Tensor]) -> list[Tensor]:
         The maps, with the largest height and the largest width among them; unchanged if all have one shape.
     """
     height, width = (max(part.shape[axis] for part in maps) for axis in (1, 2))
-    return [part if part.shape[1:] == (height, width) else adaptive_avg_pool2d(part, (height, width)) for part in maps]
+    return [resample(part, (height, width)) for part in maps]
+
+
+def resample(maps: Tensor, shape: tuple[int, int]) -> Tensor:
+    """Average maps over the fields of another grid on the same images.
+
+    Args:
+        maps: ``(n, height, width)``.
+        shape: Height and width of the grid.
+
+    Returns:
+        ``(n, *shape)``; the maps themselves if they have this shape.
+    """
+    return maps if tuple(maps.shape[1:]) == shape else adaptive_avg_pool2d(maps, shape)
 
 
 def channel_shares(influence: Tensor, channel_axis: int = 1) -> Tensor:
