@@ -22,15 +22,14 @@ def images_by_size(
         reading: How pixels are read; without buckets, no file is opened.
 
     Returns:
-        Images by height and width; an image whose header cannot be read counts as one of the base size.
+        Images by height and width, without those whose header cannot be read, unless that is all of them.
     """
+    images = tuple(images)
     groups: dict[tuple[int, int], list[ListedImage]] = {}
     for image in images:
-        size = base
         with suppress(DataError):
-            size = expected_size(image, base, reading)
-        groups.setdefault(size, []).append(image)
-    return groups
+            groups.setdefault(expected_size(image, base, reading), []).append(image)
+    return groups or {base: list(images)}
 
 
 def relative_images(sizes: Mapping[str, int], timed: str, images: int) -> float:

@@ -8,6 +8,8 @@ def bucket_size(
 ) -> tuple[int, int]:
     """Choose a bucket."""
     longest, area = max_side or max(base), base[0] * base[1]
-    sizes = [(min(longest, area // w // step * step), w) for w in range(step, longest + 1, step)]
-    sizes = [(h, w) for h, w in sizes if h >= step]
+    wide = {(min(longest, area // w // step * step), w) for w in range(step, longest + 1, step)}
+    sizes = sorted(
+        (size for h, w in wide if h >= max(step, min(base) // 2) for size in ((h, w), (w, h))), key=lambda s: s[::-1]
+    )
     return min(sizes, key=lambda s: abs(s[1] / s[0] - original[1] / original[0]))
