@@ -131,9 +131,7 @@ def test_the_order_of_images_does_not_matter(run, samples: tuple[Sample, ...], t
             np.testing.assert_allclose(ours.by_mask[mask], theirs.by_mask[mask][::-1], rtol=1e-4, atol=1e-5)
 
 
-def test_a_run_is_resumed_size_by_size(
-    run, samples: tuple[Sample, ...], target: Target, passes: Counter[str]
-) -> None:
+def test_a_run_is_resumed_size_by_size(run, samples: tuple[Sample, ...], target: Target, passes: Counter[str]) -> None:
     sized, _, images = next(of_each_size(samples, target))
     run(sized, images)
     first = passes["forward"]
@@ -171,9 +169,7 @@ def test_maps_have_one_shape_and_keep_their_mean(run, samples: tuple[Sample, ...
     np.testing.assert_array_equal(maps[wide, ::2], maps[wide, 1::2])  # a row of its map stands for two
 
 
-def test_the_fit_is_measured_on_all_sizes(
-    samples: tuple[Sample, ...], target: Target, tmp_path: Path
-) -> None:
+def test_the_fit_is_measured_on_all_sizes(samples: tuple[Sample, ...], target: Target, tmp_path: Path) -> None:
     options = AuditOptions("target", tmp_path, tmp_path, tmp_path / "run")
     both = measure_fit(target, samples, options, no_progress)
     for sized, positions, images in of_each_size(samples, target):
