@@ -20,6 +20,7 @@ from privaudit.decoder_geometry import (
     channel_shares,
     distortion_bound,
     influence_maps,
+    mask_names,
     pooled_influence,
     same_shape,
 )
@@ -103,7 +104,8 @@ def measure_unmasked(
     """
     runs = SizeRuns.of(target, samples, options, on_progress, options.out)
     runs.run(lambda run: run.stages.latents, keep=_without_latents)
-    scores = runs.run(lambda run: run.stages.scoring("scores", run.target, attacks, None))
+    results = runs.run_each(lambda run: run.stages.scoring("scores", run.target, attacks, None))
+    scores = _comparable(runs, results, attacks, options.drops)
     return tuple(
         ErrorTable(a.label, a.axis, a.candidates, {"none": scores[f"{a.label}/none"].numpy()}, a.scale, a.learned)
         for a in attacks
@@ -199,7 +201,29 @@ def _scores(
     attacks: Sequence[Attack],
     masks: Mapping[Size, MaskSettings],
 ) -> Tensors:
-    return runs.run(lambda run: run.stages.scoring(name, models[run.size], attacks, masks[run.size]))
+    results = runs.run_each(lambda run: run.stages.scoring(name, models[run.size], attacks, masks[run.size]))
+    return _comparable(runs, results, attacks, next(iter(masks.values())).drops)
+
+
+def _comparable(
+    runs: SizeRuns, results: Sequence[Tensors], attacks: Sequence[Attack], drops: tuple[float, ...]
+) -> Tensors:
+    """Join the scores of all sizes in units in which they can be compared.
+
+    An error that is a sum over the dimensions that a mask keeps is smaller for a smaller latent, whatever the model
+    knows: it is scaled to as many dimensions as the model's own size has. Weights that sum to one need no scale, and
+    custom masks see the shape themselves.
+
+    Returns:
+        Scores of all images, by ``label/mask``.
+    """
+    masks = [mask for mask in (*mask_names(drops), *DECILES) if mask != "weighted"]
+    sums = {f"{a.label}/{mask}" for a in attacks if a.additive and not a.learned for mask in masks}
+    scaled = [
+        {name: values * runs.dimensions(run) if name in sums else values for name, values in scores.items()}
+        for run, scores in zip(runs.runs, results, strict=True)
+    ]
+    return runs.join(scaled)
 
 
 def _tables(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 
 import torch
@@ -52,11 +53,11 @@ class SizeRuns:
 
     Attributes:
         runs: One run per size, in ascending order of the sizes.
-        own_size: Size of the audited model.
+        target: The audited model at its own size.
     """
 
     runs: tuple[SizeRun, ...]
-    own_size: Size
+    target: Target
 
     @staticmethod
     def of(
@@ -85,11 +86,15 @@ class SizeRuns:
             engine = Engine(of_size, _counted(on_progress, done, len(samples)), folder)
             runs.append(SizeRun(positions, sized, AuditStages(sized, options), engine))
             done += len(positions)
-        return SizeRuns(tuple(runs), target.info.image_size)
+        return SizeRuns(tuple(runs), target)
 
     def at_sizes(self, target: Target) -> Mapping[Size, Target]:
         """Read another target, such as a reference model, at every size (same errors as `of`)."""
-        return {run.size: target if run.size == self.own_size else at_size(target, run.size) for run in self.runs}
+        return {run.size: target if run.target is self.target else at_size(target, run.size) for run in self.runs}
+
+    def dimensions(self, run: SizeRun) -> float:
+        """Latent dimensions of the model's own size per dimension of the size of a run; 1 at its own size."""
+        return prod(self.target.info.latent_shape) / prod(run.target.info.latent_shape)
 
     def run_each(self, stage: Callable[[SizeRun], ShardStage[Sample]], keep: Keep | None = None) -> list[Tensors]:
         """Run a stage over the images of each size.
