@@ -33,10 +33,12 @@ def expected_size(image: ListedImage, base: tuple[int, int], reading: ImageReadi
     try:
         with image.open() as stream:
             prepare_reader(stream)
-            opened = Image.open(stream)
-            turned = opened.getexif().get(ExifTags.Base.Orientation, 1) >= FIRST_TURNED
-            turned = turned and opened.format != "TIFF"  # whose decoder turns it, and says the size after that
-            width, height = opened.size
+            with Image.open(stream) as opened:
+                turned = opened.getexif().get(ExifTags.Base.Orientation, 1) >= FIRST_TURNED
+                turned = turned and opened.format != "TIFF"  # whose decoder turns it, and says the size after that
+                width, height = opened.size
+    except DataError:
+        raise
     except Exception as error:  # as in `decode_image`: Pillow's parsers have no common error
         raise DataError(f"not a readable image: {type(error).__name__}") from error
     original = (width, height) if turned and reading.orientation != "stored" else (height, width)

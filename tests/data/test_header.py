@@ -29,8 +29,14 @@ def test_is_that_of_the_decoded_pixels(tmp_path: Path, suffix: str, turned: int,
     assert {size, size[::-1]} == {(16, 32), (32, 16)}
     if suffix == "jpg":
         assert size == ((16, 32) if turned < 5 or orientation == "stored" else (32, 16))
-    if orientation != "stored":
-        assert size == decode_image(image, BASE, reading).pixels.shape[:2]
+    assert size == decode_image(image, BASE, reading).pixels.shape[:2]
+
+
+def test_sides_are_at_most_the_longest_of_the_buckets(tmp_path: Path) -> None:
+    Image.new("RGB", (128, 32)).save(tmp_path / "wide.png")
+    image, longer = ListedImage(tmp_path / "wide.png"), ImageReading(buckets=16, bucket_max=64)
+    assert expected_size(image, BASE, ImageReading(buckets=16)) == (16, 32)
+    assert expected_size(image, BASE, longer) == decode_image(image, BASE, longer).pixels.shape[:2] == (16, 64)
 
 
 def test_no_file_is_opened_without_buckets(tmp_path: Path) -> None:
