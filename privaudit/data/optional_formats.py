@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 from PIL import Image
 
+from privaudit.data.jxl_size import jxl_size
 from privaudit.data.suffixes import AVIF_BRANDS, HEIF_BRANDS, brands
 from privaudit.errors import DataError
 
@@ -24,7 +25,7 @@ def prepare_reader(stream: BinaryIO) -> None:
         stream: Bytes of the file, seekable; afterwards at its start.
 
     Raises:
-        DataError: The package is not installed.
+        DataError: The package is not installed, or the image is too large.
         OSError: The stream cannot be read.
     """
     first_bytes = stream.read(64)
@@ -34,6 +35,7 @@ def prepare_reader(stream: BinaryIO) -> None:
         _load(_register_heif, "pillow-heif", "heif")
     elif first_bytes.startswith(JXL):
         _load(_register_jxl, "pillow-jxl-plugin", "jxl")
+        _refuse_jxl_bomb(stream)
 
 
 def _load(register: Callable[[], None], package: str, extra: str) -> None:
@@ -41,6 +43,15 @@ def _load(register: Callable[[], None], package: str, extra: str) -> None:
         register()
     except ImportError as error:
         raise DataError(f"needs {package}: pip install 'privaudit[{extra}]'") from error
+
+
+def _refuse_jxl_bomb(stream: BinaryIO) -> None:
+    """Refuse what Pillow would refuse, before the decoder takes memory for it."""
+    size = jxl_size(stream.read())
+    stream.seek(0)
+    limit = 2 * (Image.MAX_IMAGE_PIXELS or 0)
+    if size is not None and limit and size[0] * size[1] > limit:
+        raise DataError(f"not a readable image: expected at most {limit:.0f} pixels, got {size[1]}x{size[0]}")
 
 
 @cache

@@ -36,9 +36,10 @@ def decodes(root, monkeypatch) -> Counter[str]:
     opened: Counter[str] = Counter()
     original = Image.open
 
-    def count(path, *arguments, **options):
-        opened[str(path)] += str(path).startswith(str(root))
-        return original(path, *arguments, **options)
+    def count(stream, *arguments, **options):
+        path = str(getattr(stream, "name", ""))
+        opened[path] += path.startswith(str(root))
+        return original(stream, *arguments, **options)
 
     monkeypatch.setattr(Image, "open", count)
     return opened

@@ -1,4 +1,6 @@
 import io
+from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -261,6 +263,22 @@ def test_bad_images_have_no_traces() -> None:
 # ------------------------------------------------------------------------------- files and captions
 
 
+@pytest.mark.parametrize("describe", [image_features, compression_traces])
+def test_shape_of_an_image_alone_changes_no_feature(describe: Callable[[np.ndarray], np.ndarray]) -> None:
+    """Images of several sizes (aspect-ratio buckets) are described in units that do not depend on the size."""
+    rng = np.random.default_rng(0)
+    noise = [rng.normal(0, 0.4, size=(N, 3, *size)).clip(-1, 1).astype(np.float32) for size in ((64, 64), (32, 128))]
+    square, wide = map(describe, noise)
+    spread = np.sqrt((square.var(axis=0) + wide.var(axis=0)) / N) + 1e-9
+    assert (np.abs(square.mean(axis=0) - wide.mean(axis=0)) < 5 * spread).all()
+
+
+def test_a_shape_that_one_set_has_is_told_by_its_files() -> None:
+    wide, tall = (ImageFileInfo("PNG", *size, 3000, "RGB") for size in ((64, 32), (32, 64)))
+    features = file_features([wide] * N + [tall] * N)
+    assert auroc(blind_scores(features, MEMBER, FOLDS), MEMBER) > 0.99
+
+
 def test_files_by_hand() -> None:
     facts = [
         ImageFileInfo("PNG", 3, 5, 30, "RGB"),
@@ -270,6 +288,12 @@ def test_files_by_hand() -> None:
     np.testing.assert_array_equal(found[:, [0, 1, 2, 3, 8, 9, 10]], [[0, 1, 0, 1, 0, 0, 0], [1, 0, 1, 0, 1, 1, 99]])
     np.testing.assert_allclose(np.expm1(found[:, 4:8]), [[3, 5, 30, 2], [7, 1, 14, 2]])
     assert file_features([]).shape == (0, 7)
+
+
+def test_files_by_hand_with_orientation_tags_and_transparency() -> None:
+    plain = ImageFileInfo("PNG", 3, 5, 30, "RGB")
+    files = [plain, replace(plain, orientation=6), replace(plain, orientation=8, transparent=True)]
+    np.testing.assert_array_equal(file_features(files)[:, 9:], [[0, 0, 0], [1, 0, 0], [0, 1, 1]])
 
 
 def test_files_tell_a_format_that_one_set_has() -> None:

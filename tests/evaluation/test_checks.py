@@ -271,6 +271,11 @@ class TestFiles:
             ({"mode": "L"}, kinds_differ("mode", "L", "RGB")),
             ({"exif": True}, kinds_differ("EXIF tags", "with EXIF tags", "without EXIF tags")),
             ({"icc": True}, kinds_differ("colour profile", "with a colour profile", "without a colour profile")),
+            ({"orientation": 6}, kinds_differ("orientation", "with orientation tag 6", "with orientation tag 1")),
+            (
+                {"transparent": True},
+                kinds_differ("transparency", "with transparent pixels", "without transparent pixels"),
+            ),
             ({"width": 64}, numbers_differ("pixels", 1536.0, 1024.0)),
             ({"bytes": 9000}, numbers_differ("bytes", 5500.0, 2000.0)),
         ],

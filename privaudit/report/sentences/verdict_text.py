@@ -28,6 +28,8 @@ WHY = {
     "duplicates": "an attack that recognises a copy of a training image among the non-members is right, but counted as "
     "wrong",
     "file properties": "files that were stored differently can be told apart without the model",
+    "image reading": "a model that is shown its training images turned, on another ground or with another crop shows "
+    "less of a leak",
     "unreadable files": "images that were left out may differ systematically from the rest, which would bias the sets",
     "convergence": "where the inversion of the decoder is inaccurate, influence maps and masks are inaccurate, too; "
     "attacks without mask at the encoder's latents are not affected",
