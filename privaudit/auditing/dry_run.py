@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Unpack
 
@@ -15,14 +15,14 @@ import torch
 from privaudit.attacks import Plan, make_plan
 from privaudit.attacks.gsa import differentiable
 from privaudit.attacks.plan import WORK, Step
+from privaudit.auditing.expected_sizes import images_by_size, pixels_of, relative_images, size_text
 from privaudit.auditing.options import AuditChoices, AuditOptions
 from privaudit.auditing.reference_option import reference_text
 from privaudit.auditing.run import choose_methods, load_reference
 from privaudit.auditing.sources import list_sources, require_class_labels
 from privaudit.auditing.stages import AT, AuditStages
-from privaudit.data import Sample, load_images
+from privaudit.data import Sample, decode_image, load_images, sample_id
 from privaudit.data.listed import ListedImage
-from privaudit.data.pixels import decode_image, sample_id
 from privaudit.data.reading import AUTOMATIC, ImageReading
 from privaudit.decoder_geometry.mask import mask_names
 from privaudit.errors import DataError
@@ -32,14 +32,12 @@ from privaudit.execution.live_memory import LiveMemory
 from privaudit.execution.progress import OnProgress, no_progress
 from privaudit.execution.stage import Rows
 from privaudit.loading import load_target
+from privaudit.loading.image_sizes import SOME_PROMPT, at_size, try_size
 from privaudit.loading.residence import parameter_bytes
-from privaudit.model.prompt import Prompt
 from privaudit.model.target import Target
 from privaudit.results.audit_result import RefusedReport
 from privaudit.storage.exact_json import encode
 
-SOME_PROMPT = Prompt(caption="an image", class_label=0)
-"""Prompt of the passes that are timed: what it says does not matter, and some models have no null prompt."""
 REPEATS = 3
 """Number of timings of each kind of work after a warm-up; the shortest counts."""
 LONG_SECONDS = 2.0
@@ -64,6 +62,9 @@ class Forecast:
         seconds_per_image: Measured duration of each kind of work.
         seconds: Expected duration of each stage for all images, without the evaluation.
         reference: The reference model, by name or in words; None without one.
+        sizes: Number of images by size in pixels, height first (``512x768``); several with aspect-ratio buckets.
+        timed: Size of the images that were timed, the most frequent one; the time of others is in proportion to their
+            pixels.
     """
 
     target: str
@@ -79,6 +80,8 @@ class Forecast:
     seconds_per_image: Mapping[str, float]
     seconds: Mapping[str, float]
     reference: str | None = None
+    sizes: Mapping[str, int] = field(default_factory=dict)
+    timed: str = ""
 
     @property
     def images(self) -> int:
@@ -96,9 +99,19 @@ class Forecast:
         together = sum(self.weights.values()) - texts
         return together + max(texts, self.batch_bytes), max(texts, largest + self.batch_bytes)
 
+    @property
+    def seconds_by_size(self) -> dict[str, float]:
+        """Expected duration of all stages for the images of each size."""
+        work = {size: count * pixels_of(size) for size, count in self.sizes.items()}
+        return {size: sum(self.seconds.values()) * share / sum(work.values()) for size, share in work.items()}
+
     def cost(self, step: Step) -> float:
         """Return the seconds that an attack adds, for all images and models."""
-        return self.images * self.models * sum(step.added[work] * self.seconds_per_image[work] for work in WORK)
+        return (
+            relative_images(self.sizes, self.timed, self.images)
+            * self.models
+            * sum(step.added[work] * self.seconds_per_image[work] for work in WORK)
+        )
 
     def to_json(self) -> str:
         """Return the forecast as JSON."""
@@ -133,25 +146,31 @@ def plan_audit(options: AuditOptions, on_progress: OnProgress | None = None) -> 
     reference = load_reference(options, target)
     methods, refused = choose_methods(options, target, [entry.caption for entry in sources.entries])
     plan = make_plan(methods.attacks, target, mask_names(options.drops))
-    size = options.batch_size or auto_batch_size(target.info.image_size, target.device.type)
-    count = len(sources.entries)
-    samples = first_readable(sources.entries, size, target, options.reading)
-    seconds_per_image = calibrate(target, samples, options, plan, progress)
+    by_size = images_by_size(sources.entries, target.info.image_size, options.reading)
+    for size in by_size:
+        try_size(target, size)
+    timed = max(by_size, key=lambda size: len(by_size[size]))
+    model = at_size(target, timed)
+    batch = options.batch_size or auto_batch_size(timed, target.device.type)
+    samples = first_readable(by_size[timed], batch, target, options.reading)
+    seconds_per_image = calibrate(model, samples, options, plan, progress)
+    sizes = {size_text(size): len(images) for size, images in by_size.items()}
+    count = relative_images(sizes, size_text(timed), len(sources.entries))
     models = 1 + (reference is not None)
     scores = sum(plan.total(work) * seconds_per_image[work] for work in WORK)
     components = {} if target.residence is None else target.residence.components
-    checked, passes = min(count, FIT_IMAGES), AuditStages(target, options).noise_prediction(target).passes
+    checked, passes = min(count, FIT_IMAGES), AuditStages(model, options).noise_prediction(model).passes
     return Forecast(
         target=options.target,
         sets={listed.name: len(listed.entries) for listed in sources.sets},
         device=str(target.device),
-        batch_size=size,
+        batch_size=batch,
         steps=plan.steps,
         scorers=tuple(scorer.label for scorer in methods.scorers),
         refused=refused,
         models=models,
         weights={name: parameter_bytes(modules) for name, modules in components.items() if modules},
-        batch_bytes=batch_bytes(target, samples),
+        batch_bytes=batch_bytes(model, samples),
         seconds_per_image=seconds_per_image,
         seconds={
             "model fit": checked * (seconds_per_image["encode"] + passes * seconds_per_image["forward"]),
@@ -160,6 +179,8 @@ def plan_audit(options: AuditOptions, on_progress: OnProgress | None = None) -> 
             "scores": count * models * scores,
         },
         reference=reference_text(options.texts()),
+        sizes=sizes,
+        timed=size_text(timed),
     )
 
 
@@ -203,9 +224,9 @@ def first_readable(
     """Read images until there are enough for a batch, and skip unreadable ones, as an audit does.
 
     Args:
-        images: Images of the sets.
+        images: Images that have been listed, of one size.
         count: Maximum number of images.
-        target: The audited model, whose image size is used.
+        target: The audited model, whose image size is that of the images or the base of their buckets.
         reading: How pixels are read.
 
     Returns:

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from privaudit.attacks import Attack
 from privaudit.auditing.measurements import Convergence, GeometrySummary, Measurements, PixelFeatures
 from privaudit.auditing.options import AuditOptions
-from privaudit.auditing.stages import AuditStages, MaskSettings
+from privaudit.auditing.size_runs import Size, SizeRuns
+from privaudit.auditing.stages import MaskSettings
 from privaudit.data import Sample
 from privaudit.decoder_geometry import (
     DECILES,
@@ -19,11 +20,12 @@ from privaudit.decoder_geometry import (
     channel_shares,
     distortion_bound,
     influence_maps,
+    mask_names,
     pooled_influence,
+    same_shape,
 )
 from privaudit.evaluation.reading_checks import FACTORS, FIT_IMAGES, FIT_LOG_SNRS, FIT_OFFSETS, ModelFit, needs_factors
 from privaudit.execution.batching import Tensors
-from privaudit.execution.engine import Engine
 from privaudit.execution.progress import OnProgress
 from privaudit.inversion import Solver
 from privaudit.loading.heads import alternatives
@@ -60,27 +62,24 @@ def measure(
     Returns:
         Scores, convergence, geometry and pixel features of all images.
     """
-    stages = AuditStages(target, options)
-    engine = Engine(samples, on_progress, options.out)
-    pixels = engine.run(stages.pixels)
-    latents = engine.run(stages.latents, keep=_without_latents)
-    influence = engine.run(stages.influence, keep=partial(_summary, channel_axis=target.channel_axis))
-    pooled = influence["pooled_sum"].sum(dim=0, keepdim=True) / len(samples)  # summed over shards
-    masks = MaskSettings(options.drops, options.gamma, pooled if options.mask_scope == "set" else None, rules or {})
+    runs = SizeRuns.of(target, samples, options, on_progress, options.out)
+    models = {"scores": runs.at_sizes(target)}
+    if reference is not None:
+        models["reference"] = runs.at_sizes(reference)
+    pixels = runs.run(lambda run: run.stages.pixels)
+    latents = runs.run(lambda run: run.stages.latents, keep=_without_latents)
+    geometry, masks = _geometry(runs, options, rules or {})
     tables = [
-        _tables(methods.attacks, engine.run(stages.scoring(name, model, methods.attacks, masks)), masks, options.drops)
-        for name, model in (("scores", target), ("reference", reference))
-        if model is not None
+        _tables(methods.attacks, _scores(runs, name, models[name], methods.attacks, masks), masks, options.drops)
+        for name in models
     ]
     return Measurements(
         tables=tables[0],
         references=tables[1] if len(tables) > 1 else (),
         pixels=PixelFeatures(pixels["features"].double().numpy(), pixels["traces"].double().numpy()),
-        convergence=_convergence(latents, len(samples), stages.latents.solver),
-        geometry=GeometrySummary(**{
-            name: values.numpy() for name, values in influence.items() if name != "pooled_sum"
-        }),
-        seconds=engine.seconds,
+        convergence=_convergence(latents, len(samples), runs.runs[0].stages.latents.solver),
+        geometry=geometry,
+        seconds=runs.seconds,
     )
 
 
@@ -103,10 +102,10 @@ def measure_unmasked(
     Returns:
         Scores of each attack, under the mask ``none`` alone.
     """
-    stages = AuditStages(target, options)
-    engine = Engine(samples, on_progress, options.out)
-    engine.run(stages.latents, keep=_without_latents)
-    scores = engine.run(stages.scoring("scores", target, attacks, None))
+    runs = SizeRuns.of(target, samples, options, on_progress, options.out)
+    runs.run(lambda run: run.stages.latents, keep=_without_latents)
+    results = runs.run_each(lambda run: run.stages.scoring("scores", run.target, attacks, None))
+    scores = _comparable(runs, results, attacks, options.drops)
     return tuple(
         ErrorTable(a.label, a.axis, a.candidates, {"none": scores[f"{a.label}/none"].numpy()}, a.scale, a.learned)
         for a in attacks
@@ -125,13 +124,12 @@ def measure_fit(target: Target, samples: Sequence[Sample], options: AuditOptions
     Returns:
         Errors of the predicted noise.
     """
-    stages = AuditStages(target, options)
     chosen = sorted(samples, key=lambda sample: sample.id)[:FIT_IMAGES]
-    engine = Engine(chosen, on_progress, options.out)
-    fit = _model_fit(engine.run(stages.noise_prediction(target)), target, chosen)
+    runs = SizeRuns.of(target, chosen, options, on_progress, options.out)
+    fit = _model_fit(runs.run(lambda run: run.stages.noise_prediction(run.target)), target, chosen)
     if not needs_factors(fit):
         return fit
-    return _model_fit(engine.run(stages.noise_prediction(target, FACTORS)), target, chosen)
+    return _model_fit(runs.run(lambda run: run.stages.noise_prediction(run.target, FACTORS)), target, chosen)
 
 
 def _model_fit(tensors: Tensors, target: Target, samples: Sequence[Sample]) -> ModelFit:
@@ -169,6 +167,22 @@ def _without_latents(tensors: Tensors) -> Tensors:
     return {name: values for name, values in tensors.items() if name not in ("encoded", "inverted")}
 
 
+def _geometry(
+    runs: SizeRuns, options: AuditOptions, rules: Mapping[str, MaskRule]
+) -> tuple[GeometrySummary, Mapping[Size, MaskSettings]]:
+    """Compute the influence, and from it the masks of each size; the mean influence of the set is that of a size."""
+    axis = runs.runs[0].target.channel_axis
+    parts = runs.run_each(lambda run: run.stages.influence, keep=partial(_summary, channel_axis=axis))
+    masks = {}
+    for run, part in zip(runs.runs, parts, strict=True):
+        pooled = part.pop("pooled_sum").sum(dim=0, keepdim=True) / len(run.positions)  # summed over shards
+        shared = pooled if options.mask_scope == "set" else None
+        masks[run.size] = MaskSettings(options.drops, options.gamma, shared, rules)
+    maps = same_shape([part["maps"] for part in parts])
+    influence = runs.join([part | {"maps": resampled} for part, resampled in zip(parts, maps, strict=True)])
+    return GeometrySummary(**{name: values.numpy() for name, values in influence.items()}), masks
+
+
 def _summary(tensors: Tensors, channel_axis: int) -> Tensors:
     """Reduce the influence of one shard to what is kept in memory."""
     influence = tensors["values"]
@@ -180,13 +194,46 @@ def _summary(tensors: Tensors, channel_axis: int) -> Tensors:
     }
 
 
+def _scores(
+    runs: SizeRuns,
+    name: str,
+    models: Mapping[Size, Target],
+    attacks: Sequence[Attack],
+    masks: Mapping[Size, MaskSettings],
+) -> Tensors:
+    results = runs.run_each(lambda run: run.stages.scoring(name, models[run.size], attacks, masks[run.size]))
+    return _comparable(runs, results, attacks, next(iter(masks.values())).drops)
+
+
+def _comparable(
+    runs: SizeRuns, results: Sequence[Tensors], attacks: Sequence[Attack], drops: tuple[float, ...]
+) -> Tensors:
+    """Join the scores of all sizes in units in which they can be compared.
+
+    An error that is a sum over the dimensions that a mask keeps is smaller for a smaller latent, whatever the model
+    knows: it is scaled to as many dimensions as the model's own size has. Weights that sum to one need no scale, and
+    custom masks see the shape themselves.
+
+    Returns:
+        Scores of all images, by ``label/mask``.
+    """
+    masks = [mask for mask in (*mask_names(drops), *DECILES) if mask != "weighted"]
+    sums = {f"{a.label}/{mask}" for a in attacks if a.additive and not a.learned for mask in masks}
+    scaled = [
+        {name: values * runs.dimensions(run) if name in sums else values for name, values in scores.items()}
+        for run, scores in zip(runs.runs, results, strict=True)
+    ]
+    return runs.join(scaled)
+
+
 def _tables(
-    attacks: Sequence[Attack], scores: Tensors, masks: MaskSettings, drops: tuple[float, ...]
+    attacks: Sequence[Attack], scores: Tensors, masks: Mapping[Size, MaskSettings], drops: tuple[float, ...]
 ) -> tuple[ErrorTable, ...]:
     """Collect the scores of each attack by mask, including influence deciles if it has them."""
+    named = (*next(iter(masks.values())).names, *DECILES)  # the same names for every size
 
     def by_mask(attack: Attack) -> dict[str, NDArray[np.float64]]:
-        names = [name for name in (*masks.names, *DECILES) if f"{attack.label}/{name}" in scores]
+        names = [name for name in named if f"{attack.label}/{name}" in scores]
         return {name: scores[f"{attack.label}/{name}"].numpy() for name in names}
 
     several = drops if len(drops) > 1 else ()

@@ -16,6 +16,7 @@ from privaudit.auditing.designs.members_and_suspects import MembersAndSuspectsDe
 from privaudit.auditing.designs.suspects import SuspectsDesign
 from privaudit.auditing.options import AuditOptions
 from privaudit.auditing.pixel_memory import pixel_budget
+from privaudit.auditing.size_runs import by_size
 from privaudit.data import Sample, SampleSet, read_listing
 from privaudit.data.class_names import with_class_labels
 from privaudit.data.layouts.manifest import MANIFEST_SUFFIXES
@@ -23,6 +24,7 @@ from privaudit.data.listed import ListedImage
 from privaudit.data.listing import set_exists
 from privaudit.errors import DataError, SetsError, did_you_mean
 from privaudit.execution.progress import OnProgress
+from privaudit.loading.image_sizes import try_size
 from privaudit.model.target import Target
 
 DESIGNS: Sequence[type[Design]] = (MembersDesign, MembersAndSuspectsDesign, SuspectsDesign, CanariesDesign)
@@ -156,6 +158,8 @@ def read_sources(sources: Sources, options: AuditOptions, target: Target, progre
         sets = tuple(replace(listed, listing=listing) for listed, listing in zip(sets, listings, strict=True))
     data = replace(separate(*(read(listed) for listed in sets), design=sources.design), classes=classes)
     require_class_labels(target, data.samples)
+    for size in by_size(data.samples, target.info.image_size):
+        try_size(target, size)
     return data
 
 

@@ -30,7 +30,7 @@ from privaudit.decoder_geometry.mask import (
     pooled_influence,
     random_mask,
 )
-from privaudit.decoder_geometry.positions import channel_shares, influence_maps
+from privaudit.decoder_geometry.positions import channel_shares, influence_maps, resample, same_shape
 from privaudit.decoder_geometry.pullback import PullbackMetric, dense_jacobian, pullback_metric
 from privaudit.decoder_geometry.rule import MaskRule, check_names, control_of, rule_masks
 from privaudit.decoder_geometry.trial import images_at_once
@@ -68,6 +68,8 @@ __all__ = [
     "pooled_influence",
     "pullback_metric",
     "random_mask",
+    "resample",
     "rule_masks",
+    "same_shape",
     "wrong_cut",
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
@@ -25,6 +27,34 @@ def influence_maps(influence: Tensor, channel_axis: int = 1, max_side: int = 32)
     maps = maps * maps[0].numel()
     height, width = (min(max_side, side) for side in maps.shape[1:])
     return adaptive_avg_pool2d(maps, (height, width))
+
+
+def same_shape(maps: Sequence[Tensor]) -> list[Tensor]:
+    """Resample maps of images of several sizes to one shape, in which they can be averaged.
+
+    Positions are then fractions of the height and width of an image, whatever its shape.
+
+    Args:
+        maps: Maps of the images of each size, each ``(n, height, width)``.
+
+    Returns:
+        The maps, with the largest height and the largest width among them; unchanged if all have one shape.
+    """
+    height, width = (max(part.shape[axis] for part in maps) for axis in (1, 2))
+    return [resample(part, (height, width)) for part in maps]
+
+
+def resample(maps: Tensor, shape: tuple[int, int]) -> Tensor:
+    """Average maps over the fields of another grid on the same images.
+
+    Args:
+        maps: ``(n, height, width)``.
+        shape: Height and width of the grid.
+
+    Returns:
+        ``(n, *shape)``; the maps themselves if they have this shape.
+    """
+    return maps if tuple(maps.shape[1:]) == shape else adaptive_avg_pool2d(maps, shape)
 
 
 def channel_shares(influence: Tensor, channel_axis: int = 1) -> Tensor:

@@ -187,7 +187,7 @@ def _round_trip(autoencoder: DiffusersAutoencoder, sample_shape: tuple[int, ...]
         TargetError: It does not; the message says which sizes it does, if there are any.
     """
     blank, name = autoencoder.without_values(), type(autoencoder.module).__name__
-    latent_shape = _same_size(blank, sample_shape)
+    latent_shape = same_size(blank, sample_shape)
     if latent_shape is not None:
         return latent_shape
     channels, height, width = sample_shape
@@ -195,13 +195,13 @@ def _round_trip(autoencoder: DiffusersAutoencoder, sample_shape: tuple[int, ...]
     recorded = autoencoder.recorded_size
     # An odd multiple near the probe's side, so that no larger step passes as a smaller one.
     sides = {step: step * (PROBE_SIDE // step | 1) for step in STEPS}
-    step = next((step for step, side in sides.items() if _same_size(blank, (channels, side, side))), None)
+    step = next((step for step, side in sides.items() if same_size(blank, (channels, side, side))), None)
     if step is not None:
         raise TargetError(
             f"expected a resolution of multiples of {step} for {source}, {got}: {name} decodes other images to "
             f"another size; pass --resolution {max(step, height // step * step)}x{max(step, width // step * step)}"
         )
-    if recorded is not None and _same_size(blank, (channels, *recorded)) is not None:
+    if recorded is not None and same_size(blank, (channels, *recorded)) is not None:
         raise TargetError(
             f"expected a resolution of {recorded[0]}x{recorded[1]} for {source}, {got}: {name} decodes no other size"
         )
@@ -212,7 +212,7 @@ def _round_trip(autoencoder: DiffusersAutoencoder, sample_shape: tuple[int, ...]
     )
 
 
-def _same_size(blank: DiffusersAutoencoder, sample_shape: tuple[int, ...]) -> tuple[int, ...] | None:
+def same_size(blank: DiffusersAutoencoder, sample_shape: tuple[int, ...]) -> tuple[int, ...] | None:
     """Return the shape of the latent of a blank sample that is decoded to its own shape; None for other samples."""
     try:
         with torch.no_grad():

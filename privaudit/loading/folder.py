@@ -183,7 +183,7 @@ def measure_sample_shape(
             f"{f' in {packed}' if allowed != (channels,) else ''}, got {config['in_channels']}; inpainting and "
             f"concatenated conditions are not supported for {folder.pipeline_class}"
         )
-    step = PROBE_SIDE // positions[0] * patch_side(config, family)
+    step = pixel_step(config, positions, family)
     if resolution is not None and any(pixels % step for pixels in sides):
         raise TargetError(f"expected a resolution of multiples of {step} for {folder}, got {sides[0]}x{sides[1]}")
     return (autoencoder.channels, *sides)
@@ -222,6 +222,20 @@ def trained_size(
     if in_positions:
         height, width = (side * PROBE_SIDE // count for side, count in zip((height, width), positions, strict=True))
     return height, width
+
+
+def pixel_step(config: Mapping[str, Any], positions: Sequence[int], family: Family) -> int:
+    """Count the pixels per axis of which the sides of an image are multiples: those under one token of the denoiser.
+
+    Args:
+        config: Configuration of the denoiser.
+        positions: Latent positions per axis of an image of `PROBE_SIDE` pixels per side.
+        family: Family, which packs patches itself or leaves that to the denoiser.
+
+    Returns:
+        Pixels, at least 1.
+    """
+    return PROBE_SIDE // positions[0] * patch_side(config, family)
 
 
 def patch_side(config: Mapping[str, Any], family: Family) -> int:

@@ -184,7 +184,8 @@ class InfluenceReport:
     """Influence of the latent positions on the decoded image, averaged over images so that no single image is shown.
 
     The map of an image is its influence summed over channels and scaled to a mean of 1 over positions. Maps with more
-    than 32 positions on a side are averaged over patches.
+    than 32 positions on a side are averaged over patches. Maps of images of several sizes (aspect-ratio buckets) are
+    resampled to the largest height and the largest width among them before they are averaged.
 
     Attributes:
         everywhere: ``(height, width)``, mean map of all compared images.

@@ -32,6 +32,8 @@ def _steps(forecast: Forecast) -> Group:
     return section(title, table)
 
 
+MAX_SIZES = 8
+"""Maximum number of image sizes that are listed."""
 ABBREVIATIONS: tuple[tuple[Work, str], ...] = (("backward", "back"), ("encode", "enc"), ("decode", "dec"))
 """Abbreviation of each kind of pass in the table; denoiser passes are a plain number."""
 
@@ -53,6 +55,7 @@ def _totals(forecast: Forecast) -> list[tuple[str, str]]:
         twice += f" ({forecast.reference})"
     return [
         ("images", f"{sets}, before duplicates are removed"),
+        *((("sizes", _sizes(forecast)),) if len(forecast.sizes) > 1 else ()),
         ("passes", f"{forward} per image instead of {alone}{twice}; every attack under all four masks"),
         (
             "time",
@@ -62,6 +65,17 @@ def _totals(forecast: Forecast) -> list[tuple[str, str]]:
         ("memory", _memory(forecast)),
         *(("not run", f"{item.name} {item.reason}") for item in forecast.refused),
     ]
+
+
+def _sizes(forecast: Forecast) -> str:
+    """Count the images of each bucket, the most frequent first, with the time that they take."""
+    seconds = forecast.seconds_by_size
+    frequent = sorted(forecast.sizes, key=lambda size: (-forecast.sizes[size], size))
+    listed = [f"{forecast.sizes[size]} of {size} ({duration(seconds[size])})" for size in frequent]
+    shown, rest = listed[:MAX_SIZES], frequent[MAX_SIZES:]
+    if rest:
+        shown.append(f"{sum(forecast.sizes[size] for size in rest)} of {len(rest)} other sizes")
+    return f"{', '.join(shown)}; height first, timed at {forecast.timed}"
 
 
 def _memory(forecast: Forecast) -> str:

@@ -4,7 +4,7 @@ import pytest
 import torch
 from models import random_normal
 
-from privaudit.decoder_geometry import channel_shares, influence_maps
+from privaudit.decoder_geometry import channel_shares, influence_maps, resample, same_shape
 
 INFLUENCE = random_normal(3, 4, 8, 6).square() + 0.01
 
@@ -40,3 +40,16 @@ def test_shares_of_the_channels():
     torch.testing.assert_close(shares.sum(dim=1), torch.ones(3))
     expected = INFLUENCE[1, 2].sum() / INFLUENCE[1].sum()
     assert shares[1, 2].item() == pytest.approx(expected.item())
+
+
+def test_maps_of_several_shapes_are_resampled_to_the_largest_sides():
+    wide, tall = torch.rand(2, 2, 4), torch.rand(3, 8, 4)
+    here, there = same_shape([wide, tall])
+    assert there is tall
+    torch.testing.assert_close(here, wide.repeat_interleave(4, dim=1))
+    torch.testing.assert_close(resample(here, (2, 4)), wide)
+
+
+def test_maps_of_one_shape_stay_as_they_are():
+    maps = [torch.rand(2, 3, 4), torch.rand(1, 3, 4)]
+    assert all(one is two for one, two in zip(same_shape(maps), maps, strict=True))

@@ -1,4 +1,5 @@
 import io
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 
@@ -260,6 +261,22 @@ def test_bad_images_have_no_traces() -> None:
 
 
 # ------------------------------------------------------------------------------- files and captions
+
+
+@pytest.mark.parametrize("describe", [image_features, compression_traces])
+def test_shape_of_an_image_alone_changes_no_feature(describe: Callable[[np.ndarray], np.ndarray]) -> None:
+    """Images of several sizes (aspect-ratio buckets) are described in units that do not depend on the size."""
+    rng = np.random.default_rng(0)
+    noise = [rng.normal(0, 0.4, size=(N, 3, *size)).clip(-1, 1).astype(np.float32) for size in ((64, 64), (32, 128))]
+    square, wide = map(describe, noise)
+    spread = np.sqrt((square.var(axis=0) + wide.var(axis=0)) / N) + 1e-9
+    assert (np.abs(square.mean(axis=0) - wide.mean(axis=0)) < 5 * spread).all()
+
+
+def test_a_shape_that_one_set_has_is_told_by_its_files() -> None:
+    wide, tall = (ImageFileInfo("PNG", *size, 3000, "RGB") for size in ((64, 32), (32, 64)))
+    features = file_features([wide] * N + [tall] * N)
+    assert auroc(blind_scores(features, MEMBER, FOLDS), MEMBER) > 0.99
 
 
 def test_files_by_hand() -> None:

@@ -25,6 +25,7 @@ from privaudit.loading.families import FAMILIES, Family
 from privaudit.loading.families.stable_diffusion import StableDiffusion
 from privaudit.loading.folder import SAMPLING
 from privaudit.loading.heads import noise_from_output
+from privaudit.loading.image_sizes import at_size, try_size
 from privaudit.loading.standalone import NAMES
 from privaudit.model.prompt import Prompt
 from privaudit.model.schedule import FlowSchedule
@@ -48,7 +49,7 @@ def family_of(name: str) -> type[Family]:
 
 
 def read(folder: Path, name: str, **options: Any) -> Target:
-    return load_target(ModelSource(folder, device="cpu", **CASES[name].options, **options))
+    return load_target(ModelSource(folder, device="cpu", **{**CASES[name].options, **options}))
 
 
 @pytest.fixture(scope="module")
@@ -406,3 +407,31 @@ def test_a_name_that_is_taken_and_a_class_that_diffusers_lacks(sd: Path, edit_js
     edit_json(sd / "model_index.json", _class_name="NoSuchPipeline")
     with pytest.raises(TargetError, match="expected diffusers to have the class NoSuchPipeline, which this family"):
         load(sd)
+
+
+@every_family
+def test_another_size_is_read_as_if_it_had_been_the_resolution(
+    folders: dict[str, Path], targets: dict[str, Target], name: str
+) -> None:
+    height, width = CASES[name].image_size
+    size = (height, 2 * width)
+    if family_of(name).one_size:
+        with pytest.raises(TargetError, match="are trained on one size; leave out --buckets"):
+            at_size(targets[name], size)
+        return
+    try:
+        loaded = read(folders[name], name, resolution=size)
+    except TargetError as refused:
+        with pytest.raises(TargetError, match=re.escape(str(refused).partition(f"{folders[name]}: ")[2])):
+            at_size(targets[name], size)
+        return
+    sized = at_size(targets[name], size)
+    assert sized.info == loaded.info
+    prompts = [TOLD, *OTHERS]
+    here, there = sized.condition(prompts), loaded.condition(prompts)
+    torch.testing.assert_close(dict(here or {}), dict(there or {}), rtol=0, atol=0)
+    noisy, level = normal(3, *loaded.info.latent_shape), loaded.schedule.last // 2
+    assert torch.equal(sized.predict_noise(noisy, level, here), loaded.predict_noise(noisy, level, there))
+    try_size(targets[name], size)
+    unchanged = read(folders[name], name).condition(prompts)
+    torch.testing.assert_close(dict(targets[name].condition(prompts) or {}), dict(unchanged or {}), rtol=0, atol=0)

@@ -89,3 +89,21 @@ def test_fits_the_width(width):
 )
 def test_times_are_as_a_person_says_them(seconds, wanted):
     assert duration(seconds) == wanted
+
+
+def test_counts_the_images_of_each_bucket_with_their_time():
+    sizes = {"512x512": 10, "448x576": 12, "576x448": 4}
+    text = " ".join(printed(replace(FORECAST, sizes=sizes, timed="448x576")).split())
+    seconds = {name: count * 512 * 512 if name == "512x512" else count * 448 * 576 for name, count in sizes.items()}
+    shares = {name: 152.26 * value / sum(seconds.values()) for name, value in seconds.items()}
+    listed = [f"{sizes[name]} of {name} ({duration(shares[name])})" for name in ("448x576", "512x512", "576x448")]
+    assert f"sizes {', '.join(listed)}; height first, timed at 448x576" in text
+    assert "sizes" not in printed(replace(FORECAST, sizes={"512x512": 26}, timed="512x512"))
+
+
+def test_sums_up_the_rarest_buckets():
+    sizes = {f"64x{64 * number}": 20 - number for number in range(1, 11)}
+    text = " ".join(printed(replace(FORECAST, sizes=sizes, timed="64x64")).split())
+    assert "12 of 64x512" in text
+    assert "64x576" not in text
+    assert "21 of 2 other sizes" in text

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import torch
 from numpy.typing import NDArray
 from PIL import Image
 
 from privaudit.auditing.audit_data import AuditData
 from privaudit.auditing.measurements import Measurements
 from privaudit.data import load_images
+from privaudit.decoder_geometry import resample
 from privaudit.evaluation import Verdict
 from privaudit.results.audit_result import AttackReport, InfluenceReport
 from privaudit.results.exemplars import Exemplar
@@ -68,11 +71,23 @@ def influence_report(measured: Measurements, exposed: Exposed) -> InfluenceRepor
 
 
 def exemplars(data: AuditData, measured: Measurements, exposed: Exposed, size: tuple[int, int]) -> tuple[Exemplar, ...]:
-    """Describe the most exposed positives one by one."""
+    """Describe the most exposed positives one by one.
+
+    Args:
+        data: The image sets.
+        measured: Their measurements.
+        exposed: Positives by score.
+        size: Height and width of images whose own size is unknown.
+
+    Returns:
+        At most `MAX_EXEMPLARS` images, each with a thumbnail and a map of its shape.
+    """
     others = exposed.scores[len(data.positives) :]
+    largest = [max(sides) for sides in zip(*(sample.size or size for sample in data.samples), strict=True)]
     described = []
     for position in exposed.order[:MAX_EXEMPLARS]:
         sample, score = data.positives.samples[position], float(exposed.scores[position])
+        of_sample = sample.size or size
         if not np.isfinite(score):
             continue
         described.append(
@@ -83,11 +98,19 @@ def exemplars(data: AuditData, measured: Measurements, exposed: Exposed, size: t
                 attack=exposed.attack,
                 score=score,
                 beaten=float((others < score).mean()),
-                influence=_rows(measured.geometry.maps[position]),
-                thumbnail=_thumbnail(load_images([sample], size)[0]),
+                influence=_rows(_in_proportion(measured.geometry.maps[position], of_sample, largest)),
+                thumbnail=_thumbnail(load_images([sample], of_sample)[0]),
             )
         )
     return tuple(described)
+
+
+def _in_proportion(values: NDArray[np.floating], size: tuple[int, int], largest: Sequence[int]) -> NDArray[np.floating]:
+    """Give a map, which has one shape for images of all sizes (see `same_shape`), the shape of its image again."""
+    height, width = (
+        max(1, round(count * side / most)) for count, side, most in zip(values.shape, size, largest, strict=True)
+    )
+    return resample(torch.from_numpy(values[None]), (height, width))[0].numpy()
 
 
 def _rows(values: NDArray[np.floating]) -> tuple[tuple[float, ...], ...]:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 _FILE_FORMAT = b"ARROW1"
 """First bytes of the format with a directory; `datasets` writes the other one, a stream."""
 
+_END = b"\xff\xff\xff\xff\0\0\0\0"
+"""Last bytes of a stream."""
+
 
 def arrow_schema(path: Path) -> pyarrow.Schema:
     """Read the names and types of the columns.
@@ -69,7 +72,12 @@ def _open(file: pyarrow.NativeFile) -> Any:  # noqa: ANN401 - the two kinds of r
     file.seek(0)
     head = file.read(len(_FILE_FORMAT))
     file.seek(0)
-    return pyarrow.ipc.open_file(file) if head == _FILE_FORMAT else pyarrow.ipc.open_stream(file)
+    if head == _FILE_FORMAT:
+        return pyarrow.ipc.open_file(file)
+    tail = file.read_at(len(_END), max(0, file.size() - len(_END)))
+    if tail != _END:  # pyarrow takes a stream that was cut between two batches for a whole one
+        raise OSError("it has no mark of its end")
+    return pyarrow.ipc.open_stream(file)
 
 
 def _batches(reader: Any) -> Iterator[pyarrow.RecordBatch]:  # noqa: ANN401
@@ -91,10 +99,9 @@ def _parts(path: Path, cells: pyarrow.Array, start: int, size: int) -> Iterator[
     from pyarrow import types
 
     _, offsets, data = cells.buffers()
-    if data is None:  # no cell has bytes
-        return iter([None] * len(cells))
-    first = data.address - start
-    if not 0 <= first <= first + data.size <= size:
+    has_bytes = data is not None and data.size > 0  # otherwise it has no place in the file
+    first = data.address - start if has_bytes else 0
+    if has_bytes and not 0 <= first <= first + data.size <= size:
         raise DataError(f"expected an Arrow file without compression, got {path}; write it as Parquet")
     kind = np.int64 if types.is_large_binary(cells.type) else np.int32
     bounds = np.frombuffer(offsets, kind)[cells.offset : cells.offset + len(cells) + 1].tolist()

@@ -74,7 +74,7 @@ def open_parquet(path: Path) -> parquet.ParquetFile:
     """Open a Parquet file such that columns are read piece by piece."""
     from pyarrow import parquet
 
-    return parquet.ParquetFile(path, buffer_size=BUFFER_BYTES, pre_buffer=False)
+    return parquet.ParquetFile(path, buffer_size=BUFFER_BYTES, page_checksum_verification=True)
 
 
 def chunk_rows(file: parquet.ParquetFile, group: int, column: str) -> int:

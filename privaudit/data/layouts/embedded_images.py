@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -22,6 +22,7 @@ from privaudit.errors import DataError
 if TYPE_CHECKING:
     import pyarrow
 
+ARCHIVES = (".tar", ".tar.gz", ".tgz", ".zip")
 TABLES = (".parquet", ".arrow")
 """Ends of the names of tables that can hold images."""
 ROW_COLUMNS = ("group", "id", "class_label", "label", "crop_top", "crop_left")
@@ -51,7 +52,9 @@ class EmbeddedImages(Layout):
     def list(cls, source: Path, choices: CaptionChoices) -> Listing:
         """List the rows of all tables in order."""
         place, split = split_source(source)
-        return list_tables(_tables(place, split), choices)
+        listing = list_tables(_tables(place, split), choices)
+        archives = shards_in(place, ARCHIVES) if place.is_dir() else ()
+        return replace(listing, left_out=counted((("container", path.name) for path in archives), listing.left_out))
 
 
 def list_tables(paths: Sequence[Path], choices: CaptionChoices) -> Listing:

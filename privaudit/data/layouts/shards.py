@@ -82,9 +82,8 @@ def choose_split(folder: Path, splits: set[str], split: str | None) -> str | Non
     """
     listed = sorted(splits)
     if split is None and len(listed) > 1:
-        raise DataError(
-            f"expected one split, got {', '.join(listed)} in {folder}; pass one, such as {folder}@{listed[0]}"
-        )
+        advice = " or ".join(f"{folder}@{name}" for name in listed)
+        raise DataError(f"expected one split, got {' and '.join(listed)} in {folder}; pass {advice}")
     if split is not None and split not in splits:
         raise DataError(f"expected a split of {folder} ({', '.join(listed) or 'it has none'}), got {split!r}")
     return split or (listed[0] if listed else None)

@@ -63,25 +63,6 @@ def inner_name(member: str) -> str | None:
     return path.as_posix()
 
 
-def joined_tree(root: Path, trees: Iterable[Tree]) -> Tree:
-    """Join the trees of archives below a folder, whose names become the first parts of those of their members.
-
-    Args:
-        root: The folder.
-        trees: Trees of the archives.
-
-    Returns:
-        All files, and all that was left out.
-    """
-    trees = list(trees)
-    files = [
-        TreeFile(f"{tree.root.relative_to(root).as_posix()}/{file.name}", root, file.content)
-        for tree in trees
-        for file in tree.files
-    ]
-    return Tree(root, tuple(files), tuple(left_out for tree in trees for left_out in tree.left_out))
-
-
 def _parts(name: str) -> tuple[str, ...]:
     """Sort key with which a folder and an archive of it have the same order."""
     return PurePosixPath(name).parts

@@ -84,6 +84,7 @@ class Family(ABC):
         unused: Components that have no effect on the predictions of the denoiser.
         flow: Whether it is a flow model; None if there are both.
         resolution: Height and width of the published training in pixels, where no configuration records them.
+        one_size: Whether its networks are trained on images of one size alone, so that no other is read.
         packing: Denoiser channels per latent channel, 4 for 2x2 patches.
         still: Whether the autoencoder is one of videos, which encodes an image as a single frame.
         reads: Parts of a `Prompt` that `condition` reads; prompts with equal parts are embedded once.
@@ -100,6 +101,7 @@ class Family(ABC):
     unused: ClassVar[tuple[str, ...]] = ()
     flow: ClassVar[bool | None] = False
     resolution: ClassVar[tuple[int, int] | None] = None
+    one_size: ClassVar[bool] = False
     packing: ClassVar[int] = 1
     still: ClassVar[bool] = False
     reads: ClassVar[tuple[str, ...]] = ("caption",)

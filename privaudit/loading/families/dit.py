@@ -18,6 +18,7 @@ class DiT(Family):
 
     pipeline = "DiTPipeline"
     kind = "class-conditional"
+    one_size = True
     networks = ("DiTTransformer2DModel", "Transformer2DModel")
     reads = ("class_label",)
 
