@@ -92,8 +92,8 @@ def frame(image: Image.Image, framing: Framing, resampling: Resampling) -> Image
     chosen = Image.Resampling[resampling.upper()]
     if height * width <= MAX_RESIZED:
         return image.resize((width, height), chosen).crop(box)
-    # A strip of 1x20,000 pixels would become 512x10,240,000. The same filter at the same places, but for rounding of
-    # the box to float32, over the crop alone.
+    # A strip of 1x20,000 pixels would become 512x10,240,000. The same filter at the same places, over the crop alone;
+    # Pillow rounds its box to float32, and may resize the two sides in the other order.
     across, down = image.width / width, image.height / height
     source = (box[0] * across, box[1] * down, min(box[2] * across, image.width), min(box[3] * down, image.height))
     return image.resize((framing.size[1], framing.size[0]), chosen, box=source)

@@ -116,7 +116,7 @@ def test_damage_gives_pixels_or_a_data_error(
         assert "\n" not in str(error)  # noqa: PT017 - either outcome is right
 
 
-@pytest.mark.parametrize("size", [(8, 8), (16, 24), (264, 8), (1, 1), (300, 700), (2000, 1)])
+@pytest.mark.parametrize("size", [(8, 8), (16, 24), (264, 8), (300, 700), (2000, 1)])
 @pytest.mark.parametrize("container", [False, True])
 def test_a_bomb_is_refused_before_it_is_decoded(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, size: tuple[int, int], container: bool
@@ -125,13 +125,10 @@ def test_a_bomb_is_refused_before_it_is_decoded(
 
     path = tmp_path / "a.jxl"
     Image.fromarray(np.zeros((*size, 3), np.uint8)).save(path, use_container=container)
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", size[0] * size[1] // 2)
     monkeypatch.setattr("pillow_jxl.JpegXLImagePlugin.Decoder", None)
-    message = rf"expected at most \d+ pixels, got {size[1]}x{size[0]}"
-    if size == (1, 1):
-        with pytest.raises(DataError, match="TypeError"):  # it is small enough, so that the decoder is called
-            decode_image(path, SIZE)
-        return
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", size[0] * size[1] / 2)
+    with pytest.raises(DataError, match="UnidentifiedImageError"):  # at the limit, the decoder is called and missing
+        decode_image(path, SIZE)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", (size[0] * size[1] - 1) / 2)
-    with pytest.raises(DataError, match=message):
+    with pytest.raises(DataError, match=rf"expected at most \d+ pixels, got {size[1]}x{size[0]}"):
         decode_image(path, SIZE)

@@ -271,7 +271,7 @@ class TestFiles:
             ({"mode": "L"}, kinds_differ("mode", "L", "RGB")),
             ({"exif": True}, kinds_differ("EXIF tags", "with EXIF tags", "without EXIF tags")),
             ({"icc": True}, kinds_differ("colour profile", "with a colour profile", "without a colour profile")),
-            ({"orientation": 6}, kinds_differ("orientation", "with orientation tag 6", "with orientation tag 1")),
+            ({"orientation": 6}, kinds_differ("orientation", "with orientation tag 6", "stored upright")),
             (
                 {"transparent": True},
                 kinds_differ("transparency", "with transparent pixels", "without transparent pixels"),
