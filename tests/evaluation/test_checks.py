@@ -289,6 +289,11 @@ class TestFiles:
         assert file_check(self.mixed(0.2, jpeg, 20), self.mixed(0, jpeg, 20)).status == "ok"
         assert file_check(self.mixed(0.03, jpeg, 20_000), self.mixed(0, jpeg, 20_000)).status == "ok"
 
+    def test_the_same_number_of_pixels_in_another_shape(self):
+        wide, high = (replace(self.png, width=width, height=height) for width, height in ((64, 32), (32, 64)))
+        check = file_check([wide] * 40, [high] * 40)
+        assert [fact.values["property"] for fact in check.facts] == ["aspect ratio"]
+
     def test_chance_alone(self) -> None:
         rng = np.random.default_rng(0)
 
