@@ -276,7 +276,7 @@ class TestFiles:
                 {"transparent": True},
                 kinds_differ("transparency", "with transparent pixels", "without transparent pixels"),
             ),
-            ({"width": 64}, numbers_differ("pixels", 1536.0, 1024.0)),
+            ({"width": 64, "height": 64}, numbers_differ("pixels", 2560.0, 1024.0)),
             ({"bytes": 9000}, numbers_differ("bytes", 5500.0, 2000.0)),
         ],
     )
