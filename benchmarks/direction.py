@@ -42,10 +42,11 @@ def share(count: int, total: int) -> str:
 def main() -> None:
     """Print two tables."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--repeats", type=int, default=400)
+    parser.add_argument("--repeats", type=int, default=200)
     repeats = parser.parse_args().repeats
     versions = f"NumPy {np.__version__}, SciPy {scipy.__version__}, scikit-learn {sklearn.__version__}"
-    print(f"# Direction\n\n{repeats} audits per row, on {platform.machine()}, {versions}; percent.\n")
+    print(f"# Direction\n\n{repeats} audits per row, {repeats // 2} of exchanged sets, in percent. On", end=" ")
+    print(f"{platform.machine()}, {versions}.\n")
     print("Nothing leaks:\n")
     print("| images per set | check fails | check warns | check fails, sets drawn at random |\n" + "|---" * 4 + "|")
     for size in NULL_SIZES:

@@ -129,7 +129,7 @@ def detected(rates: Sequence[float]) -> str:
 def main() -> None:
     """Print a table of what is detected, and one of all rates."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--repeats", type=int, default=150)
+    parser.add_argument("--repeats", type=int, default=100)
     repeats = parser.parse_args().repeats
     versions = f"NumPy {np.__version__}, SciPy {scipy.__version__}, scikit-learn {sklearn.__version__}"
     print(f"# Small sets\n\n{repeats} audits per cell, on {platform.machine()}, {versions}.\n")

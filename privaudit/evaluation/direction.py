@@ -45,8 +45,8 @@ def direction_check(
 
     Returns:
         ``fail`` if the interval of a directed score lies below .5, unless another one is significantly above chance and
-        no mirrored test outweighs it: then ``warn``. Also ``warn`` if only learned scores tell the sets apart. Else
-        ``ok``.
+        no mirrored test outweighs it: then ``warn``. If only learned scores tell the sets apart, ``fail`` if all
+        directed ones have an AUROC below .5, else ``warn``. Else ``ok``.
     """
     areas = {pair: evaluation.metrics[pair].auroc for pair in directed}
     below = [pair for pair in directed if areas[pair].hi < 0.5]
@@ -68,10 +68,13 @@ def direction_check(
 
 def _none_below(areas: Mapping[Pair, Estimate], significant: Sequence[Pair]) -> Check:
     undirected = [pair for pair in significant if pair not in areas]
-    if undirected and not any(area.lo > 0.5 for area in areas.values()):
-        attack, mask = undirected[0]
-        return Check(DIRECTION, "warn", (fact("direction_unconfirmed", attack=attack, mask=mask),))
-    return Check(DIRECTION, "ok", (fact("none_below_chance", scores=len(areas)),))
+    if not undirected or any(area.lo > 0.5 for area in areas.values()):
+        return Check(DIRECTION, "ok", (fact("none_below_chance", scores=len(areas)),))
+    attack, mask = undirected[0]
+    unconfirmed = fact("direction_unconfirmed", attack=attack, mask=mask)
+    if areas and all(area.value < 0.5 for area in areas.values()):
+        return Check(DIRECTION, "fail", (fact("below_chance", **_extreme(areas, list(areas), -1.0)), unconfirmed))
+    return Check(DIRECTION, "warn", (unconfirmed,))
 
 
 def _distance(areas: Mapping[Pair, Estimate], pairs: Sequence[Pair]) -> float:

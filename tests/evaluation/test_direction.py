@@ -106,6 +106,10 @@ def test_a_learned_score_alone_confirms_no_direction() -> None:
         assert finding.leaks
     confirmed, _ = judged({SIMA: drawn(0.8)[0], COMBINED: learned})
     assert confirmed == Check("direction", "ok", (fact("none_below_chance", scores=1),))
+    against, finding = judged({SIMA: drawn(-0.1)[0], PIA: drawn(-0.2)[0], COMBINED: learned})
+    assert (against.status, finding.level) == ("fail", "unclear")  # though no interval lies below .5
+    assert [each.code for each in against.facts] == ["below_chance", "direction_unconfirmed"]
+    assert against.facts[0].values["attack"] == "pia"
     nothing, _ = judged({COMBINED: weak})
     assert nothing.status == "ok"
 

@@ -108,7 +108,7 @@ def exemplars(data: AuditData, measured: Measurements, exposed: Exposed, size: t
 def _in_proportion(values: NDArray[np.floating], size: tuple[int, int], largest: Sequence[int]) -> NDArray[np.floating]:
     """Give a map, which has one shape for images of all sizes (see `same_shape`), the shape of its image again."""
     height, width = (
-        max(1, round(count * side / most)) for count, side, most in zip(values.shape, size, largest, strict=True)
+        max(1, round(count * side / limit)) for count, side, limit in zip(values.shape, size, largest, strict=True)
     )
     return resample(torch.from_numpy(values[None]), (height, width))[0].numpy()
 

@@ -30,6 +30,7 @@ def all_checks(evaluated: EvaluatedScores, measured: Measurements, data: AuditDa
     """Make all checks of an audit."""
     copies, design = sum(part.duplicates for part in data.sets), data.design.facts()
     return (
+        _blind_check(evaluated, drawn_at_random=design.drawn_at_random),
         direction_check(
             evaluated.evaluation,
             evaluated.verdict_scores,
@@ -37,7 +38,6 @@ def all_checks(evaluated: EvaluatedScores, measured: Measurements, data: AuditDa
             membership_known=design.membership_known,
             drawn_at_random=design.drawn_at_random,
         ),
-        _blind_check(evaluated, drawn_at_random=design.drawn_at_random),
         sample_size_check(len(data.positives), len(data.nonmembers), evaluated.fprs),
         duplicate_check(len(data.shared), copies, split.pairs, data.is_positive),
         file_check([s.file for s in data.positives.samples], [s.file for s in data.nonmembers.samples]),

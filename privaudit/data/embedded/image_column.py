@@ -75,10 +75,8 @@ def find_image_column(schema: pyarrow.Schema, source: str) -> ImageColumn | None
 def _candidates(schema: pyarrow.Schema, features: Mapping[str, Mapping[str, Any]]) -> list[str]:
     nested = [part.name for part in schema if _is_nested(part.type)]
     flat = [part.name for part in schema if _is_bytes(part.type)]
-    noted = [name for name in nested + flat if features.get(name, {}).get("_type") == "Image"]
-    # Audio has the same type, so that the type alone decides only about tables without notes.
-    if noted or features:
-        return noted
+    if features:  # audio has the same type, so that the type alone decides only about tables without notes
+        return [name for name in nested + flat if features.get(name, {}).get("_type") == "Image"]
     # A column of bytes next to a column of paths may be anything, such as a hash.
     named = [name for name in flat if name in PREFERRED]
     has_paths = any(part.name in ("path", "file_name", "image_path") and _is_text(part.type) for part in schema)
@@ -91,9 +89,7 @@ def _features(schema: pyarrow.Schema) -> Mapping[str, Mapping[str, Any]]:
         features = json.loads(schema.metadata[b"huggingface"])["info"]["features"].items()
     except (ValueError, KeyError, TypeError, AttributeError):
         return {}
-    return (
-        {name: part for name, part in features.items() if isinstance(part, dict)} if isinstance(features, dict) else {}
-    )
+    return {name: part for name, part in features if isinstance(part, dict)}
 
 
 def _is_nested(cells: pyarrow.DataType) -> bool:

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from privaudit.data.layouts.image_tree import list_tree
 from privaudit.data.layouts.layout import LAYOUTS, CaptionChoices, Layout
-from privaudit.data.layouts.shards import shards_in, shards_of_split, split_source
+from privaudit.data.layouts.splits import shards_in, shards_of_split, split_source
 from privaudit.data.listed import CaptionUse, LeftOut, LeftOutKind, ListedImage, Listing
 from privaudit.data.suffixes import IMAGE_SUFFIXES
 from privaudit.data.trees import Tree, TreeFile, tar_tree, zip_tree

@@ -13,7 +13,7 @@ from privaudit.data.embedded import ImageColumn, TableRow, find_image_column, re
 from privaudit.data.embedded.arrow_rows import arrow_schema
 from privaudit.data.embedded.parquet_rows import parquet_schema
 from privaudit.data.layouts.layout import LAYOUTS, CaptionChoices, Layout
-from privaudit.data.layouts.shards import choose_split, shards_in, shards_of_split, split_source
+from privaudit.data.layouts.splits import choose_split, shards_in, shards_of_split, split_source
 from privaudit.data.listed import LeftOutKind, ListedImage, Listing
 from privaudit.data.not_images import counted
 from privaudit.data.rows import columns_among, row_fields

@@ -8,12 +8,14 @@ from typing import Any, ClassVar
 
 from privaudit.data.layouts.embedded_images import list_tables
 from privaudit.data.layouts.layout import LAYOUTS, CaptionChoices, Layout
-from privaudit.data.layouts.shards import choose_split
+from privaudit.data.layouts.splits import choose_split
 from privaudit.data.listed import Listing
 from privaudit.errors import DataError
 
 PREFIX = "hub:"
-_NAME = re.compile(r"hub:(?P<name>[\w.-]+/[\w.-]+)(?:/(?P<configuration>[\w.-]+))?(?:@(?P<split>[\w.-]+))?", re.ASCII)
+_NAME = re.compile(
+    r"hub:(?P<name>\w[\w.-]*/\w[\w.-]*)(?:/(?P<configuration>\w[\w.-]*))?(?:@(?P<split>\w[\w.-]*))?", re.ASCII
+)
 
 
 @LAYOUTS.register

@@ -69,7 +69,7 @@ def advice(result: AuditResult) -> tuple[Step, ...]:
             )
         elif level == "none":
             steps += _about_nothing(result)
-        if is_small(result):
+        if _is_small(result):
             steps += _about_few()
     steps += header_advice(result.target.files)
     further = []
@@ -99,7 +99,7 @@ def _about_direction(result: AuditResult) -> str:
     )
 
 
-def is_small(result: AuditResult) -> bool:
+def _is_small(result: AuditResult) -> bool:
     """Whether members are known and so few images were compared that more may not exist."""
     data = result.data
     known = data.membership_known and not data.drawn_at_random
@@ -141,7 +141,7 @@ def _about_nothing(result: AuditResult) -> list[str]:
     if result.verdict.status == "fail":
         return ["Add images to both sets, so that the limits become tighter, or justify a less strict gate."]
     if not is_tight(result):
-        if is_small(result):
+        if _is_small(result):
             return [
                 f"Do not rely on this: {positives_text(data)} and {data.nonmembers} non-members show only strong leaks."
             ]

@@ -290,6 +290,45 @@ class TestEvidence:
         assert (found.verdict.finding.level, found.verdict.status) == ("unclear", "inconclusive")
         assert all(gate.status == "inconclusive" for gate in found.verdict.gates)
 
+    @pytest.mark.parametrize(
+        ("design", "why"),
+        [
+            (MEMBERS, "sets_may_be_exchanged"),
+            (SUSPECTS, "suspects_may_be_exchanged"),
+            (CANARIES, "draw_may_be_exchanged"),
+        ],
+        ids=lambda value: getattr(value, "code", value),
+    )
+    def test_exchanged_sets_are_unclear_in_every_design(self, design, why):
+        found = judged(*made_up(-1.0, design))
+        (check,) = [check for check in found.checks if check.name == "direction"]
+        assert check.status == "fail"
+        assert [noticed.code for noticed in check.facts] == ["below_chance", why]
+        assert check.facts[0].values["of"] == 3, "three masks; the random one is a control"
+        assert (found.verdict.finding.level, found.verdict.finding.basis) == ("unclear", "checks")
+        assert all(gate.status == "inconclusive" for gate in found.verdict.gates)
+
+    @pytest.mark.parametrize("design", [MEMBERS, SUSPECTS, CANARIES], ids=lambda design: design.code)
+    def test_a_warning_that_can_hide_a_leak_clears_no_design_and_no_leak(self, design):
+        turned = Check("orientation", "warn", (fact("images_may_be_turned", images=12, total=40),))
+        quiet, leaking = (judged(*made_up(shift, design), (turned,)) for shift in (0.0, 1.5))
+        assert (quiet.verdict.finding.level, quiet.verdict.status) == ("unclear", "inconclusive")
+        assert quiet.verdict.finding.reason == fact("reading_in_doubt", check="orientation")
+        assert leaking.verdict.finding.leaks
+
+    def test_members_that_are_exchanged_clear_no_suspect(self):
+        data, measured, options = made_up(-1.0, MEMBERS)
+        apart = replace(
+            data,
+            design=MembersAndSuspectsDesign(),
+            positives=SampleSet(data.positives.samples[100:]),
+            nonmembers=SampleSet(data.nonmembers.samples[:100]),
+            suspects=SampleSet(data.positives.samples[:100]),
+        )
+        found = judged(apart, measured.rows(np.r_[100:200, 200:300, 0:100]), options)
+        assert found.judgement.suspects.failed_checks == ("direction",)
+        assert suspect_statement(found.judgement.suspects).startswith("Whether the model was trained on the suspects")
+
     def test_a_misread_model_clears_no_suspect_next_to_members(self):
         data, measured, options = made_up(0.0, MEMBERS)
         apart = replace(

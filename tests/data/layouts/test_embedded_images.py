@@ -189,7 +189,7 @@ class TestColumns:
         noted = table(columns, image={"_type": "Image"}, label={"_type": "ClassLabel", "names": list("abcd")})
         first, second = read(write_parquet(tmp_path / "set", noted)).samples
         assert (first.class_label, first.group, first.label) == (3, "x", "7")
-        assert (second.class_label, second.group, second.label) == (None, None, "8")
+        assert (second.class_label, second.class_name, second.group, second.label) == (None, None, None, "8")
 
     def test_several_captions_per_image(self, tmp_path: Path) -> None:
         rows = table({"image": [cell(0), cell(1)], "caption": [["first", "second"], []], "text": ["x", "y"]})
@@ -306,7 +306,9 @@ class TestDamage:
         stored = bytearray(source.read_bytes())
         stored[chunk.data_page_offset + chunk.total_compressed_size - 1] ^= 1
         source.write_bytes(stored)
-        with pytest.raises(DataError, match="none of its 4 files can be read; the first: .*set.parquet: ") as caught:
+        with pytest.raises(
+            DataError, match="none of its 4 files can be read; the first: .*set.parquet/row 1: not a readable image"
+        ) as caught:
             read(source)
         assert "\n" not in str(caught.value)
 
