@@ -22,6 +22,8 @@ import torch
 from PIL import Image
 
 import privaudit
+from privaudit.evaluation import Check, Fact
+from privaudit.evaluation.doubts import DOUBTS
 from privaudit.lab.demo_target import TARGET, unpack_demo_images
 from privaudit.report.sentences.fact_text import fact_text
 from privaudit.results.audit_result import AuditResult
@@ -171,8 +173,13 @@ def row(case: Case, result: AuditResult) -> str:
     if len(cells) < len(ATTACKS):
         cells.append("–")
     noticed = [check for check in result.checks if check.status != "ok"]
-    why = "; ".join(f"{check.name} ({check.status}): {fact_text(check.facts[0])}" for check in noticed)
+    why = "; ".join(f"{check.name} ({check.status}): {fact_text(_decisive(check))}" for check in noticed)
     return f"| {case.name} | {' | '.join(cells)} | {result.verdict.finding.level} | {why or '–'} |"
+
+
+def _decisive(check: Check) -> Fact:
+    """The fact of a check that rules out an all-clear, or its first one."""
+    return next((item for item in check.facts if item.code in DOUBTS), check.facts[0])
 
 
 def main() -> None:
