@@ -47,6 +47,11 @@ def test_a_tenth_without_captions_is_too_much(missing: int, status: str):
     assert checks(FULL, replace(FULL, captioned=20 - missing, uncaptioned=missing))[CAPTIONS].status == status
 
 
+def test_a_small_set_without_captions_is_noticed_next_to_a_large_one():
+    check = checks(NONE, replace(FULL, images=1000, captioned=1000))[CAPTIONS]
+    assert (check.status, codes(check)[0]) == ("warn", "captions_missing")
+
+
 def test_empty_captions_are_not_missing():
     assert checks(FULL, replace(FULL, captioned=5))[CAPTIONS].status == "ok"
 
