@@ -140,6 +140,26 @@ def test_conditions_of_other_images_are_left_out(tmp_path: Path) -> None:
     assert left_out(tmp_path) == {("mask", "", 1), ("empty row", "", 1)}
 
 
+@pytest.mark.parametrize(
+    ("table", "caption", "count"),
+    [
+        ("file_name\na.png\na.png\n", None, 0),
+        ("file_name,text\na.png,\na.png,second\n", "second", 1),
+        ("file_name,text\na.png,first\na.png,second\n", "first", 2),
+    ],
+)
+def test_rows_of_one_image_are_its_captions(tmp_path: Path, table: str, caption: str | None, count: int) -> None:
+    (images(tmp_path) / "metadata.csv").write_text(table)
+    (sample,) = read(tmp_path).samples
+    assert (sample.caption, sample.captions) == (caption, count)
+
+
+def test_a_link_that_leads_nowhere_is_an_unreadable_image(tmp_path: Path) -> None:
+    """A folder of links to a disk that is not there would otherwise shrink without a word."""
+    (images(tmp_path) / "d.png").symlink_to("moved.png")
+    assert [item.path.name for item in read(tmp_path).skipped] == ["d.png"]
+
+
 def test_one_of_several_image_columns_has_to_be_the_trained_one(tmp_path: Path) -> None:
     images(tmp_path)
     (tmp_path / "metadata.csv").write_text("one_file_name,two_file_name\na.png,b.png\n")
