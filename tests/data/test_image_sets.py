@@ -538,7 +538,7 @@ def test_a_file_named_twice_is_a_duplicate_and_a_missing_one_is_skipped(folder: 
             "cannot read the manifest .*: line 2 has more fields than the header; put text that holds commas in quotes",
         ),
         ("a.csv", 'path,caption\na.png,"cat\n', "cannot read the manifest .*: unexpected end of data"),
-        ("a.csv", b"path,caption\na.png,caf\xe9\n", "cannot read the manifest .*'utf-8' codec"),
+        ("a.csv", b"path,caption\na.png,caf\xe9\n", "cannot read the manifest .*'utf-8' codec.*; save it as UTF-8"),
         (
             "a.jsonl",
             '{"caption": "x"}\n',
