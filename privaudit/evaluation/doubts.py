@@ -41,6 +41,7 @@ DOUBTS = frozenset({
     "captions_missing",
     "captions_absent",
     "classes_numbered",
+    "class_names_are_numbers",
     "placeholder_unknown",
     "many_look_alikes_across",
     "blind_told_apart",

@@ -39,7 +39,7 @@ def set_checks(
     Args:
         sets: How each set was read.
         choices: Which captions are used.
-        classes: Names of classes that were numbered, in order.
+        classes: Names of classes whose numbers are a guess, in order.
         takes_captions: Whether the model reads captions.
 
     Returns:
@@ -52,8 +52,9 @@ def set_checks(
 def _class_check(classes: Sequence[str]) -> tuple[Check, ...]:
     if not classes:
         return ()
+    code = "class_names_are_numbers" if all(name.isdigit() for name in classes) else "classes_numbered"
     # a number and no names: facts appear in every report, and the names of folders may be private
-    return (Check(CLASSES, "warn", (fact("classes_numbered", classes=len(classes)),)),)
+    return (Check(CLASSES, "warn", (fact(code, classes=len(classes)),)),)
 
 
 def _caption_check(sets: Sequence[SetReport], choices: CaptionChoices) -> Check:
