@@ -14,17 +14,20 @@ from numpy.typing import NDArray
 from privaudit.attacks import Attack
 from privaudit.attacks.parsing import DEFAULT
 from privaudit.auditing.assess.folds import Split, split_images
+from privaudit.auditing.assess.set_checks import set_checks
 from privaudit.auditing.audit_data import AuditData
 from privaudit.auditing.designs.design import Sources
 from privaudit.auditing.options import ScoreChoices
 from privaudit.auditing.run import choose_methods, delete_cache
 from privaudit.auditing.run_stages import measure_fit, measure_unmasked
+from privaudit.auditing.set_reports import set_reports
 from privaudit.auditing.sources import list_sources, read_sources
 from privaudit.auditing.sweep_options import SweepOptions
 from privaudit.errors import ConfigError, TargetError
 from privaudit.escape import csv_text
 from privaudit.evaluation import Check, Estimate, cross_fit, evaluate
 from privaudit.evaluation.choice_inflation import choice_inflation
+from privaudit.evaluation.image_reading import image_reading_check
 from privaudit.evaluation.reading_checks import fit_checks
 from privaudit.execution.progress import OnProgress, no_progress
 from privaudit.loading import load_target
@@ -245,7 +248,7 @@ def _measure(
     if plan is None:
         plan = _plan(options, sources, target, progress)
         delete_cache(options)  # not before model and images have proved usable
-        plan = replace(plan, checks=fit_checks(measure_fit(target, plan.data.samples, options, progress)))
+        plan = replace(plan, checks=_checks(options, target, plan.data, progress))
     for what, expected in plan.kind.items():
         if _kind(target)[what] != expected:
             raise TargetError(
@@ -258,6 +261,15 @@ def _measure(
     elif plan.autoencoder == target.info.autoencoder_hash:
         tables += tuple(minus(table, base) for table, base in zip(tables, plan.base, strict=True))
     return plan, _points(tables, checkpoint, target, plan, options)
+
+
+def _checks(options: SweepOptions, target: Target, data: AuditData, progress: OnProgress) -> tuple[Check, ...]:
+    """Check how the model, the images and their captions were read."""
+    captions = set_checks(
+        set_reports(data, target), options.caption_choices, data.classes, takes_captions=target.takes_captions
+    )
+    reading = image_reading_check([part.samples for part in data.sets], options.reading)
+    return (*fit_checks(measure_fit(target, data.samples, options, progress)), reading, *captions)
 
 
 def _load(options: SweepOptions, checkpoint: Checkpoint) -> Target:

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from privaudit.auditing.option_table import flag_of, table
+from privaudit.auditing.option_table import flag_of, in_order_of_help, table
 from privaudit.auditing.options import AuditOptions
 
 
@@ -21,7 +21,8 @@ def scan_command(config: Mapping[str, Any]) -> str:
         are unset or ``auto`` are left out. Options that only Python can set follow as a comment.
     """
     words = ["privaudit", "scan", str(config.get("target", "TARGET"))]
-    decides = {name: entry for name, entry in table(AuditOptions).items() if entry.decides and not entry.argument}
+    entries = in_order_of_help(AuditOptions) | table(AuditOptions)
+    decides = {name: entry for name, entry in entries.items() if entry.decides and not entry.argument}
     python_only = []
     for name, entry in decides.items():
         if entry.help:

@@ -30,6 +30,7 @@ CATEGORICAL: Mapping[str, Callable[[ImageFileInfo], str]] = {
 """Categorical properties, by name."""
 NUMERIC: Mapping[str, Callable[[ImageFileInfo], float]] = {
     "pixels": lambda info: info.width * info.height,
+    "aspect ratio": lambda info: info.width / max(1, info.height),
     "bytes": lambda info: info.bytes,
     "sum of the JPEG quantisation table": lambda info: info.quantisation,
 }

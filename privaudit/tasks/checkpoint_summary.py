@@ -11,6 +11,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from privaudit.auditing.checkpoint_sweep import CheckpointPoint, CheckpointSweepResult
+from privaudit.evaluation.doubts import doubtful_checks
 from privaudit.report.numbers import COMPACT
 from privaudit.report.sentences.fact_text import facts_text
 from privaudit.report.terminal.console import TABLE, standard_output
@@ -54,6 +55,8 @@ def notes(sweep: CheckpointSweepResult) -> Iterator[str]:
                 "The model may be read otherwise than it was trained, so that no curve tells whether it leaks: check "
                 f"{check.name} failed: {facts_text(check.facts)}."
             )
+    for check in doubtful_checks(sweep.checks):
+        yield f"A curve without a leak is no all-clear: check {check.name} warns: {facts_text(check.facts)}."
     first = [sweep.curve(attack)[0] for attack in sweep.attacks]
     early = [point.attack for point in first if point.checkpoint == "base" and point.leaks]
     if early:

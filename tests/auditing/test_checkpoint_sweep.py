@@ -110,7 +110,7 @@ class TestPoints:
         assert point.auroc.value == pytest.approx(roc_auc_score(own["set"] == "member", own["score"]))
 
     def test_the_reading_of_the_model_is_checked(self, found):
-        assert [check.name for check in found.checks] == ["latent scale", "prediction"]
+        assert [check.name for check in found.checks] == ["latent scale", "prediction", "image reading"]
 
     def test_a_model_that_is_read_otherwise_is_noticed(self, options, tmp_path):
         wrong = changed(options, out=tmp_path, overrides=["scheduler.prediction_type=sample"])

@@ -276,7 +276,7 @@ class TestFiles:
                 {"transparent": True},
                 kinds_differ("transparency", "with transparent pixels", "without transparent pixels"),
             ),
-            ({"width": 64}, numbers_differ("pixels", 1536.0, 1024.0)),
+            ({"width": 64, "height": 64}, numbers_differ("pixels", 2560.0, 1024.0)),
             ({"bytes": 9000}, numbers_differ("bytes", 5500.0, 2000.0)),
         ],
     )
@@ -288,6 +288,11 @@ class TestFiles:
         jpeg = replace(self.png, format="JPEG")
         assert file_check(self.mixed(0.2, jpeg, 20), self.mixed(0, jpeg, 20)).status == "ok"
         assert file_check(self.mixed(0.03, jpeg, 20_000), self.mixed(0, jpeg, 20_000)).status == "ok"
+
+    def test_the_same_number_of_pixels_in_another_shape(self):
+        wide, high = (replace(self.png, width=width, height=height) for width, height in ((64, 32), (32, 64)))
+        check = file_check([wide] * 40, [high] * 40)
+        assert [fact.values["property"] for fact in check.facts] == ["aspect ratio"]
 
     def test_chance_alone(self) -> None:
         rng = np.random.default_rng(0)

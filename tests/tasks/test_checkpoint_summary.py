@@ -80,6 +80,11 @@ class TestSummary:
         assert first.startswith("The model may be read otherwise than it was trained, so that no curve tells whether")
         assert "check prediction failed: a.safetensors" in first
 
+    def test_what_may_hide_a_leak_rules_out_an_all_clear(self):
+        turned = Check("image reading", "warn", (fact("images_may_be_turned", images=5, total=9),))
+        (first, *_) = notes(replace(a_sweep("sima"), checks=(turned, Check("captions", "ok", ()))))
+        assert first.startswith("A curve without a leak is no all-clear: check image reading warns: 5 of 9 images")
+
     def test_names_what_was_left_out_and_the_files(self):
         text = printed(a_sweep("sima", refused=(RefusedReport("gsa", "is fitted to a single model"),), rate=math.nan))
         assert "not drawn: gsa is fitted to a single model" in text

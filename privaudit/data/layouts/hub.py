@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import re
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -54,15 +57,30 @@ def _download(name: str, configuration: str | None, split: str | None) -> list[P
     datasets = _package()
     source = Path(f"{PREFIX}{name}")
     try:
-        splits = set(datasets.get_dataset_split_names(name, configuration))
-        chosen = choose_split(source, splits, split)
-        table = datasets.load_dataset(name, configuration, split=chosen)
+        with _quiet():
+            splits = set(datasets.get_dataset_split_names(name, configuration))
+            chosen = choose_split(source, splits, split)
+            table = datasets.load_dataset(name, configuration, split=chosen)
     except DataError:
         raise
     except (OSError, ValueError, RuntimeError, datasets.exceptions.DatasetsError) as error:
         reason = " ".join(str(error).split())
         raise DataError(f"cannot read {source}: {reason}; check the name, the network and HF_HUB_OFFLINE") from error
     return [Path(part["filename"]) for part in table.cache_files]
+
+
+@contextmanager
+def _quiet() -> Generator[None]:
+    """Silence the warnings about every attempt to reach the hub; the error says what came of them."""
+    loggers = [logging.getLogger(name) for name in ("huggingface_hub", "datasets")]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)
 
 
 def _package() -> Any:  # noqa: ANN401 - an optional package

@@ -30,6 +30,9 @@ WHY = {
     "file properties": "files that were stored differently can be told apart without the model",
     "image reading": "a model that is shown its training images turned, on another ground or with another crop shows "
     "less of a leak",
+    "captions": "a model that was trained with captions and is asked without them shows less of a leak",
+    "classes": "a model that is told another class than in training shows less of a leak",
+    "files left out": "a file that was an image of the training and is no image of its set here is missing from it",
     "unreadable files": "images that were left out may differ systematically from the rest, which would bias the sets",
     "convergence": "where the inversion of the decoder is inaccurate, influence maps and masks are inaccurate, too; "
     "attacks without mask at the encoder's latents are not affected",
