@@ -176,7 +176,7 @@ TEMPLATES: Mapping[str, str] = {
     "containers_left_out": "{files:#file} {suffix} next to images; pass it by itself if it holds the images",
     "videos_left_out": "{files:#video}",
     "rows_left_out": "{rows:#row} without an image",
-    "unsafe_names_left_out": "{files:#member} of the archive, links or with a name that would lead out of it",
+    "unsafe_names_left_out": "{files:#member} of the archive: links, devices, or names that would lead out of it",
     "formats_left_out": "{files:#file} {suffix}",
     "placeholder_unknown": "{captions:#caption} with {word}, for which no embedding was loaded; pass it with "
     "--embedding",
