@@ -28,7 +28,7 @@ class AuditData:
         suspects: Images of unknown membership next to known members; empty otherwise.
         design: Design of the audit: which sets are compared, and how they are judged.
         known_suspects: Number of suspects that were left out because they are in a known set.
-        classes: Names of classes that were numbered in this order, since the sets have no numbers.
+        classes: Names of classes whose numbers are a guess, since the sets have none.
     """
 
     positives: SampleSet

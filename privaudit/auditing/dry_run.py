@@ -19,7 +19,7 @@ from privaudit.auditing.expected_sizes import images_by_size, pixels_of, relativ
 from privaudit.auditing.options import AuditChoices, AuditOptions
 from privaudit.auditing.reference_option import reference_text
 from privaudit.auditing.run import choose_methods, load_reference
-from privaudit.auditing.sources import list_sources, require_class_labels
+from privaudit.auditing.sources import list_sources, number_classes, require_class_labels
 from privaudit.auditing.stages import AT, AuditStages
 from privaudit.data import Sample, decode_image, load_images, sample_id
 from privaudit.data.listed import ListedImage
@@ -140,8 +140,9 @@ def plan_audit(options: AuditOptions, on_progress: OnProgress | None = None) -> 
         NonFiniteError: The decoder returns NaN or infinity; names the images.
     """
     progress = on_progress or no_progress
-    sources = list_sources(options)
+    listed_sources = list_sources(options)
     target = load_target(options.model)
+    sources, _ = number_classes(listed_sources, target)
     require_class_labels(target, sources.entries)
     reference = load_reference(options, target)
     methods, refused = choose_methods(options, target, [entry.caption for entry in sources.entries])

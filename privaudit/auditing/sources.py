@@ -151,16 +151,25 @@ def read_sources(sources: Sources, options: AuditOptions, target: Target, progre
             reading=options.reading,
         )
 
-    sets = sources.sets
-    classes: tuple[str, ...] = ()
-    if target.info.family == "class-conditional":
-        listings, classes = with_class_labels([listed.listing for listed in sets])
-        sets = tuple(replace(listed, listing=listing) for listed, listing in zip(sets, listings, strict=True))
-    data = replace(separate(*(read(listed) for listed in sets), design=sources.design), classes=classes)
+    sources, classes = number_classes(sources, target)
+    data = replace(separate(*(read(listed) for listed in sources.sets), design=sources.design), classes=classes)
     require_class_labels(target, data.samples)
     for size in by_size(data.samples, target.info.image_size):
         try_size(target, size)
     return data
+
+
+def number_classes(sources: Sources, target: Target) -> tuple[Sources, tuple[str, ...]]:
+    """Number the classes that are named, if the model is conditioned on classes (see `with_class_labels`).
+
+    Returns:
+        The sets, and the names whose numbers are a guess.
+    """
+    if target.info.family != "class-conditional":
+        return sources, ()
+    listings, classes = with_class_labels([listed.listing for listed in sources.sets])
+    sets = (replace(listed, listing=listing) for listed, listing in zip(sources.sets, listings, strict=True))
+    return replace(sources, sets=tuple(sets)), classes
 
 
 def require_class_labels(target: Target, images: Sequence[Sample | ListedImage]) -> None:

@@ -48,12 +48,13 @@ def caption_columns(columns: Iterable[str], choices: CaptionChoices, source: str
     return (usual[0] if usual else None), (usual[1] if len(usual) > 1 else None)
 
 
-def captions_in(value: object, where: str) -> tuple[str, ...]:
+def captions_in(value: object, where: str, private: Sequence[str] = ()) -> tuple[str, ...]:
     """Read the captions of an image from a cell or a JSON value.
 
     Args:
         value: Text, a list of texts, or nothing.
         where: The place, for the message.
+        private: Parts of ``where`` that name an image.
 
     Returns:
         The captions; none without one.
@@ -66,7 +67,10 @@ def captions_in(value: object, where: str) -> tuple[str, ...]:
     values = value if isinstance(value, (list, tuple)) else [value]
     if not all(isinstance(item, (str, int, float)) for item in values):
         kinds = ", ".join(sorted({type(item).__name__ for item in values}))
-        raise DataError(f"expected a caption or a list of captions in {where}, got {kinds}")
+        problem = (
+            f"expected a caption or a list of captions in {where}, got {kinds}; name another one in --caption-column"
+        )
+        raise DataError(problem, private=private)
     return tuple(str(item) for item in values)
 
 
@@ -108,7 +112,7 @@ def _captions_of_json(text: str, name: str, keys: Sequence[str]) -> tuple[str, .
         return ()
     for key in keys:
         if key in values:
-            return captions_in(values[key], f"{key} of {name}")
+            return captions_in(values[key], f"{key} of {name}", [name])
     return ()
 
 

@@ -17,13 +17,14 @@ def with_class_labels(listings: Sequence[Listing]) -> tuple[tuple[Listing, ...],
         listings: The sets of an audit.
 
     Returns:
-        The sets, and the names that were numbered, in order; none if every class has a number already.
+        The sets, and the names whose numbers are a guess, in order. None if every class has a number already, or if the
+        names are the numbers that trainers would give them (0 to 9): with 1, 2 and 10, some take 0, 2 and 1.
     """
     names = {entry.class_name for listing in listings for entry in listing.entries if _needs_label(entry)}
     known = sorted(name for name in names if name is not None)
     if all(name.isascii() and name.isdigit() for name in known):
         numbers = {name: int(name) for name in known}
-        known = []
+        known = [] if [numbers[name] for name in known] == list(range(len(known))) else known
     else:
         numbers = {name: number for number, name in enumerate(known)}
     return tuple(

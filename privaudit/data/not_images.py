@@ -21,6 +21,8 @@ KINDS: tuple[tuple[LeftOutKind, frozenset[str]], ...] = (
     ("container", frozenset({".parquet", ".arrow", ".tar", ".tgz", ".gz", ".zip", ".7z", ".rar"})),
 )
 """Kinds of files that trainers and people leave next to images, by suffix."""
+SUFFIX = re.compile(r"\.[a-z0-9]{1,11}", re.ASCII)
+"""Suffixes that may be named: ``.safetensors`` is the longest one that is known."""
 IGNORED = frozenset({"thumbs.db", "desktop.ini", "icon\r"})
 """Files that operating systems leave in every folder."""
 
@@ -57,10 +59,16 @@ def counted(files: Iterable[tuple[LeftOutKind, str]], earlier: Collection[LeftOu
         earlier: What was counted before.
 
     Returns:
-        One entry per kind and suffix, in the order in which they first occur.
+        One entry per kind and suffix, in the order in which they first occur. What follows the last dot of a name such
+        as ``Dr. Example 12`` is no suffix: reports are shared, and do not repeat it.
     """
     counts: dict[tuple[LeftOutKind, str], list[str]] = {}
     for kind, name in files:
-        suffix = PurePosixPath(name).suffix.lower() if kind not in ("empty row", "mask", "regularisation") else ""
+        suffix = "" if kind in ("empty row", "mask", "regularisation") else _kind_of_file(name)
         counts.setdefault((kind, suffix), []).append(name)
     return (*earlier, *(LeftOut(kind, suffix, len(names), names[0]) for (kind, suffix), names in counts.items()))
+
+
+def _kind_of_file(name: str) -> str:
+    suffix = PurePosixPath(name).suffix.lower()
+    return suffix if SUFFIX.fullmatch(suffix) else ""

@@ -136,8 +136,10 @@ def list_images(source: Path, choices: CaptionChoices | None = None) -> Listing:
         return listing
     rest = ", ".join(f"{item.count} {item.suffix or item.kind}" for item in listing.left_out)
     held = f" (but {rest})" if rest else ""
-    if source.is_file():
+    if listing.layout.startswith(("manifest", "images in")):
         raise DataError(f"expected images in the manifest {source}, but it has no rows below its header{held}")
+    if any(item.kind == "regularisation" for item in listing.left_out):
+        raise DataError(f"expected images in {source}, found none{held}; to audit those, pass their folder by itself")
     kinds = " ".join(sorted(IMAGE_SUFFIXES))
     raise DataError(f"expected images in {source}, found none{held}; it should hold files ending in {kinds}")
 

@@ -68,7 +68,8 @@ def _checked(rows: _Rows, name: str) -> Iterator[tuple[int, Mapping[str, Any]]]:
 
 
 def _unreadable(name: str, error: Exception) -> str:
-    return f"cannot read the manifest {name}: {' '.join(str(error).split())}"
+    advice = "; save it as UTF-8" if isinstance(error, UnicodeDecodeError) else ""
+    return f"cannot read the manifest {name}: {' '.join(str(error).split())}{advice}"
 
 
 def _text(stream: BinaryIO, newline: str) -> io.TextIOWrapper:

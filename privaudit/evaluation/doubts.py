@@ -6,9 +6,9 @@ finds less than there is. A leak that is found all the same is a leak. That noth
 Warnings that are doubts:
 
 - images turned, flattened, cropped or without their captions, where trainers differ: the model saw another image
-- a tenth of the images or more without a caption, if the model reads captions and the user does not
+- a tenth of a set or more without a caption, if the model reads captions and the user does not
   say that it had none
-- classes numbered by their names, which the training may have numbered otherwise
+- classes numbered by their names, or taken for the numbers in them, which the training may have numbered otherwise
 - captions with a word without its embedding: the model is told other words than in training
 - a tenth of a set or more looks like images of the other set: attacks recognise the look-alikes of training images, too
 - classifiers without the model tell the sets apart, though an attack exceeds them; some scores lie below chance, others
@@ -41,6 +41,7 @@ DOUBTS = frozenset({
     "captions_missing",
     "captions_absent",
     "classes_numbered",
+    "class_names_are_numbers",
     "placeholder_unknown",
     "many_look_alikes_across",
     "blind_told_apart",

@@ -126,6 +126,7 @@ CODES: Mapping[str, Mapping[str, type]] = {
     "captions_left_empty": {},
     "captions_replaced": {"where": str},
     "classes_numbered": {"classes": int},
+    "class_names_are_numbers": {"classes": int},
     "masks_left_out": {"files": int},
     "unlisted_left_out": {"files": int},
     "latents_left_out": {"files": int},

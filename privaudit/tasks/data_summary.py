@@ -37,7 +37,9 @@ def _lines(overview: DataOverview) -> Iterator[tuple[str, str]]:
     for example in overview.examples if overview.captioned else ():
         yield "", f"{PurePath(example.path).name}: {_shown(example.caption)}"
     if overview.unused_captions:
-        yield "", f"not used: {overview.unused_captions}; choose with --caption-column"
+        replaced = overview.caption_source == "--caption"
+        choose = "replaced by --caption" if replaced else "choose with --caption-column"
+        yield "", f"not used: {overview.unused_captions}; {choose}"
     if overview.classes:
         yield "classes", f"{len(overview.classes)}: {_named(overview.classes)}"
     if overview.groups:

@@ -21,7 +21,13 @@ def test_names_of_all_sets_are_numbered_together():
 
 def test_names_that_are_numbers_are_the_numbers():
     numbered, names = with_class_labels([listing("207", "7"), listing("000")])
-    assert (labels(numbered), names) == ([[207, 7], [0]], ())
+    assert labels(numbered) == [[207, 7], [0]]
+    assert names == ("000", "207", "7")  # which a trainer that sorts folders numbers 0, 1, 2
+
+
+def test_numbers_in_the_order_of_their_names_are_no_guess():
+    numbered, names = with_class_labels([listing("1", "0"), listing("2")])
+    assert (labels(numbered), names) == ([[1, 0], [2]], ())
 
 
 def test_labels_and_images_without_a_class_stay():

@@ -361,7 +361,7 @@ def test_missing_path(tmp_path: Path) -> None:
 
 def test_empty_folder(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("x")
-    with pytest.raises(DataError, match=r"expected images in .*, found none; it should hold files ending in .*\.png"):
+    with pytest.raises(DataError, match=r"found none \(but 1 \.txt\); it should hold files ending in .*\.png"):
         read_set(tmp_path, SIZE)
 
 
@@ -538,7 +538,7 @@ def test_a_file_named_twice_is_a_duplicate_and_a_missing_one_is_skipped(folder: 
             "cannot read the manifest .*: line 2 has more fields than the header; put text that holds commas in quotes",
         ),
         ("a.csv", 'path,caption\na.png,"cat\n', "cannot read the manifest .*: unexpected end of data"),
-        ("a.csv", b"path,caption\na.png,caf\xe9\n", "cannot read the manifest .*'utf-8' codec"),
+        ("a.csv", b"path,caption\na.png,caf\xe9\n", "cannot read the manifest .*'utf-8' codec.*; save it as UTF-8"),
         (
             "a.jsonl",
             '{"caption": "x"}\n',
@@ -553,7 +553,7 @@ def test_a_file_named_twice_is_a_duplicate_and_a_missing_one_is_skipped(folder: 
         ),
         ("a.ndjson", '{"path": ["a.png"]}', "expected text in path of row 1 of .*, got list"),
         ("a.csv", "path\nhttps://x.org/a.png\n", "expected paths on this machine in path of the manifest .* row 1"),
-        ("a.parquet", "hello", "cannot read the manifest .*Parquet"),
+        ("a.parquet", "hello", "cannot read the table .*Parquet"),
     ],
 )
 def test_malformed_manifests(folder: Path, name: str, content: str | bytes, message: str) -> None:

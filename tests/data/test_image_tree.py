@@ -140,6 +140,34 @@ def test_conditions_of_other_images_are_left_out(tmp_path: Path) -> None:
     assert left_out(tmp_path) == {("mask", "", 1), ("empty row", "", 1)}
 
 
+@pytest.mark.parametrize(
+    ("table", "caption", "count"),
+    [
+        ("file_name\na.png\na.png\n", None, 0),
+        ("file_name,text\na.png,\na.png,second\n", "second", 1),
+        ("file_name,text\na.png,first\na.png,second\n", "first", 2),
+    ],
+)
+def test_rows_of_one_image_are_its_captions(tmp_path: Path, table: str, caption: str | None, count: int) -> None:
+    (images(tmp_path) / "metadata.csv").write_text(table)
+    (sample,) = read(tmp_path).samples
+    assert (sample.caption, sample.captions) == (caption, count)
+
+
+def test_names_with_dots_are_not_repeated_as_suffixes(tmp_path: Path) -> None:
+    """The suffixes that are left out appear in reports, which are shared."""
+    images(tmp_path)
+    for name in ("Dr. Example 1", "Dr. Example 2", "b.psd"):
+        (tmp_path / name).write_text("x")
+    assert left_out(tmp_path) == {("other format", "", 2), ("other format", ".psd", 1)}
+
+
+def test_a_link_that_leads_nowhere_is_an_unreadable_image(tmp_path: Path) -> None:
+    """A folder of links to a disk that is not there would otherwise shrink without a word."""
+    (images(tmp_path) / "d.png").symlink_to("moved.png")
+    assert [item.path.name for item in read(tmp_path).skipped] == ["d.png"]
+
+
 def test_one_of_several_image_columns_has_to_be_the_trained_one(tmp_path: Path) -> None:
     images(tmp_path)
     (tmp_path / "metadata.csv").write_text("one_file_name,two_file_name\na.png,b.png\n")
@@ -288,3 +316,10 @@ def test_the_metadata_may_name_images_of_any_suffix(tmp_path: Path) -> None:
     (images(tmp_path) / "a.png").rename(tmp_path / "a.img")
     (tmp_path / "metadata.csv").write_text("file_name,text\na.img,x\n")
     assert captions(tmp_path) == {"a": "x"}
+
+
+def test_a_caption_file_that_holds_no_text_is_named_in_private(tmp_path: Path) -> None:
+    (images(tmp_path) / "a.json").write_text('{"caption": {"en": "x"}}')
+    with pytest.raises(DataError, match="expected a caption or a list of captions in caption of .*got dict") as caught:
+        read(tmp_path)
+    assert caught.value.private == (str(tmp_path / "a.json"),)

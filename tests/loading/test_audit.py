@@ -1,6 +1,7 @@
 """Whole audits of the pipelines that `load_target` reads: text-to-image with captions, vector-quantised."""
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -56,6 +57,15 @@ def of_class_0(manifest: Path) -> Path:
     written = manifest.with_name(f"{manifest.stem}-0.jsonl")
     written.write_text("\n".join(map(json.dumps, rows)))
     return written
+
+
+def in_folders(folder: Path) -> Path:
+    """Copy the images of a folder into two folders named after classes."""
+    named = folder.with_name(f"{folder.name}-named")
+    for place, path in enumerate(sorted(folder.iterdir())):
+        (named / "ab"[place % 2]).mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, named / "ab"[place % 2])
+    return named
 
 
 def scores(run: Path) -> pd.Series:
@@ -118,6 +128,8 @@ def test_a_target_of_every_newer_family(
             run_audit(bare)
         with pytest.raises(DataError, match="expected a class_label"):
             plan_audit(bare)
+        folders = replace(bare, members=in_folders(bare.members), nonmembers=in_folders(bare.nonmembers))
+        assert plan_audit(folders).images == 48, "named classes are numbered, as in the audit"
         bare = replace(bare, members=of_class_0(given.members), nonmembers=of_class_0(given.nonmembers))
     run_audit(bare)
     told, null = (scores(tmp_path / name)["loss", "none"] for name in ("given", "bare"))

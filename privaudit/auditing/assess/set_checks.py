@@ -12,7 +12,7 @@ from privaudit.results.data_report import SetReport
 CAPTIONS, CLASSES, LEFT_OUT = "captions", "classes", "files left out"
 """Names of the checks."""
 MAX_MISSING = 0.1
-"""Fraction of images without a caption from which the check warns."""
+"""Fraction of a set without a caption from which the check warns."""
 KINDS: Mapping[str, Callable[[int, str], Fact]] = {
     "mask": lambda count, _: fact("masks_left_out", files=count),
     "regularisation": lambda count, _: fact("regularisation_left_out", files=count),
@@ -39,7 +39,7 @@ def set_checks(
     Args:
         sets: How each set was read.
         choices: Which captions are used.
-        classes: Names of classes that were numbered, in order.
+        classes: Names of classes whose numbers are a guess, in order.
         takes_captions: Whether the model reads captions.
 
     Returns:
@@ -52,8 +52,9 @@ def set_checks(
 def _class_check(classes: Sequence[str]) -> tuple[Check, ...]:
     if not classes:
         return ()
+    code = "class_names_are_numbers" if all(name.isdigit() for name in classes) else "classes_numbered"
     # a number and no names: facts appear in every report, and the names of folders may be private
-    return (Check(CLASSES, "warn", (fact("classes_numbered", classes=len(classes)),)),)
+    return (Check(CLASSES, "warn", (fact(code, classes=len(classes)),)),)
 
 
 def _caption_check(sets: Sequence[SetReport], choices: CaptionChoices) -> Check:
@@ -63,18 +64,20 @@ def _caption_check(sets: Sequence[SetReport], choices: CaptionChoices) -> Check:
     unused = [part for part in sets if part.unused_captions]
     facts = [_unused(part, choices) for part in unused[:1]]
     missing = sum(part.uncaptioned for part in sets)
+    # By set, since a small one without captions would not be noticed next to a large one with them.
+    many_missing = any(part.uncaptioned >= MAX_MISSING * part.images > 0 for part in sets)
     if not captioned:
         facts.append(fact("captions_absent" if missing else "captions_left_empty"))
         return Check(CAPTIONS, "warn" if missing else "ok", tuple(facts))
     where = " and ".join(dict.fromkeys(part.caption_source for part in sets if part.caption_source))
     facts.append(fact("captions_read", images=captioned, total=total, where=where))
-    if missing >= MAX_MISSING * total:
+    if many_missing:
         facts.insert(0, fact("captions_missing", images=missing, total=total))
     if several := sum(part.several_captions for part in sets):
         facts.append(fact("captions_several", images=several))
     if cut := sum(part.cut_captions for part in sets):
         facts.append(fact("captions_cut", images=cut, total=captioned))
-    doubtful = (unused and not chosen) or missing >= MAX_MISSING * total
+    doubtful = (unused and not chosen) or many_missing
     return Check(CAPTIONS, "warn" if doubtful else "ok", tuple(facts))
 
 

@@ -77,14 +77,18 @@ def read_metadata(file: TreeFile, choices: CaptionChoices) -> Metadata:
                 continue
             place = _inside(file, path)
             fields = row_fields(row, caption, where)
-            if place in rows:  # an image with several captions may have as many rows
-                rows[place]["captions"] += fields.get("captions", 0)
-            else:
-                rows[place] = fields
+            rows[place] = _joined(rows[place], fields) if place in rows else fields
     folder = str(PurePosixPath(file.name).parent)
     return Metadata(
         "" if folder == "." else folder, rows, caption or "", other or "", frozenset(conditions), tuple(empty)
     )
+
+
+def _joined(row: dict[str, Any], further: Mapping[str, Any]) -> dict[str, Any]:
+    """Two rows of an image, which may have as many rows as captions; the first caption is used."""
+    before, more = row.get("captions", 0), further.get("captions", 0)
+    captions = {"caption": (row if before else further)["caption"], "captions": before + more} if before + more else {}
+    return row | captions
 
 
 def _image_columns(columns: Sequence[str], name: str) -> tuple[str, list[str]]:

@@ -13,9 +13,9 @@ def disk_tree(folder: Path) -> Tree:
     """List the files below a folder, without hidden ones, following links to other folders.
 
     Returns:
-        The files, sorted by path.
+        The files, sorted by path. A link that leads nowhere is one of them, so that its image counts as unreadable.
     """
-    listed = sorted(path for path in walk_files(folder) if path.is_file())
+    listed = sorted(path for path in walk_files(folder) if path.is_file() or not path.exists())
     return Tree(folder, tuple(TreeFile(path.relative_to(folder).as_posix(), folder) for path in listed))
 
 

@@ -167,6 +167,8 @@ TEMPLATES: Mapping[str, str] = {
     "captions_replaced": "--caption was used for every image instead of the captions from {where}",
     "classes_numbered": "{classes:#class} without a number were numbered from 0 in the order of their names; if the "
     "training numbered them otherwise, name the numbers in a column class_label",
+    "class_names_are_numbers": "the names of {classes:#folder} are numbers, which were taken for those of the classes; "
+    "if the training numbered the folders in their order, name the numbers in a column class_label",
     "masks_left_out": "{files:#mask} of other images",
     "unlisted_left_out": "{files:#image} that the metadata of the folder does not name, as trainers leave them out",
     "latents_left_out": "{files:#file} of cached latents",
@@ -174,7 +176,7 @@ TEMPLATES: Mapping[str, str] = {
     "containers_left_out": "{files:#file} {suffix} next to images; pass it by itself if it holds the images",
     "videos_left_out": "{files:#video}",
     "rows_left_out": "{rows:#row} without an image",
-    "unsafe_names_left_out": "{files:#name} that would lead out of the archive",
+    "unsafe_names_left_out": "{files:#member} of the archive: links, devices, or names that would lead out of it",
     "formats_left_out": "{files:#file} {suffix}",
     "placeholder_unknown": "{captions:#caption} with {word}, for which no embedding was loaded; pass it with "
     "--embedding",

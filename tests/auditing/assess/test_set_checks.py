@@ -5,6 +5,7 @@ import pytest
 from privaudit.auditing.assess.set_checks import CAPTIONS, CLASSES, KINDS, LEFT_OUT, set_checks
 from privaudit.data.layouts import CaptionChoices
 from privaudit.data.listed import LeftOutKind
+from privaudit.evaluation.doubts import DOUBTS
 from privaudit.evaluation.facts import Check
 from privaudit.report.sentences.fact_text import facts_text
 from privaudit.results.data_report import LeftOutReport, SetReport
@@ -47,6 +48,11 @@ def test_a_tenth_without_captions_is_too_much(missing: int, status: str):
     assert checks(FULL, replace(FULL, captioned=20 - missing, uncaptioned=missing))[CAPTIONS].status == status
 
 
+def test_a_small_set_without_captions_is_noticed_next_to_a_large_one():
+    check = checks(NONE, replace(FULL, images=1000, captioned=1000))[CAPTIONS]
+    assert (check.status, codes(check)[0]) == ("warn", "captions_missing")
+
+
 def test_empty_captions_are_not_missing():
     assert checks(FULL, replace(FULL, captioned=5))[CAPTIONS].status == "ok"
 
@@ -70,6 +76,12 @@ def test_numbered_classes_warn():
     text = facts_text(check.facts)
     assert text.startswith("3 classes without a number were numbered from 0")
     assert "owl" not in text, "names of folders may be private"
+
+
+def test_folders_named_by_numbers_warn():
+    (check,) = set_checks([NONE], CaptionChoices(), ["1", "10", "2"], takes_captions=False)
+    assert (check.status, codes(check)) == ("warn", ["class_names_are_numbers"])
+    assert set(codes(check)) <= DOUBTS
 
 
 @pytest.mark.parametrize(

@@ -208,3 +208,10 @@ def test_a_caption_column_of_json_can_be_chosen(tmp_path: Path) -> None:
     source = tarred(tmp_path / "set.tar", IMAGES | JSONS)
     listing = list_set(source, CaptionChoices(column="key"))
     assert [entry.caption for entry in listing.entries] == list(CAPTIONS)
+
+
+def test_an_archive_of_regularisation_images_alone_says_how_to_audit_them(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:
+        archive.writestr("reg/1_dog/a.png", b"")
+    with pytest.raises(DataError, match=r"found none \(but 1 regularisation\); .* pass their folder by itself"):
+        read(tmp_path / "set.zip")
