@@ -9,7 +9,7 @@ demo: .venv/installed
 	$(BIN)/privaudit demo
 
 test: .venv/installed-test
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check .

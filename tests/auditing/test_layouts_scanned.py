@@ -74,7 +74,7 @@ def embedded(folder: Path, first: int) -> Path:
     return folder
 
 
-LAYOUTS = {made.__name__: made for made in (manifest, sidecars, tarred, embedded)}
+LAYOUTS = {made.__name__: made for made in (manifest, tarred, embedded)}
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +121,6 @@ def test_ids_captions_and_scores_are_those_of_the_manifest(scanned, name):
     ("name", "layout", "source"),
     [
         ("manifest", "manifest .csv", "column caption"),
-        ("sidecars", "folder", ".txt files"),
         ("tarred", "tar", ".txt files"),
         ("embedded", "images in parquet", "column text"),
     ],

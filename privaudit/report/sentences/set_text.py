@@ -28,5 +28,5 @@ def _read(part: SetReport) -> str:
     if part.unused_captions:
         clauses.append(f"those in {part.unused_captions} not used")
     if left_out := sum(item.files for item in part.left_out):
-        clauses.append(f"{counted(left_out, 'file')} left out")
+        clauses.append(f"{counted(left_out, 'other file')} not read")
     return "; ".join(clauses)
