@@ -5,6 +5,7 @@ finds less than there is. A leak that is found all the same is a leak. That noth
 
 Warnings that are doubts:
 
+- caption files with several lines, which some trainers read as one caption
 - images turned, flattened, cropped or without their captions, where trainers differ: the model saw another image
 - a tenth of a set or more without a caption, if the model reads captions and the user does not
   say that it had none
@@ -40,6 +41,7 @@ DOUBTS = frozenset({
     "captions_not_used",
     "captions_missing",
     "captions_absent",
+    "caption_lines_may_be_one",
     "classes_numbered",
     "class_names_are_numbers",
     "placeholder_unknown",

@@ -120,6 +120,7 @@ CODES: Mapping[str, Mapping[str, type]] = {
     "captions_read": {"images": int, "total": int, "where": str},
     "captions_not_used": {"images": int, "where": str},
     "captions_several": {"images": int},
+    "caption_lines_may_be_one": {"images": int},
     "captions_cut": {"images": int, "total": int},
     "captions_missing": {"images": int, "total": int},
     "captions_absent": {},

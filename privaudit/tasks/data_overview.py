@@ -11,11 +11,10 @@ from privaudit.data import OnImage, Sample, SampleSet, read_set
 from privaudit.data.layouts import CaptionChoices
 from privaudit.data.listed import LeftOut
 from privaudit.data.reading import AUTOMATIC, ImageReading
+from privaudit.evaluation.image_reading import MAX_CROP_LOSS
 
 MAX_EXAMPLES = 3
 """Maximum number of images whose captions are shown."""
-MAX_CROP_LOSS = 0.1
-"""Fraction of the area of an image that may be cropped without being counted."""
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ def _lines(overview: DataOverview) -> Iterator[tuple[str, str]]:
         choose = "replaced by --caption" if replaced else "choose with --caption-column"
         yield "", f"not used: {overview.unused_captions}; {choose}"
     if overview.classes:
-        yield "classes", f"{len(overview.classes)}: {_named(overview.classes)}"
+        yield "classes", f"{len(overview.classes)}: {_named(overview.classes, '{} ({})')}"
     if overview.groups:
         yield "groups", str(overview.groups)
     for number, line in enumerate(_readings(overview)):
@@ -93,8 +93,8 @@ def _readings(overview: DataOverview) -> Iterator[str]:
         yield f"{counted(overview.enlarged, 'image')} enlarged to {height}x{width}"
 
 
-def _named(counts: Mapping[str, int]) -> str:
-    parts = [f"{name} {count}" for name, count in list(counts.items())[:MAX_NAMED]]
+def _named(counts: Mapping[str, int], form: str = "{} {}") -> str:
+    parts = [form.format(name, count) for name, count in list(counts.items())[:MAX_NAMED]]
     further = len(counts) - MAX_NAMED
     return listed([*parts, *([f"{further} more"] if further > 0 else [])])
 

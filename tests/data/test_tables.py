@@ -97,6 +97,14 @@ def test_several_captions_in_a_cell(tmp_path: Path) -> None:
     assert [(entry.caption, entry.captions) for entry in list_set(path).entries] == [("one", 2), (None, 0)]
 
 
+def test_rows_of_one_image_with_different_captions_are_one_image(tmp_path: Path) -> None:
+    rows = "path,caption\n0.png,\n1.png,dog\n0.png,one\n0.png,two\n1.png,dog\n"
+    listing = list_set(write(tmp_path, "set.csv", rows))
+    assert [(entry.path.name, entry.caption, entry.captions) for entry in listing.entries] == [
+        ("0.png", "one", 2), ("1.png", "dog", 1), ("1.png", "dog", 1),
+    ]  # fmt: skip
+
+
 def test_an_empty_cell_of_a_csv_is_no_caption_and_empty_text_of_json_is_one(tmp_path: Path) -> None:
     assert list_set(write(tmp_path, "set.csv", "path,caption\n0.png,\n")).entries[0].caption is None
     assert list_set(write(tmp_path, "set.jsonl", '{"path": "0.png", "caption": ""}')).entries[0].caption == ""

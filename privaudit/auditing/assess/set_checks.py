@@ -73,11 +73,16 @@ def _caption_check(sets: Sequence[SetReport], choices: CaptionChoices) -> Check:
     facts.append(fact("captions_read", images=captioned, total=total, where=where))
     if many_missing:
         facts.insert(0, fact("captions_missing", images=missing, total=total))
-    if several := sum(part.several_captions for part in sets):
-        facts.append(fact("captions_several", images=several))
+    several = sum(part.several_captions for part in sets)
+    # Lines of a file may be captions or one caption; those of a column are captions.
+    many_lines = not chosen and any(
+        "files" in part.caption_source and part.several_captions >= MAX_MISSING * part.images > 0 for part in sets
+    )
+    if several:
+        facts.append(fact("caption_lines_may_be_one" if many_lines else "captions_several", images=several))
     if cut := sum(part.cut_captions for part in sets):
         facts.append(fact("captions_cut", images=cut, total=captioned))
-    doubtful = (unused and not chosen) or many_missing
+    doubtful = (unused and not chosen) or many_missing or many_lines
     return Check(CAPTIONS, "warn" if doubtful else "ok", tuple(facts))
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -42,7 +43,7 @@ class Manifest(Layout):
             table = read_table(stream, source.suffix.lower(), str(source))
             path = _path_column(table.columns, source)
             caption, other = caption_columns(table.columns, choices, f"the manifest {source}")
-            images = tuple(_images(table, path, caption, source, empty))
+            images = _joined(_images(table, path, caption, source, empty))
         columns = [f"column {name}" if name else "" for name in (caption, other)]
         entries, use = with_captions(images, columns[0], columns[1], choices)
         return Listing(f"{cls.name} {source.suffix.lower()}", entries, counted(empty), use)
@@ -72,6 +73,24 @@ def _images(
             )
         else:
             yield ListedImage(_place(source.parent, path), **row_fields(row, caption, where))
+
+
+def _joined(images: Iterable[ListedImage]) -> tuple[ListedImage, ...]:
+    """Make one image of rows that name the same file with different captions; equal rows remain, as copies."""
+    joined: list[ListedImage] = []
+    first_of: dict[Path, int] = {}
+    for image in images:
+        place = first_of.setdefault(image.path, len(joined))
+        if place == len(joined) or not image.captions or image.caption == joined[place].caption:
+            joined.append(image)
+        else:
+            joined[place] = _with_further(joined[place], image)
+    return tuple(joined)
+
+
+def _with_further(image: ListedImage, further: ListedImage) -> ListedImage:
+    caption = image.caption if image.captions else further.caption
+    return replace(image, caption=caption, captions=image.captions + further.captions)
 
 
 def _place(folder: Path, path: str) -> Path:

@@ -158,6 +158,9 @@ TEMPLATES: Mapping[str, str] = {
     "captions_not_used": "{where} of {images:#image} hold captions that were not used; choose one with "
     "--caption-column",
     "captions_several": "{images:#image} with several captions, of which the first was used",
+    "caption_lines_may_be_one": "{images:#image} with several lines in the caption file, of which the first was used; "
+    "trainers differ: if yours reads all lines as one caption, put them into one line; if not, say so with "
+    "--caption-column .txt",
     "captions_cut": "{images} of {total:#caption} longer than the text encoder reads; it reads the beginning",
     "captions_missing": "{images} of {total:#image} without a caption, for which the model was asked with none; if it "
     "was trained with captions, it then seems to leak less than it does",

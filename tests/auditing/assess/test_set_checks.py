@@ -25,10 +25,10 @@ def codes(check: Check) -> list[str]:
 
 
 def test_captions_for_every_image_are_in_order():
-    check = checks(FULL, replace(FULL, several_captions=3, cut_captions=2))[CAPTIONS]
+    check = checks(FULL, replace(FULL, several_captions=1, cut_captions=2))[CAPTIONS]
     assert (check.status, codes(check)) == ("ok", ["captions_read", "captions_several", "captions_cut"])
     assert facts_text(check.facts) == (
-        "40 of 40 images with a caption, from .txt files; 3 images with several captions, of which the first was used; "
+        "40 of 40 images with a caption, from .txt files; 1 image with several captions, of which the first was used; "
         "2 of 40 captions longer than the text encoder reads; it reads the beginning"
     )
 
@@ -51,6 +51,18 @@ def test_a_tenth_without_captions_is_too_much(missing: int, status: str):
 def test_a_small_set_without_captions_is_noticed_next_to_a_large_one():
     check = checks(NONE, replace(FULL, images=1000, captioned=1000))[CAPTIONS]
     assert (check.status, codes(check)[0]) == ("warn", "captions_missing")
+
+
+@pytest.mark.parametrize(
+    ("source", "several", "column", "status"),
+    [(".txt files", 2, None, "warn"), (".txt files", 1, None, "ok"), (".txt files", 9, ".txt", "ok"),
+     ("column text", 9, None, "ok")],
+)  # fmt: skip
+def test_lines_of_files_may_be_one_caption_unless_the_user_says_otherwise(source, several, column, status):
+    part = replace(FULL, several_captions=several, caption_source=source)
+    check = checks(FULL, part, choices=CaptionChoices(column=column))[CAPTIONS]
+    assert check.status == status
+    assert ("caption_lines_may_be_one" in codes(check)) is (status == "warn")
 
 
 def test_empty_captions_are_not_missing():
