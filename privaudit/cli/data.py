@@ -10,9 +10,10 @@ import typer
 from privaudit.auditing.image_options import ImageOptions
 from privaudit.auditing.model_options import read_resolution
 from privaudit.auditing.option_table import in_order_of_help
+from privaudit.cli.option_state import options_together
 from privaudit.cli.output import tolerate_closed_stdout
 from privaudit.cli.progress import StageProgress
-from privaudit.cli.signature import Quiet, takes
+from privaudit.cli.signature import Config, Quiet, takes
 
 SHARED = [name for name in in_order_of_help(ImageOptions) if name != "target"]
 
@@ -29,17 +30,20 @@ def data(
     strict: Annotated[bool, typer.Option("--strict", help="Stop at anything that is left out or unreadable.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON on standard output.")] = False,
     quiet: Quiet = False,
+    config: Config = None,
     **options: Any,  # noqa: ANN401 - options of `ImageOptions`
 ) -> None:
     """Show what an audit would read from image sets: layout, captions, what is left out. Needs no model."""
+    del config  # ConfiguredCommand has read it
     from json import dumps
 
     from privaudit.storage.exact_json import encode
     from privaudit.tasks.data_overview import describe_set
     from privaudit.tasks.data_summary import print_overviews
 
-    chosen = ImageOptions.parse(target="", **options)
-    size = read_resolution(resolution)
+    with options_together():
+        chosen = ImageOptions.parse(target="", **options)
+        size = read_resolution(resolution)
     overviews = []
     with StageProgress(quiet=quiet, resumes=False) as progress:
         for path in paths:

@@ -54,7 +54,7 @@ app.command("demo", cls=demo.DemoCommand, epilog=f"{EXITS} {SETTABLE}")(demo.dem
 app.command("compare", cls=compare.CompareCommand, epilog=f"{EXITS} {SETTABLE}")(compare.compare)
 app.command("report", epilog="Exits 0 whatever the verdict is, 2 if there is no report to read.")(report.report)
 app.command("config", context_settings=config.CONTEXT)(config.config)
-app.command("data", epilog="Exits 0, or 2 if a set cannot be read.")(data.data)
+app.command("data", cls=ConfiguredCommand, epilog=f"Exits 0, or 2 if a set cannot be read. {SETTABLE}")(data.data)
 app.command("attacks")(attacks.attacks)
 app.command("sweep", cls=ConfiguredCommand, epilog=SETTABLE)(sweep.sweep)
 app.command("invert", cls=ConfiguredCommand, epilog=SETTABLE)(invert.invert)

@@ -96,3 +96,12 @@ def test_wrong_input_is_one_line_and_exit_2(privaudit, photos, arguments, messag
     assert done.stdout == ""
     assert message in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_what_a_scan_reads_from_a_file_applies_here_too(privaudit, photos, root, monkeypatch):
+    (root / "privaudit.toml").write_text('target = "m"\nmembers = "a"\ncaption = "a photo of sks"\nresolution = "32"\n')
+    done = privaudit("data", photos, "--quiet")
+    assert "“a photo of sks”" in done.stdout
+    assert "enlarged to 32x32" in " ".join(done.stdout.split())
+    monkeypatch.setenv("PRIVAUDIT_CAPTION", "a dog")
+    assert "“a dog”" in privaudit("data", photos, "--quiet").stdout
