@@ -5,7 +5,8 @@ finds less than there is. A leak that is found all the same is a leak. That noth
 
 Warnings that are doubts:
 
-- caption files with several lines, which some trainers read as one caption
+- caption files with several lines, which some trainers read as one caption, and captions beyond the window of the text
+  encoder, of which some trainers read more
 - images turned, flattened, cropped or without their captions, where trainers differ: the model saw another image
 - a tenth of a set or more without a caption, if the model reads captions and the user does not
   say that it had none
@@ -42,6 +43,7 @@ DOUBTS = frozenset({
     "captions_missing",
     "captions_absent",
     "caption_lines_may_be_one",
+    "captions_may_be_longer",
     "classes_numbered",
     "class_names_are_numbers",
     "placeholder_unknown",

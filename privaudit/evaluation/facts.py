@@ -122,6 +122,7 @@ CODES: Mapping[str, Mapping[str, type]] = {
     "captions_several": {"images": int},
     "caption_lines_may_be_one": {"images": int},
     "captions_cut": {"images": int, "total": int},
+    "captions_may_be_longer": {"images": int, "total": int},
     "captions_missing": {"images": int, "total": int},
     "captions_absent": {},
     "captions_left_empty": {},

@@ -57,6 +57,7 @@ class DataOverview:
         cropped: Number of images that lose more than a tenth of their area to the crop.
         enlarged: Number of images that are enlarged.
         size: Height and width to which the images were read.
+        reading: How their pixels were read.
     """
 
     source: str
@@ -81,6 +82,7 @@ class DataOverview:
     cropped: int
     enlarged: int
     size: tuple[int, int]
+    reading: ImageReading
 
 
 def describe_set(
@@ -109,10 +111,10 @@ def describe_set(
         DataError: The set is missing, malformed or empty, or (``strict``) not everything was read.
     """
     images = read_set(Path(source), size, strict=strict, on_image=on_image, reading=reading, choices=choices)
-    return _overview(str(source), images, size)
+    return _overview(str(source), images, size, reading)
 
 
-def _overview(source: str, images: SampleSet, size: tuple[int, int]) -> DataOverview:
+def _overview(source: str, images: SampleSet, size: tuple[int, int], reading: ImageReading) -> DataOverview:
     samples = images.samples
     sides = sorted((sample.original_size or size for sample in samples), key=lambda side: side[0] * side[1])
     return DataOverview(
@@ -138,6 +140,7 @@ def _overview(source: str, images: SampleSet, size: tuple[int, int]) -> DataOver
         cropped=sum(sample.crop_loss > MAX_CROP_LOSS for sample in samples),
         enlarged=sum(sample.enlarged for sample in samples),
         size=size,
+        reading=reading,
     )
 
 

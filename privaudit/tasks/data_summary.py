@@ -73,24 +73,23 @@ def _captions(overview: DataOverview) -> str:
 
 
 def _readings(overview: DataOverview) -> Iterator[str]:
-    height, width = overview.size
+    size, reading = "x".join(map(str, overview.size)), overview.reading
     if overview.turned:
-        yield (
-            f"{counted(overview.turned, 'image')} with an orientation tag; trainers differ: --orientation upright or "
-            "stored"
-        )
+        differ = _open_choice(reading.orientation, "--orientation upright or stored")
+        yield f"{counted(overview.turned, 'image')} with an orientation tag{differ}"
     if overview.transparent:
-        yield (
-            f"{counted(overview.transparent, 'image')} with transparent pixels; trainers differ: --transparency drop, "
-            "white or black"
-        )
+        differ = _open_choice(reading.transparency, "--transparency drop, white or black")
+        yield f"{counted(overview.transparent, 'image')} with transparent pixels{differ}"
     if overview.cropped:
-        yield (
-            f"{counted(overview.cropped, 'image')} cropped by more than a tenth of the area to {height}x{width}; "
-            "trainers differ: --crop center or none, or --buckets 64"
-        )
+        differ = _open_choice(reading.crop, "--crop center or none, or --buckets 64")
+        yield f"{counted(overview.cropped, 'image')} cropped by more than a tenth of the area to {size}{differ}"
     if overview.enlarged:
-        yield f"{counted(overview.enlarged, 'image')} enlarged to {height}x{width}"
+        yield f"{counted(overview.enlarged, 'image')} enlarged to {size}"
+
+
+def _open_choice(chosen: str, options: str) -> str:
+    """Name the options between which trainers differ, unless the user has chosen one."""
+    return f"; trainers differ: {options}" if chosen == "auto" else ""
 
 
 def _named(counts: Mapping[str, int], form: str = "{} {}") -> str:

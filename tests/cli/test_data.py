@@ -77,6 +77,8 @@ def test_options_of_the_reading_apply(privaudit, photos):
     done = privaudit("data", photos, "--caption", "sks, {caption}", "--quiet")
     assert "“sks, a dog on a lawn”" in done.stdout
     assert "--caption with .txt files" in " ".join(done.stdout.split())
+    stated = privaudit("data", photos, "--orientation", "stored", "--quiet").stdout
+    assert "1 image with an orientation tag\n" in stated.replace("  ", "").replace(" \n", "\n")
     bare = privaudit("data", photos, "--caption", "", "--quiet")
     assert "not used: .txt files; replaced by --caption" in " ".join(bare.stdout.split())
 

@@ -80,9 +80,11 @@ def _caption_check(sets: Sequence[SetReport], choices: CaptionChoices) -> Check:
     )
     if several:
         facts.append(fact("caption_lines_may_be_one" if many_lines else "captions_several", images=several))
-    if cut := sum(part.cut_captions for part in sets):
-        facts.append(fact("captions_cut", images=cut, total=captioned))
-    doubtful = (unused and not chosen) or many_missing or many_lines
+    cut = sum(part.cut_captions for part in sets)
+    many_cut = not chosen and any(part.cut_captions >= MAX_MISSING * part.captioned > 0 for part in sets)
+    if cut:
+        facts.append(fact("captions_may_be_longer" if many_cut else "captions_cut", images=cut, total=captioned))
+    doubtful = (unused and not chosen) or many_missing or many_lines or many_cut
     return Check(CAPTIONS, "warn" if doubtful else "ok", tuple(facts))
 
 

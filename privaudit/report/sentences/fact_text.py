@@ -162,6 +162,9 @@ TEMPLATES: Mapping[str, str] = {
     "trainers differ: if yours reads all lines as one caption, put them into one line; if not, say so with "
     "--caption-column .txt",
     "captions_cut": "{images} of {total:#caption} longer than the text encoder reads; it reads the beginning",
+    "captions_may_be_longer": "{images} of {total:#caption} longer than the text encoder reads, which is the "
+    "beginning; a trainer with a longer window read more: if yours did not, say so with --caption-column and the name "
+    "of the column or the suffix of the files",
     "captions_missing": "{images} of {total:#image} without a caption, for which the model was asked with none; if it "
     "was trained with captions, it then seems to leak less than it does",
     "captions_absent": "the model reads captions, and no image has one; add those of the training (see privaudit "

@@ -116,7 +116,8 @@ def test_only_the_prefix_reaches_the_hub(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_datasets_reads_a_set_without_the_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The package itself, with a folder in place of a name, since no test uses the network."""
-    datasets = pytest.importorskip("datasets")
+    import datasets  # of the extra `test`: without it this fails and is not skipped
+
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
     rows = {"image": [{"bytes": b"0", "path": None}, {"bytes": b"1", "path": None}], "text": ["a", "b"]}
     features = datasets.Features({"image": datasets.Image(), "text": datasets.Value("string")})
@@ -130,7 +131,8 @@ def test_datasets_reads_a_set_without_the_network(tmp_path: Path, monkeypatch: p
 
 
 def test_save_to_disk_of_datasets(tmp_path: Path) -> None:
-    datasets = pytest.importorskip("datasets")
+    import datasets  # of the extra `test`: without it this fails and is not skipped
+
     rows = {"image": [{"bytes": b"0", "path": None}, {"bytes": b"1", "path": None}], "label": [1, 0]}
     features = datasets.Features({"image": datasets.Image(), "label": datasets.ClassLabel(names=["cat", "dog"])})
     splits = datasets.DatasetDict({"train": datasets.Dataset.from_dict(rows, features=features)})
